@@ -1,0 +1,44 @@
+# One image for every process; which one runs is the command: planet (all in one, the default), planet-api,
+# planet-worker or planet-migrate.
+
+FROM rust:1.95-bookworm AS build
+WORKDIR /src
+
+# The dependencies, in a layer of their own: it stays cached until a Cargo.toml or Cargo.lock changes. Our own crates
+# are stubs meanwhile.
+COPY Cargo.toml Cargo.lock ./
+COPY api/Cargo.toml api/
+COPY asciify/Cargo.toml asciify/
+COPY common/Cargo.toml common/
+COPY migration/Cargo.toml migration/
+COPY worker/Cargo.toml worker/
+RUN set -eu; \
+    for crate in api asciify common migration worker; do \
+      mkdir -p "$crate/src/bin"; \
+      touch "$crate/src/lib.rs"; \
+    done; \
+    for bin in api/src/main.rs api/src/bin/planet.rs api/src/bin/planet-migrate.rs asciify/src/bin/asciify.rs worker/src/main.rs; do \
+      echo 'fn main() {}' >"$bin"; \
+    done; \
+    cargo build --release --locked --package api --package worker --bins; \
+    rm -r ./*/src
+
+# Our crates. Without the touch, sources older than the stubs would pass for built.
+COPY . .
+RUN find api asciify common migration worker -name '*.rs' -exec touch {} + \
+    && cargo build --release --locked --package api --package worker --bins \
+    && mkdir /out \
+    && cp target/release/planet target/release/planet-api target/release/planet-worker target/release/planet-migrate /out/
+
+FROM debian:bookworm-slim
+# The authorities that TLS connections to a store or a database are checked against.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+RUN useradd --uid 10002 --user-group --no-create-home --home-dir /var/lib/planet --shell /usr/sbin/nologin planet \
+    && install -d -o planet -g planet /var/lib/planet /var/lib/planet/data /var/lib/planet/spool
+COPY --from=build /out/ /usr/local/bin/
+# Below the working directory, `planet` keeps its data folder: mount a volume at /var/lib/planet/data to keep it.
+WORKDIR /var/lib/planet
+ENV BIND=0.0.0.0:8080 SPOOL_DIR=/var/lib/planet/spool
+USER 10002:10002
+EXPOSE 8080
+CMD ["planet"]

@@ -1,0 +1,90 @@
+//! Content negotiation (RFC 9110, 12.5.1): which of our media types a client likes best.
+
+use axum::http::{HeaderMap, header};
+
+/// The one of `offers` (media types, our favourite first) that the `Accept` header likes best;
+/// `None` when it refuses them all. No header accepts everything.
+pub(crate) fn negotiate<'a>(headers: &HeaderMap, offers: &[&'a str]) -> Option<&'a str> {
+    let accept: Vec<&str> =
+        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let accept = accept.join(",");
+    if accept.trim().is_empty() {
+        return offers.first().copied();
+    }
+    let ranges: Vec<Range<'_>> = accept.split(',').filter_map(Range::parse).collect();
+    let mut best = None;
+    for offer in offers {
+        let quality = quality(&ranges, offer);
+        if quality > best.map_or(0, |(quality, _)| quality) {
+            best = Some((quality, *offer));
+        }
+    }
+    best.map(|(_, offer)| offer)
+}
+
+/// A media range with its quality in thousandths.
+struct Range<'a> {
+    range: &'a str,
+    quality: u32,
+}
+
+impl<'a> Range<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let range = parts.next().filter(|range| range.contains('/'))?;
+        let q = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+        let quality = match q {
+            Some(q) => (q.parse::<f32>().ok()?.clamp(0.0, 1.0) * 1000.0) as u32,
+            None => 1000,
+        };
+        Some(Range { range, quality })
+    }
+
+    /// How exactly the range names `offer`; 0 when it does not.
+    fn specificity(&self, offer: &str) -> u32 {
+        let family = offer.split('/').next().unwrap_or(offer);
+        match self.range.split_once('/') {
+            _ if self.range.eq_ignore_ascii_case(offer) => 3,
+            Some((kind, "*")) if kind.eq_ignore_ascii_case(family) => 2,
+            Some(("*", "*")) => 1,
+            _ => 0,
+        }
+    }
+}
+
+/// The quality that the most specific range gives to `offer`.
+fn quality(ranges: &[Range<'_>], offer: &str) -> u32 {
+    let named = ranges.iter().filter(|range| range.specificity(offer) > 0);
+    named.max_by_key(|range| range.specificity(offer)).map_or(0, |range| range.quality)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OFFERS: &[&str] = &["text/plain", "text/html", "application/json"];
+
+    fn chosen(accept: &str) -> Option<&'static str> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, accept.parse().unwrap());
+        negotiate(&headers, OFFERS)
+    }
+
+    #[test]
+    fn curl_gets_text_and_a_browser_gets_a_page() {
+        assert_eq!(negotiate(&HeaderMap::new(), OFFERS), Some("text/plain"));
+        assert_eq!(chosen("*/*"), Some("text/plain"));
+        assert_eq!(
+            chosen("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+            Some("text/html")
+        );
+    }
+
+    #[test]
+    fn qualities_and_refusals_count() {
+        assert_eq!(chosen("text/*;q=0.5, application/json"), Some("application/json"));
+        assert_eq!(chosen("text/plain;q=0, text/*"), Some("text/html"));
+        assert_eq!(chosen("image/avif"), None);
+        assert_eq!(chosen("*/*;q=0"), None);
+    }
+}

@@ -1,0 +1,56 @@
+//! `planet`: the whole house in one process: migrate, serve, work.
+
+use std::process::ExitCode;
+
+use api::App;
+use common::{
+    env::Env,
+    fault::Doing,
+    pipeline,
+    program::{live, open_house, startup_wait, stop_signal},
+    telemetry,
+};
+
+const ABOUT: &str = "\
+Planet Image API in one process: upload imagery once; look at it wherever there is only text.
+
+Without settings it listens on http://127.0.0.1:8080 and keeps everything in ./data.";
+
+fn main() -> ExitCode {
+    let mut env = Env::of_process();
+    let door = api::Config::read(&mut env);
+    let house = pipeline::Config::read(&mut env);
+    let work = worker::Config::read(&mut env);
+    let wait = startup_wait(&mut env);
+    let log = telemetry::Config::read(&mut env);
+    if let Err(code) = env.settle("planet", ABOUT, &[]) {
+        return code;
+    }
+    telemetry::log(log);
+    live(async move {
+        let metrics = telemetry::count();
+        let stop = stop_signal()?;
+        let listener = api::bind(&door).await?;
+        let address = listener.local_addr().doing("listen")?;
+        let migrate = async |catalog: &common::catalog::Catalog| {
+            migration::up(catalog.connection()).await.doing("migrate the database")
+        };
+        let database = house.catalog.place();
+        let house = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            house = open_house(house, wait, migrate) => house?,
+        };
+        let at = format!("http://{address}");
+        println!(
+            "Planet Image API {}\n  listening on  {at}\n  data in       {database} and {}\n  \
+             try           curl -F image=@photo.jpg {at}/images",
+            env!("CARGO_PKG_VERSION"),
+            house.store().place(),
+        );
+        let working = tokio::spawn(worker::run(house.clone(), work, stop.clone()));
+        let served = api::serve(listener, App::new(house, door, metrics), stop.clone()).await;
+        stop.cancel();
+        working.await.doing("end the worker")?;
+        served
+    })
+}

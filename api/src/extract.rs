@@ -1,0 +1,237 @@
+//! Reads requests: ids, options and conditions, each refused at the door with what would be right.
+
+use std::time::Duration;
+
+use asciify::Spec;
+use axum::{
+    extract::{FromRequestParts, Path},
+    http::{HeaderMap, request::Parts},
+};
+use common::{
+    catalog::Page,
+    image::ImageId,
+    preset::{Preset, Presets},
+};
+
+use crate::{
+    App,
+    problem::{BAD_PARAMETER, Problem},
+};
+
+/// Images on a page where nothing else is asked.
+const PAGE: u64 = 50;
+const MAX_PAGE: u64 = 200;
+/// The longest that a client may have us wait for a render.
+const MAX_WAIT_S: u64 = 30;
+
+/// The `{id}` of an address.
+pub(crate) struct Id(pub ImageId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let id = path.ok().and_then(|Path(id)| id.parse().ok());
+        id.map(Id).ok_or_else(Problem::no_image)
+    }
+}
+
+/// The formats of a text render, with the media type of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Txt,
+    Html,
+}
+
+impl Format {
+    /// Our favourite first.
+    pub const ALL: &[Format] = &[Format::Txt, Format::Html];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Txt => "txt",
+            Format::Html => "html",
+        }
+    }
+
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Format::Txt => "text/plain",
+            Format::Html => "text/html",
+        }
+    }
+}
+
+/// What `GET /images/{id}` asks for.
+pub(crate) struct Asked {
+    pub spec: Spec,
+    /// `None` leaves the format to `Accept`.
+    pub format: Option<Format>,
+    pub version: Option<u32>,
+}
+
+impl FromRequestParts<App> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        asked(&query(parts)?, &app.pipeline.config().presets)
+    }
+}
+
+fn asked(query: &[(String, String)], presets: &Presets) -> Result<Asked, Problem> {
+    let (mut format, mut version) = (None, None);
+    let mut preset: Option<&Preset> = None;
+    let mut options = Vec::new();
+    for (name, value) in query {
+        match name.as_str() {
+            "format" => format = Some(parse_format(value)?),
+            "version" => {
+                let number =
+                    value.parse().ok().filter(|number| (1..=i32::MAX as u32).contains(number));
+                version =
+                    Some(number.ok_or(Problem::parameter("version", "a positive whole number"))?);
+            }
+            "preset" => {
+                let named = presets.named(value).ok_or_else(|| {
+                    let names: Vec<&str> =
+                        presets.iter().map(|preset| preset.name.as_str()).collect();
+                    Problem::parameter("preset", &format!("one of {}", names.join(", ")))
+                })?;
+                preset = Some(named);
+            }
+            _ => options.push((name, value)),
+        }
+    }
+    // Options alone say everything, so that a spec is an address whatever the presets are.
+    let mut spec = match preset {
+        Some(preset) => preset.spec.clone(),
+        None if options.is_empty() => presets.main().spec.clone(),
+        None => Spec::default(),
+    };
+    // A size that is asked for replaces the preset's, instead of being fitted into it.
+    if options.iter().any(|(name, _)| matches!(name.as_str(), "width" | "height")) {
+        spec = spec.without_size();
+    }
+    for (name, value) in options {
+        spec.set(name, value).map_err(|err| Problem::new(BAD_PARAMETER, err.to_string()))?;
+    }
+    Ok(Asked { spec, format, version })
+}
+
+fn parse_format(value: &str) -> Result<Format, Problem> {
+    let format = Format::ALL.iter().find(|format| format.name() == value);
+    format.copied().ok_or_else(|| Problem::parameter("format", "txt or html"))
+}
+
+/// What `GET /images` asks for.
+pub(crate) struct Listed(pub Page);
+
+impl<S: Send + Sync> FromRequestParts<S> for Listed {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut page = Page { limit: PAGE, ..Page::default() };
+        for (name, value) in query(parts)? {
+            match name.as_str() {
+                "limit" => {
+                    let limit = value.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
+                    page.limit = limit.ok_or_else(|| {
+                        Problem::parameter("limit", &format!("a whole number from 1 to {MAX_PAGE}"))
+                    })?;
+                }
+                "cursor" => {
+                    let cursor = value.parse().ok();
+                    page.before = Some(cursor.ok_or_else(|| {
+                        Problem::parameter("cursor", "the cursor of a `next` link, unchanged")
+                    })?);
+                }
+                "sha256" => {
+                    let is_hash = value.len() == 64 && value.bytes().all(|b| b.is_ascii_hexdigit());
+                    let accepts = "64 hexadecimal digits";
+                    let hash = is_hash.then(|| value.to_lowercase());
+                    page.sha256 = Some(hash.ok_or_else(|| Problem::parameter("sha256", accepts))?);
+                }
+                _ => {
+                    let known = "unknown parameter; there are limit, cursor and sha256";
+                    return Err(Problem::new(BAD_PARAMETER, format!("{}: {known}", shown(&name))));
+                }
+            }
+        }
+        Ok(Listed(page))
+    }
+}
+
+/// The pairs of the query, each name once.
+fn query(parts: &Parts) -> Result<Vec<(String, String)>, Problem> {
+    let text = parts.uri.query().unwrap_or_default();
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        if pairs.iter().any(|(other, _)| *other == name) {
+            return Err(Problem::new(BAD_PARAMETER, format!("{}: given twice", shown(&name))));
+        }
+        pairs.push((name.into_owned(), value.into_owned()));
+    }
+    Ok(pairs)
+}
+
+/// A name that the client made up, short enough to be repeated.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(40).collect()
+}
+
+/// `Idempotency-Key`: 1 to 255 visible ASCII characters.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| {
+        (1..=255).contains(&key.len()) && key.bytes().all(|b| (b' '..=b'~').contains(&b))
+    });
+    let accepts = "1 to 255 visible ASCII characters";
+    key.map(|key| Some(key.to_owned()))
+        .ok_or_else(|| Problem::parameter("Idempotency-Key", accepts))
+}
+
+/// `Prefer: wait=N` (RFC 7240, 4.3), at most 30 seconds; what is no number is no preference.
+pub(crate) fn prefer_wait(headers: &HeaderMap) -> Option<Duration> {
+    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let mut preferences = values.flat_map(|value| value.split([',', ';'])).map(str::trim);
+    let seconds = preferences.find_map(|preference| preference.strip_prefix("wait="))?;
+    let seconds: u64 = seconds.trim_matches('"').parse().ok()?;
+    Some(Duration::from_secs(seconds.min(MAX_WAIT_S)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(query: &str) -> String {
+        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        asked(&pairs, &Presets::default())
+            .map_or_else(|_| "400".into(), |asked| asked.spec.to_string())
+    }
+
+    #[test]
+    fn options_that_equal_a_preset_are_that_preset() {
+        assert_eq!(spec(""), "width=80");
+        assert_eq!(spec("width=80"), "width=80");
+        assert_eq!(spec("preset=small"), "width=40");
+        assert_eq!(spec("preset=small&invert=true"), "width=40&invert=true");
+        assert_eq!(spec("invert=true"), "width=80&invert=true");
+    }
+
+    #[test]
+    fn a_size_that_is_asked_for_replaces_the_preset_s() {
+        assert_eq!(spec("height=20"), "height=20");
+        assert_eq!(spec("preset=large&width=10"), "width=10");
+    }
+
+    #[test]
+    fn a_wait_is_bounded() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(prefer_wait(&headers), None);
+        headers.insert("prefer", "respond-async, wait=100".parse().unwrap());
+        assert_eq!(prefer_wait(&headers), Some(Duration::from_secs(30)));
+        headers.insert("prefer", "wait=soon".parse().unwrap());
+        assert_eq!(prefer_wait(&headers), None);
+    }
+}

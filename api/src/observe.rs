@@ -1,0 +1,87 @@
+//! Observes every request: gives it an id, dresses its problem, logs one line, counts.
+
+use std::time::Instant;
+
+use axum::{
+    extract::{MatchedPath, Request},
+    http::{HeaderMap, HeaderName, HeaderValue},
+    middleware::Next,
+    response::Response,
+};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::problem::dress;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// W3C `traceparent` of a request: the caller's, or one of our own.
+#[derive(Clone)]
+pub(crate) struct Trace(pub String);
+
+pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers());
+    let trace = trace(request.headers());
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", |path| path.as_str());
+    let route = route.to_owned();
+    let span = tracing::info_span!("request", id, trace);
+    request.extensions_mut().insert(Trace(trace));
+
+    async move {
+        let mut response = dress(next.run(request).await, &path, &id);
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        let (status, took) = (response.status().as_u16(), started.elapsed());
+        let labels = [
+            ("method", known(method.as_str()).to_owned()),
+            ("route", route),
+            ("status", status.to_string()),
+        ];
+        metrics::counter!("planet_requests_total", &labels).increment(1);
+        metrics::histogram!("planet_request_seconds", &labels[..2]).record(took.as_secs_f64());
+        tracing::info!(status, ms = took.as_millis() as u64, "{method} {path}");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// The caller's id where it is short and plain, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    match given {
+        Some(id) if (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()) => {
+            id.to_owned()
+        }
+        _ => Uuid::now_v7().to_string(),
+    }
+}
+
+/// `00-{32 hex}-{16 hex}-{2 hex}` (W3C Trace Context, 3.2).
+fn trace(headers: &HeaderMap) -> String {
+    let given = headers.get("traceparent").and_then(|value| value.to_str().ok());
+    let is_hex = |part: &str, len| part.len() == len && part.bytes().all(|b| b.is_ascii_hexdigit());
+    if let Some(given) = given
+        && let [version, id, parent, flags] = given.split('-').collect::<Vec<_>>()[..]
+        && is_hex(version, 2)
+        && is_hex(id, 32)
+        && is_hex(parent, 16)
+        && is_hex(flags, 2)
+    {
+        return given.to_owned();
+    }
+    let (id, parent) = (Uuid::now_v7().simple().to_string(), Uuid::now_v7().simple().to_string());
+    format!("00-{id}-{}-01", &parent[16..])
+}
+
+/// Methods are the client's text: a metric has a bounded number of them.
+fn known(method: &str) -> &str {
+    match method {
+        "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" => method,
+        _ => "other",
+    }
+}

@@ -1,0 +1,64 @@
+//! Every address that we answer, and the OpenAPI 3.1 document that is generated from the same list.
+
+use std::sync::Arc;
+
+use axum::{Extension, Router, extract::DefaultBodyLimit, middleware::from_fn};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    App, conditional,
+    observe::observe,
+    problem::{INTERNAL, NOT_FOUND, Problem},
+    routes::{docs, images, ops, presets, renders},
+};
+
+/// The document's root.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Planet Image API",
+        description = "Upload imagery once; look at it wherever there is only text.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    tags(
+        (name = "images", description = "Taken in, listed, described, given back, removed."),
+        (name = "renders", description = "Images as text."),
+        (name = "operations", description = "Life, readiness, metrics."),
+        (name = "documentation", description = "What you are reading."),
+    ),
+)]
+struct Document;
+
+/// The service as a router: without a network, for tests, as well as behind [`crate::serve`].
+pub fn router(app: App) -> Router {
+    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(docs::index))
+        .routes(routes!(images::upload, images::list))
+        .routes(routes!(renders::text, images::remove))
+        .routes(routes!(images::metadata))
+        .routes(routes!(images::original))
+        .routes(routes!(renders::list))
+        .routes(routes!(presets::list))
+        .routes(routes!(ops::livez))
+        .routes(routes!(ops::readyz))
+        .routes(routes!(ops::metrics))
+        .routes(routes!(docs::openapi))
+        .routes(routes!(docs::page))
+        .routes(routes!(docs::problem))
+        .split_for_parts();
+    router
+        .fallback(async || Problem::new(NOT_FOUND, "no such address; /docs lists them"))
+        .with_state(app)
+        .layer(Extension(Arc::new(document)))
+        // uploads are counted and limited as they are spooled
+        .layer(DefaultBodyLimit::disable())
+        .layer(CompressionLayer::new())
+        .layer(from_fn(conditional::tag_codings))
+        .layer(CatchPanicLayer::custom(|_| {
+            use axum::response::IntoResponse;
+            Problem::new(INTERNAL, "a bug: tell the operator the request_id").into_response()
+        }))
+        .layer(from_fn(observe))
+}

@@ -1,0 +1,19 @@
+//! The handlers, a file an endpoint family.
+
+pub(crate) mod docs;
+pub(crate) mod images;
+pub(crate) mod ops;
+pub(crate) mod presets;
+pub(crate) mod renders;
+
+use std::time::{Duration, SystemTime};
+
+use axum::http::HeaderValue;
+use common::image::Millis;
+
+/// A point in time as HTTP writes it (RFC 9110, 5.6.7).
+fn http_date(at: Millis) -> HeaderValue {
+    let millis = Duration::from_millis(u64::try_from(at.0).unwrap_or(0));
+    let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + millis);
+    HeaderValue::from_str(&date).expect("a date is ASCII")
+}

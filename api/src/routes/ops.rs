@@ -1,0 +1,65 @@
+//! For operators and their machines: life, readiness, metrics.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    App,
+    body::{DependencyBody, ReadyBody},
+};
+
+/// Says that the process is alive.
+#[utoipa::path(
+    get, path = "/livez", tag = "operations",
+    responses((status = 200, description = "It is.", body = String, content_type = "text/plain")),
+)]
+pub(crate) async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// Says whether requests should be sent here, with one entry a dependency.
+///
+/// Without the broker the service goes on: workers poll.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operations",
+    responses(
+        (status = 200, description = "Ready.", body = ReadyBody),
+        (status = 503, description = "A dependency that is required is away.", body = ReadyBody),
+    ),
+)]
+pub(crate) async fn readyz(State(app): State<App>) -> Response {
+    let dependencies = app.pipeline.check().await.map(|(name, answer)| {
+        let ok = answer.map_err(|fault| tracing::warn!("not ready: {fault}")).is_ok();
+        DependencyBody { name, ok, required: name != "queue" }
+    });
+    let ready = dependencies.iter().all(|dependency| dependency.ok || !dependency.required);
+    let body = Json(ReadyBody { ready, dependencies: dependencies.into() });
+    match ready {
+        true => body.into_response(),
+        false => {
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "2")], body).into_response()
+        }
+    }
+}
+
+/// Metrics in the Prometheus text format.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operations",
+    responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain")),
+)]
+pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    let engine = app.pipeline.config().engine;
+    match app.pipeline.catalog().backlog(engine).await {
+        Ok(backlog) => {
+            metrics::gauge!("planet_jobs", "state" => "pending").set(backlog.pending as f64);
+            metrics::gauge!("planet_jobs", "state" => "dead").set(backlog.dead as f64);
+            metrics::gauge!("planet_oldest_due_job_seconds").set(backlog.oldest_due.as_secs_f64());
+        }
+        Err(fault) => tracing::warn!("{fault}"),
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())
+}

@@ -1,0 +1,19 @@
+//! Presets: what is rendered in advance.
+
+use axum::{Json, extract::State};
+
+use crate::{
+    App,
+    body::{PresetBody, PresetsBody},
+};
+
+/// Lists the presets with their options.
+#[utoipa::path(
+    get, path = "/presets", tag = "renders",
+    responses((status = 200, description = "The presets.", body = PresetsBody)),
+)]
+pub(crate) async fn list(State(app): State<App>) -> Json<PresetsBody> {
+    let config = app.pipeline.config();
+    let items = config.presets.iter().map(PresetBody::from).collect();
+    Json(PresetsBody { items, version: config.engine })
+}

@@ -1,0 +1,177 @@
+//! Renders: the text of an image, and the list of what is stored.
+
+use std::fmt::Write;
+
+use asciify::{Grid, write};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use common::{
+    pipeline::{Text, View},
+    render::sha256_hex,
+};
+
+use crate::{
+    App,
+    accept::negotiate,
+    body::{ImageBody, RenderBody, RendersBody},
+    conditional::has,
+    extract::{Asked, Format, Id},
+    problem::{INTERNAL, NOT_ACCEPTABLE, Problem, ProblemBody},
+};
+
+const JSON: &str = "application/json";
+const RENDER_VERSION: HeaderName = HeaderName::from_static("render-version");
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// Draws an image as text.
+///
+/// Without options this is the preset `default`. Presets come from the store once a worker has made
+/// them; everything else is drawn now and kept in memory for a while. With
+/// `Accept: application/json` this is the image's metadata.
+#[utoipa::path(
+    get, path = "/images/{id}", tag = "renders",
+    params(
+        ("id" = String, Path, description = "Id of the image."),
+        ("preset" = Option<String>, Query, description = "A named set of options; other options change it. `/presets` lists them."),
+        ("width" = Option<u32>, Query, description = "Columns, 1 to 1000."),
+        ("height" = Option<u32>, Query, description = "Rows, 1 to 1000."),
+        ("fit" = Option<String>, Query, description = "With both sizes: `contain` (default), `cover` or `stretch`."),
+        ("cell" = Option<f32>, Query, description = "Width of a character cell divided by its height; 0.5 by default."),
+        ("invert" = Option<bool>, Query, description = "Draw the negative."),
+        ("match" = Option<String>, Query, description = "`shape` (default): characters follow the picture's edges; `ramp`: brightness alone chooses."),
+        ("tone" = Option<String>, Query, description = "`auto` (default): the whole range for this picture; `natural`: pictures compare; `linear`: by light."),
+        ("background" = Option<String>, Query, description = "The ground of the text: `dark` (default) or `light`."),
+        ("alpha" = Option<String>, Query, description = "What shows through transparency: `auto` (default), `dark` or `light`."),
+        ("format" = Option<String>, Query, description = "`txt` or `html`; without it `Accept` decides."),
+        ("version" = Option<u32>, Query, description = "The stored render of that engine version."),
+    ),
+    responses(
+        (status = 200, description = "The text.", content(
+            (String = "text/plain"), (String = "text/html"), (ImageBody = "application/json"),
+        ), headers(
+            ("Render-Version" = u32, description = "Engine version of the text."),
+            ("Cache-Status" = String, description = "Whether it was in memory (RFC 9211)."),
+            ("Server-Timing" = String, description = "Stages of an on-demand render."),
+        )),
+        (status = 304, description = "You have it already."),
+        (status = 400, description = "A parameter is wrong.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No such image or version.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 406, description = "Nothing that you accept.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The image cannot be decoded.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Busy, or a dependency is away.", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn text(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Id(id): Id,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let Some(format) = choose(&headers, asked.format)? else {
+        let shown = app.pipeline.show(id).await?.ok_or_else(Problem::no_image)?;
+        let vary = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-cache")];
+        return Ok((vary, Json(ImageBody::from(shown))).into_response());
+    };
+    let look = app.pipeline.look(id, asked.spec, asked.version);
+    let view = look.await.map_err(|err| Problem::from(&err))?;
+    let mut response = match has(&headers, &etag(&view, format)) {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => {
+            let text = app.pipeline.text(&view).await.map_err(|err| Problem::from(&*err))?;
+            body(&view, &text, format)?
+        }
+    };
+    describe(response.headers_mut(), &view, format, asked.version.is_some());
+    if asked.format.is_none() {
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+    }
+    Ok(response)
+}
+
+/// The format asked for, else the one that `Accept` likes best; `None` is JSON, the metadata.
+fn choose(headers: &HeaderMap, asked: Option<Format>) -> Result<Option<Format>, Problem> {
+    if asked.is_some() {
+        return Ok(asked);
+    }
+    let mut offers: Vec<&str> = Format::ALL.iter().map(|format| format.media_type()).collect();
+    offers.push(JSON);
+    let chosen = negotiate(headers, &offers)
+        .ok_or_else(|| Problem::new(NOT_ACCEPTABLE, format!("there are {}", offers.join(", "))))?;
+    Ok(Format::ALL.iter().copied().find(|format| format.media_type() == chosen))
+}
+
+/// Strong: the same image, options, engine version and format always give the same bytes.
+fn etag(view: &View, format: Format) -> String {
+    let facts = format!("{} {} {} {}", view.image.id, view.spec, view.version, format.name());
+    format!("\"{}\"", &sha256_hex(facts.as_bytes())[..32])
+}
+
+fn body(view: &View, text: &Text, format: Format) -> Result<Response, Problem> {
+    let body = match format {
+        Format::Txt => text.as_str().to_owned(),
+        Format::Html => {
+            let grid: Grid = text.as_str().parse().map_err(|err| {
+                tracing::error!("a stored render is no grid: {err}");
+                Problem::new(INTERNAL, "a bug: tell the operator the request_id")
+            })?;
+            let title = view.image.facts.name.as_deref().unwrap_or("image");
+            write::html(&grid, view.spec.background(), title)
+        }
+    };
+    let mut response = body.into_response();
+    let cache = if text.hit { "planet; hit" } else { "planet; fwd=miss; stored" };
+    response.headers_mut().insert(CACHE_STATUS, HeaderValue::from_static(cache));
+    let mut timing = String::new();
+    for (stage, took) in text.stages() {
+        let comma = if timing.is_empty() { "" } else { ", " };
+        let ms = took.as_secs_f64() * 1000.0;
+        write!(timing, "{comma}{stage};dur={ms:.1}").expect("a String takes everything");
+    }
+    if let Ok(timing) = HeaderValue::from_str(&timing)
+        && !timing.is_empty()
+    {
+        response.headers_mut().insert(SERVER_TIMING, timing);
+    }
+    Ok(response)
+}
+
+fn describe(headers: &mut HeaderMap, view: &View, format: Format, fixed: bool) {
+    let caching = if fixed { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let media_type = format!("{}; charset=utf-8", format.media_type());
+    for (name, value) in [
+        (header::CONTENT_TYPE, media_type.as_str()),
+        (header::CACHE_CONTROL, caching),
+        (header::ETAG, &etag(view, format)),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
+    ] {
+        headers.insert(name, HeaderValue::from_str(value).expect("all of it is ASCII"));
+    }
+    headers.insert(header::LAST_MODIFIED, super::http_date(view.made_at()));
+    headers.insert(RENDER_VERSION, view.version.into());
+}
+
+/// Lists every stored render of an image, and the state of its job.
+#[utoipa::path(
+    get, path = "/images/{id}/renders", tag = "renders",
+    params(("id" = String, Path, description = "Id of the image.")),
+    responses(
+        (status = 200, description = "The renders.", body = RendersBody),
+        (status = 404, description = "No such image.", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn list(State(app): State<App>, Id(id): Id) -> Result<Response, Problem> {
+    let (renders, job) = app.pipeline.renders(id).await?.ok_or_else(Problem::no_image)?;
+    let presets = &app.pipeline.config().presets;
+    let items = renders.into_iter().map(|render| {
+        let preset = presets.iter().find(|preset| preset.spec.to_string() == render.spec);
+        RenderBody::new(&id.to_string(), render, preset)
+    });
+    let body = RendersBody { items: items.collect(), job: job.map(Into::into) };
+    Ok(([(header::CACHE_CONTROL, "no-cache")], Json(body)).into_response())
+}

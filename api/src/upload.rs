@@ -1,0 +1,282 @@
+//! Receives an upload: a form's file part or the bare body, into the spool.
+
+use std::{future::Future, time::Duration};
+
+use axum::{
+    body::BodyDataStream,
+    extract::{FromRequest, Multipart, Request, multipart::Field},
+    http::{HeaderMap, header},
+};
+use bytes::Bytes;
+use common::pipeline::{Spool, Spooled, SubmitError};
+use futures_util::StreamExt;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+
+use crate::{
+    App,
+    extract::idempotency_key,
+    observe::Trace,
+    problem::{BAD_REQUEST, BUSY, NO_FILE, Problem, SEVERAL_FILES, TIMEOUT},
+};
+
+/// What a form may hold beside the file.
+const MAX_OTHER_BYTES: usize = 64 * 1024;
+const MAX_PARTS: usize = 100;
+/// Names of files are kept up to this length.
+const MAX_NAME_CHARS: usize = 255;
+/// How long a refused client may go on sending before we hang up: one that has not finished sending
+/// would see a broken connection instead of our answer.
+const LINGER: Duration = Duration::from_secs(3);
+
+/// An upload that was received whole.
+pub(crate) struct Upload {
+    pub spooled: Spooled,
+    pub name: Option<String>,
+    pub key: Option<String>,
+    pub trace: Option<String>,
+    /// Held until the upload is stored.
+    pub slot: OwnedSemaphorePermit,
+}
+
+impl FromRequest<App> for Upload {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let headers = request.headers().clone();
+        let trace = request.extensions().get::<Trace>().map(|trace| trace.0.clone());
+        let receiver = Receiver { idle: app.config.upload_idle };
+        let admitted = admit(app, &headers);
+        let (key, slot) = match admitted {
+            Ok(admitted) => admitted,
+            Err(problem) => {
+                // A client that asks first has sent nothing yet.
+                if !headers.contains_key(header::EXPECT) {
+                    let mut body = request.into_body().into_data_stream();
+                    receiver.read_over(&mut body).await;
+                }
+                return Err(problem);
+            }
+        };
+        let spool = app.pipeline.spool().await?;
+        let (spooled, name) = match is_form(&headers) {
+            true => receiver.form(request, spool).await?,
+            false => {
+                let name = disposition_name(&headers);
+                (receiver.raw(request.into_body().into_data_stream(), spool).await?, name)
+            }
+        };
+        Ok(Upload { spooled, name: name.and_then(tidy_name), key, trace, slot })
+    }
+}
+
+/// What can be refused before the body is read.
+fn admit(
+    app: &App,
+    headers: &HeaderMap,
+) -> Result<(Option<String>, OwnedSemaphorePermit), Problem> {
+    let key = idempotency_key(headers)?;
+    let max = app.pipeline.config().max_upload_bytes;
+    let length =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let framing = if is_form(headers) { MAX_OTHER_BYTES as u64 } else { 0 };
+    if length.is_some_and(|length: u64| length > max.saturating_add(framing)) {
+        return Err(SubmitError::TooLarge { max }.into());
+    }
+    let slot = app.uploads.clone().try_acquire_owned();
+    let busy = |_| Problem::new(BUSY, "every upload slot is taken: try again in a moment");
+    Ok((key, slot.map_err(busy)?))
+}
+
+struct Receiver {
+    idle: Duration,
+}
+
+impl Receiver {
+    async fn raw(&self, mut body: BodyDataStream, mut spool: Spool) -> Result<Spooled, Problem> {
+        while let Some(chunk) = self.raw_chunk(&mut body).await? {
+            if let Err(err) = spool.write(chunk).await {
+                self.read_over(&mut body).await;
+                return Err(err.into());
+            }
+        }
+        Ok(spool.finish().await?)
+    }
+
+    async fn form(
+        &self,
+        request: Request,
+        spool: Spool,
+    ) -> Result<(Spooled, Option<String>), Problem> {
+        let mut form = Multipart::from_request(request, &())
+            .await
+            .map_err(|err| Problem::new(BAD_REQUEST, err.body_text()))?;
+        let read = self.read_form(&mut form, spool).await;
+        if read.is_err() {
+            self.read_over_form(&mut form).await;
+        }
+        read
+    }
+
+    async fn read_form(
+        &self,
+        form: &mut Multipart,
+        spool: Spool,
+    ) -> Result<(Spooled, Option<String>), Problem> {
+        let mut spool = Some(spool);
+        let mut file = None;
+        for _ in 0..MAX_PARTS {
+            let Some(mut field) = self.in_time(form.next_field()).await? else {
+                let missing = "the form has no file part: name it image";
+                return file.ok_or_else(|| Problem::new(NO_FILE, missing));
+            };
+            match field.name() {
+                Some("image" | "file") => {
+                    let Some(spool) = spool.take() else {
+                        let detail = "the form has several files: send one image a request";
+                        return Err(Problem::new(SEVERAL_FILES, detail));
+                    };
+                    let name = field.file_name().map(str::to_owned);
+                    file = Some((self.file(&mut field, spool).await?, name));
+                }
+                _ if field.file_name().is_some() => {
+                    let detail = "a file part must be named image (file works too)";
+                    return Err(Problem::new(NO_FILE, detail));
+                }
+                _ => self.other(&mut field).await?,
+            }
+        }
+        Err(Problem::new(BAD_REQUEST, format!("the form has more than {MAX_PARTS} parts")))
+    }
+
+    async fn file(&self, field: &mut Field<'_>, mut spool: Spool) -> Result<Spooled, Problem> {
+        while let Some(chunk) = self.in_time(field.chunk()).await? {
+            spool.write(chunk).await?;
+        }
+        Ok(spool.finish().await?)
+    }
+
+    /// Reads over a field that is no file.
+    async fn other(&self, field: &mut Field<'_>) -> Result<(), Problem> {
+        let mut bytes = 0;
+        while let Some(chunk) = self.in_time(field.chunk()).await? {
+            bytes += chunk.len();
+            if bytes > MAX_OTHER_BYTES {
+                let detail = format!("a field of the form has more than {MAX_OTHER_BYTES} bytes");
+                return Err(Problem::new(BAD_REQUEST, detail));
+            }
+        }
+        Ok(())
+    }
+
+    async fn raw_chunk(&self, body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
+        let chunk = timeout(self.idle, body.next()).await.map_err(|_| self.stalled())?;
+        chunk.transpose().map_err(|_| Problem::new(BAD_REQUEST, "the body ended too early"))
+    }
+
+    /// Reads what a refused client still sends, for a while.
+    async fn read_over(&self, body: &mut BodyDataStream) {
+        let rest = async { while let Ok(Some(_)) = self.raw_chunk(body).await {} };
+        let _hangs_up_otherwise = timeout(LINGER, rest).await;
+    }
+
+    async fn read_over_form(&self, form: &mut Multipart) {
+        let rest = async {
+            while let Ok(Some(mut field)) = self.in_time(form.next_field()).await {
+                while let Ok(Some(_)) = self.in_time(field.chunk()).await {}
+            }
+        };
+        let _hangs_up_otherwise = timeout(LINGER, rest).await;
+    }
+
+    async fn in_time<T>(
+        &self,
+        read: impl Future<Output = Result<T, axum::extract::multipart::MultipartError>>,
+    ) -> Result<T, Problem> {
+        let read = timeout(self.idle, read).await.map_err(|_| self.stalled())?;
+        read.map_err(|err| {
+            Problem::new(BAD_REQUEST, format!("the form is malformed: {}", err.body_text()))
+        })
+    }
+
+    fn stalled(&self) -> Problem {
+        let idle = self.idle.as_secs_f64();
+        Problem::new(TIMEOUT, format!("nothing came for {idle} s: send the upload again"))
+    }
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| {
+        kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
+    })
+}
+
+/// The file name of a `Content-Disposition` header, in the plain or the extended form (RFC 6266).
+fn disposition_name(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_DISPOSITION)?;
+    let parameters = parameters(&String::from_utf8_lossy(value.as_bytes()));
+    let named = |name: &str| {
+        let mut found = parameters.iter().filter(|(is, _)| is.eq_ignore_ascii_case(name));
+        found.next().map(|(_, value)| value.clone())
+    };
+    let extended = named("filename*").and_then(|text| {
+        let encoded = text.splitn(3, '\'').nth(2)?;
+        Some(percent_encoding::percent_decode_str(encoded).decode_utf8_lossy().into_owned())
+    });
+    extended.or_else(|| named("filename"))
+}
+
+/// The parameters of a header, quoted strings without their quotes (RFC 9110, 5.6.6).
+fn parameters(value: &str) -> Vec<(String, String)> {
+    let mut parts = vec![String::new()];
+    let (mut quoted, mut escaped) = (false, false);
+    for c in value.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => {
+                escaped = true;
+                continue;
+            }
+            '"' => {
+                quoted = !quoted;
+                continue;
+            }
+            ';' if !quoted => {
+                parts.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        parts.last_mut().expect("there is always one").push(c);
+    }
+    let pairs = parts.iter().filter_map(|part| part.split_once('='));
+    pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
+}
+
+/// A name to show: no control characters, not too long; `None` when nothing is left.
+fn tidy_name(name: String) -> Option<String> {
+    let tidy: String = name.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
+    (!tidy.trim().is_empty()).then_some(tidy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(disposition: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_DISPOSITION, disposition.parse().unwrap());
+        disposition_name(&headers).and_then(tidy_name)
+    }
+
+    #[test]
+    fn a_bare_upload_may_have_a_name() {
+        assert_eq!(name("attachment; filename=\"mars.png\"").as_deref(), Some("mars.png"));
+        assert_eq!(
+            name("attachment; filename*=UTF-8''J%C3%BCpiter.png").as_deref(),
+            Some("Jüpiter.png")
+        );
+        assert_eq!(name("attachment"), None);
+        assert_eq!(name("attachment; filename=\"\""), None);
+    }
+}

@@ -1,0 +1,129 @@
+//! What the service says of itself: true, complete, and fetched from nowhere else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::{pictures::png, support::TestApp};
+
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+/// Address to methods, as the document has them.
+fn documented(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
+    let paths = document["paths"].as_object().expect("paths");
+    let methods = |item: &Value| {
+        let methods = METHODS.iter().filter(|method| item.get(method).is_some());
+        methods.map(|method| method.to_string()).collect()
+    };
+    paths.iter().map(|(path, item)| (path.clone(), methods(item))).collect()
+}
+
+#[tokio::test]
+async fn every_documented_address_exists_and_takes_the_documented_methods() {
+    let app = TestApp::spawn().await;
+    let document = app.get("/openapi.json").await.is(200);
+    assert_eq!(document.header("content-type"), "application/json");
+    let document = document.json();
+    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
+    let documented = documented(&document);
+    let expected = ["delete", "get"].map(str::to_owned);
+    assert_eq!(documented["/images/{id}"], BTreeSet::from(expected));
+
+    let image = app.upload(png(8, 8)).await;
+    for (path, methods) in &documented {
+        let path = path.replace("{id}", &image.id).replace("{slug}", "busy");
+        for method in METHODS.map(str::to_uppercase).iter().chain([&"OPTIONS".to_owned()]) {
+            let is_documented = methods.contains(&method.to_lowercase());
+            if is_documented && method != "GET" {
+                continue; // its own stories
+            }
+            let request = Method::from_bytes(method.as_bytes()).expect("a method");
+            let answer = app.send(app.request(request, &path)).await;
+            if is_documented {
+                assert_eq!(answer.status, 200, "{method} {path}");
+                continue;
+            }
+            assert_eq!(answer.status, 405, "{method} {path}");
+            let allow = answer.header("allow").to_lowercase();
+            let mut allowed: BTreeSet<&str> = allow.split(',').map(str::trim).collect();
+            assert!(allowed.remove("head"), "{path}");
+            assert_eq!(allowed, methods.iter().map(String::as_str).collect(), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_option_is_documented() {
+    let app = TestApp::spawn().await;
+    let document = app.get("/openapi.json").await.json();
+    let parameters = &document["paths"]["/images/{id}"]["get"]["parameters"];
+    let names: Vec<&str> = parameters
+        .as_array()
+        .expect("parameters")
+        .iter()
+        .filter_map(|p| p["name"].as_str())
+        .collect();
+    for option in asciify::OPTIONS {
+        assert!(names.contains(&option.name), "{} is missing in {names:?}", option.name);
+    }
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let summary = operation["summary"].as_str().unwrap_or_default();
+            assert!(summary.ends_with('.'), "{method} {path}: {summary}");
+            assert!(operation["responses"].as_object().is_some_and(|all| !all.is_empty()));
+        }
+    }
+    // every reference leads somewhere
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"#").skip(1) {
+        let pointer = reference.split('"').next().expect("a pointer");
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
+    }
+}
+
+#[tokio::test]
+async fn pages_fetch_nothing_from_elsewhere() {
+    let app = TestApp::spawn().await;
+    let mut pages = vec!["/docs".to_owned()];
+    pages.extend(api::KINDS.iter().map(|kind| format!("/problems/{}", kind.slug)));
+    let docs = app.get("/docs").await.is(200).text();
+    for path in documented(&app.get("/openapi.json").await.json()).keys() {
+        assert!(docs.contains(&format!(" {path}</code>")), "{path}");
+    }
+    for page in &pages {
+        assert!(page == "/docs" || docs.contains(&format!("href=\"{page}\"")), "{page}");
+        let answer = app.get(page).await.is(200);
+        assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none'"));
+        let html = answer.text();
+        for fetching in ["http:", "https:", "src=", "<script", "@import", "url(", "\"//"] {
+            assert!(!html.contains(fetching), "{page} has {fetching}");
+        }
+        for link in html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            app.get(link).await.is(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_problem_is_explained() {
+    let app = TestApp::spawn().await;
+    for kind in api::KINDS {
+        let page = app.get(&format!("/problems/{}", kind.slug)).await.is(200).text();
+        assert!(page.contains(kind.title) && page.contains(kind.status.as_str()), "{}", kind.slug);
+    }
+    let slugs: BTreeSet<&str> = api::KINDS.iter().map(|kind| kind.slug).collect();
+    assert_eq!(slugs.len(), api::KINDS.len(), "every kind has its own address");
+}
+
+#[tokio::test]
+async fn the_first_page_says_what_to_do() {
+    let app = TestApp::spawn().await;
+    let answer = app.get("/").await.is(200);
+    assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+    let text = answer.text();
+    assert!(text.contains(&format!("curl -F image=@photo.jpg http://{}/images", app.address)));
+    assert!(text.lines().all(|line| line.len() < 100), "{text}");
+}

@@ -1,0 +1,20 @@
+//! The HTTP door over the embedded house, as stories: a real port, SQLite, files, and a worker that
+//! the story plays. One binary, so that it links once.
+
+mod coding;
+mod documents;
+mod journey;
+mod keys;
+mod mutations;
+mod negotiation;
+mod operations;
+mod originals;
+mod pictures;
+mod programs;
+mod refusals;
+mod rendering;
+mod support;
+mod transport;
+mod versions;
+mod wire;
+mod written;

@@ -1,0 +1,124 @@
+//! The original: given back byte for byte, whole or in parts, and harmless in a browser.
+
+use reqwest::Method;
+
+use crate::{
+    pictures::{FORMATS, file, png},
+    support::{TestApp, Uploaded},
+};
+
+#[tokio::test]
+async fn it_comes_back_byte_for_byte() {
+    let app = TestApp::spawn().await;
+    for (format, media_type) in FORMATS {
+        let bytes = file(format, 30, 20);
+        let image = app.upload(bytes.clone()).await;
+        // a compressed image is not compressed again
+        let accept = [("accept-encoding", "gzip, br, zstd")];
+        let answer = app.ask(&format!("{}/original", image.at), &accept).await.is(200);
+        assert_eq!(answer.body, bytes);
+        assert_eq!(answer.header("content-type"), media_type);
+        assert_eq!(answer.header("content-length"), bytes.len().to_string());
+        assert_eq!(answer.header("content-encoding"), "");
+        assert_eq!(answer.header("etag"), format!("\"{}\"", common::render::sha256_hex(&bytes)));
+        assert_eq!(answer.header("accept-ranges"), "bytes");
+        assert!(answer.header("last-modified").ends_with(" GMT"));
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("content-security-policy"), "sandbox");
+        assert_eq!(answer.header("content-disposition"), "inline");
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_it_is_not_sent_it_again() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(64, 40)).await;
+    let at = format!("{}/original", image.at);
+    let full = app.get(&at).await.is(200);
+    let tag = full.header("etag");
+    for held in [tag.to_owned(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
+        let answer = app.ask(&at, &[("if-none-match", &held)]).await.is(304);
+        assert!(answer.body.is_empty());
+        for name in ["etag", "cache-control"] {
+            assert_eq!(answer.header(name), full.header(name), "{held} {name}");
+        }
+    }
+    app.ask(&at, &[("if-none-match", "\"x\"")]).await.is(200);
+    // 304 also when the store has lost it: nothing is read
+    std::fs::remove_file(app.original(&image)).expect("remove the blob");
+    app.ask(&at, &[("if-none-match", tag)]).await.is(304);
+    app.get(&at).await.is(503).tells_problem("unavailable", &[]);
+}
+
+#[tokio::test]
+async fn parts_of_it_can_be_had() {
+    let app = TestApp::spawn().await;
+    let bytes = png(64, 40);
+    let image = app.upload(bytes.clone()).await;
+    let at = format!("{}/original", image.at);
+    let tag = app.get(&at).await.header("etag").to_owned();
+    let all = bytes.len();
+
+    for (range, start, end) in [
+        ("bytes=0-0", 0, 1),
+        ("bytes=10-19", 10, 20),
+        ("bytes=10-", 10, all),
+        ("bytes=-5", all - 5, all),
+        ("bytes=-99999999", 0, all),
+        ("bytes=5-99999999", 5, all),
+    ] {
+        let answer = app.ask(&at, &[("range", range), ("if-range", &tag)]).await.is(206);
+        assert_eq!(answer.body, bytes[start..end], "{range}");
+        let content_range = format!("bytes {start}-{}/{all}", end - 1);
+        assert_eq!(answer.header("content-range"), content_range);
+        assert_eq!(answer.header("content-length"), (end - start).to_string());
+        assert_eq!(answer.header("etag"), tag);
+    }
+    for range in [format!("bytes={all}-"), "bytes=-0".to_owned()] {
+        let answer = app.ask(&at, &[("range", &range)]).await.is(416);
+        assert_eq!(answer.header("content-range"), format!("bytes */{all}"));
+        answer.tells_problem("range-not-satisfiable", &[&all.to_string()]);
+    }
+    // another representation, several ranges, and what is no range: the whole
+    for (range, condition) in [
+        ("bytes=0-9", "\"other\""),
+        ("bytes=0-1,4-5", &*tag),
+        ("bytes=9-5", &*tag),
+        ("lines=1-2", &*tag),
+    ] {
+        let answer = app.ask(&at, &[("range", range), ("if-range", condition)]).await.is(200);
+        assert_eq!(answer.body, bytes, "{range} {condition}");
+    }
+}
+
+#[tokio::test]
+async fn an_evil_name_is_a_name_and_nothing_else() {
+    let app = TestApp::spawn().await;
+    let too_long = "x".repeat(1000);
+    for (given, kept, header) in [
+        ("Jüpiter 木星.png", "Jüpiter 木星.png", "J%C3%BCpiter%20%E6%9C%A8%E6%98%9F.png"),
+        ("../../etc/passwd", "../../etc/passwd", "..%2F..%2Fetc%2Fpasswd"),
+        ("a\"; filename=b.exe", "a\"; filename=b.exe", "a%22%3B%20filename%3Db.exe"),
+        (
+            "<script>alert(1)</script>",
+            "<script>alert(1)</script>",
+            "%3Cscript%3Ealert%281%29%3C%2Fscript%3E",
+        ),
+        (&too_long, &too_long[..255], &too_long[..255]),
+    ] {
+        let image = Uploaded::from(&app.post_form("image", given, &png(8, 8)).await.is(201));
+        assert_eq!(image.json["name"], kept);
+        let answer = app.get(&format!("{}/original", image.at)).await.is(200);
+        assert_eq!(
+            answer.header("content-disposition"),
+            format!("inline; filename*=UTF-8''{header}")
+        );
+        let page = app.get(&format!("{}?format=html", image.at)).await.is(200).text();
+        assert!(!page.contains("<script"), "{page}");
+    }
+    assert_eq!(std::fs::read_dir(app.folder().join("blobs")).expect("blobs").count(), 1);
+
+    let bare = app.request(Method::POST, "/images").body(png(8, 8));
+    let bare = bare.header("content-disposition", "inline; filename*=UTF-8''..%2Fa%0D%0Ab%00.png");
+    assert_eq!(app.send(bare).await.is(201).json()["name"], "../ab.png");
+}

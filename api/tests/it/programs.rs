@@ -1,0 +1,264 @@
+//! The programs themselves: started, stopped, killed.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use reqwest::Client;
+use serde_json::Value;
+
+use crate::{
+    operations::metric,
+    pictures::{noise, png},
+    support::SOON,
+};
+
+const PLANET: &str = env!("CARGO_BIN_EXE_planet");
+const PLANET_API: &str = env!("CARGO_BIN_EXE_planet-api");
+const PLANET_MIGRATE: &str = env!("CARGO_BIN_EXE_planet-migrate");
+
+/// `planet` in a folder of its own, and where it listens.
+struct Planet {
+    child: Child,
+    at: String,
+}
+
+impl Planet {
+    fn start(folder: &Path) -> Self {
+        let mut child = Command::new(PLANET)
+            .current_dir(folder)
+            .env_clear()
+            .envs([
+                ("BIND", "127.0.0.1:0"),
+                ("LEASE_S", "1"),
+                ("POLL_S", "0.2"),
+                ("RUST_LOG", "warn"),
+            ])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("start planet");
+        let mut says = BufReader::new(child.stdout.take().expect("its output"));
+        let mut greeting = String::new();
+        while !greeting.contains("listening on") {
+            let read = says.read_line(&mut greeting).expect("its greeting");
+            assert!(read > 0, "planet ended: {greeting}");
+        }
+        // whoever writes into a pipe that nobody reads dies
+        std::thread::spawn(move || says.read_to_end(&mut Vec::new()));
+        let at = greeting.lines().last().and_then(|line| line.split_whitespace().last());
+        let at = at.expect("an address").to_owned();
+        assert!(at.starts_with("http://127.0.0.1:") && !at.ends_with(":0"), "{greeting}");
+        Planet { child, at }
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill").success());
+    }
+
+    /// The exit code; `None` when a signal ended it.
+    fn end(&mut self) -> Option<i32> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("wait for planet") {
+                return status.code();
+            }
+            assert!(started.elapsed() < SOON, "planet does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Planet {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn json(client: &Client, at: &str) -> Value {
+    let answer = client.get(at).send().await.expect("an answer");
+    answer.error_for_status().expect("an answer").json().await.expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_a_kill() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut planet = Planet::start(folder.path());
+    let client = Client::builder().no_proxy().build().expect("a client");
+
+    let mut uploads: FuturesUnordered<_> = (0..20)
+        .map(|seed| {
+            let (client, at) = (client.clone(), format!("{}/images", planet.at));
+            async move {
+                let sent = client.post(at).body(noise(100, seed + 1)).send().await.ok()?;
+                (sent.status() == 201).then_some(())?;
+                sent.json::<Value>().await.ok()
+            }
+        })
+        .collect();
+    let mut acknowledged = Vec::new();
+    while let Some(answer) = uploads.next().await {
+        acknowledged.extend(answer);
+        if acknowledged.len() == 7 {
+            planet.child.kill().expect("kill -9");
+        }
+    }
+    assert!((7..20).contains(&acknowledged.len()), "{} of 20 uploads", acknowledged.len());
+    assert_eq!(planet.end(), None);
+
+    let planet = Planet::start(folder.path());
+    let page = json(&client, &format!("{}/images", planet.at)).await;
+    let listed = page["items"].as_array().expect("items");
+    assert!(listed.len() >= acknowledged.len());
+    for image in listed.iter().chain(&acknowledged) {
+        let original =
+            format!("{}{}", planet.at, image["links"]["original"].as_str().expect("an address"));
+        let bytes =
+            client.get(original).send().await.expect("an answer").bytes().await.expect("bytes");
+        assert_eq!(image["sha256"], common::render::sha256_hex(&bytes));
+        all_presets(&client, &planet.at, image).await;
+    }
+}
+
+async fn all_presets(client: &Client, at: &str, image: &Value) {
+    let renders = format!("{at}{}", image["links"]["renders"].as_str().expect("an address"));
+    let started = Instant::now();
+    loop {
+        let renders = json(client, &renders).await;
+        let items = renders["items"].as_array().expect("items");
+        if items.len() == 3 && renders["job"]["state"] == "done" {
+            for item in items {
+                let text = format!("{at}{}", item["links"]["text"].as_str().expect("an address"));
+                let text =
+                    client.get(text).send().await.expect("an answer").bytes().await.expect("bytes");
+                assert_eq!(item["sha256"], common::render::sha256_hex(&text));
+            }
+            return;
+        }
+        assert!(started.elapsed() < SOON, "{renders}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_polite_signal_ends_it_cleanly() {
+    for signal in ["-TERM", "-INT"] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut planet = Planet::start(folder.path());
+        let client = Client::builder().no_proxy().build().expect("a client");
+        let image = client.post(format!("{}/images?", planet.at)).header("prefer", "wait=20");
+        let image: Value =
+            image.body(png(64, 40)).send().await.expect("an answer").json().await.expect("JSON");
+        assert_eq!(image["status"], "ready");
+        planet.signal(signal);
+        assert_eq!(planet.end(), Some(0), "{signal}");
+    }
+}
+
+#[tokio::test]
+async fn its_metrics_are_its_own() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let planet = Planet::start(folder.path());
+    let client = Client::builder().no_proxy().build().expect("a client");
+    let post = client.post(format!("{}/images", planet.at)).header("prefer", "wait=20");
+    let image: Value =
+        post.body(png(64, 40)).send().await.expect("an answer").json().await.expect("JSON");
+    let text = format!("{}/images/{}?width=55", planet.at, image["id"].as_str().expect("an id"));
+    for _ in 0..3 {
+        client.get(&text).send().await.expect("an answer").error_for_status().expect("a text");
+    }
+    let metrics = client.get(format!("{}/metrics", planet.at)).send().await.expect("an answer");
+    let metrics = metrics.text().await.expect("a text");
+    for (series, value) in [
+        (&["planet_requests_total{", "method=\"POST\"", "status=\"201\""] as &[_], 1.0),
+        (&["planet_requests_total{", "route=\"/images/{id}\"", "status=\"200\""], 3.0),
+        (&["planet_cache_total{", "miss"], 1.0),
+        (&["planet_cache_total{", "hit"], 2.0),
+        (&["planet_jobs_total{", "done"], 1.0),
+        // one by the worker, one for the reader
+        (&["planet_render_seconds_count{", "stage=\"render\""], 2.0),
+        (&["planet_jobs{", "pending"], 0.0),
+        (&["planet_jobs{", "dead"], 0.0),
+        (&["planet_oldest_due_job_seconds"], 0.0),
+    ] {
+        assert_eq!(metric(&metrics, series), Some(value), "{series:?}\n{metrics}");
+    }
+}
+
+fn run(program: &str, args: &[&str], vars: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut command = Command::new(program);
+    command.current_dir(folder.path()).env_clear().envs(vars.iter().copied()).args(args);
+    let output = command.output().expect("run a program");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).expect("its folder").count(),
+        0,
+        "nothing was done"
+    );
+    output
+}
+
+#[test]
+fn help_lists_the_settings_with_their_defaults() {
+    for (program, settings) in [
+        (
+            PLANET,
+            &["BIND", "DATABASE_URL", "STORE_URL", "LEASE_S", "PRESETS", "MAX_UPLOAD_BYTES"]
+                as &[_],
+        ),
+        (PLANET_API, &["BIND", "DATABASE_URL", "STORE_URL", "QUEUE_URL", "RUST_LOG"]),
+        (PLANET_MIGRATE, &["DATABASE_URL", "STARTUP_WAIT_S"]),
+    ] {
+        let output = run(program, &["--help"], &[]);
+        assert_eq!(output.status.code(), Some(0));
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        for setting in settings {
+            assert!(text.contains(&format!("\n  {setting}\n")), "{setting} is missing:\n{text}");
+        }
+        assert!(text.contains("[default: "));
+        let version = run(program, &["--version"], &[]);
+        assert!(
+            String::from_utf8(version.stdout).expect("UTF-8").contains(env!("CARGO_PKG_VERSION"))
+        );
+    }
+}
+
+#[test]
+fn wrong_settings_are_told_all_at_once_and_without_their_values() {
+    let vars = [
+        ("BIND", "hunter2"),
+        ("DATABASE_URL", "mysql://me:hunter2@host/db"),
+        ("MAX_UPLOADS", "0"),
+        ("PRESETS", "hunter2"),
+    ];
+    for program in [PLANET, PLANET_API] {
+        let output = run(program, &["--max-frames=hunter2", "--nonsense=hunter2", "dance"], &vars);
+        assert_eq!(output.status.code(), Some(2));
+        let text = String::from_utf8(output.stderr).expect("UTF-8");
+        for mistake in
+            ["BIND", "DATABASE_URL", "MAX_UPLOADS", "PRESETS", "MAX_FRAMES", "--nonsense", "dance"]
+        {
+            assert!(text.contains(mistake), "{mistake} is missing:\n{text}");
+        }
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+    let output = run(PLANET_MIGRATE, &[], &vars);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn health_is_asked_of_a_running_service() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let planet = Planet::start(folder.path());
+    let bind = planet.at.trim_start_matches("http://").to_owned();
+    let ask =
+        || run(PLANET_API, &["health"], &[("BIND", &bind), ("RUST_LOG", "off")]).status.code();
+    assert_eq!(ask(), Some(0));
+    drop(planet);
+    assert_eq!(ask(), Some(1));
+}

@@ -1,0 +1,140 @@
+//! `GET /images/{id}`: options, where the text comes from, and how often it is made.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::{
+    pictures::{drawn, noise, png},
+    support::{Answer, TestApp},
+    versions::lose_original,
+};
+
+#[tokio::test]
+async fn options_change_the_picture() {
+    let app = TestApp::spawn().await;
+    let bytes = png(64, 40);
+    let image = app.upload(bytes.clone()).await;
+    for (asked, meant) in [
+        ("width=20", "width=20"),
+        ("height=7", "height=7"),
+        ("width=20&height=20", "width=20&height=20"),
+        ("width=20&height=20&fit=cover", "width=20&height=20&fit=cover"),
+        ("width=20&height=20&fit=stretch", "width=20&height=20&fit=stretch"),
+        ("invert=true", "width=80&invert=true"),
+        ("cell=1", "width=80&cell=1"),
+        ("preset=small&invert=true", "width=40&invert=true"),
+        ("preset=large&width=12", "width=12"),
+        ("width=1000", "width=1000"),
+        ("%77idth=2%30", "width=20"),
+    ] {
+        let text = app.text(&format!("{}?{asked}", image.at)).await;
+        assert_eq!(text, drawn(&bytes, meant), "{asked}");
+    }
+    let text = app.text(&format!("{}?width=20&height=20&fit=stretch", image.at)).await;
+    assert_eq!(text.lines().count(), 20);
+    assert!(text.lines().all(|line| line.chars().count() == 20));
+}
+
+#[tokio::test]
+async fn options_that_equal_a_preset_s_are_that_preset() {
+    let app = TestApp::spawn().await;
+    let bytes = png(64, 40);
+    let image = app.upload(bytes.clone()).await;
+    app.work(1).await;
+    lose_original(&app, &image);
+    for (asked, meant) in [
+        ("", "width=80"),
+        ("?", "width=80"),
+        ("?preset=default", "width=80"),
+        ("?width=80", "width=80"),
+        ("?width=080&fit=contain&cell=0.5&invert=false", "width=80"),
+        ("?preset=small", "width=40"),
+        ("?width=40", "width=40"),
+        ("?preset=large&invert=false", "width=160"),
+        ("?preset=small&width=160", "width=160"),
+    ] {
+        assert_eq!(
+            app.text(&format!("{}{asked}", image.at)).await,
+            drawn(&bytes, meant),
+            "{asked}"
+        );
+    }
+    // everything else needs the original
+    let other = app.get(&format!("{}?width=41", image.at)).await.is(503);
+    other.tells_problem("unavailable", &["original"]);
+}
+
+#[tokio::test]
+async fn a_text_is_made_once_and_kept_in_memory() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(64, 40)).await;
+    let at = format!("{}?width=33", image.at);
+    let first = app.get(&at).await.is(200);
+    assert_eq!(first.header("cache-status"), "planet; fwd=miss; stored");
+    let timing = first.header("server-timing");
+    let stages: Vec<&str> =
+        timing.split(", ").filter_map(|stage| stage.split(';').next()).collect();
+    assert_eq!(stages, ["wait", "load", "memory", "render"], "{timing}");
+
+    lose_original(&app, &image);
+    // another way to say the same
+    let again = app.get(&format!("{}?cell=0.500&width=033", image.at)).await.is(200);
+    assert_eq!(again.header("cache-status"), "planet; hit");
+    assert_eq!(again.header("server-timing"), "");
+    assert_eq!(again.text(), first.text());
+    assert_eq!(again.header("etag"), first.header("etag"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn equal_requests_at_once_do_the_work_once() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(noise(400, 3)).await;
+    let at = format!("{}?width=99", image.at);
+    let answers = join_all((0..50).map(|_| app.get(&at))).await;
+    let misses = answers.iter().filter(|answer| answer.source() == "render").count();
+    assert_eq!(misses, 1);
+    let text = drawn(&noise(400, 3), "width=99");
+    assert!(answers.iter().all(|answer| answer.status == 200 && answer.text() == text));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_cannot_be_served_in_time_is_told_to_come_again() {
+    let app = TestApp::with(&[("RENDER_CONCURRENCY", "1"), ("RENDER_WAIT_S", "0.05")]).await;
+    let image = app.upload(noise(1500, 5)).await;
+    let paths: Vec<String> = (0..24).map(|n| format!("{}?width={}", image.at, 500 + n)).collect();
+    let answers = join_all(paths.iter().map(|path| app.get(path))).await;
+    let (served, refused): (Vec<Answer>, Vec<Answer>) =
+        answers.into_iter().partition(|answer| answer.status == 200);
+    assert!(!served.is_empty() && !refused.is_empty(), "{} served", served.len());
+    for answer in refused {
+        answer.is(503).tells_problem("busy", &["try again"]);
+    }
+    // a refusal is not remembered
+    for path in &paths {
+        assert_eq!(app.get(path).await.is(200).version(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_reader_who_leaves_takes_nothing_from_the_others() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(noise(600, 7)).await;
+    let at = format!("{}?width=77", image.at);
+    let impatient = app.request(reqwest::Method::GET, &at).timeout(Duration::from_millis(5)).send();
+    let (left, stayed) = tokio::join!(impatient, join_all((0..4).map(|_| app.get(&at))));
+    drop(left);
+    assert!(stayed.iter().all(|answer| answer.status == 200));
+}
+
+#[tokio::test]
+async fn a_render_that_the_store_lost_is_drawn_again() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(64, 40)).await;
+    app.work(1).await;
+    let text = app.text(&image.at).await;
+    let app = app.restart(&[], |_| {}).await;
+    std::fs::remove_dir_all(app.folder().join("blobs/renders")).expect("lose the renders");
+    let answer = app.get(&image.at).await.is(200);
+    assert_eq!((answer.source(), answer.text()), ("render", text));
+}

@@ -1,0 +1,360 @@
+//! The whole house in a temporary folder, behind a real port.
+//!
+//! Every answer that comes through here is held against what the contract says of all answers: see
+//! [`Answer::keeps_the_contract`].
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use common::{
+    catalog::Catalog,
+    env::Env,
+    pipeline::{self, Pipeline},
+    store::Store,
+    telemetry,
+};
+use reqwest::{
+    Client, Method, RequestBuilder,
+    header::{HeaderMap, HeaderValue},
+    multipart::{Form, Part},
+};
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// How long a story waits for what has to happen soon, before it fails.
+pub const SOON: Duration = Duration::from_secs(20);
+
+pub struct TestApp {
+    pub pipeline: Pipeline,
+    /// `127.0.0.1:PORT`
+    pub address: String,
+    pub stop: CancellationToken,
+    pub worker: worker::Config,
+    folder: Arc<TempDir>,
+    client: Client,
+    serving: JoinHandle<()>,
+    _stops_when_dropped: DropGuard,
+}
+
+impl TestApp {
+    pub async fn spawn() -> Self {
+        TestApp::with(&[]).await
+    }
+
+    /// With some settings unlike the test's own.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        TestApp::open(folder, settings, |_| {}).await
+    }
+
+    /// Ends the service, and starts it again over the same folder.
+    pub async fn restart(
+        self,
+        settings: &[(&str, &str)],
+        change: impl FnOnce(&mut pipeline::Config),
+    ) -> Self {
+        let TestApp { pipeline, stop, folder, serving, client, .. } = self;
+        stop.cancel();
+        drop(client);
+        serving.await.expect("the service ends in peace");
+        pipeline.catalog().connection().clone().close().await.expect("close the database");
+        TestApp::open(folder, settings, change).await
+    }
+
+    async fn open(
+        folder: Arc<TempDir>,
+        settings: &[(&str, &str)],
+        change: impl FnOnce(&mut pipeline::Config),
+    ) -> Self {
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let mut vars = vec![
+            ("DATABASE_URL".to_owned(), format!("sqlite://{}", at("planet.db"))),
+            ("STORE_URL".to_owned(), format!("file:{}", at("blobs"))),
+            ("SPOOL_DIR".to_owned(), at("spool")),
+            ("QUEUE_URL".to_owned(), "memory:".to_owned()),
+            ("POLL_S".to_owned(), "0.05".to_owned()),
+            ("DRAIN_S".to_owned(), "5".to_owned()),
+        ];
+        vars.extend(settings.iter().map(|(name, value)| (name.to_string(), value.to_string())));
+        let mut env = Env::new(vars, []);
+        let mut house = pipeline::Config::read(&mut env);
+        let door = api::Config::read(&mut env);
+        let worker = worker::Config::read(&mut env);
+        assert_eq!(env.complaints(), [] as [&str; 0]);
+        change(&mut house);
+
+        let catalog = Catalog::open(&house.catalog).await.expect("open the database");
+        migration::up(catalog.connection()).await.expect("migrate the database");
+        let store = Store::open(&house.store).await.expect("open the store");
+        let pipeline = Pipeline::open(house, catalog, store).await.expect("open the house");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its address").to_string();
+        let stop = CancellationToken::new();
+        let app = api::App::new(pipeline.clone(), door, telemetry::count());
+        let serve = api::serve(listener, app, stop.clone());
+        let serving = tokio::spawn(async move { serve.await.expect("serve to the end") });
+        TestApp {
+            pipeline,
+            address,
+            _stops_when_dropped: stop.clone().drop_guard(),
+            stop,
+            worker,
+            folder,
+            client: client(),
+            serving,
+        }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address))
+    }
+
+    /// Sends a request, and looks at its answer as at every answer.
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        let request = request.build().expect("a request");
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = self.client.execute(request).await.expect("an answer");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.bytes().await.expect("a whole body").to_vec();
+        let answer = Answer { method, path, status, headers, body };
+        answer.keeps_the_contract();
+        answer
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// GET with headers.
+    pub async fn ask(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = self.request(Method::GET, path);
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, HeaderValue::from_str(value).expect("a header"))
+        });
+        self.send(request).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// Posts a bare body.
+    pub async fn post(&self, body: impl Into<reqwest::Body>) -> Answer {
+        self.send(self.request(Method::POST, "/images").body(body)).await
+    }
+
+    /// Posts a form with one file.
+    pub async fn post_form(&self, part: &str, name: &str, bytes: &[u8]) -> Answer {
+        let form = Form::new()
+            .part(part.to_owned(), Part::bytes(bytes.to_vec()).file_name(name.to_owned()));
+        self.send(self.request(Method::POST, "/images").multipart(form)).await
+    }
+
+    /// Uploads an image that must be taken.
+    pub async fn upload(&self, bytes: impl Into<Vec<u8>>) -> Uploaded {
+        Uploaded::from(&self.post(bytes.into()).await.is(201))
+    }
+
+    /// Works off exactly `jobs` jobs, as a worker would.
+    pub async fn work(&self, jobs: u64) {
+        let done = worker::drain(&self.pipeline, &self.worker, jobs).await.expect("drain");
+        assert_eq!(done, jobs, "jobs worked off");
+    }
+
+    /// Runs a worker beside the story.
+    pub fn hire(&self) -> JoinHandle<()> {
+        tokio::spawn(worker::run(self.pipeline.clone(), self.worker.clone(), self.stop.clone()))
+    }
+
+    pub async fn tidy(&self) {
+        worker::tidy(&self.pipeline, &self.worker).await.expect("tidy");
+    }
+
+    /// The text at `path`, which must be there.
+    pub async fn text(&self, path: &str) -> String {
+        self.get(path).await.is(200).text()
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The original's file in the store.
+    pub fn original(&self, image: &Uploaded) -> PathBuf {
+        self.folder().join("blobs/originals").join(&image.id).join("1")
+    }
+
+    /// What refused or removed uploads must not leave behind: spooled bytes, rows, blobs.
+    pub async fn leftovers(&self) -> Vec<String> {
+        let mut left = files(&self.folder().join("spool"));
+        left.extend(files(&self.folder().join("blobs")));
+        for rows in ["images", "jobs", "renders", "loose_blobs WHERE state = 'promised'"] {
+            let count = self.count(rows).await;
+            if count > 0 {
+                left.push(format!("{count} rows in {rows}"));
+            }
+        }
+        left
+    }
+
+    /// Waits until nothing is left behind: a connection that broke ends a little later.
+    pub async fn nothing_is_left(&self) {
+        let deadline = Instant::now() + SOON;
+        loop {
+            let left = self.leftovers().await;
+            if left.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "left behind: {left:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub async fn count(&self, rows: &str) -> i64 {
+        let db = self.pipeline.catalog().connection();
+        let sql = format!("SELECT COUNT(*) AS n FROM {rows}");
+        let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
+        row.expect("count rows").expect("a count").try_get("", "n").expect("a number")
+    }
+}
+
+/// A client that adds nothing to a request and takes nothing from an answer.
+fn client() -> Client {
+    let plain = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    plain.no_gzip().no_brotli().no_zstd().build().expect("a client")
+}
+
+/// Every file below `folder`.
+pub fn files(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .flat_map(|path| match path.is_dir() {
+            true => files(&path),
+            false => vec![path.display().to_string()],
+        })
+        .collect()
+}
+
+/// An image that was taken.
+#[derive(Debug, Clone)]
+pub struct Uploaded {
+    pub id: String,
+    /// `/images/{id}`
+    pub at: String,
+    pub json: Value,
+}
+
+impl From<&Answer> for Uploaded {
+    fn from(answer: &Answer) -> Self {
+        let json = answer.json();
+        let id = json["id"].as_str().expect("an id").to_owned();
+        Uploaded { at: format!("/images/{id}"), id, json }
+    }
+}
+
+/// An answer that was read whole.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub method: Method,
+    pub path: String,
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn is(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{} {}: {}", self.method, self.path, self.shown());
+        self
+    }
+
+    /// A problem of that kind, whose detail holds every one of `words`.
+    #[track_caller]
+    pub fn tells_problem(self, slug: &str, words: &[&str]) -> Self {
+        let problem = self.json();
+        assert_eq!(problem["type"], format!("/problems/{slug}"), "{}", self.shown());
+        let detail = problem["detail"].as_str().expect("a detail");
+        for word in words {
+            assert!(detail.contains(word), "{word:?} is missing in {detail:?}");
+        }
+        self
+    }
+
+    /// A header's value; empty when there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("UTF-8")
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|err| panic!("{err}: {}", self.shown()))
+    }
+
+    /// The engine version of a text.
+    pub fn version(&self) -> u32 {
+        self.header("render-version").parse().expect("Render-Version")
+    }
+
+    /// How the text came to be: `memory`, `store`, or `render`.
+    pub fn source(&self) -> &'static str {
+        let timing = self.header("server-timing");
+        match self.header("cache-status") {
+            "planet; hit" => "memory",
+            "planet; fwd=miss; stored" if timing.starts_with("store;dur=") => "store",
+            "planet; fwd=miss; stored" if timing.contains("render;dur=") => "render",
+            other => panic!("Cache-Status: {other}, Server-Timing: {timing}"),
+        }
+    }
+
+    fn shown(&self) -> String {
+        format!("{} {:?} {}", self.status, self.headers, String::from_utf8_lossy(&self.body))
+    }
+
+    /// What holds for every answer: an id, a problem for every error, and never one of ours.
+    #[track_caller]
+    pub fn keeps_the_contract(&self) {
+        let shown = format!("{} {}: {}", self.method, self.path, self.shown());
+        let id = self.header("x-request-id");
+        assert!(!id.is_empty(), "no X-Request-Id: {shown}");
+        if self.method == Method::HEAD {
+            assert!(self.body.is_empty(), "{shown}");
+            return;
+        }
+        // tells its dependencies instead
+        if self.status < 400 || self.path == "/readyz" {
+            return;
+        }
+        assert_eq!(self.header("content-type"), "application/problem+json", "{shown}");
+        let problem = self.json();
+        let slug = problem["type"].as_str().and_then(|kind| kind.strip_prefix("/problems/"));
+        let kind = api::KINDS.iter().find(|kind| Some(kind.slug) == slug);
+        let kind = kind.unwrap_or_else(|| panic!("an unknown kind: {shown}"));
+        assert_eq!(problem["title"], kind.title, "{shown}");
+        assert_eq!(problem["status"], self.status, "{shown}");
+        assert_eq!(kind.status.as_u16(), self.status, "{shown}");
+        assert_eq!(problem["instance"], self.path, "{shown}");
+        assert_eq!(problem["request_id"], id, "{shown}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{shown}");
+        assert_eq!(problem.as_object().map(|members| members.len()), Some(6), "{shown}");
+        assert!(self.status != 500, "{shown}");
+        if matches!(self.status, 409 | 429 | 503) {
+            assert!(self.header("retry-after").parse::<u32>().is_ok(), "{shown}");
+        }
+        if self.status == 405 {
+            assert!(!self.header("allow").is_empty(), "{shown}");
+        }
+    }
+}

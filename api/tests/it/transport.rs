@@ -1,0 +1,157 @@
+//! Clients that stall, hang up, come too many at a time, or do not speak HTTP.
+
+use std::time::Duration;
+
+use reqwest::Method;
+
+use crate::{
+    pictures::png,
+    support::{TestApp, files},
+    wire::Wire,
+};
+
+#[tokio::test]
+async fn an_upload_that_stalls_is_given_up() {
+    let app = TestApp::with(&[("UPLOAD_IDLE_S", "0.2")]).await;
+    let bytes = png(64, 40);
+    let length = format!("Content-Length: {}", bytes.len());
+    let mut bare = Wire::post(&app, &[&length]).await;
+    bare.send(&bytes[..100]).await;
+    bare.answer().await.is(408).tells_problem("timeout", &["0.2 s", "again"]);
+
+    let mut form =
+        Wire::post(&app, &["Content-Type: multipart/form-data; boundary=b", &length]).await;
+    form.send(b"--b\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\nabc").await;
+    form.answer().await.is(408).tells_problem("timeout", &["0.2 s", "again"]);
+    app.nothing_is_left().await;
+}
+
+#[tokio::test]
+async fn a_slow_upload_is_taken_as_long_as_it_goes_on() {
+    let app = TestApp::with(&[("UPLOAD_IDLE_S", "1")]).await;
+    let bytes = png(64, 40);
+    let length = format!("Content-Length: {}", bytes.len());
+    let mut wire = Wire::post(&app, &[&length]).await;
+    for chunk in bytes.chunks(bytes.len() / 5 + 1) {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        wire.send(chunk).await;
+    }
+    wire.answer().await.is(201);
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_is_no_upload() {
+    let app = TestApp::spawn().await;
+    let bytes = png(64, 40);
+    let mut short = Wire::post(&app, &["Content-Length: 100000"]).await;
+    short.send(&bytes).await;
+    short.end().await;
+    let answer = short.answer().await.is(400);
+    answer.tells_problem("bad-request", &["ended too early"]);
+
+    for broken in ["zz\r\nabc\r\n", "5\r\nabcdefgh\r\n0\r\n\r\n", "fffffffffffffffff\r\n"] {
+        let mut chunked = Wire::post(&app, &["Transfer-Encoding: chunked"]).await;
+        chunked.send(broken.as_bytes()).await;
+        chunked.answer().await.is(400).tells_problem("bad-request", &["body"]);
+    }
+    app.nothing_is_left().await;
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_leaves_nothing() {
+    let app = TestApp::spawn().await;
+    let bytes = png(64, 40);
+    for form in [false, true] {
+        let kind = if form { "multipart/form-data; boundary=b" } else { "image/png" };
+        let head = [&*format!("Content-Type: {kind}"), "Content-Length: 1000000"];
+        let mut wire = Wire::post(&app, &head).await;
+        if form {
+            wire.send(b"--b\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n").await;
+        }
+        wire.send(&bytes).await;
+        drop(wire);
+        app.nothing_is_left().await;
+    }
+    app.upload(bytes).await;
+}
+
+#[tokio::test]
+async fn too_many_uploads_at_a_time_are_told_to_come_again() {
+    let app = TestApp::with(&[("MAX_UPLOADS", "1")]).await;
+    let bytes = png(64, 40);
+    let length = format!("Content-Length: {}", bytes.len());
+    let mut first = Wire::post(&app, &[&length]).await;
+    first.send(&bytes[..100]).await;
+    // its slot is taken once its spool file is there
+    while files(&app.folder().join("spool")).is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    app.post(bytes.clone()).await.is(503).tells_problem("busy", &["upload slot"]);
+    // readers have slots of their own
+    app.get("/images").await.is(200);
+
+    first.send(&bytes[100..]).await;
+    first.answer().await.is(201);
+    app.upload(bytes.clone()).await;
+
+    // a client that hangs up gives its slot back
+    let mut second = Wire::post(&app, &[&length]).await;
+    second.send(&bytes[..100]).await;
+    while files(&app.folder().join("spool")).is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(second);
+    while app.post(bytes.clone()).await.status == 503 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_asks_first_is_told_to_go_on() {
+    let app = TestApp::spawn().await;
+    let bytes = png(64, 40);
+    let length = format!("Content-Length: {}", bytes.len());
+    let mut wire = Wire::post(&app, &[&length, "Expect: 100-continue"]).await;
+    assert!(wire.hears_something(Duration::from_secs(5)).await);
+    wire.send(&bytes).await;
+    let interim = wire.answer_of_hyper().await;
+    assert_eq!(interim.status, 100);
+    assert!(interim.body.starts_with(b"HTTP/1.1 201 Created\r\n"));
+}
+
+#[tokio::test]
+async fn what_is_no_http_ends_its_connection_and_nothing_else() {
+    let app = TestApp::spawn().await;
+    let large = format!("X-Large: {}", "x".repeat(100_000));
+    Wire::open(&app, Method::GET, "/livez", &[&large]).await.answer().await.is(200);
+    // these the HTTP library answers before we see them
+    let many: Vec<String> = (0..200).map(|n| format!("X-{n}: x")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let answer = Wire::open(&app, Method::GET, "/livez", &many).await.answer_of_hyper().await;
+    assert_eq!(answer.status, 431);
+    let long = format!("/{}", "x".repeat(70_000));
+    let answer = Wire::open(&app, Method::GET, &long, &[]).await.answer_of_hyper().await;
+    assert_eq!(answer.status, 414);
+    for nonsense in ["no header", "Content-Length: -1", "Content-Length: 1\r\nContent-Length: 2"] {
+        let answer = Wire::post(&app, &[nonsense]).await.answer_of_hyper().await;
+        assert_eq!(answer.status, 400, "{nonsense}");
+    }
+    app.nothing_is_left().await;
+    app.get("/livez").await.is(200);
+}
+
+#[tokio::test]
+async fn a_stop_lets_running_uploads_end() {
+    let app = TestApp::spawn().await;
+    let bytes = png(64, 40);
+    let length = format!("Content-Length: {}", bytes.len());
+    let mut wire = Wire::post(&app, &[&length]).await;
+    wire.send(&bytes[..100]).await;
+    while files(&app.folder().join("spool")).is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    app.stop.cancel();
+    wire.send(&bytes[100..]).await;
+    wire.answer().await.is(201);
+    assert_eq!(app.count("images").await, 1);
+}

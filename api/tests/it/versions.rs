@@ -1,0 +1,149 @@
+//! Engine versions and presets change while readers read.
+
+use crate::{
+    pictures::{drawn, png},
+    support::{TestApp, Uploaded},
+};
+
+/// From now on only what was rendered before can be served.
+pub fn lose_original(app: &TestApp, image: &Uploaded) {
+    std::fs::remove_file(app.original(image)).expect("lose the original");
+}
+
+#[tokio::test]
+async fn the_old_version_is_served_until_the_new_one_is_there() {
+    let app = TestApp::spawn().await;
+    let bytes = png(64, 40);
+    let image = app.upload(bytes.clone()).await;
+    app.work(1).await;
+    let first = app.get(&image.at).await.is(200);
+    assert_eq!(first.version(), 1);
+    let metadata = format!("{}/metadata", image.at);
+
+    let app = app.restart(&[], |config| config.engine = 2).await;
+    let old = app.get(&image.at).await.is(200);
+    assert_eq!((old.version(), old.source(), old.text()), (1, "store", first.text()));
+    assert_eq!(old.header("etag"), first.header("etag"));
+    app.work(0).await;
+    app.tidy().await;
+    assert_eq!(app.get(&image.at).await.is(200).version(), 1);
+    assert_eq!(app.get(&format!("{}/renders", image.at)).await.json()["job"]["state"], "pending");
+    // what is stored is there for readers
+    assert_eq!(app.get(&metadata).await.json()["status"], "ready");
+
+    app.work(1).await;
+    let new = app.get(&image.at).await.is(200);
+    assert_eq!((new.version(), new.source(), new.text()), (2, "store", drawn(&bytes, "width=80")));
+    assert_ne!(new.header("etag"), first.header("etag"));
+    app.ask(&image.at, &[("if-none-match", first.header("etag"))]).await.is(200);
+
+    let fixed = app.get(&format!("{}?version=1", image.at)).await.is(200);
+    assert_eq!((fixed.version(), fixed.text()), (1, first.text()));
+    assert_eq!(app.get(&format!("{}?version=2", image.at)).await.is(200).version(), 2);
+    let never = app.get(&format!("{}?version=3", image.at)).await.is(404);
+    never.tells_problem("not-found", &["version 3"]);
+
+    let items = app.get(&format!("{}/renders", image.at)).await.json()["items"].clone();
+    let versions: Vec<_> =
+        items.as_array().expect("items").iter().map(|item| item["version"].clone()).collect();
+    assert_eq!(versions, [2, 2, 2, 1, 1, 1]);
+
+    // a roll-back does not take back what readers have seen
+    let app = app.restart(&[], |config| config.engine = 1).await;
+    app.tidy().await;
+    app.work(0).await;
+    assert_eq!(app.get(&image.at).await.is(200).version(), 2);
+}
+
+#[tokio::test]
+async fn an_image_that_was_never_rendered_is_drawn_by_the_new_engine() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(64, 40)).await;
+    assert_eq!(app.get(&image.at).await.is(200).version(), 1);
+    // drawn, but not stored
+    app.get(&format!("{}?version=1", image.at)).await.is(404);
+    let app = app.restart(&[], |config| config.engine = 2).await;
+    let drawn = app.get(&image.at).await.is(200);
+    assert_eq!((drawn.version(), drawn.source()), (2, "render"));
+    app.tidy().await;
+    app.work(1).await;
+    assert_eq!(app.get(&image.at).await.is(200).version(), 2);
+}
+
+#[tokio::test]
+async fn a_reader_never_sees_a_version_go_back() {
+    let app = TestApp::spawn().await;
+    let images = [app.upload(png(64, 40)).await, app.upload(png(40, 64)).await];
+    let mut seen = [0; 4];
+    let look = async |app: &TestApp, seen: &mut [u32; 4]| {
+        let paths = images
+            .iter()
+            .flat_map(|image| ["", "?width=40"].map(|options| format!("{}{options}", image.at)));
+        for (path, before) in paths.zip(seen) {
+            let version = app.get(&path).await.is(200).version();
+            assert!(version >= *before, "{path}: {before}, then {version}");
+            *before = version;
+        }
+    };
+    look(&app, &mut seen).await;
+    app.work(2).await;
+    look(&app, &mut seen).await;
+    let mut app = app;
+    for engine in [2, 3, 2, 4] {
+        app = app.restart(&[], |config| config.engine = engine).await;
+        look(&app, &mut seen).await;
+        app.tidy().await;
+        let due = app.count(&format!("jobs WHERE state = 'pending' AND engine = {engine}")).await;
+        for _ in 0..due {
+            app.work(1).await;
+            look(&app, &mut seen).await;
+        }
+        app.tidy().await;
+        look(&app, &mut seen).await;
+    }
+    assert_eq!(seen, [4; 4]);
+}
+
+#[tokio::test]
+async fn a_new_preset_is_made_for_old_images_too() {
+    let app = TestApp::spawn().await;
+    let bytes = png(64, 40);
+    let image = app.upload(bytes.clone()).await;
+    app.work(1).await;
+    let default = app.text(&image.at).await;
+
+    let presets = "default?width=80 small?width=40 wide?width=200&invert=true";
+    let app = app.restart(&[("PRESETS", presets)], |_| {}).await;
+    let wide = format!("{}?preset=wide", image.at);
+    assert_eq!(app.get(&wide).await.is(200).source(), "render");
+    assert_eq!(app.get(&image.at).await.is(200).source(), "store");
+    app.tidy().await;
+    assert_eq!(app.text(&image.at).await, default);
+    let metadata = app.get(&format!("{}/metadata", image.at)).await.json();
+    assert_eq!(metadata["status"], "ready");
+    app.work(1).await;
+    app.tidy().await;
+    app.work(0).await;
+
+    // the old preset's render is still listed, without a name
+    let renders = app.get(&format!("{}/renders", image.at)).await.json();
+    let mut names: Vec<_> = renders["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|item| item["preset"].as_str())
+        .collect();
+    names.sort();
+    assert_eq!(names, [None, Some("default"), Some("small"), Some("wide")]);
+
+    let app = app.restart(&[("PRESETS", presets)], |_| {}).await;
+    lose_original(&app, &image);
+    assert_eq!(app.text(&wide).await, drawn(&bytes, "width=200&invert=true"));
+    assert_eq!(app.text(&image.at).await, default);
+    // no preset any more, and still a fact
+    assert_eq!(app.text(&format!("{}?width=160", image.at)).await, drawn(&bytes, "width=160"));
+    app.get(&format!("{}?preset=large", image.at))
+        .await
+        .is(400)
+        .tells_problem("bad-parameter", &["wide"]);
+}

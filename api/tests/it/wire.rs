@@ -1,0 +1,90 @@
+//! HTTP by hand, for what no client library would send.
+
+use std::time::Duration;
+
+use reqwest::{
+    Method,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::support::{Answer, SOON, TestApp};
+
+/// A connection on which a story writes what it likes.
+pub struct Wire {
+    stream: TcpStream,
+    method: Method,
+    path: String,
+}
+
+impl Wire {
+    /// Opens a connection and sends a request's head; `headers` are whole lines.
+    pub async fn open(app: &TestApp, method: Method, path: &str, headers: &[&str]) -> Self {
+        let stream = TcpStream::connect(&app.address).await.expect("connect");
+        let plain = path.split('?').next().unwrap_or(path).to_owned();
+        let mut wire = Wire { stream, method: method.clone(), path: plain };
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+        for header in headers {
+            head.push_str(header);
+            head.push_str("\r\n");
+        }
+        head.push_str("\r\n");
+        wire.send(head.as_bytes()).await;
+        wire
+    }
+
+    pub async fn post(app: &TestApp, headers: &[&str]) -> Self {
+        Wire::open(app, Method::POST, "/images", headers).await
+    }
+
+    /// Sends all of `bytes`: a client that stops for an answer in the middle is another one.
+    pub async fn send(&mut self, bytes: &[u8]) {
+        let sent = timeout(SOON, self.stream.write_all(bytes)).await.expect("send in time");
+        sent.expect("a connection that stays open while we send");
+    }
+
+    /// Says that nothing more comes.
+    pub async fn end(&mut self) {
+        self.stream.shutdown().await.expect("shut down");
+    }
+
+    /// Whether the service says something within that time.
+    pub async fn hears_something(&mut self, within: Duration) -> bool {
+        timeout(within, self.stream.peek(&mut [0])).await.is_ok()
+    }
+
+    /// Reads the answer to the end of the connection.
+    pub async fn answer(self) -> Answer {
+        let answer = self.answer_of_hyper().await;
+        answer.keeps_the_contract();
+        answer
+    }
+
+    /// An answer that the HTTP library may have given without asking us.
+    pub async fn answer_of_hyper(mut self) -> Answer {
+        let mut bytes = Vec::new();
+        let read =
+            timeout(SOON, self.stream.read_to_end(&mut bytes)).await.expect("an answer in time");
+        read.expect("an answer that can be read");
+        let split = bytes.windows(4).position(|end| end == b"\r\n\r\n");
+        let split =
+            split.unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(&bytes)));
+        let head = String::from_utf8(bytes[..split].to_vec()).expect("a head");
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
+        let headers: HeaderMap = lines.map(header).collect();
+        let body = bytes[split + 4..].to_vec();
+        let Wire { method, path, .. } = self;
+        Answer { method, path, status: status.expect("a status"), headers, body }
+    }
+}
+
+fn header(line: &str) -> (HeaderName, HeaderValue) {
+    let (name, value) = line.split_once(':').expect("a header");
+    (name.parse().expect("a name"), value.trim().parse().expect("a value"))
+}

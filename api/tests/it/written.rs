@@ -1,0 +1,79 @@
+//! What is written down is true: `.env.example` lists the settings that the programs read, and the
+//! README's map shows the folders that there are.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use common::{env::Env, pipeline, program, telemetry};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(root().join(file)).expect("a file of the project")
+}
+
+/// Every setting that any of our programs reads, with its default.
+fn settings() -> BTreeMap<String, String> {
+    let mut env = Env::default();
+    api::Config::read(&mut env);
+    pipeline::Config::read(&mut env);
+    worker::Config::read(&mut env);
+    worker::metrics_bind(&mut env);
+    program::startup_wait(&mut env);
+    telemetry::Config::read(&mut env);
+    let settings = env.settings().iter();
+    settings.map(|setting| (setting.name.to_owned(), setting.default.clone())).collect()
+}
+
+#[test]
+fn the_example_file_lists_every_setting_with_its_default() {
+    let (ours, foreign): (BTreeMap<_, _>, BTreeMap<_, _>) = read(".env.example")
+        .lines()
+        .filter_map(|line| line.strip_prefix("# ")?.split_once('='))
+        .filter(|(name, _)| {
+            name.bytes().all(|b| b.is_ascii_uppercase() || b"_0123456789".contains(&b))
+        })
+        .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
+        .partition(|(name, _)| settings().contains_key(name));
+    assert_eq!(ours, settings());
+
+    let compose = read("docker-compose.yml");
+    for name in foreign.keys().filter(|name| !name.starts_with("AWS_")) {
+        assert!(compose.contains(&format!("${{{name}:-")), "{name} is read by nobody");
+    }
+}
+
+#[test]
+fn the_map_shows_the_folders_that_there_are() {
+    let readme = read("README.md");
+    let map = readme.split("## The map").nth(1).unwrap();
+    let mapped: Vec<&str> = map
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("/`"))
+        .map(|(name, _)| name)
+        .collect();
+    let mut there: Vec<String> = fs::read_dir(root())
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with('.') && !["target", "data"].contains(&name.as_str()))
+        .collect();
+    there.sort();
+    let mut sorted = mapped.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, there);
+}
+
+#[test]
+fn every_setting_in_the_readme_is_read() {
+    let readme = read("README.md");
+    let table = readme.split("## Settings").nth(1).unwrap().split("## ").next().unwrap();
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let names = row.split('|').nth(1).unwrap();
+        for name in names.split(',').map(|name| name.trim().trim_matches('`')) {
+            assert!(settings().contains_key(name), "{name} is read by nobody");
+        }
+    }
+}

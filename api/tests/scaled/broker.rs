@@ -1,0 +1,77 @@
+//! The broker is a luxury: without it, work is found a little later.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::support::{
+    customer::{Customer, Kept},
+    eventually,
+    pictures::{Picture, pictures},
+    servers::Servers,
+    site::Site,
+};
+
+/// An upload that waited for the broker would take five seconds or more.
+const NORMAL: Duration = Duration::from_secs(3);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_broker_uploads_are_as_quick_and_workers_poll() {
+    let Some(servers) = Servers::alone().await else { return };
+    let mut site = Site::open(&servers).await;
+    let (api, worker) = (site.api().await, site.worker().await);
+    let customer = Customer::of(&[&api.url]);
+    let pictures = pictures(24);
+    let mut kept = customer.keep_all(&pictures[..4]).await;
+
+    servers.run("kill", "rabbitmq").await;
+    sees_queue(&customer, false).await;
+    kept.extend(quick_uploads(&customer, &pictures[4..12]).await);
+    customer.all_ready(&kept).await;
+
+    // It takes connections, and then says nothing.
+    let address = servers.queue.split('@').nth(1).unwrap().split('/').next().unwrap();
+    let mute = TcpListener::bind(address).await.unwrap();
+    let (_silence, _) = mute.accept().await.unwrap();
+    kept.extend(quick_uploads(&customer, &pictures[12..20]).await);
+    customer.all_ready(&kept).await;
+    drop((mute, _silence));
+
+    servers.run("start", "rabbitmq").await;
+    sees_queue(&customer, true).await;
+    // This one polls once, when there is nothing to do.
+    site.set("POLL_S", "1000");
+    let listener = site.worker().await;
+    drop(worker);
+    kept.extend(quick_uploads(&customer, &pictures[20..]).await);
+    customer.all_ready(&kept).await;
+    site.assert_invariants(&[&api], &[&listener], &kept).await;
+}
+
+/// Uploads that are not retried: each is answered at once.
+async fn quick_uploads(customer: &Customer, pictures: &[std::sync::Arc<Picture>]) -> Vec<Kept> {
+    let mut kept = Vec::new();
+    for picture in pictures {
+        let started = Instant::now();
+        let one = customer.keep(0, picture.clone()).await;
+        assert_eq!(one.refusals, [] as [StatusCode; 0]);
+        assert!(started.elapsed() < NORMAL, "an upload took {:?}", started.elapsed());
+        kept.push(one);
+        let ready = customer.get("/readyz").await.unwrap();
+        assert_eq!(ready.status(), StatusCode::OK);
+    }
+    kept
+}
+
+/// Waits until `/readyz`, which is 200 all the while, says so of the queue.
+async fn sees_queue(customer: &Customer, ok: bool) {
+    eventually(&format!("the queue is ok: {ok}"), async || {
+        let body: Value = customer.json("/readyz").await;
+        let all = body["dependencies"].as_array().unwrap();
+        let queue = all.iter().find(|dependency| dependency["name"] == "queue").unwrap();
+        (queue["ok"] == ok).then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,140 @@
+//! Processes that die, or sleep and wake too late.
+
+use axum::http::Method;
+use reqwest::StatusCode;
+
+use crate::support::{
+    customer::{Customer, Kept, id, is_retryable},
+    eventually,
+    pictures::pictures,
+    servers::Servers,
+    site::Site,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_sleeps_past_its_lease_is_fenced() {
+    let Some(servers) = Servers::shared().await else { return };
+    let site = Site::open(&servers).await;
+    let api = site.api().await;
+    let workers = [site.worker().await, site.worker().await];
+    let customer = Customer::of(&[&api.url]);
+
+    // It falls asleep while its first blob is on the way.
+    let mut trap = site.bucket.trap(Method::PUT, "renders/");
+    let kept = customer.keep_all(&pictures(1)).await;
+    let key = trap.sprung().await;
+    let sleeper = &workers[site.holder(&key, &workers).await];
+    sleeper.process.signal("STOP");
+    customer.all_ready(&kept).await;
+    let attempts = "SELECT COUNT(*) FROM jobs WHERE state = 'done' AND attempt = 2";
+    assert_eq!(site.database.number(attempts).await, 1, "another worker did the job");
+
+    // The blob arrives after all, and its writer wakes.
+    trap.release();
+    let blob = site.bucket.folder().join(&key);
+    eventually("the late blob", async || blob.exists().then_some(())).await;
+    sleeper.process.signal("CONT");
+    eventually("the sleeper sees that it is fenced", async || {
+        let metrics = reqwest::get(&sleeper.metrics).await.ok()?.text().await.ok()?;
+        metrics.contains("planet_jobs_total{outcome=\"gone\"} 1").then_some(())
+    })
+    .await;
+    site.assert_invariants(&[&api], &[&workers[0], &workers[1]], &kept).await;
+    assert!(!blob.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_kills_its_workers_is_given_up_and_no_other() {
+    const STRIKES: usize = 3;
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    site.set("MAX_STRIKES", &STRIKES.to_string());
+    site.set("LEASE_S", "1");
+    let api = site.api().await;
+    let customer = Customer::of(&[&api.url]);
+    let pictures = pictures(6);
+    let killer = customer.keep(0, pictures[0].clone()).await;
+    for _ in 0..STRIKES {
+        // A worker that reads it dies.
+        let mut trap = site.bucket.trap(Method::GET, &format!("originals/{}", killer.id));
+        let mut worker = site.worker().await;
+        trap.sprung().await;
+        worker.process.kill();
+    }
+    let worker = site.worker().await;
+    let kept = customer.keep_all(&pictures[1..]).await;
+    customer.all_ready(&kept).await;
+    eventually("the killer is given up", async || {
+        let metadata = customer.json(&format!("/images/{}/metadata", killer.id)).await;
+        (metadata["status"] == "failed").then_some(())
+    })
+    .await;
+    assert_eq!(customer.delete(&killer.id).await.unwrap().status(), StatusCode::NO_CONTENT);
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_door_dies_is_taken_over() {
+    let Some(servers) = Servers::shared().await else { return };
+    let site = Site::open(&servers).await;
+    let [mut dying, living] = [site.api().await, site.api().await];
+    let worker = site.worker().await;
+    let pictures = pictures(2);
+
+    let mut trap = site.bucket.trap(Method::PUT, "originals/");
+    let customer = Customer::of(&[&living.url, &dying.url]);
+    let picture = pictures[0].clone();
+    let first = tokio::spawn({
+        let customer = customer.clone();
+        async move { customer.offer(1, &picture, "the-key").await }
+    });
+    trap.sprung().await;
+    dying.process.kill();
+    assert!(first.await.unwrap().is_err(), "nobody answered");
+    // between the put and the commit, as far as the store can tell
+    trap.release();
+
+    let running = customer.offer(0, &pictures[0], "the-key").await.unwrap();
+    assert_eq!(running.status(), StatusCode::CONFLICT);
+    assert!(is_retryable(&running), "{running:?}");
+    let id = eventually("the key is taken over", async || {
+        let answer = customer.offer(0, &pictures[0], "the-key").await.ok()?;
+        if answer.status() == StatusCode::CREATED { id(answer).await } else { None }
+    })
+    .await;
+    let (picture, key) = (pictures[0].clone(), "the-key".to_owned());
+    let kept = [Kept { id, picture, key, refusals: Vec::new() }];
+    customer.all_ready(&kept).await;
+    site.assert_invariants(&[&living], &[&worker], &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_door_that_sleeps_over_an_upload_promises_nothing() {
+    let Some(servers) = Servers::shared().await else { return };
+    let site = Site::open(&servers).await;
+    let (sleeping, worker) = (site.api().await, site.worker().await);
+    let customer = Customer::of(&[&sleeping.url]);
+    let pictures = pictures(1);
+
+    let mut trap = site.bucket.trap(Method::PUT, "originals/");
+    let picture = pictures[0].clone();
+    let upload = tokio::spawn({
+        let customer = customer.clone();
+        async move { customer.offer(0, &picture, "the-key").await }
+    });
+    let key = trap.sprung().await;
+    sleeping.process.signal("STOP");
+    let forgotten = "SELECT COUNT(*) FROM images";
+    eventually("the janitor forgets the upload", async || {
+        (site.database.number(forgotten).await == 0).then_some(())
+    })
+    .await;
+    trap.release();
+    let blob = site.bucket.folder().join(key);
+    eventually("the late blob", async || blob.exists().then_some(())).await;
+    sleeping.process.signal("CONT");
+    let answer = upload.await.unwrap().unwrap();
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(is_retryable(&answer), "{answer:?}");
+    site.assert_invariants(&[&sleeping], &[&worker], &[]).await;
+}

@@ -1,0 +1,117 @@
+//! The database goes away and comes back.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use axum::http::Method;
+use reqwest::StatusCode;
+use tokio::task::JoinHandle;
+
+use crate::support::{
+    bucket::Trap,
+    customer::{Customer, Kept, is_retryable},
+    eventually,
+    pictures::{Picture, pictures},
+    reader::{Reader, Shelf},
+    servers::Servers,
+    site::Site,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_database_is_away_nothing_is_promised_and_nothing_is_lost() {
+    let Some(servers) = Servers::alone().await else { return };
+    let mut site = Site::open(&servers).await;
+    // longer than the outages: no lease ends by itself
+    site.set("LEASE_S", "20");
+    let [one, two] = [site.api().await, site.api().await];
+    let workers = [site.worker().await, site.worker().await];
+    let customer = Customer::of(&[&one.url, &two.url]);
+    let reader = Reader::start(customer.clone());
+    let pictures = pictures(20);
+    let crowd = Crowd::gather(&customer, &pictures, &reader.shelf());
+
+    crowd.grows_by(10).await;
+    // Workers are about to draw when the database dies.
+    let mut traps = [(); 4].map(|()| site.bucket.trap(Method::GET, "originals/"));
+    let mut images = Vec::new();
+    for trap in &mut traps {
+        images.push(trap.sprung().await.split('/').nth(1).unwrap().to_owned());
+    }
+    servers.run("kill", "postgres").await;
+    traps.into_iter().for_each(Trap::release);
+    customer.sees_ready(0, false).await;
+    let refused = customer.offer(0, &pictures[0], "while-it-is-away").await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(is_retryable(&refused), "{refused:?}");
+    for worker in &workers {
+        eventually("a worker cannot even put its job off", async || {
+            worker.process.log().contains("could not put a job off").then_some(())
+        })
+        .await;
+    }
+    servers.run("start", "postgres").await;
+    customer.sees_ready(0, true).await;
+    customer.sees_ready(1, true).await;
+
+    crowd.grows_by(10).await;
+    servers.run("restart", "postgres").await;
+    crowd.grows_by(10).await;
+    let kept = crowd.leaves().await;
+
+    let refusals = kept.iter().flat_map(|kept| &kept.refusals).count();
+    assert!(refusals > 0, "nobody noticed that the database was away");
+    for Kept { id, picture, key, .. } in kept.iter().filter(|kept| !kept.refusals.is_empty()) {
+        let again = customer.offer(0, picture, key).await.unwrap();
+        assert_eq!(again.status(), StatusCode::OK, "the same key again");
+        assert_eq!(crate::support::customer::id(again).await.as_ref(), Some(id));
+    }
+    site.assert_invariants(&[&one, &two], &[&workers[0], &workers[1]], &kept).await;
+    reader.leaves_content().await;
+    let images = images.join("', '");
+    let strikes = format!("SELECT MAX(strikes) FROM jobs WHERE image_id IN ('{images}')");
+    assert_eq!(site.database.number(&strikes).await, 1, "the outage was held against an image");
+}
+
+/// Customers who upload one picture after the other until they are told to leave.
+struct Crowd {
+    leave: Arc<AtomicBool>,
+    shelf: Shelf,
+    customers: Vec<JoinHandle<Vec<Kept>>>,
+}
+
+impl Crowd {
+    fn gather(customer: &Customer, pictures: &[Arc<Picture>], shelf: &Shelf) -> Self {
+        let leave = Arc::new(AtomicBool::new(false));
+        let join = |nth: usize| {
+            let (customer, shelf, leave) = (customer.clone(), shelf.clone(), leave.clone());
+            let pictures = pictures.to_vec();
+            tokio::spawn(async move {
+                let mut all: Vec<Kept> = Vec::new();
+                while !leave.load(Ordering::Relaxed) {
+                    let picture = pictures[(nth + all.len()) % pictures.len()].clone();
+                    let kept = customer.keep(nth, picture).await;
+                    shelf.add(std::slice::from_ref(&kept));
+                    all.push(kept);
+                }
+                all
+            })
+        };
+        let customers = (0..4).map(join).collect();
+        Crowd { leave, shelf: shelf.clone(), customers }
+    }
+
+    async fn grows_by(&self, count: usize) {
+        self.shelf.reaches(self.shelf.len() + count).await;
+    }
+
+    async fn leaves(self) -> Vec<Kept> {
+        self.leave.store(true, Ordering::Relaxed);
+        let mut kept = Vec::new();
+        for customer in self.customers {
+            kept.extend(crate::support::soon("a customer leaves", customer).await.unwrap());
+        }
+        kept
+    }
+}

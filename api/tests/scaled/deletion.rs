@@ -1,0 +1,40 @@
+//! Images are deleted while they are rendered.
+
+use axum::http::Method;
+use reqwest::StatusCode;
+
+use crate::support::{
+    customer::Customer, eventually, pictures::pictures, servers::Servers, site::Site,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_is_deleted_while_it_renders_leaves_nothing() {
+    let Some(servers) = Servers::shared().await else { return };
+    let site = Site::open(&servers).await;
+    let (api, worker) = (site.api().await, site.worker().await);
+    let customer = Customer::of(&[&api.url]);
+    let pictures = pictures(21);
+
+    let mut trap = site.bucket.trap(Method::PUT, "renders/");
+    let first = customer.keep(0, pictures[0].clone()).await;
+    trap.sprung().await;
+    let deleted = customer.delete(&first.id).await.unwrap();
+    assert_eq!(deleted.status(), StatusCode::NO_CONTENT);
+    let look = customer.get(&format!("/images/{}", first.id)).await.unwrap();
+    assert_eq!(look.status(), StatusCode::NOT_FOUND);
+    trap.release();
+    eventually("the worker sees that it is fenced", async || {
+        let metrics = reqwest::get(&worker.metrics).await.ok()?.text().await.ok()?;
+        metrics.contains("planet_jobs_total{outcome=\"gone\"} 1").then_some(())
+    })
+    .await;
+
+    // at whatever moment each of them happens to be
+    let mut kept = customer.keep_all(&pictures[1..]).await;
+    for gone in kept.drain(..10) {
+        let deleted = customer.delete(&gone.id).await.unwrap();
+        assert_eq!(deleted.status(), StatusCode::NO_CONTENT);
+    }
+    customer.all_ready(&kept).await;
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+}

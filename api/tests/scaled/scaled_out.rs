@@ -1,0 +1,46 @@
+//! Several doors and several workers, as one service.
+
+use axum::http::Method;
+
+use crate::support::{
+    at_once, customer::Customer, pictures::pictures, reader::Reader, servers::Servers, site::Site,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrations_at_the_same_time_all_succeed() {
+    let Some(servers) = Servers::shared().await else { return };
+    let site = Site::plot(&servers).await;
+    let migrations = (0..5).map(|_| site.migrate());
+    let ends = at_once(migrations.map(|mut one| async move { one.ended().await })).await;
+    assert!(ends.iter().all(|end| end.success()), "{ends:?}");
+    site.assert_invariants(&[&site.api().await], &[&site.worker().await], &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_dies_and_a_broker_that_restarts_lose_nothing() {
+    let Some(servers) = Servers::alone().await else { return };
+    let site = Site::open(&servers).await;
+    let [one, two] = [site.api().await, site.api().await];
+    let mut workers = vec![site.worker().await, site.worker().await, site.worker().await];
+    let customer = Customer::of(&[&one.url, &two.url]);
+    let reader = Reader::start(Customer::of(&[&two.url]));
+    let shelf = reader.shelf();
+    let pictures = pictures(50);
+
+    // The worker dies between its put and its commit; the put comes late.
+    let mut trap = site.bucket.trap(Method::PUT, "renders/");
+    let mut kept = customer.keep_all(&pictures[..25]).await;
+    shelf.add(&kept);
+    let key = trap.sprung().await;
+    let victim = site.holder(&key, &workers).await;
+    workers.remove(victim).process.kill();
+    trap.release();
+
+    let (more, ()) =
+        tokio::join!(customer.keep_all(&pictures[25..]), servers.run("restart", "rabbitmq"));
+    shelf.add(&more);
+    kept.extend(more);
+    customer.all_ready(&kept).await;
+    site.assert_invariants(&[&one, &two], &[&workers[0], &workers[1]], &kept).await;
+    reader.leaves_content().await;
+}

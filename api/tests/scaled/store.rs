@@ -1,0 +1,63 @@
+//! The store misbehaves.
+
+use axum::http::Method;
+use reqwest::{Response, StatusCode};
+
+use crate::support::{
+    bucket::Weather,
+    customer::{Customer, is_retryable},
+    eventually,
+    pictures::pictures,
+    servers::Servers,
+    site::Site,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_store_fails_nothing_is_recorded_and_no_image_is_blamed() {
+    let Some(servers) = Servers::shared().await else { return };
+    let site = Site::open(&servers).await;
+    let (api, worker) = (site.api().await, site.worker().await);
+    let customer = Customer::of(&[&api.url]);
+    let pictures = pictures(8);
+
+    // The jobs are there before the store fails, and the worker gets them afterwards.
+    worker.process.signal("STOP");
+    let kept = customer.keep_all(&pictures[..5]).await;
+    site.bucket.weather(Weather::Unavailable);
+    worker.process.signal("CONT");
+    let put_off = "SELECT COUNT(*) FROM jobs WHERE error IS NOT NULL AND strikes <= 1";
+    eventually("every job is put off", async || {
+        (site.database.number(put_off).await == 5).then_some(())
+    })
+    .await;
+    customer.sees_ready(0, false).await;
+    refuses(&site, customer.offer(0, &pictures[5], "busy").await.unwrap()).await;
+    let look = customer.get(&format!("/images/{}", kept[0].id)).await.unwrap();
+    assert_eq!(look.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(is_retryable(&look), "{look:?}");
+
+    site.bucket.weather(Weather::Deaf);
+    refuses(&site, customer.offer(0, &pictures[6], "deaf").await.unwrap()).await;
+
+    // It hangs, and carries the put out when nobody counts on it any more.
+    site.bucket.weather(Weather::Fair);
+    let trap = site.bucket.trap(Method::PUT, "originals/");
+    refuses(&site, customer.offer(0, &pictures[7], "hanging").await.unwrap()).await;
+    trap.release();
+
+    customer.sees_ready(0, true).await;
+    customer.all_ready(&kept).await;
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+    let attempts = site.database.number("SELECT MIN(attempt) FROM jobs").await;
+    let strikes = site.database.number("SELECT MAX(strikes) FROM jobs").await;
+    assert!(attempts > 1, "no job was put off");
+    assert_eq!(strikes, 1, "the last attempt's own strike is the only one");
+}
+
+/// It was an honest refusal: the client may come again, and nothing was recorded.
+async fn refuses(site: &Site, answer: Response) {
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(is_retryable(&answer), "{answer:?}");
+    assert_eq!(site.database.number("SELECT COUNT(*) FROM images").await, 5);
+    assert_eq!(site.database.number("SELECT COUNT(*) FROM jobs").await, 5);
+}

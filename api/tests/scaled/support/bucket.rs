@@ -1,0 +1,172 @@
+//! A bucket on a real S3 server in this process, behind a front that can misbehave.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    body::{Body, HttpBody, to_bytes},
+    http::{Method, Request, Response, StatusCode},
+};
+use bytes::Bytes;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
+use s3s::{
+    auth::SimpleAuth,
+    service::{S3Service, S3ServiceBuilder},
+};
+use tokio::{net::TcpListener, sync::oneshot};
+use tower::service_fn;
+
+use super::soon;
+
+pub(crate) const ACCESS_KEY: &str = "test-access-key";
+pub(crate) const SECRET_KEY: &str = "test-secret-key";
+const NAME: &str = "planet";
+
+/// How the server behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weather {
+    /// As it should.
+    Fair,
+    /// Answers 503 to everything.
+    Unavailable,
+    /// Hangs up on everybody.
+    Deaf,
+}
+
+/// A bucket and its server, which lives as long as the test's runtime.
+pub(crate) struct Bucket {
+    pub url: String,
+    folder: PathBuf,
+    front: Front,
+}
+
+#[derive(Clone)]
+struct Front {
+    server: S3Service,
+    weather: Arc<Mutex<Weather>>,
+    traps: Arc<Mutex<Vec<Set>>>,
+}
+
+/// A trap that nobody walked into so far.
+struct Set {
+    method: Method,
+    prefix: String,
+    caught: oneshot::Sender<String>,
+    released: oneshot::Receiver<()>,
+}
+
+/// Holds one request before the server hears of it; released on drop.
+pub(crate) struct Trap {
+    caught: oneshot::Receiver<String>,
+    _held: oneshot::Sender<()>,
+}
+
+impl Trap {
+    /// Waits for the request; its key.
+    pub(crate) async fn sprung(&mut self) -> String {
+        soon("a request in the trap", &mut self.caught).await.unwrap()
+    }
+
+    /// Lets the request through, though nobody may wait for its answer any more.
+    pub(crate) fn release(self) {}
+}
+
+impl Bucket {
+    pub(crate) fn name(&self) -> &'static str {
+        NAME
+    }
+
+    /// Serves a new bucket out of `folder`.
+    pub(crate) async fn serve(folder: &Path) -> Self {
+        fs::create_dir_all(folder).unwrap();
+        let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder).unwrap());
+        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let front = Front {
+            server: builder.build(),
+            weather: Arc::new(Mutex::new(Weather::Fair)),
+            traps: Arc::default(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(front.clone().listen(listener));
+        Bucket { url, folder: folder.join(NAME), front }
+    }
+
+    pub(crate) fn weather(&self, weather: Weather) {
+        *self.front.weather.lock().unwrap() = weather;
+    }
+
+    /// Holds the next request of that method whose key begins with `prefix`.
+    pub(crate) fn trap(&self, method: Method, prefix: &str) -> Trap {
+        let (catch, caught) = oneshot::channel();
+        let (held, released) = oneshot::channel();
+        let set = Set { method, prefix: prefix.to_owned(), caught: catch, released };
+        self.front.traps.lock().unwrap().push(set);
+        Trap { caught, _held: held }
+    }
+
+    /// The folder whose files are the blobs.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Front {
+    async fn listen(self, listener: TcpListener) {
+        loop {
+            let (socket, _) = listener.accept().await.unwrap();
+            let front = self.clone();
+            let service =
+                TowerToHyperService::new(service_fn(move |request| front.clone().answer(request)));
+            tokio::spawn(async move {
+                let builder = Builder::new(TokioExecutor::new());
+                // clients hang up as they like
+                let _ = builder.serve_connection(TokioIo::new(socket), service).await;
+            });
+        }
+    }
+
+    async fn answer<B>(self, request: Request<B>) -> Result<Response<s3s::Body>, std::io::Error>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let (head, body) = request.into_parts();
+        let body = to_bytes(Body::new(body), usize::MAX).await.map_err(std::io::Error::other)?;
+        let key = head.uri.path().trim_start_matches('/').split_once('/').map(|(_, key)| key);
+        let trap = self.trap_for(&head.method, key.unwrap_or_default());
+        let request = Request::from_parts(head, s3s::Body::from(body));
+        // A held request is carried out in the end, whether or not its client still waits.
+        let answer = tokio::spawn(async move {
+            if let Some((key, set)) = trap {
+                let _nobody_looks = set.caught.send(key);
+                let _released = set.released.await;
+            }
+            let weather = *self.weather.lock().unwrap();
+            match weather {
+                Weather::Fair => self.server.call(request).await.map_err(std::io::Error::other),
+                Weather::Unavailable => {
+                    let mut refusal = Response::new(s3s::Body::empty());
+                    *refusal.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                    Ok(refusal)
+                }
+                Weather::Deaf => Err(std::io::ErrorKind::ConnectionReset.into()),
+            }
+        });
+        answer.await.unwrap()
+    }
+
+    fn trap_for(&self, method: &Method, key: &str) -> Option<(String, Set)> {
+        let mut traps = self.traps.lock().unwrap();
+        let fits = |set: &Set| set.method == method && key.starts_with(&set.prefix);
+        let index = traps.iter().position(fits)?;
+        Some((key.to_owned(), traps.remove(index)))
+    }
+}

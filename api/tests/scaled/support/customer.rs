@@ -1,0 +1,156 @@
+//! A customer: uploads as a careful client does, and remembers what was promised.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::{Client, Response, StatusCode, header::RETRY_AFTER, multipart};
+use serde_json::Value;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::{LOOK_AGAIN, eventually, pictures::Picture, soon};
+
+/// Longer than the service may take for any answer.
+const PATIENCE: Duration = Duration::from_secs(50);
+
+/// An image that the service has promised to keep.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    pub id: String,
+    pub picture: Arc<Picture>,
+    pub key: String,
+    /// What was answered before.
+    pub refusals: Vec<StatusCode>,
+}
+
+/// An HTTP client and the addresses that it may choose from.
+#[derive(Clone)]
+pub(crate) struct Customer {
+    http: Client,
+    doors: Vec<String>,
+}
+
+impl Customer {
+    pub(crate) fn of(doors: &[&str]) -> Self {
+        let http = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        Customer { http, doors: doors.iter().map(|door| door.to_string()).collect() }
+    }
+
+    pub(crate) fn door(&self, nth: usize) -> &str {
+        &self.doors[nth % self.doors.len()]
+    }
+
+    /// `GET` at the first door.
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Result<Response> {
+        self.http.get(format!("{}{path}", self.door(0))).send().await
+    }
+
+    pub(crate) async fn json(&self, path: &str) -> Value {
+        self.get(path).await.unwrap().error_for_status().unwrap().json().await.unwrap()
+    }
+
+    pub(crate) async fn delete(&self, id: &str) -> reqwest::Result<Response> {
+        self.http.delete(format!("{}/images/{id}", self.door(0))).send().await
+    }
+
+    /// One try to upload, as a form or as a bare body.
+    pub(crate) async fn offer(
+        &self,
+        door: usize,
+        picture: &Picture,
+        key: &str,
+    ) -> reqwest::Result<Response> {
+        let post = self.http.post(format!("{}/images", self.door(door)));
+        let post = post.header("idempotency-key", key);
+        let length = picture.bytes.len() as u64;
+        let post = match picture.bytes.len() % 2 {
+            0 => post.body(picture.bytes.clone()),
+            _ => {
+                let body = picture.bytes.clone();
+                let part = multipart::Part::stream_with_length(body, length);
+                let part = part.file_name(picture.name.clone());
+                post.multipart(multipart::Form::new().part("image", part))
+            }
+        };
+        post.send().await
+    }
+
+    /// Uploads, at any door, until it is acknowledged; one key for all tries.
+    pub(crate) async fn keep(&self, first_door: usize, picture: Arc<Picture>) -> Kept {
+        let key = Uuid::now_v7().to_string();
+        let mut refusals = Vec::new();
+        let what = format!("an upload of {}", picture.name);
+        let id = soon(&what, async {
+            for door in first_door.. {
+                // a connection that broke says nothing about the upload
+                if let Ok(answer) = self.offer(door, &picture, &key).await {
+                    let status = answer.status();
+                    match status {
+                        StatusCode::CREATED | StatusCode::OK => match id(answer).await {
+                            Some(id) => return id,
+                            None => continue,
+                        },
+                        _ => assert!(is_retryable(&answer), "{what}: {status}"),
+                    }
+                    refusals.push(status);
+                }
+                sleep(LOOK_AGAIN).await;
+            }
+            unreachable!("there are doors enough")
+        });
+        Kept { id: id.await, picture, key, refusals }
+    }
+
+    /// Uploads all of them, a few at a time at every door.
+    pub(crate) async fn keep_all(&self, pictures: &[Arc<Picture>]) -> Vec<Kept> {
+        const AT_ONCE: usize = 8;
+        let lanes = (0..AT_ONCE).map(|lane| {
+            let own: Vec<_> = pictures.iter().skip(lane).step_by(AT_ONCE).cloned().collect();
+            let customer = self.clone();
+            async move {
+                let mut kept = Vec::new();
+                for picture in own {
+                    kept.push(customer.keep(lane, picture).await);
+                }
+                kept
+            }
+        });
+        super::at_once(lanes).await.into_iter().flatten().collect()
+    }
+
+    /// Waits until every preset of these is stored.
+    pub(crate) async fn all_ready(&self, kept: &[Kept]) {
+        for Kept { id, .. } in kept {
+            eventually(&format!("{id} is ready"), async || {
+                let answer = self.get(&format!("/images/{id}/metadata")).await.ok()?;
+                let body: Value = answer.error_for_status().ok()?.json().await.ok()?;
+                assert_ne!(body["status"], "failed", "{body}");
+                (body["status"] == "ready").then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// Waits for `/readyz` of that door to answer so.
+    pub(crate) async fn sees_ready(&self, door: usize, ready: bool) {
+        let url = format!("{}/readyz", self.door(door));
+        let expected = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        eventually(&format!("{url} answers {expected}"), async || {
+            let answer = self.http.get(&url).send().await.ok()?;
+            (answer.status() == expected).then_some(())
+        })
+        .await;
+    }
+}
+
+/// The id in the answer to an upload; `None` when the connection broke half-way.
+pub(crate) async fn id(answer: Response) -> Option<String> {
+    let body: Value = answer.json().await.ok()?;
+    Some(body["id"].as_str().unwrap().to_owned())
+}
+
+/// Whether the client was told to come again, and when.
+pub(crate) fn is_retryable(answer: &Response) -> bool {
+    let status = answer.status();
+    let told = answer.headers().contains_key(RETRY_AFTER);
+    told && (status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::CONFLICT)
+}

@@ -1,0 +1,158 @@
+//! What holds after every fault, once it is over: nothing lost, nothing doubled, nothing left.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::Cursor,
+    path::Path,
+};
+
+use asciify::{ENGINE_VERSION, Limits, Spec, write::txt};
+use common::render::sha256_hex;
+use reqwest::StatusCode;
+
+use super::{
+    customer::{Customer, Kept},
+    database::Database,
+    eventually,
+    pictures::Picture,
+    site::SHORT_WAITS,
+};
+
+/// Where to look.
+pub(crate) struct House<'a> {
+    pub customer: Customer,
+    pub database: &'a Database,
+    /// The folder whose files are the blobs.
+    pub blobs: &'a Path,
+    /// Addresses of metrics.
+    pub metrics: Vec<String>,
+}
+
+/// Waits until the house is at rest; then it has exactly the images in `kept`, complete, and
+/// nothing else.
+pub(crate) async fn assert_invariants(house: &House<'_>, kept: &[Kept]) {
+    house.comes_to_rest().await;
+    let ids: BTreeSet<&str> = kept.iter().map(|kept| kept.id.as_str()).collect();
+    assert_eq!(ids.len(), kept.len(), "two uploads were answered with the same image");
+    for kept in kept {
+        house.has(kept).await;
+    }
+    house.has_no_more_than(kept).await;
+    house.has_every_blob_and_no_other().await;
+    house.says_that_all_is_well().await;
+}
+
+impl House<'_> {
+    /// No job is pending or dead, no upload unfinished, no blob loose.
+    async fn comes_to_rest(&self) {
+        for unrest in [
+            "SELECT COUNT(*) FROM jobs WHERE state = 'pending'",
+            "SELECT COUNT(*) FROM images WHERE state <> 'stored'",
+            "SELECT COUNT(*) FROM loose_blobs",
+        ] {
+            let none = async || (self.database.number(unrest).await == 0).then_some(());
+            eventually(&format!("none left: {unrest}"), none).await;
+        }
+        let errors = self.database.texts("SELECT error FROM jobs WHERE state = 'dead'").await;
+        assert_eq!(errors, [] as [&str; 0], "dead jobs");
+    }
+
+    /// The image is readable as it was uploaded, and as every preset has it.
+    async fn has(&self, kept: &Kept) {
+        let id = &kept.id;
+        let original = self.customer.get(&format!("/images/{id}/original")).await.unwrap();
+        assert_eq!(original.status(), StatusCode::OK, "the original of {id}");
+        let original = original.bytes().await.unwrap();
+        let sha256 = sha256_hex(&kept.picture.bytes);
+        assert_eq!(sha256_hex(&original), sha256, "the original of {id}");
+        let metadata = self.customer.json(&format!("/images/{id}/metadata")).await;
+        assert_eq!(metadata["sha256"], sha256.as_str());
+        assert_eq!(metadata["status"], "ready");
+
+        let renders = self.customer.json(&format!("/images/{id}/renders")).await;
+        let mut stored = BTreeMap::new();
+        for render in renders["items"].as_array().unwrap() {
+            assert_eq!(render["version"], ENGINE_VERSION);
+            let spec = render["spec"].as_str().unwrap().to_owned();
+            let twice = stored.insert(spec, render["sha256"].as_str().unwrap().to_owned());
+            assert_eq!(twice, None, "two renders of one spec: {renders}");
+        }
+        let drawn = drawn(&kept.picture);
+        let hashes =
+            drawn.iter().map(|(spec, text)| (spec.to_string(), sha256_hex(text.as_bytes())));
+        assert_eq!(stored, hashes.collect(), "the renders of {id}");
+        for (spec, text) in drawn {
+            let path = format!("/images/{id}?{spec}&version={ENGINE_VERSION}&format=txt");
+            let served = self.customer.get(&path).await.unwrap();
+            assert_eq!(served.status(), StatusCode::OK, "{path}");
+            assert!(served.text().await.unwrap() == text, "{path} is not what is drawn directly");
+        }
+    }
+
+    async fn has_no_more_than(&self, kept: &[Kept]) {
+        let counts = [
+            ("SELECT COUNT(*) FROM images", 1),
+            ("SELECT COUNT(*) FROM jobs", 1),
+            ("SELECT COUNT(*) FROM renders", presets().len()),
+        ];
+        for (sql, each) in counts {
+            assert_eq!(self.database.number(sql).await, (kept.len() * each) as i64, "{sql}");
+        }
+    }
+
+    async fn has_every_blob_and_no_other(&self) {
+        let mut referred: BTreeSet<String> = self.database.originals().await.into_iter().collect();
+        referred.extend(self.database.texts("SELECT blob FROM renders").await);
+        let mut there = BTreeSet::new();
+        list(self.blobs, self.blobs, &mut there);
+        let lost: Vec<_> = referred.difference(&there).collect();
+        let left: Vec<_> = there.difference(&referred).collect();
+        assert!(lost.is_empty() && left.is_empty(), "blobs lost: {lost:?}; left behind: {left:?}");
+    }
+
+    async fn says_that_all_is_well(&self) {
+        for url in &self.metrics {
+            let answer = reqwest::get(url).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::OK, "{url}");
+            for line in answer.text().await.unwrap().lines() {
+                if line.is_empty() || line.starts_with('#') {
+                    continue;
+                }
+                let (series, value) = line.rsplit_once(' ').unwrap();
+                let value: f64 = value.parse().unwrap_or_else(|_| panic!("{url}: {line}"));
+                let alarming = ["planet_jobs{", "planet_missing_blobs_total"];
+                let alarm = alarming.iter().any(|name| series.starts_with(name));
+                assert!(!alarm || value == 0.0, "{url}: {line}");
+            }
+        }
+    }
+}
+
+/// Specs of the presets that the programs are told.
+fn presets() -> Vec<Spec> {
+    let (_, presets) = SHORT_WAITS.iter().find(|(name, _)| *name == "PRESETS").unwrap();
+    let specs = presets.split(' ').map(|preset| preset.split_once('?').unwrap().1);
+    specs.map(|spec| spec.parse().unwrap()).collect()
+}
+
+/// Every preset of the picture, without the service.
+pub(crate) fn drawn(picture: &Picture) -> Vec<(Spec, String)> {
+    let specs = presets();
+    let source = Cursor::new(&picture.bytes);
+    let grids = asciify::render(source, &specs, &Limits::default()).unwrap();
+    specs.into_iter().zip(grids.iter().map(txt)).collect()
+}
+
+/// Every file below `folder`, by its path from `root`.
+fn list(root: &Path, folder: &Path, files: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => list(root, &path, files),
+            false => {
+                files.insert(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A reader who looks all the while: an image that was promised never vanishes, a text never
+//! changes, a version never goes back.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use reqwest::StatusCode;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    customer::{Customer, Kept},
+    eventually,
+    invariants::drawn,
+};
+
+/// Far enough apart to leave the cores to the workers.
+const BETWEEN_READS: Duration = Duration::from_millis(20);
+
+/// A reader at work.
+pub(crate) struct Reader {
+    shelf: Shelf,
+    stop: CancellationToken,
+    reading: JoinHandle<u32>,
+}
+
+/// What there is to read; grows as uploads are acknowledged.
+#[derive(Clone, Default)]
+pub(crate) struct Shelf(Arc<Mutex<Vec<Kept>>>);
+
+impl Shelf {
+    pub(crate) fn add(&self, kept: &[Kept]) {
+        self.0.lock().unwrap().extend_from_slice(kept);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// Waits until so many images are there.
+    pub(crate) async fn reaches(&self, count: usize) {
+        let what = format!("{count} uploads");
+        eventually(&what, async || (self.len() >= count).then_some(())).await;
+    }
+
+    fn pick(&self, nth: usize) -> Option<Kept> {
+        let shelf = self.0.lock().unwrap();
+        shelf.get(nth % shelf.len().max(1)).cloned()
+    }
+}
+
+impl Reader {
+    pub(crate) fn start(customer: Customer) -> Self {
+        let (shelf, stop) = (Shelf::default(), CancellationToken::new());
+        let reading = tokio::spawn(read_on(customer, shelf.clone(), stop.clone()));
+        Reader { shelf, stop, reading }
+    }
+
+    pub(crate) fn shelf(&self) -> Shelf {
+        self.shelf.clone()
+    }
+
+    /// Ends the reading, which must have come to something.
+    pub(crate) async fn leaves_content(self) {
+        self.stop.cancel();
+        let reads = self.reading.await.unwrap();
+        assert!(reads > 0, "the reader read nothing");
+    }
+}
+
+async fn read_on(customer: Customer, shelf: Shelf, stop: CancellationToken) -> u32 {
+    let mut texts: HashMap<String, String> = HashMap::new();
+    let mut versions: HashMap<String, u32> = HashMap::new();
+    let mut reads = 0;
+    for nth in 0.. {
+        if stop.run_until_cancelled(tokio::time::sleep(BETWEEN_READS)).await.is_none() {
+            break;
+        }
+        let Some(Kept { id, picture, .. }) = shelf.pick(nth) else { continue };
+        let Ok(answer) = customer.get(&format!("/images/{id}?preset=default&format=txt")).await
+        else {
+            continue;
+        };
+        if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+            continue;
+        }
+        assert_eq!(answer.status(), StatusCode::OK, "a look at {id}");
+        let version = answer.headers()["render-version"].to_str().unwrap().parse().unwrap();
+        let before = versions.insert(id.clone(), version).unwrap_or(0);
+        assert!(version >= before, "{id} went back from version {before} to {version}");
+        let Ok(text) = answer.text().await else { continue };
+        let expected = texts.entry(id.clone()).or_insert_with(|| drawn(&picture).swap_remove(0).1);
+        assert!(text == *expected, "a text of {id} is not what is drawn directly");
+        reads += 1;
+    }
+    reads
+}

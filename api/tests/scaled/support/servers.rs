@@ -1,0 +1,80 @@
+//! The servers that `scripts/servers` keeps: shared by the tests that only use them, alone for
+//! those that break them.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+static PEACE: RwLock<()> = RwLock::const_new(());
+
+/// PostgreSQL and RabbitMQ, for one test.
+pub(crate) struct Servers {
+    pub database: String,
+    pub queue: String,
+    script: String,
+    folder: String,
+    _shared: Option<RwLockReadGuard<'static, ()>>,
+    alone: Option<RwLockWriteGuard<'static, ()>>,
+}
+
+impl Servers {
+    /// Servers that nobody breaks meanwhile; `None`, after a word to the one who runs the tests,
+    /// where there are none.
+    pub(crate) async fn shared() -> Option<Self> {
+        let mut servers = Servers::given()?;
+        servers._shared = Some(PEACE.read().await);
+        Some(servers)
+    }
+
+    /// Servers that nobody else uses meanwhile, to be broken.
+    pub(crate) async fn alone() -> Option<Self> {
+        let mut servers = Servers::given()?;
+        servers.alone = Some(PEACE.write().await);
+        Some(servers)
+    }
+
+    fn given() -> Option<Self> {
+        let all = ["TEST_DATABASE_URL", "TEST_QUEUE_URL", "TEST_SERVERS", "TEST_SERVERS_DIR"]
+            .map(setting);
+        let [Some(database), Some(queue), Some(script), Some(folder)] = all else {
+            let test = std::thread::current().name().unwrap_or("a test").to_owned();
+            // past the test harness, which shows only what failed tests print
+            let line = format!("left out: scaled::{test} (scripts/test runs it)\n");
+            std::io::stderr().write_all(line.as_bytes()).unwrap();
+            return None;
+        };
+        Some(Servers { database, queue, script, folder, _shared: None, alone: None })
+    }
+
+    /// `scripts/servers VERB NAME`: start, stop, restart or kill; postgres or rabbitmq.
+    pub(crate) async fn run(&self, verb: &'static str, name: &'static str) {
+        let mut command = self.command(verb);
+        command.arg(name).arg(&self.folder);
+        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "servers {verb} {name}: {said}");
+    }
+
+    fn command(&self, verb: &str) -> Command {
+        let mut command = Command::new(&self.script);
+        command.arg(verb).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    }
+}
+
+impl Drop for Servers {
+    /// A test that failed half-way leaves no broken server to the next one.
+    fn drop(&mut self) {
+        if self.alone.is_some() && std::thread::panicking() {
+            let _as_well_as_possible = self.command("start").arg(&self.folder).status();
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place of the tests that reads variables")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,150 @@
+//! A site: several processes of ours over one database, one queue and one bucket.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::{
+    bucket::{ACCESS_KEY, Bucket, SECRET_KEY},
+    customer::{Customer, Kept},
+    database::Database,
+    eventually,
+    invariants::{House, assert_invariants},
+    process::{Process, free_port},
+    servers::Servers,
+};
+
+/// What every program is told: all waits short, so that a fault and its end take seconds.
+pub(crate) const SHORT_WAITS: [(&str, &str); 11] = [
+    ("PRESETS", "default?width=80 small?width=40 large?width=160&invert=true"),
+    ("LEASE_S", "3"),
+    ("POLL_S", "0.5"),
+    ("BACKOFF_MIN_S", "0.2"),
+    ("BACKOFF_MAX_S", "1"),
+    ("JANITOR_S", "1"),
+    ("BLOB_GRACE_S", "4"),
+    ("UPLOAD_LEASE_S", "3"),
+    ("DRAIN_S", "10"),
+    ("RENDER_CONCURRENCY", "2"),
+    ("STARTUP_WAIT_S", "30"),
+];
+
+/// Everything but the processes, which a test starts and ends as it likes.
+pub(crate) struct Site {
+    pub bucket: Bucket,
+    pub database: Database,
+    settings: Vec<(&'static str, String)>,
+    folder: TempDir,
+}
+
+/// A running `planet-api`.
+pub(crate) struct Api {
+    pub process: Process,
+    pub url: String,
+}
+
+/// A running `planet-worker`.
+pub(crate) struct Worker {
+    pub process: Process,
+    pub metrics: String,
+}
+
+impl Site {
+    /// A site whose database is migrated.
+    pub(crate) async fn open(servers: &Servers) -> Self {
+        let site = Site::plot(servers).await;
+        assert!(site.migrate().ended().await.success());
+        site
+    }
+
+    /// A site whose database is empty.
+    pub(crate) async fn plot(servers: &Servers) -> Self {
+        let folder = TempDir::new().unwrap();
+        let bucket = Bucket::serve(&folder.path().join("s3")).await;
+        let database = Database::create(&servers.database).await;
+        let mut settings = SHORT_WAITS.map(|(name, value)| (name, value.to_owned())).to_vec();
+        settings.extend([
+            ("DATABASE_URL", database.url.clone()),
+            ("QUEUE_URL", servers.queue.clone()),
+            ("QUEUE_NAME", format!("test.{}", Uuid::now_v7())),
+            ("STORE_URL", format!("s3://{}", bucket.name())),
+            ("AWS_ENDPOINT_URL_S3", bucket.url.clone()),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ]);
+        Site { bucket, database, settings, folder }
+    }
+
+    /// The same site, with one setting changed for the processes that start from now on.
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+        self.settings.retain(|(known, _)| *known != name);
+        self.settings.push((name, value.to_owned()));
+    }
+
+    pub(crate) fn migrate(&self) -> Process {
+        let program = Path::new(env!("CARGO_BIN_EXE_planet-migrate"));
+        Process::start(program, self.folder.path(), &self.settings)
+    }
+
+    /// A door that answers.
+    pub(crate) async fn api(&self) -> Api {
+        let program = Path::new(env!("CARGO_BIN_EXE_planet-api"));
+        let process = self.start(program, ("BIND", "127.0.0.1:0"));
+        let url = process.address().await;
+        Customer::of(&[&url]).sees_ready(0, true).await;
+        Api { process, url }
+    }
+
+    /// A worker that is up.
+    pub(crate) async fn worker(&self) -> Worker {
+        let bind = format!("127.0.0.1:{}", free_port());
+        let process = self.start(&worker_program(), ("METRICS_BIND", &bind));
+        let what = "a worker is up";
+        eventually(what, async || process.log().contains("the worker is up").then_some(())).await;
+        Worker { process, metrics: format!("http://{bind}/metrics") }
+    }
+
+    /// Spool folders are not shared between machines.
+    fn start(&self, program: &Path, bind: (&'static str, &str)) -> Process {
+        let mut settings = self.settings.clone();
+        settings.push((bind.0, bind.1.to_owned()));
+        settings.push(("SPOOL_DIR", format!("spool-{}", Uuid::now_v7())));
+        Process::start(program, self.folder.path(), &settings)
+    }
+
+    /// Which of `workers` claimed the job that the render `key` belongs to.
+    pub(crate) async fn holder(&self, key: &str, workers: &[Worker]) -> usize {
+        let job = key.split('/').nth(1).unwrap();
+        let sql = format!("SELECT worker FROM jobs WHERE id = '{job}'");
+        let name = self.database.texts(&sql).await.remove(0);
+        let is = |worker: &Worker| name.ends_with(&format!("/{}", worker.process.id()));
+        workers.iter().position(is).unwrap_or_else(|| panic!("{name} is none of ours"))
+    }
+
+    /// Everything that was promised holds, by the testimony of these doors and workers.
+    pub(crate) async fn assert_invariants(
+        &self,
+        apis: &[&Api],
+        workers: &[&Worker],
+        kept: &[Kept],
+    ) {
+        let doors: Vec<&str> = apis.iter().map(|api| api.url.as_str()).collect();
+        let mut metrics: Vec<String> = doors.iter().map(|door| format!("{door}/metrics")).collect();
+        metrics.extend(workers.iter().map(|worker| worker.metrics.clone()));
+        let house = House {
+            customer: Customer::of(&doors),
+            database: &self.database,
+            blobs: self.bucket.folder(),
+            metrics,
+        };
+        assert_invariants(&house, kept).await;
+    }
+}
+
+/// Cargo builds it for the tests of its own crate only.
+fn worker_program() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_planet-api")).with_file_name("planet-worker")
+}

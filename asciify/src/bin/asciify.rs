@@ -1,0 +1,99 @@
+//! `asciify`: draws image files as text on standard output.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, ErrorKind, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use asciify::{Limits, OPTIONS, OptionDoc, Spec, SpecError, render, write};
+use clap::{Arg, ArgMatches, Command, builder::PossibleValuesParser, error::ErrorKind as Wrong};
+
+const FORMATS: [&str; 2] = ["txt", "html"];
+
+fn command() -> Command {
+    let format = Arg::new("format")
+        .long("format")
+        .help("What to write")
+        .value_parser(PossibleValuesParser::new(FORMATS))
+        .default_value("txt");
+    let files = Arg::new("files")
+        .value_name("FILE")
+        .help("Image files; - is standard input")
+        .required(true)
+        .num_args(1..);
+    Command::new("asciify")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Draw images as text.")
+        .args(OPTIONS.iter().map(flag))
+        .args([format, files])
+}
+
+/// The library's option as a flag; what it accepts is said, and checked, by the library.
+fn flag(option: &OptionDoc) -> Arg {
+    let flag = Arg::new(option.name)
+        .long(option.name)
+        .value_name("VALUE")
+        .help(format!("{} Accepts {}.", option.help, option.accepts));
+    match option.accepts {
+        "true or false" => flag.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        _ => flag,
+    }
+}
+
+fn main() -> ExitCode {
+    let asked = command().get_matches();
+    let spec = match spec(&asked) {
+        Ok(spec) => spec,
+        Err(err) => command().error(Wrong::InvalidValue, err).exit(),
+    };
+    let page = asked.get_one::<String>("format").is_some_and(|format| format == "html");
+    let mut code = ExitCode::SUCCESS;
+    for file in asked.get_many::<String>("files").unwrap_or_default() {
+        let text = match draw(file, &spec, page) {
+            Ok(text) => text,
+            Err(err) => {
+                eprintln!("asciify: {file}: {err}");
+                code = ExitCode::FAILURE;
+                continue;
+            }
+        };
+        match io::stdout().lock().write_all(text.as_bytes()) {
+            Ok(()) => {}
+            // Whoever read us has seen enough: no reason to complain.
+            Err(err) if err.kind() == ErrorKind::BrokenPipe => return code,
+            Err(err) => {
+                eprintln!("asciify: standard output: {err}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    code
+}
+
+fn draw(file: &str, spec: &Spec, page: bool) -> Result<String, asciify::Error> {
+    let specs = std::slice::from_ref(spec);
+    let limits = Limits::default();
+    let grids = if file == "-" {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).map_err(asciify::Error::Read)?;
+        render(Cursor::new(bytes), specs, &limits)?
+    } else {
+        render(BufReader::new(File::open(file).map_err(asciify::Error::Read)?), specs, &limits)?
+    };
+    let title = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
+    let text = |grid| match page {
+        true => write::html(grid, spec.background(), &title),
+        false => write::txt(grid),
+    };
+    Ok(grids.iter().map(text).collect())
+}
+
+fn spec(asked: &ArgMatches) -> Result<Spec, SpecError> {
+    let mut spec = Spec::default();
+    for OptionDoc { name, .. } in OPTIONS {
+        if let Some(value) = asked.get_one::<String>(name) {
+            spec.set(name, value)?;
+        }
+    }
+    Ok(spec)
+}

@@ -1,0 +1,123 @@
+//! JPEG: marker segments up to EOI, with scans of entropy-coded data between (ITU-T T.81, B.1).
+
+use std::io::{BufRead, Seek};
+
+use super::{Structure, Walk, area, orientation};
+use crate::Error;
+
+const SOI: u8 = 0xd8;
+const EOI: u8 = 0xd9;
+const SOS: u8 = 0xda;
+const APP1: u8 = 0xe1;
+
+pub(super) fn walk<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<Structure, Error> {
+    walk.awaited = "its end marker";
+    walk.skip(2)?;
+    let mut frame = None;
+    let mut upright = None;
+    let mut scans: u64 = 0;
+    loop {
+        match next_marker(walk)? {
+            EOI => break,
+            // Markers without a length: restarts inside scans, TEM.
+            0x01 | SOI | 0xd0..=0xd7 => {}
+            marker => {
+                let length = u64::from(walk.u16_be()?);
+                let Some(length) = length.checked_sub(2) else {
+                    return Err(walk.malformed("a segment is shorter than its own header"));
+                };
+                match marker {
+                    // C4, C8 and CC lie among the frame headers, but are none.
+                    0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
+                        if frame.is_some() {
+                            return Err(walk.malformed("it has two frame headers"));
+                        }
+                        frame = Some(frame_header(walk, marker, length)?);
+                    }
+                    APP1 if upright.is_none() => {
+                        let segment = walk.bytes(length, length)?;
+                        upright = segment.strip_prefix(b"Exif\0\0").map(orientation);
+                    }
+                    _ => {
+                        scans += u64::from(marker == SOS);
+                        walk.skip(length)?;
+                    }
+                }
+            }
+        }
+    }
+    let Some(Frame { width, height, components, is_progressive }) = frame.filter(|_| scans > 0)
+    else {
+        return Err(walk.malformed("it holds no picture"));
+    };
+    let mut found = Structure::still(width, height, 0);
+    found.orientation = upright.unwrap_or(found.orientation);
+    // The decoder reads the file into a buffer that grows by doubling.
+    // A single sequential scan is decoded row by row; otherwise each coefficient's two bytes are kept.
+    // Blocks stick out of the picture by less than 64 px.
+    let bytes_per_px = if is_progressive || scans > 1 { 3 * components } else { components };
+    let padded = area(width.saturating_add(64), height.saturating_add(64));
+    found.decoded_bytes =
+        padded.saturating_mul(bytes_per_px).saturating_add(walk.end.saturating_mul(2));
+    Ok(found)
+}
+
+struct Frame {
+    width: u32,
+    height: u32,
+    components: u64,
+    is_progressive: bool,
+}
+
+fn frame_header<R: BufRead + Seek>(
+    walk: &mut Walk<'_, R>,
+    marker: u8,
+    length: u64,
+) -> Result<Frame, Error> {
+    match marker {
+        0xc0..=0xc2 => {}
+        0xc3 => return Err(walk.unsupported("the lossless mode")),
+        0xc9..=0xcb => return Err(walk.unsupported("arithmetic coding")),
+        _ => return Err(walk.unsupported("the hierarchical mode")),
+    }
+    let precision = walk.byte()?;
+    let (height, width, components) = (walk.u16_be()?, walk.u16_be()?, walk.byte()?);
+    if precision != 8 {
+        return Err(walk.unsupported("samples of more than 8 bits"));
+    }
+    match length.checked_sub(6) {
+        Some(rest) => walk.skip(rest)?,
+        None => return Err(walk.malformed("its frame header is too short")),
+    }
+    Ok(Frame {
+        width: width.into(),
+        height: height.into(),
+        // Grey is counted as colour, for simplicity.
+        components: components.max(3).into(),
+        is_progressive: marker == 0xc2,
+    })
+}
+
+/// Passes over scan data (where FF 00 stands for a byte FF) and fill bytes to the next marker.
+fn next_marker<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<u8, Error> {
+    loop {
+        let buffer = walk.source.fill_buf().map_err(Error::Read)?;
+        if buffer.is_empty() {
+            return Err(walk.cut_off());
+        }
+        let found = buffer.iter().position(|byte| *byte == 0xff);
+        let passed = found.map_or(buffer.len(), |index| index + 1);
+        walk.source.consume(passed);
+        walk.at += passed as u64;
+        if found.is_none() {
+            continue;
+        }
+        let mut marker = walk.byte()?;
+        while marker == 0xff {
+            marker = walk.byte()?;
+        }
+        if marker != 0 {
+            return Ok(marker);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What we agree to read, and every reason for which we refuse.
+
+use std::io;
+
+use crate::Format;
+
+/// How large a file's contents may be. All are checked before the memory is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest side, in pixels.
+    pub max_side_px: u32,
+    /// Width times height, in pixels, of the picture and of each of its frames.
+    pub max_pixels: u64,
+    /// Frames of an animation, pages of a TIFF.
+    pub max_frames: u32,
+    /// Memory that decoding may take, in bytes: see [`Header::decoded_bytes`](crate::Header).
+    pub max_decoded_bytes: u64,
+}
+
+impl Default for Limits {
+    /// 65 535 px a side, 100 million pixels, 10 000 frames, 1 GiB.
+    fn default() -> Self {
+        Self {
+            max_side_px: 65_535,
+            max_pixels: 100_000_000,
+            max_frames: 10_000,
+            max_decoded_bytes: 1 << 30,
+        }
+    }
+}
+
+/// Why an image was not drawn. All but [`Error::Read`] are about the file, and final.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The first bytes belong to no format that we read.
+    #[error("this is not an image in a format that we read; those are {}", Format::LIST)]
+    Unknown,
+    /// The format is known, but the file uses a part of it that we cannot decode.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The file breaks its format's rules, or ends too early.
+    #[error("{0}")]
+    Malformed(String),
+    /// The file claims more of something than [`Limits`] allow.
+    #[error("the image has {is} {what}; at most {max} are allowed")]
+    OverLimit {
+        /// What there is too much of: a plural, with its unit.
+        what: &'static str,
+        /// How much the file claims.
+        is: u64,
+        /// How much is allowed.
+        max: u64,
+    },
+    /// The source failed, as a disk or a network does, or was told to stop; the file may be fine.
+    #[error("the image could not be read: {0}")]
+    Read(#[source] io::Error),
+}
+
+impl Error {
+    /// `Err(OverLimit)` where `is` exceeds `max`.
+    pub(crate) fn over(what: &'static str, is: u64, max: u64) -> Result<(), Self> {
+        if is > max { Err(Self::OverLimit { what, is, max }) } else { Ok(()) }
+    }
+
+    pub(crate) fn malformed(format: Format, reason: impl std::fmt::Display) -> Self {
+        Self::Malformed(format!("the {format} is damaged: {reason}"))
+    }
+
+    pub(crate) fn cut_off(format: Format, before: &str) -> Self {
+        Self::Malformed(format!("the {format} ends before {before}: the upload was cut off"))
+    }
+}

@@ -1,0 +1,87 @@
+//! The values of those options that are chosen by a word: the same in text and in JSON.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! keywords {
+    ($($(#[$of:meta])* $name:ident { $($(#[$of_value:meta])* $value:ident = $keyword:literal,)+ })+) => {$(
+        $(#[$of])*
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum $name {
+            $($(#[$of_value])* $value,)+
+        }
+
+        impl $name {
+            /// `None` when there is no such value.
+            pub(crate) fn of(keyword: &str) -> Option<Self> {
+                match keyword {
+                    $($keyword => Some(Self::$value),)+
+                    _ => None,
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$value => $keyword,)+
+                })
+            }
+        }
+    )+};
+}
+
+keywords! {
+    /// How a picture meets a grid of both a given width and a given height.
+    Fit {
+        /// The whole picture, undistorted, as large as fits; no padding.
+        #[default]
+        Contain = "contain",
+        /// The whole grid, undistorted; what is too much is cropped evenly from both ends.
+        Cover = "cover",
+        /// The whole grid and the whole picture, distorted.
+        Stretch = "stretch",
+    }
+
+    /// How characters are chosen.
+    Match {
+        /// All together, so that their shapes and their ink look like the picture.
+        #[default]
+        Shape = "shape",
+        /// Each by the brightness of its cell.
+        Ramp = "ramp",
+    }
+
+    /// How brightness becomes ink.
+    Tone {
+        /// The picture's own darkest and brightest parts take the whole range.
+        #[default]
+        Auto = "auto",
+        /// Black is bare ground and white is the densest ink; lightness in between.
+        Natural = "natural",
+        /// The same, in proportion to light.
+        Linear = "linear",
+    }
+
+    /// The ground that the text will stand on.
+    Background {
+        /// Light ink on a dark ground.
+        #[default]
+        Dark = "dark",
+        /// Dark ink on a light ground.
+        Light = "light",
+    }
+
+    /// What shows through where a picture is transparent.
+    Alpha {
+        /// Black or white: the background's own, unless the picture would vanish on it.
+        #[default]
+        Auto = "auto",
+        /// Black.
+        Dark = "dark",
+        /// White.
+        Light = "light",
+    }
+}

@@ -1,0 +1,292 @@
+//! Averages rows of light over the samples of a grid: exact boxes, integers only.
+//!
+//! Samples and pixels rarely share edges, so every pixel counts by the fraction of it that a
+//! sample covers. Edges lie on a lattice fine enough to hold both, which makes the sums exact: they are
+//! the same on every machine, in whichever order they are added, and mirrored pictures give
+//! mirrored samples.
+
+use std::ops::Range;
+
+use image::{DynamicImage, metadata::Orientation};
+
+use crate::glyphs::{ACROSS, DOWN};
+use crate::keywords::Fit;
+use crate::probe::is_sideways;
+use crate::spec::Spec;
+
+/// Mean light of each sample, row by row from the top left, upright.
+pub(crate) struct Samples {
+    /// Cells in a row, each [`ACROSS`] samples wide and [`DOWN`] high.
+    pub(crate) columns: usize,
+    pub(crate) light: Vec<u32>,
+}
+
+/// Takes a picture's rows from the top, one by one, and never holds more than one row of sums.
+pub(crate) struct Sampler {
+    across: Axis,
+    down: Axis,
+    orientation: Orientation,
+    /// Index of the pixel row that comes next.
+    next_row: u64,
+    /// Sums of one pixel row over each sample, weighed by how much of each pixel it covers.
+    row: Vec<u64>,
+    /// Sums over the pixel rows that the current row of samples has met so far.
+    sums: Vec<u128>,
+    means: Vec<u32>,
+}
+
+impl Sampler {
+    /// The picture is as stored, before it is turned upright.
+    pub(crate) fn new(spec: &Spec, picture: &DynamicImage, orientation: Orientation) -> Self {
+        let sideways = is_sideways(orientation);
+        let (width, height) = (picture.width(), picture.height());
+        let upright = if sideways { (height, width) } else { (width, height) };
+        let (columns, rows) = spec.size(upright.0, upright.1);
+        let (visible_x, visible_y) = match spec.fit() {
+            Fit::Contain | Fit::Stretch => (full(upright.0), full(upright.1)),
+            Fit::Cover => crop(upright, (columns, rows), spec.cell_thousandths()),
+        };
+        let x = Axis::new(upright.0, columns * ACROSS as u32, visible_x);
+        let y = Axis::new(upright.1, rows * DOWN as u32, visible_y);
+        let (across, down) = if sideways { (y, x) } else { (x, y) };
+        Self {
+            row: vec![0; across.samples],
+            sums: vec![0; across.samples],
+            means: Vec::with_capacity(across.samples * down.samples),
+            across,
+            down,
+            orientation,
+            next_row: 0,
+        }
+    }
+
+    /// Takes the next row of pixels, as linear light.
+    pub(crate) fn push(&mut self, light: &[u32]) {
+        let covered = self.down.pixel(self.next_row);
+        self.next_row += 1;
+        if covered.end <= self.down.start || self.is_done() {
+            return;
+        }
+        for (sample, sum) in self.row.iter_mut().enumerate() {
+            *sum = self.across.sum(sample, light);
+        }
+        // One row of pixels may end a row of samples, or many where it is enlarged.
+        while !self.is_done() {
+            let sample = self.down.sample(self.means.len() / self.across.samples);
+            let shared =
+                covered.end.min(sample.end).saturating_sub(covered.start.max(sample.start));
+            for (sum, row) in self.sums.iter_mut().zip(&self.row) {
+                *sum += u128::from(*row) * u128::from(shared);
+            }
+            if sample.end > covered.end {
+                break;
+            }
+            let area = u128::from(self.across.step) * u128::from(self.down.step);
+            for sum in &mut self.sums {
+                self.means.push(u32::try_from((*sum + area / 2) / area).unwrap_or(u32::MAX));
+                *sum = 0;
+            }
+        }
+    }
+
+    /// The samples, turned upright. Rows that never came are dark.
+    pub(crate) fn finish(mut self) -> Samples {
+        let (stored_width, stored_height) = (self.across.samples, self.down.samples);
+        self.means.resize(stored_width * stored_height, 0);
+        let (width, height) = if is_sideways(self.orientation) {
+            (stored_height, stored_width)
+        } else {
+            (stored_width, stored_height)
+        };
+        let columns = width / ACROSS;
+        if self.orientation == Orientation::NoTransforms {
+            return Samples { columns, light: self.means };
+        }
+        let mut light = Vec::with_capacity(self.means.len());
+        for y in 0..height {
+            for x in 0..width {
+                let (mirrored_x, mirrored_y) = (width - 1 - x, height - 1 - y);
+                let (column, row) = match self.orientation {
+                    Orientation::NoTransforms => (x, y),
+                    Orientation::FlipHorizontal => (mirrored_x, y),
+                    Orientation::Rotate180 => (mirrored_x, mirrored_y),
+                    Orientation::FlipVertical => (x, mirrored_y),
+                    Orientation::Rotate90FlipH => (y, x),
+                    Orientation::Rotate90 => (y, mirrored_x),
+                    Orientation::Rotate270FlipH => (mirrored_y, mirrored_x),
+                    Orientation::Rotate270 => (mirrored_y, x),
+                };
+                light.push(self.means[row * stored_width + column]);
+            }
+        }
+        Samples { columns, light }
+    }
+
+    fn is_done(&self) -> bool {
+        self.means.len() >= self.across.samples * self.down.samples
+    }
+}
+
+/// Crops are exact to this fraction of a pixel.
+const CROP_STEPS: u64 = 64;
+
+fn full(side: u32) -> u64 {
+    u64::from(side) * CROP_STEPS
+}
+
+/// How much of each side a grid of another shape shows, in [`CROP_STEPS`] of a pixel.
+fn crop((width, height): (u32, u32), (columns, rows): (u32, u32), cell: u32) -> (u64, u64) {
+    let (full_x, full_y) = (full(width), full(height));
+    // The grid's shape, in thousandths of a cell's height.
+    let (grid_x, grid_y) = (u128::from(columns) * u128::from(cell), u128::from(rows) * 1000);
+    // An even number leaves the same on both sides.
+    let even = |side: u64, part: u128, whole: u128| {
+        let half = u128::from(side) * part / (2 * whole);
+        u64::try_from(half).unwrap_or(u64::MAX).saturating_mul(2).max(2)
+    };
+    let visible_x = even(full_y, grid_x, grid_y);
+    if visible_x <= full_x {
+        (visible_x, full_y)
+    } else {
+        (full_x, even(full_x, grid_y, grid_x).min(full_y))
+    }
+}
+
+/// One direction: equal samples over the visible part of a side, all edges on the lattice.
+struct Axis {
+    samples: usize,
+    /// Length of a sample.
+    step: u64,
+    /// Length of a pixel.
+    pixel: u64,
+    /// Where the first sample starts.
+    start: u64,
+}
+
+impl Axis {
+    /// `visible`, at most the side, is in [`CROP_STEPS`] of a pixel, and centred.
+    fn new(side_px: u32, samples: u32, visible: u64) -> Self {
+        Self {
+            samples: samples as usize,
+            step: visible,
+            pixel: u64::from(samples) * CROP_STEPS,
+            start: full(side_px).saturating_sub(visible) / 2 * u64::from(samples),
+        }
+    }
+
+    fn sample(&self, index: usize) -> Range<u64> {
+        let start = self.start + index as u64 * self.step;
+        start..start + self.step
+    }
+
+    fn pixel(&self, index: u64) -> Range<u64> {
+        index * self.pixel..(index + 1) * self.pixel
+    }
+
+    /// Light of the pixels under a sample, each weighed by the length that the sample covers of it.
+    fn sum(&self, sample: usize, light: &[u32]) -> u64 {
+        let Range { start, end } = self.sample(sample);
+        let (first, last) = (start / self.pixel, (end - 1) / self.pixel);
+        let under =
+            light.get(first as usize..light.len().min(last as usize + 1)).unwrap_or_default();
+        match under {
+            [] => 0,
+            [only] => u64::from(*only) * self.step,
+            [first_light, inner @ .., last_light] => {
+                u64::from(*first_light) * (self.pixel(first).end - start)
+                    + inner.iter().map(|light| u64::from(*light)).sum::<u64>() * self.pixel
+                    + u64::from(*last_light) * (end - self.pixel(last).start)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::light::WHITE;
+
+    /// Light of pixel (x, y), without any pattern.
+    fn light(x: u32, y: u32) -> u32 {
+        (x * 7_919 + y * 104_729 + x * y * 31) % (WHITE + 1)
+    }
+
+    fn sampler(spec: &str, width: u32, height: u32) -> Sampler {
+        let spec = spec.parse().expect("a valid spec");
+        let picture = DynamicImage::new_luma8(width, height);
+        Sampler::new(&spec, &picture, Orientation::NoTransforms)
+    }
+
+    fn sampled(spec: &str, width: u32, height: u32) -> Vec<u32> {
+        let mut sampler = sampler(spec, width, height);
+        for y in 0..height {
+            sampler.push(&(0..width).map(|x| light(x, y)).collect::<Vec<_>>());
+        }
+        sampler.finish().light
+    }
+
+    /// The same by the definition, slowly: every sample against every pixel.
+    fn defined(columns: u32, rows: u32, width: u32, height: u32, visible: (f64, f64)) -> Vec<f64> {
+        let (columns, rows) = (columns * ACROSS as u32, rows * DOWN as u32);
+        let shared = |cell: u32, cells: u32, pixel: u32, side: u32, visible: f64| {
+            let (step, start) = (visible / f64::from(cells), (f64::from(side) - visible) / 2.0);
+            let (from, to) = (start + step * f64::from(cell), start + step * f64::from(cell + 1));
+            (to.min(f64::from(pixel + 1)) - from.max(f64::from(pixel))).max(0.0) / step
+        };
+        let mut means = Vec::new();
+        for row in 0..rows {
+            for column in 0..columns {
+                let mut mean = 0.0;
+                for y in 0..height {
+                    let part = shared(row, rows, y, height, visible.1);
+                    for x in 0..width {
+                        mean += part
+                            * shared(column, columns, x, width, visible.0)
+                            * f64::from(light(x, y));
+                    }
+                }
+                means.push(mean);
+            }
+        }
+        means
+    }
+
+    #[test]
+    fn means_are_those_of_the_definition() {
+        for (columns, rows) in [(1, 1), (3, 2), (7, 5), (13, 11), (40, 1), (1, 30), (29, 31)] {
+            for (width, height) in [(13, 11), (1, 1), (7, 40), (64, 2)] {
+                let spec = format!("width={columns}&height={rows}&fit=stretch");
+                let found = sampled(&spec, width, height);
+                let expected = defined(columns, rows, width, height, (width.into(), height.into()));
+                assert_eq!(found.len(), expected.len());
+                for (found, expected) in found.iter().zip(expected) {
+                    assert!(
+                        (f64::from(*found) - expected).abs() < 1.0,
+                        "{spec} of {width} × {height}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn cover_crops_evenly() {
+        // A square grid of square cells on a picture of 24 × 10 shows its middle 10 × 10.
+        let found = sampled("width=4&height=4&cell=1&fit=cover", 24, 10);
+        let expected = defined(4, 4, 24, 10, (10.0, 10.0));
+        assert!(
+            found
+                .iter()
+                .zip(expected)
+                .all(|(found, expected)| (f64::from(*found) - expected).abs() < 1.0)
+        );
+    }
+
+    #[test]
+    fn white_stays_white_in_the_longest_rows() {
+        let side = 1 << 22;
+        let mut sampler = sampler("width=1000&height=1&fit=stretch", side, 1);
+        sampler.push(&vec![WHITE; side as usize]);
+        assert!(sampler.finish().light.iter().all(|light| *light == WHITE));
+    }
+}

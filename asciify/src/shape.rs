@@ -1,0 +1,343 @@
+//! Chooses all characters together, so that the text, seen from a little way off, is the picture.
+//!
+//! The eye blurs: H is a Gaussian. What is drawn, S, should look like the target T, so the search
+//! minimises E = ‖H(S − T)‖² over all cells at once, by direct binary search (Analoui and Allebach,
+//! Proc. SPIE 1666, 1992). With P = HᵀH(T − S) at hand, putting character j where c was changes E by
+//! −2⟨P, gⱼ − g꜀⟩ + Aⱼⱼ − 2Aⱼ꜀ + A꜀꜀, where g is a character's ink and A = G HᵀH Gᵀ is known beforehand.
+//! The best change is made, P follows in the neighbourhood, and only cells that it reached are
+//! looked at again. An error that one cell cannot help is made up for by its neighbours: tones are
+//! dithered and edges traced by one and the same rule.
+
+use std::collections::VecDeque;
+use std::sync::LazyLock;
+
+use crate::Grid;
+use crate::glyphs::{ACROSS, DOWN, GLYPH, GLYPHS, PARTS, character, index};
+
+/// The eye's blur, in cell widths.
+const BLUR: f64 = 0.3;
+/// How far HᵀH reaches, in samples: three of its standard deviations.
+const REACH: usize = 6;
+const TAPS: usize = 2 * REACH + 1;
+/// Cells that HᵀH reaches from a cell to each side.
+const CELLS_ACROSS: usize = REACH.div_ceil(ACROSS);
+const CELLS_DOWN: usize = REACH.div_ceil(DOWN);
+/// A character as HᵀH spreads it.
+const PATCH_WIDTH: usize = ACROSS + 2 * REACH;
+const PATCH_HEIGHT: usize = DOWN + 2 * REACH;
+/// Characters, filled up to whole vectors.
+const LANES: usize = GLYPHS.next_multiple_of(16);
+/// The error falls with every change; later sweeps change next to nothing.
+const SWEEPS: usize = 6;
+/// What a change has to gain, so that rounding never makes the search go round in circles.
+const LEAST_GAIN: f32 = 1e-6;
+
+type Lanes = [f32; LANES];
+type Patch = [[f32; PATCH_WIDTH]; PATCH_HEIGHT];
+
+struct Model {
+    /// g, by sample and then by character.
+    ink: [Lanes; PARTS],
+    /// HᵀHg of each character.
+    patches: Vec<Patch>,
+    /// Aⱼⱼ − 2Aⱼ꜀, by c and then by j.
+    gram: Vec<Lanes>,
+}
+
+static MODEL: LazyLock<Model> = LazyLock::new(Model::new);
+
+/// One row of HᵀH, which is separable: a Gaussian of √2 times the blur's width.
+static KERNEL: LazyLock<[f32; TAPS]> = LazyLock::new(|| {
+    let deviation = BLUR * ACROSS as f64 * std::f64::consts::SQRT_2;
+    let weights: [f64; TAPS] = std::array::from_fn(|tap| {
+        let distance = (tap as f64 - REACH as f64) / deviation;
+        libm::exp(-distance * distance / 2.0)
+    });
+    let sum: f64 = weights.iter().sum();
+    weights.map(|weight| (weight / sum) as f32)
+});
+
+impl Model {
+    fn new() -> Self {
+        let mut ink = [[0.0; LANES]; PARTS];
+        for (glyph, parts) in GLYPH.parts.iter().enumerate() {
+            for (lanes, part) in ink.iter_mut().zip(parts) {
+                lanes[glyph] = *part;
+            }
+        }
+        let patches: Vec<Patch> = GLYPH.parts.iter().map(spread).collect();
+        let product = |patch: &Patch, parts: &[f32; PARTS]| -> f32 {
+            let rows = patch[REACH..].iter().zip(parts.chunks_exact(ACROSS));
+            rows.flat_map(|(row, parts)| row[REACH..].iter().zip(parts)).map(|(a, b)| a * b).sum()
+        };
+        let own: Vec<f32> =
+            patches.iter().zip(&GLYPH.parts).map(|(patch, parts)| product(patch, parts)).collect();
+        let gram = patches.iter().map(|patch| {
+            // what fills the vectors up is never the best
+            let mut lanes = [f32::INFINITY; LANES];
+            for ((lane, parts), own) in lanes.iter_mut().zip(&GLYPH.parts).zip(&own) {
+                *lane = own - 2.0 * product(patch, parts);
+            }
+            lanes
+        });
+        let gram = gram.collect();
+        Self { ink, patches, gram }
+    }
+}
+
+fn spread(parts: &[f32; PARTS]) -> Patch {
+    let mut patch = [[0.0; PATCH_WIDTH]; PATCH_HEIGHT];
+    for (part, ink) in parts.iter().enumerate() {
+        let (left, top) = (part % ACROSS, part / ACROSS);
+        for (row, down) in patch[top..].iter_mut().zip(&*KERNEL) {
+            for (sample, across) in row[left..].iter_mut().zip(&*KERNEL) {
+                *sample += ink * down * across;
+            }
+        }
+    }
+    patch
+}
+
+/// Draws ink of [`ACROSS`] × [`DOWN`] samples a cell.
+pub(crate) fn draw(ink: Vec<f32>, columns: usize) -> Grid {
+    let mut search = Search::new(ink, columns);
+    for _ in 0..SWEEPS {
+        if !search.sweep() {
+            break;
+        }
+    }
+    Grid::new(columns, search.chosen.into_iter().map(|glyph| character(glyph.into())).collect())
+}
+
+struct Search {
+    columns: usize,
+    rows: usize,
+    /// P, by rows of samples.
+    error: Vec<f32>,
+    chosen: Vec<u8>,
+    /// Cells to look at (again).
+    open: Vec<bool>,
+}
+
+impl Search {
+    /// Nothing is drawn yet: the error is the whole picture.
+    fn new(ink: Vec<f32>, columns: usize) -> Self {
+        let cells = ink.len() / PARTS;
+        Self {
+            columns,
+            rows: cells / columns,
+            error: blurred(ink, columns * ACROSS),
+            chosen: vec![index(' ') as u8; cells],
+            open: vec![true; cells],
+        }
+    }
+
+    /// Goes once through the open cells, there and back by turns; whether anything changed.
+    fn sweep(&mut self) -> bool {
+        let mut changed = false;
+        for row in 0..self.rows {
+            for step in 0..self.columns {
+                let column = if row % 2 == 0 { step } else { self.columns - 1 - step };
+                let cell = row * self.columns + column;
+                if std::mem::take(&mut self.open[cell]) {
+                    let (was, is) = (self.chosen[cell], self.best(column, row));
+                    if was != is {
+                        changed = true;
+                        self.chosen[cell] = is;
+                        self.change(column, row, was.into(), is.into());
+                    }
+                }
+            }
+        }
+        changed
+    }
+
+    /// The character that leaves the least error there, the others being as they are.
+    fn best(&self, column: usize, row: usize) -> u8 {
+        let model = &*MODEL;
+        let mut products = [0.0; LANES];
+        let width = self.columns * ACROSS;
+        let start = row * DOWN * width + column * ACROSS;
+        for (line, inks) in model.ink.chunks_exact(ACROSS).enumerate() {
+            let errors = &self.error[start + line * width..][..ACROSS];
+            for (error, ink) in errors.iter().zip(inks) {
+                for (product, ink) in products.iter_mut().zip(ink) {
+                    *product += error * ink;
+                }
+            }
+        }
+        let now = self.chosen[row * self.columns + column];
+        let mut changes = model.gram[usize::from(now)];
+        for (change, product) in changes.iter_mut().zip(&products) {
+            *change -= 2.0 * product;
+        }
+        let least = changes.iter().fold(f32::INFINITY, |least, change| least.min(*change));
+        if changes[usize::from(now)] - least <= LEAST_GAIN {
+            return now;
+        }
+        changes.iter().position(|change| *change <= least).map_or(now, |glyph| glyph as u8)
+    }
+
+    fn change(&mut self, column: usize, row: usize, was: usize, is: usize) {
+        let model = &*MODEL;
+        let (width, height) = (self.columns * ACROSS, self.rows * DOWN);
+        let (left, top) = (column * ACROSS, row * DOWN);
+        // the part of the patch that lies on the picture
+        let skip = REACH.saturating_sub(left);
+        let take = PATCH_WIDTH.min(width + REACH - left) - skip;
+        for (line, (was, is)) in model.patches[was].iter().zip(&model.patches[is]).enumerate() {
+            let Some(y) = (top + line).checked_sub(REACH).filter(|y| *y < height) else { continue };
+            let start = y * width + left + skip - REACH;
+            let errors = &mut self.error[start..start + take];
+            for (error, (was, is)) in errors.iter_mut().zip(was[skip..].iter().zip(&is[skip..])) {
+                *error += was - is;
+            }
+        }
+        let columns = near(column, CELLS_ACROSS, self.columns);
+        for row in near(row, CELLS_DOWN, self.rows) {
+            let start = row * self.columns;
+            self.open[start + columns.start..start + columns.end].fill(true);
+        }
+    }
+}
+
+fn near(cell: usize, reach: usize, cells: usize) -> std::ops::Range<usize> {
+    cell.saturating_sub(reach)..(cell + reach + 1).min(cells)
+}
+
+/// HᵀH of a picture that goes on beyond its edges as it ends there; in place, since it is large.
+fn blurred(mut samples: Vec<f32>, width: usize) -> Vec<f32> {
+    let height = samples.len() / width;
+    let mut padded = vec![0.0; width + 2 * REACH];
+    for row in samples.chunks_exact_mut(width) {
+        padded[..REACH].fill(row[0]);
+        padded[REACH..][..width].copy_from_slice(row);
+        padded[REACH + width..].fill(row[width - 1]);
+        row.fill(0.0);
+        for (tap, weight) in KERNEL.iter().enumerate() {
+            add(row, *weight, &padded[tap..]);
+        }
+    }
+    // Rows above are blurred already when they are needed: they are kept as they were.
+    let mut above: VecDeque<Vec<f32>> = vec![samples[..width].to_vec(); REACH].into();
+    for y in 0..height {
+        let (_, from_here) = samples.split_at_mut(y * width);
+        let (row, below) = from_here.split_at_mut(width);
+        let here = row.to_vec();
+        row.fill(0.0);
+        let last = height - y - 1;
+        for (tap, weight) in KERNEL.iter().enumerate() {
+            let source = match tap.checked_sub(REACH) {
+                None => &above[tap],
+                Some(0) => &here,
+                Some(_) if last == 0 => &here,
+                Some(down) => &below[(down.min(last) - 1) * width..][..width],
+            };
+            add(row, *weight, source);
+        }
+        above.pop_front();
+        above.push_back(here);
+    }
+    samples
+}
+
+fn add(row: &mut [f32], weight: f32, source: &[f32]) {
+    for (sample, source) in row.iter_mut().zip(source) {
+        *sample += weight * source;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ink without any pattern.
+    fn ink(samples: usize) -> Vec<f32> {
+        (0..samples).map(|n| (n * 7_919 % 101) as f32 / 400.0).collect()
+    }
+
+    /// E by its definition, but for what the search cannot change.
+    fn error(grid: &Grid, ink: &[f32]) -> f64 {
+        let width = grid.columns() * ACROSS;
+        let mut drawn = vec![0.0; ink.len()];
+        for (row, line) in grid.lines().enumerate() {
+            for (column, it) in line.iter().enumerate() {
+                for (part, coverage) in GLYPH.parts[index(*it)].iter().enumerate() {
+                    let (x, y) = (column * ACROSS + part % ACROSS, row * DOWN + part / ACROSS);
+                    drawn[y * width + x] = *coverage;
+                }
+            }
+        }
+        let height = ink.len() / width;
+        let weight = |from: usize, to: usize| {
+            (to + REACH)
+                .checked_sub(from)
+                .and_then(|tap| KERNEL.get(tap))
+                .map_or(0.0, |it| f64::from(*it))
+        };
+        // Σ S HᵀH S, where nothing is drawn beyond the edges, − 2 Σ S HᵀH T, where the picture goes on
+        let target = blurred(ink.to_vec(), width);
+        let mut error = 0.0;
+        for y in 0..height {
+            for x in 0..width {
+                let here = f64::from(drawn[y * width + x]);
+                error -= 2.0 * here * f64::from(target[y * width + x]);
+                for to_y in y.saturating_sub(REACH)..(y + REACH + 1).min(height) {
+                    for to_x in x.saturating_sub(REACH)..(x + REACH + 1).min(width) {
+                        let there = f64::from(drawn[to_y * width + to_x]);
+                        error += here * there * weight(x, to_x) * weight(y, to_y);
+                    }
+                }
+            }
+        }
+        error
+    }
+
+    #[test]
+    fn no_other_character_anywhere_would_be_better() {
+        let (columns, rows) = (5, 3);
+        let ink = ink(columns * rows * PARTS);
+        let grid = draw(ink.clone(), columns);
+        let best = error(&grid, &ink);
+        let cells: Vec<char> = grid.lines().flatten().copied().collect();
+        for cell in 0..cells.len() {
+            for glyph in 0..GLYPHS {
+                let mut other = cells.clone();
+                other[cell] = character(glyph);
+                let worse = error(&Grid::new(columns, other), &ink);
+                assert!(worse >= best - 1e-4, "{} at {cell}", character(glyph));
+            }
+        }
+    }
+
+    #[test]
+    fn more_ink_is_drawn_as_more() {
+        let drawn = |ink: f32| -> f32 {
+            let grid = draw(vec![ink; 12 * 6 * PARTS], 12);
+            grid.lines().flatten().map(|it| GLYPH.ink[index(*it)]).sum::<f32>() / (12.0 * 6.0)
+        };
+        let steps: Vec<f32> = (0..=20).map(|step| drawn(step as f32 * 0.012)).collect();
+        assert!(steps.is_sorted(), "{steps:?}");
+        let faithful = |(step, drawn): (usize, &f32)| (drawn - step as f32 * 0.012).abs() < 0.04;
+        assert!(steps.iter().enumerate().all(faithful), "{steps:?}");
+    }
+
+    #[test]
+    fn a_character_is_drawn_as_itself() {
+        for glyph in 0..GLYPHS {
+            let grid = draw(GLYPH.parts[glyph].to_vec(), 1);
+            // some, such as ' and |, need their neighbours' bare ground to be told apart
+            let alike = error(&grid, &GLYPH.parts[glyph]);
+            let itself = error(&Grid::new(1, vec![character(glyph)]), &GLYPH.parts[glyph]);
+            assert!(alike <= itself + 1e-5, "{}", character(glyph));
+        }
+    }
+
+    #[test]
+    fn a_flat_picture_stays_flat_when_it_is_blurred() {
+        for (width, height) in [(1, 1), (4, 8), (40, 3), (3, 40)] {
+            let blurred = blurred(vec![0.25; width * height], width);
+            assert!(blurred.iter().all(|sample| (sample - 0.25).abs() < 1e-6));
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Tone: how much ink stands for which light.
+//!
+//! A screen full of `@` is still only a quarter lit. So the picture's lightness (CIE L*, here from
+//! 0 to 1) is mapped in equal steps to the lightness that characters can reach, from bare ground to
+//! the densest ink.
+
+use std::array;
+use std::sync::LazyLock;
+
+use crate::glyphs::GLYPH;
+use crate::keywords::{Background, Tone};
+use crate::light::WHITE;
+use crate::spec::Spec;
+
+/// Light is told apart by its square root, about as finely as the eye does.
+const STEPS: usize = WHITE.isqrt() as usize + 1;
+
+/// So many of a picture's samples may be darker than what counts as black, and as many brighter
+/// than white.
+const CROP: f64 = 0.02;
+/// The least range of lightness that is stretched to the whole, so that the noise of a flat picture
+/// stays faint.
+const LEAST_RANGE: f64 = 0.25;
+/// So many samples may ask for more ink than there is, for the contrast of all others…
+const OVERINKED: f64 = 0.1;
+/// …which gain no more than this.
+const MOST_STRETCH: f64 = 1.12;
+
+static LIGHTNESS: LazyLock<[f64; STEPS]> = LazyLock::new(|| {
+    array::from_fn(|step| {
+        let root = step as f64 / (STEPS - 1) as f64;
+        lightness(root * root)
+    })
+});
+
+/// CIE L* of a light, 0 to 1.
+pub(crate) fn lightness_of(light: u32) -> f64 {
+    LIGHTNESS[step(light)]
+}
+
+/// The part of each sample that ink should cover; more than any ink can where that serves contrast.
+pub(crate) fn ink(samples: Vec<u32>, spec: &Spec) -> Vec<f32> {
+    let inks = Curve::new(&samples, spec).inks();
+    samples.into_iter().map(|light| inks[step(light)]).collect()
+}
+
+/// The lightness that stands out from the ground by a part of 0 to 1.
+pub(crate) fn drawn_lightness(background: Background, ink: f64) -> f64 {
+    match background {
+        Background::Dark => lightness(ink),
+        Background::Light => 1.0 - lightness(1.0 - ink),
+    }
+}
+
+struct Curve {
+    tone: Tone,
+    background: Background,
+    /// Whether bright parts take the ink, or dark ones.
+    inks_bright: bool,
+    /// The picture's lightness that counts as black, and as white.
+    low: f64,
+    high: f64,
+    stretch: f64,
+}
+
+impl Curve {
+    fn new(samples: &[u32], spec: &Spec) -> Self {
+        let mut curve = Self {
+            tone: spec.tone(),
+            background: spec.background(),
+            inks_bright: spec.inks_bright(),
+            low: 0.0,
+            high: 1.0,
+            stretch: 1.0,
+        };
+        if curve.tone == Tone::Auto {
+            let histogram = histogram(samples);
+            let quantile = |part| quantile(&histogram, samples.len(), part);
+            (curve.low, curve.high) = widened(quantile(CROP), quantile(1.0 - CROP));
+            let part = if curve.inks_bright { 1.0 - OVERINKED } else { OVERINKED };
+            curve.stretch = curve.standing_out(quantile(part)).recip().clamp(1.0, MOST_STRETCH);
+        }
+        curve
+    }
+
+    /// How far a lightness stands out from the ground, 0 to 1.
+    fn standing_out(&self, lightness: f64) -> f64 {
+        let part = ((lightness - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
+        if self.inks_bright { part } else { 1.0 - part }
+    }
+
+    fn inks(&self) -> Vec<f32> {
+        let most = f64::from(GLYPH.most_ink);
+        let reach = drawn_lightness(self.background, most) * self.stretch;
+        let ink = |lightness| match (self.tone, self.background) {
+            (Tone::Linear, _) => most * self.standing_out(light(lightness)),
+            (_, Background::Dark) => light(reach * self.standing_out(lightness)),
+            (_, Background::Light) => 1.0 - light(1.0 - reach * self.standing_out(lightness)),
+        };
+        LIGHTNESS.iter().map(|lightness| ink(*lightness) as f32).collect()
+    }
+}
+
+fn step(light: u32) -> usize {
+    // a square root is rounded alike on every machine: IEEE 754, 5.4.1
+    (light as f32).sqrt() as usize
+}
+
+fn histogram(samples: &[u32]) -> Vec<usize> {
+    let mut histogram = vec![0; STEPS];
+    samples.iter().for_each(|light| histogram[step(*light)] += 1);
+    histogram
+}
+
+/// The lightness that `part` of the samples do not exceed.
+fn quantile(histogram: &[usize], samples: usize, part: f64) -> f64 {
+    let mut left = (samples as f64 * part) as usize;
+    for (count, lightness) in histogram.iter().zip(&*LIGHTNESS) {
+        if left < *count {
+            return *lightness;
+        }
+        left -= count;
+    }
+    1.0
+}
+
+/// A range no smaller than [`LEAST_RANGE`], in which the middle of a flat picture stays as far from
+/// black and white as it is.
+fn widened(low: f64, high: f64) -> (f64, f64) {
+    let range = high - low;
+    if range >= LEAST_RANGE {
+        return (low, high);
+    }
+    let low = low * (1.0 - LEAST_RANGE) / (1.0 - range);
+    (low, low + LEAST_RANGE)
+}
+
+/// CIE 1976 L*, here 0 to 1, of linear light, 0 to 1: CIE 15, 8.2.1.
+fn lightness(light: f64) -> f64 {
+    if light > 216.0 / 24_389.0 {
+        1.16 * libm::cbrt(light) - 0.16
+    } else {
+        light * 24_389.0 / 2700.0
+    }
+}
+
+/// The other way round.
+fn light(lightness: f64) -> f64 {
+    let root = (lightness + 0.16) / 1.16;
+    if lightness > 0.08 { root * root * root } else { lightness * 2700.0 / 24_389.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lightness_and_light_undo_each_other() {
+        for step in 0..=100 {
+            let it = f64::from(step) / 100.0;
+            assert!((lightness(light(it)) - it).abs() < 1e-9, "{step}");
+        }
+    }
+
+    #[test]
+    fn more_light_never_takes_less_ink_on_a_dark_ground() {
+        for spec in ["", "tone=natural", "tone=linear"] {
+            let spec: Spec = spec.parse().expect("a valid spec");
+            let samples: Vec<u32> = (0..=WHITE).step_by(997).collect();
+            assert!(ink(samples.clone(), &spec).is_sorted());
+            let mut negative = spec.clone();
+            negative.set("invert", "true").expect("a valid value");
+            assert!(ink(samples, &negative).iter().rev().is_sorted());
+        }
+    }
+
+    #[test]
+    fn flat_pictures_keep_their_brightness() {
+        let spec = Spec::default();
+        let inks = [0, WHITE / 5, WHITE].map(|light| ink(vec![light; 9], &spec)[0]);
+        assert_eq!(inks[0], 0.0);
+        assert!(inks[1] > 0.02 && inks[1] < 0.2, "{inks:?}");
+        assert!(inks[2] >= GLYPH.most_ink - 1e-6, "{inks:?}");
+    }
+}

@@ -1,0 +1,99 @@
+//! The look of the output, kept as files: it may only change together with `ENGINE_VERSION`.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p asciify golden` writes the files of a new version. It leaves
+//! files that differ alone; only `UPDATE_GOLDEN=force` overwrites, for a version never released.
+
+use std::path::{Path, PathBuf};
+
+use asciify::ENGINE_VERSION;
+use image::DynamicImage;
+
+use crate::pictures;
+
+const SPECS: [&str; 8] = [
+    "width=32",
+    "width=20&invert=true",
+    "height=10",
+    "width=24&height=12&fit=cover",
+    "width=24&height=6&fit=stretch&cell=0.6",
+    "width=32&match=ramp",
+    "width=24&tone=natural",
+    "width=24&background=light&tone=linear",
+];
+
+fn cases() -> Vec<(String, String)> {
+    let pictures: [(&str, DynamicImage); 8] = [
+        ("gradient", pictures::gradient()),
+        ("disc", pictures::disc()),
+        ("checker", pictures::checker()),
+        ("alpha", pictures::alpha()),
+        ("one-pixel", pictures::one_pixel()),
+        ("tall", pictures::tall()),
+        ("wide", pictures::wide()),
+        ("deep", pictures::deep()),
+    ];
+    let mut cases = Vec::new();
+    for (name, picture) in &pictures {
+        let file = pictures::png(picture);
+        for spec in SPECS {
+            let file_name = format!("{name}.{}.txt", spec.replace('&', "_").replace('=', "-"));
+            cases.push((file_name, pictures::text(&file, spec)));
+        }
+    }
+    cases
+}
+
+#[test]
+fn golden_files_change_with_the_engine_version_only() {
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/v{ENGINE_VERSION}"));
+    let update = update();
+    if update.is_some() {
+        std::fs::create_dir_all(&folder).expect("the source tree is writable");
+    }
+    assert!(
+        folder.is_dir(),
+        "{} is missing: run UPDATE_GOLDEN=1 cargo test -p asciify golden",
+        folder.display()
+    );
+
+    let mut differing = Vec::new();
+    for (name, drawn) in cases() {
+        let path = folder.join(&name);
+        match (std::fs::read_to_string(&path).ok(), update.as_deref()) {
+            (Some(kept), _) if kept == drawn => {}
+            (_, Some("force")) | (None, Some(_)) => write(&path, &drawn),
+            (kept, _) => differing
+                .push(format!("{name}\nkept:\n{}\ndrawn:\n{drawn}", kept.unwrap_or_default())),
+        }
+    }
+    assert!(
+        differing.is_empty(),
+        "the output changed: raise ENGINE_VERSION, then refresh by UPDATE_GOLDEN=1\n\n{}",
+        differing.join("\n")
+    );
+}
+
+#[test]
+fn no_golden_file_is_left_over() {
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/v{ENGINE_VERSION}"));
+    let known: Vec<String> = cases().into_iter().map(|(name, _)| name).collect();
+    for entry in std::fs::read_dir(&folder).into_iter().flatten() {
+        let name =
+            entry.expect("the folder can be listed").file_name().to_string_lossy().into_owned();
+        assert!(known.contains(&name), "no case draws {name}");
+    }
+}
+
+fn write(path: &PathBuf, text: &str) {
+    std::fs::write(path, text).expect("the source tree is writable");
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a switch of this test alone, no setting of the service"
+)]
+fn update() -> Option<String> {
+    std::env::var("UPDATE_GOLDEN").ok().filter(|value| !value.is_empty())
+}

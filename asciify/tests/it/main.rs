@@ -1,0 +1,11 @@
+//! What the engine promises, as stories. One binary, so that it links once.
+
+#[cfg(feature = "cli")]
+mod cli;
+mod damage;
+mod golden;
+mod orientation;
+mod pictures;
+mod sizes;
+mod specs;
+mod text;

@@ -1,0 +1,79 @@
+//! A camera held sideways makes the same text as one held upright.
+
+use std::io::Cursor;
+
+use asciify::{Format, Limits, probe};
+use image::codecs::png::PngEncoder;
+use image::codecs::webp::WebPEncoder;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageEncoder};
+
+use crate::pictures::{encoded, lopsided, png, text};
+
+const SPECS: [&str; 4] =
+    ["width=30", "height=9", "width=20&height=30&fit=cover", "width=31&height=8&fit=stretch"];
+
+#[test]
+fn a_jpeg_is_turned_as_its_exif_says() {
+    let plain = encoded(&lopsided(), Format::Jpeg);
+    let stored = image::load_from_memory(&plain).expect("the library reads what it wrote");
+    for value in 1..=8 {
+        let mut tagged = plain[..2].to_vec();
+        tagged.extend(app1(value));
+        tagged.extend(&plain[2..]);
+        assert_drawn_upright(&tagged, &stored, value);
+    }
+}
+
+#[test]
+fn a_png_and_a_webp_are_turned_as_their_exif_says() {
+    let stored = lopsided();
+    let pixels = stored.to_rgb8();
+    for value in 1..=8 {
+        let mut file = Vec::new();
+        let mut encoder = PngEncoder::new(&mut file);
+        encoder.set_exif_metadata(exif(value)).expect("PNG holds EXIF");
+        encoder
+            .write_image(&pixels, 48, 32, image::ExtendedColorType::Rgb8)
+            .expect("the picture is small");
+        assert_drawn_upright(&file, &stored, value);
+
+        let mut file = Vec::new();
+        let mut encoder = WebPEncoder::new_lossless(&mut file);
+        encoder.set_exif_metadata(exif(value)).expect("WebP holds EXIF");
+        encoder
+            .write_image(&pixels, 48, 32, image::ExtendedColorType::Rgb8)
+            .expect("the picture is small");
+        assert_drawn_upright(&file, &stored, value);
+    }
+}
+
+fn assert_drawn_upright(tagged: &[u8], stored: &DynamicImage, value: u8) {
+    let mut upright = stored.clone();
+    upright.apply_orientation(Orientation::from_exif(value).expect("1 to 8"));
+    let header = probe(Cursor::new(tagged), &Limits::default()).expect("the file is valid");
+    assert_eq!(
+        (header.width, header.height),
+        (upright.width(), upright.height()),
+        "orientation {value}"
+    );
+    let upright = png(&upright);
+    for spec in SPECS {
+        assert_eq!(text(tagged, spec), text(&upright, spec), "orientation {value}, {spec}");
+    }
+}
+
+/// A TIFF directory of one tag: orientation.
+fn exif(value: u8) -> Vec<u8> {
+    let mut block = b"MM\0\x2a\0\0\0\x08\0\x01".to_vec();
+    block.extend([0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, value, 0, 0]);
+    block.extend([0; 4]);
+    block
+}
+
+fn app1(value: u8) -> Vec<u8> {
+    let mut payload = b"Exif\0\0".to_vec();
+    payload.extend(exif(value));
+    let length = u16::try_from(payload.len() + 2).expect("a few bytes");
+    [&[0xff, 0xe1], &length.to_be_bytes()[..], &payload].concat()
+}

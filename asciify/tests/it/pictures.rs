@@ -1,0 +1,95 @@
+//! Small pictures, drawn here, and files of every format that hold them.
+
+use std::io::Cursor;
+
+use asciify::{Error, Format, Grid, Limits, Spec};
+use image::{
+    DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, RgbaImage,
+};
+
+/// Black at the left, white at the right.
+pub fn gradient() -> DynamicImage {
+    GrayImage::from_fn(64, 16, |x, _| Luma([(x * 255 / 63) as u8])).into()
+}
+
+/// A white disc on black, touching the edges.
+pub fn disc() -> DynamicImage {
+    GrayImage::from_fn(48, 48, |x, y| {
+        let (dx, dy) = (2 * x as i32 - 47, 2 * y as i32 - 47);
+        Luma([if dx * dx + dy * dy <= 48 * 48 { 255 } else { 0 }])
+    })
+    .into()
+}
+
+/// Black and white squares of 8 px, black first.
+pub fn checker() -> DynamicImage {
+    GrayImage::from_fn(32, 32, |x, y| Luma([if (x / 8 + y / 8) % 2 == 0 { 0 } else { 255 }])).into()
+}
+
+/// Yellow, clear at the top and solid at the bottom.
+pub fn alpha() -> DynamicImage {
+    RgbaImage::from_fn(16, 32, |_, y| image::Rgba([255, 220, 0, (y * 255 / 31) as u8])).into()
+}
+
+pub fn one_pixel() -> DynamicImage {
+    RgbImage::from_pixel(1, 1, Rgb([200, 100, 50])).into()
+}
+
+pub fn tall() -> DynamicImage {
+    GrayImage::from_fn(1, 500, |_, y| Luma([(y / 2) as u8])).into()
+}
+
+pub fn wide() -> DynamicImage {
+    GrayImage::from_fn(500, 1, |x, _| Luma([(x / 2) as u8])).into()
+}
+
+/// A gradient whose steps only 16 bits can tell apart, brighter towards the bottom right, fading.
+pub fn deep() -> DynamicImage {
+    ImageBuffer::<LumaA<u16>, _>::from_fn(40, 20, |x, y| {
+        LumaA([(x * 1000 + y * 1200) as u16, 65_535 - (x * 800) as u16])
+    })
+    .into()
+}
+
+/// No symmetry at all: every orientation looks different.
+pub fn lopsided() -> DynamicImage {
+    RgbImage::from_fn(48, 32, |x, y| {
+        if x < 12 && y < 20 {
+            Rgb([255, 255, 255])
+        } else {
+            Rgb([(x * 4) as u8, (y * 6) as u8, 20])
+        }
+    })
+    .into()
+}
+
+/// The picture as a file.
+pub fn encoded(picture: &DynamicImage, format: Format) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    let library_format = ImageFormat::from_extension(format.extension()).expect("a known one");
+    // Formats differ in the pixels they hold: these are the ones that each can.
+    let picture = match format {
+        Format::Gif | Format::Ico | Format::WebP => DynamicImage::from(picture.to_rgba8()),
+        Format::Png => picture.clone(),
+        _ => DynamicImage::from(picture.to_rgb8()),
+    };
+    picture
+        .write_to(&mut file, library_format)
+        .expect("the picture is small and the format holds it");
+    file.into_inner()
+}
+
+pub fn png(picture: &DynamicImage) -> Vec<u8> {
+    encoded(picture, Format::Png)
+}
+
+/// The one grid for one spec.
+pub fn drawn(file: &[u8], spec: &str) -> Result<Grid, Error> {
+    let spec: Spec = spec.parse().expect("the test's spec is valid");
+    let mut grids = asciify::render(Cursor::new(file), &[spec], &Limits::default())?;
+    Ok(grids.pop().expect("one grid a spec"))
+}
+
+pub fn text(file: &[u8], spec: &str) -> String {
+    asciify::write::txt(&drawn(file, spec).expect("the test's file is valid"))
+}

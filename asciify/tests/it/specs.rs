@@ -1,0 +1,122 @@
+//! The options: one canonical form for all that mean the same, and messages that help.
+
+use std::collections::HashSet;
+
+use asciify::{OPTIONS, Spec, SpecError};
+
+#[test]
+fn what_means_the_same_has_one_form() {
+    for (forms, canonical) in [
+        (
+            &[
+                "",
+                "width=80",
+                "width=080",
+                "fit=contain",
+                "fit=cover",
+                "width=80&fit=stretch",
+                "invert=false",
+                "cell=0.5",
+            ][..],
+            "width=80",
+        ),
+        (&["height=12", "cell=0.500&height=12", "height=12&fit=cover"], "height=12"),
+        (&["width=9&height=8&fit=contain", "height=8&width=9"], "width=9&height=8"),
+        (
+            &["invert=true&cell=1.250&fit=cover&height=8&width=9"],
+            "width=9&height=8&fit=cover&cell=1.25&invert=true",
+        ),
+        (&["cell=2&width=3", "cell=2.000&width=3"], "width=3&cell=2"),
+        (&["cell=0.105"], "width=80&cell=0.105"),
+    ] {
+        let specs: HashSet<Spec> =
+            forms.iter().map(|form| form.parse().expect("a valid spec")).collect();
+        assert_eq!(specs.len(), 1, "{forms:?}");
+        for spec in specs {
+            assert_eq!(spec.to_string(), canonical);
+            assert_eq!(canonical.parse(), Ok(spec));
+        }
+    }
+}
+
+#[test]
+fn bad_values_are_told_what_is_accepted() {
+    for text in [
+        "width=0",
+        "width=1001",
+        "width=+5",
+        "width=-5",
+        "width= 5",
+        "width=",
+        "width",
+        "width=99999999999",
+        "height=1e2",
+        "fit=Cover",
+        "fit=",
+        "cell=.5",
+        "cell=0.",
+        "cell=0.0999",
+        "cell=0.09",
+        "cell=10.001",
+        "cell=-1",
+        "cell=NaN",
+        "invert=1",
+        "invert",
+    ] {
+        let name = text.split('=').next().expect("a first part");
+        let option = OPTIONS.iter().find(|option| option.name == name).expect("a known option");
+        let err = text.parse::<Spec>().expect_err(text);
+        assert_eq!(err, SpecError::BadValue { name: option.name, accepts: option.accepts });
+        assert!(err.to_string().contains(option.accepts), "{err}");
+    }
+}
+
+#[test]
+fn unknown_and_repeated_options_are_refused() {
+    assert_eq!("width=1&width=1".parse::<Spec>(), Err(SpecError::Repeated { name: "width" }));
+    for text in ["colour=red", "width=1&", "&", "Width=1"] {
+        let err = text.parse::<Spec>().expect_err(text);
+        assert!(matches!(err, SpecError::UnknownOption { .. }), "{text}");
+        assert!(OPTIONS.iter().all(|option| err.to_string().contains(option.name)), "{err}");
+    }
+    let long = format!("{}=1", "x".repeat(100_000)).parse::<Spec>().expect_err("no such option");
+    assert!(long.to_string().len() < 200, "a message must not echo everything");
+}
+
+#[test]
+fn a_failed_set_changes_nothing() {
+    let mut spec: Spec = "width=9&height=8&fit=cover".parse().expect("a valid spec");
+    let before = spec.clone();
+    assert!(spec.set("fit", "squeeze").is_err() && spec.set("cell", "99").is_err());
+    assert_eq!(spec, before);
+}
+
+#[test]
+fn json_is_checked_like_text() {
+    for (json, canonical) in [
+        ("{}", "width=80"),
+        (r#"{"height":5}"#, "height=5"),
+        (
+            r#"{"invert":true,"cell":0.6,"fit":"cover","height":8,"width":9}"#,
+            "width=9&height=8&fit=cover&cell=0.6&invert=true",
+        ),
+        (r#"{"cell":2}"#, "width=80&cell=2"),
+    ] {
+        let spec: Spec = serde_json::from_str(json).expect(json);
+        assert_eq!(spec.to_string(), canonical);
+        let written = serde_json::to_string(&spec).expect("plain fields");
+        assert_eq!(serde_json::from_str::<Spec>(&written).expect("what was written"), spec);
+    }
+    for (json, told) in [
+        (r#"{"width":1001}"#, "a whole number from 1 to 1000"),
+        (r#"{"height":0}"#, "a whole number from 1 to 1000"),
+        (r#"{"cell":0.3333}"#, "at most three decimals"),
+        (r#"{"cell":1e300}"#, "a number from 0.1 to 10"),
+        (r#"{"cell":-1}"#, "a number from 0.1 to 10"),
+        (r#"{"fit":"Cover"}"#, "`contain`"),
+        (r#"{"colour":"red"}"#, "unknown field `colour`"),
+    ] {
+        let err = serde_json::from_str::<Spec>(json).expect_err(json);
+        assert!(err.to_string().contains(told), "{json}: {err}");
+    }
+}

@@ -1,0 +1,196 @@
+//! What is drawn, and that it can be read back.
+
+use std::collections::HashSet;
+use std::io::Cursor;
+
+use asciify::{Format, Grid, GridError, Limits, Spec, render, write};
+use image::{DynamicImage, GrayImage, Luma, Rgb32FImage, Rgba32FImage};
+
+use crate::pictures::{checker, deep, disc, drawn, encoded, gradient, lopsided, png, text};
+
+#[test]
+fn a_ramp_is_denser_where_it_is_brighter() {
+    let row = text(&png(&gradient()), "width=64&match=ramp");
+    let first = row.lines().next().expect("a row");
+    assert!(first.starts_with(' ') && first.ends_with('@'), "{first:?}");
+    let mut steps: Vec<char> = first.chars().collect();
+    steps.dedup();
+    assert!(steps.len() >= 12, "{first:?}");
+    assert_eq!(
+        steps.iter().collect::<HashSet<_>>().len(),
+        steps.len(),
+        "a character came twice: {first:?}"
+    );
+}
+
+#[test]
+fn lines_are_drawn_by_characters_of_their_shape() {
+    // A white line of a seventh of the picture's width, as it crosses the middle.
+    let crossing = |is_near: fn(i32, i32) -> bool| {
+        let picture = GrayImage::from_fn(70, 70, |x, y| {
+            Luma([if is_near(x as i32 - 35, y as i32 - 35) { 255 } else { 0 }])
+        });
+        let drawn = text(&png(&picture.into()), "width=7&height=7&fit=stretch&cell=1&tone=natural");
+        drawn.lines().nth(3).and_then(|row| row.chars().nth(3)).expect("seven rows of seven")
+    };
+    assert!("|!;:lI1".contains(crossing(|x, _| x.abs() < 2)));
+    assert!("-=~+".contains(crossing(|_, y| y.abs() < 2)));
+    assert!("/%".contains(crossing(|x, y| (x + y).abs() < 3)));
+    assert!("\\N".contains(crossing(|x, y| (x - y).abs() < 3)));
+}
+
+#[test]
+fn shapes_on_nothing_are_visible() {
+    for shade in [0, 255] {
+        let shape = image::RgbaImage::from_fn(40, 40, |x, y| {
+            let inside = (10..30).contains(&x) && (10..30).contains(&y);
+            image::Rgba([shade, shade, shade, if inside { 255 } else { 0 }])
+        });
+        let file = png(&shape.into());
+        for background in ["dark", "light"] {
+            for matching in ["shape", "ramp"] {
+                let spec = format!("width=20&background={background}&match={matching}");
+                let drawn = text(&file, &spec);
+                let (edge, middle) = (drawn.chars().next(), drawn.chars().nth(5 * 21 + 10));
+                assert!((edge == Some(' ')) != (middle == Some(' ')), "{shade} {spec}\n{drawn}");
+            }
+        }
+        let chosen = |alpha| text(&file, &format!("width=20&alpha={alpha}"));
+        assert_ne!(chosen("dark"), chosen("light"));
+    }
+}
+
+#[test]
+fn a_light_background_takes_the_ink_for_the_dark() {
+    let file = png(&gradient());
+    for matching in ["shape", "ramp"] {
+        let row = text(&file, &format!("width=64&background=light&match={matching}"));
+        assert!(!row.starts_with(' ') && row.trim_end_matches('\n').ends_with(' '), "{row}");
+    }
+}
+
+#[test]
+fn natural_tones_compare_pictures_and_auto_makes_the_most_of_each() {
+    let grey = |low: u8, high: u8| {
+        let picture =
+            GrayImage::from_fn(80, 20, |x, _| Luma([low + (x as u8) * ((high - low) / 79)]));
+        png(&picture.into())
+    };
+    let (dark, bright) = (grey(0, 79), grey(90, 248));
+    for tone in ["natural", "linear"] {
+        let spec = format!("width=40&match=ramp&tone={tone}");
+        assert!(!text(&dark, &spec).contains('@') && !text(&bright, &spec).contains(' '), "{tone}");
+    }
+    for file in [dark, bright] {
+        let drawn = text(&file, "width=40&match=ramp");
+        assert!(drawn.contains('@') && drawn.contains(' '), "{drawn}");
+    }
+}
+
+#[test]
+fn the_same_is_drawn_at_the_same_time() {
+    let file = png(&disc());
+    let expected = text(&file, "width=60");
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| text(&file, "width=60"))).collect();
+        for thread in threads {
+            assert_eq!(thread.join().expect("it ended"), expected);
+        }
+    });
+}
+
+#[test]
+fn every_spec_is_drawn_as_if_alone() {
+    let texts = [
+        "width=80",
+        "height=3",
+        "width=7&height=30&fit=cover",
+        "width=200&invert=true",
+        "width=80&cell=1",
+        "width=80&match=ramp&tone=linear",
+        "width=80&background=light&alpha=light",
+        "width=1",
+    ];
+    let specs: Vec<Spec> = texts.iter().map(|spec| spec.parse().expect("a valid spec")).collect();
+    for picture in [disc(), deep(), lopsided()] {
+        let file = png(&picture);
+        let together =
+            render(Cursor::new(&file), &specs, &Limits::default()).expect("a valid file");
+        assert_eq!(together.len(), specs.len());
+        for (spec, grid) in texts.iter().zip(together) {
+            assert_eq!(drawn(&file, spec).expect("a valid file"), grid, "{spec}");
+        }
+    }
+}
+
+#[test]
+fn the_negative_inverted_is_the_picture() {
+    let picture = checker();
+    let mut negative = picture.clone();
+    negative.invert();
+    for spec in ["width=8", "width=32&height=16&fit=stretch"] {
+        let inverted = format!("{spec}&invert=true");
+        assert_eq!(text(&png(&negative), &inverted), text(&png(&picture), spec));
+        assert_ne!(text(&png(&picture), &inverted), text(&png(&picture), spec));
+    }
+}
+
+#[test]
+fn lossless_formats_agree() {
+    let expected = text(&png(&disc()), "width=40");
+    for format in Format::ALL.into_iter().filter(|format| *format != Format::Jpeg) {
+        assert_eq!(text(&encoded(&disc(), format), "width=40"), expected, "{format}");
+    }
+}
+
+#[test]
+fn depths_agree() {
+    let picture = GrayImage::from_fn(32, 8, |x, _| Luma([(x * 8) as u8]));
+    let eight = DynamicImage::from(picture);
+    let expected = text(&png(&eight), "width=16");
+    for deeper in [
+        DynamicImage::from(eight.to_luma16()),
+        DynamicImage::from(eight.to_rgb16()),
+        DynamicImage::from(eight.to_rgba16()),
+        DynamicImage::from(eight.to_luma_alpha16()),
+        DynamicImage::from(eight.to_luma_alpha8()),
+        DynamicImage::from(eight.to_rgba8()),
+    ] {
+        assert_eq!(text(&png(&deeper), "width=16"), expected, "{:?}", deeper.color());
+    }
+}
+
+#[test]
+fn floating_point_is_linear_and_nonsense_is_dark() {
+    let values = [0.0, f32::NAN, -5.0, 1.0, f32::INFINITY, 0.05];
+    let rgb = Rgb32FImage::from_fn(6, 1, |x, _| image::Rgb([values[x as usize]; 3]));
+    let rgba = Rgba32FImage::from_fn(6, 1, |x, _| {
+        let v = values[x as usize];
+        image::Rgba([v, v, v, 1.0])
+    });
+    for picture in [DynamicImage::from(rgb), DynamicImage::from(rgba)] {
+        let mut file = Cursor::new(Vec::new());
+        picture.write_to(&mut file, image::ImageFormat::Tiff).expect("TIFF holds floating point");
+        assert_eq!(
+            text(file.get_ref(), "width=6&height=1&fit=stretch&match=ramp&tone=natural"),
+            "   @@.\n"
+        );
+    }
+}
+
+#[test]
+fn text_reads_back() {
+    let grid = drawn(&png(&disc()), "width=33").expect("a valid file");
+    let text = write::txt(&grid);
+    assert_eq!(text.parse(), Ok(grid.clone()));
+    assert_eq!(text.trim_end_matches('\n').parse(), Ok(grid.clone()));
+    assert_eq!(text.lines().count(), grid.rows());
+    assert!(text.lines().all(|row| row.len() == grid.columns()));
+    assert_eq!(grid.cell(16, 8), text.lines().nth(8).and_then(|row| row.chars().nth(16)));
+    assert_eq!((grid.cell(33, 0), grid.cell(0, grid.rows())), (None, None));
+
+    assert_eq!("".parse::<Grid>(), Err(GridError::Empty));
+    assert_eq!("\n\n".parse::<Grid>(), Err(GridError::Empty));
+    assert_eq!("ab\nc\n".parse::<Grid>(), Err(GridError::Ragged { row: 2, is: 1, first: 2 }));
+    assert_eq!("ab\n\n".parse::<Grid>(), Err(GridError::Ragged { row: 2, is: 0, first: 2 }));
+}

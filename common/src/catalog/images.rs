@@ -1,0 +1,201 @@
+//! Images: looked up, listed, removed, with the renders that belong to them.
+
+use sea_orm::{
+    EntityTrait, QueryFilter, QueryOrder, QuerySelect, entity::prelude::*, sea_query::LockType,
+};
+
+use super::{
+    Catalog,
+    entity::{images, jobs, renders},
+};
+use crate::{
+    fault::{Doing, Fault},
+    image::{Facts, Image, ImageId, Millis},
+    job::{Job, JobId, JobState},
+    render::Render,
+};
+
+/// Which images to list: newest first.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Only images older than this one.
+    pub before: Option<ImageId>,
+    /// Only images with this SHA-256, in lower-case hex.
+    pub sha256: Option<String>,
+    /// At most so many.
+    pub limit: u64,
+}
+
+impl Catalog {
+    /// `None` when no such image is stored.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn image(&self, id: ImageId) -> Result<Option<Image>, Fault> {
+        let row = images::Entity::find_by_id(id.0)
+            .filter(images::Column::State.eq("stored"))
+            .one(&self.db)
+            .await
+            .doing("look an image up")?;
+        Ok(row.map(Image::from))
+    }
+
+    /// A page of stored images.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn images(&self, page: &Page) -> Result<Vec<Image>, Fault> {
+        let mut query = images::Entity::find().filter(images::Column::State.eq("stored"));
+        if let Some(id) = page.before {
+            query = query.filter(images::Column::Id.lt(id.0));
+        }
+        if let Some(sha256) = &page.sha256 {
+            query = query.filter(images::Column::Sha256.eq(sha256));
+        }
+        let rows = query
+            .order_by_desc(images::Column::Id)
+            .limit(page.limit)
+            .all(&self.db)
+            .await
+            .doing("list images")?;
+        Ok(rows.into_iter().map(Image::from).collect())
+    }
+
+    /// The jobs of those images, newest engine first.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn jobs_of(&self, ids: &[ImageId]) -> Result<Vec<Job>, Fault> {
+        let rows = jobs::Entity::find()
+            .filter(jobs::Column::ImageId.is_in(ids.iter().map(|id| id.0)))
+            .order_by_desc(jobs::Column::Engine)
+            .all(&self.db)
+            .await
+            .doing("look jobs up")?;
+        Ok(rows.into_iter().map(Job::from).collect())
+    }
+
+    /// Every stored render of an image, newest engine first.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn renders(&self, image: ImageId) -> Result<Vec<Render>, Fault> {
+        let rows = renders::Entity::find()
+            .filter(renders::Column::ImageId.eq(image.0))
+            .order_by_desc(renders::Column::Engine)
+            .order_by_asc(renders::Column::CreatedAt)
+            .order_by_asc(renders::Column::Spec)
+            .all(&self.db)
+            .await
+            .doing("list renders")?;
+        Ok(rows.into_iter().map(Render::from).collect())
+    }
+
+    /// The stored render of that spec: of that engine version, or of the newest.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn render(
+        &self,
+        image: ImageId,
+        spec_hash: &str,
+        engine: Option<u32>,
+    ) -> Result<Option<Render>, Fault> {
+        let mut query = renders::Entity::find()
+            .filter(renders::Column::ImageId.eq(image.0))
+            .filter(renders::Column::SpecHash.eq(spec_hash));
+        if let Some(engine) = engine {
+            query = query.filter(renders::Column::Engine.eq(i64::from(engine)));
+        }
+        let row = query
+            .order_by_desc(renders::Column::Engine)
+            .one(&self.db)
+            .await
+            .doing("look a render up")?;
+        Ok(row.map(Render::from))
+    }
+
+    /// Removes an image with its jobs and renders, and returns the blobs to delete, which are
+    /// condemned from now on. `original` tells the original's key from its attempt. `None` when no
+    /// such image is stored.
+    ///
+    /// # Errors
+    /// The database is out of reach; the image may be gone nevertheless.
+    pub async fn remove_image(
+        &self,
+        id: ImageId,
+        original: impl Fn(i32) -> String,
+    ) -> Result<Option<Vec<String>>, Fault> {
+        let remove = async {
+            let txn = self.begin().await?;
+            // keeps a worker from adding renders between the look and the deletion
+            let row = images::Entity::find_by_id(id.0)
+                .filter(images::Column::State.eq("stored"))
+                .lock(LockType::Update)
+                .one(&txn)
+                .await?;
+            let Some(row) = row else {
+                txn.rollback().await?;
+                return Ok(None);
+            };
+            let blobs = self.condemn_image(&txn, id, &original(row.attempt)).await?;
+            images::Entity::delete_by_id(id.0).exec(&txn).await?;
+            txn.commit().await?;
+            Ok::<_, DbErr>(Some(blobs))
+        };
+        remove.await.doing("remove an image")
+    }
+}
+
+impl From<images::Model> for Image {
+    fn from(row: images::Model) -> Self {
+        Image {
+            id: ImageId(row.id),
+            attempt: row.attempt,
+            facts: Facts {
+                name: row.name,
+                media_type: row.media_type,
+                bytes: row.bytes as u64,
+                width: row.width as u32,
+                height: row.height as u32,
+                frames: row.frames as u32,
+                sha256: row.sha256,
+            },
+            created_at: Millis(row.created_at),
+            stored_at: Millis(row.stored_at.unwrap_or(row.created_at)),
+        }
+    }
+}
+
+impl From<jobs::Model> for Job {
+    fn from(row: jobs::Model) -> Self {
+        Job {
+            id: JobId(row.id),
+            image: ImageId(row.image_id),
+            engine: row.engine as u32,
+            state: match row.state.as_str() {
+                "done" => JobState::Done,
+                "dead" => JobState::Dead,
+                _ => JobState::Pending,
+            },
+            attempts: row.attempt,
+            error: row.error,
+            done_at: row.done_at.map(Millis),
+        }
+    }
+}
+
+impl From<renders::Model> for Render {
+    fn from(row: renders::Model) -> Self {
+        Render {
+            spec: row.spec,
+            engine: row.engine as u32,
+            blob: row.blob,
+            sha256: row.sha256,
+            bytes: row.bytes as u64,
+            columns: row.columns as u32,
+            rows: row.rows as u32,
+            created_at: Millis(row.created_at),
+        }
+    }
+}

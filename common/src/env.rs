@@ -1,0 +1,264 @@
+//! Settings: reads each from the flags or the environment, remembers every complaint, never a value.
+//!
+//! `MAX_SIDE_PX=4096` and `--max-side-px=4096` say the same; the flag wins. Values are never
+//! printed, because URLs hold passwords. Whoever reads a setting names its default and its help in
+//! the same call, so `--help` lists exactly what the program reads.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+    process::ExitCode,
+    time::Duration,
+};
+
+use url::Url;
+
+/// One setting as `--help` shows it.
+pub struct Setting {
+    /// The environment variable; the flag is its kebab-case form.
+    pub name: &'static str,
+    /// Used when the setting is absent or empty.
+    pub default: String,
+    /// One line.
+    pub help: &'static str,
+}
+
+/// The settings that were given, and those that the program asked for.
+#[derive(Default)]
+pub struct Env {
+    given: BTreeMap<String, String>,
+    flags: BTreeSet<String>,
+    words: Vec<String>,
+    asked: Vec<Setting>,
+    complaints: Vec<String>,
+    help: bool,
+    version: bool,
+}
+
+impl Env {
+    /// The process's flags over its environment over the file `.env` of the working folder.
+    ///
+    /// Call it before any thread is started: the file's variables become the process's own, since
+    /// the AWS SDK reads its variables itself.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn of_process() -> Self {
+        let file = dotenvy::dotenv();
+        let mut env = Env::new(std::env::vars(), std::env::args().skip(1));
+        if let Err(err) = file
+            && !err.not_found()
+        {
+            env.complaints.push(".env: a line is not of the form NAME=value".into());
+        }
+        env
+    }
+
+    /// Settings out of `vars`, then `args`.
+    pub fn new(
+        vars: impl IntoIterator<Item = (String, String)>,
+        args: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let mut env = Env { given: vars.into_iter().collect(), ..Env::default() };
+        let mut args = args.into_iter();
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--help" | "-h" => env.help = true,
+                "--version" | "-V" => env.version = true,
+                _ => match arg.strip_prefix("--") {
+                    Some(flag) => env.flag(flag, &mut args),
+                    None => env.words.push(arg),
+                },
+            }
+        }
+        env
+    }
+
+    fn flag(&mut self, flag: &str, rest: &mut impl Iterator<Item = String>) {
+        let (flag, value) = match flag.split_once('=') {
+            Some((flag, value)) => (flag, Some(value.to_owned())),
+            None => (flag, rest.next()),
+        };
+        let name = flag.replace('-', "_").to_uppercase();
+        match value {
+            Some(value) => {
+                self.given.insert(name.clone(), value);
+                self.flags.insert(name);
+            }
+            None => self.complaints.push(format!("--{flag}: a value is missing")),
+        }
+    }
+
+    /// The words on the command line that are no flags, such as `health`.
+    pub fn words(&self) -> Vec<&str> {
+        self.words.iter().map(String::as_str).collect()
+    }
+
+    /// The setting as it was given, or its default.
+    pub fn text(&mut self, name: &'static str, default: &str, help: &'static str) -> String {
+        // two parts of one program may read the same setting
+        if !self.asked.iter().any(|setting| setting.name == name) {
+            self.asked.push(Setting { name, default: default.to_owned(), help });
+        }
+        match self.given.get(name) {
+            Some(value) if !value.is_empty() => value.clone(),
+            _ => default.to_owned(),
+        }
+    }
+
+    /// A setting that `parse` understands; `accepts` says what that is.
+    pub fn parsed<T>(
+        &mut self,
+        name: &'static str,
+        default: &str,
+        accepts: &str,
+        help: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> T {
+        let value = self.text(name, default, help);
+        parse(&value).unwrap_or_else(|| {
+            self.complaints.push(format!("{name}: expected {accepts}"));
+            parse(default).expect("every default is valid")
+        })
+    }
+
+    /// A whole number within `range`.
+    pub fn number(
+        &mut self,
+        name: &'static str,
+        default: u64,
+        range: RangeInclusive<u64>,
+        help: &'static str,
+    ) -> u64 {
+        let accepts = match *range.end() {
+            u64::MAX => format!("a whole number, at least {}", range.start()),
+            end => format!("a whole number from {} to {end}", range.start()),
+        };
+        self.parsed(name, &default.to_string(), &accepts, help, |value| {
+            value.parse().ok().filter(|number| range.contains(number))
+        })
+    }
+
+    /// A length of time, given in seconds; fractions are fine.
+    pub fn seconds(&mut self, name: &'static str, default: &str, help: &'static str) -> Duration {
+        self.parsed(name, default, "a number of seconds, such as 5 or 0.5", help, |value| {
+            let seconds: f64 = value.parse().ok()?;
+            Duration::try_from_secs_f64(seconds).ok().filter(|d| d.as_secs() < 1_000_000_000)
+        })
+    }
+
+    /// A URL with one of `schemes`.
+    pub fn url(
+        &mut self,
+        name: &'static str,
+        default: &str,
+        schemes: &[&str],
+        help: &'static str,
+    ) -> Url {
+        let accepts = format!("a URL that starts with {}:", schemes.join(": or "));
+        self.parsed(name, default, &accepts, help, |value| {
+            Url::parse(value).ok().filter(|url| schemes.contains(&url.scheme()))
+        })
+    }
+
+    /// Says that a setting is wrong in a way that only its reader can see.
+    pub fn complain(&mut self, complaint: String) {
+        self.complaints.push(complaint);
+    }
+
+    /// Every setting that was asked for so far, in order.
+    pub fn settings(&self) -> &[Setting] {
+        &self.asked
+    }
+
+    /// Every complaint so far.
+    pub fn complaints(&self) -> &[String] {
+        &self.complaints
+    }
+
+    /// Call it when everything has been read: `Err` when the program shall end here, because help
+    /// was asked for (exit code 0) or because a setting is wrong (2, all mistakes told at once).
+    /// `words` are the words that the program takes.
+    ///
+    /// # Errors
+    /// The exit code.
+    pub fn settle(mut self, program: &str, about: &str, words: &[&str]) -> Result<(), ExitCode> {
+        if self.help {
+            print!("{}", self.usage(program, about));
+            return Err(ExitCode::SUCCESS);
+        }
+        if self.version {
+            println!("{program} {}", env!("CARGO_PKG_VERSION"));
+            return Err(ExitCode::SUCCESS);
+        }
+        for flag in &self.flags {
+            if !self.asked.iter().any(|setting| setting.name == flag) {
+                let flag = flag.replace('_', "-").to_lowercase();
+                self.complaints.push(format!("--{flag}: no such setting"));
+            }
+        }
+        for word in self.words.iter().filter(|word| !words.contains(&word.as_str())) {
+            self.complaints.push(format!("{word}: no such command"));
+        }
+        if self.complaints.is_empty() {
+            return Ok(());
+        }
+        for complaint in &self.complaints {
+            eprintln!("{program}: {complaint}");
+        }
+        eprintln!("{program}: try --help");
+        Err(ExitCode::from(2))
+    }
+
+    fn usage(&self, program: &str, about: &str) -> String {
+        let mut out = format!(
+            "{about}\n\nUsage: {program} [--SETTING=VALUE]…\n\n\
+             Every setting is an environment variable; MAX_SIDE_PX=4096 and --max-side-px=4096 say \
+             the same.\n\nSettings:\n"
+        );
+        for Setting { name, default, help } in &self.asked {
+            let default = if default.is_empty() { "empty" } else { default };
+            out.push_str(&format!("  {name}\n      {help} [default: {default}]\n"));
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(vars: &[(&str, &str)], args: &[&str]) -> Env {
+        let vars = vars.iter().map(|(k, v)| (k.to_string(), v.to_string()));
+        Env::new(vars, args.iter().map(|arg| arg.to_string()))
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment_and_an_empty_variable_is_none() {
+        let mut env = env(&[("A", "1"), ("B", "2"), ("C", "")], &["--a=7"]);
+        let read = ["A", "B", "C"].map(|name| env.number(name, 3, 0..=9, "help"));
+        assert_eq!(read, [7, 2, 3]);
+        assert!(env.complaints().is_empty());
+    }
+
+    #[test]
+    fn every_mistake_is_told_and_no_value_is_shown() {
+        let mut env = env(&[("N", "hunter2"), ("U", "ftp://me:hunter2@host")], &["--t", "hunter2"]);
+        env.number("N", 3, 1..=9, "help");
+        env.url("U", "memory:", &["memory", "amqp"], "help");
+        env.seconds("T", "5", "help");
+        assert_eq!(
+            env.complaints(),
+            [
+                "N: expected a whole number from 1 to 9",
+                "U: expected a URL that starts with memory: or amqp:",
+                "T: expected a number of seconds, such as 5 or 0.5",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_the_program_does_not_know_is_refused() {
+        let mut env = env(&[], &["--bnid=127.0.0.1:1", "serve"]);
+        env.text("BIND", "127.0.0.1:8080", "help");
+        assert!(env.settle("planet", "about", &["health"]).is_err());
+    }
+}

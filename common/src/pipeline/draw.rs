@@ -1,0 +1,167 @@
+//! Draws: the one path from a stored original to grids, for workers and readers alike.
+//!
+//! A permit a core, then the original, then memory for its pixels and samples, then a blocking thread. Permits
+//! are held until that thread has really ended.
+
+use std::{
+    io::{self, BufRead, Cursor, Read, Seek, SeekFrom},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use asciify::{Grid, Spec};
+use bytes::Bytes;
+use tokio::{task::spawn_blocking, time::timeout};
+
+use super::{MIB, Pipeline};
+use crate::{fault::Fault, image::Image, store::original_key};
+
+/// Why there is no picture.
+#[derive(Debug, thiserror::Error)]
+pub enum DrawError {
+    /// Nothing was free in time.
+    #[error("every core is busy rendering: try again in a moment")]
+    Busy,
+    /// The row says stored, and the store has nothing.
+    #[error("the original is missing in the store")]
+    OriginalMissing,
+    /// The engine's verdict.
+    #[error(transparent)]
+    Image(asciify::Error),
+    /// A decoder panicked.
+    #[error("the image made its decoder fail")]
+    Crashed,
+    /// `RENDER_LIMIT_S` passed.
+    #[error("the render took longer than {} s", limit.as_secs_f64())]
+    TooSlow {
+        /// The limit.
+        limit: Duration,
+    },
+    /// Ours.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// How long each stage took, by name.
+pub type Stages = Vec<(&'static str, Duration)>;
+
+/// Sets its flag when it is dropped: whoever waited is gone, or stopped waiting.
+struct Cancel(Arc<AtomicBool>);
+
+impl Drop for Cancel {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Pipeline {
+    /// One grid a spec. `patience` bounds the wait for permits; dropping the future stops the work.
+    pub(super) async fn draw(
+        &self,
+        image: &Image,
+        specs: Vec<Spec>,
+        patience: Option<Duration>,
+    ) -> Result<(Vec<Grid>, Stages), DrawError> {
+        let mut watch = Watch::start();
+        let patience = patience.unwrap_or(Duration::MAX);
+        let (cores, memory) = (self.0.cores.clone(), self.0.memory.clone());
+        let core = timeout(patience, cores.acquire_owned()).await.map_err(|_| DrawError::Busy)?;
+        watch.lap("wait");
+
+        let key = original_key(image.id, image.attempt);
+        let original = self.store().get(&key).await?.ok_or(DrawError::OriginalMissing)?;
+        watch.lap("load");
+
+        let limits = self.config().limits.clone();
+        let header = asciify::probe(Cursor::new(&original), &limits).map_err(verdict)?;
+        let working = specs.iter().map(|spec| spec.working_bytes(header.width, header.height));
+        let bytes = header.decoded_bytes + working.sum::<u64>();
+        let room = bytes.div_ceil(MIB).clamp(1, self.config().render_memory_mib.into());
+        let memory = timeout(patience, memory.acquire_many_owned(room as u32)).await;
+        let memory = memory.map_err(|_| DrawError::Busy)?;
+        watch.lap("memory");
+
+        let flag = Arc::new(AtomicBool::new(false));
+        let _cancel = Cancel(flag.clone());
+        let work = spawn_blocking(move || {
+            let _permits = (core, memory);
+            asciify::render(Source { bytes: Cursor::new(original), flag }, &specs, &limits)
+        });
+        let limit = self.config().render_limit;
+        let drawn = timeout(limit, work).await.map_err(|_| DrawError::TooSlow { limit })?;
+        let grids = drawn.map_err(|_| DrawError::Crashed)?.map_err(verdict)?;
+        watch.lap("render");
+        Ok((grids, watch.stages))
+    }
+}
+
+fn verdict(err: asciify::Error) -> DrawError {
+    match err {
+        // the bytes are in memory: only the flag fails a read, and then nobody hears this
+        asciify::Error::Read(err) => Fault::new("read an original", err).into(),
+        verdict => DrawError::Image(verdict),
+    }
+}
+
+struct Watch {
+    last: Instant,
+    stages: Stages,
+}
+
+impl Watch {
+    fn start() -> Self {
+        Watch { last: Instant::now(), stages: Vec::new() }
+    }
+
+    fn lap(&mut self, stage: &'static str) {
+        let now = Instant::now();
+        let took = now - self.last;
+        self.last = now;
+        self.stages.push((stage, took));
+        metrics::histogram!("planet_render_seconds", "stage" => stage).record(took.as_secs_f64());
+    }
+}
+
+/// The original's bytes, until the flag says that nobody wants the result any more: decoders cannot
+/// be stopped, but they can be starved.
+struct Source {
+    bytes: Cursor<Bytes>,
+    flag: Arc<AtomicBool>,
+}
+
+impl Source {
+    fn wanted(&self) -> io::Result<()> {
+        match self.flag.load(Ordering::Relaxed) {
+            true => Err(io::Error::new(io::ErrorKind::TimedOut, "nobody waits any more")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Read for Source {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.wanted()?;
+        self.bytes.read(buf)
+    }
+}
+
+impl BufRead for Source {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.wanted()?;
+        self.bytes.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.bytes.consume(amount);
+    }
+}
+
+impl Seek for Source {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.wanted()?;
+        self.bytes.seek(position)
+    }
+}

@@ -1,0 +1,93 @@
+//! Shows images with how far their renders are.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Pipeline;
+use crate::{
+    catalog::Page,
+    fault::Fault,
+    image::{Image, ImageId, Status},
+    job::{Job, status},
+    render::Render,
+};
+
+/// How far apart the row is read while somebody waits for an image to be ready.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// An image and where it stands.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The image.
+    pub image: Image,
+    /// Of its renders.
+    pub status: Status,
+}
+
+impl Shown {
+    /// An image that was stored this moment.
+    pub fn fresh(image: Image) -> Self {
+        Shown { image, status: Status::Pending }
+    }
+}
+
+impl Pipeline {
+    /// `None` when no such image is stored.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn show(&self, id: ImageId) -> Result<Option<Shown>, Fault> {
+        let Some(image) = self.catalog().image(id).await? else { return Ok(None) };
+        let status = status(&self.catalog().jobs_of(&[id]).await?);
+        Ok(Some(Shown { image, status }))
+    }
+
+    /// Images, newest first, and whether there are more.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn list(&self, mut page: Page) -> Result<(Vec<Shown>, bool), Fault> {
+        let limit = page.limit as usize;
+        page.limit += 1;
+        let mut images = self.catalog().images(&page).await?;
+        let more = images.len() > limit;
+        images.truncate(limit);
+        let ids: Vec<ImageId> = images.iter().map(|image| image.id).collect();
+        let jobs = self.catalog().jobs_of(&ids).await?;
+        let shown = images.into_iter().map(|image| {
+            let own: Vec<Job> = jobs.iter().filter(|job| job.image == image.id).cloned().collect();
+            Shown { status: status(&own), image }
+        });
+        Ok((shown.collect(), more))
+    }
+
+    /// Every stored render of an image and its newest job; `None` when no such image is stored.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn renders(&self, id: ImageId) -> Result<Option<(Vec<Render>, Option<Job>)>, Fault> {
+        if self.catalog().image(id).await?.is_none() {
+            return Ok(None);
+        }
+        let renders = self.catalog().renders(id).await?;
+        let job = self.catalog().jobs_of(&[id]).await?.into_iter().next();
+        Ok(Some((renders, job)))
+    }
+
+    /// Waits until the image's renders are ready or failed, for `patience` at most.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn wait_for(&self, id: ImageId, patience: Duration) -> Result<Option<Shown>, Fault> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let shown = self.show(id).await?;
+            let pending = shown.as_ref().is_some_and(|shown| shown.status == Status::Pending);
+            if !pending || Instant::now() + LOOK_AGAIN > deadline {
+                return Ok(shown);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Spools an upload: bytes into a temporary file, counted and hashed as they come.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tempfile::TempPath;
+use tokio::{
+    fs::{File, read_dir, remove_file},
+    io::AsyncWriteExt,
+};
+
+use super::{Pipeline, SubmitError};
+use crate::{
+    fault::{Doing, Fault},
+    render::hex,
+};
+
+/// An upload on its way in. Dropping it removes the file.
+pub struct Spool {
+    file: File,
+    path: TempPath,
+    hash: Sha256,
+    bytes: u64,
+    max_bytes: u64,
+}
+
+/// A complete upload that waits in a file. Dropping it removes the file.
+pub struct Spooled {
+    path: TempPath,
+    /// Of the bytes, in lower-case hex.
+    pub sha256: String,
+    /// Length.
+    pub bytes: u64,
+}
+
+/// How the names of spool files begin.
+const PREFIX: &str = "upload-";
+
+impl Pipeline {
+    /// Makes room for an upload.
+    ///
+    /// # Errors
+    /// The spool folder cannot be written.
+    pub async fn spool(&self) -> Result<Spool, Fault> {
+        let (file, path) = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempfile_in(&self.config().spool)
+            .doing("make a spool file")?
+            .into_parts();
+        Ok(Spool {
+            file: File::from_std(file),
+            path,
+            hash: Sha256::new(),
+            bytes: 0,
+            max_bytes: self.config().max_upload_bytes,
+        })
+    }
+}
+
+impl Pipeline {
+    /// Removes files that crashed processes left in the spool folder.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub(super) async fn clean_spool(&self) -> Result<(), Fault> {
+        let mut files = read_dir(&self.config().spool).await.doing("list the spool folder")?;
+        while let Some(file) = files.next_entry().await.doing("list the spool folder")? {
+            let age =
+                file.metadata().await.ok().and_then(|meta| meta.modified().ok()?.elapsed().ok());
+            // the folder may hold what is not ours
+            let ours = file.file_name().to_string_lossy().starts_with(PREFIX);
+            if ours && age.is_some_and(|age| age > self.config().blob_grace) {
+                remove_file(file.path()).await.doing("remove a spool file")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Spool {
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// [`SubmitError::TooLarge`] as soon as the limit is passed.
+    pub async fn write(&mut self, chunk: Bytes) -> Result<(), SubmitError> {
+        self.bytes += chunk.len() as u64;
+        if self.bytes > self.max_bytes {
+            return Err(SubmitError::TooLarge { max: self.max_bytes });
+        }
+        self.hash.update(&chunk);
+        Ok(self.file.write_all(&chunk).await.doing("spool an upload")?)
+    }
+
+    /// No more bytes come.
+    ///
+    /// # Errors
+    /// [`SubmitError::Empty`] when none came at all.
+    pub async fn finish(mut self) -> Result<Spooled, SubmitError> {
+        if self.bytes == 0 {
+            return Err(SubmitError::Empty);
+        }
+        self.file.flush().await.doing("spool an upload")?;
+        Ok(Spooled { path: self.path, sha256: hex(&self.hash.finalize()), bytes: self.bytes })
+    }
+}
+
+impl Spooled {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}

@@ -1,0 +1,286 @@
+//! The doorbell over RabbitMQ; the only file that knows lapin.
+//!
+//! Whatever fails, the connection is thrown away and a new one made. Publisher and consumers have
+//! connections of their own, because a broker under memory pressure blocks publishers only.
+
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::StreamExt;
+use lapin::{
+    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Event, message,
+    options::{
+        BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
+        ConfirmSelectOptions, QueueDeclareOptions,
+    },
+    types::{AMQPValue, FieldTable, ShortString},
+};
+use serde::{Deserialize, Serialize};
+use tokio::{sync::mpsc, time};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
+
+use super::Hint;
+use crate::{fault::Fault, job::JobId};
+
+/// Rings that may wait for the broker; the rest is dropped and found by polling.
+const ROOM: usize = 1_000;
+/// Hints that the broker keeps; beyond, it forgets the oldest.
+const MAX_LENGTH: i64 = 1_000_000;
+const CONNECT: Duration = Duration::from_secs(10);
+/// For a publish and its confirmation together: a blocked connection does not even write.
+const PUBLISH: Duration = Duration::from_secs(5);
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// What the broker wants acknowledged.
+pub(super) type Delivery = Box<message::Delivery>;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The message on the wire.
+#[derive(Serialize, Deserialize)]
+struct Message {
+    v: u32,
+    job: Uuid,
+}
+
+struct Ring {
+    job: JobId,
+    trace: Option<String>,
+}
+
+/// A queue on a broker, and the task that publishes to it.
+#[derive(Clone)]
+pub struct Broker {
+    line: Arc<Line>,
+    rings: mpsc::Sender<Ring>,
+    connected: Arc<AtomicBool>,
+}
+
+struct Line {
+    uri: String,
+    queue: ShortString,
+}
+
+impl Broker {
+    pub(super) fn new(uri: &str, queue: String) -> Self {
+        // A dead peer is noticed after two heartbeats.
+        let mark = if uri.contains('?') { '&' } else { '?' };
+        let uri = match uri.contains("heartbeat=") {
+            true => uri.to_owned(),
+            false => format!("{uri}{mark}heartbeat=10"),
+        };
+        let line = Arc::new(Line { uri, queue: queue.into() });
+        let (rings, mut waiting) = mpsc::channel(ROOM);
+        let connected = Arc::new(AtomicBool::new(false));
+        let broker = Broker { line: line.clone(), rings, connected: connected.clone() };
+        tokio::spawn(async move {
+            // Ends with the last handle on the broker: the channel is closed then.
+            let mut wait = FIRST_WAIT;
+            while !waiting.is_closed() {
+                let started = Instant::now();
+                let ended = publish_all(&line, &mut waiting, &connected).await;
+                connected.store(false, Ordering::Relaxed);
+                match ended {
+                    Ok(()) => return,
+                    Err(err) => tracing::warn!("the broker is away: {err}"),
+                }
+                pause(&mut wait, started).await;
+            }
+        });
+        broker
+    }
+
+    pub(super) fn ring(&self, job: JobId, trace: Option<String>) -> bool {
+        self.rings.try_send(Ring { job, trace }).is_ok()
+    }
+
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        match self.connected.load(Ordering::Relaxed) {
+            true => Ok(()),
+            false => Err(Fault::new("reach the broker", "not connected")),
+        }
+    }
+
+    pub(super) fn listen(&self, prefetch: u16) -> Listener {
+        let (heard, hints) = mpsc::channel(1);
+        let stop = CancellationToken::new();
+        let guard = stop.clone().drop_guard();
+        let line = self.line.clone();
+        tokio::spawn(async move {
+            let mut wait = FIRST_WAIT;
+            loop {
+                let started = Instant::now();
+                match consume_all(&line, prefetch, &heard, &stop).await {
+                    Ok(()) => return,
+                    Err(err) => tracing::warn!("lost the broker, polling meanwhile: {err}"),
+                }
+                pause(&mut wait, started).await;
+            }
+        });
+        Listener { hints, _guard: guard }
+    }
+}
+
+/// Hints out of a connection of its own.
+pub struct Listener {
+    hints: mpsc::Receiver<Hint>,
+    _guard: DropGuard,
+}
+
+impl Listener {
+    pub(super) async fn next(&mut self) -> Hint {
+        match self.hints.recv().await {
+            Some(hint) => hint,
+            // the consuming task ends only with us
+            None => std::future::pending().await,
+        }
+    }
+}
+
+pub(super) async fn acknowledge(delivery: Delivery) {
+    // Whatever goes wrong, the hint comes again, which does no harm.
+    if let Err(err) = delivery.ack(BasicAckOptions::default()).await {
+        tracing::debug!("could not acknowledge a hint: {err}");
+    }
+}
+
+/// Publishes what comes in until the connection fails (`Err`) or nobody can ring any more.
+async fn publish_all(
+    line: &Line,
+    waiting: &mut mpsc::Receiver<Ring>,
+    connected: &AtomicBool,
+) -> Result<(), Error> {
+    let (connection, channel) = connect(line, "planet publisher").await?;
+    let mut events = pin!(connection.events_listener());
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    connected.store(true, Ordering::Relaxed);
+    tracing::info!("connected to the broker");
+    loop {
+        tokio::select! {
+            ring = waiting.recv() => {
+                let Some(ring) = ring else { break };
+                let sent = time::timeout(PUBLISH, publish(line, &channel, &ring)).await;
+                let outcome = if matches!(sent, Ok(Ok(()))) { "sent" } else { "failed" };
+                metrics::counter!("planet_hints_total", "outcome" => outcome).increment(1);
+                sent??;
+            }
+            event = events.next() => match event {
+                Some(Event::Error(err)) => return Err(err.into()),
+                Some(_) => {}
+                None => return Err("the connection was closed".into()),
+            },
+        }
+    }
+    let _gone_anyway = connection.close(200, "bye".into()).await;
+    Ok(())
+}
+
+async fn publish(line: &Line, channel: &Channel, ring: &Ring) -> Result<(), Error> {
+    let body = serde_json::to_vec(&Message { v: 1, job: ring.job.0 })?;
+    let mut headers = FieldTable::default();
+    if let Some(trace) = &ring.trace {
+        headers.insert("traceparent".into(), AMQPValue::LongString(trace.as_str().into()));
+    }
+    let properties = BasicProperties::default()
+        .with_delivery_mode(2)
+        .with_content_type("application/json".into())
+        .with_message_id(ring.job.to_string().into())
+        .with_headers(headers);
+    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+    let confirm =
+        channel.basic_publish("".into(), line.queue.clone(), options, &body, properties).await?;
+    match confirm.await? {
+        Confirmation::Ack(None) => Ok(()),
+        Confirmation::Ack(Some(_)) => Err("the queue is gone".into()),
+        Confirmation::Nack(_) => Err("the broker refused a hint".into()),
+        Confirmation::NotRequested => Err("the broker confirms nothing".into()),
+    }
+}
+
+/// Hands hints on until the connection fails (`Err`) or the listener is dropped.
+async fn consume_all(
+    line: &Line,
+    prefetch: u16,
+    heard: &mpsc::Sender<Hint>,
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    let session = async {
+        let (connection, channel) = connect(line, "planet worker").await?;
+        channel.basic_qos(prefetch, BasicQosOptions { global: false }).await?;
+        let consumer = channel
+            .basic_consume(
+                line.queue.clone(),
+                ShortString::default(),
+                BasicConsumeOptions::default(),
+                FieldTable::default(),
+            )
+            .await?;
+        Ok::<_, Error>((connection, consumer))
+    };
+    let (connection, mut consumer) = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        session = session => session?,
+    };
+    loop {
+        let delivery = tokio::select! {
+            () = stop.cancelled() => break,
+            delivery = consumer.next() => delivery.ok_or("the broker cancelled the consumer")??,
+        };
+        let trace = trace_of(&delivery.properties);
+        match serde_json::from_slice::<Message>(&delivery.data) {
+            Ok(Message { v: 1, job }) => {
+                let hint = Hint { job: JobId(job), trace, receipt: Some(Box::new(delivery)) };
+                if heard.send(hint).await.is_err() {
+                    break;
+                }
+            }
+            _ => {
+                tracing::warn!("dropped a hint that cannot be read");
+                metrics::counter!("planet_hints_total", "outcome" => "unreadable").increment(1);
+                acknowledge(Box::new(delivery)).await;
+            }
+        }
+    }
+    let _gone_anyway = connection.close(200, "bye".into()).await;
+    Ok(())
+}
+
+async fn connect(line: &Line, name: &str) -> Result<(Connection, Channel), Error> {
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    let session = async {
+        let connection = Connection::connect(&line.uri, properties).await?;
+        let channel = connection.create_channel().await?;
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+        arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(MAX_LENGTH));
+        channel
+            .queue_declare(line.queue.clone(), QueueDeclareOptions::durable(), arguments)
+            .await?;
+        Ok::<_, Error>((connection, channel))
+    };
+    time::timeout(CONNECT, session).await?
+}
+
+fn trace_of(properties: &BasicProperties) -> Option<String> {
+    let headers = properties.headers().as_ref()?;
+    match headers.inner().get("traceparent")? {
+        AMQPValue::LongString(trace) => Some(trace.to_string()),
+        _ => None,
+    }
+}
+
+async fn pause(wait: &mut Duration, started: Instant) {
+    if started.elapsed() > Duration::from_secs(30) {
+        *wait = FIRST_WAIT;
+    }
+    time::sleep(wait.mul_f64(0.8 + 0.4 * fastrand::f64())).await;
+    *wait = (*wait * 2).min(LONGEST_WAIT);
+}

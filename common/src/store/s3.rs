@@ -1,0 +1,139 @@
+//! Blobs as objects in an S3 bucket; the only file that knows the AWS SDK.
+
+use std::{ops::Range, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, meta::region::RegionProviderChain};
+use aws_sdk_s3::{
+    Client,
+    config::{
+        RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
+        retry::RetryConfig, timeout::TimeoutConfig,
+    },
+    error::{ProvideErrorMetadata, SdkError},
+    primitives::ByteStream,
+};
+use bytes::Bytes;
+
+use super::{Body, Content};
+use crate::fault::{Doing, Fault};
+
+/// A bucket and the client that reaches it.
+#[derive(Clone)]
+pub struct Bucket {
+    client: Client,
+    name: String,
+}
+
+impl Bucket {
+    /// Endpoint, region and keys come from the AWS SDK's own variables and files.
+    pub(super) async fn open(name: &str) -> Result<Self, Fault> {
+        let region = RegionProviderChain::default_provider().or_else(Region::new("us-east-1"));
+        let shared = aws_config::defaults(BehaviorVersion::latest()).region(region).load().await;
+        Bucket::reach(name, &shared).await
+    }
+
+    pub(super) async fn reach(name: &str, shared: &SdkConfig) -> Result<Self, Fault> {
+        let mut config = aws_sdk_s3::config::Builder::from(shared)
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(3)
+                    .with_max_backoff(Duration::from_secs(2)),
+            )
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(3))
+                    .read_timeout(Duration::from_secs(10))
+                    .operation_attempt_timeout(Duration::from_secs(15))
+                    .operation_timeout(Duration::from_secs(25))
+                    .build(),
+            )
+            .stalled_stream_protection(
+                StalledStreamProtectionConfig::enabled()
+                    .grace_period(Duration::from_secs(10))
+                    .build(),
+            );
+        if custom_endpoint(shared) {
+            // Servers other than AWS often know neither bucket host names nor the SDK's checksums.
+            config = config
+                .force_path_style(true)
+                .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+                .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        }
+        let bucket = Bucket { client: Client::from_conf(config.build()), name: name.to_owned() };
+        bucket.make().await?;
+        Ok(bucket)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn make(&self) -> Result<(), Fault> {
+        let Err(missing) = self.client.head_bucket().bucket(&self.name).send().await else {
+            return Ok(());
+        };
+        if !missing.as_service_error().is_some_and(|err| err.is_not_found()) {
+            return Err(missing).doing("reach the bucket");
+        }
+        match self.client.create_bucket().bucket(&self.name).send().await {
+            Ok(_) => Ok(()),
+            Err(err) if err.code() == Some("BucketAlreadyOwnedByYou") => Ok(()),
+            Err(err) if err.code() == Some("BucketAlreadyExists") => Ok(()),
+            Err(err) => Err(err).doing("make the bucket"),
+        }
+    }
+
+    pub(super) async fn put(&self, key: &str, content: Content) -> Result<(), Fault> {
+        let body = match content {
+            Content::Bytes(bytes) => ByteStream::from(bytes),
+            Content::File(path) => ByteStream::from_path(path).await.doing("read an upload")?,
+        };
+        let put = self.client.put_object().bucket(&self.name).key(key).body(body);
+        put.send().await.doing("put an object").map(drop)
+    }
+
+    pub(super) async fn get(&self, key: &str) -> Result<Option<Bytes>, Fault> {
+        let get = self.client.get_object().bucket(&self.name).key(key);
+        let Some(object) = found(get.send().await, "get an object")? else { return Ok(None) };
+        Ok(Some(object.body.collect().await.doing("read an object")?.into_bytes()))
+    }
+
+    pub(super) async fn stream(&self, key: &str, range: Range<u64>) -> Result<Option<Body>, Fault> {
+        // RFC 9110 14.1.2: the last position is inclusive
+        let range = format!("bytes={}-{}", range.start, range.end - 1);
+        let get = self.client.get_object().bucket(&self.name).key(key).range(range);
+        let object = found(get.send().await, "open an object")?;
+        Ok(object.map(|object| -> Body { Box::pin(object.body.into_async_read()) }))
+    }
+
+    pub(super) async fn delete(&self, key: &str) -> Result<(), Fault> {
+        let delete = self.client.delete_object().bucket(&self.name).key(key);
+        found(delete.send().await, "delete an object").map(drop)
+    }
+
+    pub(super) async fn check(&self) -> Result<(), Fault> {
+        self.client
+            .head_bucket()
+            .bucket(&self.name)
+            .send()
+            .await
+            .doing("reach the bucket")
+            .map(drop)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the AWS SDK's own variable, which it reads itself")]
+fn custom_endpoint(shared: &SdkConfig) -> bool {
+    shared.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some()
+}
+
+/// `None` when the server says that there is no such key.
+fn found<T, E>(result: Result<T, SdkError<E>>, doing: &'static str) -> Result<Option<T>, Fault>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match result {
+        Err(err) if err.code() == Some("NoSuchKey") => Ok(None),
+        other => other.doing(doing).map(Some),
+    }
+}

@@ -1,0 +1,107 @@
+//! Telemetry: logs and metrics, set up in the same way for every program.
+//!
+//! Human lines on a terminal, JSON otherwise; `RUST_LOG` filters. Metrics are Prometheus text.
+
+use std::{
+    io::{self, IsTerminal},
+    net::SocketAddr,
+    sync::OnceLock,
+};
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::{
+    env::Env,
+    fault::{Doing, Fault},
+};
+
+/// Bounds of the histogram buckets, in seconds.
+const BUCKETS_S: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
+
+/// How to log.
+pub struct Config {
+    filter: EnvFilter,
+    json: bool,
+}
+
+impl Config {
+    /// `RUST_LOG` and `LOG_FORMAT`.
+    pub fn read(env: &mut Env) -> Self {
+        let filter = env.parsed(
+            "RUST_LOG",
+            "info,sea_orm_migration=warn",
+            "tracing directives such as info or common=debug,info",
+            "which log lines to write, as tracing directives",
+            |text| EnvFilter::try_new(text).ok(),
+        );
+        let json = env.parsed(
+            "LOG_FORMAT",
+            "auto",
+            "auto, human or json",
+            "auto, human or json; auto is human on a terminal",
+            |text| match text {
+                "auto" => Some(!io::stderr().is_terminal()),
+                "human" => Some(false),
+                "json" => Some(true),
+                _ => None,
+            },
+        );
+        Config { filter, json }
+    }
+}
+
+/// Starts logging to standard error.
+///
+/// A second call in one process leaves the first set-up in place.
+pub fn log(config: Config) {
+    let registry = tracing_subscriber::registry().with(config.filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let _already_set = match config.json {
+        true => registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init(),
+        false => registry.with(lines.with_target(false)).try_init(),
+    };
+}
+
+/// Starts counting, once for the whole process; the handle renders the metrics.
+pub fn count() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    let install = || {
+        let handle = exporter().install_recorder().expect("installed once");
+        describe();
+        handle
+    };
+    HANDLE.get_or_init(install).clone()
+}
+
+/// Starts counting, and serves the metrics at `address` for as long as the runtime lives.
+///
+/// # Errors
+/// The address cannot be bound.
+pub fn count_and_serve(address: SocketAddr) -> Result<(), Fault> {
+    let exporter = exporter().with_http_listener(address);
+    exporter.install().doing("serve the metrics")?;
+    describe();
+    Ok(())
+}
+
+/// What `/metrics` says of each metric.
+fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counter!("planet_requests_total", "HTTP requests by method, route and status");
+    describe_histogram!("planet_request_seconds", "Time to answer, by method and route");
+    describe_counter!("planet_cache_total", "Texts served, by whether they were in memory");
+    describe_histogram!("planet_render_seconds", "Time of each stage of a render");
+    describe_counter!("planet_jobs_total", "Jobs that ended here, by outcome");
+    describe_gauge!("planet_jobs", "Unfinished jobs of this engine version, by state");
+    describe_gauge!("planet_oldest_due_job_seconds", "How long the oldest due job has waited");
+    describe_counter!("planet_hints_total", "Hints to workers, by outcome");
+    describe_counter!("planet_missing_blobs_total", "Blobs that a row names and the store lacks");
+}
+
+fn exporter() -> PrometheusBuilder {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), BUCKETS_S)
+        .expect("there are buckets")
+}

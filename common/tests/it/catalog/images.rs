@@ -1,0 +1,139 @@
+//! Images are listed, found and removed, and no blob is left behind.
+
+use std::collections::HashSet;
+
+use common::{
+    catalog::{Catalog, Page},
+    store::original_key,
+};
+
+use super::*;
+
+conformance! {
+    [sqlite = on_sqlite, postgres = on_postgres]
+    [
+        pages_go_from_new_to_old
+        images_are_found_by_their_bytes
+        a_removed_image_takes_everything_along
+        a_removal_and_a_finish_leave_no_blob
+        a_loose_blob_is_swept_twice
+        the_backlog_is_counted
+    ]
+}
+
+async fn pages_go_from_new_to_old(catalog: Catalog) {
+    let mut ids = Vec::new();
+    for nth in 0..7 {
+        ids.push(stored(&catalog, &nth.to_string()).await.0.id);
+    }
+    ids.reverse();
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let rows = catalog.images(&Page { before, ..page(3) }).await.unwrap();
+        let Some(last) = rows.last() else { break };
+        assert!(rows.len() <= 3);
+        before = Some(last.id);
+        seen.extend(rows.iter().map(|image| image.id));
+        // what comes while one reads does not shift the pages
+        stored(&catalog, "new").await;
+    }
+    assert_eq!(seen, ids);
+}
+
+async fn images_are_found_by_their_bytes(catalog: Catalog) {
+    let (first, _) = stored(&catalog, "a").await;
+    stored(&catalog, "b").await;
+    let (second, _) = stored(&catalog, "a").await;
+    let same = Page { sha256: Some(facts("a").sha256), ..page(9) };
+    let found = catalog.images(&same).await.unwrap();
+    assert_eq!(found, [second, first.clone()]);
+    let older = Page { before: Some(found[0].id), ..same };
+    assert_eq!(catalog.images(&older).await.unwrap(), [first]);
+    let none = Page { sha256: Some("00".repeat(32)), ..page(9) };
+    assert_eq!(catalog.images(&none).await.unwrap(), []);
+}
+
+async fn a_removed_image_takes_everything_along(catalog: Catalog) {
+    let (image, job) = stored(&catalog, "a").await;
+    let (other, other_job) = stored(&catalog, "b").await;
+    let blob = finish(&catalog, job, ENGINE, "width=80").await;
+    let removed = removed(&catalog, image.id).await.unwrap();
+    assert_eq!(removed, HashSet::from([original_key(image.id, 1), blob]));
+    assert_eq!(condemned(&catalog).await, removed);
+    assert_eq!(catalog.image(image.id).await.unwrap(), None);
+    assert_eq!(catalog.renders(image.id).await.unwrap(), []);
+    assert_eq!(catalog.jobs_of(&[image.id]).await.unwrap(), []);
+    assert_eq!(self::removed(&catalog, image.id).await, None);
+    assert_eq!(catalog.images(&page(9)).await.unwrap(), [other]);
+    assert_eq!(due(&catalog).await, [other_job]);
+
+    let unfinished = ours(catalog.begin_upload(&facts("c"), None, LONG).await.unwrap());
+    assert_eq!(self::removed(&catalog, unfinished.image).await, None);
+}
+
+async fn a_removal_and_a_finish_leave_no_blob(catalog: Catalog) {
+    for round in 0..10 {
+        let (image, job) = stored(&catalog, &round.to_string()).await;
+        let claim = claimed(&catalog, job, LONG).await;
+        let render = rendered(&catalog, &claim, "width=80").await;
+        let blob = render[0].blob.clone();
+        let finish = {
+            let catalog = catalog.clone();
+            tokio::spawn(async move { catalog.finish(&claim, ENGINE, &render).await.unwrap() })
+        };
+        let removed = removed(&catalog, image.id).await.unwrap();
+        let finished = finish.await.unwrap();
+        assert_eq!(removed.contains(&blob), finished, "whoever came first knows of it");
+        // what the worker does when it was fenced
+        catalog.break_promise(std::slice::from_ref(&blob)).await.unwrap();
+        let condemned = condemned(&catalog).await;
+        assert!(condemned.contains(&blob) && condemned.contains(&original_key(image.id, 1)));
+    }
+}
+
+async fn a_loose_blob_is_swept_twice(catalog: Catalog) {
+    let blobs = ["a", "b"].map(str::to_owned);
+    catalog.promise(&blobs[..1], LONG).await.unwrap();
+    catalog.promise(&blobs[1..], ENDED).await.unwrap();
+    assert_eq!(condemned(&catalog).await, HashSet::new(), "promised ones are left alone");
+    assert_eq!(catalog.condemn_overdue().await.unwrap(), 1);
+    assert_eq!(catalog.condemn_overdue().await.unwrap(), 0);
+    let overdue = HashSet::from(["b".to_owned()]);
+    assert_eq!(condemned(&catalog).await, overdue);
+
+    // a promised blob is not marked as swept
+    catalog.swept("a", ENDED).await.unwrap();
+    assert_eq!(condemned(&catalog).await, overdue);
+    catalog.swept("b", ENDED).await.unwrap();
+    assert_eq!(condemned(&catalog).await, overdue, "it is swept once more");
+    catalog.swept("b", LONG).await.unwrap();
+    assert_eq!(condemned(&catalog).await, HashSet::new(), "then it is forgotten");
+
+    catalog.break_promise(&blobs).await.unwrap();
+    catalog.swept("a", LONG).await.unwrap();
+    assert_eq!(condemned(&catalog).await, HashSet::new(), "its second time has not come");
+    assert_eq!(catalog.condemned(1).await.unwrap().len(), 0);
+}
+
+async fn the_backlog_is_counted(catalog: Catalog) {
+    let empty = catalog.backlog(ENGINE).await.unwrap();
+    assert_eq!((empty.pending, empty.dead, empty.oldest_due), (0, 0, Duration::ZERO));
+    let mut jobs = Vec::new();
+    for name in ["a", "b", "c", "d"] {
+        jobs.push(stored(&catalog, name).await.1);
+    }
+    next_millisecond().await;
+    let claim = claimed(&catalog, jobs[0], LONG).await;
+    assert!(catalog.bury(&claim, "no picture").await.unwrap());
+    finish(&catalog, jobs[1], ENGINE, "width=80").await;
+    let backlog = catalog.backlog(ENGINE).await.unwrap();
+    assert_eq!((backlog.pending, backlog.dead), (2, 1));
+    assert!(backlog.oldest_due > Duration::ZERO && backlog.oldest_due < LONG, "{backlog:?}");
+    // running jobs are not overdue
+    for job in &jobs[2..] {
+        claimed(&catalog, *job, LONG).await;
+    }
+    let backlog = catalog.backlog(ENGINE).await.unwrap();
+    assert_eq!((backlog.pending, backlog.oldest_due), (2, Duration::ZERO));
+    assert_eq!(catalog.backlog(ENGINE + 1).await.unwrap().pending, 0);
+}

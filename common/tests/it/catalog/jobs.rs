@@ -1,0 +1,151 @@
+//! A job belongs to one worker at a time, and ends once.
+
+use common::{
+    catalog::Catalog,
+    job::{Claim, JobId, JobState},
+};
+
+use super::*;
+
+conformance! {
+    [sqlite = on_sqlite, postgres = on_postgres]
+    [
+        a_job_is_claimed_by_one
+        a_claim_needs_its_engine_and_its_time
+        a_worker_that_was_overtaken_changes_nothing
+        a_beat_keeps_the_others_away
+        the_row_tells_whether_a_claim_ended_its_job
+        a_refund_is_given_once
+        jobs_that_end_without_an_answer_are_given_up
+        the_longest_due_comes_first
+    ]
+}
+
+async fn a_job_is_claimed_by_one(catalog: Catalog) {
+    let (image, job) = stored(&catalog, "a").await;
+    let claims = at_once((0..16).map(|nth| {
+        let catalog = catalog.clone();
+        async move {
+            catalog.claim(job, ENGINE, &format!("worker {nth}"), LONG, MAX_STRIKES).await.unwrap()
+        }
+    }));
+    let claims: Vec<Claim> = claims.await.into_iter().flatten().collect();
+    assert_eq!(claims, [Claim { job, image: image.id, attempt: 1, strikes: 1 }]);
+    assert_eq!(due(&catalog).await, []);
+}
+
+async fn a_claim_needs_its_engine_and_its_time(catalog: Catalog) {
+    let (_, job) = stored(&catalog, "a").await;
+    let claim = |job, engine| catalog.claim(job, engine, "worker", LONG, MAX_STRIKES);
+    assert_eq!(claim(job, ENGINE + 1).await.unwrap(), None);
+    assert_eq!(claim(JobId::fresh(), ENGINE).await.unwrap(), None);
+    let first = claim(job, ENGINE).await.unwrap().unwrap();
+    assert_eq!(claim(job, ENGINE).await.unwrap(), None, "its lease runs");
+    assert!(catalog.retry(&first, LONG, true, None).await.unwrap());
+    assert_eq!(claim(job, ENGINE).await.unwrap(), None, "it was put off");
+}
+
+async fn a_worker_that_was_overtaken_changes_nothing(catalog: Catalog) {
+    let (image, job) = stored(&catalog, "a").await;
+    let slow = claimed(&catalog, job, ENDED).await;
+    let quick = claimed(&catalog, job, LONG).await;
+    assert_eq!((quick.attempt, quick.strikes), (2, 2));
+
+    let slow_render = rendered(&catalog, &slow, "width=80").await;
+    assert!(!catalog.beat(&slow, LONG).await.unwrap());
+    assert!(!catalog.finish(&slow, ENGINE, &slow_render).await.unwrap());
+    assert!(!catalog.retry(&slow, ENDED, true, Some("slow")).await.unwrap());
+    assert!(!catalog.bury(&slow, "slow").await.unwrap());
+    assert_eq!(catalog.done_by(&slow).await.unwrap(), None);
+    assert_eq!(catalog.renders(image.id).await.unwrap(), []);
+
+    let render = rendered(&catalog, &quick, "width=80").await;
+    assert!(catalog.finish(&quick, ENGINE, &render).await.unwrap());
+    assert!(!catalog.bury(&slow, "slow").await.unwrap());
+    assert!(!catalog.finish(&slow, ENGINE, &slow_render).await.unwrap());
+    let blobs: Vec<String> =
+        catalog.renders(image.id).await.unwrap().into_iter().map(|render| render.blob).collect();
+    assert_eq!(blobs, [render[0].blob.clone()]);
+    let of_image = catalog.jobs_of(&[image.id]).await.unwrap();
+    assert_eq!((of_image[0].state, of_image[0].attempts), (JobState::Done, 2));
+    assert_eq!(of_image[0].error, None);
+}
+
+async fn a_beat_keeps_the_others_away(catalog: Catalog) {
+    let (_, job) = stored(&catalog, "a").await;
+    let claim = claimed(&catalog, job, ENDED).await;
+    assert_eq!(due(&catalog).await, [job]);
+    assert!(catalog.beat(&claim, LONG).await.unwrap());
+    assert_eq!(due(&catalog).await, []);
+    assert_eq!(catalog.claim(job, ENGINE, "other", LONG, MAX_STRIKES).await.unwrap(), None);
+}
+
+async fn the_row_tells_whether_a_claim_ended_its_job(catalog: Catalog) {
+    let (_, job) = stored(&catalog, "a").await;
+    let first = claimed(&catalog, job, ENDED).await;
+    assert_eq!(catalog.done_by(&first).await.unwrap(), Some(false));
+    let second = claimed(&catalog, job, LONG).await;
+    let render = rendered(&catalog, &second, "width=80").await;
+    assert!(catalog.finish(&second, ENGINE, &render).await.unwrap());
+    assert_eq!(catalog.done_by(&second).await.unwrap(), Some(true));
+    assert_eq!(catalog.done_by(&first).await.unwrap(), None);
+    assert!(!catalog.finish(&second, ENGINE, &[]).await.unwrap(), "it ended once");
+
+    let (_, job) = stored(&catalog, "b").await;
+    let dead = claimed(&catalog, job, LONG).await;
+    assert!(catalog.bury(&dead, "no picture").await.unwrap());
+    assert_eq!(catalog.done_by(&dead).await.unwrap(), None);
+}
+
+async fn a_refund_is_given_once(catalog: Catalog) {
+    let (image, job) = stored(&catalog, "a").await;
+    for _ in 0..2 * MAX_STRIKES {
+        let claim = claimed(&catalog, job, LONG).await;
+        assert_eq!(claim.strikes, 1);
+        // as after an answer that was lost
+        for _ in 0..2 {
+            assert!(catalog.retry(&claim, ENDED, true, Some("the store is away")).await.unwrap());
+        }
+    }
+    let of_image = catalog.jobs_of(&[image.id]).await.unwrap();
+    assert_eq!(of_image[0].error.as_deref(), Some("the store is away"));
+    for strikes in 1..=MAX_STRIKES {
+        let claim = claimed(&catalog, job, LONG).await;
+        assert_eq!(claim.strikes, strikes);
+        assert!(catalog.retry(&claim, ENDED, false, None).await.unwrap());
+    }
+    assert_eq!(due(&catalog).await, [], "its strikes are used up");
+}
+
+async fn jobs_that_end_without_an_answer_are_given_up(catalog: Catalog) {
+    let (image, job) = stored(&catalog, "a").await;
+    stored(&catalog, "b").await;
+    for _ in 1..MAX_STRIKES {
+        claimed(&catalog, job, ENDED).await;
+    }
+    let last = claimed(&catalog, job, LONG).await;
+    assert_eq!(catalog.bury_hopeless(ENGINE, MAX_STRIKES).await.unwrap(), 0, "its lease runs");
+    assert!(catalog.beat(&last, ENDED).await.unwrap());
+    assert_eq!(catalog.bury_hopeless(ENGINE + 1, MAX_STRIKES).await.unwrap(), 0);
+    assert_eq!(catalog.bury_hopeless(ENGINE, MAX_STRIKES).await.unwrap(), 1);
+    assert_eq!(catalog.bury_hopeless(ENGINE, MAX_STRIKES).await.unwrap(), 0);
+    let of_image = catalog.jobs_of(&[image.id]).await.unwrap();
+    assert_eq!(of_image[0].state, JobState::Dead);
+    assert!(of_image[0].error.as_deref().unwrap().contains("3 attempts"), "{of_image:?}");
+    assert!(!catalog.beat(&last, LONG).await.unwrap());
+}
+
+async fn the_longest_due_comes_first(catalog: Catalog) {
+    let mut jobs = Vec::new();
+    for name in ["a", "b", "c"] {
+        jobs.push(stored(&catalog, name).await.1);
+        next_millisecond().await;
+    }
+    let [a, b, c] = jobs[..] else { unreachable!() };
+    assert_eq!(due(&catalog).await, [a, b, c]);
+    let claim = claimed(&catalog, a, LONG).await;
+    assert!(catalog.retry(&claim, ENDED, true, None).await.unwrap());
+    assert_eq!(due(&catalog).await, [b, c, a]);
+    assert_eq!(catalog.due(ENGINE, MAX_STRIKES, 2).await.unwrap(), [b, c]);
+    assert_eq!(catalog.due(ENGINE + 1, MAX_STRIKES, 2).await.unwrap(), []);
+}

@@ -1,0 +1,143 @@
+//! The catalog's promises, kept by SQLite and PostgreSQL. Leases of no length have ended already:
+//! so nothing here waits for a clock.
+
+use std::{collections::HashSet, future::Future, time::Duration};
+
+use common::{
+    catalog::{Catalog, Config, Finished, Intent, Page, Upload},
+    env::Env,
+    image::{Facts, Image, ImageId},
+    job::{Claim, JobId},
+    store::{original_key, render_key},
+};
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+use crate::support::{at_once, server};
+
+mod images;
+mod jobs;
+mod renders;
+mod uploads;
+
+/// What all jobs are rendered with, unless a behaviour is about versions.
+const ENGINE: u32 = 7;
+const MAX_STRIKES: i32 = 3;
+const LONG: Duration = Duration::from_secs(1_000);
+const ENDED: Duration = Duration::ZERO;
+
+fn facts(content: &str) -> Facts {
+    Facts {
+        name: None,
+        media_type: "image/png".into(),
+        bytes: 5_000_000_000,
+        width: 4_000_000_000,
+        height: 1,
+        frames: 2,
+        sha256: common::render::sha256_hex(content.as_bytes()),
+    }
+}
+
+fn hash(spec: &str) -> String {
+    common::render::sha256_hex(spec.as_bytes())
+}
+
+fn page(limit: u64) -> Page {
+    Page { limit, ..Page::default() }
+}
+
+fn ours(intent: Intent) -> Upload {
+    match intent {
+        Intent::Ours(upload) => upload,
+        other => panic!("the upload is not ours: {other:?}"),
+    }
+}
+
+async fn promised(catalog: &Catalog, upload: &Upload) -> String {
+    let blob = original_key(upload.image, upload.attempt);
+    catalog.promise(std::slice::from_ref(&blob), LONG).await.unwrap();
+    blob
+}
+
+async fn stored(catalog: &Catalog, content: &str) -> (Image, JobId) {
+    let upload = ours(catalog.begin_upload(&facts(content), None, LONG).await.unwrap());
+    let (job, blob) = (JobId::fresh(), promised(catalog, &upload).await);
+    let image = catalog.commit_upload(&upload, &blob, job, ENGINE).await.unwrap().unwrap();
+    (image, job)
+}
+
+async fn due(catalog: &Catalog) -> Vec<JobId> {
+    catalog.due(ENGINE, MAX_STRIKES, 99).await.unwrap()
+}
+
+async fn claimed(catalog: &Catalog, job: JobId, lease: Duration) -> Claim {
+    catalog.claim(job, ENGINE, "worker", lease, MAX_STRIKES).await.unwrap().unwrap()
+}
+
+/// A render whose blob is promised.
+async fn rendered(catalog: &Catalog, claim: &Claim, spec: &str) -> Vec<Finished> {
+    let spec_hash = hash(spec);
+    let blob = render_key(claim, &spec_hash);
+    catalog.promise(std::slice::from_ref(&blob), LONG).await.unwrap();
+    let sha256 = spec_hash.clone();
+    vec![Finished { spec: spec.into(), spec_hash, blob, sha256, bytes: 81, columns: 80, rows: 1 }]
+}
+
+/// Claims and finishes a job; the blob of its render.
+async fn finish(catalog: &Catalog, job: JobId, engine: u32, spec: &str) -> String {
+    let claim = catalog.claim(job, engine, "worker", LONG, MAX_STRIKES).await.unwrap().unwrap();
+    let render = rendered(catalog, &claim, spec).await;
+    assert!(catalog.finish(&claim, engine, &render).await.unwrap());
+    render[0].blob.clone()
+}
+
+async fn removed(catalog: &Catalog, image: ImageId) -> Option<HashSet<String>> {
+    let blobs = catalog.remove_image(image, |attempt| original_key(image, attempt)).await.unwrap();
+    blobs.map(HashSet::from_iter)
+}
+
+async fn condemned(catalog: &Catalog) -> HashSet<String> {
+    catalog.condemned(99).await.unwrap().into_iter().collect()
+}
+
+/// Times are whole milliseconds.
+async fn next_millisecond() {
+    tokio::time::sleep(Duration::from_millis(2)).await;
+}
+
+// ---- backends
+
+async fn on_sqlite<F: Future<Output = ()>>(behaviour: impl FnOnce(Catalog) -> F) {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("not/there/yet/planet.db");
+    behaviour(opened(&format!("sqlite://{}", file.display())).await).await;
+}
+
+async fn on_postgres<F: Future<Output = ()>>(behaviour: impl FnOnce(Catalog) -> F) {
+    let Some(server) = server("TEST_DATABASE_URL") else { return };
+    let name = format!("planet_{}", Uuid::now_v7().simple());
+    let admin = catalog_at(&server).await;
+    admin.connection().execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+    let (host, _postgres) = server.rsplit_once('/').unwrap();
+    behaviour(opened(&format!("{host}/{name}")).await).await;
+    let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+    admin.connection().execute_unprepared(&drop).await.unwrap();
+}
+
+/// An empty catalog, migrated by several at the same time.
+async fn opened(url: &str) -> Catalog {
+    let catalog = catalog_at(url).await;
+    assert!(catalog.check().await.is_err(), "it has no tables yet");
+    at_once((0..4).map(|_| {
+        let catalog = catalog.clone();
+        async move { migration::up(catalog.connection()).await.unwrap() }
+    }))
+    .await;
+    catalog.check().await.unwrap();
+    catalog
+}
+
+async fn catalog_at(url: &str) -> Catalog {
+    let config = Config::read(&mut Env::new([("DATABASE_URL".into(), url.into())], []));
+    Catalog::open(&config).await.unwrap()
+}

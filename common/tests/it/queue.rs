@@ -1,0 +1,296 @@
+//! The doorbell's promises, kept inside one process and over RabbitMQ; and what a broker adds.
+
+use std::{collections::HashSet, future::Future, time::Duration};
+
+use common::{
+    env::Env,
+    job::JobId,
+    queue::{Config, Hint, Hints, Queue},
+};
+use lapin::{
+    BasicProperties, Channel, Connection, ConnectionProperties,
+    options::{BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions},
+    types::FieldTable,
+};
+use tokio::{net::TcpListener, time::timeout};
+use uuid::Uuid;
+
+use crate::support::{eventually, server, soon};
+
+const ENGINE: u32 = 7;
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+conformance! {
+    [memory = on_memory, rabbitmq = on_rabbitmq]
+    [
+        a_ring_is_heard_with_its_trace
+        every_ring_is_heard_by_one_listener
+        a_ring_waits_for_a_listener
+        ringing_never_waits
+        a_wait_that_is_broken_off_loses_nothing
+    ]
+}
+
+async fn a_ring_is_heard_with_its_trace(queue: Queue) {
+    let mut hints = queue.listen(1);
+    for trace in [Some(TRACE.to_owned()), None] {
+        let job = JobId::fresh();
+        queue.ring(job, trace.clone());
+        let hint = soon(hints.next()).await;
+        assert_eq!((hint.job, &hint.trace), (job, &trace));
+        hint.acknowledge().await;
+    }
+}
+
+async fn every_ring_is_heard_by_one_listener(queue: Queue) {
+    let (mut one, mut other) = (queue.listen(2), queue.listen(2));
+    let jobs: HashSet<JobId> = (0..50).map(|_| JobId::fresh()).collect();
+    for job in &jobs {
+        queue.ring(*job, None);
+    }
+    let mut heard = Vec::new();
+    while heard.len() < jobs.len() {
+        let hint = soon(async {
+            tokio::select! { hint = one.next() => hint, hint = other.next() => hint }
+        });
+        let hint = hint.await;
+        heard.push(hint.job);
+        hint.acknowledge().await;
+    }
+    assert_eq!(heard.into_iter().collect::<HashSet<_>>(), jobs);
+}
+
+async fn a_ring_waits_for_a_listener(queue: Queue) {
+    let jobs = [(); 3].map(|()| JobId::fresh());
+    for job in jobs {
+        queue.ring(job, None);
+    }
+    let mut hints = queue.listen(1);
+    for job in jobs {
+        assert_eq!(answer(&mut hints).await, job);
+    }
+}
+
+async fn ringing_never_waits(queue: Queue) {
+    // far more than there is room for, and nobody listens
+    for _ in 0..50_000 {
+        queue.ring(JobId::fresh(), None);
+    }
+    // those that found room are heard
+    answer(&mut queue.listen(1)).await;
+}
+
+async fn a_wait_that_is_broken_off_loses_nothing(queue: Queue) {
+    let mut hints = queue.listen(1);
+    for _ in 0..20 {
+        let job = JobId::fresh();
+        queue.ring(job, None);
+        let hint = eventually(async || timeout(Duration::ZERO, hints.next()).await.ok());
+        let hint = hint.await;
+        assert_eq!(hint.job, job);
+        hint.acknowledge().await;
+    }
+}
+
+/// The next job, acknowledged.
+async fn answer(hints: &mut Hints) -> JobId {
+    let hint = soon(hints.next()).await;
+    let job = hint.job;
+    hint.acknowledge().await;
+    job
+}
+
+// ---- inside this process
+
+async fn on_memory<F: Future<Output = ()>>(behaviour: impl FnOnce(Queue) -> F) {
+    behaviour(open("memory:", "planet.jobs", ENGINE)).await;
+}
+
+// ---- over a broker
+
+async fn on_rabbitmq<F: Future<Output = ()>>(behaviour: impl FnOnce(Queue) -> F) {
+    let Some(broker) = Broker::of_this_test().await else { return };
+    behaviour(broker.queue(ENGINE)).await;
+    broker.leave().await;
+}
+
+/// A broker, with a queue name that is this test's own.
+struct Broker {
+    url: String,
+    name: String,
+    channel: Channel,
+    _connection: Connection,
+}
+
+impl Broker {
+    async fn of_this_test() -> Option<Self> {
+        let url = server("TEST_QUEUE_URL")?;
+        let connection = Connection::connect(&url, ConnectionProperties::default()).await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        let name = format!("test.{}", Uuid::now_v7());
+        Some(Broker { url, name, channel, _connection: connection })
+    }
+
+    /// The queue of that engine, once its publisher is connected.
+    fn queue(&self, engine: u32) -> Queue {
+        open(&self.url, &self.name, engine)
+    }
+
+    /// The queue as the broker names it.
+    fn queue_name(&self) -> String {
+        format!("{}.e{ENGINE}", self.name)
+    }
+
+    /// Hints that no listener has taken.
+    async fn waiting(&self) -> u32 {
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        let queue =
+            self.channel.queue_declare(self.queue_name().into(), passive, FieldTable::default());
+        queue.await.unwrap().message_count()
+    }
+
+    async fn waits(&self, hints: u32) {
+        eventually(async || (self.waiting().await == hints).then_some(())).await;
+    }
+
+    async fn publish(&self, body: &[u8]) {
+        let properties = BasicProperties::default();
+        let options = BasicPublishOptions::default();
+        let queue = self.queue_name().into();
+        let sent = self.channel.basic_publish("".into(), queue, options, body, properties).await;
+        sent.unwrap().await.unwrap();
+    }
+
+    async fn forget_queue(&self) {
+        let options = QueueDeleteOptions::default();
+        self.channel.queue_delete(self.queue_name().into(), options).await.unwrap();
+    }
+
+    async fn leave(self) {
+        self.forget_queue().await;
+    }
+}
+
+fn open(url: &str, name: &str, engine: u32) -> Queue {
+    let settings = [("QUEUE_URL".into(), url.into()), ("QUEUE_NAME".into(), name.into())];
+    Queue::open(&Config::read(&mut Env::new(settings, [])), engine)
+}
+
+async fn connected(queue: &Queue) {
+    eventually(async || queue.check().ok()).await;
+}
+
+#[tokio::test]
+async fn a_hint_that_nobody_acknowledged_comes_again() {
+    let Some(broker) = Broker::of_this_test().await else { return };
+    let queue = broker.queue(ENGINE);
+    let job = JobId::fresh();
+    queue.ring(job, Some(TRACE.into()));
+    let mut first = queue.listen(1);
+    let hint: Hint = soon(first.next()).await;
+    assert_eq!(hint.job, job);
+    // a worker that dies
+    drop((hint, first));
+    let mut second = queue.listen(1);
+    let hint = soon(second.next()).await;
+    assert_eq!((hint.job, hint.trace.as_deref()), (job, Some(TRACE)));
+    hint.acknowledge().await;
+    drop(second);
+
+    // an acknowledged one does not: the next to be heard is another
+    let (other, mut third) = (JobId::fresh(), queue.listen(1));
+    queue.ring(other, None);
+    assert_eq!(answer(&mut third).await, other);
+    drop(third);
+    broker.waits(0).await;
+    broker.leave().await;
+}
+
+#[tokio::test]
+async fn a_listener_takes_no_more_than_it_has_room_for() {
+    let Some(broker) = Broker::of_this_test().await else { return };
+    let queue = broker.queue(ENGINE);
+    connected(&queue).await;
+    for _ in 0..5 {
+        queue.ring(JobId::fresh(), None);
+    }
+    broker.waits(5).await;
+    let mut hints = queue.listen(2);
+    let (first, second) = (soon(hints.next()).await, soon(hints.next()).await);
+    broker.waits(3).await;
+    first.acknowledge().await;
+    let third = soon(hints.next()).await;
+    broker.waits(2).await;
+    drop((second, third, hints));
+    broker.waits(4).await;
+    broker.leave().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_dropped() {
+    let Some(broker) = Broker::of_this_test().await else { return };
+    let queue = broker.queue(ENGINE);
+    connected(&queue).await;
+    let job = JobId::fresh();
+    let of_tomorrow = format!("{{\"v\":2,\"job\":\"{job}\"}}");
+    for junk in ["", "hello", "{}", r#"{"v":1,"job":"7"}"#, &of_tomorrow, "\0\u{1f600}"] {
+        broker.publish(junk.as_bytes()).await;
+    }
+    broker.publish(&vec![b'['; 1 << 20]).await;
+    queue.ring(job, None);
+    let mut hints = queue.listen(1);
+    assert_eq!(answer(&mut hints).await, job);
+    drop(hints);
+    broker.waits(0).await;
+    broker.leave().await;
+}
+
+#[tokio::test]
+async fn every_engine_has_a_queue_of_its_own() {
+    let Some(broker) = Broker::of_this_test().await else { return };
+    let (old, new) = (broker.queue(ENGINE), broker.queue(ENGINE + 1));
+    let (old_job, new_job) = (JobId::fresh(), JobId::fresh());
+    let (mut old_hints, mut new_hints) = (old.listen(5), new.listen(5));
+    old.ring(old_job, None);
+    new.ring(new_job, None);
+    assert_eq!(answer(&mut new_hints).await, new_job);
+    assert_eq!(answer(&mut old_hints).await, old_job);
+    broker.leave().await;
+}
+
+#[tokio::test]
+async fn a_queue_that_was_lost_is_made_again() {
+    let Some(broker) = Broker::of_this_test().await else { return };
+    let queue = broker.queue(ENGINE);
+    let mut hints = queue.listen(1);
+    queue.ring(JobId::fresh(), None);
+    answer(&mut hints).await;
+    broker.forget_queue().await;
+    // hints may be lost meanwhile: it is enough that they are heard again
+    eventually(async || {
+        queue.ring(JobId::fresh(), None);
+        timeout(Duration::from_millis(100), answer(&mut hints)).await.ok()
+    })
+    .await;
+    broker.leave().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_is_away_holds_nobody_up() {
+    // it listens, and never says a word
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let refusing = nobody.local_addr().unwrap().port();
+    drop(nobody);
+    for port in [port, refusing] {
+        let queue = open(&format!("amqp://guest:secret@127.0.0.1:{port}/%2f"), "test", ENGINE);
+        for _ in 0..5_000 {
+            queue.ring(JobId::fresh(), None);
+        }
+        let fault = queue.check().unwrap_err().to_string();
+        assert!(fault.contains("broker") && !fault.contains("secret"), "{fault}");
+        let heard = timeout(Duration::from_millis(100), queue.listen(1).next()).await;
+        assert!(heard.is_err());
+    }
+}

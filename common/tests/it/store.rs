@@ -1,0 +1,292 @@
+//! The store's promises, kept by a folder and by a bucket of a real S3 server in this process.
+
+use std::{future::Future, net::SocketAddr, ops::Range, path::Path};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::Credentials;
+use bytes::Bytes;
+use common::{
+    env::Env,
+    image::ImageId,
+    job::{Claim, JobId},
+    store::{Config, Content, Store, original_key, render_key},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto::Builder,
+};
+use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
+use tokio::{io::AsyncReadExt, net::TcpListener};
+
+use crate::support::at_once;
+
+conformance! {
+    [folder = on_folder, s3 = on_s3]
+    [
+        what_was_put_is_got
+        a_file_is_put_and_left_as_it_is
+        what_was_never_put_is_none
+        any_part_of_a_blob_can_be_streamed
+        eight_mebibytes_come_back_whole
+        a_deleted_blob_is_gone_and_its_neighbour_is_not
+        deleting_what_is_not_there_is_no_error
+        every_attempt_has_a_blob_of_its_own
+        puts_and_deletes_under_the_same_parents_do_not_meet
+        an_open_store_answers
+    ]
+}
+
+async fn what_was_put_is_got(store: Store) {
+    for (key, content) in [("originals/a/1", "text"), ("originals/a/2", "\0\r\n"), ("empty", "")] {
+        store.put(key, text(content)).await.unwrap();
+        assert_eq!(store.get(key).await.unwrap().unwrap(), content, "{key}");
+    }
+}
+
+async fn a_file_is_put_and_left_as_it_is(store: Store) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "spooled").unwrap();
+    store.put("originals/a/1", Content::File(file.path().to_owned())).await.unwrap();
+    assert_eq!(store.get("originals/a/1").await.unwrap().unwrap(), "spooled");
+    assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "spooled");
+
+    let missing = Content::File(file.path().with_extension("missing"));
+    assert!(store.put("originals/a/2", missing).await.is_err());
+    assert_eq!(store.get("originals/a/2").await.unwrap(), None);
+}
+
+async fn what_was_never_put_is_none(store: Store) {
+    store.put("originals/a/1", text("a")).await.unwrap();
+    for key in ["originals/a/2", "originals/b/1", "renders/a/1/b"] {
+        assert_eq!(store.get(key).await.unwrap(), None, "{key}");
+        assert!(store.stream(key, 0..1).await.unwrap().is_none(), "{key}");
+    }
+}
+
+async fn any_part_of_a_blob_can_be_streamed(store: Store) {
+    store.put("originals/a/1", text("0123456789")).await.unwrap();
+    for (range, part) in [(0..3, "012"), (4..7, "456"), (9..10, "9"), (0..10, "0123456789")] {
+        assert_eq!(read(&store, "originals/a/1", range).await, part);
+    }
+}
+
+async fn eight_mebibytes_come_back_whole(store: Store) {
+    let blob: Bytes =
+        (0..8_u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    store.put("originals/a/1", Content::Bytes(blob.clone())).await.unwrap();
+    assert!(store.get("originals/a/1").await.unwrap().unwrap() == blob);
+    let end = blob.len() as u64;
+    assert!(
+        read(&store, "originals/a/1", end - 5_000_000..end).await
+            == blob.slice(end as usize - 5_000_000..)
+    );
+}
+
+async fn a_deleted_blob_is_gone_and_its_neighbour_is_not(store: Store) {
+    for key in ["renders/a/1/b", "renders/a/1/c"] {
+        store.put(key, text(key)).await.unwrap();
+    }
+    store.delete("renders/a/1/b").await.unwrap();
+    assert_eq!(store.get("renders/a/1/b").await.unwrap(), None);
+    assert_eq!(store.get("renders/a/1/c").await.unwrap().unwrap(), "renders/a/1/c");
+}
+
+async fn deleting_what_is_not_there_is_no_error(store: Store) {
+    store.delete("originals/a/1").await.unwrap();
+    store.put("originals/a/1", text("a")).await.unwrap();
+    for _ in 0..3 {
+        store.delete("originals/a/1").await.unwrap();
+    }
+    store.put("originals/a/1", text("again")).await.unwrap();
+    assert_eq!(store.get("originals/a/1").await.unwrap().unwrap(), "again");
+}
+
+async fn every_attempt_has_a_blob_of_its_own(store: Store) {
+    let (image, job) = (ImageId::fresh(), JobId::fresh());
+    let claim = |attempt| Claim { job, image, attempt, strikes: 1 };
+    let keys = [
+        original_key(image, 1),
+        original_key(image, 2),
+        render_key(&claim(1), "00ff"),
+        render_key(&claim(2), "00ff"),
+        render_key(&claim(2), "11ee"),
+    ];
+    for key in &keys {
+        store.put(key, text(key)).await.unwrap();
+    }
+    for key in &keys {
+        assert_eq!(store.get(key).await.unwrap().unwrap(), key);
+    }
+}
+
+async fn puts_and_deletes_under_the_same_parents_do_not_meet(store: Store) {
+    at_once((0..200).map(|task| {
+        let store = store.clone();
+        async move {
+            for round in 0..5 {
+                // few to a folder, so that folders come and go all the time
+                let key = format!("renders/{}/{round}/{task}", task / 3);
+                store.put(&key, text(&key)).await.unwrap();
+                assert_eq!(store.get(&key).await.unwrap().unwrap(), key);
+                store.delete(&key).await.unwrap();
+                assert_eq!(store.get(&key).await.unwrap(), None);
+            }
+        }
+    }))
+    .await;
+}
+
+async fn an_open_store_answers(store: Store) {
+    store.check().await.unwrap();
+}
+
+fn text(text: &str) -> Content {
+    Content::Bytes(text.to_owned().into())
+}
+
+async fn read(store: &Store, key: &str, range: Range<u64>) -> Bytes {
+    let mut part = Vec::new();
+    let mut body = store.stream(key, range).await.unwrap().unwrap();
+    body.read_to_end(&mut part).await.unwrap();
+    part.into()
+}
+
+// ---- a folder
+
+async fn on_folder<F: Future<Output = ()>>(behaviour: impl FnOnce(Store) -> F) {
+    let temp = tempfile::tempdir().unwrap();
+    behaviour(open_folder(&temp.path().join("data/blobs")).await).await;
+}
+
+async fn open_folder(folder: &Path) -> Store {
+    let url = format!("file:{}", folder.display());
+    let config = Config::read(&mut Env::new([("STORE_URL".into(), url)], []));
+    Store::open(&config).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_folder_is_found_again() {
+    let temp = tempfile::tempdir().unwrap();
+    open_folder(temp.path()).await.put("originals/a/1", text("kept")).await.unwrap();
+    let got = open_folder(temp.path()).await.get("originals/a/1").await.unwrap();
+    assert_eq!(got.unwrap(), "kept");
+}
+
+#[tokio::test]
+async fn deleting_leaves_neither_empty_folders_nor_what_a_crash_left() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = open_folder(temp.path()).await;
+    for key in ["renders/a/1/b", "renders/a/2/b", "originals/a/1"] {
+        store.put(key, text(key)).await.unwrap();
+    }
+    assert_eq!(files_below(temp.path()), 3, "a put leaves nothing beside its blob");
+
+    // a process that died in the middle of this put
+    std::fs::write(temp.path().join("originals/a/2.partial"), "ha").unwrap();
+    assert_eq!(store.get("originals/a/2").await.unwrap(), None);
+    for key in ["renders/a/1/b", "originals/a/1", "originals/a/2"] {
+        store.delete(key).await.unwrap();
+    }
+    assert_eq!(files_below(temp.path()), 1);
+    assert!(!temp.path().join("originals").exists());
+    assert!(!temp.path().join("renders/a/1").exists());
+    store.delete("renders/a/2/b").await.unwrap();
+    assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 0);
+    store.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_that_was_taken_away_is_a_fault() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = open_folder(temp.path()).await;
+    temp.close().unwrap();
+    assert!(store.check().await.is_err());
+}
+
+fn files_below(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { files_below(&path) } else { 1 }).sum()
+}
+
+// ---- S3
+
+const KEY: &str = "the-key";
+const SECRET: &str = "the-secret";
+
+async fn on_s3<F: Future<Output = ()>>(behaviour: impl FnOnce(Store) -> F) {
+    let temp = tempfile::tempdir().unwrap();
+    let server = serve_s3(temp.path()).await;
+    behaviour(Store::s3("planet", &client_of(server, SECRET).await).await.unwrap()).await;
+}
+
+/// An S3 server that keeps its buckets in `folder` and knows one key; it ends with the runtime.
+async fn serve_s3(folder: &Path) -> SocketAddr {
+    let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder).unwrap());
+    service.set_auth(SimpleAuth::from_single(KEY, SECRET));
+    let service = service.build();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (socket, _) = listener.accept().await.unwrap();
+            let service = service.clone();
+            tokio::spawn(async move {
+                let http = Builder::new(TokioExecutor::new());
+                let _client_went = http.serve_connection(TokioIo::new(socket), service).await;
+            });
+        }
+    });
+    address
+}
+
+async fn client_of(server: SocketAddr, secret: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .endpoint_url(format!("http://{server}"))
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new(KEY, secret, None, None, "test"))
+        .load()
+        .await
+}
+
+#[tokio::test]
+async fn a_bucket_is_made_once_and_found_again() {
+    let temp = tempfile::tempdir().unwrap();
+    let client = client_of(serve_s3(temp.path()).await, SECRET).await;
+    assert!(!temp.path().join("planet").exists());
+    let opened = at_once((0..8).map(|_| {
+        let client = client.clone();
+        async move { Store::s3("planet", &client).await.unwrap() }
+    }));
+    let stores = opened.await;
+    assert!(temp.path().join("planet").is_dir());
+    stores[0].put("originals/a/1", text("kept")).await.unwrap();
+    let again = Store::s3("planet", &client).await.unwrap();
+    assert_eq!(again.get("originals/a/1").await.unwrap().unwrap(), "kept");
+    assert_eq!(again.place(), "s3://planet");
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let server = serve_s3(temp.path()).await;
+    let refused = Store::s3("planet", &client_of(server, "another-secret").await).await;
+    assert!(refused.is_err_and(|fault| !fault.to_string().contains("another-secret")));
+    assert!(!temp.path().join("planet").exists());
+}
+
+#[tokio::test]
+async fn a_bucket_that_was_taken_away_is_a_fault() {
+    let temp = tempfile::tempdir().unwrap();
+    let server = serve_s3(temp.path()).await;
+    let store = Store::s3("planet", &client_of(server, SECRET).await).await.unwrap();
+    std::fs::remove_dir(temp.path().join("planet")).unwrap();
+    assert!(store.check().await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_a_fault() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = listener.local_addr().unwrap();
+    drop(listener);
+    assert!(Store::s3("planet", &client_of(nobody, SECRET).await).await.is_err());
+}
