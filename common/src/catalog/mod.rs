@@ -7,11 +7,14 @@
 use std::{path::Path, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExprTrait,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, ExprTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait,
     sea_query::{Expr, SimpleExpr},
 };
-use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sqlx::{
+    Connection,
+    sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
 
 use crate::{
     env::Env,
@@ -89,6 +92,12 @@ impl Catalog {
             .statement_timeout(Duration::from_secs(10))
             .test_before_acquire_if_idle_for(Duration::from_secs(5))
             .sqlx_logging(false)
+            // SQLite ends a transaction by itself when the disk is full. SQLx does not notice, and
+            // would take every later one on that connection for a nested one.
+            .map_sqlx_sqlite_before_acquire(|connection, _| {
+                let idle = !connection.is_in_transaction();
+                Box::pin(async move { Ok(idle) })
+            })
             .map_sqlx_sqlite_opts(|sqlite| {
                 sqlite
                     .create_if_missing(true)
@@ -106,14 +115,19 @@ impl Catalog {
         &self.db
     }
 
-    /// Whether the database answers and has our schema.
+    /// Whether the database answers, has our schema, and (SQLite's disk) has room.
     ///
     /// # Errors
     /// It does not.
     pub async fn check(&self) -> Result<(), Fault> {
-        use sea_orm::ConnectionTrait;
         let probe = "SELECT 1 FROM images WHERE 1 = 0";
-        self.db.execute_unprepared(probe).await.doing("ask the database").map(drop)
+        self.db.execute_unprepared(probe).await.doing("ask the database")?;
+        if self.db.get_database_backend() == DbBackend::Sqlite {
+            // a number that nobody reads
+            let write = "PRAGMA user_version = 1";
+            self.db.execute_unprepared(write).await.doing("write to the database")?;
+        }
+        Ok(())
     }
 
     /// A transaction that may write: SQLite's lock is taken now, since a read that turns into a
