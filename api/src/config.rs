@@ -30,7 +30,7 @@ impl Config {
             ),
             max_uploads: env.number("MAX_UPLOADS", 64, 1..=100_000, "uploads at the same time")
                 as usize,
-            upload_idle: env.seconds(
+            upload_idle: env.period(
                 "UPLOAD_IDLE_S",
                 "30",
                 "how long a client may pause while it sends an upload, in seconds",

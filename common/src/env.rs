@@ -1,11 +1,12 @@
 //! Settings: reads each from the flags or the environment, remembers every complaint, never a value.
 //!
 //! `MAX_SIDE_PX=4096` and `--max-side-px=4096` say the same; the flag wins. Values are never
-//! printed, because URLs hold passwords. Whoever reads a setting names its default and its help in
+//! printed, because URLs hold passwords; nor is an argument that may be one. Whoever reads a setting names its default and its help in
 //! the same call, so `--help` lists exactly what the program reads.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
     ops::RangeInclusive,
     process::ExitCode,
     time::Duration,
@@ -26,7 +27,8 @@ pub struct Setting {
 /// The settings that were given, and those that the program asked for.
 #[derive(Default)]
 pub struct Env {
-    given: BTreeMap<String, String>,
+    /// `None` is a value that is not UTF-8.
+    given: BTreeMap<String, Option<String>>,
     flags: BTreeSet<String>,
     words: Vec<String>,
     asked: Vec<Setting>,
@@ -42,24 +44,36 @@ impl Env {
     /// the AWS SDK reads its variables itself.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn of_process() -> Self {
-        let file = dotenvy::dotenv();
-        let mut env = Env::new(std::env::vars(), std::env::args().skip(1));
-        if let Err(err) = file
-            && !err.not_found()
-        {
-            env.complaints.push(".env: a line is not of the form NAME=value".into());
+        let file = dotenvy::from_path(".env");
+        let mut env = Env::new(std::env::vars_os(), std::env::args_os().skip(1));
+        match file {
+            Err(dotenvy::Error::LineParse(..)) => {
+                env.complain(".env: a line is not of the form NAME=value".into());
+            }
+            Err(err) if !err.not_found() => env.complain(format!(".env: cannot be read: {err}")),
+            _ => {}
         }
         env
     }
 
     /// Settings out of `vars`, then `args`.
-    pub fn new(
-        vars: impl IntoIterator<Item = (String, String)>,
-        args: impl IntoIterator<Item = String>,
+    pub fn new<S: Into<OsString>>(
+        vars: impl IntoIterator<Item = (S, S)>,
+        args: impl IntoIterator<Item = S>,
     ) -> Self {
-        let mut env = Env { given: vars.into_iter().collect(), ..Env::default() };
-        let mut args = args.into_iter();
+        let mut env = Env::default();
+        for (name, value) in vars {
+            // a variable with another name is none of ours
+            if let Ok(name) = name.into().into_string() {
+                env.given.insert(name, value.into().into_string().ok());
+            }
+        }
+        let mut args = args.into_iter().map(|arg| arg.into().into_string().ok());
         while let Some(arg) = args.next() {
+            let Some(arg) = arg else {
+                env.complain("an argument is not UTF-8".into());
+                continue;
+            };
             match arg.as_str() {
                 "--help" | "-h" => env.help = true,
                 "--version" | "-V" => env.version = true,
@@ -72,9 +86,9 @@ impl Env {
         env
     }
 
-    fn flag(&mut self, flag: &str, rest: &mut impl Iterator<Item = String>) {
+    fn flag(&mut self, flag: &str, rest: &mut impl Iterator<Item = Option<String>>) {
         let (flag, value) = match flag.split_once('=') {
-            Some((flag, value)) => (flag, Some(value.to_owned())),
+            Some((flag, value)) => (flag, Some(Some(value.to_owned()))),
             None => (flag, rest.next()),
         };
         let name = flag.replace('-', "_").to_uppercase();
@@ -83,7 +97,7 @@ impl Env {
                 self.given.insert(name.clone(), value);
                 self.flags.insert(name);
             }
-            None => self.complaints.push(format!("--{flag}: a value is missing")),
+            None => self.complain(format!("--{}: a value is missing", shown(flag))),
         }
     }
 
@@ -99,7 +113,11 @@ impl Env {
             self.asked.push(Setting { name, default: default.to_owned(), help });
         }
         match self.given.get(name) {
-            Some(value) if !value.is_empty() => value.clone(),
+            Some(Some(value)) if !value.is_empty() => value.clone(),
+            Some(None) => {
+                self.complain(format!("{name}: expected UTF-8"));
+                default.to_owned()
+            }
             _ => default.to_owned(),
         }
     }
@@ -115,7 +133,7 @@ impl Env {
     ) -> T {
         let value = self.text(name, default, help);
         parse(&value).unwrap_or_else(|| {
-            self.complaints.push(format!("{name}: expected {accepts}"));
+            self.complain(format!("{name}: expected {accepts}"));
             parse(default).expect("every default is valid")
         })
     }
@@ -137,12 +155,17 @@ impl Env {
         })
     }
 
-    /// A length of time, given in seconds; fractions are fine.
-    pub fn seconds(&mut self, name: &'static str, default: &str, help: &'static str) -> Duration {
-        self.parsed(name, default, "a number of seconds, such as 5 or 0.5", help, |value| {
-            let seconds: f64 = value.parse().ok()?;
-            Duration::try_from_secs_f64(seconds).ok().filter(|d| d.as_secs() < 1_000_000_000)
+    /// A length of time that is not none, given in seconds; fractions are fine.
+    pub fn period(&mut self, name: &'static str, default: &str, help: &'static str) -> Duration {
+        let accepts = "a number of seconds, at least 0.01";
+        self.parsed(name, default, accepts, help, |value| {
+            seconds(value).filter(|period| *period >= Duration::from_millis(10))
         })
+    }
+
+    /// A length of time, possibly none, given in seconds; fractions are fine.
+    pub fn seconds(&mut self, name: &'static str, default: &str, help: &'static str) -> Duration {
+        self.parsed(name, default, "a number of seconds, such as 5 or 0.5", help, seconds)
     }
 
     /// A URL with one of `schemes`.
@@ -159,7 +182,7 @@ impl Env {
         })
     }
 
-    /// Says that a setting is wrong in a way that only its reader can see.
+    /// Says what is wrong with a setting where only its reader can see it.
     pub fn complain(&mut self, complaint: String) {
         self.complaints.push(complaint);
     }
@@ -192,11 +215,12 @@ impl Env {
         for flag in &self.flags {
             if !self.asked.iter().any(|setting| setting.name == flag) {
                 let flag = flag.replace('_', "-").to_lowercase();
-                self.complaints.push(format!("--{flag}: no such setting"));
+                self.complaints.push(format!("--{}: no such setting", shown(&flag)));
             }
         }
         for word in self.words.iter().filter(|word| !words.contains(&word.as_str())) {
-            self.complaints.push(format!("{word}: no such command"));
+            let right = "no such command; settings look like --bind=127.0.0.1:8080";
+            self.complaints.push(format!("{}: {right}", shown(word)));
         }
         if self.complaints.is_empty() {
             return Ok(());
@@ -220,6 +244,17 @@ impl Env {
         }
         out
     }
+}
+
+fn seconds(value: &str) -> Option<Duration> {
+    let seconds: f64 = value.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok().filter(|d| d.as_secs() < 1_000_000_000)
+}
+
+/// A word that may be repeated: what looks like more than a name may hold a secret.
+fn shown(word: &str) -> &str {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if word.chars().all(plain) { word } else { "…" }
 }
 
 #[cfg(test)]

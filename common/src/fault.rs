@@ -3,7 +3,7 @@
 //! The database, the broker or the store is away or misbehaves. A fault is retried by workers and
 //! answered with 503 by the API; its inside is logged and shown to nobody.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, io, path::Path};
 
 /// What we were doing, and what went wrong.
 #[derive(Debug)]
@@ -32,6 +32,14 @@ impl fmt::Display for Fault {
 }
 
 impl Error for Fault {}
+
+/// Names the file or folder that an error of the file system is about, since it does not by itself.
+///
+/// # Errors
+/// The error of `result`, with the path before it.
+pub fn at<T>(path: &Path, result: io::Result<T>) -> io::Result<T> {
+    result.map_err(|err| io::Error::new(err.kind(), format!("{}: {err}", path.display())))
+}
 
 /// Turns any error into a [`Fault`], with a word on what was being done.
 pub trait Doing<T> {

@@ -31,12 +31,12 @@ impl Config {
     /// Reads a worker's settings.
     pub fn read(env: &mut Env) -> Self {
         Config {
-            lease: env.seconds(
+            lease: env.period(
                 "LEASE_S",
                 "60",
                 "how long a job stays with a worker that gives no sign of life, in seconds",
             ),
-            poll: env.seconds("POLL_S", "5", "how often workers look for due jobs, in seconds"),
+            poll: env.period("POLL_S", "5", "how often workers look for due jobs, in seconds"),
             max_strikes: env.number(
                 "MAX_STRIKES",
                 5,
@@ -50,8 +50,8 @@ impl Config {
                 "25",
                 "how long running work may take after a stop was asked for, in seconds",
             ),
-            janitor: env.seconds("JANITOR_S", "60", "how often the janitor tidies, in seconds"),
-            backfill: env.seconds(
+            janitor: env.period("JANITOR_S", "60", "how often the janitor tidies, in seconds"),
+            backfill: env.period(
                 "BACKFILL_S",
                 "300",
                 "how often missing renders are looked for after a change of presets or engine, in seconds",

@@ -108,7 +108,7 @@ async fn what_was_acknowledged_survives_a_kill() {
             planet.child.kill().expect("kill -9");
         }
     }
-    assert!((7..20).contains(&acknowledged.len()), "{} of 20 uploads", acknowledged.len());
+    assert!(acknowledged.len() >= 7, "{} of 20 uploads", acknowledged.len());
     assert_eq!(planet.end(), None);
 
     let planet = Planet::start(folder.path());
@@ -249,6 +249,81 @@ fn wrong_settings_are_told_all_at_once_and_without_their_values() {
     }
     let output = run(PLANET_MIGRATE, &[], &vars);
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn what_may_be_a_secret_is_never_repeated() {
+    for (args, vars, named) in [
+        (&["postgres://me:hunter2@host"] as &[_], &[] as &[_], "no such command"),
+        (&["DATABASE_URL=hunter2"], &[], "--bind="),
+        (&["--postgres://me:hunter2@host"], &[], "value is missing"),
+        (&[], &[("DATABASE_URL", "postgres://host/db?sslmode=hunter2")], "DATABASE_URL"),
+        (&[], &[("DATABASE_URL", "sqlite://planet.db?hunter2=1")], "DATABASE_URL"),
+        (&[], &[("DATABASE_URL", "sqlite:")], "DATABASE_URL"),
+        (&[], &[("DATABASE_URL", "sqlite::memory:")], "DATABASE_URL"),
+        (&[], &[("POLL_S", "0")], "POLL_S"),
+        (&[], &[("JANITOR_S", "0.001")], "JANITOR_S"),
+        (&[], &[("UPLOAD_LEASE_S", "0")], "UPLOAD_LEASE_S"),
+    ] {
+        let output = run(PLANET, args, vars);
+        let text = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains(named) && !text.contains("hunter2"), "{named}: {text}");
+    }
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let no_text = OsStr::from_bytes(b"hunter2\xff");
+    let run = |command: &mut Command| {
+        let output = command.output().expect("run a program");
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    let text = run(Command::new(PLANET).env("STORE_URL", no_text).env("WHATEVER", no_text));
+    assert!(text.contains("STORE_URL: expected UTF-8") && !text.contains("WHATEVER"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    let text = run(Command::new(PLANET).arg(no_text));
+    assert!(text.contains("UTF-8") && !text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn a_file_of_settings_is_read_from_its_own_folder_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::create_dir(folder.path().join("inner")).expect("a folder");
+    let settings = folder.path().join(".env");
+    let run = |inside: &str| {
+        let mut planet = Command::new(PLANET);
+        let output = planet.current_dir(folder.path().join(inside)).arg("--nonsense=").output();
+        String::from_utf8(output.expect("run a program").stderr).expect("UTF-8")
+    };
+    std::fs::write(&settings, "MAX_UPLOADS=many\n").expect("write settings");
+    assert!(run("").contains("MAX_UPLOADS"));
+    assert!(!run("inner").contains("MAX_UPLOADS"));
+    std::fs::remove_file(&settings).expect("remove settings");
+    std::fs::create_dir(&settings).expect("a folder");
+    assert!(run("").contains(".env: cannot be read"));
+}
+
+#[test]
+fn what_is_out_of_reach_at_start_is_named_with_its_setting() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").expect("write a file");
+    let below = file.join("below").display().to_string();
+    for (name, value) in [
+        ("SPOOL_DIR", below.clone()),
+        ("STORE_URL", format!("file:{below}")),
+        ("DATABASE_URL", format!("sqlite://{below}/planet.db")),
+        ("DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/planet".into()),
+    ] {
+        let mut planet = Command::new(PLANET);
+        planet.current_dir(folder.path()).env_clear().env("BIND", "127.0.0.1:0");
+        let output = planet.env("STARTUP_WAIT_S", "0").env(name, &value).output();
+        let output = output.expect("run a program");
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8(output.stderr).expect("UTF-8");
+        let cause = if value.starts_with("postgres") { "refused" } else { below.as_str() };
+        assert!(text.contains(name) && text.contains(cause), "{name}: {text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! this folder alone. Every time is the database's own clock, and every later write of an upload or
 //! a worker carries its attempt, so that whoever was overtaken changes nothing.
 
-use std::{path::Path, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
@@ -13,12 +13,14 @@ use sea_orm::{
 };
 use sqlx::{
     Connection,
-    sqlite::{SqliteJournalMode, SqliteSynchronous},
+    postgres::{PgConnectOptions, PgConnection},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
+use url::Url;
 
 use crate::{
     env::Env,
-    fault::{Doing, Fault},
+    fault::{Doing, Fault, at},
 };
 
 mod backlog;
@@ -32,20 +34,32 @@ pub use images::Page;
 pub use jobs::Finished;
 pub use uploads::{Intent, Upload};
 
+/// How long to wait for a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+
 /// Where the catalog lives.
 pub struct Config {
+    place: Place,
     url: String,
     connections: u32,
+}
+
+/// The two kinds of database.
+enum Place {
+    File(PathBuf),
+    Server(Box<PgConnectOptions>),
 }
 
 impl Config {
     /// `DATABASE_URL` and `DATABASE_CONNECTIONS`.
     pub fn read(env: &mut Env) -> Self {
-        let url = env.url(
+        let (place, url) = env.parsed(
             "DATABASE_URL",
             "sqlite://data/planet.db",
-            &["sqlite", "postgres", "postgresql"],
+            "sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE, with parameters that \
+             SQLite or libpq knows",
             "what is stored and what is to be done: sqlite://FILE or postgres://…",
+            |url| Place::parse(url).map(|place| (place, url.to_owned())),
         );
         let connections = env.number(
             "DATABASE_CONNECTIONS",
@@ -53,16 +67,31 @@ impl Config {
             2..=1000,
             "the most connections that one process opens",
         );
-        Config { url: url.into(), connections: connections as u32 }
+        Config { place, url, connections: connections as u32 }
+    }
+
+    /// Where the catalog lives, in words without secrets.
+    pub fn place(&self) -> String {
+        match &self.place {
+            Place::File(file) => file.display().to_string(),
+            Place::Server(_) => "the database server".to_owned(),
+        }
     }
 }
 
-impl Config {
-    /// Where the catalog lives, in words without secrets.
-    pub fn place(&self) -> String {
-        match sqlite_file(&self.url) {
-            Some(file) => file.to_owned(),
-            None => "the database server".to_owned(),
+impl Place {
+    fn parse(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once(':')?;
+        match scheme {
+            // what is only in memory would be forgotten with the process
+            "sqlite" if rest.contains(":memory:") => None,
+            "sqlite" => {
+                let options: SqliteConnectOptions = url.parse().ok()?;
+                let file = options.get_filename().to_owned();
+                (file.file_name().is_some() && Url::parse(url).is_ok()).then_some(Place::File(file))
+            }
+            "postgres" | "postgresql" => Some(Place::Server(Box::new(url.parse().ok()?))),
+            _ => None,
         }
     }
 }
@@ -79,16 +108,25 @@ impl Catalog {
     /// # Errors
     /// The database is out of reach, or refuses us.
     pub async fn open(config: &Config) -> Result<Self, Fault> {
-        if let Some(file) = sqlite_file(&config.url)
-            && let Some(folder) = Path::new(file).parent()
-        {
-            tokio::fs::create_dir_all(folder).await.doing("make the database's folder")?;
+        match &config.place {
+            Place::File(file) => {
+                let folder = file.parent().unwrap_or(file);
+                at(folder, tokio::fs::create_dir_all(folder).await)
+                    .doing("make the database's folder (DATABASE_URL)")?;
+            }
+            // the pool would only say that it took too long
+            Place::Server(server) => {
+                let first = tokio::time::timeout(CONNECT, PgConnection::connect_with(server)).await;
+                let first = first.doing("reach the database (DATABASE_URL) in time")?;
+                let first = first.doing("connect to the database (DATABASE_URL)")?;
+                first.close().await.doing("talk to the database (DATABASE_URL)")?;
+            }
         }
         let mut options = ConnectOptions::new(&config.url);
         options
             .max_connections(config.connections)
-            .connect_timeout(Duration::from_secs(5))
-            .acquire_timeout(Duration::from_secs(5))
+            .connect_timeout(CONNECT)
+            .acquire_timeout(CONNECT)
             .statement_timeout(Duration::from_secs(10))
             .test_before_acquire_if_idle_for(Duration::from_secs(5))
             .sqlx_logging(false)
@@ -106,7 +144,8 @@ impl Catalog {
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(Duration::from_secs(10))
             });
-        let db = Database::connect(options).await.doing("connect to the database")?;
+        let db = Database::connect(options).await;
+        let db = db.doing("open the database (DATABASE_URL)")?;
         Ok(Catalog { db })
     }
 
@@ -155,14 +194,6 @@ impl Catalog {
     fn before(&self, age: Duration) -> SimpleExpr {
         self.now().sub(millis(age))
     }
-}
-
-/// The file behind a SQLite URL; `None` for other databases and for one in memory.
-fn sqlite_file(url: &str) -> Option<&str> {
-    let path = url.strip_prefix("sqlite:")?;
-    let path = path.strip_prefix("//").unwrap_or(path);
-    let path = path.split('?').next().unwrap_or(path);
-    (path != ":memory:").then_some(path)
 }
 
 fn millis(duration: Duration) -> i64 {

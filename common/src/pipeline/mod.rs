@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use crate::{
     catalog::{self, Catalog},
     env::Env,
-    fault::{Doing, Fault},
+    fault::{Doing, Fault, at},
     preset::Presets,
     queue::{self, Queue},
     store::{self, Store},
@@ -114,12 +114,12 @@ impl Config {
             spool: env
                 .text("SPOOL_DIR", "data/spool", "folder where uploads wait until they are stored")
                 .into(),
-            upload_lease: env.seconds(
+            upload_lease: env.period(
                 "UPLOAD_LEASE_S",
                 "30",
                 "how long storing a received upload may take, in seconds",
             ),
-            blob_grace: env.seconds(
+            blob_grace: env.period(
                 "BLOB_GRACE_S",
                 "3600",
                 "how long a blob or an unfinished upload may stay without an owner, in seconds",
@@ -144,7 +144,7 @@ impl Config {
                 "5",
                 "how long a reader waits for a free core before 503, in seconds",
             ),
-            render_limit: env.seconds(
+            render_limit: env.period(
                 "RENDER_LIMIT_S",
                 "120",
                 "how long one render may take, in seconds",
@@ -180,7 +180,8 @@ impl Pipeline {
     /// # Errors
     /// The spool folder cannot be made.
     pub async fn open(config: Config, catalog: Catalog, store: Store) -> Result<Self, Fault> {
-        tokio::fs::create_dir_all(&config.spool).await.doing("make the spool folder")?;
+        let folder = tokio::fs::create_dir_all(&config.spool).await;
+        at(&config.spool, folder).doing("make the spool folder (SPOOL_DIR)")?;
         let queue = Queue::open(&config.queue, config.engine);
         let cache = Cache::builder()
             .max_capacity(config.cache_bytes)

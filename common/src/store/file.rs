@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::{io::AsyncReadExt, task::spawn_blocking};
 
 use super::{Body, Content};
-use crate::fault::{Doing, Fault};
+use crate::fault::{Doing, Fault, at};
 
 /// How often a put begins again because deletions take its folders away.
 const MAX_TRIES: u32 = 1_000;
@@ -27,7 +27,9 @@ impl Files {
     pub(super) async fn open(root: PathBuf) -> Result<Self, Fault> {
         let files = Files { root: root.into() };
         let root = files.root.clone();
-        blocking(move || make_folder(&root)).await.doing("make the blob folder")?;
+        blocking(move || at(&root, make_folder(&root)))
+            .await
+            .doing("make the blob folder (STORE_URL)")?;
         Ok(files)
     }
 

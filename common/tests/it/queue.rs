@@ -172,7 +172,7 @@ impl Broker {
 }
 
 fn open(url: &str, name: &str, engine: u32) -> Queue {
-    let settings = [("QUEUE_URL".into(), url.into()), ("QUEUE_NAME".into(), name.into())];
+    let settings = [("QUEUE_URL", url), ("QUEUE_NAME", name)];
     Queue::open(&Config::read(&mut Env::new(settings, [])), engine)
 }
 

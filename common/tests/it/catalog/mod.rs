@@ -138,6 +138,6 @@ async fn opened(url: &str) -> Catalog {
 }
 
 async fn catalog_at(url: &str) -> Catalog {
-    let config = Config::read(&mut Env::new([("DATABASE_URL".into(), url.into())], []));
+    let config = Config::read(&mut Env::new([("DATABASE_URL", url)], []));
     Catalog::open(&config).await.unwrap()
 }
