@@ -1,6 +1,6 @@
 //! Conditional and partial requests (RFC 9110, 13 and 14): entity tags and byte ranges.
 
-use std::ops::Range;
+use std::{ops::Range, time::SystemTime};
 
 use axum::{
     extract::Request,
@@ -9,11 +9,62 @@ use axum::{
     response::Response,
 };
 
-/// Whether the client has the representation with that strong `etag` (quotes included) already.
-pub(crate) fn has(headers: &HeaderMap, etag: &str) -> bool {
-    let values = headers.get_all(header::IF_NONE_MATCH).iter();
-    let tags = values.filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(','));
-    tags.map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+/// What a request's conditions say of a representation.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// Go on.
+    Holds,
+    /// The client has it already: 304 to whoever reads, 412 to whoever writes.
+    Unchanged,
+    /// It is not the one that the client means: 412.
+    Fails,
+}
+
+/// Evaluates the conditions in their order (RFC 9110, 13.2.2) for a representation that has one of
+/// those strong `tags` (quotes included) and was last modified then, if that is known.
+pub(crate) fn condition(
+    headers: &HeaderMap,
+    tags: &[String],
+    modified: Option<SystemTime>,
+) -> Condition {
+    let tagged = |name| {
+        let held = list(headers, &name);
+        (!held.is_empty()).then_some(held)
+    };
+    let date = |name| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.and_then(|value| httpdate::parse_http_date(value).ok())
+    };
+    let is_one = |tag: &str| tag == "*" || tags.iter().any(|one| one == tag);
+    // dates have no fractions of a second
+    let later_than = |date| {
+        let late = modified.and_then(|modified| modified.duration_since(date).ok());
+        late.is_some_and(|late| late.as_secs() > 0)
+    };
+
+    if let Some(meant) = tagged(header::IF_MATCH) {
+        if !meant.split(',').any(|tag| is_one(tag.trim())) {
+            return Condition::Fails;
+        }
+    } else if date(header::IF_UNMODIFIED_SINCE).is_some_and(later_than) {
+        return Condition::Fails;
+    }
+    let unchanged = match tagged(header::IF_NONE_MATCH) {
+        Some(held) => {
+            held.split(',').map(str::trim).any(|tag| is_one(tag.strip_prefix("W/").unwrap_or(tag)))
+        }
+        None => {
+            let since = date(header::IF_MODIFIED_SINCE);
+            modified.is_some() && since.is_some_and(|date| !later_than(date))
+        }
+    };
+    if unchanged { Condition::Unchanged } else { Condition::Holds }
+}
+
+/// Whether the request has a condition that can stop one that writes.
+pub(crate) fn is_conditional(headers: &HeaderMap) -> bool {
+    let names = [header::IF_MATCH, header::IF_NONE_MATCH, header::IF_UNMODIFIED_SINCE];
+    names.iter().any(|name| headers.contains_key(name))
 }
 
 /// What to send of a representation of `length` bytes.
@@ -38,10 +89,16 @@ pub(crate) fn part(headers: &HeaderMap, etag: &str, length: u64) -> Part {
     else {
         return Part::Whole;
     };
-    let range = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
+    let (first, last) = (first.trim(), last.trim());
+    // a number may have a sign where Rust reads it, but not here
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if !digits(first) || !digits(last) {
+        return Part::Whole;
+    }
+    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
         (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(length),
-        (Ok(first), Err(_)) if last.trim().is_empty() => first..length,
-        (Err(_), Ok(suffix)) if first.trim().is_empty() => length.saturating_sub(suffix)..length,
+        (Ok(first), Err(_)) if last.is_empty() => first..length,
+        (Err(_), Ok(suffix)) if first.is_empty() => length.saturating_sub(suffix)..length,
         _ => return Part::Whole,
     };
     if range.is_empty() { Part::Outside } else { Part::Bytes(range) }
@@ -52,13 +109,19 @@ pub(crate) fn part(headers: &HeaderMap, etag: &str, length: u64) -> Part {
 pub(crate) async fn tag_codings(mut request: Request, next: Next) -> Response {
     allow_identity(request.headers_mut());
     let held = list(request.headers(), &header::IF_NONE_MATCH);
-    if !held.is_empty() {
-        // Only what the client could read now counts as held.
-        let accepted = list(request.headers(), &header::ACCEPT_ENCODING);
-        let codings = ["gzip", "br", "zstd"].into_iter().filter(|coding| accepted.contains(coding));
-        let plain =
-            codings.fold(held.clone(), |tags, coding| tags.replace(&format!("-{coding}\""), "\""));
-        set(request.headers_mut(), header::IF_NONE_MATCH, &plain);
+    // Only what the client could read now counts as held; what it means is the same in any coding.
+    let accepted = list(request.headers(), &header::ACCEPT_ENCODING);
+    for (name, accepted) in
+        [(header::IF_NONE_MATCH, accepted.as_str()), (header::IF_MATCH, "gzip, br, zstd")]
+    {
+        let tags = list(request.headers(), &name);
+        if !tags.is_empty() {
+            let codings = ["gzip", "br", "zstd"].into_iter();
+            let codings = codings.filter(|coding| accepted.contains(coding));
+            let plain =
+                codings.fold(tags, |tags, coding| tags.replace(&format!("-{coding}\""), "\""));
+            set(request.headers_mut(), name, &plain);
+        }
     }
     let mut response = next.run(request).await;
     let unchanged = response.status() == StatusCode::NOT_MODIFIED;
@@ -116,6 +179,8 @@ fn set(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn part_of(range: &str, length: u64) -> Part {
@@ -135,6 +200,8 @@ mod tests {
         assert_eq!(part_of("bytes=-0", 10), Part::Outside);
         assert_eq!(part_of("bytes=0-1,4-5", 10), Part::Whole);
         assert_eq!(part_of("lines=1-2", 10), Part::Whole);
+        assert_eq!(part_of("bytes=+1-2", 10), Part::Whole);
+        assert_eq!(part_of("bytes=-+2", 10), Part::Whole);
     }
 
     #[test]
@@ -147,8 +214,50 @@ mod tests {
 
     #[test]
     fn tags_are_compared_as_lists() {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::IF_NONE_MATCH, "\"a\", W/\"b\"".parse().unwrap());
-        assert!(has(&headers, "\"a\"") && has(&headers, "\"b\"") && !has(&headers, "\"c\""));
+        for (name, tag, expected) in [
+            (header::IF_NONE_MATCH, "a", Condition::Unchanged),
+            (header::IF_NONE_MATCH, "b", Condition::Unchanged),
+            (header::IF_NONE_MATCH, "c", Condition::Holds),
+            (header::IF_MATCH, "a", Condition::Holds),
+            // what is weak may not be the same bytes
+            (header::IF_MATCH, "b", Condition::Fails),
+            (header::IF_MATCH, "c", Condition::Fails),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name.clone(), "\"a\", W/\"b\"".parse().unwrap());
+            let tags = [format!("\"{tag}\"")];
+            assert_eq!(condition(&headers, &tags, None), expected, "{name} {tag}");
+        }
+    }
+
+    #[test]
+    fn dates_count_where_no_tag_does() {
+        let of = |hour: u32| format!("Sun, 06 Nov 1994 {hour:02}:00:00 GMT");
+        let modified = httpdate::parse_http_date(&of(12)).unwrap() + Duration::from_millis(900);
+        for (name, hour, expected, tag, with_another_tag) in [
+            (
+                header::IF_MODIFIED_SINCE,
+                11,
+                Condition::Holds,
+                header::IF_NONE_MATCH,
+                Condition::Holds,
+            ),
+            (
+                header::IF_MODIFIED_SINCE,
+                12,
+                Condition::Unchanged,
+                header::IF_NONE_MATCH,
+                Condition::Holds,
+            ),
+            (header::IF_UNMODIFIED_SINCE, 11, Condition::Fails, header::IF_MATCH, Condition::Fails),
+            (header::IF_UNMODIFIED_SINCE, 12, Condition::Holds, header::IF_MATCH, Condition::Fails),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name.clone(), of(hour).parse().unwrap());
+            let told = |headers: &HeaderMap| condition(headers, &["\"a\"".into()], Some(modified));
+            assert_eq!(told(&headers), expected, "{name} {hour}");
+            headers.insert(tag, "\"b\"".parse().unwrap());
+            assert_eq!(told(&headers), with_another_tag, "{name} {hour}");
+        }
     }
 }

@@ -4,15 +4,23 @@ use std::{net::SocketAddr, time::Duration};
 
 use common::env::Env;
 
+use crate::incoming::Pace;
+
 /// The settings of the HTTP door.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `BIND`.
     pub bind: SocketAddr,
+    /// `MAX_CONNECTIONS`: clients at the same time; more wait.
+    pub max_connections: usize,
+    /// `HEADER_TIMEOUT_S`: how long a connection may take to send a request's head.
+    pub header_timeout: Duration,
+    /// `ANSWER_IDLE_S`: how long a client may pause while it reads an answer.
+    pub answer_idle: Duration,
     /// `MAX_UPLOADS`: uploads at the same time.
     pub max_uploads: usize,
-    /// `UPLOAD_IDLE_S`: how long a client may pause while it sends.
-    pub upload_idle: Duration,
+    /// `UPLOAD_IDLE_S` and `UPLOAD_MIN_RATE`: how fast a client has to send.
+    pub(crate) upload_pace: Pace,
     /// `DRAIN_S`: how long running requests may take after a stop.
     pub drain: Duration,
 }
@@ -28,13 +36,39 @@ impl Config {
                 "address at which the service listens",
                 |text| text.parse().ok(),
             ),
+            max_connections: env.number(
+                "MAX_CONNECTIONS",
+                512,
+                1..=100_000,
+                "connections at the same time; more wait. Each takes a file descriptor, with an \
+                 upload two",
+            ) as usize,
+            header_timeout: env.period(
+                "HEADER_TIMEOUT_S",
+                "30",
+                "how long a connection may take to send the next request's head, in seconds",
+            ),
+            answer_idle: env.period(
+                "ANSWER_IDLE_S",
+                "60",
+                "how long a client may pause while it reads an answer, in seconds",
+            ),
             max_uploads: env.number("MAX_UPLOADS", 64, 1..=100_000, "uploads at the same time")
                 as usize,
-            upload_idle: env.period(
-                "UPLOAD_IDLE_S",
-                "30",
-                "how long a client may pause while it sends an upload, in seconds",
-            ),
+            upload_pace: Pace {
+                idle: env.period(
+                    "UPLOAD_IDLE_S",
+                    "30",
+                    "how long a client may pause while it sends an upload, in seconds",
+                ),
+                min_rate: env.number(
+                    "UPLOAD_MIN_RATE",
+                    8192,
+                    0..=u64::MAX,
+                    "bytes a second that an uploading client must reach on average, after the first \
+                     pause; 0 is any",
+                ),
+            },
             drain: env.seconds(
                 "DRAIN_S",
                 "25",

@@ -182,11 +182,14 @@ fn shown(name: &str) -> String {
 
 /// `Idempotency-Key`: 1 to 255 visible ASCII characters.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
     let key = value.to_str().ok().filter(|key| {
-        (1..=255).contains(&key.len()) && key.bytes().all(|b| (b' '..=b'~').contains(&b))
+        (1..=255).contains(&key.len())
+            && key.bytes().all(|b| (b' '..=b'~').contains(&b))
+            && values.next().is_none()
     });
-    let accepts = "1 to 255 visible ASCII characters";
+    let accepts = "1 to 255 visible ASCII characters, once";
     key.map(|key| Some(key.to_owned()))
         .ok_or_else(|| Problem::parameter("Idempotency-Key", accepts))
 }

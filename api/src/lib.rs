@@ -8,6 +8,7 @@ mod body;
 mod conditional;
 mod config;
 mod extract;
+mod incoming;
 mod observe;
 mod problem;
 mod router;
@@ -24,12 +25,25 @@ use common::{
     fault::{Doing, Fault},
     pipeline::Pipeline,
 };
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    net::TcpListener,
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use tokio_io_timeout::TimeoutWriter;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 /// How often the histograms are condensed.
 const UPKEEP: Duration = Duration::from_secs(5);
+/// How long to wait when no connection can be taken, as when the process has no descriptor left.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(500);
 
 /// What every handler may need.
 #[derive(Clone)]
@@ -60,27 +74,62 @@ pub async fn bind(config: &Config) -> Result<TcpListener, Fault> {
 }
 
 /// Answers requests until `stop`; running ones get some time to end.
-///
-/// # Errors
-/// The listener failed.
-pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> Result<(), Fault> {
-    let drain = app.config.drain;
-    let metrics = app.metrics.clone();
-    let upkeep = tokio::spawn(async move {
+pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
+    let config = app.config.clone();
+    let _upkeep = AbortOnDropHandle::new(tokio::spawn(upkeep(app.clone())));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout);
+    let service = TowerToHyperService::new(router(app));
+    let slots = Arc::new(Semaphore::new(config.max_connections));
+    let connections = GracefulShutdown::new();
+    loop {
+        let accept = async { (slots.clone().acquire_owned().await, listener.accept().await) };
+        let (slot, accepted) = tokio::select! {
+            next = accept => next,
+            () = stop.cancelled() => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(err) => {
+                tracing::warn!("could not take a connection: {err}");
+                sleep(ACCEPT_AGAIN).await;
+                continue;
+            }
+        };
+        let _delays_small_answers_otherwise = stream.set_nodelay(true);
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(config.answer_idle));
+        let stream = TokioIo::new(Box::pin(stream));
+        let connection = http.serve_connection(stream, service.clone());
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            if let Err(err) = connection.await {
+                tracing::debug!("a connection ended: {err}");
+            }
+            drop(slot);
+        });
+    }
+    drop(listener);
+    if timeout(config.drain, connections.shutdown()).await.is_err() {
+        tracing::warn!("some requests took too long to end");
+    }
+}
+
+/// What has to be done from time to time.
+async fn upkeep(app: App) {
+    let histograms = async {
         loop {
             sleep(UPKEEP).await;
-            metrics.run_upkeep();
-        }
-    });
-    let served =
-        axum::serve(listener, router(app)).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let ended = tokio::select! {
-        ended = served => ended.doing("serve"),
-        () = async { stop.cancelled().await; sleep(drain).await } => {
-            tracing::warn!("some requests took too long to end");
-            Ok(())
+            app.metrics.run_upkeep();
         }
     };
-    upkeep.abort();
-    ended
+    let spool = async {
+        loop {
+            sleep(app.pipeline.config().blob_grace).await;
+            if let Err(fault) = app.pipeline.clean_spool().await {
+                tracing::warn!("{fault}");
+            }
+        }
+    };
+    tokio::join!(histograms, spool);
 }

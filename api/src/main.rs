@@ -46,6 +46,7 @@ fn main() -> ExitCode {
             () = stop.cancelled() => return Ok(()),
             house = open_house(house, wait, async |_| Ok(())) => house?,
         };
-        api::serve(listener, App::new(house, config, metrics), stop).await
+        api::serve(listener, App::new(house, config, metrics), stop).await;
+        Ok(())
     })
 }

@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use axum::{
     extract::{MatchedPath, Request},
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue, Version, header},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::problem::dress;
+use crate::problem::{BAD_REQUEST, Problem, dress};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -31,7 +31,11 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(Trace(trace));
 
     async move {
-        let mut response = dress(next.run(request).await, &path, &id);
+        let answer = match has_host(&request) {
+            true => next.run(request).await,
+            false => Problem::new(BAD_REQUEST, "a request has one Host header").into_response(),
+        };
+        let mut response = dress(answer, &path, &id);
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
@@ -48,6 +52,12 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     }
     .instrument(span)
     .await
+}
+
+/// RFC 9112, 3.2: HTTP/1.1 wants the header once, HTTP/1.0 does not know it.
+fn has_host(request: &Request) -> bool {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
 }
 
 /// The caller's id where it is short and plain, else a new one.

@@ -3,7 +3,7 @@
 //! A handler returns a [`Problem`]; [`dress`] writes it down with the request's id, and turns every
 //! other error response (no such route, wrong method, a refused extractor) into one too.
 
-use std::sync::Arc;
+use std::{error::Error, fmt, sync::Arc};
 
 use axum::{
     Json,
@@ -58,9 +58,11 @@ kinds! {
     NOT_ACCEPTABLE "not-acceptable" NOT_ACCEPTABLE "Nothing that you accept is available"
         "The Accept header rules out every format that we have. The detail lists them."
     TIMEOUT "timeout" REQUEST_TIMEOUT "The upload stalled"
-        "The client paused for too long while sending. Send it again."
+        "The client paused for too long while sending, or sent too slowly. Send it again."
     KEY_BUSY "key-busy" CONFLICT "An upload with this key is running"
         "An upload with the same Idempotency-Key has not ended yet. Try again after Retry-After."
+    PRECONDITION "precondition-failed" PRECONDITION_FAILED "The condition does not hold"
+        "If-Match, If-None-Match or If-Unmodified-Since means another state than the present one. Read it again and decide anew."
     TOO_LARGE "too-large" PAYLOAD_TOO_LARGE "The upload is too large"
         "The upload has more bytes than this service takes. The detail says how many it takes."
     UNKNOWN_FORMAT "unknown-format" UNSUPPORTED_MEDIA_TYPE "Not an image that we know"
@@ -89,6 +91,15 @@ pub struct Problem {
     retry_after_s: Option<u32>,
     header: Option<(header::HeaderName, HeaderValue)>,
 }
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+/// So that it finds its way through a library's errors.
+impl Error for Problem {}
 
 /// A problem as JSON.
 #[derive(Serialize, ToSchema)]
@@ -127,6 +138,10 @@ impl Problem {
 
     pub(crate) fn no_image() -> Self {
         Problem::new(NOT_FOUND, "no such image: it was never stored, or it was deleted")
+    }
+
+    pub(crate) fn precondition() -> Self {
+        Problem::new(PRECONDITION, "it is not in the state that the request's condition means")
     }
 
     /// A parameter has a value that it does not accept.

@@ -1,22 +1,26 @@
 //! Receives an upload: a form's file part or the bare body, into the spool.
 
-use std::{future::Future, time::Duration};
+use std::{pin::pin, time::Duration};
 
 use axum::{
-    body::BodyDataStream,
-    extract::{FromRequest, Multipart, Request, multipart::Field},
+    body::Body,
+    extract::{
+        FromRequest, Multipart, Request,
+        multipart::{Field, MultipartError},
+    },
     http::{HeaderMap, header},
 };
 use bytes::Bytes;
 use common::pipeline::{Spool, Spooled, SubmitError};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt, TryStreamExt};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use crate::{
     App,
     extract::idempotency_key,
+    incoming::{Frame, Pace, paced, problem_in},
     observe::Trace,
-    problem::{BAD_REQUEST, BUSY, NO_FILE, Problem, SEVERAL_FILES, TIMEOUT},
+    problem::{BAD_REQUEST, BUSY, NO_FILE, Problem, SEVERAL_FILES},
 };
 
 /// What a form may hold beside the file.
@@ -44,25 +48,23 @@ impl FromRequest<App> for Upload {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let headers = request.headers().clone();
         let trace = request.extensions().get::<Trace>().map(|trace| trace.0.clone());
-        let receiver = Receiver { idle: app.config.upload_idle };
-        let admitted = admit(app, &headers);
-        let (key, slot) = match admitted {
+        let pace = app.config.upload_pace;
+        let (key, slot) = match admit(app, &headers) {
             Ok(admitted) => admitted,
             Err(problem) => {
                 // A client that asks first has sent nothing yet.
                 if !headers.contains_key(header::EXPECT) {
-                    let mut body = request.into_body().into_data_stream();
-                    receiver.read_over(&mut body).await;
+                    read_over(pin!(paced(request.into_body().into_data_stream(), pace))).await;
                 }
                 return Err(problem);
             }
         };
         let spool = app.pipeline.spool().await?;
         let (spooled, name) = match is_form(&headers) {
-            true => receiver.form(request, spool).await?,
+            true => Form::open(request, pace).await?.file(spool).await?,
             false => {
-                let name = disposition_name(&headers);
-                (receiver.raw(request.into_body().into_data_stream(), spool).await?, name)
+                let body = paced(request.into_body().into_data_stream(), pace);
+                (bare(body, spool).await?, disposition_name(&headers))
             }
         };
         Ok(Upload { spooled, name: name.and_then(tidy_name), key, trace, slot })
@@ -87,121 +89,114 @@ fn admit(
     Ok((key, slot.map_err(busy)?))
 }
 
-struct Receiver {
-    idle: Duration,
+/// Spools the bare body.
+async fn bare(
+    body: impl Stream<Item = Result<Bytes, Problem>>,
+    mut spool: Spool,
+) -> Result<Spooled, Problem> {
+    let mut body = pin!(body);
+    while let Some(chunk) = body.try_next().await? {
+        if let Err(err) = spool.write(chunk).await {
+            read_over(&mut body).await;
+            return Err(err.into());
+        }
+    }
+    Ok(spool.finish().await?)
 }
 
-impl Receiver {
-    async fn raw(&self, mut body: BodyDataStream, mut spool: Spool) -> Result<Spooled, Problem> {
-        while let Some(chunk) = self.raw_chunk(&mut body).await? {
-            if let Err(err) = spool.write(chunk).await {
-                self.read_over(&mut body).await;
-                return Err(err.into());
-            }
-        }
-        Ok(spool.finish().await?)
+/// Reads what a refused client still sends, for a while.
+async fn read_over(mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin) {
+    let rest = async { while let Some(Ok(_)) = body.next().await {} };
+    let _hangs_up_otherwise = timeout(LINGER, rest).await;
+}
+
+/// A form on its way in.
+struct Form {
+    parts: Multipart,
+    frame: Frame,
+}
+
+impl Form {
+    async fn open(request: Request, pace: Pace) -> Result<Self, Problem> {
+        let frame = Frame::default();
+        let (head, body) = request.into_parts();
+        let body = Body::from_stream(frame.around(paced(body.into_data_stream(), pace)));
+        let parts = Multipart::from_request(Request::from_parts(head, body), &()).await;
+        let parts = parts.map_err(|err| Problem::new(BAD_REQUEST, err.body_text()))?;
+        Ok(Form { parts, frame })
     }
 
-    async fn form(
-        &self,
-        request: Request,
-        spool: Spool,
-    ) -> Result<(Spooled, Option<String>), Problem> {
-        let mut form = Multipart::from_request(request, &())
-            .await
-            .map_err(|err| Problem::new(BAD_REQUEST, err.body_text()))?;
-        let read = self.read_form(&mut form, spool).await;
+    /// Spools the file part.
+    async fn file(mut self, spool: Spool) -> Result<(Spooled, Option<String>), Problem> {
+        let read = self.read(spool).await;
         if read.is_err() {
-            self.read_over_form(&mut form).await;
+            self.read_over().await;
         }
         read
     }
 
-    async fn read_form(
-        &self,
-        form: &mut Multipart,
-        spool: Spool,
-    ) -> Result<(Spooled, Option<String>), Problem> {
+    async fn read(&mut self, spool: Spool) -> Result<(Spooled, Option<String>), Problem> {
         let mut spool = Some(spool);
         let mut file = None;
         for _ in 0..MAX_PARTS {
-            let Some(mut field) = self.in_time(form.next_field()).await? else {
+            let Some(mut part) = self.parts.next_field().await.map_err(malformed)? else {
                 let missing = "the form has no file part: name it image";
                 return file.ok_or_else(|| Problem::new(NO_FILE, missing));
             };
-            match field.name() {
+            match part.name() {
                 Some("image" | "file") => {
-                    let Some(spool) = spool.take() else {
+                    let Some(mut spool) = spool.take() else {
                         let detail = "the form has several files: send one image a request";
                         return Err(Problem::new(SEVERAL_FILES, detail));
                     };
-                    let name = field.file_name().map(str::to_owned);
-                    file = Some((self.file(&mut field, spool).await?, name));
+                    let name = part.file_name().map(str::to_owned);
+                    while let Some(chunk) = chunk(&mut part, &self.frame).await? {
+                        spool.write(chunk).await?;
+                    }
+                    file = Some((spool.finish().await?, name));
                 }
-                _ if field.file_name().is_some() => {
+                _ if part.file_name().is_some() => {
                     let detail = "a file part must be named image (file works too)";
                     return Err(Problem::new(NO_FILE, detail));
                 }
-                _ => self.other(&mut field).await?,
+                _ => {
+                    let mut bytes = 0;
+                    while let Some(chunk) = chunk(&mut part, &self.frame).await? {
+                        bytes += chunk.len();
+                        if bytes > MAX_OTHER_BYTES {
+                            let detail = format!(
+                                "a field of the form has more than {MAX_OTHER_BYTES} bytes"
+                            );
+                            return Err(Problem::new(BAD_REQUEST, detail));
+                        }
+                    }
+                }
             }
         }
         Err(Problem::new(BAD_REQUEST, format!("the form has more than {MAX_PARTS} parts")))
     }
 
-    async fn file(&self, field: &mut Field<'_>, mut spool: Spool) -> Result<Spooled, Problem> {
-        while let Some(chunk) = self.in_time(field.chunk()).await? {
-            spool.write(chunk).await?;
-        }
-        Ok(spool.finish().await?)
-    }
-
-    /// Reads over a field that is no file.
-    async fn other(&self, field: &mut Field<'_>) -> Result<(), Problem> {
-        let mut bytes = 0;
-        while let Some(chunk) = self.in_time(field.chunk()).await? {
-            bytes += chunk.len();
-            if bytes > MAX_OTHER_BYTES {
-                let detail = format!("a field of the form has more than {MAX_OTHER_BYTES} bytes");
-                return Err(Problem::new(BAD_REQUEST, detail));
-            }
-        }
-        Ok(())
-    }
-
-    async fn raw_chunk(&self, body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
-        let chunk = timeout(self.idle, body.next()).await.map_err(|_| self.stalled())?;
-        chunk.transpose().map_err(|_| Problem::new(BAD_REQUEST, "the body ended too early"))
-    }
-
-    /// Reads what a refused client still sends, for a while.
-    async fn read_over(&self, body: &mut BodyDataStream) {
-        let rest = async { while let Ok(Some(_)) = self.raw_chunk(body).await {} };
-        let _hangs_up_otherwise = timeout(LINGER, rest).await;
-    }
-
-    async fn read_over_form(&self, form: &mut Multipart) {
+    /// As [`read_over`].
+    async fn read_over(&mut self) {
         let rest = async {
-            while let Ok(Some(mut field)) = self.in_time(form.next_field()).await {
-                while let Ok(Some(_)) = self.in_time(field.chunk()).await {}
+            while let Ok(Some(mut part)) = self.parts.next_field().await {
+                while let Ok(Some(_)) = chunk(&mut part, &self.frame).await {}
             }
         };
         let _hangs_up_otherwise = timeout(LINGER, rest).await;
     }
+}
 
-    async fn in_time<T>(
-        &self,
-        read: impl Future<Output = Result<T, axum::extract::multipart::MultipartError>>,
-    ) -> Result<T, Problem> {
-        let read = timeout(self.idle, read).await.map_err(|_| self.stalled())?;
-        read.map_err(|err| {
-            Problem::new(BAD_REQUEST, format!("the form is malformed: {}", err.body_text()))
-        })
-    }
+async fn chunk(part: &mut Field<'_>, frame: &Frame) -> Result<Option<Bytes>, Problem> {
+    let chunk = part.chunk().await.map_err(malformed)?;
+    frame.found(chunk.as_ref().map_or(0, Bytes::len));
+    Ok(chunk)
+}
 
-    fn stalled(&self) -> Problem {
-        let idle = self.idle.as_secs_f64();
-        Problem::new(TIMEOUT, format!("nothing came for {idle} s: send the upload again"))
-    }
+fn malformed(err: MultipartError) -> Problem {
+    problem_in(&err).unwrap_or_else(|| {
+        Problem::new(BAD_REQUEST, format!("the form is malformed: {}", err.body_text()))
+    })
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

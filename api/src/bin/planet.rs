@@ -48,9 +48,8 @@ fn main() -> ExitCode {
             house.store().place(),
         );
         let working = tokio::spawn(worker::run(house.clone(), work, stop.clone()));
-        let served = api::serve(listener, App::new(house, door, metrics), stop.clone()).await;
+        api::serve(listener, App::new(house, door, metrics), stop.clone()).await;
         stop.cancel();
-        working.await.doing("end the worker")?;
-        served
+        working.await.doing("end the worker")
     })
 }

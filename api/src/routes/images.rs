@@ -13,9 +13,10 @@ use tokio_util::io::ReaderStream;
 use crate::{
     App,
     body::{ImageBody, ImagesBody},
-    conditional::{Part, has, part},
-    extract::{Id, Listed, prefer_wait},
+    conditional::{Condition, Part, condition, is_conditional, part},
+    extract::{Format, Id, Listed, prefer_wait},
     problem::{Problem, ProblemBody, RANGE, UNAVAILABLE},
+    routes::renders::{etag, modified},
     upload::Upload,
 };
 
@@ -141,6 +142,7 @@ pub(crate) async fn metadata(State(app): State<App>, Id(id): Id) -> Result<Respo
         (status = 206, description = "The range that was asked for.", content_type = "image/*"),
         (status = 304, description = "You have it already."),
         (status = 404, description = "No such image.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 412, description = "A condition does not hold.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 416, description = "The range is outside.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -151,9 +153,14 @@ pub(crate) async fn original(
 ) -> Result<Response, Problem> {
     let image = app.pipeline.show(id).await?.ok_or_else(Problem::no_image)?.image;
     let (length, etag) = (image.facts.bytes, format!("\"{}\"", image.facts.sha256));
-    if has(&headers, &etag) {
-        let headers = [(header::ETAG, etag.as_str()), (header::CACHE_CONTROL, CACHING)];
-        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    let stored_at = super::system_time(image.stored_at);
+    match condition(&headers, std::slice::from_ref(&etag), Some(stored_at)) {
+        Condition::Holds => {}
+        Condition::Unchanged => {
+            let headers = [(header::ETAG, etag.as_str()), (header::CACHE_CONTROL, CACHING)];
+            return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+        }
+        Condition::Fails => return Err(Problem::precondition()),
     }
     let (status, range) = match part(&headers, &etag, length) {
         Part::Whole => (StatusCode::OK, 0..length),
@@ -182,13 +189,29 @@ pub(crate) async fn original(
 /// Removes an image and everything that was made of it.
 #[utoipa::path(
     delete, path = "/images/{id}", tag = "images",
-    params(("id" = String, Path, description = "Id of the image.")),
+    params(
+        ("id" = String, Path, description = "Id of the image."),
+        ("If-Match" = Option<String>, Header, description = "Only while its default render has this entity tag."),
+    ),
     responses(
         (status = 204, description = "Gone."),
         (status = 404, description = "No such image.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 412, description = "A condition does not hold.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn remove(State(app): State<App>, Id(id): Id) -> Result<StatusCode, Problem> {
+pub(crate) async fn remove(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Id(id): Id,
+) -> Result<StatusCode, Problem> {
+    if is_conditional(&headers) {
+        let main = app.pipeline.config().presets.main().spec.clone();
+        let view = app.pipeline.look(id, main, None).await.map_err(|err| Problem::from(&err))?;
+        let tags: Vec<String> = Format::ALL.iter().map(|format| etag(&view, *format)).collect();
+        if condition(&headers, &tags, modified(&view)) != Condition::Holds {
+            return Err(Problem::precondition());
+        }
+    }
     match app.pipeline.remove(id).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::no_image()),
@@ -200,7 +223,7 @@ fn describe_original(headers: &mut HeaderMap, image: &Image) {
     headers.insert(header::CONTENT_TYPE, ascii(&image.facts.media_type));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHING));
-    headers.insert(header::LAST_MODIFIED, super::http_date(image.stored_at));
+    headers.insert(header::LAST_MODIFIED, super::http_date(super::system_time(image.stored_at)));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
     headers.insert(header::CONTENT_DISPOSITION, disposition(image));

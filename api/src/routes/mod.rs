@@ -11,9 +11,11 @@ use std::time::{Duration, SystemTime};
 use axum::http::HeaderValue;
 use common::image::Millis;
 
+fn system_time(at: Millis) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(at.0).unwrap_or(0))
+}
+
 /// A point in time as HTTP writes it (RFC 9110, 5.6.7).
-fn http_date(at: Millis) -> HeaderValue {
-    let millis = Duration::from_millis(u64::try_from(at.0).unwrap_or(0));
-    let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + millis);
-    HeaderValue::from_str(&date).expect("a date is ASCII")
+fn http_date(at: SystemTime) -> HeaderValue {
+    HeaderValue::from_str(&httpdate::fmt_http_date(at)).expect("a date is ASCII")
 }

@@ -1,6 +1,6 @@
 //! Renders: the text of an image, and the list of what is stored.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::SystemTime};
 
 use asciify::{Grid, write};
 use axum::{
@@ -18,7 +18,7 @@ use crate::{
     App,
     accept::negotiate,
     body::{ImageBody, RenderBody, RendersBody},
-    conditional::has,
+    conditional::{Condition, condition},
     extract::{Asked, Format, Id},
     problem::{INTERNAL, NOT_ACCEPTABLE, Problem, ProblemBody},
 };
@@ -62,6 +62,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
         (status = 400, description = "A parameter is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such image or version.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 406, description = "Nothing that you accept.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 412, description = "A condition does not hold.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The image cannot be decoded.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Busy, or a dependency is away.", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -79,9 +80,10 @@ pub(crate) async fn text(
     };
     let look = app.pipeline.look(id, asked.spec, asked.version);
     let view = look.await.map_err(|err| Problem::from(&err))?;
-    let mut response = match has(&headers, &etag(&view, format)) {
-        true => StatusCode::NOT_MODIFIED.into_response(),
-        false => {
+    let mut response = match condition(&headers, &[etag(&view, format)], modified(&view)) {
+        Condition::Unchanged => StatusCode::NOT_MODIFIED.into_response(),
+        Condition::Fails => return Err(Problem::precondition()),
+        Condition::Holds => {
             let text = app.pipeline.text(&view).await.map_err(|err| Problem::from(&*err))?;
             body(&view, &text, format)?
         }
@@ -105,8 +107,14 @@ fn choose(headers: &HeaderMap, asked: Option<Format>) -> Result<Option<Format>, 
     Ok(Format::ALL.iter().copied().find(|format| format.media_type() == chosen))
 }
 
+/// When the text was last modified. One that no worker stored has no such date: the next engine
+/// draws it anew.
+pub(crate) fn modified(view: &View) -> Option<SystemTime> {
+    view.stored_at().map(super::system_time)
+}
+
 /// Strong: the same image, options, engine version and format always give the same bytes.
-fn etag(view: &View, format: Format) -> String {
+pub(crate) fn etag(view: &View, format: Format) -> String {
     let facts = format!("{} {} {} {}", view.image.id, view.spec, view.version, format.name());
     format!("\"{}\"", &sha256_hex(facts.as_bytes())[..32])
 }
@@ -152,7 +160,8 @@ fn describe(headers: &mut HeaderMap, view: &View, format: Format, fixed: bool) {
     ] {
         headers.insert(name, HeaderValue::from_str(value).expect("all of it is ASCII"));
     }
-    headers.insert(header::LAST_MODIFIED, super::http_date(view.made_at()));
+    let since = modified(view).unwrap_or_else(|| super::system_time(view.image.stored_at));
+    headers.insert(header::LAST_MODIFIED, super::http_date(since));
     headers.insert(RENDER_VERSION, view.version.into());
 }
 

@@ -2,6 +2,7 @@
 //! the story plays. One binary, so that it links once.
 
 mod coding;
+mod conditions;
 mod documents;
 mod journey;
 mod keys;

@@ -320,5 +320,8 @@ async fn keys_that_are_none() {
         let answer = app.send(request.body(png(8, 8))).await.is(400);
         answer.tells_problem("bad-parameter", &["Idempotency-Key", "1 to 255 visible ASCII"]);
     }
+    let two = app.request(Method::POST, "/images").header("idempotency-key", "a");
+    let two = two.header("idempotency-key", "b").body(png(8, 8));
+    app.send(two).await.is(400).tells_problem("bad-parameter", &["Idempotency-Key", "once"]);
     app.nothing_is_left().await;
 }

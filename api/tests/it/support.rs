@@ -98,8 +98,7 @@ impl TestApp {
         let address = listener.local_addr().expect("its address").to_string();
         let stop = CancellationToken::new();
         let app = api::App::new(pipeline.clone(), door, telemetry::count());
-        let serve = api::serve(listener, app, stop.clone());
-        let serving = tokio::spawn(async move { serve.await.expect("serve to the end") });
+        let serving = tokio::spawn(api::serve(listener, app, stop.clone()));
         TestApp {
             pipeline,
             address,

@@ -3,10 +3,15 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 
 use crate::{
     pictures::png,
-    support::{TestApp, files},
+    support::{SOON, TestApp, files},
     wire::Wire,
 };
 
@@ -28,7 +33,7 @@ async fn an_upload_that_stalls_is_given_up() {
 
 #[tokio::test]
 async fn a_slow_upload_is_taken_as_long_as_it_goes_on() {
-    let app = TestApp::with(&[("UPLOAD_IDLE_S", "1")]).await;
+    let app = TestApp::with(&[("UPLOAD_IDLE_S", "1"), ("UPLOAD_MIN_RATE", "0")]).await;
     let bytes = png(64, 40);
     let length = format!("Content-Length: {}", bytes.len());
     let mut wire = Wire::post(&app, &[&length]).await;
@@ -37,6 +42,77 @@ async fn a_slow_upload_is_taken_as_long_as_it_goes_on() {
         wire.send(chunk).await;
     }
     wire.answer().await.is(201);
+}
+
+#[tokio::test]
+async fn an_upload_that_trickles_in_is_given_up() {
+    let app = TestApp::with(&[("UPLOAD_IDLE_S", "0.5"), ("UPLOAD_MIN_RATE", "1000")]).await;
+    let form = "Content-Type: multipart/form-data; boundary=b";
+    for headers in [&["Content-Length: 100000"] as &[_], &["Content-Length: 100000", form]] {
+        let mut wire = Wire::post(&app, headers).await;
+        wire.send(b"--b\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n").await;
+        // no pause is too long
+        while !wire.hears_something(Duration::from_millis(50)).await {
+            wire.send(b"x").await;
+        }
+        wire.answer().await.is(408).tells_problem("timeout", &["1000 bytes a second"]);
+    }
+    app.nothing_is_left().await;
+}
+
+#[tokio::test]
+async fn a_form_s_frame_is_bounded() {
+    let app = TestApp::spawn().await;
+    let headers = ["Content-Type: multipart/form-data; boundary=b", "Transfer-Encoding: chunked"];
+    let part = "--b\r\nContent-Disposition: form-data; name=\"image\"\r\nX-Filler: ";
+    for start in ["a preamble", part] {
+        let mut wire = Wire::post(&app, &headers).await;
+        let chunk = "x".repeat(100_000);
+        wire.chunk(start).await;
+        let mut sent = 0;
+        while !wire.hears_something(Duration::ZERO).await {
+            assert!(sent < 20_000_000, "nobody minds");
+            wire.chunk(&chunk).await;
+            sent += chunk.len();
+        }
+        wire.answer().await.is(400).tells_problem("bad-request", &["form", "parts"]);
+    }
+    app.nothing_is_left().await;
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_ends_its_connection() {
+    let settings = [("HEADER_TIMEOUT_S", "0.2"), ("MAX_CONNECTIONS", "2")];
+    let app = TestApp::with(&settings).await;
+    let mut silent = Vec::new();
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(&app.address).await.expect("connect");
+        stream.write_all(b"GET /livez HTTP/1.1\r\nHost: ").await.expect("send");
+        silent.push(stream);
+    }
+    // it waits for its turn
+    assert_eq!(app.text("/livez").await, "ok\n");
+    for mut stream in silent {
+        let end = timeout(SOON, stream.read_to_end(&mut Vec::new())).await;
+        end.expect("it is hung up").expect("it is hung up in order");
+    }
+}
+
+#[tokio::test]
+async fn a_request_has_one_host() {
+    let app = TestApp::spawn().await;
+    for (head, status) in [
+        ("HTTP/1.1\r\nConnection: close\r\n", 400),
+        ("HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n", 400),
+        ("HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", 200),
+        ("HTTP/1.0\r\n", 200),
+    ] {
+        let answer = Wire::raw(&app, &format!("GET /images {head}\r\n")).await.answer().await;
+        let answer = answer.is(status);
+        if status == 400 {
+            answer.tells_problem("bad-request", &["Host"]);
+        }
+    }
 }
 
 #[tokio::test]

@@ -24,16 +24,23 @@ pub struct Wire {
 impl Wire {
     /// Opens a connection and sends a request's head; `headers` are whole lines.
     pub async fn open(app: &TestApp, method: Method, path: &str, headers: &[&str]) -> Self {
-        let stream = TcpStream::connect(&app.address).await.expect("connect");
-        let plain = path.split('?').next().unwrap_or(path).to_owned();
-        let mut wire = Wire { stream, method: method.clone(), path: plain };
         let mut head =
             format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
         for header in headers {
             head.push_str(header);
             head.push_str("\r\n");
         }
-        head.push_str("\r\n");
+        Wire::raw(app, &format!("{head}\r\n")).await
+    }
+
+    /// Opens a connection and sends a head as it is.
+    pub async fn raw(app: &TestApp, head: &str) -> Self {
+        let mut words = head.split(' ');
+        let mut word = || words.next().expect("a request line");
+        let method = word().parse().expect("a method");
+        let path = word().split('?').next().expect("a path").to_owned();
+        let stream = TcpStream::connect(&app.address).await.expect("connect");
+        let mut wire = Wire { stream, method, path };
         wire.send(head.as_bytes()).await;
         wire
     }
@@ -46,6 +53,11 @@ impl Wire {
     pub async fn send(&mut self, bytes: &[u8]) {
         let sent = timeout(SOON, self.stream.write_all(bytes)).await.expect("send in time");
         sent.expect("a connection that stays open while we send");
+    }
+
+    /// Sends a chunk of a chunked body.
+    pub async fn chunk(&mut self, text: &str) {
+        self.send(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes()).await;
     }
 
     /// Says that nothing more comes.

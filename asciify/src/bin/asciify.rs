@@ -5,10 +5,14 @@ use std::io::{self, BufReader, Cursor, ErrorKind, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use asciify::{Limits, OPTIONS, OptionDoc, Spec, SpecError, render, write};
+use asciify::{Limits, OPTIONS, OptionDoc, Spec, SpecError, probe, render, write};
 use clap::{Arg, ArgMatches, Command, builder::PossibleValuesParser, error::ErrorKind as Wrong};
 
 const FORMATS: [&str; 2] = ["txt", "html"];
+/// Enough of a stream to tell its format.
+const START_BYTES: u64 = 4096;
+/// A stream is kept in memory.
+const MAX_STREAM_BYTES: u64 = 1 << 30;
 
 fn command() -> Command {
     let format = Arg::new("format")
@@ -73,12 +77,18 @@ fn main() -> ExitCode {
 fn draw(file: &str, spec: &Spec, page: bool) -> Result<String, asciify::Error> {
     let specs = std::slice::from_ref(spec);
     let limits = Limits::default();
-    let grids = if file == "-" {
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes).map_err(asciify::Error::Read)?;
-        render(Cursor::new(bytes), specs, &limits)?
-    } else {
-        render(BufReader::new(File::open(file).map_err(asciify::Error::Read)?), specs, &limits)?
+    let open = || {
+        let file = File::open(file)?;
+        let is_plain = file.metadata()?.is_file();
+        Ok((file, is_plain))
+    };
+    let grids = match file {
+        "-" => render(Cursor::new(read_stream(io::stdin().lock())?), specs, &limits)?,
+        _ => match open().map_err(asciify::Error::Read)? {
+            (file, true) => render(BufReader::new(file), specs, &limits)?,
+            // a pipe or a device
+            (file, false) => render(Cursor::new(read_stream(file)?), specs, &limits)?,
+        },
     };
     let title = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
     let text = |grid| match page {
@@ -86,6 +96,21 @@ fn draw(file: &str, spec: &Spec, page: bool) -> Result<String, asciify::Error> {
         false => write::txt(grid),
     };
     Ok(grids.iter().map(text).collect())
+}
+
+/// All of a stream, since decoders go back and forth; as soon as it is no image, no more of it.
+fn read_stream(mut stream: impl Read) -> Result<Vec<u8>, asciify::Error> {
+    let mut bytes = Vec::new();
+    stream.by_ref().take(START_BYTES).read_to_end(&mut bytes).map_err(asciify::Error::Read)?;
+    if let Err(unknown @ asciify::Error::Unknown) = probe(Cursor::new(&bytes), &Limits::default()) {
+        return Err(unknown);
+    }
+    stream.take(MAX_STREAM_BYTES).read_to_end(&mut bytes).map_err(asciify::Error::Read)?;
+    if bytes.len() as u64 >= MAX_STREAM_BYTES {
+        let much = "more than 1 GiB comes out of a pipe: save it as a file";
+        return Err(asciify::Error::Read(io::Error::new(ErrorKind::FileTooLarge, much)));
+    }
+    Ok(bytes)
 }
 
 fn spec(asked: &ArgMatches) -> Result<Spec, SpecError> {

@@ -47,3 +47,19 @@ fn a_bad_option_says_what_is_accepted() {
             .contains("width must be a whole number from 1 to 1000")
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn a_stream_that_never_ends_is_refused_by_its_start() {
+    let output = asciify(&["/dev/zero"], b"");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("/dev/zero") && said.contains("not an image"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_can_be_named() {
+    let file = png(&checker());
+    assert_eq!(asciify(&["/dev/stdin"], &file).stdout, asciify(&["-"], &file).stdout);
+}

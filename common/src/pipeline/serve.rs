@@ -58,9 +58,9 @@ pub enum ServeError {
 }
 
 impl View {
-    /// When the text came to be: stored by a worker, or possible since the image was.
-    pub fn made_at(&self) -> Millis {
-        self.stored.as_ref().map_or(self.image.stored_at, |render| render.created_at)
+    /// When a worker stored the text, if one did.
+    pub fn stored_at(&self) -> Option<Millis> {
+        self.stored.as_ref().map(|render| render.created_at)
     }
 }
 

@@ -63,7 +63,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub(super) async fn clean_spool(&self) -> Result<(), Fault> {
+    pub async fn clean_spool(&self) -> Result<(), Fault> {
         let mut files = read_dir(&self.config().spool).await.doing("list the spool folder")?;
         while let Some(file) = files.next_entry().await.doing("list the spool folder")? {
             let age =
