@@ -40,6 +40,7 @@ async fn a_service_that_is_well_says_so() {
             "dependencies": [
                 { "name": "database", "ok": true, "required": true },
                 { "name": "store", "ok": true, "required": true },
+                { "name": "spool", "ok": true, "required": true },
                 { "name": "queue", "ok": true, "required": false },
             ],
         })
@@ -85,10 +86,12 @@ async fn a_service_without_its_store_is_alive_but_not_ready() {
 }
 
 #[tokio::test]
-async fn a_service_whose_store_was_unmounted_is_not_ready() {
+async fn a_service_whose_folders_were_unmounted_is_not_ready() {
     let app = TestApp::spawn().await;
-    std::fs::remove_dir_all(app.folder().join("blobs")).expect("lose the folder");
-    assert!(!ok(&app.get("/readyz").await.is(503).json(), "store"));
+    for (folder, name) in [("blobs", "store"), ("spool", "spool")] {
+        std::fs::remove_dir_all(app.folder().join(folder)).expect("lose the folder");
+        assert!(!ok(&app.get("/readyz").await.is(503).json(), name));
+    }
 }
 
 #[tokio::test]

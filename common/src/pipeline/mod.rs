@@ -221,11 +221,12 @@ impl Pipeline {
     }
 
     /// Asks every dependency whether it answers within a few seconds, by name.
-    pub async fn check(&self) -> [(&'static str, Result<(), Fault>); 3] {
+    pub async fn check(&self) -> [(&'static str, Result<(), Fault>); 4] {
         let patience = Duration::from_secs(3);
-        let (catalog, store) = tokio::join!(
+        let (catalog, store, spool) = tokio::join!(
             tokio::time::timeout(patience, self.0.catalog.check()),
             tokio::time::timeout(patience, self.0.store.check()),
+            store::has_room(&self.0.config.spool),
         );
         [
             (
@@ -233,6 +234,7 @@ impl Pipeline {
                 catalog.unwrap_or_else(|late| Err(late).doing("ask the database in time")),
             ),
             ("store", store.unwrap_or_else(|late| Err(late).doing("ask the store in time"))),
+            ("spool", spool.doing("write to the spool folder")),
             ("queue", self.0.queue.check()),
         ]
     }

@@ -38,8 +38,7 @@ impl Files {
     }
 
     pub(super) async fn check(&self) -> Result<(), Fault> {
-        // the slash makes anything but a folder an error
-        tokio::fs::metadata(self.root.join("")).await.doing("look at the blob folder").map(drop)
+        has_room(&self.root).await.doing("write to the blob folder")
     }
 
     pub(super) async fn put(&self, key: &str, content: Content) -> Result<(), Fault> {
@@ -109,6 +108,15 @@ impl Files {
 
 fn partial(path: &Path) -> PathBuf {
     path.with_extension("partial")
+}
+
+/// Writes a little, and takes it away again.
+///
+/// # Errors
+/// The folder is away, may not be written, or its disk is full.
+pub(crate) async fn has_room(folder: &Path) -> io::Result<()> {
+    let folder = folder.to_owned();
+    blocking(move || tempfile::tempfile_in(&folder)?.write_all(&[0; 4096])).await
 }
 
 /// Makes a file, and its folders where they are missing.

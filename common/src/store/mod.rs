@@ -14,6 +14,8 @@ use crate::{env::Env, fault::Fault, image::ImageId, job::Claim};
 mod file;
 mod s3;
 
+pub(crate) use file::has_room;
+
 /// Where blobs live.
 #[derive(Debug, Clone)]
 pub enum Config {
