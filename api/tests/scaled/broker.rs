@@ -26,6 +26,8 @@ async fn without_a_broker_uploads_are_as_quick_and_workers_poll() {
     let pictures = pictures(24);
     let mut kept = customer.keep_all(&pictures[..4]).await;
 
+    // RabbitMQ 3.10 loses the leader of a quorum queue that it made just before a crash.
+    servers.run("restart", "rabbitmq").await;
     servers.run("kill", "rabbitmq").await;
     sees_queue(&customer, false).await;
     kept.extend(quick_uploads(&customer, &pictures[4..12]).await);

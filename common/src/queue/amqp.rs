@@ -38,6 +38,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 const PUBLISH: Duration = Duration::from_secs(5);
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// A queue without a leader, as a broker's crash may leave it, answers nobody, not even to a
+/// goodbye: each try leaves a connection behind.
+const LONGEST_WAIT_FOR_THE_MUTE: Duration = Duration::from_secs(600);
 
 /// What the broker wants acknowledged.
 pub(super) type Delivery = Box<message::Delivery>;
@@ -88,11 +91,9 @@ impl Broker {
                 let started = Instant::now();
                 let ended = publish_all(&line, &mut waiting, &connected).await;
                 connected.store(false, Ordering::Relaxed);
-                match ended {
-                    Ok(()) => return,
-                    Err(err) => tracing::warn!("the broker is away: {err}"),
-                }
-                pause(&mut wait, started).await;
+                let Err(err) = ended else { return };
+                tracing::warn!("the broker is away: {err}");
+                pause(&mut wait, started, &err).await;
             }
         });
         broker
@@ -118,11 +119,10 @@ impl Broker {
             let mut wait = FIRST_WAIT;
             loop {
                 let started = Instant::now();
-                match consume_all(&line, prefetch, &heard, &stop).await {
-                    Ok(()) => return,
-                    Err(err) => tracing::warn!("lost the broker, polling meanwhile: {err}"),
-                }
-                pause(&mut wait, started).await;
+                let ended = consume_all(&line, prefetch, &heard, &stop).await;
+                let Err(err) = ended else { return };
+                tracing::warn!("lost the broker, polling meanwhile: {err}");
+                pause(&mut wait, started, &err).await;
             }
         });
         Listener { hints, _guard: guard }
@@ -158,7 +158,8 @@ async fn publish_all(
     waiting: &mut mpsc::Receiver<Ring>,
     connected: &AtomicBool,
 ) -> Result<(), Error> {
-    let (connection, channel) = connect(line, "planet publisher").await?;
+    let session = connect(line, "planet publisher");
+    let (connection, channel) = time::timeout(CONNECT, session).await??;
     let mut events = pin!(connection.events_listener());
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
     connected.store(true, Ordering::Relaxed);
@@ -227,7 +228,7 @@ async fn consume_all(
     };
     let (connection, mut consumer) = tokio::select! {
         () = stop.cancelled() => return Ok(()),
-        session = session => session?,
+        session = time::timeout(CONNECT, session) => session??,
     };
     loop {
         let delivery = tokio::select! {
@@ -255,18 +256,13 @@ async fn consume_all(
 
 async fn connect(line: &Line, name: &str) -> Result<(Connection, Channel), Error> {
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    let session = async {
-        let connection = Connection::connect(&line.uri, properties).await?;
-        let channel = connection.create_channel().await?;
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-        arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(MAX_LENGTH));
-        channel
-            .queue_declare(line.queue.clone(), QueueDeclareOptions::durable(), arguments)
-            .await?;
-        Ok::<_, Error>((connection, channel))
-    };
-    time::timeout(CONNECT, session).await?
+    let connection = Connection::connect(&line.uri, properties).await?;
+    let channel = connection.create_channel().await?;
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(MAX_LENGTH));
+    channel.queue_declare(line.queue.clone(), QueueDeclareOptions::durable(), arguments).await?;
+    Ok((connection, channel))
 }
 
 fn trace_of(properties: &BasicProperties) -> Option<String> {
@@ -277,10 +273,14 @@ fn trace_of(properties: &BasicProperties) -> Option<String> {
     }
 }
 
-async fn pause(wait: &mut Duration, started: Instant) {
+async fn pause(wait: &mut Duration, started: Instant, err: &Error) {
     if started.elapsed() > Duration::from_secs(30) {
         *wait = FIRST_WAIT;
     }
     time::sleep(wait.mul_f64(0.8 + 0.4 * fastrand::f64())).await;
-    *wait = (*wait * 2).min(LONGEST_WAIT);
+    let longest = match err.is::<time::error::Elapsed>() {
+        true => LONGEST_WAIT_FOR_THE_MUTE,
+        false => LONGEST_WAIT,
+    };
+    *wait = (*wait * 2).min(longest);
 }
