@@ -45,6 +45,7 @@ mod shape;
 mod sniff;
 mod source;
 mod spec;
+mod symbols;
 mod tone;
 pub mod write;
 
@@ -52,10 +53,11 @@ use std::io::{BufRead, Seek};
 
 pub use error::{Error, Limits};
 pub use grid::{Grid, GridError};
-pub use keywords::{Alpha, Background, Fit, Match, Tone};
+pub use keywords::{Alpha, Background, Fit, Match, Shapes, Tone};
 pub use probe::Header;
 pub use sniff::Format;
 pub use spec::{OPTIONS, OptionDoc, Spec, SpecError};
+pub use symbols::{Symbols, SymbolsError};
 
 use sample::Sampler;
 use source::Source;
@@ -119,10 +121,13 @@ fn draw<R: BufRead + Seek>(
         if let Some(opacity) = opacity.next() {
             flatten::flatten(&mut samples.light, &opacity.finish().light, spec);
         }
-        let ink = tone::ink(samples.light, spec);
+        let glyphs = glyphs::of(spec.symbols());
+        let ink = tone::ink(samples.light, spec, glyphs.most_ink);
         match spec.matching() {
-            Match::Shape => shape::draw(ink, samples.columns),
-            Match::Ramp => ramp::draw(&ink, samples.columns, spec.background()),
+            Match::Shape => shape::draw(ink, samples.columns, glyphs),
+            Match::Ramp => {
+                ramp::draw(&ink, samples.columns, spec.background(), spec.symbols(), &glyphs)
+            }
         }
     };
     Ok(specs.iter().zip(light).map(draw).collect())

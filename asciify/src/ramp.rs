@@ -1,25 +1,58 @@
 //! Chooses each cell's character alone: the one whose ink looks as light as the cell should.
 
 use crate::Grid;
-use crate::glyphs::{ACROSS, DOWN, GLYPH, character, index};
-use crate::keywords::Background;
+use crate::glyphs::{ACROSS, DOWN, Glyphs};
+use crate::keywords::{Background, Shapes};
+use crate::symbols::Symbols;
 use crate::tone::drawn_lightness;
 
 /// Characters of rising ink, centred and even, spaced about evenly in lightness: more would give no
 /// finer tones, only restless surfaces.
-const RAMP: &[u8] = b" .:;!*+=cxuoaX$&#Q@";
+const RAMP: &str = " .:;!*+=cxuoaX$&#Q@";
+
+/// Symbols of rising lightness, and where one ends and the next begins.
+struct Ramp {
+    symbols: Vec<char>,
+    edges: Vec<f64>,
+}
+
+impl Ramp {
+    fn new(symbols: &Symbols, glyphs: &Glyphs, lightness: impl Fn(f32) -> f64) -> Self {
+        if let Symbols::Ramp(ramp) = symbols {
+            let symbols: Vec<char> = ramp.chars().collect();
+            let step = lightness(glyphs.most_ink) / symbols.len() as f64;
+            let edges = (1..symbols.len()).map(|edge| step * edge as f64).collect();
+            return Self { symbols, edges };
+        }
+        let chosen = |symbol: char| match symbols {
+            Symbols::Shapes(Shapes::Ascii) => RAMP.contains(symbol),
+            _ => true,
+        };
+        let inks = glyphs.symbols.iter().zip(&glyphs.ink).filter(|(symbol, _)| chosen(**symbol));
+        let mut ramp: Vec<(char, f32)> = inks.map(|(symbol, ink)| (*symbol, *ink)).collect();
+        ramp.sort_by(|(_, a), (_, b)| a.total_cmp(b));
+        ramp.dedup_by(|(_, next), (_, ink)| *next - *ink < 1e-4);
+        let middle = |pair: &[(char, f32)]| (lightness(pair[0].1) + lightness(pair[1].1)) / 2.0;
+        Self {
+            edges: ramp.windows(2).map(middle).collect(),
+            symbols: ramp.into_iter().map(|(symbol, _)| symbol).collect(),
+        }
+    }
+}
 
 /// Draws ink of [`ACROSS`] × [`DOWN`] samples a cell.
-pub(crate) fn draw(ink: &[f32], columns: usize, background: Background) -> Grid {
-    let ramp: Vec<usize> = RAMP.iter().map(|byte| index(char::from(*byte))).collect();
+pub(crate) fn draw(
+    ink: &[f32],
+    columns: usize,
+    background: Background,
+    symbols: &Symbols,
+    glyphs: &Glyphs,
+) -> Grid {
     let lightness = |ink: f32| drawn_lightness(background, f64::from(ink).min(1.0));
-    let edges: Vec<f64> = ramp
-        .windows(2)
-        .map(|pair| pair.iter().map(|glyph| lightness(GLYPH.ink[*glyph])).sum::<f64>() / 2.0)
-        .collect();
+    let ramp = Ramp::new(symbols, glyphs, lightness);
     let choose = |ink: f32| {
         let lightness = lightness(ink);
-        character(ramp[edges.partition_point(|edge| *edge <= lightness)])
+        ramp.symbols[ramp.edges.partition_point(|edge| *edge <= lightness)]
     };
     Grid::new(columns, means(ink, columns).into_iter().map(choose).collect())
 }
@@ -43,13 +76,26 @@ fn means(ink: &[f32], columns: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::glyphs::{self, ASCII};
 
     #[test]
     fn ink_rises_and_the_ends_are_reached() {
-        assert!(RAMP.iter().map(|byte| GLYPH.ink[index(char::from(*byte))]).is_sorted());
-        for background in [Background::Dark, Background::Light] {
-            let drawn = |ink| draw(&[ink; ACROSS * DOWN], 1, background).cell(0, 0);
-            assert_eq!((drawn(0.0), drawn(GLYPH.most_ink)), (Some(' '), Some('@')));
+        assert!(RAMP.chars().map(|it| ASCII.ink[ASCII.index(it)]).is_sorted());
+        for (symbols, barest, densest) in [
+            ("ascii", ' ', '@'),
+            ("half", ' ', '█'),
+            ("chars:.#", '.', '#'),
+            ("ramp:abc", 'a', 'c'),
+        ] {
+            let symbols: Symbols = symbols.parse().expect("symbols");
+            let glyphs = glyphs::of(&symbols);
+            for background in [Background::Dark, Background::Light] {
+                let drawn = |ink| {
+                    let cell = [ink; ACROSS * DOWN];
+                    draw(&cell, 1, background, &symbols, &glyphs).cell(0, 0)
+                };
+                assert_eq!((drawn(0.0), drawn(glyphs.most_ink)), (Some(barest), Some(densest)));
+            }
         }
     }
 }

@@ -9,10 +9,10 @@
 //! dithered and edges traced by one and the same rule.
 
 use std::collections::VecDeque;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use crate::Grid;
-use crate::glyphs::{ACROSS, DOWN, GLYPH, GLYPHS, PARTS, character, index};
+use crate::glyphs::{ACROSS, ASCII, DOWN, Glyphs, Mask, PARTS};
 
 /// The eye's blur, in cell widths.
 const BLUR: f64 = 0.3;
@@ -25,8 +25,8 @@ const CELLS_DOWN: usize = REACH.div_ceil(DOWN);
 /// A character as HᵀH spreads it.
 const PATCH_WIDTH: usize = ACROSS + 2 * REACH;
 const PATCH_HEIGHT: usize = DOWN + 2 * REACH;
-/// Characters, filled up to whole vectors.
-const LANES: usize = GLYPHS.next_multiple_of(16);
+/// Symbols that are looked at together.
+const LANES: usize = 16;
 /// The error falls with every change; later sweeps change next to nothing.
 const SWEEPS: usize = 6;
 /// What a change has to gain, so that rounding never makes the search go round in circles.
@@ -36,15 +36,16 @@ type Lanes = [f32; LANES];
 type Patch = [[f32; PATCH_WIDTH]; PATCH_HEIGHT];
 
 struct Model {
-    /// g, by sample and then by character.
-    ink: [Lanes; PARTS],
-    /// HᵀHg of each character.
+    glyphs: Arc<Glyphs>,
+    /// g of so many symbols at a time, by sample.
+    ink: Vec<[Lanes; PARTS]>,
+    /// HᵀHg of each symbol, and of nothing at all.
     patches: Vec<Patch>,
     /// Aⱼⱼ − 2Aⱼ꜀, by c and then by j.
-    gram: Vec<Lanes>,
+    gram: Vec<Vec<Lanes>>,
 }
 
-static MODEL: LazyLock<Model> = LazyLock::new(Model::new);
+static OF_ASCII: LazyLock<Arc<Model>> = LazyLock::new(|| Arc::new(Model::new(ASCII.clone())));
 
 /// One row of HᵀH, which is separable: a Gaussian of √2 times the blur's width.
 static KERNEL: LazyLock<[f32; TAPS]> = LazyLock::new(|| {
@@ -58,36 +59,46 @@ static KERNEL: LazyLock<[f32; TAPS]> = LazyLock::new(|| {
 });
 
 impl Model {
-    fn new() -> Self {
-        let mut ink = [[0.0; LANES]; PARTS];
-        for (glyph, parts) in GLYPH.parts.iter().enumerate() {
-            for (lanes, part) in ink.iter_mut().zip(parts) {
-                lanes[glyph] = *part;
+    fn of(glyphs: Arc<Glyphs>) -> Arc<Self> {
+        match Arc::ptr_eq(&glyphs, &ASCII) {
+            true => OF_ASCII.clone(),
+            false => Arc::new(Self::new(glyphs)),
+        }
+    }
+
+    fn new(glyphs: Arc<Glyphs>) -> Self {
+        let mut ink = vec![[[0.0; LANES]; PARTS]; glyphs.masks.len().div_ceil(LANES)];
+        for (glyph, mask) in glyphs.masks.iter().enumerate() {
+            for (lanes, part) in ink[glyph / LANES].iter_mut().zip(mask) {
+                lanes[glyph % LANES] = *part;
             }
         }
-        let patches: Vec<Patch> = GLYPH.parts.iter().map(spread).collect();
-        let product = |patch: &Patch, parts: &[f32; PARTS]| -> f32 {
-            let rows = patch[REACH..].iter().zip(parts.chunks_exact(ACROSS));
+        let mut patches: Vec<Patch> = glyphs.masks.iter().map(spread).collect();
+        let product = |patch: &Patch, mask: &Mask| -> f32 {
+            let rows = patch[REACH..].iter().zip(mask.chunks_exact(ACROSS));
             rows.flat_map(|(row, parts)| row[REACH..].iter().zip(parts)).map(|(a, b)| a * b).sum()
         };
         let own: Vec<f32> =
-            patches.iter().zip(&GLYPH.parts).map(|(patch, parts)| product(patch, parts)).collect();
+            patches.iter().zip(&glyphs.masks).map(|(patch, mask)| product(patch, mask)).collect();
         let gram = patches.iter().map(|patch| {
-            // what fills the vectors up is never the best
-            let mut lanes = [f32::INFINITY; LANES];
-            for ((lane, parts), own) in lanes.iter_mut().zip(&GLYPH.parts).zip(&own) {
-                *lane = own - 2.0 * product(patch, parts);
+            // what fills the lanes up is never the best
+            let mut all = vec![[f32::INFINITY; LANES]; ink.len()];
+            for ((lane, mask), own) in
+                all.as_flattened_mut().iter_mut().zip(&glyphs.masks).zip(&own)
+            {
+                *lane = own - 2.0 * product(patch, mask);
             }
-            lanes
+            all
         });
         let gram = gram.collect();
-        Self { ink, patches, gram }
+        patches.push([[0.0; PATCH_WIDTH]; PATCH_HEIGHT]);
+        Self { glyphs, ink, patches, gram }
     }
 }
 
-fn spread(parts: &[f32; PARTS]) -> Patch {
+fn spread(mask: &Mask) -> Patch {
     let mut patch = [[0.0; PATCH_WIDTH]; PATCH_HEIGHT];
-    for (part, ink) in parts.iter().enumerate() {
+    for (part, ink) in mask.iter().enumerate() {
         let (left, top) = (part % ACROSS, part / ACROSS);
         for (row, down) in patch[top..].iter_mut().zip(&*KERNEL) {
             for (sample, across) in row[left..].iter_mut().zip(&*KERNEL) {
@@ -99,37 +110,47 @@ fn spread(parts: &[f32; PARTS]) -> Patch {
 }
 
 /// Draws ink of [`ACROSS`] × [`DOWN`] samples a cell.
-pub(crate) fn draw(ink: Vec<f32>, columns: usize) -> Grid {
-    let mut search = Search::new(ink, columns);
+pub(crate) fn draw(ink: Vec<f32>, columns: usize, glyphs: Arc<Glyphs>) -> Grid {
+    let mut search = Search::new(ink, columns, Model::of(glyphs));
     for _ in 0..SWEEPS {
         if !search.sweep() {
             break;
         }
     }
-    Grid::new(columns, search.chosen.into_iter().map(|glyph| character(glyph.into())).collect())
+    let symbols = &search.model.glyphs.symbols;
+    Grid::new(columns, search.chosen.iter().map(|glyph| symbols[usize::from(*glyph)]).collect())
 }
 
 struct Search {
+    model: Arc<Model>,
     columns: usize,
     rows: usize,
     /// P, by rows of samples.
     error: Vec<f32>,
-    chosen: Vec<u8>,
+    chosen: Vec<u16>,
     /// Cells to look at (again).
     open: Vec<bool>,
 }
 
 impl Search {
-    /// Nothing is drawn yet: the error is the whole picture.
-    fn new(ink: Vec<f32>, columns: usize) -> Self {
+    /// The first symbol is everywhere.
+    fn new(ink: Vec<f32>, columns: usize, model: Arc<Model>) -> Self {
         let cells = ink.len() / PARTS;
-        Self {
+        let mut search = Self {
             columns,
             rows: cells / columns,
             error: blurred(ink, columns * ACROSS),
-            chosen: vec![index(' ') as u8; cells],
+            chosen: vec![0; cells],
             open: vec![true; cells],
+            model,
+        };
+        if search.model.glyphs.ink[0] > 0.0 {
+            let nothing = search.model.glyphs.masks.len();
+            for cell in 0..cells {
+                search.change(cell % columns, cell / columns, nothing, 0);
+            }
         }
+        search
     }
 
     /// Goes once through the open cells, there and back by turns; whether anything changed.
@@ -152,34 +173,42 @@ impl Search {
         changed
     }
 
-    /// The character that leaves the least error there, the others being as they are.
-    fn best(&self, column: usize, row: usize) -> u8 {
-        let model = &*MODEL;
-        let mut products = [0.0; LANES];
+    /// The symbol that leaves the least error there, the others being as they are.
+    fn best(&self, column: usize, row: usize) -> u16 {
         let width = self.columns * ACROSS;
         let start = row * DOWN * width + column * ACROSS;
-        for (line, inks) in model.ink.chunks_exact(ACROSS).enumerate() {
-            let errors = &self.error[start + line * width..][..ACROSS];
-            for (error, ink) in errors.iter().zip(inks) {
+        let mut errors = [0.0; PARTS];
+        for (line, errors) in errors.chunks_exact_mut(ACROSS).enumerate() {
+            errors.copy_from_slice(&self.error[start + line * width..][..ACROSS]);
+        }
+        let now = usize::from(self.chosen[row * self.columns + column]);
+        let (mut best, mut least, mut unchanged) = (now, f32::INFINITY, f32::INFINITY);
+        for (block, (ink, gram)) in self.model.ink.iter().zip(&self.model.gram[now]).enumerate() {
+            let mut products = [0.0; LANES];
+            for (error, ink) in errors.iter().zip(ink) {
                 for (product, ink) in products.iter_mut().zip(ink) {
                     *product += error * ink;
                 }
             }
+            let mut changes = *gram;
+            for (change, product) in changes.iter_mut().zip(&products) {
+                *change -= 2.0 * product;
+            }
+            let least_here = changes.iter().fold(f32::INFINITY, |least, it| least.min(*it));
+            if least_here < least {
+                least = least_here;
+                let lane = changes.iter().position(|change| *change <= least).unwrap_or(0);
+                best = block * LANES + lane;
+            }
+            if now / LANES == block {
+                unchanged = changes[now % LANES];
+            }
         }
-        let now = self.chosen[row * self.columns + column];
-        let mut changes = model.gram[usize::from(now)];
-        for (change, product) in changes.iter_mut().zip(&products) {
-            *change -= 2.0 * product;
-        }
-        let least = changes.iter().fold(f32::INFINITY, |least, change| least.min(*change));
-        if changes[usize::from(now)] - least <= LEAST_GAIN {
-            return now;
-        }
-        changes.iter().position(|change| *change <= least).map_or(now, |glyph| glyph as u8)
+        (if unchanged - least <= LEAST_GAIN { now } else { best }) as u16
     }
 
     fn change(&mut self, column: usize, row: usize, was: usize, is: usize) {
-        let model = &*MODEL;
+        let model = self.model.clone();
         let (width, height) = (self.columns * ACROSS, self.rows * DOWN);
         let (left, top) = (column * ACROSS, row * DOWN);
         // the part of the patch that lies on the picture
@@ -262,7 +291,7 @@ mod tests {
         let mut drawn = vec![0.0; ink.len()];
         for (row, line) in grid.lines().enumerate() {
             for (column, it) in line.iter().enumerate() {
-                for (part, coverage) in GLYPH.parts[index(*it)].iter().enumerate() {
+                for (part, coverage) in ASCII.masks[ASCII.index(*it)].iter().enumerate() {
                     let (x, y) = (column * ACROSS + part % ACROSS, row * DOWN + part / ACROSS);
                     drawn[y * width + x] = *coverage;
                 }
@@ -297,15 +326,15 @@ mod tests {
     fn no_other_character_anywhere_would_be_better() {
         let (columns, rows) = (5, 3);
         let ink = ink(columns * rows * PARTS);
-        let grid = draw(ink.clone(), columns);
+        let grid = draw(ink.clone(), columns, ASCII.clone());
         let best = error(&grid, &ink);
         let cells: Vec<char> = grid.lines().flatten().copied().collect();
         for cell in 0..cells.len() {
-            for glyph in 0..GLYPHS {
+            for symbol in &ASCII.symbols {
                 let mut other = cells.clone();
-                other[cell] = character(glyph);
+                other[cell] = *symbol;
                 let worse = error(&Grid::new(columns, other), &ink);
-                assert!(worse >= best - 1e-4, "{} at {cell}", character(glyph));
+                assert!(worse >= best - 1e-4, "{symbol} at {cell}");
             }
         }
     }
@@ -313,8 +342,8 @@ mod tests {
     #[test]
     fn more_ink_is_drawn_as_more() {
         let drawn = |ink: f32| -> f32 {
-            let grid = draw(vec![ink; 12 * 6 * PARTS], 12);
-            grid.lines().flatten().map(|it| GLYPH.ink[index(*it)]).sum::<f32>() / (12.0 * 6.0)
+            let grid = draw(vec![ink; 12 * 6 * PARTS], 12, ASCII.clone());
+            grid.lines().flatten().map(|it| ASCII.ink[ASCII.index(*it)]).sum::<f32>() / (12.0 * 6.0)
         };
         let steps: Vec<f32> = (0..=20).map(|step| drawn(step as f32 * 0.012)).collect();
         assert!(steps.is_sorted(), "{steps:?}");
@@ -324,12 +353,12 @@ mod tests {
 
     #[test]
     fn a_character_is_drawn_as_itself() {
-        for glyph in 0..GLYPHS {
-            let grid = draw(GLYPH.parts[glyph].to_vec(), 1);
+        for (symbol, mask) in ASCII.symbols.iter().zip(&ASCII.masks) {
+            let grid = draw(mask.to_vec(), 1, ASCII.clone());
             // some, such as ' and |, need their neighbours' bare ground to be told apart
-            let alike = error(&grid, &GLYPH.parts[glyph]);
-            let itself = error(&Grid::new(1, vec![character(glyph)]), &GLYPH.parts[glyph]);
-            assert!(alike <= itself + 1e-5, "{}", character(glyph));
+            let alike = error(&grid, mask);
+            let itself = error(&Grid::new(1, vec![*symbol]), mask);
+            assert!(alike <= itself + 1e-5, "{symbol}");
         }
     }
 

@@ -1,13 +1,16 @@
 //! What a caller may ask for: the options, and the one canonical form of a set of them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::glyphs::PARTS;
 use crate::keywords::{Alpha, Background, Fit, Match, Tone};
+use crate::symbols::Symbols;
 
 /// The most columns or rows of a grid.
 const MAX_CELLS: u32 = 1000;
@@ -77,6 +80,11 @@ pub const OPTIONS: &[OptionDoc] = &[
         accepts: "auto, dark or light",
         help: "What shows through where the picture is transparent: auto takes the ground on which it stays visible (default).",
     },
+    OptionDoc {
+        name: "symbols",
+        accepts: "ascii, blocks, half, quad, sextant, octant, braille, ramp: and 2 to 256 characters from the barest to the densest, or chars: and 1 to 256 characters of these sets",
+        help: "What is drawn with: ascii by default; sextants and octants need a font that has them.",
+    },
 ];
 
 /// What to draw. It can only hold values that [`OPTIONS`] accept.
@@ -100,6 +108,7 @@ pub struct Spec {
     tone: Tone,
     background: Background,
     alpha: Alpha,
+    symbols: Symbols,
 }
 
 impl Default for Spec {
@@ -115,6 +124,7 @@ impl Default for Spec {
             tone: Tone::default(),
             background: Background::default(),
             alpha: Alpha::default(),
+            symbols: Symbols::default(),
         }
     }
 }
@@ -158,6 +168,7 @@ impl Spec {
             "tone" => self.tone = Tone::of(value)?,
             "background" => self.background = Background::of(value)?,
             "alpha" => self.alpha = Alpha::of(value)?,
+            "symbols" => self.symbols = value.parse().ok()?,
             _ => return None,
         }
         Some(())
@@ -196,9 +207,14 @@ impl Spec {
         (self.background == Background::Dark) != self.invert
     }
 
-    /// How characters are chosen.
+    /// How characters are chosen: those of a ramp have no shape to go by.
     pub fn matching(&self) -> Match {
-        self.matching
+        if let Symbols::Ramp(_) = self.symbols { Match::Ramp } else { self.matching }
+    }
+
+    /// What is drawn with.
+    pub fn symbols(&self) -> &Symbols {
+        &self.symbols
     }
 
     /// How brightness becomes ink.
@@ -244,9 +260,10 @@ impl Spec {
     }
 
     /// Everything that the options mean, whichever way it was said.
-    fn meaning(&self) -> impl Eq + Hash {
+    fn meaning(&self) -> impl Eq + Hash + '_ {
         let size = (self.width(), self.height(), self.fit(), self.cell);
-        (size, self.invert, self.matching, self.tone, self.background, self.alpha)
+        let look = (self.invert, self.matching(), self.tone, self.background, self.alpha);
+        (size, look, &self.symbols)
     }
 }
 
@@ -308,22 +325,33 @@ impl fmt::Display for Spec {
             }
         }
         unless_default(f, "invert", self.invert)?;
-        unless_default(f, "match", self.matching)?;
+        if !matches!(self.symbols, Symbols::Ramp(_)) {
+            unless_default(f, "match", self.matching)?;
+        }
         unless_default(f, "tone", self.tone)?;
         unless_default(f, "background", self.background)?;
-        unless_default(f, "alpha", self.alpha)
+        unless_default(f, "alpha", self.alpha)?;
+        unless_default(f, "symbols", self.symbols.clone())
     }
 }
+
+/// What stands as it is in a query, whoever reads it.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b':').remove(b'_');
 
 fn unless_default<T: Default + PartialEq + fmt::Display>(
     f: &mut fmt::Formatter<'_>,
     name: &str,
     value: T,
 ) -> fmt::Result {
-    if value == T::default() { Ok(()) } else { write!(f, "&{name}={value}") }
+    if value == T::default() {
+        return Ok(());
+    }
+    let value = value.to_string();
+    write!(f, "&{name}={}", utf8_percent_encode(&value, PLAIN))
 }
 
-/// Reads `name=value` pairs joined by `&`, in any order; nothing at all is the default.
+/// Reads `name=value` pairs joined by `&`, in any order, values percent-encoded where they have
+/// to be; nothing at all is the default.
 impl FromStr for Spec {
     type Err = SpecError;
 
@@ -332,7 +360,8 @@ impl FromStr for Spec {
         let mut seen = Vec::new();
         for pair in text.split('&').filter(|_| !text.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            spec.set(name, value)?;
+            let value = percent_decode_str(value).decode_utf8();
+            spec.set(name, &value.unwrap_or(Cow::Borrowed("\u{fffd}")))?;
             let option = OPTIONS.iter().map(|option| option.name).find(|known| *known == name);
             if let Some(name) = option {
                 if seen.contains(&name) {
@@ -410,6 +439,8 @@ struct Fields {
     background: Background,
     #[serde(default, skip_serializing_if = "is_default")]
     alpha: Alpha,
+    #[serde(default, skip_serializing_if = "is_default")]
+    symbols: Symbols,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -440,6 +471,7 @@ impl TryFrom<Fields> for Spec {
             tone: fields.tone,
             background: fields.background,
             alpha: fields.alpha,
+            symbols: fields.symbols,
         })
     }
 }
@@ -457,6 +489,7 @@ impl From<Spec> for Fields {
             tone: spec.tone,
             background: spec.background,
             alpha: spec.alpha,
+            symbols: spec.symbols,
         }
     }
 }

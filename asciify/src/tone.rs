@@ -7,7 +7,6 @@
 use std::array;
 use std::sync::LazyLock;
 
-use crate::glyphs::GLYPH;
 use crate::keywords::{Background, Tone};
 use crate::light::WHITE;
 use crate::spec::Spec;
@@ -39,8 +38,10 @@ pub(crate) fn lightness_of(light: u32) -> f64 {
 }
 
 /// The part of each sample that ink should cover; more than any ink can where that serves contrast.
-pub(crate) fn ink(samples: Vec<u32>, spec: &Spec) -> Vec<f32> {
-    let inks = Curve::new(&samples, spec).inks();
+///
+/// `most_ink` is how much of a cell the densest symbol covers.
+pub(crate) fn ink(samples: Vec<u32>, spec: &Spec, most_ink: f32) -> Vec<f32> {
+    let inks = Curve::new(&samples, spec).inks(most_ink.into());
     samples.into_iter().map(|light| inks[step(light)]).collect()
 }
 
@@ -89,8 +90,7 @@ impl Curve {
         if self.inks_bright { part } else { 1.0 - part }
     }
 
-    fn inks(&self) -> Vec<f32> {
-        let most = f64::from(GLYPH.most_ink);
+    fn inks(&self, most: f64) -> Vec<f32> {
         let reach = drawn_lightness(self.background, most) * self.stretch;
         let ink = |lightness| match (self.tone, self.background) {
             (Tone::Linear, _) => most * self.standing_out(light(lightness)),
@@ -154,6 +154,8 @@ fn light(lightness: f64) -> f64 {
 mod tests {
     use super::*;
 
+    const MOST: f32 = 0.25;
+
     #[test]
     fn lightness_and_light_undo_each_other() {
         for step in 0..=100 {
@@ -167,19 +169,19 @@ mod tests {
         for spec in ["", "tone=natural", "tone=linear"] {
             let spec: Spec = spec.parse().expect("a valid spec");
             let samples: Vec<u32> = (0..=WHITE).step_by(997).collect();
-            assert!(ink(samples.clone(), &spec).is_sorted());
+            assert!(ink(samples.clone(), &spec, MOST).is_sorted());
             let mut negative = spec.clone();
             negative.set("invert", "true").expect("a valid value");
-            assert!(ink(samples, &negative).iter().rev().is_sorted());
+            assert!(ink(samples, &negative, MOST).iter().rev().is_sorted());
         }
     }
 
     #[test]
     fn flat_pictures_keep_their_brightness() {
         let spec = Spec::default();
-        let inks = [0, WHITE / 5, WHITE].map(|light| ink(vec![light; 9], &spec)[0]);
+        let inks = [0, WHITE / 5, WHITE].map(|light| ink(vec![light; 9], &spec, MOST)[0]);
         assert_eq!(inks[0], 0.0);
         assert!(inks[1] > 0.02 && inks[1] < 0.2, "{inks:?}");
-        assert!(inks[2] >= GLYPH.most_ink - 1e-6, "{inks:?}");
+        assert!(inks[2] >= MOST - 1e-6, "{inks:?}");
     }
 }

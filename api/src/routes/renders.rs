@@ -47,6 +47,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
         ("tone" = Option<String>, Query, description = "`auto` (default): the whole range for this picture; `natural`: pictures compare; `linear`: by light."),
         ("background" = Option<String>, Query, description = "The ground of the text: `dark` (default) or `light`."),
         ("alpha" = Option<String>, Query, description = "What shows through transparency: `auto` (default), `dark` or `light`."),
+        ("symbols" = Option<String>, Query, description = "What is drawn with: `ascii` (default), `blocks`, `half`, `quad`, `sextant`, `octant`, `braille`, `chars:` and a choice of symbols, or `ramp:` and characters from the barest to the densest."),
         ("format" = Option<String>, Query, description = "`txt` or `html`; without it `Accept` decides."),
         ("version" = Option<u32>, Query, description = "The stored render of that engine version."),
     ),

@@ -1,10 +1,13 @@
-//! The printable ASCII characters, as the eye sees them: how much ink each puts where in its cell.
+//! Symbols as the eye sees them: how much ink each puts where in its cell.
 
-use std::array;
-use std::sync::LazyLock;
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
 
+mod blocks;
 mod coverage;
 
+use crate::keywords::Shapes;
+use crate::symbols::Symbols;
 use coverage::COVERAGE;
 
 /// Samples across and down a cell.
@@ -12,35 +15,66 @@ pub(crate) const ACROSS: usize = 4;
 pub(crate) const DOWN: usize = 8;
 /// Samples in a cell.
 pub(crate) const PARTS: usize = ACROSS * DOWN;
-/// Characters that there are: from space to tilde.
-pub(crate) const GLYPHS: usize = COVERAGE.len();
 
-/// Part of each sample that a character's ink covers, 0 to 1, and part of the whole cell.
+/// Part of each sample that a symbol's ink covers, 0 to 1.
+pub(crate) type Mask = [f32; PARTS];
+
+/// What may be drawn in a cell: up to 256 symbols, the first of which puts no ink there if any does.
 pub(crate) struct Glyphs {
-    pub(crate) parts: [[f32; PARTS]; GLYPHS],
-    pub(crate) ink: [f32; GLYPHS],
-    /// The most ink that any character has.
+    pub(crate) symbols: Vec<char>,
+    pub(crate) masks: Vec<Mask>,
+    /// Part of the whole cell.
+    pub(crate) ink: Vec<f32>,
+    /// The most ink that any symbol has.
     pub(crate) most_ink: f32,
 }
 
-pub(crate) static GLYPH: LazyLock<Glyphs> = LazyLock::new(|| {
-    let parts = COVERAGE.map(|parts| parts.map(|part| f32::from(part) / 255.0));
-    let ink = array::from_fn(|index| mean(&parts[index]));
-    let most_ink = ink.iter().fold(0.0, |most: f32, ink| most.max(*ink));
-    Glyphs { parts, ink, most_ink }
-});
+impl Glyphs {
+    fn new(symbols: impl IntoIterator<Item = (char, Mask)>) -> Self {
+        let (symbols, masks): (Vec<char>, Vec<Mask>) = symbols.into_iter().unzip();
+        let ink: Vec<f32> = masks.iter().map(mean).collect();
+        let most_ink = ink.iter().fold(0.0, |most: f32, ink| most.max(*ink));
+        Self { symbols, masks, ink, most_ink }
+    }
 
-/// The character of that index.
-pub(crate) fn character(index: usize) -> char {
-    char::from(b' ' + index as u8)
+    /// Where a symbol is in the set.
+    #[cfg(test)]
+    pub(crate) fn index(&self, symbol: char) -> usize {
+        self.symbols.iter().position(|it| *it == symbol).expect("it is in the set")
+    }
 }
 
-/// The index of a printable ASCII character.
-pub(crate) const fn index(character: char) -> usize {
-    character as usize - ' ' as usize
+/// The printable ASCII characters, from space to tilde.
+pub(crate) static ASCII: LazyLock<Arc<Glyphs>> = LazyLock::new(|| Arc::new(Glyphs::new(ascii())));
+
+fn ascii() -> impl Iterator<Item = (char, Mask)> {
+    let mask = |parts: &[u8; PARTS]| parts.map(|part| f32::from(part) / 255.0);
+    (b' '..).map(char::from).zip(COVERAGE.iter().map(mask))
+}
+
+/// The symbols of that set. Those of a ramp have no shape: see [`crate::ramp`].
+pub(crate) fn of(symbols: &Symbols) -> Arc<Glyphs> {
+    match symbols {
+        Symbols::Shapes(Shapes::Ascii) | Symbols::Ramp(_) => ASCII.clone(),
+        Symbols::Shapes(shapes) => Arc::new(Glyphs::new(blocks::of(*shapes))),
+        Symbols::Chars(chars) => {
+            Arc::new(Glyphs::new(all().filter(|(symbol, _)| chars.contains(*symbol))))
+        }
+    }
+}
+
+/// Every symbol whose shape we know, each once.
+pub(crate) fn known() -> impl Iterator<Item = char> {
+    all().map(|(symbol, _)| symbol)
+}
+
+fn all() -> impl Iterator<Item = (char, Mask)> {
+    let sets = [Shapes::Blocks, Shapes::Sextant, Shapes::Octant, Shapes::Braille];
+    let mut seen = HashSet::new();
+    ascii().chain(sets.into_iter().flat_map(blocks::of)).filter(move |(it, _)| seen.insert(*it))
 }
 
 /// Mean over the samples of a cell, added in one order everywhere.
-pub(crate) fn mean(parts: &[f32; PARTS]) -> f32 {
-    parts.iter().sum::<f32>() / PARTS as f32
+pub(crate) fn mean(mask: &Mask) -> f32 {
+    mask.iter().sum::<f32>() / PARTS as f32
 }

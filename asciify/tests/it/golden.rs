@@ -21,6 +21,10 @@ const SPECS: [&str; 8] = [
     "width=24&background=light&tone=linear",
 ];
 
+/// For the pictures that show most of them.
+const SYMBOLS: [&str; 8] =
+    ["blocks", "half", "quad", "sextant", "octant", "braille", "chars:.oO@", "ramp: ░▒▓█"];
+
 fn cases() -> Vec<(String, String)> {
     let pictures: [(&str, DynamicImage); 8] = [
         ("gradient", pictures::gradient()),
@@ -38,6 +42,13 @@ fn cases() -> Vec<(String, String)> {
         for spec in SPECS {
             let file_name = format!("{name}.{}.txt", spec.replace('&', "_").replace('=', "-"));
             cases.push((file_name, pictures::text(&file, spec)));
+        }
+        if ["gradient", "disc", "deep"].contains(name) {
+            for symbols in SYMBOLS {
+                let kind = symbols.split(':').next().unwrap_or(symbols);
+                let spec = format!("width=20&symbols={symbols}");
+                cases.push((format!("{name}.{kind}.txt"), pictures::text(&file, &spec)));
+            }
         }
     }
     cases

@@ -28,6 +28,12 @@ fn what_means_the_same_has_one_form() {
         ),
         (&["cell=2&width=3", "cell=2.000&width=3"], "width=3&cell=2"),
         (&["cell=0.105"], "width=80&cell=0.105"),
+        (&["symbols=ascii"], "width=80"),
+        (&["symbols=chars:@ %40x", "symbols=chars:x@ @"], "width=80&symbols=chars:%20%40x"),
+        (
+            &["symbols=ramp: -%2B%26", "symbols=ramp:%20-+%26&match=ramp"],
+            "width=80&symbols=ramp:%20-%2B%26",
+        ),
     ] {
         let specs: HashSet<Spec> =
             forms.iter().map(|form| form.parse().expect("a valid spec")).collect();
@@ -62,6 +68,15 @@ fn bad_values_are_told_what_is_accepted() {
         "cell=NaN",
         "invert=1",
         "invert",
+        "symbols=Ascii",
+        "symbols=chars:",
+        "symbols=chars:ä",
+        "symbols=ramp:x",
+        "symbols=ramp:.\u{7}",
+        "symbols=ramp:.%FF",
+        // two columns, and none
+        "symbols=ramp:.月",
+        "symbols=ramp:.\u{300}",
     ] {
         let name = text.split('=').next().expect("a first part");
         let option = OPTIONS.iter().find(|option| option.name == name).expect("a known option");
@@ -101,6 +116,7 @@ fn json_is_checked_like_text() {
             "width=9&height=8&fit=cover&cell=0.6&invert=true",
         ),
         (r#"{"cell":2}"#, "width=80&cell=2"),
+        (r#"{"symbols":"ramp: .#"}"#, "width=80&symbols=ramp:%20.%23"),
     ] {
         let spec: Spec = serde_json::from_str(json).expect(json);
         assert_eq!(spec.to_string(), canonical);

@@ -1,0 +1,185 @@
+//! Symbols that are figures rather than letters: their shapes are defined, so none is measured.
+//!
+//! Unicode 16.0: Block Elements, Symbols for Legacy Computing and its Supplement, Braille Patterns.
+
+use super::{ACROSS, DOWN, Mask};
+use crate::keywords::Shapes;
+
+/// How much of its eighth of the cell a braille dot covers. Fonts differ, from about a third to a
+/// half.
+const DOT: f32 = 0.4;
+
+/// The symbols of that set, blank first; none of `ascii`.
+pub(super) fn of(shapes: Shapes) -> Vec<(char, Mask)> {
+    match shapes {
+        Shapes::Ascii => Vec::new(),
+        Shapes::Half => tiles(1, 2, 1.0, half),
+        Shapes::Quad => tiles(2, 2, 1.0, quad),
+        Shapes::Sextant => tiles(2, 3, 1.0, sextant),
+        Shapes::Octant => {
+            let mut free = '\u{1cd00}'..='\u{1cde5}';
+            tiles(2, 4, 1.0, |tiles| octant_elsewhere(tiles).or_else(|| free.next()).unwrap_or(' '))
+        }
+        Shapes::Braille => tiles(2, 4, DOT, braille),
+        Shapes::Blocks => {
+            let mut all = tiles(2, 2, 1.0, quad);
+            // ▁ to ▇ without the half, ▉ to ▏ without it
+            let eighths = (1..8).filter(|eighths| *eighths != 4);
+            for eighths in eighths {
+                let part = f64::from(eighths) / 8.0;
+                let lower = char::from_u32(0x2580 + eighths).unwrap_or(' ');
+                let left = char::from_u32(0x2590 - eighths).unwrap_or(' ');
+                all.push((lower, area(0.0, 1.0 - part, 1.0, 1.0)));
+                all.push((left, area(0.0, 0.0, part, 1.0)));
+            }
+            all.push(('▔', area(0.0, 0.0, 1.0, 0.125)));
+            all.push(('▕', area(0.875, 0.0, 1.0, 1.0)));
+            all
+        }
+    }
+}
+
+/// Every way to fill a cell of `across` × `down` tiles. Bit n of the argument of `symbol` says that
+/// tile n is filled, counted from the top left, row by row.
+fn tiles(
+    across: u32,
+    down: u32,
+    ink: f32,
+    mut symbol: impl FnMut(u32) -> char,
+) -> Vec<(char, Mask)> {
+    let tile = |tile: u32| {
+        let (x, y) = (f64::from(tile % across), f64::from(tile / across));
+        let (across, down) = (f64::from(across), f64::from(down));
+        area(x / across, y / down, (x + 1.0) / across, (y + 1.0) / down)
+    };
+    let single: Vec<Mask> = (0..across * down).map(tile).collect();
+    let all = 0..1 << (across * down);
+    let mask = |filled: u32| {
+        let mut mask: Mask = [0.0; _];
+        for (tile, parts) in single.iter().enumerate() {
+            if filled >> tile & 1 == 1 {
+                mask.iter_mut().zip(parts).for_each(|(part, more)| *part += ink * more);
+            }
+        }
+        mask
+    };
+    all.map(|filled| (symbol(filled), mask(filled))).collect()
+}
+
+/// What a rectangle covers of each sample. Its sides are fractions of the cell's.
+fn area(left: f64, top: f64, right: f64, bottom: f64) -> Mask {
+    let shared = |from: f64, to: f64, part: usize, parts: usize| {
+        let (start, end) = (part as f64 / parts as f64, (part + 1) as f64 / parts as f64);
+        ((to.min(end) - from.max(start)) * parts as f64).clamp(0.0, 1.0)
+    };
+    std::array::from_fn(|part| {
+        let (x, y) = (part % ACROSS, part / ACROSS);
+        (shared(left, right, x, ACROSS) * shared(top, bottom, y, DOWN)) as f32
+    })
+}
+
+fn half(tiles: u32) -> char {
+    [' ', '▀', '▄', '█'][tiles as usize]
+}
+
+fn quad(tiles: u32) -> char {
+    const QUADS: [char; 16] =
+        [' ', '▘', '▝', '▀', '▖', '▌', '▞', '▛', '▗', '▚', '▐', '▜', '▄', '▙', '▟', '█'];
+    QUADS[tiles as usize]
+}
+
+/// U+1FB00 goes through the tiles in order, but for those that other symbols fill already.
+fn sextant(tiles: u32) -> char {
+    match tiles {
+        0 => ' ',
+        0b01_01_01 => '▌',
+        0b10_10_10 => '▐',
+        0b11_11_11 => '█',
+        _ => {
+            let before = [0, 0b01_01_01, 0b10_10_10].iter().filter(|it| **it < tiles).count();
+            char::from_u32(0x1fb00 + tiles - before as u32).unwrap_or(' ')
+        }
+    }
+}
+
+/// The tiles of an octant that symbols of other blocks fill.
+fn octant_elsewhere(tiles: u32) -> Option<char> {
+    let row = |row: u32| tiles >> (2 * row) & 0b11;
+    if row(0) == row(1) && row(2) == row(3) {
+        return Some(quad(row(0) | row(2) << 2));
+    }
+    Some(match tiles {
+        0b11_00_00_00 => '▂',
+        0b11_11_11_00 => '▆',
+        0b00_00_00_11 => '\u{1fb82}',
+        0b00_11_11_11 => '\u{1fb85}',
+        0b00_00_00_01 => '\u{1cea8}',
+        0b00_00_00_10 => '\u{1ceab}',
+        0b01_00_00_00 => '\u{1cea3}',
+        0b10_00_00_00 => '\u{1cea0}',
+        0b00_01_01_00 => '\u{1fbe6}',
+        0b00_10_10_00 => '\u{1fbe7}',
+        _ => return None,
+    })
+}
+
+/// Braille counts its dots down the left column, down the right one, and then along the last row.
+fn braille(tiles: u32) -> char {
+    const BITS: [u32; 8] = [0, 3, 1, 4, 2, 5, 6, 7];
+    let dots = BITS.iter().enumerate().map(|(tile, bit)| (tiles >> tile & 1) << bit).sum::<u32>();
+    match dots {
+        0 => ' ',
+        dots => char::from_u32(0x2800 + dots).unwrap_or(' '),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_way_to_fill_a_cell_has_a_symbol_of_its_own() {
+        for (shapes, count) in [
+            (Shapes::Half, 4),
+            (Shapes::Quad, 16),
+            (Shapes::Sextant, 64),
+            (Shapes::Octant, 256),
+            (Shapes::Braille, 256),
+            (Shapes::Blocks, 30),
+        ] {
+            let all = of(shapes);
+            let symbols: HashSet<char> = all.iter().map(|(symbol, _)| *symbol).collect();
+            assert_eq!((all.len(), symbols.len()), (count, count), "{shapes}");
+            assert_eq!(all[0], (' ', [0.0; _]));
+        }
+    }
+
+    /// Names as the Unicode Character Database has them.
+    #[test]
+    fn symbols_are_those_that_the_standard_names() {
+        for (shapes, symbol, filled) in [
+            (Shapes::Sextant, '\u{1fb00}', "1"),
+            (Shapes::Sextant, '\u{1fb1d}', "12345"),
+            (Shapes::Octant, '\u{1cd00}', "3"),
+            (Shapes::Octant, '\u{1cd01}', "23"),
+            (Shapes::Octant, '\u{1cd09}', "5"),
+            (Shapes::Octant, '\u{1cde5}', "2345678"),
+            (Shapes::Braille, '\u{2840}', "7"),
+            (Shapes::Braille, '\u{2809}', "12"),
+        ] {
+            let (_, mask) = *of(shapes).iter().find(|(it, _)| *it == symbol).expect("a symbol");
+            let down = if shapes == Shapes::Sextant { 3.0 } else { 4.0 };
+            let ink = if shapes == Shapes::Braille { DOT } else { 1.0 };
+            let mut expected: Mask = [0.0; _];
+            for tile in filled.chars().filter_map(|digit| digit.to_digit(10)) {
+                let (x, y) = (f64::from((tile - 1) % 2), f64::from((tile - 1) / 2));
+                let parts = area(x / 2.0, y / down, (x + 1.0) / 2.0, (y + 1.0) / down);
+                expected.iter_mut().zip(parts).for_each(|(sum, part)| *sum += ink * part);
+            }
+            let same = mask.iter().zip(expected).all(|(is, wanted)| (is - wanted).abs() < 1e-6);
+            assert!(same, "{shapes} {symbol:?}");
+        }
+    }
+}
