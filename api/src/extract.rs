@@ -41,23 +41,27 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Txt,
+    Ansi,
     Html,
 }
 
 impl Format {
     /// Our favourite first.
-    pub const ALL: &[Format] = &[Format::Txt, Format::Html];
+    pub const ALL: &[Format] = &[Format::Txt, Format::Ansi, Format::Html];
+    /// Those that `Accept` can tell apart.
+    pub const NEGOTIABLE: &[Format] = &[Format::Txt, Format::Html];
 
     pub fn name(self) -> &'static str {
         match self {
             Format::Txt => "txt",
+            Format::Ansi => "ansi",
             Format::Html => "html",
         }
     }
 
     pub fn media_type(self) -> &'static str {
         match self {
-            Format::Txt => "text/plain",
+            Format::Txt | Format::Ansi => "text/plain",
             Format::Html => "text/html",
         }
     }
@@ -121,7 +125,7 @@ fn asked(query: &[(String, String)], presets: &Presets) -> Result<Asked, Problem
 
 fn parse_format(value: &str) -> Result<Format, Problem> {
     let format = Format::ALL.iter().find(|format| format.name() == value);
-    format.copied().ok_or_else(|| Problem::parameter("format", "txt or html"))
+    format.copied().ok_or_else(|| Problem::parameter("format", "txt, ansi or html"))
 }
 
 /// What `GET /images` asks for.

@@ -8,13 +8,17 @@ use crate::tone::lightness_of;
 /// A picture whose mean lightness is as near to the ground as this would vanish on it.
 const TOO_NEAR: f64 = 0.25;
 
-/// Adds the ground to samples of `light`, which are as dark as they are transparent.
-pub(crate) fn flatten(light: &mut [u32], opacity: &[u32], spec: &Spec) {
-    let ground = match spec.alpha() {
+/// The light of the ground that shows through.
+pub(crate) fn ground(light: &[u32], opacity: &[u32], spec: &Spec) -> u32 {
+    match spec.alpha() {
         Alpha::Dark => 0,
         Alpha::Light => WHITE,
         Alpha::Auto => visible_ground(light, opacity, spec),
-    };
+    }
+}
+
+/// Adds the ground to samples of `light`, which are as dark as they are transparent.
+pub(crate) fn flatten(light: &mut [u32], opacity: &[u32], ground: u32) {
     for (light, opacity) in light.iter_mut().zip(opacity) {
         let through = u64::from(ground) * u64::from(WHITE - opacity) / u64::from(WHITE);
         *light = (*light + through as u32).min(WHITE);

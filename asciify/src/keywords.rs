@@ -8,9 +8,8 @@ macro_rules! keywords {
     ($($(#[$of:meta])* $name:ident { $($(#[$of_value:meta])* $value:ident = $keyword:literal,)+ })+) => {$(
         $(#[$of])*
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "lowercase")]
         pub enum $name {
-            $($(#[$of_value])* $value,)+
+            $($(#[$of_value])* #[serde(rename = $keyword)] $value,)+
         }
 
         impl $name {
@@ -62,6 +61,28 @@ keywords! {
         Octant = "octant",
         /// 2 × 4 dots.
         Braille = "braille",
+    }
+
+    /// How many colours there are.
+    Palette {
+        /// The reader's own two.
+        #[default]
+        None = "none",
+        /// The terminal's 16, as xterm has them.
+        Of16 = "16",
+        /// The 240 of xterm's 256 that look alike everywhere.
+        Of256 = "256",
+        /// All of sRGB.
+        Full = "full",
+    }
+
+    /// What has colours.
+    ColorOn {
+        /// The symbols.
+        #[default]
+        Foreground = "foreground",
+        /// The symbols and the ground behind them.
+        Both = "both",
     }
 
     /// How characters are chosen.

@@ -30,14 +30,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod color;
 mod container;
 mod decode;
+mod duo;
 mod error;
 mod flatten;
 mod glyphs;
 mod grid;
 mod keywords;
 mod light;
+mod paint;
 mod probe;
 mod ramp;
 mod sample;
@@ -51,15 +54,18 @@ pub mod write;
 
 use std::io::{BufRead, Seek};
 
+pub use color::Color;
 pub use error::{Error, Limits};
-pub use grid::{Grid, GridError};
-pub use keywords::{Alpha, Background, Fit, Match, Shapes, Tone};
+pub use grid::{Cell, Grid, GridError};
+pub use keywords::{Alpha, Background, ColorOn, Fit, Match, Palette, Shapes, Tone};
 pub use probe::Header;
 pub use sniff::Format;
 pub use spec::{OPTIONS, OptionDoc, Spec, SpecError};
 pub use symbols::{Symbols, SymbolsError};
 
-use sample::Sampler;
+use light::Light;
+use paint::Inks;
+use sample::{Sampler, Samples};
 use source::Source;
 
 /// Names the look of the output: raised whenever any picture's text changes, however little.
@@ -106,29 +112,80 @@ fn draw<R: BufRead + Seek>(
 ) -> Result<Vec<Grid>, Error> {
     let found = probe::inspect(source, limits)?;
     let picture = decode::decode(source, &found, limits)?;
-    let samplers = || -> Vec<Sampler> {
+    let sampled = |wanted: &dyn Fn(&Spec) -> bool, of: Of| -> Vec<Option<Samples>> {
         let sampler = |spec| Sampler::new(spec, &picture, found.orientation);
-        specs.iter().map(sampler).collect()
-    };
-    let mut light = samplers();
-    light::rows(&picture, |row| light.iter_mut().for_each(|sampler| sampler.push(row)));
-    let mut opacity = if light::is_transparent(&picture) { samplers() } else { Vec::new() };
-    light::opacity(&picture, |row| opacity.iter_mut().for_each(|sampler| sampler.push(row)));
-
-    let mut opacity = opacity.into_iter();
-    let draw = |(spec, light): (&Spec, Sampler)| {
-        let mut samples = light.finish();
-        if let Some(opacity) = opacity.next() {
-            flatten::flatten(&mut samples.light, &opacity.finish().light, spec);
-        }
-        let glyphs = glyphs::of(spec.symbols());
-        let ink = tone::ink(samples.light, spec, glyphs.most_ink);
-        match spec.matching() {
-            Match::Shape => shape::draw(ink, samples.columns, glyphs),
-            Match::Ramp => {
-                ramp::draw(&ink, samples.columns, spec.background(), spec.symbols(), &glyphs)
+        let mut samplers: Vec<Option<Sampler>> =
+            specs.iter().map(|spec| wanted(spec).then(|| sampler(spec))).collect();
+        if samplers.iter().any(Option::is_some) {
+            let take = |row: &[u32]| samplers.iter_mut().flatten().for_each(|it| it.push(row));
+            match of {
+                Of::Light(light) => light::rows(&picture, light, take),
+                Of::Opacity => light::opacity(&picture, take),
             }
         }
+        samplers.into_iter().map(|sampler| sampler.map(Sampler::finish)).collect()
     };
-    Ok(specs.iter().zip(light).map(draw).collect())
+    let transparent = light::is_transparent(&picture);
+    let mut luminance = sampled(&|_| true, Of::Light(Light::Luminance)).into_iter().flatten();
+    let mut opacity = sampled(&|_| transparent, Of::Opacity).into_iter();
+    let mut channels = [0, 1, 2].map(|channel| {
+        let coloured = |spec: &Spec| spec.color() != Palette::None;
+        sampled(&coloured, Of::Light(Light::Channel(channel))).into_iter()
+    });
+    drop(picture);
+    let draw = |spec: &Spec| {
+        let Samples { columns, light } = luminance.next()?;
+        let opacity = opacity.next()?.map(|samples| samples.light);
+        let [red, green, blue] = channels.each_mut().map(|channel| channel.next().flatten());
+        let channels = match (red, green, blue) {
+            (Some(red), Some(green), Some(blue)) => Some([red.light, green.light, blue.light]),
+            _ => None,
+        };
+        Some(draw_one(spec, columns, light, opacity, channels))
+    };
+    Ok(specs.iter().filter_map(draw).collect())
+}
+
+/// What is sampled.
+enum Of {
+    Light(Light),
+    Opacity,
+}
+
+fn draw_one(
+    spec: &Spec,
+    columns: usize,
+    mut luminance: Vec<u32>,
+    opacity: Option<Vec<u32>>,
+    mut channels: Option<[Vec<u32>; 3]>,
+) -> Grid {
+    if let Some(opacity) = opacity {
+        let ground = flatten::ground(&luminance, &opacity, spec);
+        flatten::flatten(&mut luminance, &opacity, ground);
+        for channel in channels.iter_mut().flatten() {
+            flatten::flatten(channel, &opacity, ground);
+        }
+    }
+    let glyphs = glyphs::of(spec.symbols());
+    let choose = |ink: Vec<f32>| match spec.matching() {
+        Match::Shape => shape::draw(ink, columns, glyphs.clone()),
+        Match::Ramp => ramp::draw(&ink, columns, spec.background(), spec.symbols(), &glyphs),
+    };
+    let cells = match channels {
+        Some(channels) if spec.color_on() == ColorOn::Both => {
+            paint::both(&channels, columns, spec, &glyphs)
+        }
+        Some(channels) => {
+            let ink = tone::ink(&luminance, spec, glyphs.most_ink);
+            let mut inks = Inks::new(ink, &luminance, &channels, spec, glyphs.most_ink);
+            let drawn = choose(std::mem::take(&mut inks.cover));
+            inks.paint(drawn, columns, spec)
+        }
+        None => {
+            let ink = tone::ink(&luminance, spec, glyphs.most_ink);
+            drop(luminance);
+            choose(ink).into_iter().map(|drawn| drawn.symbol.into()).collect()
+        }
+    };
+    Grid::new(columns, cells)
 }

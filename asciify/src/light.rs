@@ -9,12 +9,33 @@ use image::DynamicImage;
 /// keep five digits, small enough for 64-bit sums over the longest rows.
 pub(crate) const WHITE: u32 = 1 << 24;
 
+/// Which light of a picture.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Light {
+    /// Y of Rec. 709.
+    Luminance,
+    /// Red, green or blue: 0, 1 or 2.
+    Channel(usize),
+}
+
 /// Calls `take` with the linear light of each row, from the top.
 ///
-/// Grey and colour count as sRGB at 8 and 16 bits, as linear at floating point. Light is the
-/// luminance Y of Rec. 709; what is transparent lets black through.
-pub(crate) fn rows(picture: &DynamicImage, mut take: impl FnMut(&[u32])) {
+/// Grey and colour count as sRGB at 8 and 16 bits, as linear at floating point. What is transparent
+/// lets black through.
+pub(crate) fn rows(picture: &DynamicImage, light: Light, mut take: impl FnMut(&[u32])) {
     let width = picture.width() as usize;
+    let rgb8 = |pixel: &[u8; 3]| match light {
+        Light::Luminance => rgb8(pixel),
+        Light::Channel(channel) => grey8(pixel[channel]),
+    };
+    let rgb16 = |pixel: &[u16; 3]| match light {
+        Light::Luminance => rgb16(pixel),
+        Light::Channel(channel) => grey16(pixel[channel]),
+    };
+    let rgb32 = |pixel: &[f32; 3]| match light {
+        Light::Luminance => rgb32(pixel),
+        Light::Channel(channel) => grey32(pixel[channel]),
+    };
     match picture {
         DynamicImage::ImageLuma8(it) => each_row(it.as_raw(), width, &mut take, |[y]| grey8(*y)),
         DynamicImage::ImageLumaA8(it) => {
@@ -111,7 +132,7 @@ fn part(weight: f64, coded: f64) -> u32 {
 }
 
 /// sRGB's decoding, IEC 61966-2-1. The standard library's `powf` differs between machines.
-fn linear(coded: f64) -> f64 {
+pub(crate) fn linear(coded: f64) -> f64 {
     if coded <= 0.04045 { coded / 12.92 } else { libm::pow((coded + 0.055) / 1.055, 2.4) }
 }
 
@@ -133,7 +154,11 @@ fn rgb16(&[r, g, b]: &[u16; 3]) -> u32 {
 }
 
 fn rgb32(rgb: &[f32; 3]) -> u32 {
-    weighed(rgb.map(|value| (unit(value) * f64::from(WHITE)) as u32))
+    weighed(rgb.map(grey32))
+}
+
+fn grey32(value: f32) -> u32 {
+    (unit(value) * f64::from(WHITE)) as u32
 }
 
 fn weighed([r, g, b]: [u32; 3]) -> u32 {

@@ -1,7 +1,6 @@
 //! Chooses each cell's character alone: the one whose ink looks as light as the cell should.
 
-use crate::Grid;
-use crate::glyphs::{ACROSS, DOWN, Glyphs};
+use crate::glyphs::{ACROSS, DOWN, Drawn, Glyphs};
 use crate::keywords::{Background, Shapes};
 use crate::symbols::Symbols;
 use crate::tone::drawn_lightness;
@@ -12,14 +11,15 @@ const RAMP: &str = " .:;!*+=cxuoaX$&#Q@";
 
 /// Symbols of rising lightness, and where one ends and the next begins.
 struct Ramp {
-    symbols: Vec<char>,
+    /// With the ink of those whose shape we know.
+    symbols: Vec<(char, Option<f32>)>,
     edges: Vec<f64>,
 }
 
 impl Ramp {
     fn new(symbols: &Symbols, glyphs: &Glyphs, lightness: impl Fn(f32) -> f64) -> Self {
         if let Symbols::Ramp(ramp) = symbols {
-            let symbols: Vec<char> = ramp.chars().collect();
+            let symbols: Vec<_> = ramp.chars().map(|symbol| (symbol, None)).collect();
             let step = lightness(glyphs.most_ink) / symbols.len() as f64;
             let edges = (1..symbols.len()).map(|edge| step * edge as f64).collect();
             return Self { symbols, edges };
@@ -35,7 +35,7 @@ impl Ramp {
         let middle = |pair: &[(char, f32)]| (lightness(pair[0].1) + lightness(pair[1].1)) / 2.0;
         Self {
             edges: ramp.windows(2).map(middle).collect(),
-            symbols: ramp.into_iter().map(|(symbol, _)| symbol).collect(),
+            symbols: ramp.into_iter().map(|(symbol, ink)| (symbol, Some(ink))).collect(),
         }
     }
 }
@@ -47,18 +47,19 @@ pub(crate) fn draw(
     background: Background,
     symbols: &Symbols,
     glyphs: &Glyphs,
-) -> Grid {
+) -> Vec<Drawn> {
     let lightness = |ink: f32| drawn_lightness(background, f64::from(ink).min(1.0));
     let ramp = Ramp::new(symbols, glyphs, lightness);
     let choose = |ink: f32| {
         let lightness = lightness(ink);
-        ramp.symbols[ramp.edges.partition_point(|edge| *edge <= lightness)]
+        let (symbol, own) = ramp.symbols[ramp.edges.partition_point(|edge| *edge <= lightness)];
+        Drawn { symbol, ink: own.unwrap_or(ink) }
     };
-    Grid::new(columns, means(ink, columns).into_iter().map(choose).collect())
+    means(ink, columns).into_iter().map(choose).collect()
 }
 
 /// Mean ink of each cell.
-fn means(ink: &[f32], columns: usize) -> Vec<f32> {
+pub(crate) fn means(ink: &[f32], columns: usize) -> Vec<f32> {
     let row_of_cells = columns * ACROSS * DOWN;
     let mut means = Vec::with_capacity(ink.len() / (ACROSS * DOWN));
     for band in ink.chunks_exact(row_of_cells) {
@@ -92,9 +93,9 @@ mod tests {
             for background in [Background::Dark, Background::Light] {
                 let drawn = |ink| {
                     let cell = [ink; ACROSS * DOWN];
-                    draw(&cell, 1, background, &symbols, &glyphs).cell(0, 0)
+                    draw(&cell, 1, background, &symbols, &glyphs)[0].symbol
                 };
-                assert_eq!((drawn(0.0), drawn(glyphs.most_ink)), (Some(barest), Some(densest)));
+                assert_eq!((drawn(0.0), drawn(glyphs.most_ink)), (barest, densest));
             }
         }
     }

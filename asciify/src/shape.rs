@@ -11,8 +11,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock};
 
-use crate::Grid;
-use crate::glyphs::{ACROSS, ASCII, DOWN, Glyphs, Mask, PARTS};
+use crate::glyphs::{ACROSS, ASCII, DOWN, Drawn, Glyphs, Mask, PARTS};
 
 /// The eye's blur, in cell widths.
 const BLUR: f64 = 0.3;
@@ -110,15 +109,16 @@ fn spread(mask: &Mask) -> Patch {
 }
 
 /// Draws ink of [`ACROSS`] × [`DOWN`] samples a cell.
-pub(crate) fn draw(ink: Vec<f32>, columns: usize, glyphs: Arc<Glyphs>) -> Grid {
+/// The choice for each cell.
+pub(crate) fn draw(ink: Vec<f32>, columns: usize, glyphs: Arc<Glyphs>) -> Vec<Drawn> {
     let mut search = Search::new(ink, columns, Model::of(glyphs));
     for _ in 0..SWEEPS {
         if !search.sweep() {
             break;
         }
     }
-    let symbols = &search.model.glyphs.symbols;
-    Grid::new(columns, search.chosen.iter().map(|glyph| symbols[usize::from(*glyph)]).collect())
+    let glyphs = &search.model.glyphs;
+    search.chosen.iter().map(|glyph| glyphs.drawn((*glyph).into())).collect()
 }
 
 struct Search {
@@ -285,11 +285,15 @@ mod tests {
         (0..samples).map(|n| (n * 7_919 % 101) as f32 / 400.0).collect()
     }
 
+    fn symbols(drawn: Vec<Drawn>) -> Vec<char> {
+        drawn.into_iter().map(|drawn| drawn.symbol).collect()
+    }
+
     /// E by its definition, but for what the search cannot change.
-    fn error(grid: &Grid, ink: &[f32]) -> f64 {
-        let width = grid.columns() * ACROSS;
+    fn error(cells: &[char], columns: usize, ink: &[f32]) -> f64 {
+        let width = columns * ACROSS;
         let mut drawn = vec![0.0; ink.len()];
-        for (row, line) in grid.lines().enumerate() {
+        for (row, line) in cells.chunks_exact(columns).enumerate() {
             for (column, it) in line.iter().enumerate() {
                 for (part, coverage) in ASCII.masks[ASCII.index(*it)].iter().enumerate() {
                     let (x, y) = (column * ACROSS + part % ACROSS, row * DOWN + part / ACROSS);
@@ -326,14 +330,13 @@ mod tests {
     fn no_other_character_anywhere_would_be_better() {
         let (columns, rows) = (5, 3);
         let ink = ink(columns * rows * PARTS);
-        let grid = draw(ink.clone(), columns, ASCII.clone());
-        let best = error(&grid, &ink);
-        let cells: Vec<char> = grid.lines().flatten().copied().collect();
+        let cells = symbols(draw(ink.clone(), columns, ASCII.clone()));
+        let best = error(&cells, columns, &ink);
         for cell in 0..cells.len() {
             for symbol in &ASCII.symbols {
                 let mut other = cells.clone();
                 other[cell] = *symbol;
-                let worse = error(&Grid::new(columns, other), &ink);
+                let worse = error(&other, columns, &ink);
                 assert!(worse >= best - 1e-4, "{symbol} at {cell}");
             }
         }
@@ -342,8 +345,8 @@ mod tests {
     #[test]
     fn more_ink_is_drawn_as_more() {
         let drawn = |ink: f32| -> f32 {
-            let grid = draw(vec![ink; 12 * 6 * PARTS], 12, ASCII.clone());
-            grid.lines().flatten().map(|it| ASCII.ink[ASCII.index(*it)]).sum::<f32>() / (12.0 * 6.0)
+            let cells = draw(vec![ink; 12 * 6 * PARTS], 12, ASCII.clone());
+            cells.iter().map(|drawn| drawn.ink).sum::<f32>() / (12.0 * 6.0)
         };
         let steps: Vec<f32> = (0..=20).map(|step| drawn(step as f32 * 0.012)).collect();
         assert!(steps.is_sorted(), "{steps:?}");
@@ -354,10 +357,10 @@ mod tests {
     #[test]
     fn a_character_is_drawn_as_itself() {
         for (symbol, mask) in ASCII.symbols.iter().zip(&ASCII.masks) {
-            let grid = draw(mask.to_vec(), 1, ASCII.clone());
+            let drawn = symbols(draw(mask.to_vec(), 1, ASCII.clone()));
             // some, such as ' and |, need their neighbours' bare ground to be told apart
-            let alike = error(&grid, mask);
-            let itself = error(&Grid::new(1, vec![*symbol]), mask);
+            let alike = error(&drawn, 1, mask);
+            let itself = error(&[*symbol], 1, mask);
             assert!(alike <= itself + 1e-5, "{symbol}");
         }
     }

@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use serde::{Deserialize, Serialize};
 
 use crate::glyphs::PARTS;
-use crate::keywords::{Alpha, Background, Fit, Match, Tone};
+use crate::keywords::{Alpha, Background, ColorOn, Fit, Match, Palette, Tone};
 use crate::symbols::Symbols;
 
 /// The most columns or rows of a grid.
@@ -85,6 +85,16 @@ pub const OPTIONS: &[OptionDoc] = &[
         accepts: "ascii, blocks, half, quad, sextant, octant, braille, ramp: and 2 to 256 characters from the barest to the densest, or chars: and 1 to 256 characters of these sets",
         help: "What is drawn with: ascii by default; sextants and octants need a font that has them.",
     },
+    OptionDoc {
+        name: "color",
+        accepts: "none, 16, 256 or full",
+        help: "Colours: none (default), the terminal's 16, xterm's 256, or all.",
+    },
+    OptionDoc {
+        name: "color_on",
+        accepts: "foreground or both",
+        help: "What has colours: the symbols (default), or both them and the ground behind them.",
+    },
 ];
 
 /// What to draw. It can only hold values that [`OPTIONS`] accept.
@@ -109,6 +119,8 @@ pub struct Spec {
     background: Background,
     alpha: Alpha,
     symbols: Symbols,
+    color: Palette,
+    color_on: ColorOn,
 }
 
 impl Default for Spec {
@@ -125,6 +137,8 @@ impl Default for Spec {
             background: Background::default(),
             alpha: Alpha::default(),
             symbols: Symbols::default(),
+            color: Palette::default(),
+            color_on: ColorOn::default(),
         }
     }
 }
@@ -169,6 +183,8 @@ impl Spec {
             "background" => self.background = Background::of(value)?,
             "alpha" => self.alpha = Alpha::of(value)?,
             "symbols" => self.symbols = value.parse().ok()?,
+            "color" => self.color = Palette::of(value)?,
+            "color_on" => self.color_on = ColorOn::of(value)?,
             _ => return None,
         }
         Some(())
@@ -232,6 +248,19 @@ impl Spec {
         self.alpha
     }
 
+    /// How many colours there are.
+    pub fn color(&self) -> Palette {
+        self.color
+    }
+
+    /// What has colours, where there are any. A ramp's symbols have no shape that two could fill.
+    pub fn color_on(&self) -> ColorOn {
+        match (self.color, self.matching()) {
+            (Palette::None, _) | (_, Match::Ramp) => ColorOn::Foreground,
+            _ => self.color_on,
+        }
+    }
+
     /// Columns and rows of the grid for a picture of so many pixels, each from 1 to 1000.
     ///
     /// A size that follows from the other is rounded to the nearest, halves up. Where it would
@@ -255,15 +284,17 @@ impl Spec {
     /// The most memory that drawing takes beside the decoded picture, in bytes.
     pub fn working_bytes(&self, width_px: u32, height_px: u32) -> u64 {
         let (columns, rows) = self.size(width_px, height_px);
-        // light, opacity, and one of them once more while it is turned upright; ink takes light's place
-        u64::from(columns) * u64::from(rows) * (PARTS * 3 * size_of::<u32>()) as u64
+        // light, opacity, and one of them once more while it is turned upright; ink takes light's
+        // place; with colours three channels more, and the ink of each
+        let buffers = if self.color == Palette::None { 3 } else { 9 };
+        u64::from(columns) * u64::from(rows) * (PARTS * buffers * size_of::<u32>()) as u64
     }
 
     /// Everything that the options mean, whichever way it was said.
     fn meaning(&self) -> impl Eq + Hash + '_ {
         let size = (self.width(), self.height(), self.fit(), self.cell);
         let look = (self.invert, self.matching(), self.tone, self.background, self.alpha);
-        (size, look, &self.symbols)
+        (size, look, &self.symbols, self.color, self.color_on())
     }
 }
 
@@ -331,7 +362,9 @@ impl fmt::Display for Spec {
         unless_default(f, "tone", self.tone)?;
         unless_default(f, "background", self.background)?;
         unless_default(f, "alpha", self.alpha)?;
-        unless_default(f, "symbols", self.symbols.clone())
+        unless_default(f, "symbols", self.symbols.clone())?;
+        unless_default(f, "color", self.color)?;
+        unless_default(f, "color_on", self.color_on())
     }
 }
 
@@ -441,6 +474,10 @@ struct Fields {
     alpha: Alpha,
     #[serde(default, skip_serializing_if = "is_default")]
     symbols: Symbols,
+    #[serde(default, skip_serializing_if = "is_default")]
+    color: Palette,
+    #[serde(default, skip_serializing_if = "is_default")]
+    color_on: ColorOn,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -472,6 +509,8 @@ impl TryFrom<Fields> for Spec {
             background: fields.background,
             alpha: fields.alpha,
             symbols: fields.symbols,
+            color: fields.color,
+            color_on: fields.color_on,
         })
     }
 }
@@ -490,6 +529,8 @@ impl From<Spec> for Fields {
             background: spec.background,
             alpha: spec.alpha,
             symbols: spec.symbols,
+            color: spec.color,
+            color_on: spec.color_on,
         }
     }
 }

@@ -40,9 +40,9 @@ pub(crate) fn lightness_of(light: u32) -> f64 {
 /// The part of each sample that ink should cover; more than any ink can where that serves contrast.
 ///
 /// `most_ink` is how much of a cell the densest symbol covers.
-pub(crate) fn ink(samples: Vec<u32>, spec: &Spec, most_ink: f32) -> Vec<f32> {
-    let inks = Curve::new(&samples, spec).inks(most_ink.into());
-    samples.into_iter().map(|light| inks[step(light)]).collect()
+pub(crate) fn ink(samples: &[u32], spec: &Spec, most_ink: f32) -> Vec<f32> {
+    let inks = Curve::new(samples, spec).inks(most_ink.into());
+    samples.iter().map(|light| inks[step(*light)]).collect()
 }
 
 /// The lightness that stands out from the ground by a part of 0 to 1.
@@ -169,17 +169,17 @@ mod tests {
         for spec in ["", "tone=natural", "tone=linear"] {
             let spec: Spec = spec.parse().expect("a valid spec");
             let samples: Vec<u32> = (0..=WHITE).step_by(997).collect();
-            assert!(ink(samples.clone(), &spec, MOST).is_sorted());
+            assert!(ink(&samples, &spec, MOST).is_sorted());
             let mut negative = spec.clone();
             negative.set("invert", "true").expect("a valid value");
-            assert!(ink(samples, &negative, MOST).iter().rev().is_sorted());
+            assert!(ink(&samples, &negative, MOST).iter().rev().is_sorted());
         }
     }
 
     #[test]
     fn flat_pictures_keep_their_brightness() {
         let spec = Spec::default();
-        let inks = [0, WHITE / 5, WHITE].map(|light| ink(vec![light; 9], &spec, MOST)[0]);
+        let inks = [0, WHITE / 5, WHITE].map(|light| ink(&[light; 9], &spec, MOST)[0]);
         assert_eq!(inks[0], 0.0);
         assert!(inks[1] > 0.02 && inks[1] < 0.2, "{inks:?}");
         assert!(inks[2] >= MOST - 1e-6, "{inks:?}");

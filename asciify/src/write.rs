@@ -1,32 +1,82 @@
-//! Writes a [`Grid`] down: as plain text, or as a page of HTML.
+//! Writes a [`Grid`] down: as plain text, for a terminal, or as a page of HTML.
 
-use crate::{Background, Grid};
+use std::fmt::Write;
 
-/// Plain UTF-8: a newline after every row, trailing spaces kept.
+use crate::{Background, Cell, Color, Grid};
+
+/// Plain UTF-8 without colours: a newline after every row, trailing spaces kept.
 ///
-/// Parsing the result as a [`Grid`] gives the grid back.
+/// Parsing the result as a [`Grid`] gives its symbols back.
 pub fn txt(grid: &Grid) -> String {
     let mut text = String::with_capacity(grid.rows() * (grid.columns() + 1));
     for row in grid.lines() {
-        text.extend(row);
+        text.extend(row.iter().map(|cell| cell.symbol));
         text.push('\n');
     }
     text
+}
+
+/// As [`txt`], with the control sequences that set colours (ECMA-48, 8.3.117). Colours end with
+/// their row, so that any rows can be cut out.
+///
+/// Parsing the result as a [`Grid`] gives the grid back.
+pub fn ansi(grid: &Grid) -> String {
+    let mut text = String::with_capacity(grid.rows() * (grid.columns() + 1));
+    for row in grid.lines() {
+        let (mut ink, mut ground) = (None, None);
+        for cell in row {
+            // a space shows no ink
+            let wanted = if cell.symbol == ' ' { ink } else { cell.ink };
+            let mut codes = String::new();
+            if (ink, ground) != (None, None) && (wanted, cell.ground) == (None, None) {
+                codes.push_str("0;");
+            } else {
+                if wanted != ink {
+                    select(&mut codes, wanted, 30);
+                }
+                if cell.ground != ground {
+                    select(&mut codes, cell.ground, 40);
+                }
+            }
+            if let Some(codes) = codes.strip_suffix(';') {
+                text.push_str("\u{1b}[");
+                text.push_str(if codes == "0" { "" } else { codes });
+                text.push('m');
+            }
+            (ink, ground) = (wanted, cell.ground);
+            text.push(cell.symbol);
+        }
+        text.push_str(if (ink, ground) == (None, None) { "\n" } else { "\u{1b}[m\n" });
+    }
+    text
+}
+
+/// The codes of a colour of ink (`first` is 30) or ground (40), each followed by a semicolon.
+fn select(codes: &mut String, color: Option<Color>, first: u8) {
+    let _infallible = match color {
+        None => write!(codes, "{};", first + 9),
+        Some(Color::Indexed(index @ 0..8)) => write!(codes, "{};", first + index),
+        Some(Color::Indexed(index @ 8..16)) => write!(codes, "{};", first + 60 + index - 8),
+        Some(Color::Indexed(index)) => write!(codes, "{};5;{index};", first + 8),
+        Some(Color::Rgb([r, g, b])) => write!(codes, "{};2;{r};{g};{b};", first + 8),
+    };
 }
 
 /// One self-contained HTML5 page, in cells twice as high as wide.
 ///
 /// `title` is plain text: it names the page, and stands for the picture where it is read aloud.
 pub fn html(grid: &Grid, background: Background, title: &str) -> String {
-    // The advance of the usual monospace fonts is 0.6 em: lines of 1.2 em make cells of 1:2.
+    // The advance of the usual monospace fonts is 0.6 em: lines of 1.2 em make cells of 1:2. The
+    // ground of an inline-block fills its line.
     const STYLE: &str = "body{margin:1rem}\
-                         pre{margin:0;font:12px/1.2 ui-monospace,Menlo,Consolas,\"DejaVu Sans Mono\",monospace}";
+                         pre{margin:0;font:12px/1.2 ui-monospace,Menlo,Consolas,\"DejaVu Sans Mono\",monospace}\
+                         i{font-style:normal;display:inline-block}";
     let colours = match background {
         Background::Dark => "html{color-scheme:dark;background:#000;color:#fff}",
         Background::Light => "html{color-scheme:light;background:#fff;color:#000}",
     };
     let title = escaped(title);
-    let picture = escaped(&txt(grid));
+    let picture = spans(grid);
     // A parser drops a newline that directly follows `<pre>`; the picture itself has none to lose.
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -34,6 +84,33 @@ pub fn html(grid: &Grid, background: Background, title: &str) -> String {
          <title>{title}</title>\n<style>{colours}{STYLE}</style>\n</head>\n<body>\n\
          <pre role=\"img\" aria-label=\"{title}\">\n{picture}</pre>\n</body>\n</html>\n"
     )
+}
+
+/// Rows of text, with an element around each run of cells that have colours in common.
+fn spans(grid: &Grid) -> String {
+    let mut text = String::new();
+    for row in grid.lines() {
+        for run in row.chunk_by(|a, b| (a.ink, a.ground) == (b.ink, b.ground)) {
+            let symbols = escaped(&run.iter().map(|cell| cell.symbol).collect::<String>());
+            match run[0] {
+                Cell { ink: None, ground: None, .. } => text.push_str(&symbols),
+                Cell { ink, ground, .. } => {
+                    let ink = ink.map(|it| format!("color:{}", hex(it)));
+                    let ground = ground.map(|it| format!("background:{}", hex(it)));
+                    let style: Vec<String> = ink.into_iter().chain(ground).collect();
+                    let style = style.join(";");
+                    let _infallible = write!(text, "<i style=\"{style}\">{symbols}</i>");
+                }
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn hex(color: Color) -> String {
+    let [r, g, b] = color.rgb();
+    format!("#{r:02x}{g:02x}{b:02x}")
 }
 
 fn escaped(text: &str) -> String {
@@ -56,6 +133,41 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_come_back_from_a_terminal_s_text() {
+        let colours = [
+            None,
+            Some(Color::Indexed(1)),
+            Some(Color::Indexed(12)),
+            Some(Color::Indexed(200)),
+            Some(Color::Rgb([1, 2, 3])),
+        ];
+        let mut cells = Vec::new();
+        for ink in colours {
+            for ground in colours {
+                cells.extend(['a', ' ', 'b'].map(|symbol| Cell::new(symbol, ink, ground)));
+            }
+        }
+        let grid = Grid::new(25, cells);
+        let text = ansi(&grid);
+        assert_eq!(text.parse(), Ok(grid.clone()));
+        assert!(text.lines().all(|row| row.ends_with("\u{1b}[m")), "{text:?}");
+        assert_eq!(txt(&grid).parse::<Grid>().map(|plain| txt(&plain)), Ok(txt(&grid)));
+    }
+
+    #[test]
+    fn text_without_colours_is_the_same_for_a_terminal() {
+        let grid: Grid = "ab c\n    ".parse().expect("two rows");
+        assert_eq!(ansi(&grid), txt(&grid));
+    }
+
+    #[test]
+    fn other_sequences_are_no_picture() {
+        for text in ["\u{1b}[2J", "\u{1b}]0;x\u{7}", "\u{1b}", "\u{1b}[38;5m", "\u{1b}[300m"] {
+            assert!(text.parse::<Grid>().is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn a_page_holds_no_markup_but_its_own() {

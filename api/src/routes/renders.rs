@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, time::SystemTime};
 
-use asciify::{Grid, write};
+use asciify::{Grid, Palette, write};
 use axum::{
     Json,
     extract::State,
@@ -48,7 +48,9 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
         ("background" = Option<String>, Query, description = "The ground of the text: `dark` (default) or `light`."),
         ("alpha" = Option<String>, Query, description = "What shows through transparency: `auto` (default), `dark` or `light`."),
         ("symbols" = Option<String>, Query, description = "What is drawn with: `ascii` (default), `blocks`, `half`, `quad`, `sextant`, `octant`, `braille`, `chars:` and a choice of symbols, or `ramp:` and characters from the barest to the densest."),
-        ("format" = Option<String>, Query, description = "`txt` or `html`; without it `Accept` decides."),
+        ("color" = Option<String>, Query, description = "Colours: `none` (default), `16`, `256` or `full`."),
+        ("color_on" = Option<String>, Query, description = "What has colours: the symbols, `foreground` (default), or the ground behind them, too: `both`."),
+        ("format" = Option<String>, Query, description = "`txt`, `ansi` (with the colours of a terminal) or `html`; without it `Accept` decides, and plain text has its colours."),
         ("version" = Option<u32>, Query, description = "The stored render of that engine version."),
     ),
     responses(
@@ -74,7 +76,7 @@ pub(crate) async fn text(
     Id(id): Id,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let Some(format) = choose(&headers, asked.format)? else {
+    let Some(format) = choose(&headers, &asked)? else {
         let shown = app.pipeline.show(id).await?.ok_or_else(Problem::no_image)?;
         let vary = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-cache")];
         return Ok((vary, Json(ImageBody::from(shown))).into_response());
@@ -97,15 +99,22 @@ pub(crate) async fn text(
 }
 
 /// The format asked for, else the one that `Accept` likes best; `None` is JSON, the metadata.
-fn choose(headers: &HeaderMap, asked: Option<Format>) -> Result<Option<Format>, Problem> {
-    if asked.is_some() {
-        return Ok(asked);
+fn choose(headers: &HeaderMap, asked: &Asked) -> Result<Option<Format>, Problem> {
+    if asked.format.is_some() {
+        return Ok(asked.format);
     }
-    let mut offers: Vec<&str> = Format::ALL.iter().map(|format| format.media_type()).collect();
+    let mut offers: Vec<&str> =
+        Format::NEGOTIABLE.iter().map(|format| format.media_type()).collect();
     offers.push(JSON);
     let chosen = negotiate(headers, &offers)
         .ok_or_else(|| Problem::new(NOT_ACCEPTABLE, format!("there are {}", offers.join(", "))))?;
-    Ok(Format::ALL.iter().copied().find(|format| format.media_type() == chosen))
+    let format = Format::ALL.iter().copied().find(|format| format.media_type() == chosen);
+    let coloured = asked.spec.color() != Palette::None;
+    Ok(format.map(|format| match format {
+        // whoever asks for colours and reads plain text has a terminal
+        Format::Txt if coloured => Format::Ansi,
+        format => format,
+    }))
 }
 
 /// When the text was last modified. One that no worker stored has no such date: the next engine
@@ -121,15 +130,19 @@ pub(crate) fn etag(view: &View, format: Format) -> String {
 }
 
 fn body(view: &View, text: &Text, format: Format) -> Result<Response, Problem> {
+    let grid = || -> Result<Grid, Problem> {
+        text.as_str().parse().map_err(|err| {
+            tracing::error!("a stored render is no grid: {err}");
+            Problem::new(INTERNAL, "a bug: tell the operator the request_id")
+        })
+    };
     let body = match format {
-        Format::Txt => text.as_str().to_owned(),
+        Format::Ansi => text.as_str().to_owned(),
+        Format::Txt if view.spec.color() == Palette::None => text.as_str().to_owned(),
+        Format::Txt => write::txt(&grid()?),
         Format::Html => {
-            let grid: Grid = text.as_str().parse().map_err(|err| {
-                tracing::error!("a stored render is no grid: {err}");
-                Problem::new(INTERNAL, "a bug: tell the operator the request_id")
-            })?;
             let title = view.image.facts.name.as_deref().unwrap_or("image");
-            write::html(&grid, view.spec.background(), title)
+            write::html(&grid()?, view.spec.background(), title)
         }
     };
     let mut response = body.into_response();

@@ -138,3 +138,36 @@ async fn a_render_that_the_store_lost_is_drawn_again() {
     let answer = app.get(&image.at).await.is(200);
     assert_eq!((answer.source(), answer.text()), ("render", text));
 }
+
+#[tokio::test]
+async fn colours_are_kept_for_whoever_can_show_them() {
+    let look = "width=20&symbols=quad&color=256&color_on=both";
+    let app = TestApp::with(&[("PRESETS", &format!("default?{look}"))]).await;
+    let image = app.upload(png(64, 40)).await;
+    for stored in [false, true] {
+        if stored {
+            app.work(1).await;
+            lose_original(&app, &image);
+        }
+        let terminal = app.get(&image.at).await.is(200);
+        assert_eq!(terminal.header("content-type"), "text/plain; charset=utf-8");
+        assert!(terminal.text().contains("\u{1b}[38;5;"), "{}", terminal.text());
+        let same = app.text(&format!("{}?{look}&format=ansi", image.at)).await;
+        assert_eq!(same, terminal.text());
+        let plain = app.text(&format!("{}?format=txt", image.at)).await;
+        assert!(!plain.contains('\u{1b}') && plain.lines().all(|row| row.chars().count() == 20));
+        let page = app.text(&format!("{}?format=html", image.at)).await;
+        assert!(page.contains("<i style=\"color:#") && !page.contains('\u{1b}'));
+    }
+}
+
+#[tokio::test]
+async fn a_ramp_of_one_s_own_travels_in_an_address() {
+    let app = TestApp::spawn().await;
+    let bytes = png(64, 40);
+    let image = app.upload(bytes.clone()).await;
+    let ramp = "width=20&symbols=ramp:%20-%2B%26%23%E2%96%88";
+    let text = app.text(&format!("{}?{ramp}", image.at)).await;
+    assert_eq!(text, drawn(&bytes, ramp));
+    assert!(text.chars().all(|it| " -+&#█\n".contains(it)), "{text}");
+}

@@ -5,10 +5,10 @@ use std::io::{self, BufReader, Cursor, ErrorKind, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use asciify::{Limits, OPTIONS, OptionDoc, Spec, SpecError, probe, render, write};
+use asciify::{Limits, OPTIONS, OptionDoc, Palette, Spec, SpecError, probe, render, write};
 use clap::{Arg, ArgMatches, Command, builder::PossibleValuesParser, error::ErrorKind as Wrong};
 
-const FORMATS: [&str; 2] = ["txt", "html"];
+const FORMATS: [&str; 3] = ["txt", "ansi", "html"];
 /// Enough of a stream to tell its format.
 const START_BYTES: u64 = 4096;
 /// A stream is kept in memory.
@@ -17,9 +17,8 @@ const MAX_STREAM_BYTES: u64 = 1 << 30;
 fn command() -> Command {
     let format = Arg::new("format")
         .long("format")
-        .help("What to write")
-        .value_parser(PossibleValuesParser::new(FORMATS))
-        .default_value("txt");
+        .help("What to write: by default ansi where there are colours, else txt")
+        .value_parser(PossibleValuesParser::new(FORMATS));
     let files = Arg::new("files")
         .value_name("FILE")
         .help("Image files; - is standard input")
@@ -50,10 +49,14 @@ fn main() -> ExitCode {
         Ok(spec) => spec,
         Err(err) => command().error(Wrong::InvalidValue, err).exit(),
     };
-    let page = asked.get_one::<String>("format").is_some_and(|format| format == "html");
+    let format = match asked.get_one::<String>("format") {
+        Some(format) => format.as_str(),
+        None if spec.color() == Palette::None => "txt",
+        None => "ansi",
+    };
     let mut code = ExitCode::SUCCESS;
     for file in asked.get_many::<String>("files").unwrap_or_default() {
-        let text = match draw(file, &spec, page) {
+        let text = match draw(file, &spec, format) {
             Ok(text) => text,
             Err(err) => {
                 eprintln!("asciify: {file}: {err}");
@@ -74,7 +77,7 @@ fn main() -> ExitCode {
     code
 }
 
-fn draw(file: &str, spec: &Spec, page: bool) -> Result<String, asciify::Error> {
+fn draw(file: &str, spec: &Spec, format: &str) -> Result<String, asciify::Error> {
     let specs = std::slice::from_ref(spec);
     let limits = Limits::default();
     let open = || {
@@ -91,9 +94,10 @@ fn draw(file: &str, spec: &Spec, page: bool) -> Result<String, asciify::Error> {
         },
     };
     let title = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
-    let text = |grid| match page {
-        true => write::html(grid, spec.background(), &title),
-        false => write::txt(grid),
+    let text = |grid| match format {
+        "html" => write::html(grid, spec.background(), &title),
+        "ansi" => write::ansi(grid),
+        _ => write::txt(grid),
     };
     Ok(grids.iter().map(text).collect())
 }

@@ -19,6 +19,13 @@ pub(crate) const PARTS: usize = ACROSS * DOWN;
 /// Part of each sample that a symbol's ink covers, 0 to 1.
 pub(crate) type Mask = [f32; PARTS];
 
+/// What was chosen for a cell.
+pub(crate) struct Drawn {
+    pub(crate) symbol: char,
+    /// Part of the cell that it covers.
+    pub(crate) ink: f32,
+}
+
 /// What may be drawn in a cell: up to 256 symbols, the first of which puts no ink there if any does.
 pub(crate) struct Glyphs {
     pub(crate) symbols: Vec<char>,
@@ -35,6 +42,10 @@ impl Glyphs {
         let ink: Vec<f32> = masks.iter().map(mean).collect();
         let most_ink = ink.iter().fold(0.0, |most: f32, ink| most.max(*ink));
         Self { symbols, masks, ink, most_ink }
+    }
+
+    pub(crate) fn drawn(&self, glyph: usize) -> Drawn {
+        Drawn { symbol: self.symbols[glyph], ink: self.ink[glyph] }
     }
 
     /// Where a symbol is in the set.

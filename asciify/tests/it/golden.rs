@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use asciify::ENGINE_VERSION;
+use asciify::{ENGINE_VERSION, write};
 use image::DynamicImage;
 
 use crate::pictures;
@@ -24,6 +24,15 @@ const SPECS: [&str; 8] = [
 /// For the pictures that show most of them.
 const SYMBOLS: [&str; 8] =
     ["blocks", "half", "quad", "sextant", "octant", "braille", "chars:.oO@", "ramp: ░▒▓█"];
+
+/// For a picture that has colours, as a terminal gets them, control sequences made visible.
+const COLOURS: [&str; 5] = [
+    "width=6&color=full",
+    "width=6&color=16&color_on=both",
+    "width=6&color=256&symbols=quad&color_on=both",
+    "width=6&color=full&background=light",
+    "width=6&color=256&match=ramp&invert=true",
+];
 
 fn cases() -> Vec<(String, String)> {
     let pictures: [(&str, DynamicImage); 8] = [
@@ -50,6 +59,13 @@ fn cases() -> Vec<(String, String)> {
                 cases.push((format!("{name}.{kind}.txt"), pictures::text(&file, &spec)));
             }
         }
+    }
+    let file = pictures::png(&pictures::lopsided());
+    for spec in COLOURS {
+        let file_name = format!("lopsided.{}.txt", spec.replace('&', "_").replace('=', "-"));
+        let text =
+            write::ansi(&pictures::drawn(&file, spec).expect("a picture")).replace('\u{1b}', "␛");
+        cases.push((file_name, text));
     }
     cases
 }

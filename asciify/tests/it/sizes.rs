@@ -62,5 +62,5 @@ fn cover_shows_the_middle() {
     });
     let grid = drawn(&png(&picture.into()), "width=20&height=10&fit=cover&match=ramp")
         .expect("a valid file");
-    assert!(grid.lines().flatten().all(|cell| *cell == '@'), "{grid:?}");
+    assert!(grid.lines().flatten().all(|cell| cell.symbol == '@'), "{grid:?}");
 }

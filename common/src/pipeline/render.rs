@@ -73,7 +73,7 @@ impl Pipeline {
         }
         let (grids, _) = self.draw(image, missing.clone(), None).await?;
         let finished = missing.iter().zip(&grids).map(|(spec, grid): (_, &Grid)| {
-            let text = asciify::write::txt(grid);
+            let text = asciify::write::ansi(grid);
             let hash = spec_hash(spec);
             let render = Finished {
                 spec: spec.to_string(),

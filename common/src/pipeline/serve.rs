@@ -86,7 +86,7 @@ pub(super) struct Drawn {
 }
 
 impl Text {
-    /// Rows of characters, as [`asciify::write::txt`] writes them.
+    /// Rows of characters, as [`asciify::write::ansi`] writes them.
     pub fn as_str(&self) -> &str {
         &self.drawn.text
     }
@@ -150,7 +150,7 @@ impl Pipeline {
         }
         let patience = Some(self.config().render_wait);
         let (grids, stages) = self.draw(&view.image, vec![view.spec.clone()], patience).await?;
-        let text = grids.first().map(asciify::write::txt).unwrap_or_default();
+        let text = grids.first().map(asciify::write::ansi).unwrap_or_default();
         Ok(Arc::new(Drawn { text, stages }))
     }
 
