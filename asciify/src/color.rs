@@ -22,6 +22,11 @@ impl Color {
         }
     }
 
+    /// Linear light of red, green and blue, each 0 to 1.
+    pub(crate) fn light(self) -> [f32; 3] {
+        self.rgb().map(linear)
+    }
+
     /// What the palette has that looks most like `light`, the linear light of red, green and blue,
     /// each 0 to 1.
     pub(crate) fn nearest(light: [f32; 3], palette: Palette) -> Self {
@@ -120,7 +125,7 @@ mod tests {
         for (palette, indices) in [(Palette::Of16, 0..=15), (Palette::Of256, 16..=255)] {
             for index in indices {
                 let own = Color::Indexed(index);
-                let found = Color::nearest(own.rgb().map(linear), palette);
+                let found = Color::nearest(own.light(), palette);
                 assert_eq!(found.rgb(), own.rgb(), "{index}");
             }
         }

@@ -3,18 +3,30 @@
 //! For each symbol the best two colours follow by least squares over the cell's samples, in linear
 //! light, since that is what the eye adds up; the symbol that leaves the least error wins.
 
-use crate::glyphs::{ACROSS, DOWN, Glyphs, Mask, PARTS};
+use std::array;
+
+use crate::carry::Carry;
+use crate::color::Color;
+use crate::glyphs::{ACROSS, DOWN, Glyphs, Mask, PARTS, mean};
+use crate::keywords::Palette;
 
 /// What an error in red, green or blue counts, about as the eye has it.
 const WEIGHTS: [f32; 3] = [0.3, 0.55, 0.15];
 /// What a shape has to gain over the bare ground, so that flat parts of a picture stay calm.
 const LEAST_GAIN: f32 = 1e-5;
 
-/// A symbol's index and the light of its ink and of its ground: red, green and blue, 0 to 1.
+/// A symbol's index, if it is not bare ground, and its colours.
 pub(crate) struct Duo {
-    pub(crate) glyph: usize,
-    pub(crate) ink: [f32; 3],
-    pub(crate) ground: [f32; 3],
+    pub(crate) glyph: Option<usize>,
+    pub(crate) ink: Color,
+    pub(crate) ground: Color,
+}
+
+/// The same with the light of ink and ground: red, green and blue, 0 to 1.
+struct Fit {
+    glyph: Option<usize>,
+    ink: [f32; 3],
+    ground: [f32; 3],
 }
 
 /// Sums over a symbol's mask g that every cell needs.
@@ -45,17 +57,35 @@ impl Sums {
     }
 }
 
-/// Draws samples of linear light, 0 to 1, by channel; a choice a cell.
-pub(crate) fn draw(light: &[Vec<f32>; 3], columns: usize, glyphs: &Glyphs) -> Vec<Duo> {
+/// Draws samples of linear light, 0 to 1, by channel; a choice a cell. What a palette lacks is made
+/// up for by the neighbours.
+pub(crate) fn draw(
+    light: &[Vec<f32>; 3],
+    columns: usize,
+    glyphs: &Glyphs,
+    palette: Palette,
+) -> Vec<Duo> {
     let sums: Vec<Sums> = glyphs.masks.iter().map(Sums::of).collect();
     let rows = light[0].len() / PARTS / columns;
     let cells = (0..rows).flat_map(|row| (0..columns).map(move |column| (column, row)));
-    cells
-        .map(|(column, row)| {
-            let cell = [0, 1, 2].map(|channel| cell(&light[channel], columns, column, row));
-            best(&cell, glyphs, &sums)
-        })
-        .collect()
+    let mut carry = Carry::<3>::new(columns);
+    let choose = |(column, row)| {
+        let owed: [f32; 3] = carry.owed();
+        let cell: [Mask; 3] = array::from_fn(|channel| {
+            cell(&light[channel], columns, column, row).map(|light| light + owed[channel])
+        });
+        let Fit { glyph, ink, ground } = best(&cell, glyphs, &sums);
+        let (ink, ground) = (Color::nearest(ink, palette), Color::nearest(ground, palette));
+        if palette != Palette::Full {
+            let part = glyph.map_or(0.0, |glyph| sums[glyph].mean);
+            let (inked, bare) = (ink.light(), ground.light());
+            carry.owe(array::from_fn(|channel| {
+                mean(&cell[channel]) - inked[channel] * part - bare[channel] * (1.0 - part)
+            }));
+        }
+        Duo { glyph, ink, ground }
+    };
+    cells.map(choose).collect()
 }
 
 fn cell(light: &[f32], columns: usize, column: usize, row: usize) -> Mask {
@@ -64,9 +94,10 @@ fn cell(light: &[f32], columns: usize, column: usize, row: usize) -> Mask {
     std::array::from_fn(|part| light[start + part / ACROSS * width + part % ACROSS])
 }
 
-fn best(cell: &[Mask; 3], glyphs: &Glyphs, sums: &[Sums]) -> Duo {
-    let means = cell.map(|samples| samples.iter().sum::<f32>() / PARTS as f32);
-    let mut best = Duo { glyph: 0, ink: means, ground: means };
+fn best(cell: &[Mask; 3], glyphs: &Glyphs, sums: &[Sums]) -> Fit {
+    let means = cell.each_ref().map(mean);
+    let bare = means.map(|light| light.clamp(0.0, 1.0));
+    let mut best = Fit { glyph: None, ink: bare, ground: bare };
     // against the bare ground, whose error is the variance
     let mut least = -LEAST_GAIN;
     for (glyph, (mask, sums)) in glyphs.masks.iter().zip(sums).enumerate() {
@@ -82,7 +113,7 @@ fn best(cell: &[Mask; 3], glyphs: &Glyphs, sums: &[Sums]) -> Duo {
         }
         if error < least {
             least = error;
-            best = Duo { glyph, ink, ground };
+            best = Fit { glyph: Some(glyph), ink, ground };
         }
     }
     best
@@ -127,9 +158,9 @@ mod tests {
             let glyphs = glyphs::of(&set.parse().expect("a set"));
             for mask in &glyphs.masks {
                 let light = light(mask, ink, ground);
-                let [drawn] = &draw(&light, 1, &glyphs)[..] else { panic!("one cell") };
-                let mask = &glyphs.masks[drawn.glyph];
-                let again = super::tests::light(mask, drawn.ink, drawn.ground);
+                let drawn = &draw(&light, 1, &glyphs, Palette::Full)[0];
+                let mask = drawn.glyph.map_or([0.0; PARTS], |glyph| glyphs.masks[glyph]);
+                let again = super::tests::light(&mask, drawn.ink.light(), drawn.ground.light());
                 for (is, wanted) in again.iter().flatten().zip(light.iter().flatten()) {
                     assert!((is - wanted).abs() < 2e-2, "{set}");
                 }
@@ -139,20 +170,25 @@ mod tests {
 
     #[test]
     fn flat_cells_stay_bare() {
-        let drawn = draw(&[0.2, 0.4, 0.6].map(|it| vec![it; PARTS]), 1, &ASCII);
-        assert_eq!(drawn[0].glyph, 0);
-        for (is, wanted) in drawn[0].ground.iter().zip([0.2, 0.4, 0.6]) {
-            assert!((is - wanted).abs() < 1e-6);
-        }
+        let light = [0.2, 0.4, 0.6];
+        let drawn = &draw(&light.map(|it| vec![it; PARTS]), 1, &ASCII, Palette::Full)[0];
+        assert_eq!((drawn.glyph, drawn.ground), (None, Color::nearest(light, Palette::Full)));
     }
 
     #[test]
-    fn light_stays_within_reach() {
-        let noise = |seed: usize| {
-            (0..PARTS).map(move |n| ((n * 7_919 + seed * 31) % 101) as f32 / 100.0).collect()
-        };
-        for drawn in draw(&[1, 2, 3].map(noise), 1, &ASCII) {
-            assert!(drawn.ink.iter().chain(&drawn.ground).all(|it| (0.0..=1.0).contains(it)));
+    fn what_a_palette_lacks_is_made_up_for_by_the_neighbours() {
+        let (light, columns, rows) = ([0.2, 0.3, 0.12], 20, 10);
+        let samples = light.map(|it| vec![it; columns * rows * PARTS]);
+        for palette in [Palette::Of16, Palette::Of256] {
+            let cells = draw(&samples, columns, &ASCII, palette);
+            for (channel, wanted) in light.into_iter().enumerate() {
+                let drawn = |duo: &Duo| {
+                    let part = duo.glyph.map_or(0.0, |glyph| ASCII.ink[glyph]);
+                    part * duo.ink.light()[channel] + (1.0 - part) * duo.ground.light()[channel]
+                };
+                let mean = cells.iter().map(drawn).sum::<f32>() / (columns * rows) as f32;
+                assert!((mean - wanted).abs() < 0.05, "{palette}: {mean} for {wanted}");
+            }
         }
     }
 }

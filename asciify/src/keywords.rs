@@ -85,6 +85,19 @@ keywords! {
         Both = "both",
     }
 
+    /// How a ramp shows tones between two of its symbols.
+    Dither {
+        /// Not at all.
+        #[default]
+        None = "none",
+        /// What a cell lacks is handed on to the next ones.
+        FloydSteinberg = "floyd-steinberg",
+        /// By a regular pattern.
+        Bayer = "bayer",
+        /// By an even pattern without visible structure.
+        BlueNoise = "blue-noise",
+    }
+
     /// How characters are chosen.
     Match {
         /// All together, so that their shapes and their ink look like the picture.

@@ -30,21 +30,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod carry;
 mod color;
 mod container;
 mod decode;
+mod dither;
 mod duo;
 mod error;
 mod flatten;
 mod glyphs;
 mod grid;
+mod json;
 mod keywords;
 mod light;
+mod options;
 mod paint;
 mod probe;
 mod ramp;
 mod sample;
 mod shape;
+mod sharpen;
 mod sniff;
 mod source;
 mod spec;
@@ -53,14 +58,16 @@ mod tone;
 pub mod write;
 
 use std::io::{BufRead, Seek};
+use std::iter;
 
 pub use color::Color;
 pub use error::{Error, Limits};
 pub use grid::{Cell, Grid, GridError};
-pub use keywords::{Alpha, Background, ColorOn, Fit, Match, Palette, Shapes, Tone};
+pub use keywords::{Alpha, Background, ColorOn, Dither, Fit, Match, Palette, Shapes, Tone};
+pub use options::{OPTIONS, OptionDoc};
 pub use probe::Header;
 pub use sniff::Format;
-pub use spec::{OPTIONS, OptionDoc, Spec, SpecError};
+pub use spec::{Spec, SpecError};
 pub use symbols::{Symbols, SymbolsError};
 
 use light::Light;
@@ -166,13 +173,17 @@ fn draw_one(
             flatten::flatten(channel, &opacity, ground);
         }
     }
+    for light in iter::once(&mut luminance).chain(channels.iter_mut().flatten()) {
+        sharpen::sharpen(light, columns * glyphs::ACROSS, spec.sharpen());
+    }
     let glyphs = glyphs::of(spec.symbols());
     let choose = |ink: Vec<f32>| match spec.matching() {
         Match::Shape => shape::draw(ink, columns, glyphs.clone()),
-        Match::Ramp => ramp::draw(&ink, columns, spec.background(), spec.symbols(), &glyphs),
+        Match::Ramp => ramp::draw(&ink, columns, spec, &glyphs),
     };
     let cells = match channels {
-        Some(channels) if spec.color_on() == ColorOn::Both => {
+        Some(mut channels) if spec.color_on() == ColorOn::Both => {
+            tone::adjust(&luminance, &mut channels, spec);
             paint::both(&channels, columns, spec, &glyphs)
         }
         Some(channels) => {

@@ -2,11 +2,12 @@
 
 use std::array;
 
+use crate::carry::Carry;
 use crate::color::Color;
-use crate::duo;
+use crate::duo::{self, Duo};
 use crate::glyphs::{Drawn, Glyphs};
 use crate::grid::Cell;
-use crate::keywords::Background;
+use crate::keywords::{Background, Palette};
 use crate::light::WHITE;
 use crate::ramp::means;
 use crate::spec::Spec;
@@ -54,12 +55,19 @@ impl Inks {
     pub(crate) fn paint(&self, drawn: Vec<Drawn>, columns: usize, spec: &Spec) -> Vec<Cell> {
         let [red, green, blue] = self.channels.each_ref().map(|channel| means(channel, columns));
         let wanted = red.into_iter().zip(green).zip(blue).map(|((r, g), b)| [r, g, b]);
-        let paint = |(drawn, wanted): (Drawn, [f32; 3])| {
-            let light = wanted.map(|ink| {
-                let part = (ink / drawn.ink.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0);
-                if spec.background() == Background::Dark { part } else { 1.0 - part }
-            });
-            Cell::new(drawn.symbol, Some(Color::nearest(light, spec.color())), None)
+        let mut carry = Carry::<3>::new(columns);
+        let paint = |(drawn, own): (Drawn, [f32; 3])| {
+            let owed = carry.owed();
+            let wanted: [f32; 3] = array::from_fn(|channel| own[channel] + owed[channel]);
+            let seen =
+                |part: f32| if spec.background() == Background::Dark { part } else { 1.0 - part };
+            let parts = wanted.map(|ink| (ink / drawn.ink.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0));
+            let color = Color::nearest(parts.map(seen), spec.color());
+            if spec.color() != Palette::Full {
+                let shown = color.light().map(|light| seen(light) * drawn.ink);
+                carry.owe(array::from_fn(|channel| wanted[channel] - shown[channel]));
+            }
+            Cell::new(drawn.symbol, Some(color), None)
         };
         drawn.into_iter().zip(wanted).map(paint).collect()
     }
@@ -78,12 +86,9 @@ pub(crate) fn both(
     };
     let light: [Vec<f32>; 3] =
         array::from_fn(|channel| channels[channel].iter().map(part).collect());
-    let color = |light| Some(Color::nearest(light, spec.color()));
-    let cell = |duo: duo::Duo| {
-        if duo.ink == duo.ground {
-            return Cell::new(' ', None, color(duo.ground));
-        }
-        Cell::new(glyphs.symbols[duo.glyph], color(duo.ink), color(duo.ground))
+    let cell = |Duo { glyph, ink, ground }| match glyph {
+        Some(glyph) if ink != ground => Cell::new(glyphs.symbols[glyph], Some(ink), Some(ground)),
+        _ => Cell::new(' ', None, Some(ground)),
     };
-    duo::draw(&light, columns, glyphs).into_iter().map(cell).collect()
+    duo::draw(&light, columns, glyphs, spec.color()).into_iter().map(cell).collect()
 }

@@ -1,61 +1,50 @@
 //! Chooses each cell's character alone: the one whose ink looks as light as the cell should.
 
+use crate::dither;
 use crate::glyphs::{ACROSS, DOWN, Drawn, Glyphs};
-use crate::keywords::{Background, Shapes};
+use crate::keywords::{Dither, Shapes};
+use crate::spec::Spec;
 use crate::symbols::Symbols;
-use crate::tone::drawn_lightness;
+use crate::tone::{drawn_ink, drawn_lightness};
 
 /// Characters of rising ink, centred and even, spaced about evenly in lightness: more would give no
 /// finer tones, only restless surfaces.
 const RAMP: &str = " .:;!*+=cxuoaX$&#Q@";
 
-/// Symbols of rising lightness, and where one ends and the next begins.
-struct Ramp {
-    /// With the ink of those whose shape we know.
-    symbols: Vec<(char, Option<f32>)>,
-    edges: Vec<f64>,
-}
-
-impl Ramp {
-    fn new(symbols: &Symbols, glyphs: &Glyphs, lightness: impl Fn(f32) -> f64) -> Self {
-        if let Symbols::Ramp(ramp) = symbols {
-            let symbols: Vec<_> = ramp.chars().map(|symbol| (symbol, None)).collect();
-            let step = lightness(glyphs.most_ink) / symbols.len() as f64;
-            let edges = (1..symbols.len()).map(|edge| step * edge as f64).collect();
-            return Self { symbols, edges };
-        }
-        let chosen = |symbol: char| match symbols {
-            Symbols::Shapes(Shapes::Ascii) => RAMP.contains(symbol),
-            _ => true,
-        };
-        let inks = glyphs.symbols.iter().zip(&glyphs.ink).filter(|(symbol, _)| chosen(**symbol));
-        let mut ramp: Vec<(char, f32)> = inks.map(|(symbol, ink)| (*symbol, *ink)).collect();
-        ramp.sort_by(|(_, a), (_, b)| a.total_cmp(b));
-        ramp.dedup_by(|(_, next), (_, ink)| *next - *ink < 1e-4);
-        let middle = |pair: &[(char, f32)]| (lightness(pair[0].1) + lightness(pair[1].1)) / 2.0;
-        Self {
-            edges: ramp.windows(2).map(middle).collect(),
-            symbols: ramp.into_iter().map(|(symbol, ink)| (symbol, Some(ink))).collect(),
-        }
+/// Symbols and their ink, which rises.
+fn ramp(symbols: &Symbols, glyphs: &Glyphs, spec: &Spec) -> Vec<(char, f32)> {
+    if let Symbols::Ramp(ramp) = symbols {
+        // their shapes are unknown: equal steps of lightness
+        let most = drawn_lightness(spec.background(), glyphs.most_ink.into());
+        let steps = ramp.chars().count() - 1;
+        let lightness = |step: usize| most * step as f64 / steps as f64;
+        let ink = |step| drawn_ink(spec.background(), lightness(step)) as f32;
+        return ramp.chars().enumerate().map(|(step, symbol)| (symbol, ink(step))).collect();
     }
+    let chosen = |symbol: char| match symbols {
+        Symbols::Shapes(Shapes::Ascii) => RAMP.contains(symbol),
+        _ => true,
+    };
+    let inks = glyphs.symbols.iter().zip(&glyphs.ink).filter(|(symbol, _)| chosen(**symbol));
+    let mut ramp: Vec<(char, f32)> = inks.map(|(symbol, ink)| (*symbol, *ink)).collect();
+    ramp.sort_by(|(_, a), (_, b)| a.total_cmp(b));
+    ramp.dedup_by(|(_, next), (_, ink)| *next - *ink < 1e-4);
+    ramp
 }
 
 /// Draws ink of [`ACROSS`] × [`DOWN`] samples a cell.
-pub(crate) fn draw(
-    ink: &[f32],
-    columns: usize,
-    background: Background,
-    symbols: &Symbols,
-    glyphs: &Glyphs,
-) -> Vec<Drawn> {
-    let lightness = |ink: f32| drawn_lightness(background, f64::from(ink).min(1.0));
-    let ramp = Ramp::new(symbols, glyphs, lightness);
-    let choose = |ink: f32| {
-        let lightness = lightness(ink);
-        let (symbol, own) = ramp.symbols[ramp.edges.partition_point(|edge| *edge <= lightness)];
-        Drawn { symbol, ink: own.unwrap_or(ink) }
+pub(crate) fn draw(ink: &[f32], columns: usize, spec: &Spec, glyphs: &Glyphs) -> Vec<Drawn> {
+    let ramp = ramp(spec.symbols(), glyphs, spec);
+    // a single cell shows a lightness; together they show light
+    let scale = |ink: f32| match spec.dither() {
+        Dither::None => drawn_lightness(spec.background(), f64::from(ink).min(1.0)) as f32,
+        _ => ink,
     };
-    means(ink, columns).into_iter().map(choose).collect()
+    let levels: Vec<f32> = ramp.iter().map(|(_, ink)| scale(*ink)).collect();
+    let wanted: Vec<f32> = means(ink, columns).into_iter().map(scale).collect();
+    let chosen = dither::choose(&wanted, columns, &levels, spec.dither());
+    let drawn = |level: usize| Drawn { symbol: ramp[level].0, ink: ramp[level].1 };
+    chosen.into_iter().map(drawn).collect()
 }
 
 /// Mean ink of each cell.
@@ -90,11 +79,10 @@ mod tests {
         ] {
             let symbols: Symbols = symbols.parse().expect("symbols");
             let glyphs = glyphs::of(&symbols);
-            for background in [Background::Dark, Background::Light] {
-                let drawn = |ink| {
-                    let cell = [ink; ACROSS * DOWN];
-                    draw(&cell, 1, background, &symbols, &glyphs)[0].symbol
-                };
+            for background in ["dark", "light"] {
+                let spec = format!("symbols={symbols}&background={background}");
+                let spec: Spec = spec.parse().expect("a spec");
+                let drawn = |ink| draw(&[ink; ACROSS * DOWN], 1, &spec, &glyphs)[0].symbol;
                 assert_eq!((drawn(0.0), drawn(glyphs.most_ink)), (barest, densest));
             }
         }

@@ -3,99 +3,27 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::glyphs::PARTS;
-use crate::keywords::{Alpha, Background, ColorOn, Fit, Match, Palette, Tone};
+use crate::json::Fields;
+use crate::keywords::{Alpha, Background, ColorOn, Dither, Fit, Match, Palette, Tone};
+use crate::options::OPTIONS;
 use crate::symbols::Symbols;
 
 /// The most columns or rows of a grid.
 const MAX_CELLS: u32 = 1000;
 /// Columns where no size is given.
 const DEFAULT_WIDTH: u32 = 80;
-/// Cell aspects are kept in thousandths, so that specs can be compared and hashed.
-const CELL_ONE: u32 = 1000;
-const CELL_DEFAULT: u32 = CELL_ONE / 2;
-const CELL_MIN: u32 = CELL_ONE / 10;
-const CELL_MAX: u32 = CELL_ONE * 10;
-
-/// How one option is named, what it accepts, and what it does, in words for its user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OptionDoc {
-    /// The query parameter's and the flag's name.
-    pub name: &'static str,
-    /// The values, as a message says them: "a whole number from 1 to 1000".
-    pub accepts: &'static str,
-    /// What it does; one sentence.
-    pub help: &'static str,
-}
-
-/// Every option, in the order of the canonical form. New ones go to the end.
-pub const OPTIONS: &[OptionDoc] = &[
-    OptionDoc {
-        name: "width",
-        accepts: "a whole number from 1 to 1000",
-        help: "Columns. 80 if neither width nor height is given; otherwise a missing one follows from the picture's shape.",
-    },
-    OptionDoc {
-        name: "height",
-        accepts: "a whole number from 1 to 1000",
-        help: "Rows. With both sizes given, fit says what they mean.",
-    },
-    OptionDoc {
-        name: "fit",
-        accepts: "contain, cover or stretch",
-        help: "With both sizes given: contain draws the whole picture as large as fits (default), cover fills the grid and crops, stretch fills it and distorts.",
-    },
-    OptionDoc {
-        name: "cell",
-        accepts: "a number from 0.1 to 10 with at most three decimals",
-        help: "Width of a character cell divided by its height, as your font has it; 0.5 by default.",
-    },
-    OptionDoc {
-        name: "invert",
-        accepts: "true or false",
-        help: "Draws the negative; false by default.",
-    },
-    OptionDoc {
-        name: "match",
-        accepts: "shape or ramp",
-        help: "How characters are chosen: shape lets them follow the picture's edges (default), ramp goes by brightness alone.",
-    },
-    OptionDoc {
-        name: "tone",
-        accepts: "auto, natural or linear",
-        help: "How brightness becomes ink: auto uses the whole range for this picture (default), natural keeps pictures comparable, linear goes by light instead of by lightness.",
-    },
-    OptionDoc {
-        name: "background",
-        accepts: "dark or light",
-        help: "The ground that the text will stand on: light ink on dark (default), or dark ink on light.",
-    },
-    OptionDoc {
-        name: "alpha",
-        accepts: "auto, dark or light",
-        help: "What shows through where the picture is transparent: auto takes the ground on which it stays visible (default).",
-    },
-    OptionDoc {
-        name: "symbols",
-        accepts: "ascii, blocks, half, quad, sextant, octant, braille, ramp: and 2 to 256 characters from the barest to the densest, or chars: and 1 to 256 characters of these sets",
-        help: "What is drawn with: ascii by default; sextants and octants need a font that has them.",
-    },
-    OptionDoc {
-        name: "color",
-        accepts: "none, 16, 256 or full",
-        help: "Colours: none (default), the terminal's 16, xterm's 256, or all.",
-    },
-    OptionDoc {
-        name: "color_on",
-        accepts: "foreground or both",
-        help: "What has colours: the symbols (default), or both them and the ground behind them.",
-    },
-];
+/// Numbers with decimals are kept in thousandths, so that specs can be compared and hashed.
+pub(crate) const ONE: i32 = 1000;
+pub(crate) const CELL_DEFAULT: i32 = ONE / 2;
+const CELL_MIN: i32 = ONE / 10;
+const CELL_MAX: i32 = ONE * 10;
 
 /// What to draw. It can only hold values that [`OPTIONS`] accept.
 ///
@@ -109,18 +37,35 @@ pub const OPTIONS: &[OptionDoc] = &[
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Fields", into = "Fields")]
 pub struct Spec {
-    width: Option<u32>,
-    height: Option<u32>,
-    fit: Fit,
-    cell: u32,
-    invert: bool,
-    matching: Match,
-    tone: Tone,
-    background: Background,
-    alpha: Alpha,
-    symbols: Symbols,
-    color: Palette,
-    color_on: ColorOn,
+    pub(crate) width: Option<u32>,
+    pub(crate) height: Option<u32>,
+    pub(crate) fit: Fit,
+    pub(crate) cell: i32,
+    pub(crate) invert: bool,
+    pub(crate) matching: Match,
+    pub(crate) tone: Tone,
+    pub(crate) background: Background,
+    pub(crate) alpha: Alpha,
+    pub(crate) symbols: Symbols,
+    pub(crate) color: Palette,
+    pub(crate) color_on: ColorOn,
+    pub(crate) dither: Dither,
+    pub(crate) levels: Levels,
+}
+
+/// Adjustments of tone, in thousandths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Levels {
+    pub(crate) brightness: i32,
+    pub(crate) contrast: i32,
+    pub(crate) gamma: i32,
+    pub(crate) sharpen: i32,
+}
+
+impl Default for Levels {
+    fn default() -> Self {
+        Self { brightness: 0, contrast: ONE, gamma: ONE, sharpen: 0 }
+    }
 }
 
 impl Default for Spec {
@@ -139,6 +84,8 @@ impl Default for Spec {
             symbols: Symbols::default(),
             color: Palette::default(),
             color_on: ColorOn::default(),
+            dither: Dither::default(),
+            levels: Levels::default(),
         }
     }
 }
@@ -170,7 +117,7 @@ impl Spec {
             "width" => self.width = Some(cells(value)?),
             "height" => self.height = Some(cells(value)?),
             "fit" => self.fit = Fit::of(value)?,
-            "cell" => self.cell = thousandths(value)?,
+            "cell" => self.cell = thousandths(value, CELL_MIN..=CELL_MAX)?,
             "invert" => {
                 self.invert = match value {
                     "true" => true,
@@ -185,6 +132,11 @@ impl Spec {
             "symbols" => self.symbols = value.parse().ok()?,
             "color" => self.color = Palette::of(value)?,
             "color_on" => self.color_on = ColorOn::of(value)?,
+            "dither" => self.dither = Dither::of(value)?,
+            "brightness" => self.levels.brightness = thousandths(value, -ONE..=ONE)?,
+            "contrast" => self.levels.contrast = thousandths(value, 0..=10 * ONE)?,
+            "gamma" => self.levels.gamma = thousandths(value, ONE / 10..=10 * ONE)?,
+            "sharpen" => self.levels.sharpen = thousandths(value, 0..=10 * ONE)?,
             _ => return None,
         }
         Some(())
@@ -210,7 +162,7 @@ impl Spec {
 
     /// Width of a cell divided by its height, in thousandths: 500 is the usual 1:2.
     pub fn cell_thousandths(&self) -> u32 {
-        self.cell
+        self.cell.unsigned_abs()
     }
 
     /// Whether the negative is drawn.
@@ -261,6 +213,31 @@ impl Spec {
         }
     }
 
+    /// How a ramp shows tones that it lacks; nothing else needs it.
+    pub fn dither(&self) -> Dither {
+        if self.matching() == Match::Ramp { self.dither } else { Dither::None }
+    }
+
+    /// What is added to lightness, -1 to 1.
+    pub(crate) fn brightness(&self) -> f64 {
+        f64::from(self.levels.brightness) / f64::from(ONE)
+    }
+
+    /// How far lightness is spread around its middle.
+    pub(crate) fn contrast(&self) -> f64 {
+        f64::from(self.levels.contrast) / f64::from(ONE)
+    }
+
+    /// Lightness is raised to one part of this.
+    pub(crate) fn gamma(&self) -> f64 {
+        f64::from(self.levels.gamma) / f64::from(ONE)
+    }
+
+    /// By how many times what stands out from its surroundings does so more.
+    pub(crate) fn sharpen(&self) -> f32 {
+        self.levels.sharpen as f32 / ONE as f32
+    }
+
     /// Columns and rows of the grid for a picture of so many pixels, each from 1 to 1000.
     ///
     /// A size that follows from the other is rounded to the nearest, halves up. Where it would
@@ -271,8 +248,8 @@ impl Spec {
             return (columns, rows);
         }
         // A cell of the picture's shape: `across` cells wide for every `down` cells high.
-        let across = u128::from(width_px.max(1)) * u128::from(CELL_ONE);
-        let down = u128::from(height_px.max(1)) * u128::from(self.cell);
+        let across = u128::from(width_px.max(1)) * ONE as u128;
+        let down = u128::from(height_px.max(1)) * u128::from(self.cell_thousandths());
         let following_rows = scaled(columns, down, across);
         if following_rows <= rows {
             (columns, following_rows.max(1))
@@ -294,7 +271,8 @@ impl Spec {
     fn meaning(&self) -> impl Eq + Hash + '_ {
         let size = (self.width(), self.height(), self.fit(), self.cell);
         let look = (self.invert, self.matching(), self.tone, self.background, self.alpha);
-        (size, look, &self.symbols, self.color, self.color_on())
+        let colours = (self.color, self.color_on());
+        (size, look, &self.symbols, colours, self.dither(), self.levels)
     }
 }
 
@@ -309,15 +287,16 @@ fn cells(value: &str) -> Option<u32> {
     value.parse().ok().filter(|count| plain && (1..=MAX_CELLS).contains(count))
 }
 
-fn thousandths(value: &str) -> Option<u32> {
-    let (whole, decimals) = value.split_once('.').unwrap_or((value, "0"));
+fn thousandths(value: &str, range: RangeInclusive<i32>) -> Option<i32> {
+    let (sign, size) = value.strip_prefix('-').map_or((1, value), |size| (-1, size));
+    let (whole, decimals) = size.split_once('.').unwrap_or((size, "0"));
     let plain = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     if !plain(whole) || !plain(decimals) || decimals.len() > 3 {
         return None;
     }
-    let part: u32 = format!("{decimals:0<3}").parse().ok()?;
-    let cell = whole.parse::<u32>().ok()?.checked_mul(CELL_ONE)?.checked_add(part)?;
-    (CELL_MIN..=CELL_MAX).contains(&cell).then_some(cell)
+    let part: i32 = format!("{decimals:0<3}").parse().ok()?;
+    let number = sign * whole.parse::<i32>().ok()?.checked_mul(ONE)?.checked_add(part)?;
+    range.contains(&number).then_some(number)
 }
 
 impl PartialEq for Spec {
@@ -348,13 +327,7 @@ impl fmt::Display for Spec {
             (None, None) => {}
         }
         unless_default(f, "fit", self.fit())?;
-        if self.cell != CELL_DEFAULT {
-            let decimals = format!("{:03}", self.cell % CELL_ONE);
-            match decimals.trim_end_matches('0') {
-                "" => write!(f, "&cell={}", self.cell / CELL_ONE)?,
-                decimals => write!(f, "&cell={}.{decimals}", self.cell / CELL_ONE)?,
-            }
-        }
+        number(f, "cell", self.cell, CELL_DEFAULT)?;
         unless_default(f, "invert", self.invert)?;
         if !matches!(self.symbols, Symbols::Ramp(_)) {
             unless_default(f, "match", self.matching)?;
@@ -364,7 +337,13 @@ impl fmt::Display for Spec {
         unless_default(f, "alpha", self.alpha)?;
         unless_default(f, "symbols", self.symbols.clone())?;
         unless_default(f, "color", self.color)?;
-        unless_default(f, "color_on", self.color_on())
+        unless_default(f, "color_on", self.color_on())?;
+        unless_default(f, "dither", self.dither())?;
+        let (levels, default) = (self.levels, Levels::default());
+        number(f, "brightness", levels.brightness, default.brightness)?;
+        number(f, "contrast", levels.contrast, default.contrast)?;
+        number(f, "gamma", levels.gamma, default.gamma)?;
+        number(f, "sharpen", levels.sharpen, default.sharpen)
     }
 }
 
@@ -381,6 +360,15 @@ fn unless_default<T: Default + PartialEq + fmt::Display>(
     }
     let value = value.to_string();
     write!(f, "&{name}={}", utf8_percent_encode(&value, PLAIN))
+}
+
+/// A number in thousandths, with as few decimals as say it.
+fn number(f: &mut fmt::Formatter<'_>, name: &str, value: i32, default: i32) -> fmt::Result {
+    if value == default {
+        Ok(())
+    } else {
+        write!(f, "&{name}={}", f64::from(value) / f64::from(ONE))
+    }
 }
 
 /// Reads `name=value` pairs joined by `&`, in any order, values percent-encoded where they have
@@ -437,100 +425,8 @@ impl SpecError {
         const ECHOED: usize = 40;
         Self::UnknownOption { name: name.chars().take(ECHOED).collect() }
     }
-
-    fn bad_value(name: &str) -> Self {
-        match OPTIONS.iter().find(|option| option.name == name) {
-            Some(option) => Self::BadValue { name: option.name, accepts: option.accepts },
-            None => Self::unknown(name),
-        }
-    }
 }
 
 fn option_names() -> String {
     OPTIONS.iter().map(|option| option.name).collect::<Vec<_>>().join(", ")
-}
-
-/// A spec as JSON and the like write it, not checked yet.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    width: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    height: Option<u32>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    fit: Fit,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    cell: Option<f64>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    invert: bool,
-    #[serde(default, skip_serializing_if = "is_default")]
-    r#match: Match,
-    #[serde(default, skip_serializing_if = "is_default")]
-    tone: Tone,
-    #[serde(default, skip_serializing_if = "is_default")]
-    background: Background,
-    #[serde(default, skip_serializing_if = "is_default")]
-    alpha: Alpha,
-    #[serde(default, skip_serializing_if = "is_default")]
-    symbols: Symbols,
-    #[serde(default, skip_serializing_if = "is_default")]
-    color: Palette,
-    #[serde(default, skip_serializing_if = "is_default")]
-    color_on: ColorOn,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
-impl TryFrom<Fields> for Spec {
-    type Error = SpecError;
-
-    fn try_from(fields: Fields) -> Result<Self, SpecError> {
-        let allowed = |name, size: Option<u32>| match size {
-            Some(size) if !(1..=MAX_CELLS).contains(&size) => Err(SpecError::bad_value(name)),
-            size => Ok(size),
-        };
-        Ok(Self {
-            width: allowed("width", fields.width)?,
-            height: allowed("height", fields.height)?,
-            fit: fields.fit,
-            // The shortest decimal form of a number is what its writer wrote.
-            cell: match fields.cell {
-                Some(cell) => {
-                    thousandths(&cell.to_string()).ok_or_else(|| SpecError::bad_value("cell"))?
-                }
-                None => CELL_DEFAULT,
-            },
-            invert: fields.invert,
-            matching: fields.r#match,
-            tone: fields.tone,
-            background: fields.background,
-            alpha: fields.alpha,
-            symbols: fields.symbols,
-            color: fields.color,
-            color_on: fields.color_on,
-        })
-    }
-}
-
-impl From<Spec> for Fields {
-    fn from(spec: Spec) -> Self {
-        let cell = spec.cell;
-        Self {
-            width: spec.width(),
-            height: spec.height(),
-            fit: spec.fit(),
-            cell: (cell != CELL_DEFAULT).then(|| f64::from(cell) / f64::from(CELL_ONE)),
-            invert: spec.invert,
-            r#match: spec.matching,
-            tone: spec.tone,
-            background: spec.background,
-            alpha: spec.alpha,
-            symbols: spec.symbols,
-            color: spec.color,
-            color_on: spec.color_on,
-        }
-    }
 }

@@ -53,6 +53,62 @@ pub(crate) fn drawn_lightness(background: Background, ink: f64) -> f64 {
     }
 }
 
+/// The ink that makes something stand out from the ground by that lightness.
+pub(crate) fn drawn_ink(background: Background, lightness: f64) -> f64 {
+    match background {
+        Background::Dark => light(lightness),
+        Background::Light => 1.0 - light(1.0 - lightness),
+    }
+}
+
+/// Gives the samples of each channel the adjusted lightness, and leaves them their hue.
+pub(crate) fn adjust(luminance: &[u32], channels: &mut [Vec<u32>; 3], spec: &Spec) {
+    let adjust = Adjust::of(spec);
+    if adjust.is_none() {
+        return;
+    }
+    let lights: Vec<f64> = LIGHTNESS
+        .iter()
+        .map(|lightness| light(adjust.applied(*lightness)) * f64::from(WHITE))
+        .collect();
+    for channel in channels {
+        for (sample, luminance) in channel.iter_mut().zip(luminance) {
+            let adjusted = lights[step(*luminance)];
+            *sample = match *luminance {
+                0 => adjusted,
+                own => f64::from(*sample) * (adjusted / f64::from(own)),
+            } as u32;
+            *sample = (*sample).min(WHITE);
+        }
+    }
+}
+
+/// What the reader wants changed of the picture's lightness.
+struct Adjust {
+    brightness: f64,
+    contrast: f64,
+    gamma: f64,
+}
+
+impl Adjust {
+    fn of(spec: &Spec) -> Self {
+        Self { brightness: spec.brightness(), contrast: spec.contrast(), gamma: spec.gamma() }
+    }
+
+    fn is_none(&self) -> bool {
+        (self.brightness, self.contrast, self.gamma) == (0.0, 1.0, 1.0)
+    }
+
+    /// Of and to a lightness of 0 to 1.
+    fn applied(&self, lightness: f64) -> f64 {
+        if self.is_none() {
+            return lightness;
+        }
+        let lifted = libm::pow(lightness, 1.0 / self.gamma);
+        ((lifted - 0.5) * self.contrast + 0.5 + self.brightness).clamp(0.0, 1.0)
+    }
+}
+
 struct Curve {
     tone: Tone,
     background: Background,
@@ -62,6 +118,7 @@ struct Curve {
     low: f64,
     high: f64,
     stretch: f64,
+    adjust: Adjust,
 }
 
 impl Curve {
@@ -73,6 +130,7 @@ impl Curve {
             low: 0.0,
             high: 1.0,
             stretch: 1.0,
+            adjust: Adjust::of(spec),
         };
         if curve.tone == Tone::Auto {
             let histogram = histogram(samples);
@@ -87,15 +145,15 @@ impl Curve {
     /// How far a lightness stands out from the ground, 0 to 1.
     fn standing_out(&self, lightness: f64) -> f64 {
         let part = ((lightness - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
+        let part = self.adjust.applied(part);
         if self.inks_bright { part } else { 1.0 - part }
     }
 
     fn inks(&self, most: f64) -> Vec<f32> {
         let reach = drawn_lightness(self.background, most) * self.stretch;
-        let ink = |lightness| match (self.tone, self.background) {
-            (Tone::Linear, _) => most * self.standing_out(light(lightness)),
-            (_, Background::Dark) => light(reach * self.standing_out(lightness)),
-            (_, Background::Light) => 1.0 - light(1.0 - reach * self.standing_out(lightness)),
+        let ink = |lightness| match self.tone {
+            Tone::Linear => most * self.standing_out(light(lightness)),
+            _ => drawn_ink(self.background, reach * self.standing_out(lightness)),
         };
         LIGHTNESS.iter().map(|lightness| ink(*lightness) as f32).collect()
     }
@@ -166,7 +224,7 @@ mod tests {
 
     #[test]
     fn more_light_never_takes_less_ink_on_a_dark_ground() {
-        for spec in ["", "tone=natural", "tone=linear"] {
+        for spec in ["", "tone=natural", "tone=linear", "gamma=2&contrast=3&brightness=-0.1"] {
             let spec: Spec = spec.parse().expect("a valid spec");
             let samples: Vec<u32> = (0..=WHITE).step_by(997).collect();
             assert!(ink(&samples, &spec, MOST).is_sorted());

@@ -26,12 +26,24 @@ const SYMBOLS: [&str; 8] =
     ["blocks", "half", "quad", "sextant", "octant", "braille", "chars:.oO@", "ramp: ░▒▓█"];
 
 /// For a picture that has colours, as a terminal gets them, control sequences made visible.
-const COLOURS: [&str; 5] = [
+const COLOURS: [&str; 6] = [
     "width=6&color=full",
     "width=6&color=16&color_on=both",
     "width=6&color=256&symbols=quad&color_on=both",
     "width=6&color=full&background=light",
+    "width=6&color=full&symbols=half&color_on=both&gamma=1.5&brightness=-0.1&contrast=1.2",
     "width=6&color=256&match=ramp&invert=true",
+];
+
+/// For a picture of many tones.
+const TONES: [&str; 7] = [
+    "width=24&match=ramp&dither=floyd-steinberg",
+    "width=24&match=ramp&dither=bayer",
+    "width=24&match=ramp&dither=blue-noise",
+    "width=24&brightness=0.2",
+    "width=24&contrast=2",
+    "width=24&gamma=2",
+    "width=24&sharpen=2",
 ];
 
 fn cases() -> Vec<(String, String)> {
@@ -59,6 +71,11 @@ fn cases() -> Vec<(String, String)> {
                 cases.push((format!("{name}.{kind}.txt"), pictures::text(&file, &spec)));
             }
         }
+    }
+    let file = pictures::png(&pictures::deep());
+    for spec in TONES {
+        let file_name = format!("deep.{}.txt", spec.replace('&', "_").replace('=', "-"));
+        cases.push((file_name, pictures::text(&file, spec)));
     }
     let file = pictures::png(&pictures::lopsided());
     for spec in COLOURS {
