@@ -20,7 +20,7 @@ pub(crate) fn choose(wanted: &[f32], columns: usize, levels: &[f32], dither: Dit
     };
     let cells = wanted.iter().enumerate();
     match dither {
-        Dither::None => cells.map(|(_, wanted)| above(levels, *wanted, 0.5)).collect(),
+        Dither::None => wanted.iter().map(|it| above(levels, *it, 0.5)).collect(),
         Dither::Bayer => cells
             .map(|(cell, it)| above(levels, *it, pattern(BAYER, &*BAYER_RANKS, cell)))
             .collect(),
@@ -29,13 +29,13 @@ pub(crate) fn choose(wanted: &[f32], columns: usize, levels: &[f32], dither: Dit
         }
         Dither::FloydSteinberg => {
             let mut carry = Carry::<1>::new(columns);
-            let spread = |(_, own): (usize, &f32)| {
+            let spread = |own: &f32| {
                 let wanted = own + carry.owed()[0];
                 let level = above(levels, wanted, 0.5);
                 carry.owe([wanted - levels[level]]);
                 level
             };
-            cells.map(spread).collect()
+            wanted.iter().map(spread).collect()
         }
     }
 }
