@@ -43,19 +43,23 @@ pub(crate) enum Format {
     Txt,
     Ansi,
     Html,
+    Svg,
+    Png,
 }
 
 impl Format {
     /// Our favourite first.
-    pub const ALL: &[Format] = &[Format::Txt, Format::Ansi, Format::Html];
+    pub const ALL: &[Format] = &[Format::Txt, Format::Ansi, Format::Html, Format::Svg, Format::Png];
     /// Those that `Accept` can tell apart.
-    pub const NEGOTIABLE: &[Format] = &[Format::Txt, Format::Html];
+    pub const NEGOTIABLE: &[Format] = &[Format::Txt, Format::Html, Format::Svg, Format::Png];
 
     pub fn name(self) -> &'static str {
         match self {
             Format::Txt => "txt",
             Format::Ansi => "ansi",
             Format::Html => "html",
+            Format::Svg => "svg",
+            Format::Png => "png",
         }
     }
 
@@ -63,6 +67,8 @@ impl Format {
         match self {
             Format::Txt | Format::Ansi => "text/plain",
             Format::Html => "text/html",
+            Format::Svg => "image/svg+xml",
+            Format::Png => "image/png",
         }
     }
 }
@@ -125,7 +131,7 @@ fn asked(query: &[(String, String)], presets: &Presets) -> Result<Asked, Problem
 
 fn parse_format(value: &str) -> Result<Format, Problem> {
     let format = Format::ALL.iter().find(|format| format.name() == value);
-    format.copied().ok_or_else(|| Problem::parameter("format", "txt, ansi or html"))
+    format.copied().ok_or_else(|| Problem::parameter("format", "txt, ansi, html, svg or png"))
 }
 
 /// What `GET /images` asks for.

@@ -24,6 +24,8 @@ use crate::{
 };
 
 const JSON: &str = "application/json";
+/// A picture takes time in proportion, and is kept by nobody.
+const MAX_PNG_CELLS: usize = 100_000;
 const RENDER_VERSION: HeaderName = HeaderName::from_static("render-version");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -55,12 +57,13 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
         ("contrast" = Option<f32>, Query, description = "Spreads lightness around its middle, 0 to 10; 1 by default."),
         ("gamma" = Option<f32>, Query, description = "Lifts dark parts, 0.1 to 10; 1 by default."),
         ("sharpen" = Option<f32>, Query, description = "Strengthens edges, 0 to 10; 0 by default."),
-        ("format" = Option<String>, Query, description = "`txt`, `ansi` (with the colours of a terminal) or `html`; without it `Accept` decides, and plain text has its colours."),
+        ("format" = Option<String>, Query, description = "`txt`, `ansi` (with the colours of a terminal), `html`, `svg` or `png`; without it `Accept` decides, and plain text has its colours."),
         ("version" = Option<u32>, Query, description = "The stored render of that engine version."),
     ),
     responses(
         (status = 200, description = "The text.", content(
-            (String = "text/plain"), (String = "text/html"), (ImageBody = "application/json"),
+            (String = "text/plain"), (String = "text/html"), (String = "image/svg+xml"),
+            (Vec<u8> = "image/png"), (ImageBody = "application/json"),
         ), headers(
             ("Render-Version" = u32, description = "Engine version of the text."),
             ("Cache-Status" = String, description = "Whether it was in memory (RFC 9211)."),
@@ -93,7 +96,7 @@ pub(crate) async fn text(
         Condition::Fails => return Err(Problem::precondition()),
         Condition::Holds => {
             let text = app.pipeline.text(&view).await.map_err(|err| Problem::from(&*err))?;
-            body(&view, &text, format)?
+            respond(write_down(&view, &text, format).await?, &text)
         }
     };
     describe(response.headers_mut(), &view, format, asked.version.is_some());
@@ -134,22 +137,34 @@ pub(crate) fn etag(view: &View, format: Format) -> String {
     format!("\"{}\"", &sha256_hex(facts.as_bytes())[..32])
 }
 
-fn body(view: &View, text: &Text, format: Format) -> Result<Response, Problem> {
-    let grid = || -> Result<Grid, Problem> {
-        text.as_str().parse().map_err(|err| {
-            tracing::error!("a stored render is no grid: {err}");
-            Problem::new(INTERNAL, "a bug: tell the operator the request_id")
-        })
+/// Writes a render down in that format.
+async fn write_down(view: &View, text: &Text, format: Format) -> Result<Vec<u8>, Problem> {
+    let plain = view.spec.color() == Palette::None;
+    if format == Format::Ansi || (format == Format::Txt && plain) {
+        return Ok(text.as_str().into());
+    }
+    let bug = |err: &dyn std::fmt::Display| {
+        tracing::error!("a stored render cannot be written: {err}");
+        Problem::new(INTERNAL, "a bug: tell the operator the request_id")
     };
-    let body = match format {
-        Format::Ansi => text.as_str().to_owned(),
-        Format::Txt if view.spec.color() == Palette::None => text.as_str().to_owned(),
-        Format::Txt => write::txt(&grid()?),
-        Format::Html => {
-            let title = view.image.facts.name.as_deref().unwrap_or("image");
-            write::html(&grid()?, view.spec.background(), title)
-        }
+    let grid: Grid = text.as_str().parse().map_err(|err| bug(&err))?;
+    if format == Format::Png && grid.columns() * grid.rows() > MAX_PNG_CELLS {
+        let accepts = format!("a render of at most {MAX_PNG_CELLS} cells for png");
+        return Err(Problem::parameter("format", &accepts));
+    }
+    let background = view.spec.background();
+    let title = view.image.facts.name.clone().unwrap_or_else(|| "image".into());
+    let write = move || match format {
+        Format::Txt | Format::Ansi => write::txt(&grid).into_bytes(),
+        Format::Html => write::html(&grid, background, &title).into_bytes(),
+        Format::Svg => write::svg(&grid, background, &title).into_bytes(),
+        Format::Png => write::png(&grid, background),
     };
+    // a large one takes a while
+    tokio::task::spawn_blocking(write).await.map_err(|err| bug(&err))
+}
+
+fn respond(body: Vec<u8>, text: &Text) -> Response {
     let mut response = body.into_response();
     let cache = if text.hit { "planet; hit" } else { "planet; fwd=miss; stored" };
     response.headers_mut().insert(CACHE_STATUS, HeaderValue::from_static(cache));
@@ -164,12 +179,13 @@ fn body(view: &View, text: &Text, format: Format) -> Result<Response, Problem> {
     {
         response.headers_mut().insert(SERVER_TIMING, timing);
     }
-    Ok(response)
+    response
 }
 
 fn describe(headers: &mut HeaderMap, view: &View, format: Format, fixed: bool) {
     let caching = if fixed { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let media_type = format!("{}; charset=utf-8", format.media_type());
+    let charset = if format == Format::Png { "" } else { "; charset=utf-8" };
+    let media_type = format!("{}{charset}", format.media_type());
     for (name, value) in [
         (header::CONTENT_TYPE, media_type.as_str()),
         (header::CACHE_CONTROL, caching),

@@ -158,7 +158,23 @@ async fn colours_are_kept_for_whoever_can_show_them() {
         assert!(!plain.contains('\u{1b}') && plain.lines().all(|row| row.chars().count() == 20));
         let page = app.text(&format!("{}?format=html", image.at)).await;
         assert!(page.contains("<i style=\"color:#") && !page.contains('\u{1b}'));
+        let drawing = app.text(&format!("{}?format=svg", image.at)).await;
+        assert!(drawing.starts_with("<svg ") && drawing.contains("<path fill=\"#"));
+        let picture = app.get(&format!("{}?format=png", image.at)).await.is(200);
+        let picture = image::load_from_memory(&picture.body).expect("a PNG").into_rgb8();
+        assert_eq!(picture.width(), 20 * 16);
+        assert!(picture.pixels().any(|pixel| pixel.0 != [0; 3]));
     }
+}
+
+#[tokio::test]
+async fn a_picture_of_too_many_cells_is_refused() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(64, 40)).await;
+    let large = format!("{}?width=400&height=400&fit=stretch", image.at);
+    app.get(&large).await.is(200);
+    let answer = app.get(&format!("{large}&format=png")).await.is(400);
+    answer.tells_problem("bad-parameter", &["format", "100000 cells"]);
 }
 
 #[tokio::test]

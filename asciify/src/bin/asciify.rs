@@ -1,14 +1,14 @@
 //! `asciify`: draws image files as text on standard output.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, ErrorKind, Read, Write};
+use std::io::{self, BufReader, Cursor, ErrorKind, IsTerminal, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use asciify::{Limits, OPTIONS, OptionDoc, Palette, Spec, SpecError, probe, render, write};
 use clap::{Arg, ArgMatches, Command, builder::PossibleValuesParser, error::ErrorKind as Wrong};
 
-const FORMATS: [&str; 3] = ["txt", "ansi", "html"];
+const FORMATS: [&str; 5] = ["txt", "ansi", "html", "svg", "png"];
 /// Enough of a stream to tell its format.
 const START_BYTES: u64 = 4096;
 /// A stream is kept in memory.
@@ -54,8 +54,17 @@ fn main() -> ExitCode {
         None if spec.color() == Palette::None => "txt",
         None => "ansi",
     };
+    let files = asked.get_many::<String>("files").unwrap_or_default();
+    if format == "png" && io::stdout().is_terminal() {
+        let wrong = "a png is no text: write it to a file, such as with > picture.png";
+        command().error(Wrong::InvalidValue, wrong).exit();
+    }
+    if !matches!(format, "txt" | "ansi") && files.len() > 1 {
+        let wrong = format!("{format} holds one picture: give one file");
+        command().error(Wrong::TooManyValues, wrong).exit();
+    }
     let mut code = ExitCode::SUCCESS;
-    for file in asked.get_many::<String>("files").unwrap_or_default() {
+    for file in files {
         let text = match draw(file, &spec, format) {
             Ok(text) => text,
             Err(err) => {
@@ -64,7 +73,7 @@ fn main() -> ExitCode {
                 continue;
             }
         };
-        match io::stdout().lock().write_all(text.as_bytes()) {
+        match io::stdout().lock().write_all(&text) {
             Ok(()) => {}
             // Whoever read us has seen enough: no reason to complain.
             Err(err) if err.kind() == ErrorKind::BrokenPipe => return code,
@@ -77,7 +86,7 @@ fn main() -> ExitCode {
     code
 }
 
-fn draw(file: &str, spec: &Spec, format: &str) -> Result<String, asciify::Error> {
+fn draw(file: &str, spec: &Spec, format: &str) -> Result<Vec<u8>, asciify::Error> {
     let specs = std::slice::from_ref(spec);
     let limits = Limits::default();
     let open = || {
@@ -94,12 +103,14 @@ fn draw(file: &str, spec: &Spec, format: &str) -> Result<String, asciify::Error>
         },
     };
     let title = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
-    let text = |grid| match format {
-        "html" => write::html(grid, spec.background(), &title),
-        "ansi" => write::ansi(grid),
-        _ => write::txt(grid),
+    let written = |grid| match format {
+        "html" => write::html(grid, spec.background(), &title).into_bytes(),
+        "svg" => write::svg(grid, spec.background(), &title).into_bytes(),
+        "png" => write::png(grid, spec.background()),
+        "ansi" => write::ansi(grid).into_bytes(),
+        _ => write::txt(grid).into_bytes(),
     };
-    Ok(grids.iter().map(text).collect())
+    Ok(grids.iter().flat_map(written).collect())
 }
 
 /// All of a stream, since decoders go back and forth; as soon as it is no image, no more of it.

@@ -9,31 +9,53 @@ use crate::keywords::Shapes;
 /// half.
 const DOT: f32 = 0.4;
 
-/// The symbols of that set, blank first; none of `ascii`.
+/// Left, top, right and bottom side, as fractions of the cell's.
+pub(crate) type Rect = [f64; 4];
+
+/// A symbol and the rectangles that it fills.
+pub(crate) struct Figure {
+    pub(crate) symbol: char,
+    pub(crate) rects: Vec<Rect>,
+}
+
+/// The symbols of that set and what they cover, blank first; none of `ascii`.
 pub(super) fn of(shapes: Shapes) -> Vec<(char, Mask)> {
+    let ink = if shapes == Shapes::Braille { DOT } else { 1.0 };
+    let mask = |rects: &[Rect]| {
+        let mut mask: Mask = [0.0; _];
+        for rect in rects {
+            mask.iter_mut().zip(area(*rect)).for_each(|(part, more)| *part += ink * more);
+        }
+        mask
+    };
+    figures(shapes).into_iter().map(|it| (it.symbol, mask(&it.rects))).collect()
+}
+
+/// The symbols of that set, blank first; none of `ascii`. Braille dots are discs within theirs.
+pub(crate) fn figures(shapes: Shapes) -> Vec<Figure> {
     match shapes {
         Shapes::Ascii => Vec::new(),
-        Shapes::Half => tiles(1, 2, 1.0, half),
-        Shapes::Quad => tiles(2, 2, 1.0, quad),
-        Shapes::Sextant => tiles(2, 3, 1.0, sextant),
+        Shapes::Half => tiles(1, 2, half),
+        Shapes::Quad => tiles(2, 2, quad),
+        Shapes::Sextant => tiles(2, 3, sextant),
         Shapes::Octant => {
             let mut free = '\u{1cd00}'..='\u{1cde5}';
-            tiles(2, 4, 1.0, |tiles| octant_elsewhere(tiles).or_else(|| free.next()).unwrap_or(' '))
+            tiles(2, 4, |tiles| octant_elsewhere(tiles).or_else(|| free.next()).unwrap_or(' '))
         }
-        Shapes::Braille => tiles(2, 4, DOT, braille),
+        Shapes::Braille => tiles(2, 4, braille),
         Shapes::Blocks => {
-            let mut all = tiles(2, 2, 1.0, quad);
+            let mut all = tiles(2, 2, quad);
+            let mut add = |symbol, rect| all.push(Figure { symbol, rects: vec![rect] });
             // ▁ to ▇ without the half, ▉ to ▏ without it
-            let eighths = (1..8).filter(|eighths| *eighths != 4);
-            for eighths in eighths {
+            for eighths in (1..8).filter(|eighths| *eighths != 4) {
                 let part = f64::from(eighths) / 8.0;
                 let lower = char::from_u32(0x2580 + eighths).unwrap_or(' ');
                 let left = char::from_u32(0x2590 - eighths).unwrap_or(' ');
-                all.push((lower, area(0.0, 1.0 - part, 1.0, 1.0)));
-                all.push((left, area(0.0, 0.0, part, 1.0)));
+                add(lower, [0.0, 1.0 - part, 1.0, 1.0]);
+                add(left, [0.0, 0.0, part, 1.0]);
             }
-            all.push(('▔', area(0.0, 0.0, 1.0, 0.125)));
-            all.push(('▕', area(0.875, 0.0, 1.0, 1.0)));
+            add('▔', [0.0, 0.0, 1.0, 0.125]);
+            add('▕', [0.875, 0.0, 1.0, 1.0]);
             all
         }
     }
@@ -41,33 +63,21 @@ pub(super) fn of(shapes: Shapes) -> Vec<(char, Mask)> {
 
 /// Every way to fill a cell of `across` × `down` tiles. Bit n of the argument of `symbol` says that
 /// tile n is filled, counted from the top left, row by row.
-fn tiles(
-    across: u32,
-    down: u32,
-    ink: f32,
-    mut symbol: impl FnMut(u32) -> char,
-) -> Vec<(char, Mask)> {
+fn tiles(across: u32, down: u32, mut symbol: impl FnMut(u32) -> char) -> Vec<Figure> {
     let tile = |tile: u32| {
         let (x, y) = (f64::from(tile % across), f64::from(tile / across));
         let (across, down) = (f64::from(across), f64::from(down));
-        area(x / across, y / down, (x + 1.0) / across, (y + 1.0) / down)
+        [x / across, y / down, (x + 1.0) / across, (y + 1.0) / down]
     };
-    let single: Vec<Mask> = (0..across * down).map(tile).collect();
-    let all = 0..1 << (across * down);
-    let mask = |filled: u32| {
-        let mut mask: Mask = [0.0; _];
-        for (tile, parts) in single.iter().enumerate() {
-            if filled >> tile & 1 == 1 {
-                mask.iter_mut().zip(parts).for_each(|(part, more)| *part += ink * more);
-            }
-        }
-        mask
+    let figure = |filled: u32| {
+        let rects = (0..across * down).filter(|it| filled >> it & 1 == 1).map(tile).collect();
+        Figure { symbol: symbol(filled), rects }
     };
-    all.map(|filled| (symbol(filled), mask(filled))).collect()
+    (0..1 << (across * down)).map(figure).collect()
 }
 
-/// What a rectangle covers of each sample. Its sides are fractions of the cell's.
-fn area(left: f64, top: f64, right: f64, bottom: f64) -> Mask {
+/// What a rectangle covers of each sample.
+fn area([left, top, right, bottom]: Rect) -> Mask {
     let shared = |from: f64, to: f64, part: usize, parts: usize| {
         let (start, end) = (part as f64 / parts as f64, (part + 1) as f64 / parts as f64);
         ((to.min(end) - from.max(start)) * parts as f64).clamp(0.0, 1.0)
@@ -175,7 +185,7 @@ mod tests {
             let mut expected: Mask = [0.0; _];
             for tile in filled.chars().filter_map(|digit| digit.to_digit(10)) {
                 let (x, y) = (f64::from((tile - 1) % 2), f64::from((tile - 1) / 2));
-                let parts = area(x / 2.0, y / down, (x + 1.0) / 2.0, (y + 1.0) / down);
+                let parts = area([x / 2.0, y / down, (x + 1.0) / 2.0, (y + 1.0) / down]);
                 expected.iter_mut().zip(parts).for_each(|(sum, part)| *sum += ink * part);
             }
             let same = mask.iter().zip(expected).all(|(is, wanted)| (is - wanted).abs() < 1e-6);

@@ -1,10 +1,12 @@
 //! Symbols as the eye sees them: how much ink each puts where in its cell.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
 mod blocks;
 mod coverage;
+
+pub(crate) use blocks::Rect;
 
 use crate::keywords::Shapes;
 use crate::symbols::Symbols;
@@ -74,15 +76,27 @@ pub(crate) fn of(symbols: &Symbols) -> Arc<Glyphs> {
     }
 }
 
+/// What a symbol that is no letter fills.
+pub(crate) fn figure(symbol: char) -> Option<&'static [Rect]> {
+    static FIGURES: LazyLock<HashMap<char, Vec<Rect>>> = LazyLock::new(|| {
+        // a symbol of several sets stays as the first, with the fewest rectangles, has it
+        let all = FIGURED.into_iter().rev().flat_map(blocks::figures);
+        all.map(|figure| (figure.symbol, figure.rects)).collect()
+    });
+    FIGURES.get(&symbol).map(Vec::as_slice)
+}
+
+/// Sets that hold every figure between them.
+const FIGURED: [Shapes; 4] = [Shapes::Blocks, Shapes::Sextant, Shapes::Octant, Shapes::Braille];
+
 /// Every symbol whose shape we know, each once.
 pub(crate) fn known() -> impl Iterator<Item = char> {
     all().map(|(symbol, _)| symbol)
 }
 
 fn all() -> impl Iterator<Item = (char, Mask)> {
-    let sets = [Shapes::Blocks, Shapes::Sextant, Shapes::Octant, Shapes::Braille];
     let mut seen = HashSet::new();
-    ascii().chain(sets.into_iter().flat_map(blocks::of)).filter(move |(it, _)| seen.insert(*it))
+    ascii().chain(FIGURED.into_iter().flat_map(blocks::of)).filter(move |(it, _)| seen.insert(*it))
 }
 
 /// Mean over the samples of a cell, added in one order everywhere.

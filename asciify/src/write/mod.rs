@@ -1,8 +1,17 @@
-//! Writes a [`Grid`] down: as plain text, for a terminal, or as a page of HTML.
+//! Writes a [`Grid`] down: as plain text, for a terminal, as a page, a drawing or a picture.
 
 use std::fmt::Write;
 
+mod png;
+mod svg;
+
+pub use png::png;
+pub use svg::svg;
+
 use crate::{Background, Cell, Color, Grid};
+
+/// Radius of a braille dot, in widths of the tile that it lies in: discs of two fifths of it.
+const DOT_RADIUS: f64 = 0.357;
 
 /// Plain UTF-8 without colours: a newline after every row, trailing spaces kept.
 ///
@@ -167,6 +176,37 @@ mod tests {
         for text in ["\u{1b}[2J", "\u{1b}]0;x\u{7}", "\u{1b}", "\u{1b}[38;5m", "\u{1b}[300m"] {
             assert!(text.parse::<Grid>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_drawing_holds_no_markup_but_its_own() {
+        let grid: Grid = "<&>\"' ▀⠁".parse().expect("one row");
+        let drawing = svg(&grid, Background::Light, "</title><script>\u{0}");
+        assert!(drawing.contains(">&lt;&amp;&gt;&quot;&#39;</text>"), "{drawing}");
+        assert!(
+            drawing.contains("<title>&lt;/title&gt;&lt;script&gt;\u{fffd}</title>"),
+            "{drawing}"
+        );
+        assert!(drawing.contains("M60.00 0.00h10.00v10.00h-10.00z"), "{drawing}");
+    }
+
+    #[test]
+    fn a_picture_shows_every_cell_where_it_is() {
+        let cell = |symbol, ink, ground| Cell::new(symbol, Some(Color::Rgb(ink)), Some(ground));
+        let ground = Color::Rgb([10, 20, 30]);
+        let cells = vec![
+            cell(' ', [0; 3], ground),
+            cell('█', [1, 2, 3], ground),
+            'I'.into(),
+            '\u{2503}'.into(),
+        ];
+        let file = png(&Grid::new(2, cells), Background::Dark);
+        let picture = image::load_from_memory(&file).expect("a PNG").into_rgb8();
+        assert_eq!(picture.dimensions(), (32, 64));
+        let at = |x, y| picture.get_pixel(x, y).0;
+        assert_eq!((at(8, 16), at(16, 0), at(31, 31)), ([10, 20, 30], [1, 2, 3], [1, 2, 3]));
+        let ink = |left| (0..16 * 32).filter(|n| at(left + n % 16, 32 + n / 16) != [0; 3]).count();
+        assert!((40..200).contains(&ink(0)) && ink(16) > 40);
     }
 
     #[test]
