@@ -87,7 +87,8 @@ pub(crate) fn figure(symbol: char) -> Option<&'static [Rect]> {
 }
 
 /// Sets that hold every figure between them.
-const FIGURED: [Shapes; 4] = [Shapes::Blocks, Shapes::Sextant, Shapes::Octant, Shapes::Braille];
+const FIGURED: [Shapes; 5] =
+    [Shapes::Half, Shapes::Blocks, Shapes::Sextant, Shapes::Octant, Shapes::Braille];
 
 /// Every symbol whose shape we know, each once.
 pub(crate) fn known() -> impl Iterator<Item = char> {
