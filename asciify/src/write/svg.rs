@@ -25,7 +25,7 @@ pub fn svg(grid: &Grid, background: Background, title: &str) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
          width=\"{width}\" height=\"{height}\" role=\"img\" fill=\"{ink}\" \
          font-family=\"ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace\" \
-         font-size=\"16.6\" style=\"white-space:pre\">\n<title>{title}</title>\n\
+         font-size=\"16.6\">\n<title>{title}</title>\n<style>text{{white-space:pre}}</style>\n\
          <rect width=\"{width}\" height=\"{height}\" fill=\"{ground}\"/>\n"
     );
     for (row, cells) in grid.lines().enumerate() {
