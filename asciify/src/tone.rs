@@ -146,7 +146,13 @@ impl Curve {
     fn standing_out(&self, lightness: f64) -> f64 {
         let part = ((lightness - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
         let part = self.adjust.applied(part);
-        if self.inks_bright { part } else { 1.0 - part }
+        let part = if self.inks_bright { part } else { 1.0 - part };
+        match (self.tone, self.background) {
+            // Dense symbols look alike, and on paper even middle tones would need them: all tones
+            // are lifted, so that lighter ones, of many shapes, are left to draw with.
+            (Tone::Auto, Background::Light) => 1.0 - (1.0 - part).sqrt(),
+            _ => part,
+        }
     }
 
     fn inks(&self, most: f64) -> Vec<f32> {
