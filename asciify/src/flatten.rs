@@ -1,7 +1,7 @@
 //! Puts a transparent picture on the ground that shows through.
 
-use crate::keywords::Alpha;
-use crate::light::WHITE;
+use crate::alpha::Alpha;
+use crate::light::{self, WHITE};
 use crate::spec::Spec;
 use crate::tone::lightness_of;
 
@@ -9,11 +9,21 @@ use crate::tone::lightness_of;
 const TOO_NEAR: f64 = 0.25;
 
 /// The light of the ground that shows through.
-pub(crate) fn ground(light: &[u32], opacity: &[u32], spec: &Spec) -> u32 {
+pub(crate) struct Ground {
+    pub(crate) luminance: u32,
+    pub(crate) channels: [u32; 3],
+}
+
+/// The ground that the spec wants for samples of that luminance.
+pub(crate) fn ground(light: &[u32], opacity: &[u32], spec: &Spec) -> Ground {
+    let grey = |luminance| Ground { luminance, channels: [luminance; 3] };
     match spec.alpha() {
-        Alpha::Dark => 0,
-        Alpha::Light => WHITE,
-        Alpha::Auto => visible_ground(light, opacity, spec),
+        Alpha::Dark => grey(0),
+        Alpha::Light => grey(WHITE),
+        Alpha::Auto => grey(visible_ground(light, opacity, spec)),
+        Alpha::Color(rgb) => {
+            Ground { luminance: light::rgb8(&rgb), channels: rgb.map(light::grey8) }
+        }
     }
 }
 

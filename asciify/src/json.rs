@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::keywords::{Alpha, Background, ColorOn, Dither, Fit, Match, Palette, Tone};
+use crate::alpha::Alpha;
+use crate::keywords::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
 use crate::spec::{CELL_DEFAULT, Levels, ONE, Spec, SpecError};
 use crate::symbols::Symbols;
 

@@ -126,15 +126,4 @@ keywords! {
         /// Dark ink on a light ground.
         Light = "light",
     }
-
-    /// What shows through where a picture is transparent.
-    Alpha {
-        /// Black or white: the background's own, unless the picture would vanish on it.
-        #[default]
-        Auto = "auto",
-        /// Black.
-        Dark = "dark",
-        /// White.
-        Light = "light",
-    }
 }

@@ -30,6 +30,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod alpha;
 mod carry;
 mod color;
 mod container;
@@ -60,10 +61,11 @@ pub mod write;
 use std::io::{BufRead, Seek};
 use std::iter;
 
+pub use alpha::{Alpha, AlphaError};
 pub use color::Color;
 pub use error::{Error, Limits};
 pub use grid::{Cell, Grid, GridError};
-pub use keywords::{Alpha, Background, ColorOn, Dither, Fit, Match, Palette, Shapes, Tone};
+pub use keywords::{Background, ColorOn, Dither, Fit, Match, Palette, Shapes, Tone};
 pub use options::{OPTIONS, OptionDoc};
 pub use probe::Header;
 pub use sniff::Format;
@@ -168,8 +170,8 @@ fn draw_one(
 ) -> Grid {
     if let Some(opacity) = opacity {
         let ground = flatten::ground(&luminance, &opacity, spec);
-        flatten::flatten(&mut luminance, &opacity, ground);
-        for channel in channels.iter_mut().flatten() {
+        flatten::flatten(&mut luminance, &opacity, ground.luminance);
+        for (channel, ground) in channels.iter_mut().flatten().zip(ground.channels) {
             flatten::flatten(channel, &opacity, ground);
         }
     }

@@ -136,12 +136,12 @@ pub(crate) fn linear(coded: f64) -> f64 {
     if coded <= 0.04045 { coded / 12.92 } else { libm::pow((coded + 0.055) / 1.055, 2.4) }
 }
 
-fn rgb8([r, g, b]: &[u8; 3]) -> u32 {
+pub(crate) fn rgb8([r, g, b]: &[u8; 3]) -> u32 {
     let [red, green, blue] = &*RGB8;
     red[usize::from(*r)] + green[usize::from(*g)] + blue[usize::from(*b)]
 }
 
-fn grey8(y: u8) -> u32 {
+pub(crate) fn grey8(y: u8) -> u32 {
     rgb8(&[y, y, y])
 }
 

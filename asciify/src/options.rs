@@ -55,7 +55,7 @@ pub const OPTIONS: &[OptionDoc] = &[
     },
     OptionDoc {
         name: "alpha",
-        accepts: "auto, dark or light",
+        accepts: "auto, dark, light or a colour such as #ff8000",
         help: "What shows through where the picture is transparent: auto takes the ground on which it stays visible (default).",
     },
     OptionDoc {

@@ -9,9 +9,10 @@ use std::str::FromStr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
+use crate::alpha::Alpha;
 use crate::glyphs::PARTS;
 use crate::json::Fields;
-use crate::keywords::{Alpha, Background, ColorOn, Dither, Fit, Match, Palette, Tone};
+use crate::keywords::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
 use crate::options::OPTIONS;
 use crate::symbols::Symbols;
 
@@ -128,7 +129,7 @@ impl Spec {
             "match" => self.matching = Match::of(value)?,
             "tone" => self.tone = Tone::of(value)?,
             "background" => self.background = Background::of(value)?,
-            "alpha" => self.alpha = Alpha::of(value)?,
+            "alpha" => self.alpha = value.parse().ok()?,
             "symbols" => self.symbols = value.parse().ok()?,
             "color" => self.color = Palette::of(value)?,
             "color_on" => self.color_on = ColorOn::of(value)?,

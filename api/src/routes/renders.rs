@@ -48,7 +48,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
         ("match" = Option<String>, Query, description = "`shape` (default): characters follow the picture's edges; `ramp`: brightness alone chooses."),
         ("tone" = Option<String>, Query, description = "`auto` (default): the whole range for this picture; `natural`: pictures compare; `linear`: by light."),
         ("background" = Option<String>, Query, description = "The ground of the text: `dark` (default) or `light`."),
-        ("alpha" = Option<String>, Query, description = "What shows through transparency: `auto` (default), `dark` or `light`."),
+        ("alpha" = Option<String>, Query, description = "What shows through transparency: `auto` (default), `dark`, `light` or a colour such as `ff8000`."),
         ("symbols" = Option<String>, Query, description = "What is drawn with: `ascii` (default), `blocks`, `half`, `quad`, `sextant`, `octant`, `braille`, `chars:` and a choice of symbols, or `ramp:` and characters from the barest to the densest."),
         ("color" = Option<String>, Query, description = "Colours: `none` (default), `16`, `256` or `full`."),
         ("color_on" = Option<String>, Query, description = "What has colours: the symbols, `foreground` (default), or the ground behind them, too: `both`."),

@@ -1,12 +1,20 @@
-//! `asciify`: draws image files as text on standard output.
+//! `asciify`: draws image files as text.
 
+use std::env;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, ErrorKind, IsTerminal, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use asciify::{Limits, OPTIONS, OptionDoc, Palette, Spec, SpecError, probe, render, write};
-use clap::{Arg, ArgMatches, Command, builder::PossibleValuesParser, error::ErrorKind as Wrong};
+use clap::{
+    Arg, ArgAction, ArgMatches, Command,
+    builder::{EnumValueParser, PossibleValuesParser},
+    error::ErrorKind as Wrong,
+    value_parser,
+};
+use clap_complete::Shell;
+use indicatif::{ProgressBar, ProgressStyle};
 
 const FORMATS: [&str; 5] = ["txt", "ansi", "html", "svg", "png"];
 /// Enough of a stream to tell its format.
@@ -14,21 +22,49 @@ const START_BYTES: u64 = 4096;
 /// A stream is kept in memory.
 const MAX_STREAM_BYTES: u64 = 1 << 30;
 
+const EXAMPLES: &str = "\
+Examples:
+  asciify photo.jpg                                        as wide as the terminal, in its colours
+  asciify --symbols quad --color_on both photo.jpg         blocks in two colours a cell
+  asciify --width 120 --format png -o look.png photo.jpg   a picture of the text
+  curl -s https://host/photo.jpg | asciify -               from standard input
+
+On a terminal, the width defaults to the terminal's, and the colours to what COLORTERM and TERM
+promise, unless NO_COLOR is set; elsewhere to 80 columns without colours.";
+
 fn command() -> Command {
     let format = Arg::new("format")
         .long("format")
         .help("What to write: by default ansi where there are colours, else txt")
         .value_parser(PossibleValuesParser::new(FORMATS));
+    let output = Arg::new("output")
+        .long("output")
+        .short('o')
+        .value_name("PATH")
+        .help("Writes to a file instead of standard output")
+        .value_parser(value_parser!(PathBuf));
+    let completions = Arg::new("completions")
+        .long("completions")
+        .value_name("SHELL")
+        .help("Prints completions for that shell, and does nothing else")
+        .value_parser(EnumValueParser::<Shell>::new())
+        .exclusive(true);
+    let man = Arg::new("man")
+        .long("man")
+        .help("Prints the manual page, and does nothing else")
+        .action(ArgAction::SetTrue)
+        .exclusive(true);
     let files = Arg::new("files")
         .value_name("FILE")
         .help("Image files; - is standard input")
-        .required(true)
+        .required_unless_present_any(["completions", "man"])
         .num_args(1..);
     Command::new("asciify")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Draw images as text.")
+        .after_help(EXAMPLES)
         .args(OPTIONS.iter().map(flag))
-        .args([format, files])
+        .args([format, output, completions, man, files])
 }
 
 /// The library's option as a flag; what it accepts is said, and checked, by the library.
@@ -36,6 +72,7 @@ fn flag(option: &OptionDoc) -> Arg {
     let flag = Arg::new(option.name)
         .long(option.name)
         .value_name("VALUE")
+        .allow_hyphen_values(true)
         .help(format!("{} Accepts {}.", option.help, option.accepts));
     match option.accepts {
         "true or false" => flag.num_args(0..=1).require_equals(true).default_missing_value("true"),
@@ -45,7 +82,32 @@ fn flag(option: &OptionDoc) -> Arg {
 
 fn main() -> ExitCode {
     let asked = command().get_matches();
-    let spec = match spec(&asked) {
+    match run(&asked) {
+        Ok(code) => code,
+        // Whoever read us has seen enough: no reason to complain.
+        Err(err) if err.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("asciify: {err}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// # Errors
+/// The output cannot be written.
+fn run(asked: &ArgMatches) -> io::Result<ExitCode> {
+    if let Some(shell) = asked.get_one::<Shell>("completions") {
+        let mut script = Vec::new();
+        clap_complete::generate(*shell, &mut command(), "asciify", &mut script);
+        return io::stdout().write_all(&script).map(|()| ExitCode::SUCCESS);
+    }
+    if asked.get_flag("man") {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(command()).render(&mut page)?;
+        return io::stdout().write_all(&page).map(|()| ExitCode::SUCCESS);
+    }
+    let to_terminal = !asked.contains_id("output") && io::stdout().is_terminal();
+    let spec = match spec(asked, to_terminal) {
         Ok(spec) => spec,
         Err(err) => command().error(Wrong::InvalidValue, err).exit(),
     };
@@ -54,36 +116,46 @@ fn main() -> ExitCode {
         None if spec.color() == Palette::None => "txt",
         None => "ansi",
     };
-    let files = asked.get_many::<String>("files").unwrap_or_default();
-    if format == "png" && io::stdout().is_terminal() {
-        let wrong = "a png is no text: write it to a file, such as with > picture.png";
+    let files: Vec<&String> = asked.get_many("files").unwrap_or_default().collect();
+    if format == "png" && to_terminal {
+        let wrong = "a png is no text: write it to a file with --output PATH";
         command().error(Wrong::InvalidValue, wrong).exit();
     }
     if !matches!(format, "txt" | "ansi") && files.len() > 1 {
         let wrong = format!("{format} holds one picture: give one file");
         command().error(Wrong::TooManyValues, wrong).exit();
     }
+    let mut output: Box<dyn Write> = match asked.get_one::<PathBuf>("output") {
+        Some(path) => {
+            let named = |err| io::Error::other(format!("{}: {err}", path.display()));
+            Box::new(File::create(path).map_err(named)?)
+        }
+        None => Box::new(io::stdout().lock()),
+    };
+    let progress = progress(files.len(), to_terminal);
     let mut code = ExitCode::SUCCESS;
     for file in files {
-        let text = match draw(file, &spec, format) {
-            Ok(text) => text,
+        match draw(file, &spec, format) {
+            Ok(text) => output.write_all(&text)?,
             Err(err) => {
-                eprintln!("asciify: {file}: {err}");
+                progress.suspend(|| eprintln!("asciify: {file}: {err}"));
                 code = ExitCode::FAILURE;
-                continue;
-            }
-        };
-        match io::stdout().lock().write_all(&text) {
-            Ok(()) => {}
-            // Whoever read us has seen enough: no reason to complain.
-            Err(err) if err.kind() == ErrorKind::BrokenPipe => return code,
-            Err(err) => {
-                eprintln!("asciify: standard output: {err}");
-                return ExitCode::FAILURE;
             }
         }
+        progress.inc(1);
     }
-    code
+    progress.finish_and_clear();
+    output.flush().map(|()| code)
+}
+
+/// Shown on a terminal where the pictures go elsewhere, and there are several.
+fn progress(files: usize, to_terminal: bool) -> ProgressBar {
+    if files < 2 || to_terminal || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} files, {eta} left");
+    let bar = ProgressBar::new(files as u64);
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn draw(file: &str, spec: &Spec, format: &str) -> Result<Vec<u8>, asciify::Error> {
@@ -128,12 +200,42 @@ fn read_stream(mut stream: impl Read) -> Result<Vec<u8>, asciify::Error> {
     Ok(bytes)
 }
 
-fn spec(asked: &ArgMatches) -> Result<Spec, SpecError> {
+/// What was asked for; on a terminal, what it can show.
+fn spec(asked: &ArgMatches, to_terminal: bool) -> Result<Spec, SpecError> {
     let mut spec = Spec::default();
+    if to_terminal {
+        let given = |name| asked.get_one::<String>(name).is_some();
+        if let Some((terminal_size::Width(columns), _)) = terminal_size::terminal_size()
+            && !given("width")
+            && !given("height")
+        {
+            spec.set("width", &columns.clamp(1, 1000).to_string())?;
+        }
+        if !given("format") {
+            spec.set("color", terminal_colors())?;
+        }
+    }
     for OptionDoc { name, .. } in OPTIONS {
         if let Some(value) = asked.get_one::<String>(name) {
             spec.set(name, value)?;
         }
     }
     Ok(spec)
+}
+
+/// What the terminal says of its colours (NO_COLOR: no-color.org).
+#[expect(clippy::disallowed_methods, reason = "a terminal tells by variables what it can show")]
+fn terminal_colors() -> &'static str {
+    let is = |name: &str, holds: &str| env::var(name).is_ok_and(|value| value.contains(holds));
+    if env::var("NO_COLOR").is_ok_and(|value| !value.is_empty()) || is("TERM", "dumb") {
+        "none"
+    } else if is("COLORTERM", "truecolor") || is("COLORTERM", "24bit") {
+        "full"
+    } else if is("TERM", "256color") {
+        "256"
+    } else if is("TERM", "color") {
+        "16"
+    } else {
+        "none"
+    }
 }

@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use crate::pictures::{checker, png, text};
+use asciify::{Background, OPTIONS, write};
+
+use crate::pictures::{checker, drawn, png, text};
 
 fn asciify(arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_asciify"))
@@ -62,4 +64,53 @@ fn a_stream_that_never_ends_is_refused_by_its_start() {
 fn a_pipe_can_be_named() {
     let file = png(&checker());
     assert_eq!(asciify(&["/dev/stdin"], &file).stdout, asciify(&["-"], &file).stdout);
+}
+
+#[test]
+fn formats_are_those_of_the_library() {
+    let file = png(&checker());
+    let flags = ["--width", "8", "--color", "full", "-"];
+    let grid = drawn(&file, "width=8&color=full").expect("a picture");
+    let dark = Background::Dark;
+    // colours are worth a terminal's text where nothing else is asked for
+    assert_eq!(asciify(&flags, &file).stdout, write::ansi(&grid).into_bytes());
+    for (format, expected) in [
+        ("txt", write::txt(&grid).into_bytes()),
+        ("ansi", write::ansi(&grid).into_bytes()),
+        ("html", write::html(&grid, dark, "-").into_bytes()),
+        ("svg", write::svg(&grid, dark, "-").into_bytes()),
+        ("png", write::png(&grid, dark)),
+    ] {
+        let arguments = [&["--format", format][..], &flags].concat();
+        assert_eq!(asciify(&arguments, &file).stdout, expected, "{format}");
+    }
+    let two = asciify(&["--format", "png", "-", "-"], &file);
+    assert_eq!(two.status.code(), Some(2));
+    assert!(two.stdout.is_empty());
+}
+
+#[test]
+fn output_goes_to_a_file_that_is_named_when_it_cannot() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("picture.txt").display().to_string();
+    let file = png(&checker());
+    let output = asciify(&["--width", "8", "-o", &path, "-"], &file);
+    assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty());
+    assert_eq!(std::fs::read_to_string(&path).expect("a file"), text(&file, "width=8"));
+    let output = asciify(&["-o", &format!("{path}/below"), "-"], &file);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("picture.txt/below"));
+}
+
+#[test]
+fn completions_and_the_manual_know_every_option() {
+    for arguments in [["--completions=bash"], ["--completions=zsh"], ["--man"], ["--help"]] {
+        let output = asciify(&arguments, b"");
+        // the manual's markup escapes hyphens
+        let said = String::from_utf8_lossy(&output.stdout).replace('\\', "");
+        assert!(output.status.success());
+        for option in OPTIONS {
+            assert!(said.contains(&format!("--{}", option.name)), "{arguments:?} {}", option.name);
+        }
+    }
 }

@@ -29,6 +29,7 @@ fn what_means_the_same_has_one_form() {
         (&["cell=2&width=3", "cell=2.000&width=3"], "width=3&cell=2"),
         (&["cell=0.105"], "width=80&cell=0.105"),
         (&["symbols=ascii"], "width=80"),
+        (&["alpha=FF8000", "alpha=#ff8000", "alpha=%23Ff8000"], "width=80&alpha=%23ff8000"),
         (
             &["gamma=1.0&contrast=1&brightness=-0&sharpen=0.000", "dither=bayer", "color_on=both"],
             "width=80",
@@ -76,6 +77,8 @@ fn bad_values_are_told_what_is_accepted() {
         "cell=NaN",
         "invert=1",
         "invert",
+        "alpha=#ff800",
+        "alpha=+f8000",
         "brightness=1.001",
         "brightness=--1",
         "contrast=-1",
