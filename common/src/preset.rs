@@ -5,7 +5,8 @@ use asciify::Spec;
 use crate::env::Env;
 
 /// The presets of a fresh installation.
-const DEFAULT: &str = "default?width=80 small?width=40 large?width=160";
+const DEFAULT: &str = "default?width=80 small?width=40 large?width=160 color?width=80&color=full \
+                       blocks?width=80&symbols=half&color=full&color_on=both";
 
 /// A name for a spec.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -153,7 +153,8 @@ async fn images_are_found_by_their_hash() {
 
 #[tokio::test]
 async fn every_render_is_listed_with_its_job() {
-    let app = TestApp::spawn().await;
+    let app =
+        TestApp::with(&[("PRESETS", "default?width=80 small?width=40 large?width=160")]).await;
     let bytes = png(64, 40);
     let image = app.upload(bytes.clone()).await;
     let renders = format!("{}/renders", image.at);
@@ -226,7 +227,7 @@ async fn a_removed_image_is_gone_for_everybody() {
     app.work(1).await;
     app.get(&image.at).await.is(200);
     app.get(&format!("{}?width=33", image.at)).await.is(200);
-    assert_eq!(files(&app.folder().join("blobs")).len(), 4);
+    assert_eq!(files(&app.folder().join("blobs")).len(), 6);
 
     let gone = app.delete(&image.at).await.is(204);
     assert!(gone.body.is_empty());

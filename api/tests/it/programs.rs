@@ -131,7 +131,7 @@ async fn all_presets(client: &Client, at: &str, image: &Value) {
     loop {
         let renders = json(client, &renders).await;
         let items = renders["items"].as_array().expect("items");
-        if items.len() == 3 && renders["job"]["state"] == "done" {
+        if items.len() == 5 && renders["job"]["state"] == "done" {
             for item in items {
                 let text = format!("{at}{}", item["links"]["text"].as_str().expect("an address"));
                 let text =

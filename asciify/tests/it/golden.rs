@@ -47,7 +47,7 @@ const TONES: [&str; 7] = [
 ];
 
 fn cases() -> Vec<(String, String)> {
-    let pictures: [(&str, DynamicImage); 8] = [
+    let pictures: [(&str, DynamicImage); 10] = [
         ("gradient", pictures::gradient()),
         ("disc", pictures::disc()),
         ("checker", pictures::checker()),
@@ -56,6 +56,8 @@ fn cases() -> Vec<(String, String)> {
         ("tall", pictures::tall()),
         ("wide", pictures::wide()),
         ("deep", pictures::deep()),
+        ("noise", pictures::noise()),
+        ("word", pictures::word()),
     ];
     let mut cases = Vec::new();
     for (name, picture) in &pictures {

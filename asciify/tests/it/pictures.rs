@@ -36,11 +36,34 @@ pub fn one_pixel() -> DynamicImage {
 }
 
 pub fn tall() -> DynamicImage {
-    GrayImage::from_fn(1, 500, |_, y| Luma([(y / 2) as u8])).into()
+    GrayImage::from_fn(1, 5000, |_, y| Luma([(y / 20) as u8])).into()
 }
 
 pub fn wide() -> DynamicImage {
-    GrayImage::from_fn(500, 1, |x, _| Luma([(x / 2) as u8])).into()
+    GrayImage::from_fn(5000, 1, |x, _| Luma([(x / 20) as u8])).into()
+}
+
+/// Grey without any order, the same everywhere.
+pub fn noise() -> DynamicImage {
+    GrayImage::from_fn(48, 32, |x, y| Luma([((x * 7_919 + y * 104_729 + x * y * 31) % 251) as u8]))
+        .into()
+}
+
+/// A word in letters of 8 × 8 px, black on white.
+pub fn word() -> DynamicImage {
+    const ROWS: [&str; 5] = [
+        "#...# .##. #..# ####",
+        "##.## #..# ##.# #...",
+        "#.#.# #..# #.## ##..",
+        "#...# #..# #..# #...",
+        "#...# .##. #..# ####",
+    ];
+    GrayImage::from_fn(88, 28, |x, y| {
+        let (column, row) = ((x / 4).wrapping_sub(1), (y / 4).wrapping_sub(1));
+        let row = ROWS.get(row as usize).map_or(&b""[..], |row| row.as_bytes());
+        Luma([if row.get(column as usize) == Some(&b'#') { 0 } else { 255 }])
+    })
+    .into()
 }
 
 /// A gradient whose steps only 16 bits can tell apart, brighter towards the bottom right, fading.

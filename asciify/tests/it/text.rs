@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::Cursor;
 
-use asciify::{Format, Grid, GridError, Limits, Spec, render, write};
+use asciify::{Background, Format, Grid, GridError, Limits, Spec, render, write};
 use image::{DynamicImage, GrayImage, Luma, Rgb32FImage, Rgba32FImage};
 
 use crate::pictures::{checker, deep, disc, drawn, encoded, gradient, lopsided, png, text};
@@ -85,18 +85,6 @@ fn natural_tones_compare_pictures_and_auto_makes_the_most_of_each() {
         let drawn = text(&file, "width=40&match=ramp");
         assert!(drawn.contains('@') && drawn.contains(' '), "{drawn}");
     }
-}
-
-#[test]
-fn the_same_is_drawn_at_the_same_time() {
-    let file = png(&disc());
-    let expected = text(&file, "width=60");
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| text(&file, "width=60"))).collect();
-        for thread in threads {
-            assert_eq!(thread.join().expect("it ended"), expected);
-        }
-    });
 }
 
 #[test]
@@ -196,4 +184,40 @@ fn text_reads_back() {
     assert_eq!("\n\n".parse::<Grid>(), Err(GridError::Empty));
     assert_eq!("ab\nc\n".parse::<Grid>(), Err(GridError::Ragged { row: 2, is: 1, first: 2 }));
     assert_eq!("ab\n\n".parse::<Grid>(), Err(GridError::Ragged { row: 2, is: 0, first: 2 }));
+}
+
+#[test]
+fn a_brighter_picture_is_never_darker() {
+    let flat = |value: u8| png(&GrayImage::from_pixel(40, 40, Luma([value])).into());
+    for look in
+        ["tone=natural", "tone=linear", "tone=natural&match=ramp", "tone=natural&symbols=braille"]
+    {
+        let spec = format!("width=20&{look}");
+        let light = |value: u8| -> u64 {
+            let grid = drawn(&flat(value), &spec).expect("a picture");
+            let picture = image::load_from_memory(&write::png(&grid, Background::Dark));
+            picture.expect("a PNG").into_luma8().iter().map(|it| u64::from(*it)).sum()
+        };
+        let lights: Vec<u64> = (0..=255).step_by(17).map(light).collect();
+        // another font than the one that was measured may weigh two mixtures of symbols differently
+        let never_less = |pair: &[u64]| pair[1] * 100 >= pair[0] * 97;
+        assert!(lights.windows(2).all(never_less), "{spec}: {lights:?}");
+        assert!(lights[0] == 0 && lights[15] > lights[5], "{spec}: {lights:?}");
+    }
+}
+
+#[test]
+fn the_same_picture_and_spec_give_the_same_bytes_on_every_thread() {
+    let file = png(&lopsided());
+    for spec in ["width=60", "width=30&color=256&symbols=quad&color_on=both", "width=30&color=full"]
+    {
+        let draw = || write::ansi(&drawn(&file, spec).expect("a picture"));
+        let first = draw();
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (0..4).map(|_| scope.spawn(draw)).collect();
+            for other in others {
+                assert_eq!(other.join().expect("it ends"), first, "{spec}");
+            }
+        });
+    }
 }
