@@ -24,6 +24,8 @@ const LEAST_RANGE: f64 = 0.25;
 const OVERINKED: f64 = 0.1;
 /// …which gain no more than this.
 const MOST_STRETCH: f64 = 1.12;
+/// Black on paper is drawn as if it were that light, before the root is taken.
+const PAPER_LIFT: f64 = 0.15;
 
 static LIGHTNESS: LazyLock<[f64; STEPS]> = LazyLock::new(|| {
     array::from_fn(|step| {
@@ -150,7 +152,9 @@ impl Curve {
         match (self.tone, self.background) {
             // Dense symbols look alike, and on paper even middle tones would need them: all tones
             // are lifted, so that lighter ones, of many shapes, are left to draw with.
-            (Tone::Auto, Background::Light) => 1.0 - (1.0 - part).sqrt(),
+            (Tone::Auto, Background::Light) => {
+                1.0 - (PAPER_LIFT + (1.0 - PAPER_LIFT) * (1.0 - part)).sqrt()
+            }
             _ => part,
         }
     }
