@@ -14,10 +14,11 @@ COPY migration/Cargo.toml migration/
 COPY worker/Cargo.toml worker/
 RUN set -eu; \
     for crate in api asciify common migration worker; do \
-      mkdir -p "$crate/src/bin"; \
+      mkdir -p "$crate/src/bin" "$crate/benches"; \
       touch "$crate/src/lib.rs"; \
     done; \
-    for bin in api/src/main.rs api/src/bin/planet.rs api/src/bin/planet-migrate.rs asciify/src/bin/asciify.rs worker/src/main.rs; do \
+    for bin in api/src/main.rs api/src/bin/planet.rs api/src/bin/planet-migrate.rs asciify/src/bin/asciify.rs \
+        asciify/benches/stages.rs worker/src/main.rs; do \
       echo 'fn main() {}' >"$bin"; \
     done; \
     cargo build --release --locked --package api --package worker --bins; \
