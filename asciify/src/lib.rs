@@ -7,6 +7,8 @@
 //!        decode ──▶ rows of linear light ── sample ──▶ 4 × 8 samples a cell ── flatten ──▶ no transparency
 //!                                                                                             │ tone
 //!        text ◀── write ── Grid ◀── shape: all cells together, or ramp: each alone ◀────── ink per sample
+//!                            ▲ paint: colours for the symbols
+//!                            └───── duo: each cell's symbol with its two colours ◀── red, green and blue light
 //! ```
 //!
 //! The crate is pure: no network, no clock, no threads, no settings. The same bytes and the same

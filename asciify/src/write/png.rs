@@ -107,7 +107,8 @@ fn figure(symbol: char, height: usize) -> Vec<u8> {
             true => {
                 // a cell is twice as high as wide
                 let (dx, dy) = (x - (left + right) / 2.0, 2.0 * (y - (top + bottom) / 2.0));
-                dx.hypot(dy) < super::DOT_RADIUS * (right - left)
+                let radius = super::DOT_RADIUS * (right - left);
+                dx * dx + dy * dy < radius * radius
             }
             false => (*left..*right).contains(&x) && (*top..*bottom).contains(&y),
         })
