@@ -86,10 +86,10 @@ impl Broker {
         let broker = Broker { line: line.clone(), rings, connected: connected.clone() };
         tokio::spawn(async move {
             // Ends with the last handle on the broker: the channel is closed then.
-            let mut wait = FIRST_WAIT;
+            let (mut wait, mut unsent) = (FIRST_WAIT, None);
             while !waiting.is_closed() {
                 let started = Instant::now();
-                let ended = publish_all(&line, &mut waiting, &connected).await;
+                let ended = publish_all(&line, &mut waiting, &mut unsent, &connected).await;
                 connected.store(false, Ordering::Relaxed);
                 let Err(err) = ended else { return };
                 tracing::warn!("the broker is away: {err}");
@@ -153,9 +153,12 @@ pub(super) async fn acknowledge(delivery: Delivery) {
 }
 
 /// Publishes what comes in until the connection fails (`Err`) or nobody can ring any more.
+///
+/// A ring that the broker did not confirm stays in `unsent`, and goes out first the next time.
 async fn publish_all(
     line: &Line,
     waiting: &mut mpsc::Receiver<Ring>,
+    unsent: &mut Option<Ring>,
     connected: &AtomicBool,
 ) -> Result<(), Error> {
     let session = connect(line, "planet publisher");
@@ -165,14 +168,18 @@ async fn publish_all(
     connected.store(true, Ordering::Relaxed);
     tracing::info!("connected to the broker");
     loop {
+        if let Some(ring) = unsent {
+            let sent = time::timeout(PUBLISH, publish(line, &channel, ring)).await;
+            let outcome = if matches!(sent, Ok(Ok(()))) { "sent" } else { "failed" };
+            metrics::counter!("planet_hints_total", "outcome" => outcome).increment(1);
+            sent??;
+            *unsent = None;
+        }
         tokio::select! {
-            ring = waiting.recv() => {
-                let Some(ring) = ring else { break };
-                let sent = time::timeout(PUBLISH, publish(line, &channel, &ring)).await;
-                let outcome = if matches!(sent, Ok(Ok(()))) { "sent" } else { "failed" };
-                metrics::counter!("planet_hints_total", "outcome" => outcome).increment(1);
-                sent??;
-            }
+            ring = waiting.recv() => match ring {
+                Some(ring) => *unsent = Some(ring),
+                None => break,
+            },
             event = events.next() => match event {
                 Some(Event::Error(err)) => return Err(err.into()),
                 Some(_) => {}
