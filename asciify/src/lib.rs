@@ -28,7 +28,7 @@
 //! assert_eq!((header.width, header.height), (4, 1));
 //!
 //! let grids = asciify::render(Cursor::new(picture), &[spec], &limits)?;
-//! assert_eq!(asciify::write::txt(&grids[0]), " .+@\n");
+//! assert_eq!(asciify::write::txt(&grids[0]), " .=@\n");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

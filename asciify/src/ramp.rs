@@ -9,7 +9,7 @@ use crate::tone::{drawn_ink, drawn_lightness};
 
 /// Characters of rising ink, centred and even, spaced about evenly in lightness: more would give no
 /// finer tones, only restless surfaces.
-const RAMP: &str = " .:;!*+=cxuoaX$&#Q@";
+const RAMP: &str = " .:;!*+=cxuoaS#$&Q@";
 
 /// Symbols and their ink, which rises.
 fn ramp(symbols: &Symbols, glyphs: &Glyphs, spec: &Spec) -> Vec<(char, f32)> {

@@ -11,6 +11,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock};
 
+use multiversion::multiversion;
+
 use crate::glyphs::{ACROSS, ASCII, DOWN, Drawn, Glyphs, Mask, PARTS};
 
 /// The eye's blur, in cell widths.
@@ -181,30 +183,8 @@ impl Search {
         for (line, errors) in errors.chunks_exact_mut(ACROSS).enumerate() {
             errors.copy_from_slice(&self.error[start + line * width..][..ACROSS]);
         }
-        let now = usize::from(self.chosen[row * self.columns + column]);
-        let (mut best, mut least, mut unchanged) = (now, f32::INFINITY, f32::INFINITY);
-        for (block, (ink, gram)) in self.model.ink.iter().zip(&self.model.gram[now]).enumerate() {
-            let mut products = [0.0; LANES];
-            for (error, ink) in errors.iter().zip(ink) {
-                for (product, ink) in products.iter_mut().zip(ink) {
-                    *product += error * ink;
-                }
-            }
-            let mut changes = *gram;
-            for (change, product) in changes.iter_mut().zip(&products) {
-                *change -= 2.0 * product;
-            }
-            let least_here = changes.iter().fold(f32::INFINITY, |least, it| least.min(*it));
-            if least_here < least {
-                least = least_here;
-                let lane = changes.iter().position(|change| *change <= least).unwrap_or(0);
-                best = block * LANES + lane;
-            }
-            if now / LANES == block {
-                unchanged = changes[now % LANES];
-            }
-        }
-        (if unchanged - least <= LEAST_GAIN { now } else { best }) as u16
+        let now = self.chosen[row * self.columns + column];
+        best_quickly(&errors, now, &self.model.ink, &self.model.gram[usize::from(now)])
     }
 
     fn change(&mut self, column: usize, row: usize, was: usize, is: usize) {
@@ -228,6 +208,43 @@ impl Search {
             self.open[start + columns.start..start + columns.end].fill(true);
         }
     }
+}
+
+/// [`best`] in the widest registers that the processor has.
+#[multiversion(targets("x86_64+avx2"))]
+fn best_quickly(errors: &Mask, now: u16, ink: &[[Lanes; PARTS]], gram: &[Lanes]) -> u16 {
+    best(errors, now, ink, gram)
+}
+
+/// The symbol to put where `now` is, by P there and the row of the gram matrix for `now`.
+///
+/// No sum goes across lanes: registers of any width add up the same numbers in the same order.
+#[inline(always)]
+fn best(errors: &Mask, now: u16, ink: &[[Lanes; PARTS]], gram: &[Lanes]) -> u16 {
+    let now = usize::from(now);
+    let (mut best, mut least, mut unchanged) = (now, f32::INFINITY, f32::INFINITY);
+    for (block, (ink, gram)) in ink.iter().zip(gram).enumerate() {
+        let mut products = [0.0; LANES];
+        for (error, ink) in errors.iter().zip(ink) {
+            for (product, ink) in products.iter_mut().zip(ink) {
+                *product += error * ink;
+            }
+        }
+        let mut changes = *gram;
+        for (change, product) in changes.iter_mut().zip(&products) {
+            *change -= 2.0 * product;
+        }
+        let least_here = changes.iter().fold(f32::INFINITY, |least, it| least.min(*it));
+        if least_here < least {
+            least = least_here;
+            let lane = changes.iter().position(|change| *change <= least).unwrap_or(0);
+            best = block * LANES + lane;
+        }
+        if now / LANES == block {
+            unchanged = changes[now % LANES];
+        }
+    }
+    (if unchanged - least <= LEAST_GAIN { now } else { best }) as u16
 }
 
 fn near(cell: usize, reach: usize, cells: usize) -> std::ops::Range<usize> {
@@ -339,6 +356,16 @@ mod tests {
                 let worse = error(&other, columns, &ink);
                 assert!(worse >= best - 1e-4, "{symbol} at {cell}");
             }
+        }
+    }
+
+    #[test]
+    fn wide_registers_choose_the_same() {
+        let Model { ink: inks, gram, .. } = &**OF_ASCII;
+        for (n, cell) in ink(1_000 * PARTS).as_chunks::<PARTS>().0.iter().enumerate() {
+            let (now, errors) = (n % gram.len(), cell.map(|it| it - 0.125));
+            let quick = best_quickly(&errors, now as u16, inks, &gram[now]);
+            assert_eq!(quick, best(&errors, now as u16, inks, &gram[now]));
         }
     }
 

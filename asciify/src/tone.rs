@@ -14,9 +14,10 @@ use crate::spec::Spec;
 /// Light is told apart by its square root, about as finely as the eye does.
 const STEPS: usize = WHITE.isqrt() as usize + 1;
 
-/// So many of a picture's samples may be darker than what counts as black, and as many brighter
-/// than white.
-const CROP: f64 = 0.02;
+/// So many of a picture's samples may be nearer to the ground than what counts as bare ground…
+const GROUND_CROP: f64 = 0.05;
+/// …and so many beyond what counts as full ink.
+const INK_CROP: f64 = 0.01;
 /// The least range of lightness that is stretched to the whole, so that the noise of a flat picture
 /// stays faint.
 const LEAST_RANGE: f64 = 0.25;
@@ -137,8 +138,11 @@ impl Curve {
         if curve.tone == Tone::Auto {
             let histogram = histogram(samples);
             let quantile = |part| quantile(&histogram, samples.len(), part);
-            (curve.low, curve.high) = widened(quantile(CROP), quantile(1.0 - CROP));
-            let part = if curve.inks_bright { 1.0 - OVERINKED } else { OVERINKED };
+            let (below, above, part) = match curve.inks_bright {
+                true => (GROUND_CROP, INK_CROP, 1.0 - OVERINKED),
+                false => (INK_CROP, GROUND_CROP, OVERINKED),
+            };
+            (curve.low, curve.high) = widened(quantile(below), quantile(1.0 - above));
             curve.stretch = curve.standing_out(quantile(part)).recip().clamp(1.0, MOST_STRETCH);
         }
         curve

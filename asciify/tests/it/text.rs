@@ -187,6 +187,47 @@ fn text_reads_back() {
 }
 
 #[test]
+fn pages_and_drawings_hold_the_same_text() {
+    let file = png(&lopsided());
+    for spec in
+        ["width=40", "width=40&color=full", "width=40&symbols=chars:%20%3C%26%3E%22'&color=16"]
+    {
+        let grid = drawn(&file, spec).expect("a picture");
+        let text = write::txt(&grid);
+
+        let page = write::html(&grid, Background::Dark, "a <title>");
+        let (_, picture) = page.split_once("<pre role=\"img\"").expect("a picture");
+        let (_, picture) = picture.split_once(">\n").expect("its first row");
+        let (picture, _) = picture.split_once("</pre>").expect("its end");
+        let symbols: Vec<&str> =
+            picture.split('<').map(|it| it.rsplit('>').next().unwrap_or(it)).collect();
+        assert_eq!(unescaped(&symbols.concat()), text, "{spec}");
+
+        let drawing = write::svg(&grid, Background::Dark, "a <title>");
+        let mut rows = vec![vec![' '; grid.columns()]; grid.rows()];
+        for element in drawing.split("<text").skip(1).filter(|it| it.contains("</text>")) {
+            let number = |name: &str| -> usize {
+                let (_, value) = element.split_once(&format!(" {name}=\"")).expect(name);
+                value.split('"').next().expect(name).parse().expect(name)
+            };
+            let (_, symbols) = element.split_once('>').expect("a tag");
+            let (symbols, _) = symbols.split_once("</text>").expect("its end");
+            let row = &mut rows[number("y") / 20][number("x") / 10..];
+            row.iter_mut().zip(unescaped(symbols).chars()).for_each(|(cell, it)| *cell = it);
+        }
+        let rows: Vec<String> =
+            rows.into_iter().map(|row| row.into_iter().chain(['\n']).collect()).collect();
+        assert_eq!(rows.concat(), text, "{spec}");
+    }
+}
+
+fn unescaped(text: &str) -> String {
+    let references =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    references.into_iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+#[test]
 fn a_brighter_picture_is_never_darker() {
     let flat = |value: u8| png(&GrayImage::from_pixel(40, 40, Luma([value])).into());
     for look in
