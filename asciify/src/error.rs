@@ -18,11 +18,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 65 535 px a side, 100 million pixels, 10 000 frames, 1 GiB.
+    /// 65 535 px a side, 128 million pixels, 10 000 frames, 1 GiB.
     fn default() -> Self {
         Self {
             max_side_px: 65_535,
-            max_pixels: 100_000_000,
+            max_pixels: 128_000_000,
             max_frames: 10_000,
             max_decoded_bytes: 1 << 30,
         }
@@ -67,6 +67,6 @@ impl Error {
     }
 
     pub(crate) fn cut_off(format: Format, before: &str) -> Self {
-        Self::Malformed(format!("the {format} ends before {before}: the upload was cut off"))
+        Self::Malformed(format!("the {format} ends before {before}: it was cut off"))
     }
 }

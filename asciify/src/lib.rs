@@ -39,6 +39,7 @@ mod container;
 mod decode;
 mod dither;
 mod duo;
+mod eighth;
 mod error;
 mod flatten;
 mod glyphs;
@@ -48,9 +49,11 @@ mod keywords;
 mod light;
 mod options;
 mod paint;
+mod picture;
 mod probe;
 mod ramp;
 mod sample;
+mod scanlines;
 mod shape;
 mod sharpen;
 mod sniff;
@@ -74,9 +77,8 @@ pub use sniff::Format;
 pub use spec::{Spec, SpecError};
 pub use symbols::{Symbols, SymbolsError};
 
-use light::Light;
 use paint::Inks;
-use sample::{Sampler, Samples};
+use picture::Sampled;
 use source::Source;
 
 /// Names the look of the output: raised whenever any picture's text changes, however little.
@@ -122,54 +124,12 @@ fn draw<R: BufRead + Seek>(
     limits: &Limits,
 ) -> Result<Vec<Grid>, Error> {
     let found = probe::inspect(source, limits)?;
-    let picture = decode::decode(source, &found, limits)?;
-    let sampled = |wanted: &dyn Fn(&Spec) -> bool, of: Of| -> Vec<Option<Samples>> {
-        let sampler = |spec| Sampler::new(spec, &picture, found.orientation);
-        let mut samplers: Vec<Option<Sampler>> =
-            specs.iter().map(|spec| wanted(spec).then(|| sampler(spec))).collect();
-        if samplers.iter().any(Option::is_some) {
-            let take = |row: &[u32]| samplers.iter_mut().flatten().for_each(|it| it.push(row));
-            match of {
-                Of::Light(light) => light::rows(&picture, light, take),
-                Of::Opacity => light::opacity(&picture, take),
-            }
-        }
-        samplers.into_iter().map(|sampler| sampler.map(Sampler::finish)).collect()
-    };
-    let transparent = light::is_transparent(&picture);
-    let mut luminance = sampled(&|_| true, Of::Light(Light::Luminance)).into_iter().flatten();
-    let mut opacity = sampled(&|_| transparent, Of::Opacity).into_iter();
-    let mut channels = [0, 1, 2].map(|channel| {
-        let coloured = |spec: &Spec| spec.color() != Palette::None;
-        sampled(&coloured, Of::Light(Light::Channel(channel))).into_iter()
-    });
-    drop(picture);
-    let draw = |spec: &Spec| {
-        let Samples { columns, light } = luminance.next()?;
-        let opacity = opacity.next()?.map(|samples| samples.light);
-        let [red, green, blue] = channels.each_mut().map(|channel| channel.next().flatten());
-        let channels = match (red, green, blue) {
-            (Some(red), Some(green), Some(blue)) => Some([red.light, green.light, blue.light]),
-            _ => None,
-        };
-        Some(draw_one(spec, columns, light, opacity, channels))
-    };
-    Ok(specs.iter().filter_map(draw).collect())
+    let sampled = decode::sample(source, &found, specs, limits)?;
+    Ok(specs.iter().zip(sampled).map(|(spec, sampled)| draw_one(spec, sampled)).collect())
 }
 
-/// What is sampled.
-enum Of {
-    Light(Light),
-    Opacity,
-}
-
-fn draw_one(
-    spec: &Spec,
-    columns: usize,
-    mut luminance: Vec<u32>,
-    opacity: Option<Vec<u32>>,
-    mut channels: Option<[Vec<u32>; 3]>,
-) -> Grid {
+fn draw_one(spec: &Spec, sampled: Sampled) -> Grid {
+    let Sampled { columns, mut luminance, opacity, mut channels } = sampled;
     if let Some(opacity) = opacity {
         let ground = flatten::ground(&luminance, &opacity, spec);
         flatten::flatten(&mut luminance, &opacity, ground.luminance);

@@ -9,109 +9,128 @@ use image::DynamicImage;
 /// keep five digits, small enough for 64-bit sums over the longest rows.
 pub(crate) const WHITE: u32 = 1 << 24;
 
-/// Which light of a picture.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Light {
+/// What is taken of a pixel, as a fraction of [`WHITE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
     /// Y of Rec. 709.
     Luminance,
     /// Red, green or blue: 0, 1 or 2.
     Channel(usize),
+    /// How much of what is behind it a pixel hides.
+    Opacity,
 }
 
-/// Calls `take` with the linear light of each row, from the top.
-///
-/// Grey and colour count as sRGB at 8 and 16 bits, as linear at floating point. What is transparent
-/// lets black through.
-pub(crate) fn rows(picture: &DynamicImage, light: Light, mut take: impl FnMut(&[u32])) {
-    let width = picture.width() as usize;
-    let rgb8 = |pixel: &[u8; 3]| match light {
-        Light::Luminance => rgb8(pixel),
-        Light::Channel(channel) => grey8(pixel[channel]),
-    };
-    let rgb16 = |pixel: &[u16; 3]| match light {
-        Light::Luminance => rgb16(pixel),
-        Light::Channel(channel) => grey16(pixel[channel]),
-    };
-    let rgb32 = |pixel: &[f32; 3]| match light {
-        Light::Luminance => rgb32(pixel),
-        Light::Channel(channel) => grey32(pixel[channel]),
-    };
-    match picture {
-        DynamicImage::ImageLuma8(it) => each_row(it.as_raw(), width, &mut take, |[y]| grey8(*y)),
-        DynamicImage::ImageLumaA8(it) => {
-            each_row(it.as_raw(), width, &mut take, |[y, a]| over8(grey8(*y), *a))
+/// A row of pixels as it was decoded: sRGB at 8 and 16 bits, linear at floating point.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Row<'a> {
+    Grey8(&'a [[u8; 1]]),
+    GreyAlpha8(&'a [[u8; 2]]),
+    Rgb8(&'a [[u8; 3]]),
+    Rgba8(&'a [[u8; 4]]),
+    Grey16(&'a [[u16; 1]]),
+    GreyAlpha16(&'a [[u16; 2]]),
+    Rgb16(&'a [[u16; 3]]),
+    Rgba16(&'a [[u16; 4]]),
+    Rgb32(&'a [[f32; 3]]),
+    Rgba32(&'a [[f32; 4]]),
+}
+
+impl Row<'_> {
+    /// Whether anything may show through.
+    pub(crate) fn has_alpha(self) -> bool {
+        matches!(
+            self,
+            Self::GreyAlpha8(_)
+                | Self::Rgba8(_)
+                | Self::GreyAlpha16(_)
+                | Self::Rgba16(_)
+                | Self::Rgba32(_)
+        )
+    }
+
+    /// Puts that of each pixel into `light`. What is transparent lets black through.
+    pub(crate) fn read(self, of: Of, light: &mut Vec<u32>) {
+        light.clear();
+        match self {
+            Self::Grey8(row) => light.extend(row.iter().map(|[y]| of.in_8(&[*y; 3], 255))),
+            Self::GreyAlpha8(row) => {
+                light.extend(row.iter().map(|[y, a]| of.in_8(&[*y; 3], *a)));
+            }
+            Self::Rgb8(row) => light.extend(row.iter().map(|rgb| of.in_8(rgb, 255))),
+            Self::Rgba8(row) => {
+                light.extend(row.iter().map(|[r, g, b, a]| of.in_8(&[*r, *g, *b], *a)));
+            }
+            Self::Grey16(row) => light.extend(row.iter().map(|[y]| of.in_16([*y; 3], u16::MAX))),
+            Self::GreyAlpha16(row) => light.extend(row.iter().map(|[y, a]| of.in_16([*y; 3], *a))),
+            Self::Rgb16(row) => light.extend(row.iter().map(|rgb| of.in_16(*rgb, u16::MAX))),
+            Self::Rgba16(row) => {
+                light.extend(row.iter().map(|[r, g, b, a]| of.in_16([*r, *g, *b], *a)));
+            }
+            Self::Rgb32(row) => light.extend(row.iter().map(|rgb| of.in_32(*rgb, 1.0))),
+            Self::Rgba32(row) => {
+                light.extend(row.iter().map(|[r, g, b, a]| of.in_32([*r, *g, *b], *a)));
+            }
         }
-        DynamicImage::ImageRgb8(it) => each_row(it.as_raw(), width, &mut take, rgb8),
-        DynamicImage::ImageRgba8(it) => {
-            each_row(it.as_raw(), width, &mut take, |[r, g, b, a]| over8(rgb8(&[*r, *g, *b]), *a));
-        }
-        DynamicImage::ImageLuma16(it) => each_row(it.as_raw(), width, &mut take, |[y]| grey16(*y)),
-        DynamicImage::ImageLumaA16(it) => {
-            each_row(it.as_raw(), width, &mut take, |[y, a]| over16(grey16(*y), *a))
-        }
-        DynamicImage::ImageRgb16(it) => each_row(it.as_raw(), width, &mut take, rgb16),
-        DynamicImage::ImageRgba16(it) => {
-            each_row(it.as_raw(), width, &mut take, |[r, g, b, a]| {
-                over16(rgb16(&[*r, *g, *b]), *a)
-            });
-        }
-        DynamicImage::ImageRgb32F(it) => each_row(it.as_raw(), width, &mut take, rgb32),
-        DynamicImage::ImageRgba32F(it) => {
-            each_row(it.as_raw(), width, &mut take, |[r, g, b, a]| {
-                over16(rgb32(&[*r, *g, *b]), (unit(*a) * 65_535.0) as u16)
-            })
-        }
-        other => each_row(other.to_rgba16().as_raw(), width, &mut take, |[r, g, b, a]| {
-            over16(rgb16(&[*r, *g, *b]), *a)
-        }),
     }
 }
 
-/// Whether anything shows through the picture.
-pub(crate) fn is_transparent(picture: &DynamicImage) -> bool {
-    let mut transparent = false;
-    opacity(picture, |row| transparent |= row.iter().any(|opacity| *opacity < WHITE));
-    transparent
-}
+impl Of {
+    #[inline(always)]
+    fn in_8(self, rgb: &[u8; 3], alpha: u8) -> u32 {
+        let light = match self {
+            Self::Luminance => rgb8(rgb),
+            Self::Channel(channel) => grey8(rgb[channel]),
+            Self::Opacity => WHITE,
+        };
+        if alpha == 255 { light } else { over8(light, alpha) }
+    }
 
-/// Calls `take` with the opacity of each row, from the top, where [`WHITE`] hides everything.
-/// Does nothing for a picture that has no alpha channel.
-pub(crate) fn opacity(picture: &DynamicImage, mut take: impl FnMut(&[u32])) {
-    let width = picture.width() as usize;
-    match picture {
-        DynamicImage::ImageLumaA8(it) => {
-            each_row(it.as_raw(), width, &mut take, |[_, a]| over8(WHITE, *a));
-        }
-        DynamicImage::ImageRgba8(it) => {
-            each_row(it.as_raw(), width, &mut take, |[_, _, _, a]| over8(WHITE, *a));
-        }
-        DynamicImage::ImageLumaA16(it) => {
-            each_row(it.as_raw(), width, &mut take, |[_, a]| over16(WHITE, *a));
-        }
-        DynamicImage::ImageRgba16(it) => {
-            each_row(it.as_raw(), width, &mut take, |[_, _, _, a]| over16(WHITE, *a));
-        }
-        DynamicImage::ImageRgba32F(it) => {
-            each_row(it.as_raw(), width, &mut take, |[_, _, _, a]| {
-                over16(WHITE, (unit(*a) * 65_535.0) as u16)
-            });
-        }
-        _ => {}
+    #[inline(always)]
+    fn in_16(self, rgb: [u16; 3], alpha: u16) -> u32 {
+        let light = match self {
+            Self::Luminance if rgb[0] == rgb[1] && rgb[1] == rgb[2] => grey16(rgb[0]),
+            Self::Luminance => weighed(rgb.map(grey16)),
+            Self::Channel(channel) => grey16(rgb[channel]),
+            Self::Opacity => WHITE,
+        };
+        over16(light, alpha)
+    }
+
+    fn in_32(self, rgb: [f32; 3], alpha: f32) -> u32 {
+        let light = match self {
+            Self::Luminance => weighed(rgb.map(grey32)),
+            Self::Channel(channel) => grey32(rgb[channel]),
+            Self::Opacity => WHITE,
+        };
+        over16(light, (unit(alpha) * 65_535.0) as u16)
     }
 }
 
-fn each_row<T, const N: usize>(
-    samples: &[T],
-    width: usize,
-    take: &mut impl FnMut(&[u32]),
-    light: impl Fn(&[T; N]) -> u32,
-) {
-    let mut row = Vec::with_capacity(width);
-    let (pixels, _) = samples.as_chunks::<N>();
-    for pixels in pixels.chunks_exact(width.max(1)) {
-        row.clear();
-        row.extend(pixels.iter().map(&light));
-        take(&row);
+/// Calls `take` with each row, from the top.
+pub(crate) fn rows(picture: &DynamicImage, mut take: impl FnMut(Row<'_>)) {
+    fn each<'a, T, const N: usize>(
+        samples: &'a [T],
+        width: u32,
+        mut take: impl FnMut(&'a [[T; N]]),
+    ) {
+        let (pixels, _) = samples.as_chunks();
+        pixels.chunks_exact(width.max(1) as usize).for_each(&mut take);
+    }
+    let width = picture.width();
+    match picture {
+        DynamicImage::ImageLuma8(it) => each(it.as_raw(), width, |row| take(Row::Grey8(row))),
+        DynamicImage::ImageLumaA8(it) => each(it.as_raw(), width, |row| take(Row::GreyAlpha8(row))),
+        DynamicImage::ImageRgb8(it) => each(it.as_raw(), width, |row| take(Row::Rgb8(row))),
+        DynamicImage::ImageRgba8(it) => each(it.as_raw(), width, |row| take(Row::Rgba8(row))),
+        DynamicImage::ImageLuma16(it) => each(it.as_raw(), width, |row| take(Row::Grey16(row))),
+        DynamicImage::ImageLumaA16(it) => {
+            each(it.as_raw(), width, |row| take(Row::GreyAlpha16(row)));
+        }
+        DynamicImage::ImageRgb16(it) => each(it.as_raw(), width, |row| take(Row::Rgb16(row))),
+        DynamicImage::ImageRgba16(it) => each(it.as_raw(), width, |row| take(Row::Rgba16(row))),
+        DynamicImage::ImageRgb32F(it) => each(it.as_raw(), width, |row| take(Row::Rgb32(row))),
+        DynamicImage::ImageRgba32F(it) => each(it.as_raw(), width, |row| take(Row::Rgba32(row))),
+        other => each(other.to_rgba16().as_raw(), width, |row| take(Row::Rgba16(row))),
     }
 }
 
@@ -149,14 +168,6 @@ fn grey16(y: u16) -> u32 {
     GREY16.get(usize::from(y)).copied().unwrap_or(WHITE)
 }
 
-fn rgb16(&[r, g, b]: &[u16; 3]) -> u32 {
-    weighed([r, g, b].map(grey16))
-}
-
-fn rgb32(rgb: &[f32; 3]) -> u32 {
-    weighed(rgb.map(grey32))
-}
-
 fn grey32(value: f32) -> u32 {
     (unit(value) * f64::from(WHITE)) as u32
 }
@@ -187,11 +198,10 @@ mod tests {
     fn black_and_white_are_exact_at_every_depth() {
         assert_eq!((grey8(0), grey8(255)), (0, WHITE));
         assert_eq!((rgb8(&[255, 255, 255]), over8(WHITE, 255), over8(WHITE, 0)), (WHITE, WHITE, 0));
-        assert_eq!((rgb16(&[0; 3]), rgb16(&[65_535; 3]), over16(WHITE, 65_535)), (0, WHITE, WHITE));
-        assert_eq!(
-            (rgb32(&[f32::NAN; 3]), rgb32(&[f32::INFINITY; 3]), rgb32(&[-1.0; 3])),
-            (0, WHITE, 0)
-        );
+        let of = Of::Luminance;
+        assert_eq!((of.in_16([0; 3], 65_535), of.in_16([65_535; 3], 65_535)), (0, WHITE));
+        let in_32 = |value| of.in_32([value; 3], 1.0);
+        assert_eq!((in_32(f32::NAN), in_32(f32::INFINITY), in_32(-1.0)), (0, WHITE, 0));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use image::{DynamicImage, metadata::Orientation};
+use image::metadata::Orientation;
 
 use crate::glyphs::{ACROSS, DOWN};
 use crate::keywords::Fit;
@@ -36,18 +36,24 @@ pub(crate) struct Sampler {
 }
 
 impl Sampler {
-    /// The picture is as stored, before it is turned upright.
-    pub(crate) fn new(spec: &Spec, picture: &DynamicImage, orientation: Orientation) -> Self {
+    /// `stored` are the picture's sides in pixels, before it is turned upright. Each pixel that will
+    /// be pushed stands for `scale` × `scale` of them; the last ones may stick out.
+    pub(crate) fn new(
+        spec: &Spec,
+        stored: (u32, u32),
+        scale: u32,
+        orientation: Orientation,
+    ) -> Self {
         let sideways = is_sideways(orientation);
-        let (width, height) = (picture.width(), picture.height());
+        let (width, height) = stored;
         let upright = if sideways { (height, width) } else { (width, height) };
         let (columns, rows) = spec.size(upright.0, upright.1);
         let (visible_x, visible_y) = match spec.fit() {
             Fit::Contain | Fit::Stretch => (full(upright.0), full(upright.1)),
             Fit::Cover => crop(upright, (columns, rows), spec.cell_thousandths()),
         };
-        let x = Axis::new(upright.0, columns * ACROSS as u32, visible_x);
-        let y = Axis::new(upright.1, rows * DOWN as u32, visible_y);
+        let x = Axis::new(upright.0, columns * ACROSS as u32, visible_x, scale);
+        let y = Axis::new(upright.1, rows * DOWN as u32, visible_y, scale);
         let (across, down) = if sideways { (y, x) } else { (x, y) };
         Self {
             row: vec![0; across.samples],
@@ -58,6 +64,11 @@ impl Sampler {
             orientation,
             next_row: 0,
         }
+    }
+
+    /// Whether no pixel that will be pushed is larger than a sample.
+    pub(crate) fn has_pixels_enough(&self) -> bool {
+        self.across.pixel <= self.across.step && self.down.pixel <= self.down.step
     }
 
     /// Takes the next row of pixels, as linear light.
@@ -165,11 +176,11 @@ struct Axis {
 
 impl Axis {
     /// `visible`, at most the side, is in [`CROP_STEPS`] of a pixel, and centred.
-    fn new(side_px: u32, samples: u32, visible: u64) -> Self {
+    fn new(side_px: u32, samples: u32, visible: u64, scale: u32) -> Self {
         Self {
             samples: samples as usize,
             step: visible,
-            pixel: u64::from(samples) * CROP_STEPS,
+            pixel: u64::from(samples) * CROP_STEPS * u64::from(scale),
             start: full(side_px).saturating_sub(visible) / 2 * u64::from(samples),
         }
     }
@@ -213,8 +224,7 @@ mod tests {
 
     fn sampler(spec: &str, width: u32, height: u32) -> Sampler {
         let spec = spec.parse().expect("a valid spec");
-        let picture = DynamicImage::new_luma8(width, height);
-        Sampler::new(&spec, &picture, Orientation::NoTransforms)
+        Sampler::new(&spec, (width, height), 1, Orientation::NoTransforms)
     }
 
     fn sampled(spec: &str, width: u32, height: u32) -> Vec<u32> {

@@ -1,6 +1,7 @@
 //! `asciify`: draws image files as text.
 
 use std::env;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, ErrorKind, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::process::ExitCode;
 
 use asciify::{Limits, OPTIONS, OptionDoc, Palette, Spec, SpecError, probe, render, write};
 use clap::{
-    Arg, ArgAction, ArgMatches, Command,
+    Arg, ArgAction, ArgMatches, Command, ValueHint,
     builder::{EnumValueParser, PossibleValuesParser},
     error::ErrorKind as Wrong,
     value_parser,
@@ -57,6 +58,7 @@ fn command() -> Command {
     let files = Arg::new("files")
         .value_name("FILE")
         .help("Image files; - is standard input")
+        .value_parser(value_parser!(PathBuf))
         .required_unless_present_any(["completions", "man"])
         .num_args(1..);
     Command::new("asciify")
@@ -73,6 +75,7 @@ fn flag(option: &OptionDoc) -> Arg {
         .long(option.name)
         .value_name("VALUE")
         .allow_hyphen_values(true)
+        .value_hint(ValueHint::Other)
         .help(format!("{} Accepts {}.", option.help, option.accepts));
     match option.accepts {
         "true or false" => flag.num_args(0..=1).require_equals(true).default_missing_value("true"),
@@ -87,7 +90,7 @@ fn main() -> ExitCode {
         // Whoever read us has seen enough: no reason to complain.
         Err(err) if err.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(err) => {
-            eprintln!("asciify: {err}");
+            complain(&err);
             ExitCode::FAILURE
         }
     }
@@ -116,7 +119,7 @@ fn run(asked: &ArgMatches) -> io::Result<ExitCode> {
         None if spec.color() == Palette::None => "txt",
         None => "ansi",
     };
-    let files: Vec<&String> = asked.get_many("files").unwrap_or_default().collect();
+    let files: Vec<&PathBuf> = asked.get_many("files").unwrap_or_default().collect();
     if format == "png" && to_terminal {
         let wrong = "a png is no text: write it to a file with --output PATH";
         command().error(Wrong::InvalidValue, wrong).exit();
@@ -125,27 +128,77 @@ fn run(asked: &ArgMatches) -> io::Result<ExitCode> {
         let wrong = format!("{format} holds one picture: give one file");
         command().error(Wrong::TooManyValues, wrong).exit();
     }
-    let mut output: Box<dyn Write> = match asked.get_one::<PathBuf>("output") {
-        Some(path) => {
-            let named = |err| io::Error::other(format!("{}: {err}", path.display()));
-            Box::new(File::create(path).map_err(named)?)
-        }
-        None => Box::new(io::stdout().lock()),
-    };
+    let output = asked.get_one::<PathBuf>("output");
+    if let Some(output) = output
+        && files.iter().any(|file| is_same_file(file, output))
+    {
+        let wrong = format!("{} is an image to draw: give --output another PATH", shown(output));
+        command().error(Wrong::ArgumentConflict, wrong).exit();
+    }
+    let mut output = Output::new(output);
     let progress = progress(files.len(), to_terminal);
     let mut code = ExitCode::SUCCESS;
     for file in files {
         match draw(file, &spec, format) {
-            Ok(text) => output.write_all(&text)?,
+            Ok(text) => output.write(&text)?,
             Err(err) => {
-                progress.suspend(|| eprintln!("asciify: {file}: {err}"));
+                progress.suspend(|| complain(&format_args!("{}: {err}", shown(file))));
                 code = ExitCode::FAILURE;
             }
         }
         progress.inc(1);
     }
     progress.finish_and_clear();
-    output.flush().map(|()| code)
+    Ok(code)
+}
+
+/// Tells the user, if anybody listens.
+fn complain(what: &dyn Display) {
+    let _nobody_listens = writeln!(io::stderr(), "asciify: {what}");
+}
+
+/// A path as a terminal may see it: what would steer the terminal is spelled out.
+fn shown(path: &Path) -> String {
+    let spelled = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    path.to_string_lossy().chars().map(spelled).collect()
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let [one, other] = [one, other].map(Path::canonicalize);
+    matches!((one, other), (Ok(one), Ok(other)) if one == other && one.is_file())
+}
+
+/// Standard output, or a file that is made when there is something to write.
+struct Output<'a> {
+    path: Option<&'a PathBuf>,
+    open: Option<Box<dyn Write>>,
+}
+
+impl<'a> Output<'a> {
+    fn new(path: Option<&'a PathBuf>) -> Self {
+        Self { path, open: None }
+    }
+
+    fn write(&mut self, text: &[u8]) -> io::Result<()> {
+        let path = self.path;
+        let mut write = || -> io::Result<()> {
+            let output = match &mut self.open {
+                Some(output) => output,
+                None => self.open.insert(match path {
+                    Some(path) => Box::new(File::create(path)?),
+                    None => Box::new(io::stdout().lock()),
+                }),
+            };
+            output.write_all(text)?;
+            output.flush()
+        };
+        let name = path.map_or("standard output".to_owned(), |path| shown(path));
+        let named = |err: io::Error| io::Error::new(err.kind(), format!("{name}: {err}"));
+        write().map_err(named)
+    }
 }
 
 /// Shown on a terminal where the pictures go elsewhere, and there are several.
@@ -158,7 +211,7 @@ fn progress(files: usize, to_terminal: bool) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn draw(file: &str, spec: &Spec, format: &str) -> Result<Vec<u8>, asciify::Error> {
+fn draw(file: &Path, spec: &Spec, format: &str) -> Result<Vec<u8>, asciify::Error> {
     let specs = std::slice::from_ref(spec);
     let limits = Limits::default();
     let open = || {
@@ -166,15 +219,16 @@ fn draw(file: &str, spec: &Spec, format: &str) -> Result<Vec<u8>, asciify::Error
         let is_plain = file.metadata()?.is_file();
         Ok((file, is_plain))
     };
-    let grids = match file {
-        "-" => render(Cursor::new(read_stream(io::stdin().lock())?), specs, &limits)?,
-        _ => match open().map_err(asciify::Error::Read)? {
+    let grids = if file == "-" {
+        render(Cursor::new(read_stream(io::stdin().lock())?), specs, &limits)?
+    } else {
+        match open().map_err(asciify::Error::Read)? {
             (file, true) => render(BufReader::new(file), specs, &limits)?,
             // a pipe or a device
             (file, false) => render(Cursor::new(read_stream(file)?), specs, &limits)?,
-        },
+        }
     };
-    let title = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
+    let title = file.file_name().unwrap_or_default().to_string_lossy();
     let written = |grid| match format {
         "html" => write::html(grid, spec.background(), &title).into_bytes(),
         "svg" => write::svg(grid, spec.background(), &title).into_bytes(),

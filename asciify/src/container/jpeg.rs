@@ -105,7 +105,7 @@ fn next_marker<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<u8, Error> {
         if buffer.is_empty() {
             return Err(walk.cut_off());
         }
-        let found = buffer.iter().position(|byte| *byte == 0xff);
+        let found = memchr::memchr(0xff, buffer);
         let passed = found.map_or(buffer.len(), |index| index + 1);
         walk.source.consume(passed);
         walk.at += passed as u64;

@@ -131,7 +131,8 @@ fn escaped(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            // HTML forbids control characters, even written as references.
+            // HTML forbids control characters, even written as references, and XML these two.
+            '\u{fffe}' | '\u{ffff}' => safe.push('\u{fffd}'),
             c if c.is_control() && c != '\n' => safe.push('\u{fffd}'),
             c => safe.push(c),
         }
@@ -181,7 +182,7 @@ mod tests {
     #[test]
     fn a_drawing_holds_no_markup_but_its_own() {
         let grid: Grid = "<&>\"' ▀⠁".parse().expect("one row");
-        let drawing = svg(&grid, Background::Light, "</title><script>\u{0}");
+        let drawing = svg(&grid, Background::Light, "</title><script>\u{ffff}");
         assert!(drawing.contains(">&lt;&amp;&gt;&quot;&#39;</text>"), "{drawing}");
         assert!(
             drawing.contains("<title>&lt;/title&gt;&lt;script&gt;\u{fffd}</title>"),

@@ -103,6 +103,41 @@ fn output_goes_to_a_file_that_is_named_when_it_cannot() {
 }
 
 #[test]
+fn nothing_is_overwritten_before_there_is_something_to_write() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (picture, kept) = (path("picture.png"), path("kept.txt"));
+    std::fs::write(&picture, png(&checker())).expect("a file");
+    std::fs::write(&kept, "dear").expect("a file");
+
+    let same = asciify(&["-o", &picture, &picture], b"");
+    assert_eq!(same.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&same.stderr).contains("picture.png is an image to draw"));
+    assert_eq!(std::fs::read(&picture).expect("a file"), png(&checker()));
+
+    let failed = asciify(&["-o", &kept, &path("missing.png")], b"");
+    assert_eq!(failed.status.code(), Some(1));
+    assert_eq!(std::fs::read(&kept).expect("a file"), b"dear");
+}
+
+#[cfg(unix)]
+#[test]
+fn any_file_name_will_do_and_none_steers_the_terminal() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join(OsStr::from_bytes(b"\xff\x1b[31m.png"));
+    let drawn = |file: &std::path::Path| {
+        let program = env!("CARGO_BIN_EXE_asciify");
+        Command::new(program).arg("--width=8").arg(file).output().expect("the program was built")
+    };
+    let said = String::from_utf8_lossy(&drawn(&file).stderr).into_owned();
+    assert!(said.contains("\\u{1b}[31m.png: ") && !said.contains('\u{1b}'), "{said:?}");
+    std::fs::write(&file, png(&checker())).expect("a file");
+    let text = text(&png(&checker()), "width=8");
+    assert_eq!(String::from_utf8_lossy(&drawn(&file).stdout), text);
+}
+
+#[test]
 fn completions_and_the_manual_know_every_option() {
     for arguments in [["--completions=bash"], ["--completions=zsh"], ["--man"], ["--help"]] {
         let output = asciify(&arguments, b"");

@@ -108,7 +108,7 @@ fn claims_beyond_the_limits_are_refused_from_the_header() {
         assert!(
             matches!(
                 outcome,
-                Err(Error::OverLimit { what: "pixels", is: 3_600_000_000, max: 100_000_000 })
+                Err(Error::OverLimit { what: "pixels", is: 3_600_000_000, max: 128_000_000 })
             ),
             "{outcome:?}"
         );

@@ -100,14 +100,47 @@ fn every_spec_is_drawn_as_if_alone() {
         "width=1",
     ];
     let specs: Vec<Spec> = texts.iter().map(|spec| spec.parse().expect("a valid spec")).collect();
-    for picture in [disc(), deep(), lopsided()] {
-        let file = png(&picture);
+    // of this one, some need the whole and some an eighth
+    let photo = lopsided().resize_exact(640, 480, image::imageops::FilterType::Triangle);
+    let files = [disc(), deep(), lopsided()].map(|picture| png(&picture));
+    for file in files.into_iter().chain([encoded(&photo, Format::Jpeg)]) {
         let together =
             render(Cursor::new(&file), &specs, &Limits::default()).expect("a valid file");
         assert_eq!(together.len(), specs.len());
         for (spec, grid) in texts.iter().zip(together) {
             assert_eq!(drawn(&file, spec).expect("a valid file"), grid, "{spec}");
         }
+    }
+}
+
+#[test]
+fn a_png_of_few_colours_is_drawn_like_one_of_many() {
+    // black, a clear white, yellow and blue, at two bits a pixel
+    let (palette, clear) = ([0, 0, 0, 255, 255, 255, 255, 220, 0, 0, 0, 255], [255, 0]);
+    let index = |x: u32, y: u32| (x / 5 + y / 3) % 4;
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, 32, 24);
+    encoder.set_color(png::ColorType::Indexed);
+    encoder.set_depth(png::BitDepth::Two);
+    encoder.set_palette(&palette[..]);
+    encoder.set_trns(&clear[..]);
+    let packed: Vec<u8> = (0..24)
+        .flat_map(|y| (0..8).map(move |byte| (y, byte)))
+        .map(|(y, byte)| (0..4).fold(0, |bits, x| bits << 2 | index(4 * byte + x, y) as u8))
+        .collect();
+    let mut writer = encoder.write_header().expect("a header");
+    writer.write_image_data(&packed).expect("all rows");
+    writer.finish().expect("the end");
+
+    let many = image::RgbaImage::from_fn(32, 24, |x, y| {
+        let index = index(x, y) as usize;
+        let rgb = &palette[3 * index..][..3];
+        image::Rgba([rgb[0], rgb[1], rgb[2], clear.get(index).copied().unwrap_or(255)])
+    });
+    let many = encoded(&many.into(), Format::Png);
+    for spec in ["width=16", "width=16&alpha=light&color=full&symbols=quad&color_on=both"] {
+        let (found, wanted) = (drawn(&file, spec), drawn(&many, spec));
+        assert_eq!(found.expect("a picture"), wanted.expect("a picture"), "{spec}");
     }
 }
 

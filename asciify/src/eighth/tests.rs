@@ -1,0 +1,155 @@
+use image::{Rgb, RgbImage};
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+
+use super::*;
+
+const SIDES: (u16, u16) = (203, 149);
+
+/// No two blocks of it are alike.
+fn pixels() -> Vec<u8> {
+    let wave = |x: f32, y: f32| ((x.sin() + y.cos()) * 60.0 + 128.0) as u8;
+    let (width, height) = SIDES;
+    (0..height)
+        .flat_map(|y| (0..width).map(move |x| (f32::from(x), f32::from(y))))
+        .flat_map(|(x, y)| [wave(x / 31.0, y / 17.0), wave(y / 23.0, x / 29.0), (x + y) as u8 / 2])
+        .collect()
+}
+
+fn jpeg(set: impl Fn(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, 90);
+    set(&mut encoder);
+    encoder.encode(&pixels(), SIDES.0, SIDES.1, ColorType::Rgb).expect("it is small");
+    file
+}
+
+/// What was read, as a picture.
+fn means(file: &[u8]) -> Option<RgbImage> {
+    let eighth = read(file.to_vec())?;
+    let mut means = Vec::new();
+    eighth.rows(|row| means.extend_from_slice(row.as_flattened()));
+    RgbImage::from_raw(eighth.width as u32, eighth.height as u32, means)
+}
+
+/// The mean of each block of what was encoded.
+fn expected() -> RgbImage {
+    let (width, height) = (u32::from(SIDES.0), u32::from(SIDES.1));
+    let whole = RgbImage::from_raw(width, height, pixels()).expect("as many pixels");
+    RgbImage::from_fn(width.div_ceil(SCALE), height.div_ceil(SCALE), |x, y| {
+        let (left, top) = (x * SCALE, y * SCALE);
+        let (right, bottom) = ((left + SCALE).min(width), (top + SCALE).min(height));
+        let block = (top..bottom).flat_map(|y| (left..right).map(move |x| (x, y)));
+        let pixels: Vec<_> = block.map(|(x, y)| whole.get_pixel(x, y)).collect();
+        Rgb([0, 1, 2].map(|channel| {
+            let sum: usize = pixels.iter().map(|pixel| usize::from(pixel[channel])).sum();
+            (sum / pixels.len()) as u8
+        }))
+    })
+}
+
+fn luma(Rgb([r, g, b]): &Rgb<u8>) -> i32 {
+    (299 * i32::from(*r) + 587 * i32::from(*g) + 114 * i32::from(*b)) / 1000
+}
+
+#[test]
+fn blocks_are_the_means_of_the_picture() {
+    use SamplingFactor::*;
+    let expected = expected();
+    for sampling in [F_1_1, F_2_1, F_1_2, F_2_2, F_4_1, F_4_2, F_1_4, F_2_4, R_4_2_0, R_4_4_4] {
+        // the encoder cannot restart and choose its codes at once
+        for (progressive, restart, optimized) in [
+            (false, 0, true),
+            (false, 1, false),
+            (false, 3, false),
+            (true, 0, true),
+            (true, 5, false),
+        ] {
+            let file = jpeg(|encoder| {
+                encoder.set_sampling_factor(sampling);
+                encoder.set_progressive(progressive);
+                encoder.set_restart_interval(restart);
+                encoder.set_optimized_huffman_tables(optimized);
+            });
+            let what = format!("{sampling:?}, {progressive}, {restart}, {optimized}");
+            let means = means(&file).expect(&what);
+            assert_eq!(means.dimensions(), expected.dimensions(), "{what}");
+            for (x, y, pixel) in means.enumerate_pixels() {
+                // blocks at the edges go on behind them
+                let inside = (x + 1) * SCALE <= SIDES.0.into() && (y + 1) * SCALE <= SIDES.1.into();
+                let most = if inside { 2 } else { 12 };
+                let wanted = expected.get_pixel(x, y);
+                assert!(
+                    luma(pixel).abs_diff(luma(wanted)) <= most,
+                    "{what} at {x}, {y}: {pixel:?} for {wanted:?}"
+                );
+                // where colours are not sampled more coarsely
+                if inside && matches!(sampling, F_1_1 | R_4_4_4) {
+                    let far = (0..3).map(|it| pixel[it].abs_diff(wanted[it])).max();
+                    assert!(far <= Some(4), "{what} at {x}, {y}: {pixel:?} for {wanted:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn grey_is_read_as_grey() {
+    let (mut file, luma) = (Vec::new(), vec![77; 40 * 24]);
+    let encoder = Encoder::new(&mut file, 95);
+    encoder.encode(&luma, 40, 24, ColorType::Luma).expect("it is small");
+    let means = means(&file).expect("a JPEG");
+    assert_eq!(means.dimensions(), (5, 3));
+    assert!(means.pixels().all(|pixel| pixel.0.iter().all(|it| it.abs_diff(77) <= 1)));
+}
+
+#[test]
+fn what_is_rare_is_left_alone() {
+    let cmyk = {
+        let mut file = Vec::new();
+        let encoder = Encoder::new(&mut file, 90);
+        encoder.encode(&[9; 16 * 16 * 4], 16, 16, ColorType::Cmyk).expect("it is small");
+        file
+    };
+    assert!(read(cmyk).is_none());
+    let plain = jpeg(|_| {});
+    // colours without a transform, as Adobe's programs note them
+    let adobe = [&plain[..2], b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0", &plain[2..]].concat();
+    assert!(read(plain.clone()).is_some() && read(adobe).is_none());
+    assert!(read(b"hello".to_vec()).is_none());
+}
+
+#[test]
+fn what_is_cut_off_is_left_alone() {
+    for progressive in [false, true] {
+        let file = jpeg(|encoder| {
+            encoder.set_progressive(progressive);
+            encoder.set_restart_interval(2);
+        });
+        let read_of_it: Vec<bool> =
+            (0..file.len()).map(|length| read(file[..length].to_vec()).is_some()).collect();
+        // once all first coefficients are there, nothing else is needed
+        assert!(read_of_it.is_sorted());
+        assert!(!read_of_it[file.len() / 8]);
+    }
+}
+
+#[test]
+fn damage_never_panics() {
+    let files = [false, true].map(|progressive| {
+        jpeg(|encoder| {
+            encoder.set_progressive(progressive);
+            encoder.set_restart_interval(7);
+        })
+    });
+    for file in files {
+        for (seed, at) in (0..file.len()).step_by(3).enumerate() {
+            for value in [0, 0xff, ((seed * 7_919) >> 3) as u8] {
+                let mut damaged = file.clone();
+                damaged[at] = value;
+                if let Some(eighth) = read(damaged) {
+                    eighth.rows(|row| assert_eq!(row.len(), eighth.width));
+                }
+            }
+        }
+    }
+}
