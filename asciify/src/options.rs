@@ -60,7 +60,7 @@ pub const OPTIONS: &[OptionDoc] = &[
     },
     OptionDoc {
         name: "symbols",
-        accepts: "ascii, blocks, half, quad, sextant, octant, braille, ramp: and 2 to 256 characters from the barest to the densest, or chars: and 1 to 256 characters of these sets",
+        accepts: "ascii, blocks, half, quad, sextant, octant, braille, ramp: and 2 to 256 characters of one column from the barest to the densest, or chars: and 1 to 256 characters of these sets",
         help: "What is drawn with: ascii by default; sextants and octants need a font that has them.",
     },
     OptionDoc {

@@ -54,7 +54,7 @@ impl FromStr for Symbols {
     fn from_str(text: &str) -> Result<Self, SymbolsError> {
         if let Some(ramp) = text.strip_prefix("ramp:") {
             let fits = (2..=MOST).contains(&ramp.chars().count());
-            let one_column = ramp.chars().all(|it| it.width() == Some(1));
+            let one_column = ramp.chars().all(|it| it.width() == Some(1) && !ends_lines(it));
             return if fits && one_column {
                 Ok(Self::Ramp(ramp.into()))
             } else {
@@ -69,6 +69,11 @@ impl FromStr for Symbols {
         }
         Shapes::of(text).map(Self::Shapes).ok_or(SymbolsError)
     }
+}
+
+/// Line and paragraph separators, which count as one column all the same.
+fn ends_lines(symbol: char) -> bool {
+    matches!(symbol, '\u{2028}' | '\u{2029}')
 }
 
 impl TryFrom<String> for Symbols {

@@ -7,7 +7,7 @@
 use std::array;
 use std::sync::LazyLock;
 
-use crate::keywords::{Background, Tone};
+use crate::keywords::{Background, Match, Tone};
 use crate::light::WHITE;
 use crate::spec::Spec;
 
@@ -25,7 +25,7 @@ const LEAST_RANGE: f64 = 0.25;
 const OVERINKED: f64 = 0.1;
 /// …which gain no more than this.
 const MOST_STRETCH: f64 = 1.12;
-/// Black on paper is drawn as if it were that light, before the root is taken.
+/// Black on paper is drawn as if it were that light, before the root is taken, where shapes match.
 const PAPER_LIFT: f64 = 0.15;
 
 static LIGHTNESS: LazyLock<[f64; STEPS]> = LazyLock::new(|| {
@@ -115,6 +115,8 @@ impl Adjust {
 struct Curve {
     tone: Tone,
     background: Background,
+    /// How far all tones are lifted, if they are.
+    lift: Option<f64>,
     /// Whether bright parts take the ink, or dark ones.
     inks_bright: bool,
     /// The picture's lightness that counts as black, and as white.
@@ -129,6 +131,7 @@ impl Curve {
         let mut curve = Self {
             tone: spec.tone(),
             background: spec.background(),
+            lift: None,
             inks_bright: spec.inks_bright(),
             low: 0.0,
             high: 1.0,
@@ -136,6 +139,10 @@ impl Curve {
             adjust: Adjust::of(spec),
         };
         if curve.tone == Tone::Auto {
+            // Dense symbols look alike, and on paper even middle tones would need them: all tones
+            // are lifted, so that lighter ones, of many shapes, are left to draw with.
+            let lifted = spec.background() == Background::Light && spec.matching() == Match::Shape;
+            curve.lift = lifted.then_some(PAPER_LIFT);
             let histogram = histogram(samples);
             let quantile = |part| quantile(&histogram, samples.len(), part);
             let (below, above, part) = match curve.inks_bright {
@@ -153,13 +160,9 @@ impl Curve {
         let part = ((lightness - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
         let part = self.adjust.applied(part);
         let part = if self.inks_bright { part } else { 1.0 - part };
-        match (self.tone, self.background) {
-            // Dense symbols look alike, and on paper even middle tones would need them: all tones
-            // are lifted, so that lighter ones, of many shapes, are left to draw with.
-            (Tone::Auto, Background::Light) => {
-                1.0 - (PAPER_LIFT + (1.0 - PAPER_LIFT) * (1.0 - part)).sqrt()
-            }
-            _ => part,
+        match self.lift {
+            Some(lift) => 1.0 - (lift + (1.0 - lift) * (1.0 - part)).sqrt(),
+            None => part,
         }
     }
 

@@ -36,13 +36,13 @@ promise, unless NO_COLOR is set; elsewhere to 80 columns without colours.";
 fn command() -> Command {
     let format = Arg::new("format")
         .long("format")
-        .help("What to write: by default ansi where there are colours, else txt")
+        .help("What to write: by default what PATH ends in, else ansi where there are colours, else txt")
         .value_parser(PossibleValuesParser::new(FORMATS));
     let output = Arg::new("output")
         .long("output")
         .short('o')
         .value_name("PATH")
-        .help("Writes to a file instead of standard output")
+        .help("Writes to a file instead of standard output, which is -")
         .value_parser(value_parser!(PathBuf));
     let completions = Arg::new("completions")
         .long("completions")
@@ -73,6 +73,7 @@ fn command() -> Command {
 fn flag(option: &OptionDoc) -> Arg {
     let flag = Arg::new(option.name)
         .long(option.name)
+        .alias(option.name.replace('_', "-"))
         .value_name("VALUE")
         .allow_hyphen_values(true)
         .value_hint(ValueHint::Other)
@@ -109,13 +110,16 @@ fn run(asked: &ArgMatches) -> io::Result<ExitCode> {
         clap_mangen::Man::new(command()).render(&mut page)?;
         return io::stdout().write_all(&page).map(|()| ExitCode::SUCCESS);
     }
-    let to_terminal = !asked.contains_id("output") && io::stdout().is_terminal();
+    let output = asked.get_one::<PathBuf>("output").filter(|path| *path != "-");
+    let to_terminal = output.is_none() && io::stdout().is_terminal();
     let spec = match spec(asked, to_terminal) {
         Ok(spec) => spec,
         Err(err) => command().error(Wrong::InvalidValue, err).exit(),
     };
-    let format = match asked.get_one::<String>("format") {
-        Some(format) => format.as_str(),
+    let ending = output.and_then(|path| path.extension()?.to_str());
+    let by_ending = ending.filter(|ending| FORMATS.contains(ending));
+    let format = match asked.get_one::<String>("format").map(String::as_str).or(by_ending) {
+        Some(format) => format,
         None if spec.color() == Palette::None => "txt",
         None => "ansi",
     };
@@ -128,7 +132,6 @@ fn run(asked: &ArgMatches) -> io::Result<ExitCode> {
         let wrong = format!("{format} holds one picture: give one file");
         command().error(Wrong::TooManyValues, wrong).exit();
     }
-    let output = asked.get_one::<PathBuf>("output");
     if let Some(output) = output
         && files.iter().any(|file| is_same_file(file, output))
     {
@@ -281,13 +284,16 @@ fn spec(asked: &ArgMatches, to_terminal: bool) -> Result<Spec, SpecError> {
 #[expect(clippy::disallowed_methods, reason = "a terminal tells by variables what it can show")]
 fn terminal_colors() -> &'static str {
     let is = |name: &str, holds: &str| env::var(name).is_ok_and(|value| value.contains(holds));
+    let any = |name, all: &[&str]| all.iter().any(|holds| is(name, holds));
     if env::var("NO_COLOR").is_ok_and(|value| !value.is_empty()) || is("TERM", "dumb") {
         "none"
-    } else if is("COLORTERM", "truecolor") || is("COLORTERM", "24bit") {
+    } else if any("COLORTERM", &["truecolor", "24bit"])
+        || any("TERM", &["direct", "kitty", "alacritty", "ghostty"])
+    {
         "full"
     } else if is("TERM", "256color") {
         "256"
-    } else if is("TERM", "color") {
+    } else if any("TERM", &["color", "xterm", "screen", "tmux", "rxvt", "linux"]) {
         "16"
     } else {
         "none"

@@ -97,6 +97,11 @@ fn output_goes_to_a_file_that_is_named_when_it_cannot() {
     let output = asciify(&["--width", "8", "-o", &path, "-"], &file);
     assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty());
     assert_eq!(std::fs::read_to_string(&path).expect("a file"), text(&file, "width=8"));
+    let drawing = folder.path().join("picture.svg").display().to_string();
+    assert!(asciify(&["--width", "8", "-o", &drawing, "-"], &file).status.success());
+    assert!(std::fs::read_to_string(&drawing).expect("a file").starts_with("<svg "));
+    let output = asciify(&["--width", "8", "-o", "-", "-"], &file);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), text(&file, "width=8"));
     let output = asciify(&["-o", &format!("{path}/below"), "-"], &file);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("picture.txt/below"));
