@@ -12,7 +12,7 @@ use crate::probe::Found;
 use crate::sample::Sampler;
 use crate::source::Source;
 use crate::spec::Spec;
-use crate::{Error, Format, Limits, scanlines};
+use crate::{Error, Format, Limits, raster, scanlines};
 
 /// Samples for each of `specs`, in their order.
 ///
@@ -24,8 +24,7 @@ pub(crate) fn sample<R: BufRead + Seek>(
     specs: &[Spec],
     limits: &Limits,
 ) -> Result<Vec<Sampled>, Error> {
-    let picture =
-        |specs: &[&Spec], scale| Picture::new(specs, found.stored, scale, found.orientation);
+    let new = |specs: &[&Spec], scale| Picture::new(specs, found.stored, scale, found.orientation);
     let suffices = |spec: &Spec| {
         let sampler = Sampler::new(spec, found.stored, eighth::SCALE, found.orientation);
         found.header.format == Format::Jpeg && sampler.has_pixels_enough()
@@ -35,7 +34,7 @@ pub(crate) fn sample<R: BufRead + Seek>(
     if !few.is_empty() {
         match eighth(source)? {
             Some(eighth) => {
-                let mut picture = picture(&few, eighth::SCALE);
+                let mut picture = new(&few, eighth::SCALE);
                 eighth.rows(|row| picture.push(Row::Rgb8(row)));
                 sampled_few = picture.finish().collect();
             }
@@ -44,20 +43,16 @@ pub(crate) fn sample<R: BufRead + Seek>(
     }
     let mut sampled_many = Vec::new();
     if !many.is_empty() {
-        let mut streamed = None;
-        if found.header.format == Format::Png {
-            let mut picture = picture(&many, 1);
-            let is_whole = scanlines::rows(source, found.stored, |row| picture.push(row))?;
-            streamed = is_whole.then_some(picture);
-        }
-        let picture = match streamed {
-            Some(picture) => picture,
-            None => {
-                let mut picture = picture(&many, 1);
-                light::rows(&whole(source, found, limits)?, |row| picture.push(row));
-                picture
-            }
+        let mut picture = new(&many, 1);
+        let streamed = match found.header.format {
+            Format::Png => scanlines::rows(source, found.stored, |row| picture.push(row))?,
+            Format::Tiff => raster::rows(source, found, limits, |row| picture.push(row))?,
+            _ => false,
         };
+        if !streamed {
+            picture = new(&many, 1);
+            light::rows(&whole(source, found, limits)?, |row| picture.push(row));
+        }
         sampled_many = picture.finish().collect();
     }
     let (mut from_few, mut from_many) = (sampled_few.into_iter(), sampled_many.into_iter());

@@ -52,6 +52,7 @@ mod paint;
 mod picture;
 mod probe;
 mod ramp;
+mod raster;
 mod sample;
 mod scanlines;
 mod shape;

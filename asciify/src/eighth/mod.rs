@@ -417,7 +417,7 @@ impl Plane {
 }
 
 /// From Y, Cb and Cr: JFIF 1.02, in 65536ths.
-fn rgb(luma: u8, blue: u8, red: u8) -> [u8; 3] {
+pub(crate) fn rgb(luma: u8, blue: u8, red: u8) -> [u8; 3] {
     let (luma, blue, red) = (i32::from(luma) << 16, i32::from(blue) - 128, i32::from(red) - 128);
     [91_881 * red, -22_554 * blue - 46_802 * red, 116_130 * blue]
         .map(|chroma| ((luma + chroma + 32_768) >> 16).clamp(0, 255) as u8)

@@ -6,6 +6,7 @@ mod damage;
 mod golden;
 mod orientation;
 mod pictures;
+mod rasters;
 mod sizes;
 mod specs;
 mod text;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::Cursor;
 
 use asciify::{Background, Format, Grid, GridError, Limits, Spec, render, write};
-use image::{DynamicImage, GrayImage, Luma, Rgb32FImage, Rgba32FImage};
+use image::{DynamicImage, GrayImage, Luma};
 
 use crate::pictures::{checker, deep, disc, drawn, encoded, gradient, lopsided, png, text};
 
@@ -178,24 +178,6 @@ fn depths_agree() {
         DynamicImage::from(eight.to_rgba8()),
     ] {
         assert_eq!(text(&png(&deeper), "width=16"), expected, "{:?}", deeper.color());
-    }
-}
-
-#[test]
-fn floating_point_is_linear_and_nonsense_is_dark() {
-    let values = [0.0, f32::NAN, -5.0, 1.0, f32::INFINITY, 0.05];
-    let rgb = Rgb32FImage::from_fn(6, 1, |x, _| image::Rgb([values[x as usize]; 3]));
-    let rgba = Rgba32FImage::from_fn(6, 1, |x, _| {
-        let v = values[x as usize];
-        image::Rgba([v, v, v, 1.0])
-    });
-    for picture in [DynamicImage::from(rgb), DynamicImage::from(rgba)] {
-        let mut file = Cursor::new(Vec::new());
-        picture.write_to(&mut file, image::ImageFormat::Tiff).expect("TIFF holds floating point");
-        assert_eq!(
-            text(file.get_ref(), "width=6&height=1&fit=stretch&match=ramp&tone=natural"),
-            "   @@.\n"
-        );
     }
 }
 
