@@ -19,6 +19,8 @@ const CROP: f64 = 0.02;
 const LOOKED_AT: u64 = 1 << 18;
 /// GDAL's tag for the value of pixels that hold none, as text.
 const NO_DATA: Tag = Tag::Unknown(42_113);
+/// Bytes of a number as text.
+const LONGEST_NUMBER: u64 = 64;
 
 /// Calls `take` with each row of the first page. Three bands or more are red, green and blue, fewer
 /// are grey; values of more than 8 bits are stretched from their 2nd to their 98th percentile.
@@ -146,7 +148,12 @@ impl<'a, R: BufRead + Seek> Pieces<'a, R> {
             decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok()?.unwrap_or_default();
         // 1 and 2 are alpha, multiplied already and not
         let alpha = extra.iter().position(|kind| matches!(kind, 1 | 2));
-        let no_data = decoder.get_tag_ascii_string(NO_DATA).ok();
+        let no_data = match decoder.image_ifd().find_entry(NO_DATA) {
+            Some(entry) if entry.count() <= LONGEST_NUMBER => {
+                decoder.get_tag_ascii_string(NO_DATA).ok()
+            }
+            _ => None,
+        };
         is_plain.then(|| Self {
             decoder,
             width,
