@@ -96,7 +96,7 @@ impl Scale {
 
     fn apply(&self, Pixel { color, alpha }: Pixel) -> [u16; 4] {
         let [r, g, b] = color.map(|value| (value - self.low) / (self.high - self.low));
-        // a float becomes the nearest that 16 bits can hold; what is no number becomes 0
+        // what is no number becomes 0
         [r, g, b, alpha].map(|part| (part.clamp(0.0, 1.0) * 65_535.0) as u16)
     }
 }

@@ -75,26 +75,43 @@ impl Model {
             }
         }
         let mut patches: Vec<Patch> = glyphs.masks.iter().map(spread).collect();
-        let product = |patch: &Patch, mask: &Mask| -> f32 {
-            let rows = patch[REACH..].iter().zip(mask.chunks_exact(ACROSS));
-            rows.flat_map(|(row, parts)| row[REACH..].iter().zip(parts)).map(|(a, b)| a * b).sum()
+        let symbols = glyphs.masks.len();
+        let own: Vec<f32> = (0..symbols)
+            .map(|it| products(&middle(&patches[it]), &ink[it / LANES])[it % LANES])
+            .collect();
+        let gram_row = |patch: &Patch| -> Vec<Lanes> {
+            let middle = middle(patch);
+            let row = ink.iter().enumerate().map(|(block, ink)| {
+                let products = products(&middle, ink);
+                // what fills the lanes up is never the best
+                std::array::from_fn(|lane| match own.get(block * LANES + lane) {
+                    Some(own) => own - 2.0 * products[lane],
+                    None => f32::INFINITY,
+                })
+            });
+            row.collect()
         };
-        let own: Vec<f32> =
-            patches.iter().zip(&glyphs.masks).map(|(patch, mask)| product(patch, mask)).collect();
-        let gram = patches.iter().map(|patch| {
-            // what fills the lanes up is never the best
-            let mut all = vec![[f32::INFINITY; LANES]; ink.len()];
-            for ((lane, mask), own) in
-                all.as_flattened_mut().iter_mut().zip(&glyphs.masks).zip(&own)
-            {
-                *lane = own - 2.0 * product(patch, mask);
-            }
-            all
-        });
-        let gram = gram.collect();
+        let gram = patches.iter().map(gram_row).collect();
         patches.push([[0.0; PATCH_WIDTH]; PATCH_HEIGHT]);
         Self { glyphs, ink, patches, gram }
     }
+}
+
+/// The part of a patch that lies in the symbol's own cell.
+fn middle(patch: &Patch) -> Mask {
+    std::array::from_fn(|part| patch[REACH + part / ACROSS][REACH + part % ACROSS])
+}
+
+/// Sums over a cell, for so many symbols at a time.
+#[inline(always)]
+fn products(cell: &Mask, ink: &[Lanes; PARTS]) -> Lanes {
+    let mut products = [0.0; LANES];
+    for (value, ink) in cell.iter().zip(ink) {
+        for (product, ink) in products.iter_mut().zip(ink) {
+            *product += value * ink;
+        }
+    }
+    products
 }
 
 fn spread(mask: &Mask) -> Patch {
@@ -224,12 +241,7 @@ fn best(errors: &Mask, now: u16, ink: &[[Lanes; PARTS]], gram: &[Lanes]) -> u16 
     let now = usize::from(now);
     let (mut best, mut least, mut unchanged) = (now, f32::INFINITY, f32::INFINITY);
     for (block, (ink, gram)) in ink.iter().zip(gram).enumerate() {
-        let mut products = [0.0; LANES];
-        for (error, ink) in errors.iter().zip(ink) {
-            for (product, ink) in products.iter_mut().zip(ink) {
-                *product += error * ink;
-            }
-        }
+        let products = products(errors, ink);
         let mut changes = *gram;
         for (change, product) in changes.iter_mut().zip(&products) {
             *change -= 2.0 * product;

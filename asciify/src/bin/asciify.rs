@@ -106,9 +106,7 @@ fn run(asked: &ArgMatches) -> io::Result<ExitCode> {
         return io::stdout().write_all(&script).map(|()| ExitCode::SUCCESS);
     }
     if asked.get_flag("man") {
-        let mut page = Vec::new();
-        clap_mangen::Man::new(command()).render(&mut page)?;
-        return io::stdout().write_all(&page).map(|()| ExitCode::SUCCESS);
+        return io::stdout().write_all(&manual()?).map(|()| ExitCode::SUCCESS);
     }
     let output = asked.get_one::<PathBuf>("output").filter(|path| *path != "-");
     let to_terminal = output.is_none() && io::stdout().is_terminal();
@@ -202,6 +200,16 @@ impl<'a> Output<'a> {
         let named = |err: io::Error| io::Error::new(err.kind(), format!("{name}: {err}"));
         write().map_err(named)
     }
+}
+
+/// The manual page. Its examples keep their lines.
+fn manual() -> io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command().after_help(None)).render(&mut page)?;
+    let (_, examples) = EXAMPLES.split_once('\n').unwrap_or_default();
+    let examples = examples.replace('\\', "\\\\").replace('-', "\\-");
+    write!(page, ".SH EXAMPLES\n.nf\n{examples}\n.fi\n")?;
+    Ok(page)
 }
 
 /// Shown on a terminal where the pictures go elsewhere, and there are several.

@@ -29,7 +29,7 @@ pub(crate) struct Eighth {
 }
 
 /// Reads a whole file. It is the caller's to know that its sides keep the limits; memory is taken
-/// as the data unfolds, at most 16 bytes for each byte of it.
+/// as the data unfolds: at most 8 blocks for each byte of it.
 pub(crate) fn read(mut file: Vec<u8>) -> Option<Eighth> {
     let mut reader = Reader::default();
     let mut at = file.starts_with(&SOI).then_some(2)?;
@@ -93,8 +93,9 @@ struct Component {
 struct Plane {
     stride: usize,
     values: Vec<u8>,
-    /// How many of its blocks lie beside as many of the component that has most: below 1, as a part.
+    /// Its sampling factor across, and the largest of any component (A.1.1).
     across: (usize, usize),
+    /// The same down.
     down: (usize, usize),
 }
 
