@@ -16,7 +16,7 @@ use crate::{Error, Format, Limits};
 /// The part of all values that is darker than black, and brighter than white.
 const CROP: f64 = 0.02;
 /// About so many values are looked at to find those.
-const LOOKED_AT: u64 = 1 << 18;
+const LOOKED_AT: u64 = 1 << 16;
 /// GDAL's tag for the value of pixels that hold none, as text.
 const NO_DATA: Tag = Tag::Unknown(42_113);
 /// Bytes of a number as text.
