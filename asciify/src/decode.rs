@@ -26,41 +26,47 @@ pub(crate) fn sample<R: BufRead + Seek>(
 ) -> Result<Vec<Sampled>, Error> {
     let new = |specs: &[&Spec], scale| Picture::new(specs, found.stored, scale, found.orientation);
     let suffices = |spec: &Spec| {
-        let sampler = Sampler::new(spec, found.stored, eighth::SCALE, found.orientation);
-        found.header.format == Format::Jpeg && sampler.has_pixels_enough()
+        let sampler = || Sampler::new(spec, found.stored, eighth::SCALE, found.orientation);
+        found.header.format == Format::Jpeg && sampler().has_pixels_enough()
     };
-    let (mut few, mut many): (Vec<&Spec>, Vec<&Spec>) = specs.iter().partition(|it| suffices(it));
-    let mut sampled_few = Vec::new();
-    if !few.is_empty() {
-        match eighth(source)? {
-            Some(eighth) => {
-                let mut picture = new(&few, eighth::SCALE);
-                eighth.rows(|row| picture.push(Row::Rgb8(row)));
-                sampled_few = picture.finish().collect();
-            }
-            None => (few, many) = (Vec::new(), specs.iter().collect()),
-        }
-    }
-    let mut sampled_many = Vec::new();
-    if !many.is_empty() {
-        let mut picture = new(&many, 1);
-        let streamed = match found.header.format {
-            Format::Png => scanlines::rows(source, found.stored, |row| picture.push(row))?,
-            Format::Tiff => raster::rows(source, found, limits, |row| picture.push(row))?,
-            _ => false,
-        };
-        if !streamed {
-            picture = new(&many, 1);
-            light::rows(&whole(source, found, limits)?, |row| picture.push(row));
-        }
-        sampled_many = picture.finish().collect();
-    }
-    let (mut from_few, mut from_many) = (sampled_few.into_iter(), sampled_many.into_iter());
-    let next = |spec: &Spec| match few.iter().any(|it| std::ptr::eq(*it, spec)) {
-        true => from_few.next(),
-        false => from_many.next(),
+    let small = match specs.iter().any(suffices) {
+        true => eighth(source)?,
+        false => None,
     };
+    let is_small = |spec: &&Spec| small.is_some() && suffices(spec);
+    let (few, many): (Vec<&Spec>, Vec<&Spec>) = specs.iter().partition(is_small);
+    let mut from_small = small.iter().flat_map(|small| {
+        let mut picture = new(&few, eighth::SCALE);
+        small.rows(|row| picture.push(Row::Rgb8(row)));
+        picture.finish()
+    });
+    let from_whole = match many.is_empty() {
+        true => None,
+        false => Some(rows(source, found, limits, || new(&many, 1))?.finish()),
+    };
+    let mut from_whole = from_whole.into_iter().flatten();
+    let next = |spec| if is_small(&spec) { from_small.next() } else { from_whole.next() };
     Ok(specs.iter().filter_map(next).collect())
+}
+
+/// A picture with all its rows.
+fn rows<R: BufRead + Seek>(
+    source: &mut Source<R>,
+    found: &Found,
+    limits: &Limits,
+    new: impl Fn() -> Picture,
+) -> Result<Picture, Error> {
+    let mut picture = new();
+    let streamed = match found.header.format {
+        Format::Png => scanlines::rows(source, found.stored, |row| picture.push(row))?,
+        Format::Tiff => raster::rows(source, found, limits, |row| picture.push(row))?,
+        _ => false,
+    };
+    if !streamed {
+        picture = new();
+        light::rows(&whole(source, found, limits)?, |row| picture.push(row));
+    }
+    Ok(picture)
 }
 
 /// The picture as it is stored: not yet turned upright.
