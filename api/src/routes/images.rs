@@ -229,14 +229,18 @@ fn describe_original(headers: &mut HeaderMap, image: &Image) {
     headers.insert(header::CONTENT_DISPOSITION, disposition(image));
 }
 
-/// `inline` with the name in the extended form (RFC 6266, RFC 8187), which takes every character.
+/// `inline` with the name in the extended form (RFC 6266, RFC 8187), which takes every character,
+/// and in the plain one, which is all that curl knows.
 fn disposition(image: &Image) -> HeaderValue {
     use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
     const PLAIN: &percent_encoding::AsciiSet =
         &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
     match &image.facts.name {
         Some(name) => {
-            ascii(&format!("inline; filename*=UTF-8''{}", utf8_percent_encode(name, PLAIN)))
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || " .-_".contains(c);
+            let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+            let extended = utf8_percent_encode(name, PLAIN);
+            ascii(&format!("inline; filename=\"{plain}\"; filename*=UTF-8''{extended}"))
         }
         None => HeaderValue::from_static("inline"),
     }

@@ -14,21 +14,23 @@ pub(super) fn walk<R: BufRead + Seek>(
 ) -> Result<Structure, Error> {
     let (mut tiff, first) = Tiff::open(walk)?;
     let page = tiff.page(first)?;
-    let mut pages = BTreeSet::from([first]);
-    let mut next = page.next;
+    let mut directories = BTreeSet::from([first]);
+    let (mut pages, mut next) = (1, page.next);
     while next != 0 {
-        if !pages.insert(next) {
+        if !directories.insert(next) {
             return Err(tiff.walk.malformed("its pages form a circle"));
         }
-        Error::over("frames", pages.len() as u64, limits.max_frames.into())?;
-        next = tiff.after(next)?;
+        Error::over("frames", directories.len() as u64, limits.max_frames.into())?;
+        let is_page;
+        (is_page, next) = tiff.after(next)?;
+        pages += u32::from(is_page);
     }
 
     let mut found = Structure::still(page.width, page.height, page.bytes_per_px());
     // A strip or a tile is held while it is unpacked, and tiles may stick out of the picture.
     let piece = area(page.piece_width, page.piece_height).saturating_mul(page.bytes_per_px());
     found.decoded_bytes = found.decoded_bytes.saturating_mul(2).saturating_add(piece);
-    found.frames = u32::try_from(pages.len()).unwrap_or(u32::MAX);
+    found.frames = pages;
     found.orientation = u8::try_from(page.orientation)
         .ok()
         .and_then(Orientation::from_exif)
@@ -163,12 +165,23 @@ impl<'a, 'b, R: BufRead + Seek> Tiff<'a, 'b, R> {
         Ok(page)
     }
 
-    /// Passes over the directory at `at`: where the next one stands.
-    fn after(&mut self, at: u64) -> Result<u64, Error> {
+    /// Passes over the directory at `at`: whether it is a page of its own, rather than a smaller copy
+    /// or a mask of another, and where the next one stands.
+    fn after(&mut self, at: u64) -> Result<(bool, u64), Error> {
+        const COPY_OR_MASK: u32 = 1 | 4;
         let entries = self.enter(at)?;
+        let start = self.walk.at;
+        // tags rise, and this one is the lowest: to look further would take time without bound
+        let mut kind_of_page = 0;
+        if entries > 0 && self.u16()? == 254 {
+            let kind = self.u16()?;
+            let count = self.offset()?;
+            kind_of_page = self.first_value(kind, count)?;
+        }
+        self.walk.go_to(start)?;
         let entry = 4 + 2 * self.offset_width();
         self.walk.skip(entries.saturating_mul(entry))?;
-        self.offset()
+        Ok((kind_of_page & COPY_OR_MASK == 0, self.offset()?))
     }
 
     /// The number of entries of the directory at `at`.

@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use asciify::{Limits, probe};
 use tiff::encoder::colortype::{
     ColorType, Gray16, Gray32, Gray32Float, Gray64, Gray64Float, GrayI16, GrayI32, RGB32Float,
 };
@@ -76,6 +77,21 @@ fn pixels_without_data_are_clear_and_do_not_count() {
         let light = text(&file, &format!("{SPEC}&alpha=light"));
         assert!(light.lines().all(|row| row.starts_with("@@@@@@@@@@ ")), "{light}");
     }
+}
+
+#[test]
+fn smaller_copies_and_masks_are_no_pages() {
+    let pages = |kinds: &[u32]| {
+        let mut file = Cursor::new(Vec::new());
+        let mut encoder = TiffEncoder::new(&mut file).expect("it is in memory");
+        for kind in kinds {
+            let mut image = encoder.new_image::<Gray16>(2, 2).expect("it is in memory");
+            image.encoder().write_tag(Tag::NewSubfileType, *kind).expect("it is in memory");
+            image.write_data(&[0, 1, 2, 3]).expect("four pixels");
+        }
+        probe(Cursor::new(file.into_inner()), &Limits::default()).expect("a valid file").frames
+    };
+    assert_eq!((pages(&[0]), pages(&[0, 2, 0]), pages(&[0, 1, 4, 5, 1])), (1, 3, 1));
 }
 
 #[test]
