@@ -155,6 +155,13 @@ pub(crate) fn linear(coded: f64) -> f64 {
     if coded <= 0.04045 { coded / 12.92 } else { libm::pow((coded + 0.055) / 1.055, 2.4) }
 }
 
+/// sRGB of Y, Cb and Cr (JFIF 1.02), reckoned in 65536ths.
+pub(crate) fn from_ycbcr(luma: u8, blue: u8, red: u8) -> [u8; 3] {
+    let (luma, blue, red) = (i32::from(luma) << 16, i32::from(blue) - 128, i32::from(red) - 128);
+    [91_881 * red, -22_554 * blue - 46_802 * red, 116_130 * blue]
+        .map(|chroma| ((luma + chroma + 32_768) >> 16).clamp(0, 255) as u8)
+}
+
 pub(crate) fn rgb8([r, g, b]: &[u8; 3]) -> u32 {
     let [red, green, blue] = &*RGB8;
     red[usize::from(*r)] + green[usize::from(*g)] + blue[usize::from(*b)]

@@ -7,8 +7,7 @@ use tiff::decoder::{Decoder, DecodingResult, Limits as DecoderLimits};
 use tiff::tags::Tag;
 use tiff::{ColorType, TiffError};
 
-use crate::eighth::rgb;
-use crate::light::Row;
+use crate::light::{Row, from_ycbcr};
 use crate::probe::Found;
 use crate::source::Source;
 use crate::{Error, Format, Limits};
@@ -206,7 +205,7 @@ impl<'a, R: BufRead + Seek> Pieces<'a, R> {
 
     fn pixel(&self, values: &[f32]) -> Pixel {
         let color = match *values {
-            [y, cb, cr] if self.is_ycbcr => rgb(y as u8, cb as u8, cr as u8).map(f32::from),
+            [y, cb, cr] if self.is_ycbcr => from_ycbcr(y as u8, cb as u8, cr as u8).map(f32::from),
             [r, g, b, ..] => [r, g, b],
             [grey, ..] => [grey; 3],
             [] => [0.0; 3],

@@ -31,7 +31,6 @@ fn memory_does_not_grow_with_the_picture() {
     let picture = RgbImage::from_fn(SIDES.0.into(), SIDES.1.into(), |x, y| {
         image::Rgb([(x / 10) as u8, (y / 8) as u8, (x ^ y) as u8])
     });
-    assert_eq!(picture.dimensions(), (SIDES.0.into(), SIDES.1.into()));
     let whole = picture.as_raw().len();
     assert!(whole > 10 * MIB);
 

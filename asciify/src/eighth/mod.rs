@@ -7,6 +7,8 @@ mod huffman;
 
 use huffman::{Bits, Codes, Table};
 
+use crate::light::from_ycbcr;
+
 /// Pixels of the picture, across and down, under each one of what is read.
 pub(crate) const SCALE: u32 = 8;
 
@@ -400,7 +402,7 @@ impl Eighth {
             for (x, pixel) in row.iter_mut().enumerate() {
                 *pixel = match self.planes.as_slice() {
                     [grey] => [grey.at(x, y); 3],
-                    [luma, blue, red] => rgb(luma.at(x, y), blue.at(x, y), red.at(x, y)),
+                    [luma, blue, red] => from_ycbcr(luma.at(x, y), blue.at(x, y), red.at(x, y)),
                     _ => [0; 3],
                 };
             }
@@ -415,13 +417,6 @@ impl Plane {
         let y = y * self.down.0 / self.down.1;
         self.values[y * self.stride + x]
     }
-}
-
-/// From Y, Cb and Cr: JFIF 1.02, in 65536ths.
-pub(crate) fn rgb(luma: u8, blue: u8, red: u8) -> [u8; 3] {
-    let (luma, blue, red) = (i32::from(luma) << 16, i32::from(blue) - 128, i32::from(red) - 128);
-    [91_881 * red, -22_554 * blue - 46_802 * red, 116_130 * blue]
-        .map(|chroma| ((luma + chroma + 32_768) >> 16).clamp(0, 255) as u8)
 }
 
 #[cfg(test)]
