@@ -22,6 +22,9 @@ pub struct ImageBody {
     /// By content.
     #[schema(example = "image/jpeg")]
     media_type: String,
+    /// By content; TIFF is GeoTIFF, too.
+    #[schema(example = "JPEG")]
+    format: String,
     /// Length of the original.
     bytes: u64,
     /// Pixels, upright.
@@ -30,6 +33,13 @@ pub struct ImageBody {
     height: u32,
     /// Frames or pages; 1 for a still picture.
     frames: u32,
+    /// Values of a pixel, alpha counted: 3 for red, green and blue. Null for images that were stored
+    /// before it was noted, as are the next two.
+    bands: Option<u32>,
+    /// Bits of each value.
+    bit_depth: Option<u32>,
+    /// How the original is turned upright: EXIF's number, 1 for as it is, to 8.
+    orientation: Option<u8>,
     /// Of the original, in lower-case hex.
     sha256: String,
     /// RFC 3339.
@@ -69,11 +79,18 @@ impl From<Shown> for ImageBody {
         ImageBody {
             id: id.to_string(),
             name: facts.name,
+            format: asciify::Format::ALL
+                .iter()
+                .find(|format| format.media_type() == facts.media_type)
+                .map_or_else(|| facts.media_type.clone(), ToString::to_string),
             media_type: facts.media_type,
             bytes: facts.bytes,
             width: facts.width,
             height: facts.height,
             frames: facts.frames,
+            bands: facts.layout.map(|layout| layout.bands),
+            bit_depth: facts.layout.map(|layout| layout.bit_depth),
+            orientation: facts.layout.map(|layout| layout.orientation),
             sha256: facts.sha256,
             created_at: rfc3339(created_at),
             status,

@@ -51,6 +51,14 @@ pub enum Error {
         /// How much is allowed.
         max: u64,
     },
+    /// A spec asks for a frame or for bands that the file does not have.
+    #[error("{option} must be {accepts}")]
+    Missing {
+        /// The option that asks.
+        option: &'static str,
+        /// What it can be for this file.
+        accepts: String,
+    },
     /// The source failed, as a disk or a network does, or was told to stop; the file may be fine.
     #[error("the image could not be read: {0}")]
     Read(#[source] io::Error),
@@ -60,6 +68,22 @@ impl Error {
     /// `Err(OverLimit)` where `is` exceeds `max`.
     pub(crate) fn over(what: &'static str, is: u64, max: u64) -> Result<(), Self> {
         if is > max { Err(Self::OverLimit { what, is, max }) } else { Ok(()) }
+    }
+
+    pub(crate) fn no_frame(frames: u32) -> Self {
+        let accepts = match frames {
+            1 => "0: the image has no other frame".to_owned(),
+            _ => format!("a whole number below {frames}: the image has so many frames"),
+        };
+        Self::Missing { option: "frame", accepts }
+    }
+
+    pub(crate) fn no_band(bands: u32) -> Self {
+        let accepts = match bands {
+            1 => "1: the image has no other band".to_owned(),
+            _ => format!("whole numbers from 1 to {bands}: the image has so many bands"),
+        };
+        Self::Missing { option: "bands", accepts }
     }
 
     pub(crate) fn malformed(format: Format, reason: impl std::fmt::Display) -> Self {

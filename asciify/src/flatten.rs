@@ -5,8 +5,10 @@ use crate::light::{self, WHITE};
 use crate::spec::Spec;
 use crate::tone::lightness_of;
 
-/// A picture whose mean lightness is as near to the ground as this would vanish on it.
+/// What is as near to the ground's lightness as this does not stand out from it…
 const TOO_NEAR: f64 = 0.25;
+/// …and a picture of which less than this part stands out would vanish.
+const LEAST_SEEN: f64 = 0.1;
 
 /// The light of the ground that shows through.
 pub(crate) struct Ground {
@@ -38,13 +40,14 @@ pub(crate) fn flatten(light: &mut [u32], opacity: &[u32], ground: u32) {
 /// The ground that takes no ink, unless the picture would vanish on it.
 fn visible_ground(light: &[u32], opacity: &[u32], spec: &Spec) -> u32 {
     let bare = if spec.inks_bright() { 0 } else { WHITE };
-    let (mut sum, mut weight) = (0.0, 0.0);
+    let bare_lightness = lightness_of(bare);
+    let (mut seen, mut all) = (0.0, 0.0);
     for (light, opacity) in light.iter().zip(opacity).filter(|(_, opacity)| **opacity > 0) {
         let own = u64::from(*light) * u64::from(WHITE) / u64::from(*opacity);
+        let own = lightness_of(own.min(u64::from(WHITE)) as u32);
         let opacity = f64::from(*opacity);
-        sum += opacity * lightness_of(own.min(u64::from(WHITE)) as u32);
-        weight += opacity;
+        seen += if (own - bare_lightness).abs() < TOO_NEAR { 0.0 } else { opacity };
+        all += opacity;
     }
-    let near = (sum / weight - lightness_of(bare)).abs() < TOO_NEAR;
-    if near { WHITE - bare } else { bare }
+    if seen < all * LEAST_SEEN { WHITE - bare } else { bare }
 }

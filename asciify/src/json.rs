@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alpha::Alpha;
 use crate::keywords::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
+use crate::selection::{Bands, Stretch};
 use crate::spec::{CELL_DEFAULT, Levels, ONE, Spec, SpecError};
 use crate::symbols::Symbols;
 
@@ -45,6 +46,12 @@ pub(crate) struct Fields {
     gamma: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sharpen: Option<f64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    frame: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    bands: Bands,
+    #[serde(default, skip_serializing_if = "is_default")]
+    stretch: Stretch,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -66,6 +73,8 @@ impl TryFrom<Fields> for Spec {
             color: fields.color,
             color_on: fields.color_on,
             dither: fields.dither,
+            bands: fields.bands,
+            stretch: fields.stretch,
             ..Self::default()
         };
         // The shortest decimal form of a number is what its writer wrote.
@@ -77,6 +86,7 @@ impl TryFrom<Fields> for Spec {
             ("contrast", fields.contrast.map(|it| it.to_string())),
             ("gamma", fields.gamma.map(|it| it.to_string())),
             ("sharpen", fields.sharpen.map(|it| it.to_string())),
+            ("frame", Some(fields.frame.to_string())),
         ];
         for (name, number) in numbers {
             if let Some(number) = number {
@@ -110,6 +120,9 @@ impl From<Spec> for Fields {
             symbols: spec.symbols,
             color: spec.color,
             color_on: spec.color_on,
+            frame: spec.frame,
+            bands: spec.bands,
+            stretch: spec.stretch,
         }
     }
 }

@@ -52,15 +52,16 @@ mod paint;
 mod picture;
 mod probe;
 mod ramp;
-mod raster;
 mod sample;
 mod scanlines;
+mod selection;
 mod shape;
 mod sharpen;
 mod sniff;
 mod source;
 mod spec;
 mod symbols;
+mod tiff;
 mod tone;
 pub mod write;
 
@@ -74,6 +75,7 @@ pub use grid::{Cell, Grid, GridError};
 pub use keywords::{Background, ColorOn, Dither, Fit, Match, Palette, Shapes, Tone};
 pub use options::{OPTIONS, OptionDoc};
 pub use probe::Header;
+pub use selection::{Bands, BandsError, Stretch, StretchError};
 pub use sniff::Format;
 pub use spec::{Spec, SpecError};
 pub use symbols::{Symbols, SymbolsError};
@@ -90,7 +92,8 @@ pub const ENGINE_VERSION: u32 = 1;
 /// Reads what a file says about itself, without decoding any pixel, and holds it against `limits`.
 ///
 /// The format is recognised by content alone. A file that was cut off is found here where its
-/// container tells (PNG, JPEG, GIF, WebP, BMP, TIFF, binary PNM).
+/// container tells (GIF, WebP, BMP, TIFF, binary PNM), or noted in [`Header::is_whole`] where what is
+/// there can be drawn (JPEG, PNG).
 ///
 /// # Errors
 /// All of [`Error`]: the same ones, for the same reasons, that [`render`] would give before it
@@ -103,8 +106,7 @@ pub fn probe<R: BufRead + Seek>(source: R, limits: &Limits) -> Result<Header, Er
 
 /// Decodes an image once and draws it once per spec, in the order of `specs`.
 ///
-/// Of an animation or a file of several pages, the first picture is drawn. The grid for one spec
-/// does not depend on which others were asked along.
+/// The grid for one spec does not depend on which others were asked along.
 ///
 /// # Errors
 /// [`Error::Read`] where the source itself failed, whatever the decoder made of that; else what
@@ -125,6 +127,7 @@ fn draw<R: BufRead + Seek>(
     limits: &Limits,
 ) -> Result<Vec<Grid>, Error> {
     let found = probe::inspect(source, limits)?;
+    specs.iter().try_for_each(|spec| found.header.offers(spec))?;
     let sampled = decode::sample(source, &found, specs, limits)?;
     Ok(specs.iter().zip(sampled).map(|(spec, sampled)| draw_one(spec, sampled)).collect())
 }

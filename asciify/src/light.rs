@@ -20,7 +20,7 @@ pub(crate) enum Of {
     Opacity,
 }
 
-/// A row of pixels as it was decoded: sRGB at 8 and 16 bits, linear at floating point.
+/// A row of pixels as it was decoded: sRGB.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Row<'a> {
     Grey8(&'a [[u8; 1]]),
@@ -31,8 +31,6 @@ pub(crate) enum Row<'a> {
     GreyAlpha16(&'a [[u16; 2]]),
     Rgb16(&'a [[u16; 3]]),
     Rgba16(&'a [[u16; 4]]),
-    Rgb32(&'a [[f32; 3]]),
-    Rgba32(&'a [[f32; 4]]),
 }
 
 impl Row<'_> {
@@ -40,11 +38,7 @@ impl Row<'_> {
     pub(crate) fn has_alpha(self) -> bool {
         matches!(
             self,
-            Self::GreyAlpha8(_)
-                | Self::Rgba8(_)
-                | Self::GreyAlpha16(_)
-                | Self::Rgba16(_)
-                | Self::Rgba32(_)
+            Self::GreyAlpha8(_) | Self::Rgba8(_) | Self::GreyAlpha16(_) | Self::Rgba16(_)
         )
     }
 
@@ -66,10 +60,26 @@ impl Row<'_> {
             Self::Rgba16(row) => {
                 light.extend(row.iter().map(|[r, g, b, a]| of.in_16([*r, *g, *b], *a)));
             }
-            Self::Rgb32(row) => light.extend(row.iter().map(|rgb| of.in_32(*rgb, 1.0))),
-            Self::Rgba32(row) => {
-                light.extend(row.iter().map(|[r, g, b, a]| of.in_32([*r, *g, *b], *a)));
-            }
+        }
+    }
+
+    /// Values from 0 to 1, of four bands: what is grey counts as three, what has no alpha is opaque.
+    pub(crate) fn values(self, mut take: impl FnMut([f64; 4])) {
+        let mut in_8 = |rgba: [u8; 4]| take(rgba.map(|part| f64::from(part) / 255.0));
+        match self {
+            Self::Grey8(row) => return row.iter().for_each(|[y]| in_8([*y, *y, *y, 255])),
+            Self::GreyAlpha8(row) => return row.iter().for_each(|[y, a]| in_8([*y, *y, *y, *a])),
+            Self::Rgb8(row) => return row.iter().for_each(|[r, g, b]| in_8([*r, *g, *b, 255])),
+            Self::Rgba8(row) => return row.iter().for_each(|rgba| in_8(*rgba)),
+            _ => {}
+        }
+        let mut in_16 = |rgba: [u16; 4]| take(rgba.map(|part| f64::from(part) / 65_535.0));
+        match self {
+            Self::Grey16(row) => row.iter().for_each(|[y]| in_16([*y, *y, *y, u16::MAX])),
+            Self::GreyAlpha16(row) => row.iter().for_each(|[y, a]| in_16([*y, *y, *y, *a])),
+            Self::Rgb16(row) => row.iter().for_each(|[r, g, b]| in_16([*r, *g, *b, u16::MAX])),
+            Self::Rgba16(row) => row.iter().for_each(|rgba| in_16(*rgba)),
+            _ => {}
         }
     }
 }
@@ -95,15 +105,6 @@ impl Of {
         };
         over16(light, alpha)
     }
-
-    fn in_32(self, rgb: [f32; 3], alpha: f32) -> u32 {
-        let light = match self {
-            Self::Luminance => weighed(rgb.map(grey32)),
-            Self::Channel(channel) => grey32(rgb[channel]),
-            Self::Opacity => WHITE,
-        };
-        over16(light, (unit(alpha) * 65_535.0) as u16)
-    }
 }
 
 /// Calls `take` with each row, from the top.
@@ -128,8 +129,6 @@ pub(crate) fn rows(picture: &DynamicImage, mut take: impl FnMut(Row<'_>)) {
         }
         DynamicImage::ImageRgb16(it) => each(it.as_raw(), width, |row| take(Row::Rgb16(row))),
         DynamicImage::ImageRgba16(it) => each(it.as_raw(), width, |row| take(Row::Rgba16(row))),
-        DynamicImage::ImageRgb32F(it) => each(it.as_raw(), width, |row| take(Row::Rgb32(row))),
-        DynamicImage::ImageRgba32F(it) => each(it.as_raw(), width, |row| take(Row::Rgba32(row))),
         other => each(other.to_rgba16().as_raw(), width, |row| take(Row::Rgba16(row))),
     }
 }
@@ -162,6 +161,33 @@ pub(crate) fn from_ycbcr(luma: u8, blue: u8, red: u8) -> [u8; 3] {
         .map(|chroma| ((luma + chroma + 32_768) >> 16).clamp(0, 255) as u8)
 }
 
+/// sRGB, 0 to 1, of CIE L* (0 to 100), a* and b* under illuminant D50: CIE 15, 8.2.1; from XYZ by
+/// the matrix that adapts it to sRGB's white after Bradford.
+pub(crate) fn from_lab(l: f64, a: f64, b: f64) -> [f64; 3] {
+    let middle = (l + 16.0) / 116.0;
+    let light = |root: f64| match root > 6.0 / 29.0 {
+        true => root * root * root,
+        false => (116.0 * root - 16.0) * 27.0 / 24_389.0,
+    };
+    let xyz =
+        [0.964_22 * light(middle + a / 500.0), light(middle), 0.825_21 * light(middle - b / 200.0)];
+    const TO_RGB: [[f64; 3]; 3] = [
+        [3.133_856_1, -1.616_866_7, -0.490_614_6],
+        [-0.978_768_4, 1.916_141_5, 0.033_454_0],
+        [0.071_945_3, -0.228_991_4, 1.405_242_7],
+    ];
+    TO_RGB.map(|[x, y, z]| coded(x * xyz[0] + y * xyz[1] + z * xyz[2]))
+}
+
+/// sRGB's coding of light from 0 to 1: IEC 61966-2-1.
+fn coded(light: f64) -> f64 {
+    let light = light.clamp(0.0, 1.0);
+    match light <= 0.003_130_8 {
+        true => 12.92 * light,
+        false => 1.055 * libm::pow(light, 1.0 / 2.4) - 0.055,
+    }
+}
+
 pub(crate) fn rgb8([r, g, b]: &[u8; 3]) -> u32 {
     let [red, green, blue] = &*RGB8;
     red[usize::from(*r)] + green[usize::from(*g)] + blue[usize::from(*b)]
@@ -175,18 +201,9 @@ fn grey16(y: u16) -> u32 {
     GREY16.get(usize::from(y)).copied().unwrap_or(WHITE)
 }
 
-fn grey32(value: f32) -> u32 {
-    (unit(value) * f64::from(WHITE)) as u32
-}
-
 fn weighed([r, g, b]: [u32; 3]) -> u32 {
     let sum = 2126 * u64::from(r) + 7152 * u64::from(g) + 722 * u64::from(b);
     ((sum + 5000) / 10_000) as u32
-}
-
-/// Into 0 to 1; what is not a number is dark.
-fn unit(value: f32) -> f64 {
-    if value > 0.0 { f64::from(value).min(1.0) } else { 0.0 }
 }
 
 fn over8(light: u32, alpha: u8) -> u32 {
@@ -207,8 +224,17 @@ mod tests {
         assert_eq!((rgb8(&[255, 255, 255]), over8(WHITE, 255), over8(WHITE, 0)), (WHITE, WHITE, 0));
         let of = Of::Luminance;
         assert_eq!((of.in_16([0; 3], 65_535), of.in_16([65_535; 3], 65_535)), (0, WHITE));
-        let in_32 = |value| of.in_32([value; 3], 1.0);
-        assert_eq!((in_32(f32::NAN), in_32(f32::INFINITY), in_32(-1.0)), (0, WHITE, 0));
+    }
+
+    #[test]
+    fn lab_is_the_same_colour() {
+        let bytes =
+            |lab: [f64; 3]| from_lab(lab[0], lab[1], lab[2]).map(|it| libm::round(it * 255.0));
+        assert_eq!(bytes([100.0, 0.0, 0.0]), [255.0; 3]);
+        assert_eq!(bytes([0.0, 0.0, 0.0]), [0.0; 3]);
+        // sRGB's red under D50
+        let [red, green, blue] = bytes([54.29, 80.80, 69.89]);
+        assert!(red > 253.0 && green < 3.0 && blue < 3.0, "{red} {green} {blue}");
     }
 
     #[test]

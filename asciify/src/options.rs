@@ -98,4 +98,19 @@ pub const OPTIONS: &[OptionDoc] = &[
         accepts: "a number from 0 to 10 with at most three decimals",
         help: "Strengthens edges; 0 by default.",
     },
+    OptionDoc {
+        name: "frame",
+        accepts: "a whole number from 0 to 999999",
+        help: "Which frame of an animation or page of a TIFF is drawn; 0, the first, by default.",
+    },
+    OptionDoc {
+        name: "bands",
+        accepts: "auto, the number of one band, or those of three, such as 4,3,2",
+        help: "Which bands are shown, counted from 1: one as grey, three as red, green and blue; auto takes the first three, or the only one (default).",
+    },
+    OptionDoc {
+        name: "stretch",
+        accepts: "auto, none, or two numbers such as 0:3000",
+        help: "Which values are black and white: auto takes the 2nd and the 98th percentile of a TIFF's values of more than 8 bits, and else none (default); none takes the least and the most that the format can hold.",
+    },
 ];

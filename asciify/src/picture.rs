@@ -1,10 +1,8 @@
 //! All that is sampled from a picture while its rows pass by, each once.
 
-use image::metadata::Orientation;
-
 use crate::keywords::Palette;
 use crate::light::{Of, Row};
-use crate::sample::{Sampler, Samples};
+use crate::sample::{Pixels, Sampler, Samples};
 use crate::spec::Spec;
 
 /// What a grid is drawn from: linear light by sample.
@@ -29,15 +27,8 @@ pub(crate) struct Picture {
 }
 
 impl Picture {
-    /// `stored` are the sides before the picture is turned upright. Each pixel that will be pushed
-    /// stands for `scale` × `scale` of them.
-    pub(crate) fn new(
-        specs: &[&Spec],
-        stored: (u32, u32),
-        scale: u32,
-        orientation: Orientation,
-    ) -> Self {
-        let sampler = |spec: &Spec| Sampler::new(spec, stored, scale, orientation);
+    pub(crate) fn new(specs: &[&Spec], pixels: &Pixels) -> Self {
+        let sampler = |spec: &Spec| Sampler::new(spec, pixels);
         let samplers = || specs.iter().map(|spec| sampler(spec)).collect();
         let coloured = |spec: &Spec| (spec.color() != Palette::None).then(|| sampler(spec));
         Self {

@@ -7,7 +7,7 @@ use image::metadata::Orientation;
 use crate::container::{self, Structure};
 use crate::sniff::{self, Format};
 use crate::source::Source;
-use crate::{Error, Limits};
+use crate::{Error, Limits, Spec};
 
 /// What a file says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +20,48 @@ pub struct Header {
     pub height: u32,
     /// Frames of an animation, pages of a TIFF; 1 for a plain picture.
     pub frames: u32,
+    /// Values of a pixel, alpha counted. What means colours counts as red, green and blue, whichever
+    /// way it is stored; bands of an instrument are as many as there are.
+    pub bands: u32,
+    /// Bits of each value.
+    pub bit_depth: u32,
+    /// How the stored picture is turned upright: EXIF's number, 1 for as it is, to 8.
+    pub orientation: u8,
+    /// Whether the file reaches its format's end mark. What is missing of a JPEG is drawn in grey,
+    /// of a PNG in black.
+    pub is_whole: bool,
     /// An upper estimate of the memory that decoding takes, in bytes: the pixels, what the
     /// format's decoder holds beside them, and the file where the decoder wants it whole.
     pub decoded_bytes: u64,
+}
+
+impl Header {
+    /// Whether the file has the frame and the bands that `spec` asks for.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] says which there are.
+    pub fn offers(&self, spec: &Spec) -> Result<(), Error> {
+        let most = spec.bands().chosen().into_iter().flatten().max();
+        if spec.frame() >= self.frames {
+            return Err(Error::no_frame(self.frames));
+        }
+        match most {
+            // pages of a TIFF have bands of their own
+            Some(band) if spec.frame() == 0 && band >= self.bands as usize => {
+                Err(Error::no_band(self.bands))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Malformed`] where the file was cut off.
+    pub fn check_whole(&self) -> Result<(), Error> {
+        match self.is_whole {
+            true => Ok(()),
+            false => Err(Error::cut_off(self.format, "its end mark")),
+        }
+    }
 }
 
 /// A file that keeps the limits.
@@ -32,8 +71,6 @@ pub(crate) struct Found {
     pub(crate) orientation: Orientation,
     /// The stored picture's sides in pixels, before it is turned.
     pub(crate) stored: (u32, u32),
-    /// Says in words how the pixels are stored; empty where the format leaves no choice.
-    pub(crate) layout: String,
 }
 
 pub(crate) fn inspect<R: BufRead + Seek>(
@@ -58,11 +95,14 @@ pub(crate) fn inspect<R: BufRead + Seek>(
             width,
             height,
             frames: structure.frames,
+            bands: structure.bands,
+            bit_depth: structure.bits,
+            orientation: structure.orientation.to_exif(),
+            is_whole: structure.is_whole,
             decoded_bytes: structure.decoded_bytes,
         },
         orientation: structure.orientation,
         stored: (structure.width, structure.height),
-        layout: structure.layout,
     })
 }
 
@@ -82,18 +122,29 @@ const MAX_SIDE_PX: u32 = 1 << 22;
 
 fn check(format: Format, structure: &Structure, limits: &Limits) -> Result<(), Error> {
     let Structure { width, height, frames, largest_frame, decoded_bytes, .. } = *structure;
+    admit(format, (width, height), decoded_bytes, limits)?;
+    Error::over("frames", frames.into(), limits.max_frames.into())?;
+    match largest_frame {
+        (0, _) | (_, 0) => Ok(()),
+        sides => admit(format, sides, decoded_bytes, limits),
+    }
+}
+
+/// Holds one picture of a file against the limits.
+pub(crate) fn admit(
+    format: Format,
+    (width, height): (u32, u32),
+    decoded_bytes: u64,
+    limits: &Limits,
+) -> Result<(), Error> {
     if width == 0 || height == 0 {
         return Err(Error::malformed(format, format_args!("it claims {width} × {height} pixels")));
     }
-    let side = width.max(height).max(largest_frame.0).max(largest_frame.1);
     Error::over(
         "pixels on its longest side",
-        side.into(),
+        width.max(height).into(),
         limits.max_side_px.min(MAX_SIDE_PX).into(),
     )?;
-    let pixels = (u64::from(width) * u64::from(height))
-        .max(u64::from(largest_frame.0) * u64::from(largest_frame.1));
-    Error::over("pixels", pixels, limits.max_pixels)?;
-    Error::over("frames", frames.into(), limits.max_frames.into())?;
+    Error::over("pixels", u64::from(width) * u64::from(height), limits.max_pixels)?;
     Error::over("bytes when decoded", decoded_bytes, limits.max_decoded_bytes)
 }

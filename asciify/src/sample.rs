@@ -35,21 +35,35 @@ pub(crate) struct Sampler {
     means: Vec<u32>,
 }
 
+/// The pixels that a sampler will get, and how they lie in the picture.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pixels {
+    /// The picture's sides, which a grid's follow, before it is turned upright.
+    pub(crate) full: (u32, u32),
+    /// Those of the picture or of a smaller copy of it that is read.
+    pub(crate) held: (u32, u32),
+    /// Each pixel that will be pushed stands for `scale` × `scale` of those; the last ones may stick
+    /// out.
+    pub(crate) scale: u32,
+    pub(crate) orientation: Orientation,
+}
+
+impl Pixels {
+    /// How many there are of the picture.
+    pub(crate) fn area(&self) -> u64 {
+        u64::from(self.full.0) * u64::from(self.full.1)
+    }
+}
+
 impl Sampler {
-    /// `stored` are the picture's sides in pixels, before it is turned upright. Each pixel that will
-    /// be pushed stands for `scale` × `scale` of them; the last ones may stick out.
-    pub(crate) fn new(
-        spec: &Spec,
-        stored: (u32, u32),
-        scale: u32,
-        orientation: Orientation,
-    ) -> Self {
+    pub(crate) fn new(spec: &Spec, pixels: &Pixels) -> Self {
+        let Pixels { full, held, scale, orientation } = *pixels;
         let sideways = is_sideways(orientation);
-        let (width, height) = stored;
-        let upright = if sideways { (height, width) } else { (width, height) };
-        let (columns, rows) = spec.size(upright.0, upright.1);
+        let turned = |(width, height)| if sideways { (height, width) } else { (width, height) };
+        let (full, upright) = (turned(full), turned(held));
+        let (columns, rows) = spec.size(full.0, full.1);
         let (visible_x, visible_y) = match spec.fit() {
-            Fit::Contain | Fit::Stretch => (full(upright.0), full(upright.1)),
+            Fit::Contain | Fit::Stretch => (whole(upright.0), whole(upright.1)),
             Fit::Cover => crop(upright, (columns, rows), spec.cell_thousandths()),
         };
         let x = Axis::new(upright.0, columns * ACROSS as u32, visible_x, scale);
@@ -141,13 +155,13 @@ impl Sampler {
 /// Crops are exact to this fraction of a pixel.
 const CROP_STEPS: u64 = 64;
 
-fn full(side: u32) -> u64 {
+fn whole(side: u32) -> u64 {
     u64::from(side) * CROP_STEPS
 }
 
 /// How much of each side a grid of another shape shows, in [`CROP_STEPS`] of a pixel.
 fn crop((width, height): (u32, u32), (columns, rows): (u32, u32), cell: u32) -> (u64, u64) {
-    let (full_x, full_y) = (full(width), full(height));
+    let (full_x, full_y) = (whole(width), whole(height));
     // The grid's shape, in thousandths of a cell's height.
     let (grid_x, grid_y) = (u128::from(columns) * u128::from(cell), u128::from(rows) * 1000);
     // An even number leaves the same on both sides.
@@ -181,7 +195,7 @@ impl Axis {
             samples: samples as usize,
             step: visible,
             pixel: u64::from(samples) * CROP_STEPS * u64::from(scale),
-            start: full(side_px).saturating_sub(visible) / 2 * u64::from(samples),
+            start: whole(side_px).saturating_sub(visible) / 2 * u64::from(samples),
         }
     }
 
@@ -224,7 +238,11 @@ mod tests {
 
     fn sampler(spec: &str, width: u32, height: u32) -> Sampler {
         let spec = spec.parse().expect("a valid spec");
-        Sampler::new(&spec, (width, height), 1, Orientation::NoTransforms)
+        let (full, held) = ((width, height), (width, height));
+        Sampler::new(
+            &spec,
+            &Pixels { full, held, scale: 1, orientation: Orientation::NoTransforms },
+        )
     }
 
     fn sampled(spec: &str, width: u32, height: u32) -> Vec<u32> {

@@ -14,10 +14,13 @@ use crate::glyphs::PARTS;
 use crate::json::Fields;
 use crate::keywords::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
 use crate::options::OPTIONS;
+use crate::selection::{Bands, Stretch};
 use crate::symbols::Symbols;
 
 /// The most columns or rows of a grid.
 const MAX_CELLS: u32 = 1000;
+/// The last frame of the longest animation.
+const MAX_FRAME: u32 = 999_999;
 /// Columns where no size is given.
 const DEFAULT_WIDTH: u32 = 80;
 /// Numbers with decimals are kept in thousandths, so that specs can be compared and hashed.
@@ -52,6 +55,9 @@ pub struct Spec {
     pub(crate) color_on: ColorOn,
     pub(crate) dither: Dither,
     pub(crate) levels: Levels,
+    pub(crate) frame: u32,
+    pub(crate) bands: Bands,
+    pub(crate) stretch: Stretch,
 }
 
 /// Adjustments of tone, in thousandths.
@@ -87,6 +93,9 @@ impl Default for Spec {
             color_on: ColorOn::default(),
             dither: Dither::default(),
             levels: Levels::default(),
+            frame: 0,
+            bands: Bands::default(),
+            stretch: Stretch::default(),
         }
     }
 }
@@ -115,8 +124,8 @@ impl Spec {
     /// `None` when the value is not one of those accepted.
     fn assign(&mut self, name: &str, value: &str) -> Option<()> {
         match name {
-            "width" => self.width = Some(cells(value)?),
-            "height" => self.height = Some(cells(value)?),
+            "width" => self.width = Some(whole(value, 1..=MAX_CELLS)?),
+            "height" => self.height = Some(whole(value, 1..=MAX_CELLS)?),
             "fit" => self.fit = Fit::of(value)?,
             "cell" => self.cell = thousandths(value, CELL_MIN..=CELL_MAX)?,
             "invert" => {
@@ -138,6 +147,9 @@ impl Spec {
             "contrast" => self.levels.contrast = thousandths(value, 0..=10 * ONE)?,
             "gamma" => self.levels.gamma = thousandths(value, ONE / 10..=10 * ONE)?,
             "sharpen" => self.levels.sharpen = thousandths(value, 0..=10 * ONE)?,
+            "frame" => self.frame = whole(value, 0..=MAX_FRAME)?,
+            "bands" => self.bands = value.parse().ok()?,
+            "stretch" => self.stretch = value.parse().ok()?,
             _ => return None,
         }
         Some(())
@@ -219,6 +231,21 @@ impl Spec {
         if self.matching() == Match::Ramp { self.dither } else { Dither::None }
     }
 
+    /// Index of the frame or page that is drawn.
+    pub fn frame(&self) -> u32 {
+        self.frame
+    }
+
+    /// The bands that are shown.
+    pub fn bands(&self) -> Bands {
+        self.bands
+    }
+
+    /// Which values are black and white.
+    pub fn stretch(&self) -> Stretch {
+        self.stretch
+    }
+
     /// What is added to lightness, -1 to 1.
     pub(crate) fn brightness(&self) -> f64 {
         f64::from(self.levels.brightness) / f64::from(ONE)
@@ -273,7 +300,8 @@ impl Spec {
         let size = (self.width(), self.height(), self.fit(), self.cell);
         let look = (self.invert, self.matching(), self.tone, self.background, self.alpha);
         let colours = (self.color, self.color_on());
-        (size, look, &self.symbols, colours, self.dither(), self.levels)
+        let selection = (self.frame, self.bands, self.stretch);
+        (size, look, &self.symbols, colours, self.dither(), self.levels, selection)
     }
 }
 
@@ -283,9 +311,9 @@ fn scaled(length: u32, part: u128, whole: u128) -> u32 {
     u32::try_from(twice / (2 * whole)).unwrap_or(u32::MAX)
 }
 
-fn cells(value: &str) -> Option<u32> {
+fn whole(value: &str, range: RangeInclusive<u32>) -> Option<u32> {
     let plain = value.bytes().all(|byte| byte.is_ascii_digit());
-    value.parse().ok().filter(|count| plain && (1..=MAX_CELLS).contains(count))
+    value.parse().ok().filter(|number| plain && range.contains(number))
 }
 
 fn thousandths(value: &str, range: RangeInclusive<i32>) -> Option<i32> {
@@ -344,7 +372,10 @@ impl fmt::Display for Spec {
         number(f, "brightness", levels.brightness, default.brightness)?;
         number(f, "contrast", levels.contrast, default.contrast)?;
         number(f, "gamma", levels.gamma, default.gamma)?;
-        number(f, "sharpen", levels.sharpen, default.sharpen)
+        number(f, "sharpen", levels.sharpen, default.sharpen)?;
+        unless_default(f, "frame", self.frame)?;
+        unless_default(f, "bands", self.bands)?;
+        unless_default(f, "stretch", self.stretch)
     }
 }
 

@@ -3,8 +3,8 @@
 
 use std::io::Cursor;
 
-use asciify::{Limits, Spec, render};
-use image::{ImageFormat, RgbImage};
+use asciify::{Format, Limits, Spec, probe, render};
+use image::{DynamicImage, ImageFormat, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use peak_alloc::PeakAlloc;
 
@@ -14,26 +14,41 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const SIDES: (u16, u16) = (2400, 1600);
 const MIB: usize = 1 << 20;
 
-/// The most that was taken at once while the file was drawn, in bytes.
-fn peak(file: &[u8]) -> usize {
-    let specs: Vec<Spec> = ["width=60", "width=60&color=full&symbols=quad&color_on=both"]
-        .map(|spec| spec.parse().expect("a spec"))
-        .to_vec();
+/// The most that was taken at once while the file was drawn, in bytes; `None` where it was refused.
+fn peak(file: &[u8], specs: &[&str], limits: &Limits) -> Option<usize> {
+    let specs: Vec<Spec> = specs.iter().map(|spec| spec.parse().expect("a spec")).collect();
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();
-    let grids = render(Cursor::new(file), &specs, &Limits::default()).expect("a picture");
-    assert_eq!(grids.len(), 2);
-    MEMORY.peak_usage() - before
+    let grids = render(Cursor::new(file), &specs, limits);
+    let taken = MEMORY.peak_usage() - before;
+    grids.is_ok().then_some(taken)
 }
 
-#[test]
-fn memory_does_not_grow_with_the_picture() {
-    let picture = RgbImage::from_fn(SIDES.0.into(), SIDES.1.into(), |x, y| {
-        image::Rgb([(x / 10) as u8, (y / 8) as u8, (x ^ y) as u8])
-    });
-    let whole = picture.as_raw().len();
-    assert!(whole > 10 * MIB);
+const SPECS: [&str; 2] = ["width=60", "width=60&color=full&symbols=quad&color_on=both"];
 
+fn picture() -> RgbImage {
+    RgbImage::from_fn(SIDES.0.into(), SIDES.1.into(), |x, y| {
+        image::Rgb([(x / 10) as u8, (y / 8) as u8, (x ^ y) as u8])
+    })
+}
+
+fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    picture.write_to(&mut file, format).expect("it is in memory");
+    file.into_inner()
+}
+
+// All in one test: others that ran beside it would be counted, too.
+#[test]
+fn memory_is_what_was_promised() {
+    what_is_streamed_does_not_grow_with_the_picture();
+    no_format_takes_more_than_its_header_says();
+    files_that_claim_much_take_little();
+}
+
+fn what_is_streamed_does_not_grow_with_the_picture() {
+    let picture = picture();
+    assert!(picture.as_raw().len() > 10 * MIB);
     for progressive in [false, true] {
         let mut jpeg = Vec::new();
         let mut encoder = Encoder::new(&mut jpeg, 80);
@@ -41,18 +56,99 @@ fn memory_does_not_grow_with_the_picture() {
         encoder.set_sampling_factor(SamplingFactor::F_2_2);
         encoder.encode(&picture, SIDES.0, SIDES.1, ColorType::Rgb).expect("it is in memory");
         // the file itself is read as a whole
-        let taken = peak(&jpeg) - jpeg.len();
+        let taken = peak(&jpeg, &SPECS, &Limits::default()).expect("a picture") - jpeg.len();
         assert!(taken < 4 * MIB, "progressive: {progressive}, {taken} bytes beside the file");
     }
-    for format in [ImageFormat::Png, ImageFormat::Tiff] {
-        let mut file = Cursor::new(Vec::new());
-        match format {
-            ImageFormat::Png => picture.write_to(&mut file, format),
-            // 16 bits, stretched
-            _ => image::DynamicImage::from(picture.clone()).to_rgb16().write_to(&mut file, format),
-        }
-        .expect("it is in memory");
-        let taken = peak(file.get_ref());
+    let picture = DynamicImage::from(picture);
+    // 16 bits of a TIFF are stretched
+    for (format, picture) in [
+        (ImageFormat::Png, picture.clone()),
+        (ImageFormat::Tiff, picture.clone()),
+        (ImageFormat::Tiff, picture.to_rgb16().into()),
+    ] {
+        let file = encoded(&picture, format);
+        let taken = peak(&file, &SPECS, &Limits::default()).expect("a picture");
         assert!(taken < 4 * MIB, "{format:?}: {taken} bytes");
     }
+}
+
+fn no_format_takes_more_than_its_header_says() {
+    // some encoders are slow
+    let picture = DynamicImage::from(picture()).crop_imm(0, 0, 900, 600);
+    for format in Format::ALL {
+        let library = ImageFormat::from_extension(format.extension()).expect("a known one");
+        let picture = match format {
+            Format::Ico => picture.thumbnail(256, 256).to_rgba8().into(),
+            Format::Gif | Format::WebP => picture.to_rgba8().into(),
+            _ => picture.clone(),
+        };
+        let file = encoded(&picture, library);
+        let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
+        // so many columns that every pixel is needed
+        let specs = ["width=1000&height=10&fit=stretch&match=ramp"];
+        let spec: Spec = specs[0].parse().expect("a spec");
+        let most = header.decoded_bytes + spec.working_bytes(header.width, header.height);
+        let taken = peak(&file, &specs, &Limits::default()).expect("a picture");
+        assert!(taken < most as usize + 2 * MIB, "{format}: {taken} bytes, {most} promised");
+
+        let less = Limits { max_decoded_bytes: header.decoded_bytes - 1, ..Limits::default() };
+        assert_eq!(peak(&file, &specs, &less), None, "{format}");
+    }
+}
+
+/// Bombs: a few bytes that say, or truly hold, a picture of 100 million pixels.
+fn files_that_claim_much_take_little() {
+    const SIDE: u16 = 10_000;
+    let side = u32::from(SIDE);
+    let limits = Limits::default();
+
+    // all black: deflate's best
+    let mut png = Vec::new();
+    let mut encoder = png::Encoder::new(&mut png, side, side);
+    encoder.set_color(png::ColorType::Grayscale);
+    let mut writer = encoder.write_header().expect("it is in memory");
+    writer.write_image_data(&vec![0; side as usize * side as usize]).expect("it is in memory");
+    writer.finish().expect("it is in memory");
+    assert!(png.len() < MIB);
+    let taken = peak(&png, &["width=80"], &limits).expect("a picture");
+    assert!(taken < 4 * MIB, "PNG: {taken} bytes");
+
+    // a JPEG whose header lies
+    let mut jpeg = Vec::new();
+    let encoder = Encoder::new(&mut jpeg, 80);
+    encoder.encode(&[9; 16 * 16 * 3], 16, 16, ColorType::Rgb).expect("it is small");
+    let frame = jpeg.windows(2).position(|it| it == [0xff, 0xc0]).expect("a frame header");
+    jpeg[frame + 5..frame + 9].copy_from_slice([SIDE; 2].map(u16::to_be_bytes).as_flattened());
+    // the second needs more than a value a block, which such a file cannot have
+    for spec in ["width=80", "width=400&height=9&fit=stretch"] {
+        let taken = peak(&jpeg, &[spec], &limits).expect("a grey picture");
+        assert!(taken < 3 * (side as usize / 8).pow(2) + 4 * MIB, "JPEG, {spec}: {taken} bytes");
+    }
+
+    // a GIF and a QOI that are too short for what they claim
+    let small = DynamicImage::from(RgbImage::new(16, 16));
+    let mut gif = encoded(&small.to_rgba8().into(), ImageFormat::Gif);
+    gif[6..10].copy_from_slice([SIDE; 2].map(u16::to_le_bytes).as_flattened());
+    let mut qoi = encoded(&small, ImageFormat::Qoi);
+    qoi[4..12].copy_from_slice([side; 2].map(u32::to_be_bytes).as_flattened());
+    for (file, format) in [(gif, "GIF"), (qoi, "QOI")] {
+        let err = probe(Cursor::new(&file), &limits).expect_err("it lies");
+        assert!(err.to_string().contains("more pixels than its length can hold"), "{err}");
+        let before = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        assert!(render(Cursor::new(&file), &[Spec::default()], &limits).is_err());
+        assert!(MEMORY.peak_usage() - before < MIB, "{format}");
+    }
+
+    // a TIFF of one strip, which the file leaves out
+    let mut tiff = b"II\x2a\0\x08\0\0\0\x09\0".to_vec();
+    let tags = [(256, side), (257, side), (258, 8), (259, 1), (262, 1), (273, 0), (277, 1)];
+    for (tag, value) in tags.into_iter().chain([(278, side), (279, 0)]) {
+        tiff.extend((tag as u16).to_le_bytes());
+        tiff.extend([4, 0, 1, 0, 0, 0]);
+        tiff.extend(value.to_le_bytes());
+    }
+    tiff.extend([0; 4]);
+    let taken = peak(&tiff, &["width=80"], &limits).expect("a picture");
+    assert!(taken < 2 * MIB, "TIFF: {taken} bytes");
 }

@@ -54,8 +54,21 @@ pub struct Facts {
     pub height: u32,
     /// Frames of an animation or pages of a file; 1 for a still picture.
     pub frames: u32,
+    /// How pixels are stored; `None` for images that were stored before it was noted.
+    pub layout: Option<Layout>,
     /// Of the file's bytes, in lower-case hex.
     pub sha256: String,
+}
+
+/// How an image's pixels are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Values of a pixel, alpha counted: see [`asciify::Header::bands`].
+    pub bands: u32,
+    /// Bits of each value.
+    pub bit_depth: u32,
+    /// How it is turned upright: EXIF's number, 1 to 8.
+    pub orientation: u8,
 }
 
 /// A stored image.

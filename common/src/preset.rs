@@ -1,6 +1,6 @@
 //! A preset: a named set of render options, made for every image in advance.
 
-use asciify::Spec;
+use asciify::{Bands, Spec};
 
 use crate::env::Env;
 
@@ -48,6 +48,9 @@ impl Presets {
                 return Err(format!("entry {nth}: {name} is there already"));
             }
             let spec = options.parse::<Spec>().map_err(|err| format!("{name}: {err}"))?;
+            if spec.frame() > 0 || spec.bands() != Bands::Auto {
+                return Err(format!("{name}: not every image has that frame or those bands"));
+            }
             presets.push(Preset { name: name.to_owned(), spec });
         }
         match presets.iter().any(|preset| preset.name == "default") {
@@ -119,5 +122,6 @@ mod tests {
         assert_eq!(complaint("default"), "entry 1: expected NAME?OPTIONS");
         assert!(complaint("default?width=0").starts_with("default: width"));
         assert!(complaint("default?width=80 default?width=9").contains("there already"));
+        assert!(complaint("default?width=80&bands=4").contains("not every image"));
     }
 }

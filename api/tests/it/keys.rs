@@ -80,6 +80,7 @@ async fn a_key_is_busy_until_the_upload_that_has_it_ends() {
         width: 8,
         height: 8,
         frames: 1,
+        layout: None,
         sha256: sha256_hex(b""),
     };
     let lease = Duration::from_millis(300);

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use image::ImageFormat;
+use serde_json::json;
 
 use crate::{
-    pictures::{drawn, noise, png},
+    pictures::{drawn, file, noise, png},
     support::{Answer, TestApp},
     versions::lose_original,
 };
@@ -186,4 +188,25 @@ async fn a_ramp_of_one_s_own_travels_in_an_address() {
     let text = app.text(&format!("{}?{ramp}", image.at)).await;
     assert_eq!(text, drawn(&bytes, ramp));
     assert!(text.chars().all(|it| " -+&#█\n".contains(it)), "{text}");
+}
+
+#[tokio::test]
+async fn what_an_image_has_not_cannot_be_asked_for() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(file(ImageFormat::Tiff, 30, 20)).await;
+    let described = app.get(&format!("{}/metadata", image.at)).await.is(200).json();
+    for (name, value) in [("format", json!("TIFF")), ("bands", json!(3)), ("frames", json!(1))] {
+        assert_eq!(described[name], value);
+    }
+    let red = app.text(&format!("{}?bands=1&stretch=0:128", image.at)).await;
+    assert_ne!(red, app.text(&format!("{}?bands=3&stretch=0:128", image.at)).await);
+    for (asked, told) in [
+        ("bands=4", "bands: expected whole numbers from 1 to 3"),
+        ("bands=1,2", "bands: expected auto, the number of one band"),
+        ("frame=1", "frame: expected 0: the image has no other frame"),
+        ("stretch=5:1", "stretch: expected auto, none, or two numbers"),
+    ] {
+        let answer = app.get(&format!("{}?{asked}", image.at)).await.is(400);
+        answer.tells_problem("bad-parameter", &[told]);
+    }
 }

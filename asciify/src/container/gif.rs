@@ -15,7 +15,7 @@ pub(super) fn walk<R: BufRead + Seek>(
     walk.skip(palette_length(flags))?;
     walk.awaited = "its frame is complete";
 
-    let mut found = Structure::still(width.into(), height.into(), 4);
+    let mut found = Structure::still(width.into(), height.into(), 3, 4);
     found.frames = 0;
     loop {
         // A missing trailer is common, and what follows the last frame does not matter.
@@ -45,9 +45,14 @@ pub(super) fn walk<R: BufRead + Seek>(
             }
         }
     }
-    // Beside the screen, a frame is held as colours and as indices.
+    // the longest string of LZW is 4096 indices, of a code of 12 bits
+    walk.can_hold(area(found.width, found.height), 4096)?;
+    // Beside the screen, a frame is held as colours and as indices; of an animation, the screen as it
+    // was before, too.
     let (width, height) = found.largest_frame;
-    found.decoded_bytes = found.decoded_bytes.saturating_add(area(width, height).saturating_mul(5));
+    let screens = if found.frames > 1 { 2 } else { 1 };
+    let frame = area(width, height).saturating_mul(5);
+    found.decoded_bytes = found.decoded_bytes.saturating_mul(screens).saturating_add(frame);
     Ok(found)
 }
 

@@ -1,6 +1,8 @@
-//! JPEG: marker segments up to EOI, with scans of entropy-coded data between (ITU-T T.81, B.1).
+//! JPEG: marker segments up to the first scan (ITU-T T.81, B.1).
 
 use std::io::{BufRead, Seek};
+
+use image::metadata::Orientation;
 
 use super::{Structure, Walk, area, orientation};
 use crate::Error;
@@ -11,61 +13,65 @@ const SOS: u8 = 0xda;
 const APP1: u8 = 0xe1;
 
 pub(super) fn walk<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<Structure, Error> {
-    walk.awaited = "its end marker";
+    walk.awaited = "its picture begins";
     walk.skip(2)?;
     let mut frame = None;
     let mut upright = None;
-    let mut scans: u64 = 0;
-    loop {
-        match next_marker(walk)? {
-            EOI => break,
-            // Markers without a length: restarts inside scans, TEM.
-            0x01 | SOI | 0xd0..=0xd7 => {}
-            marker => {
-                let length = u64::from(walk.u16_be()?);
-                let Some(length) = length.checked_sub(2) else {
-                    return Err(walk.malformed("a segment is shorter than its own header"));
-                };
-                match marker {
-                    // C4, C8 and CC lie among the frame headers, but are none.
-                    0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
-                        if frame.is_some() {
-                            return Err(walk.malformed("it has two frame headers"));
-                        }
-                        frame = Some(frame_header(walk, marker, length)?);
-                    }
-                    APP1 if upright.is_none() => {
-                        let segment = walk.bytes(length, length)?;
-                        upright = segment.strip_prefix(b"Exif\0\0").map(orientation);
-                    }
-                    _ => {
-                        scans += u64::from(marker == SOS);
-                        walk.skip(length)?;
-                    }
-                }
-            }
+    let in_scan = loop {
+        let marker = next_marker(walk)?;
+        // markers without a length: restarts inside scans, TEM
+        if matches!(marker, 0x01 | SOI | 0xd0..=0xd7) {
+            continue;
         }
-    }
-    let Some(Frame { width, height, components, is_progressive }) = frame.filter(|_| scans > 0)
-    else {
+        if marker == EOI {
+            return Err(walk.malformed("it holds no picture"));
+        }
+        let length = u64::from(walk.u16_be()?);
+        let Some(length) = length.checked_sub(2) else {
+            return Err(walk.malformed("a segment is shorter than its own header"));
+        };
+        match marker {
+            // C4, C8 and CC lie among the frame headers, but are none.
+            0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
+                if frame.is_some() {
+                    return Err(walk.malformed("it has two frame headers"));
+                }
+                frame = Some(frame_header(walk, marker, length)?);
+            }
+            APP1 if upright.is_none() => {
+                let segment = walk.bytes(length, length)?;
+                upright = segment.strip_prefix(b"Exif\0\0").map(orientation);
+            }
+            SOS if length > 0 => break walk.byte()?,
+            _ => walk.skip(length)?,
+        }
+    };
+    let Some(Frame { width, height, components, precision, is_progressive }) = frame else {
         return Err(walk.malformed("it holds no picture"));
     };
-    let mut found = Structure::still(width, height, 0);
-    found.orientation = upright.unwrap_or(found.orientation);
+    let is_whole = walk.has_end(&[0xff, EOI])?;
     // The decoder reads the file into a buffer that grows by doubling.
     // A single sequential scan is decoded row by row; otherwise each coefficient's two bytes are kept.
-    // Blocks stick out of the picture by less than 64 px.
-    let bytes_per_px = if is_progressive || scans > 1 { 3 * components } else { components };
+    // Blocks stick out of the picture by less than 64 px. Grey is counted as colour, for simplicity.
+    let is_kept = is_progressive || u32::from(in_scan) < components;
+    let bytes_per_px = u64::from(components.max(3)) * if is_kept { 3 } else { 1 };
     let padded = area(width.saturating_add(64), height.saturating_add(64));
-    found.decoded_bytes =
+    let decoded_bytes =
         padded.saturating_mul(bytes_per_px).saturating_add(walk.end.saturating_mul(2));
-    Ok(found)
+    Ok(Structure {
+        orientation: upright.unwrap_or(Orientation::NoTransforms),
+        bits: precision,
+        is_whole,
+        decoded_bytes,
+        ..Structure::still(width, height, components, 0)
+    })
 }
 
 struct Frame {
     width: u32,
     height: u32,
-    components: u64,
+    components: u32,
+    precision: u32,
     is_progressive: bool,
 }
 
@@ -92,8 +98,8 @@ fn frame_header<R: BufRead + Seek>(
     Ok(Frame {
         width: width.into(),
         height: height.into(),
-        // Grey is counted as colour, for simplicity.
-        components: components.max(3).into(),
+        components: components.into(),
+        precision: precision.into(),
         is_progressive: marker == 0xc2,
     })
 }

@@ -16,7 +16,7 @@ pub(super) fn bmp<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<Structure
     if info.is_plain && pixels_at.saturating_add(pixels) > walk.end {
         return Err(walk.cut_off());
     }
-    Ok(Structure::still(info.width, info.height, 4))
+    Ok(Structure::still(info.width, info.height, 3, 4))
 }
 
 struct BmpInfo {
@@ -84,20 +84,22 @@ pub(super) fn ico<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<Structure
         // The mask counts as a second half of the picture's height.
         (info.width, info.height / 2)
     };
-    Ok(Structure::still(width, height, 4))
+    Ok(Structure::still(width, height, 4, 4))
 }
 
 /// QOI: magic, sides, channels, colour space; then pixels of unknown length.
 pub(super) fn qoi<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<Structure, Error> {
     walk.skip(4)?;
     let (width, height) = (walk.u32_be()?, walk.u32_be()?);
-    walk.skip(2)?;
+    let [channels, _color_space] = walk.array()?;
     // Two bytes are the shortest pixels that can be followed by the eight of the end marker.
     walk.awaited = "its end marker";
     if walk.rest() < 9 {
         return Err(walk.cut_off());
     }
-    Ok(Structure::still(width, height, 4))
+    // a run is 62 pixels in a byte
+    walk.can_hold(area(width, height), 62)?;
+    Ok(Structure::still(width, height, channels.into(), 4))
 }
 
 /// PNM: a header of words, comments between; then numbers as text or as bytes.
@@ -110,8 +112,8 @@ pub(super) fn pnm<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<Structure
     let (width, height) = (header.number()?, header.number()?);
     let bitmap = matches!(magic.as_str(), "P1" | "P4");
     let most = if bitmap { 1 } else { header.number()? };
-    let channels = if matches!(magic.as_str(), "P3" | "P6") { 3 } else { 1 };
-    let sample = if most > 255 { 2 } else { 1 };
+    let bands = if matches!(magic.as_str(), "P3" | "P6") { 3 } else { 1 };
+    let (channels, sample) = (u64::from(bands), if most > 255 { 2 } else { 1 });
     let length = match magic.as_str() {
         "P4" => u64::from(width.div_ceil(8)).saturating_mul(height.into()),
         "P5" | "P6" => area(width, height).saturating_mul(channels * sample),
@@ -122,7 +124,8 @@ pub(super) fn pnm<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<Structure
     if header.walk.rest() < length {
         return Err(header.walk.cut_off());
     }
-    Ok(Structure::still(width, height, 2 * channels * sample))
+    let bits = most.checked_ilog2().map_or(0, |highest| highest + 1);
+    Ok(Structure { bits, ..Structure::still(width, height, bands, 2 * channels * sample) })
 }
 
 /// PAM: the header is lines of a name and a value, up to ENDHDR.
@@ -144,7 +147,9 @@ fn pam<R: BufRead + Seek>(mut header: Words<'_, '_, R>) -> Result<Structure, Err
     if header.walk.rest() < area(width, height).saturating_mul(bytes_per_px) {
         return Err(header.walk.cut_off());
     }
-    Ok(Structure::still(width, height, bytes_per_px.max(1).saturating_mul(2)))
+    let bits = most.checked_ilog2().map_or(0, |highest| highest + 1);
+    let bytes_per_px = bytes_per_px.max(1).saturating_mul(2);
+    Ok(Structure { bits, ..Structure::still(width, height, depth, bytes_per_px) })
 }
 
 /// Words of a header, between white space; `#` begins a comment that ends with its line.

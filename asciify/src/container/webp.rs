@@ -8,6 +8,9 @@ use crate::{Error, Limits};
 /// Canvas, frame and planes or transforms, at four bytes each.
 const BYTES_PER_PX: u64 = 12;
 
+/// A flag of VP8X (RFC 9649, 2.7.1).
+const HAS_ALPHA: u8 = 0x10;
+
 pub(super) fn walk<R: BufRead + Seek>(
     walk: &mut Walk<'_, R>,
     limits: &Limits,
@@ -24,14 +27,15 @@ pub(super) fn walk<R: BufRead + Seek>(
     let mut found = match &chunk.kind {
         b"VP8 " | b"VP8L" => {
             let (width, height) = picture_size(walk, &chunk)?;
-            let mut found = Structure::still(width, height, BYTES_PER_PX);
+            let mut found = Structure::still(width, height, 3, BYTES_PER_PX);
             found.decoded_bytes = found.decoded_bytes.saturating_add(walk.end);
             return Ok(found);
         }
         b"VP8X" if chunk.length >= 10 => {
-            walk.skip(4)?;
+            let [flags, _, _, _] = walk.array()?;
             let (width, height) = (u24(walk)?.saturating_add(1), u24(walk)?.saturating_add(1));
-            Structure::still(width, height, BYTES_PER_PX)
+            let bands = if flags & HAS_ALPHA == 0 { 3 } else { 4 };
+            Structure::still(width, height, bands, BYTES_PER_PX)
         }
         _ => return Err(walk.malformed("it does not begin with a VP8, VP8L or VP8X chunk")),
     };

@@ -1,7 +1,8 @@
 //! JPEG at an eighth of its size: the mean of each block of 8 × 8 pixels is its first coefficient,
 //! and nothing else is decoded. A progressive file is done after the first scans, which hold it.
 //!
-//! Whatever is rare or damaged is left to a decoder of whole pictures: the answer is `None` then.
+//! Of a file that ends too early, what is there is read, and the rest is grey. Whatever is rare or damaged
+//! otherwise is left to a decoder of whole pictures: the answer is `None` then.
 
 mod huffman;
 
@@ -20,6 +21,8 @@ const DRI: u8 = 0xdd;
 const ADOBE: u8 = 0xee;
 const MOST_COMPONENTS: usize = 3;
 const MOST_TABLES: usize = 4;
+/// What stands for blocks that are missing, as in libjpeg: no light is more probable than another.
+const GREY: u8 = 128;
 
 /// The mean colour of each block.
 pub(crate) struct Eighth {
@@ -30,20 +33,16 @@ pub(crate) struct Eighth {
     planes: Vec<Plane>,
 }
 
-/// Reads a whole file. It is the caller's to know that its sides keep the limits; memory is taken
-/// as the data unfolds: at most 8 blocks for each byte of it.
+/// Reads a whole file. It is the caller's to know that its sides keep the limits: memory is taken for
+/// each block of the picture.
 pub(crate) fn read(mut file: Vec<u8>) -> Option<Eighth> {
     let mut reader = Reader::default();
     let mut at = file.starts_with(&SOI).then_some(2)?;
     while !reader.is_done() {
-        let [0xff, marker] = *file.get(at..)?.first_chunk()? else { return None };
-        if marker == 0xff {
-            at += 1;
-            continue;
-        }
-        let length = usize::from(u16::from_be_bytes(*file.get(at + 2..)?.first_chunk()?));
-        let segment = file.get(at + 4..at + 2 + length)?;
-        at += 2 + length;
+        let Some((marker, segment)) = segment(&file, &mut at) else {
+            // colours of the first scans may be missing
+            return if reader.has_begun() { reader.picture() } else { None };
+        };
         match marker {
             0xc0..=0xc2 => reader.frame = Some(Frame::read(segment, marker, reader.frame)?),
             DQT => reader.quantize(segment)?,
@@ -60,6 +59,18 @@ pub(crate) fn read(mut file: Vec<u8>) -> Option<Eighth> {
         }
     }
     reader.picture()
+}
+
+/// The next marker, and where the segment stands that follows it.
+fn segment<'a>(file: &'a [u8], at: &mut usize) -> Option<(u8, &'a [u8])> {
+    while *file.get(*at + 1)? == 0xff {
+        *at += 1;
+    }
+    let [0xff, marker] = *file.get(*at..)?.first_chunk()? else { return None };
+    let length = usize::from(u16::from_be_bytes(*file.get(*at + 2..)?.first_chunk()?));
+    let segment = file.get(*at + 4..*at + 2 + length)?;
+    *at += 2 + length;
+    Some((marker, segment))
 }
 
 #[derive(Default)]
@@ -161,6 +172,11 @@ impl Reader {
     fn is_done(&self) -> bool {
         let done = |frame: &Frame| frame.components.iter().all(|it| it.plane.is_some());
         self.frame.as_ref().is_some_and(done)
+    }
+
+    fn has_begun(&self) -> bool {
+        let begun = |frame: &Frame| frame.components.iter().any(|it| it.plane.is_some());
+        self.frame.as_ref().is_some_and(begun)
     }
 
     fn quantize(&mut self, mut segment: &[u8]) -> Option<()> {
@@ -265,28 +281,40 @@ impl Reader {
             });
         }
         let mut left = if self.restart == 0 { usize::MAX } else { self.restart };
-        let mut bits = Bits::new(data.next()?);
-        for row in 0..rows {
+        let (bytes, mut is_last) = data.next()?;
+        let mut bits = Bits::new(bytes);
+        'rows: for row in 0..rows {
             readers.iter_mut().for_each(BlockReader::add_rows);
             for column in 0..columns {
                 if left == 0 {
+                    if is_last {
+                        break 'rows;
+                    }
                     if bits.is_beyond_the_end() {
                         return None;
                     }
-                    bits = Bits::new(data.next_after_restart()?);
+                    let bytes;
+                    (bytes, is_last) = data.next_after_restart()?;
+                    bits = Bits::new(bytes);
                     readers.iter_mut().for_each(|it| it.last = 0);
                     left = self.restart;
                 }
                 left -= 1;
-                for reader in &mut readers {
-                    reader.read(&mut bits, column, row)?;
+                let is_read =
+                    readers.iter_mut().all(|it| it.read(&mut bits, column, row).is_some());
+                if is_last && bits.is_beyond_the_end() {
+                    readers.iter_mut().for_each(|it| it.clear(column, row));
+                    break 'rows;
+                }
+                if !is_read {
+                    return None;
                 }
             }
             if bits.is_beyond_the_end() {
                 return None;
             }
         }
-        Some(readers.into_iter().map(|it| it.plane).collect())
+        Some(readers.into_iter().map(|it| it.finish(rows)).collect())
     }
 
     fn picture(self) -> Option<Eighth> {
@@ -294,7 +322,11 @@ impl Reader {
         Some(Eighth {
             width: frame.width.div_ceil(SCALE as usize),
             height: frame.height.div_ceil(SCALE as usize),
-            planes: frame.components.into_iter().filter_map(|it| it.plane).collect(),
+            planes: frame
+                .components
+                .into_iter()
+                .map(|it| it.plane.unwrap_or(Plane::GREY))
+                .collect(),
         })
     }
 }
@@ -318,7 +350,21 @@ impl BlockReader<'_> {
     /// Makes room for the next row of units.
     fn add_rows(&mut self) {
         let Plane { values, stride, .. } = &mut self.plane;
-        values.resize(values.len() + *stride * self.down, 0);
+        values.resize(values.len() + *stride * self.down, GREY);
+    }
+
+    /// Makes a unit grey again, which was not there as a whole.
+    fn clear(&mut self, column: usize, row: usize) {
+        for y in row * self.down..(row + 1) * self.down {
+            let start = y * self.plane.stride + column * self.across;
+            self.plane.values[start..start + self.across].fill(GREY);
+        }
+    }
+
+    /// All rows; those that never came are grey.
+    fn finish(mut self, rows: usize) -> Plane {
+        self.plane.values.resize(rows * self.down * self.plane.stride, GREY);
+        self.plane
     }
 
     #[inline(always)]
@@ -353,24 +399,32 @@ struct Intervals<'a> {
 }
 
 impl Intervals<'_> {
-    fn next(&mut self) -> Option<&[u8]> {
+    /// The next interval, and whether it is the last one: no restart follows.
+    fn next(&mut self) -> Option<(&[u8], bool)> {
         let start = self.at;
         let (mut from, mut to) = (start, start);
         loop {
-            let end = from + memchr::memchr(0xff, &self.file[from..])?;
-            let stuffed = *self.file.get(end + 1)? == 0;
+            let found = memchr::memchr(0xff, self.file.get(from..)?).map(|found| from + found);
+            let Some(end) = found.filter(|end| end + 1 < self.file.len()) else {
+                let end = found.unwrap_or(self.file.len());
+                self.file.copy_within(from..end, to);
+                self.at = self.file.len();
+                return Some((&self.file[start..to + end - from], true));
+            };
+            let stuffed = self.file[end + 1] == 0;
             let end = end + usize::from(stuffed);
             self.file.copy_within(from..end, to);
             to += end - from;
             from = end + usize::from(stuffed);
             if !stuffed {
                 self.at = end;
-                return Some(&self.file[start..to]);
+                let restarts = matches!(self.file[end + 1], 0xd0..=0xd7 | 0xff);
+                return Some((&self.file[start..to], !restarts));
             }
         }
     }
 
-    fn next_after_restart(&mut self) -> Option<&[u8]> {
+    fn next_after_restart(&mut self) -> Option<(&[u8], bool)> {
         while *self.file.get(self.at + 1)? == 0xff {
             self.at += 1;
         }
@@ -385,8 +439,11 @@ impl Intervals<'_> {
     fn pass_restarts(self) -> Option<usize> {
         let mut at = self.at;
         loop {
-            at += memchr::memchr(0xff, self.file.get(at..)?)?;
-            if !matches!(*self.file.get(at + 1)?, 0 | 0xd0..=0xd7) {
+            match memchr::memchr(0xff, self.file.get(at..)?).map(|found| at + found) {
+                Some(found) if found + 1 < self.file.len() => at = found,
+                _ => return Some(self.file.len()),
+            }
+            if !matches!(self.file[at + 1], 0 | 0xd0..=0xd7) {
                 return Some(at);
             }
             at += 2;
@@ -412,10 +469,13 @@ impl Eighth {
 }
 
 impl Plane {
+    /// Of a component that never came.
+    const GREY: Self = Self { stride: 0, values: Vec::new(), across: (1, 1), down: (1, 1) };
+
     fn at(&self, x: usize, y: usize) -> u8 {
         let x = x * self.across.0 / self.across.1;
         let y = y * self.down.0 / self.down.1;
-        self.values[y * self.stride + x]
+        self.values.get(y * self.stride + x).copied().unwrap_or(GREY)
     }
 }
 

@@ -119,18 +119,36 @@ fn what_is_rare_is_left_alone() {
 }
 
 #[test]
-fn what_is_cut_off_is_left_alone() {
-    for progressive in [false, true] {
+fn what_is_cut_off_is_grey() {
+    for restart in [0, 2] {
         let file = jpeg(|encoder| {
-            encoder.set_progressive(progressive);
-            encoder.set_restart_interval(2);
+            encoder.set_sampling_factor(SamplingFactor::F_1_1);
+            encoder.set_restart_interval(restart);
         });
-        let read_of_it: Vec<bool> =
-            (0..file.len()).map(|length| read(file[..length].to_vec()).is_some()).collect();
-        // once all first coefficients are there, nothing else is needed
-        assert!(read_of_it.is_sorted());
-        assert!(!read_of_it[file.len() / 8]);
+        let whole = means(&file).expect("a JPEG");
+        let mut most = 0;
+        for length in 0..file.len() {
+            let Some(means) = means(&file[..length]) else {
+                assert_eq!(most, 0, "a byte more never makes it worse: {length}");
+                continue;
+            };
+            let pairs = means.pixels().zip(whole.pixels());
+            let there = pairs.take_while(|(it, of)| it == of).count();
+            let rest = means.pixels().skip(there);
+            assert!(there >= most, "{length}: {there} after {most}");
+            assert!(rest.clone().all(|it| *it == Rgb([GREY; 3])), "{length}: {there}");
+            most = there;
+        }
+        assert_eq!(most, whole.pixels().len());
     }
+}
+
+#[test]
+fn a_progressive_file_that_is_cut_off_has_its_colours_to_the_end() {
+    let file = jpeg(|encoder| encoder.set_progressive(true));
+    let read_of_it: Vec<bool> = (0..file.len()).map(|it| means(&file[..it]).is_some()).collect();
+    assert!(read_of_it.is_sorted() && read_of_it[file.len() / 2]);
+    assert_eq!(means(&file[..file.len() - 100]), means(&file));
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn every_format_is_known_by_its_content() {
             (header.format, header.width, header.height, header.frames),
             (format, 48, 32, 1)
         );
-        assert!(header.decoded_bytes >= 48 * 32 * 3, "{header:?}");
+        assert!(header.decoded_bytes > 0, "{header:?}");
     }
 }
 
@@ -43,11 +43,25 @@ fn text_and_nothing_are_unknown() {
     }
 }
 
+/// What is there of such a file is drawn when it was cut off.
+fn is_drawn_in_part(format: Format) -> bool {
+    matches!(format, Format::Jpeg | Format::Png)
+}
+
 #[test]
-fn a_file_cut_in_half_is_malformed() {
+fn a_file_cut_in_half_is_malformed_or_drawn_in_part() {
     for format in Format::ALL {
         let file = encoded(&lopsided(), format);
-        let err = drawn(&file[..file.len() / 2], "width=8").expect_err("half a file");
+        let half = &file[..file.len() / 2];
+        if is_drawn_in_part(format) {
+            // behind what a header needs
+            let part = &file[..file.len() - 30];
+            let header = probe(Cursor::new(part), &limits()).expect("a header");
+            assert!(!header.is_whole && header.check_whole().is_err(), "{format}");
+            assert!(drawn(part, "width=8").is_ok(), "{format}");
+            continue;
+        }
+        let err = drawn(half, "width=8").expect_err("half a file");
         assert!(matches!(err, Error::Malformed(_)), "{format}: {err:?}");
     }
 }
@@ -57,7 +71,8 @@ fn the_door_sees_that_the_last_byte_is_missing() {
     for format in [Format::Jpeg, Format::Png, Format::WebP, Format::Bmp, Format::Tiff, Format::Pnm]
     {
         let file = encoded(&lopsided(), format);
-        let err = probe(Cursor::new(&file[..file.len() - 1]), &limits()).expect_err("not whole");
+        let header = probe(Cursor::new(&file[..file.len() - 1]), &limits());
+        let err = header.and_then(|it| it.check_whole()).expect_err("not whole");
         assert!(
             matches!(&err, Error::Malformed(_)) && err.to_string().contains("cut off"),
             "{format}: {err:?}"
@@ -72,6 +87,7 @@ fn no_beginning_of_a_file_passes_for_more_than_it_is() {
         for length in 0..file.len().min(400) {
             match probe(Cursor::new(&file[..length]), &limits()) {
                 Err(Error::Unknown | Error::Malformed(_)) => {}
+                Ok(header) if is_drawn_in_part(format) && !header.is_whole => {}
                 // These do not say how long they are.
                 Ok(_) if matches!(format, Format::Qoi | Format::Ico | Format::Gif) => {}
                 other => panic!("{format} cut to {length}: {other:?}"),
@@ -323,17 +339,17 @@ fn a_reader_that_buffers_nothing_ahead_is_enough() {
 
 #[test]
 fn a_decoder_that_fails_in_its_own_way_is_no_failing_source() {
-    // Fax-coded TIFF: its decoder reports nonsense as an I/O error of no particular kind.
+    // LZW in a TIFF: its decoder reports nonsense as an I/O error.
     let mut tiff = b"II\x2a\0\x08\0\0\0\x08\0".to_vec();
     for (tag, value) in
-        [(256_u16, 64_u32), (257, 8), (258, 1), (259, 4), (262, 0), (273, 110), (278, 8), (279, 4)]
+        [(256_u16, 64_u32), (257, 8), (258, 1), (259, 5), (262, 0), (273, 110), (278, 8), (279, 4)]
     {
         tiff.extend(tag.to_le_bytes());
         tiff.extend([4, 0, 1, 0, 0, 0]);
         tiff.extend(value.to_le_bytes());
     }
     tiff.extend([0; 4]);
-    tiff.extend([0x02, 0x00, 0x00, 0x02]);
+    tiff.extend([0xff, 0xff, 0xff, 0xff]);
     let err = drawn(&tiff, "width=8").expect_err("nonsense");
     assert!(matches!(err, Error::Malformed(_)), "{err:?}");
 }

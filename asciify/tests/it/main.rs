@@ -1,7 +1,9 @@
 //! What the engine promises, as stories. One binary, so that it links once.
 
+mod animations;
 #[cfg(feature = "cli")]
 mod cli;
+mod cog;
 mod damage;
 mod golden;
 mod orientation;

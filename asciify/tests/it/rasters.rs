@@ -105,3 +105,234 @@ fn what_is_no_number_harms_nobody() {
     let drawn = text(&tiff::<Gray32Float>(&odd, Predictor::None, None), SPEC);
     assert!(drawn.lines().all(|row| row.ends_with('@') && row.starts_with(' ')), "{drawn}");
 }
+
+/// Tags and their values.
+type Tags<'a> = [(u16, &'a [u32])];
+
+/// A TIFF of one strip, by its tags: each a page with its data, little-endian.
+fn by_hand(pages: &[(&Tags<'_>, &[u8])]) -> Vec<u8> {
+    let mut file = b"II\x2a\0\0\0\0\0".to_vec();
+    let mut link = 4;
+    for (tags, data) in pages {
+        let data_at = file.len() as u32;
+        file.extend(*data);
+        let mut entries = Vec::new();
+        let strip = [(273, &[data_at][..]), (279, &[data.len() as u32][..])];
+        let mut all: Vec<(u16, &[u32])> = tags.iter().copied().chain(strip).collect();
+        all.sort_by_key(|(tag, _)| *tag);
+        for (tag, values) in &all {
+            let value = match values {
+                [only] => *only,
+                many => {
+                    let at = file.len() as u32;
+                    many.iter().for_each(|value| file.extend(value.to_le_bytes()));
+                    at
+                }
+            };
+            entries.extend(tag.to_le_bytes());
+            entries.extend(4_u16.to_le_bytes());
+            entries.extend([values.len() as u32, value].map(u32::to_le_bytes).as_flattened());
+        }
+        let at = file.len() as u32;
+        file[link..link + 4].copy_from_slice(&at.to_le_bytes());
+        file.extend((all.len() as u16).to_le_bytes());
+        file.extend(entries);
+        link = file.len();
+        file.extend([0; 4]);
+    }
+    file
+}
+
+/// The tags of a page of those sides, and others.
+fn page<'a>(bits: &'a [u32], others: &[(u16, &'a [u32])]) -> Vec<(u16, &'a [u32])> {
+    let mut tags: Vec<(u16, &[u32])> =
+        vec![(256, &[SIDES.0]), (257, &[SIDES.1]), (258, bits), (277, &[1]), (262, &[1])];
+    for other in others {
+        tags.retain(|(tag, _)| tag != &other.0);
+        tags.push(*other);
+    }
+    tags
+}
+
+/// Numbers of any width, packed from the highest bit on; rows begin with a byte.
+fn packed(bits: u32, value: impl Fn(u32) -> u64) -> Vec<u8> {
+    let mut data = Vec::new();
+    for _ in 0..SIDES.1 {
+        let mut row = Vec::new();
+        let bit = |value: u64, bit: u32| (value >> (bits - 1 - bit) & 1) as u8;
+        (0..SIDES.0).for_each(|x| row.extend((0..bits).map(|at| bit(value(x), at))));
+        row.resize(row.len().next_multiple_of(8), 0);
+        data.extend(row.chunks(8).map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | bit)));
+    }
+    data
+}
+
+#[test]
+fn integers_of_any_width_are_seen() {
+    let wanted = text(&tiff::<Gray16>(&values(|it| it as u16), Predictor::None, None), SPEC);
+    for bits in [9, 10, 12, 14, 17, 24, 31, 48, 63] {
+        // two thirds of what the width holds, to leave signs alone
+        let step = (1_u64 << (bits - 1)) / 60;
+        let file = by_hand(&[(&page(&[bits], &[]), &packed(bits, |x| u64::from(x) * step))]);
+        assert_eq!(text(&file, SPEC), wanted, "{bits} bits");
+        let negative =
+            |x: u32| (u64::from(x) * step).wrapping_sub(30 * step) & (u64::MAX >> (64 - bits));
+        let file = by_hand(&[(&page(&[bits], &[(339, &[2])]), &packed(bits, negative))]);
+        assert_eq!(text(&file, SPEC), wanted, "{bits} bits, signed");
+    }
+    // up to 8 bits are shades, which are not stretched
+    for bits in 1..=8 {
+        let most = (1_u64 << bits) - 1;
+        let shade = |x: u32| u64::from(x) * most / 59;
+        let file = by_hand(&[(&page(&[bits], &[]), &packed(bits, shade))]);
+        let grey = tiff::<Gray16>(
+            &values(|it| (shade(it as u32) * 65_535 / most) as u16),
+            Predictor::None,
+            None,
+        );
+        assert_eq!(text(&file, SPEC), text(&grey, &format!("{SPEC}&stretch=none")), "{bits} bits");
+        let negative =
+            by_hand(&[(&page(&[bits], &[(262, &[0])]), &packed(bits, |x| most - shade(x)))]);
+        assert_eq!(text(&negative, SPEC), text(&file, SPEC), "{bits} bits, 0 is white");
+    }
+}
+
+#[test]
+fn radar_is_seen_by_its_magnitude() {
+    let wanted = text(&tiff::<Gray16>(&values(|it| it as u16), Predictor::None, None), SPEC);
+    let pair = |it: f64| [(it * 3.0) as i16, (it * -4.0) as i16].map(i16::to_le_bytes).concat();
+    let file = by_hand(&[(&page(&[32], &[(339, &[5])]), &values(pair).concat())]);
+    assert_eq!(text(&file, SPEC), wanted);
+    let pair = |it: f64| [it as f32 * -0.6, it as f32 * 0.8].map(f32::to_le_bytes).concat();
+    let file = by_hand(&[(&page(&[64], &[(339, &[6])]), &values(pair).concat())]);
+    assert_eq!(text(&file, SPEC), wanted);
+}
+
+#[test]
+fn colours_of_every_kind_are_the_same_colours() {
+    const COLORS: &str = "width=30&symbols=half&color=full&color_on=both";
+    let ansi = |file: &[u8]| {
+        asciify::write::ansi(&crate::pictures::drawn(file, COLORS).expect("a picture"))
+    };
+    let shades = |it: f64| [it as u8 * 4, 100, 255 - it as u8 * 4];
+    let rgb = values(shades).concat();
+    let (three, eight) = ([3], [8, 8, 8]);
+    let wanted = ansi(&by_hand(&[(&page(&eight, &[(277, &three), (262, &[2])]), &rgb)]));
+
+    let plane = |band: usize| values(|it| shades(it)[band]);
+    let planes = [plane(0), plane(1), plane(2)].concat();
+    let third = SIDES.0 * SIDES.1;
+    // three strips in one piece of data, which begins behind the header
+    let places = [8, 8 + third, 8 + 2 * third];
+    let mut planar = by_hand(&[(
+        &page(
+            &eight,
+            &[
+                (277, &three),
+                (262, &[2]),
+                (284, &[2]),
+                (324, &places),
+                (325, &[third; 3]),
+                (322, &[SIDES.0]),
+                (323, &[SIDES.1]),
+            ],
+        ),
+        &planes,
+    )]);
+    assert_eq!(ansi(&planar), wanted, "planes");
+    planar.truncate(planar.len() - 1);
+    assert!(probe(Cursor::new(planar), &Limits::default()).is_err());
+
+    let table: Vec<u32> = (0..3)
+        .flat_map(|band| (0..256).map(move |it| u32::from(shades(f64::from(it % 60))[band]) * 257))
+        .collect();
+    let palette = by_hand(&[(&page(&[8], &[(262, &[3]), (320, &table)]), &values(|it| it as u8))]);
+    assert_eq!(ansi(&palette), wanted, "a palette");
+
+    let inks =
+        values(|it| shades(it).map(|part| 255 - part).into_iter().chain([0]).collect::<Vec<_>>());
+    let cmyk = by_hand(&[(&page(&[8, 8, 8, 8], &[(277, &[4]), (262, &[5])]), &inks.concat())]);
+    assert_eq!(ansi(&cmyk), wanted, "inks");
+
+    let packed: Vec<u8> = rgb.chunks(90).flat_map(|run| [&[89][..], run].concat()).collect();
+    let runs =
+        by_hand(&[(&page(&eight, &[(277, &three), (262, &[2]), (259, &[32_773])]), &packed)]);
+    assert_eq!(ansi(&runs), wanted, "PackBits");
+}
+
+#[test]
+fn chroma_may_be_shared() {
+    // four pixels of one grey each, and chroma for all four
+    let unit = |x: u32| [x as u8 * 8; 4].into_iter().chain([128, 128]);
+    let data: Vec<u8> = (0..SIDES.1 / 2).flat_map(|_| (0..SIDES.0 / 2).flat_map(unit)).collect();
+    let shared =
+        by_hand(&[(&page(&[8, 8, 8], &[(277, &[3]), (262, &[6]), (530, &[2, 2])]), &data)]);
+    let grey = by_hand(&[(&page(&[8], &[]), &values(|it| it as u8 / 2 * 8))]);
+    assert_eq!(text(&shared, SPEC), text(&grey, SPEC));
+}
+
+#[test]
+fn a_mask_says_where_there_is_data() {
+    let whole: Vec<(u16, &[u32])> = page(&[8], &[]);
+    let mask = page(&[1], &[(254, &[4]), (262, &[4])]);
+    let right = packed(1, |x| u64::from(x >= 20));
+    let masked = by_hand(&[(&whole, &values(|_| 255)), (&mask, &right)]);
+    let drawn = text(&masked, &format!("{SPEC}&alpha=dark"));
+    assert!(
+        drawn.lines().all(|row| row == format!("{}{}", " ".repeat(10), "@".repeat(20))),
+        "{drawn}"
+    );
+    assert_eq!(probe(Cursor::new(&masked), &Limits::default()).expect("a valid file").frames, 1);
+}
+
+#[test]
+fn bands_and_ranges_are_chosen() {
+    // rising, falling, flat
+    let bands =
+        values(|it| [it as u16 * 100, 6000 - it as u16 * 100, 3000].map(u16::to_le_bytes).concat());
+    let tags = page(&[16, 16, 16], &[(277, &[3])]);
+    let file = by_hand(&[(&tags, &bands.concat())]);
+    let row = |options: &str| {
+        text(&file, &format!("{SPEC}&{options}")).lines().next().expect("a row").to_owned()
+    };
+    let rising = text(&tiff::<Gray16>(&values(|it| it as u16), Predictor::None, None), SPEC);
+    let rising = rising.lines().next().expect("a row");
+    let falling: String = row("bands=2").chars().rev().collect();
+    assert_eq!((row("bands=1").as_str(), falling.as_str()), (rising, rising));
+    assert_eq!(row("bands=3").trim(), "");
+    assert_ne!(row("bands=1,1,2"), row("bands=2,2,1"));
+    // half of the range is white
+    assert_eq!(row("bands=1&stretch=0:3000").matches('@').count(), 15);
+    assert_eq!(row("bands=1&stretch=6000:9000").trim(), "");
+    assert_eq!(row("bands=1&stretch=-100000:-50000").trim(), "@".repeat(30));
+
+    for (options, told) in [("bands=4", "from 1 to 3"), ("frame=1", "no other frame")] {
+        let err = crate::pictures::drawn(&file, options).expect_err("not there");
+        assert!(err.to_string().contains(told), "{err}");
+    }
+    // of other formats, too
+    let png = crate::pictures::png(&crate::pictures::lopsided());
+    let drawn = |options: &str| crate::pictures::drawn(&png, &format!("width=24&{options}"));
+    assert_ne!(drawn("bands=1").expect("a picture"), drawn("bands=3").expect("a picture"));
+    assert_eq!(
+        drawn("bands=1,2,3").expect("a picture"),
+        drawn("stretch=0:255").expect("a picture")
+    );
+    assert!(drawn("bands=4").is_err());
+}
+
+#[test]
+fn every_page_can_be_drawn() {
+    let shade = |value: u8| values(move |_| value);
+    let (tags, small) = (page(&[8], &[]), page(&[8], &[(254, &[1]), (256, &[30]), (257, &[10])]));
+    let file = by_hand(&[(&tags, &shade(0)), (&small, &vec![0; 300]), (&tags, &shade(255))]);
+    let first = |frame: u32| {
+        text(&file, &format!("{SPEC}&alpha=dark&frame={frame}")).chars().next().expect("a cell")
+    };
+    assert_eq!((first(0), first(1)), (' ', '@'));
+    let err = crate::pictures::drawn(&file, "frame=2").expect_err("there are two");
+    assert_eq!(
+        err.to_string(),
+        "frame must be a whole number below 2: the image has so many frames"
+    );
+}

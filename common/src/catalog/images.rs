@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     fault::{Doing, Fault},
-    image::{Facts, Image, ImageId, Millis},
+    image::{Facts, Image, ImageId, Layout, Millis},
     job::{Job, JobId, JobState},
     render::Render,
 };
@@ -159,6 +159,14 @@ impl From<images::Model> for Image {
                 width: row.width as u32,
                 height: row.height as u32,
                 frames: row.frames as u32,
+                layout: match (row.bands, row.bit_depth, row.orientation) {
+                    (Some(bands), Some(bit_depth), Some(orientation)) => Some(Layout {
+                        bands: bands as u32,
+                        bit_depth: bit_depth as u32,
+                        orientation: orientation as u8,
+                    }),
+                    _ => None,
+                },
                 sha256: row.sha256,
             },
             created_at: Millis(row.created_at),

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     fault::{Doing, Fault},
-    image::{Facts, Image, ImageId},
+    image::{Facts, Image, ImageId, Layout},
     job::JobId,
 };
 
@@ -84,6 +84,7 @@ impl Catalog {
         lease: Duration,
     ) -> Result<bool, DbErr> {
         use images::Column as C;
+        let [bands, bit_depth, orientation] = layout_columns(facts);
         let mut insert = Query::insert();
         insert
             .into_table(images::Entity)
@@ -98,6 +99,9 @@ impl Catalog {
                 C::Width,
                 C::Height,
                 C::Frames,
+                C::Bands,
+                C::BitDepth,
+                C::Orientation,
                 C::Sha256,
                 C::DueAt,
                 C::CreatedAt,
@@ -113,6 +117,9 @@ impl Catalog {
                 i64::from(facts.width).into(),
                 i64::from(facts.height).into(),
                 i64::from(facts.frames).into(),
+                bands.into(),
+                bit_depth.into(),
+                orientation.into(),
                 facts.sha256.clone().into(),
                 self.after(lease),
                 self.now(),
@@ -129,6 +136,7 @@ impl Catalog {
         lease: Duration,
     ) -> Result<Option<Upload>, DbErr> {
         use images::Column as C;
+        let [bands, bit_depth, orientation] = layout_columns(facts);
         let rows = images::Entity::update_many()
             .col_expr(C::Attempt, Expr::col(C::Attempt).add(1))
             .col_expr(C::DueAt, self.after(lease))
@@ -138,6 +146,9 @@ impl Catalog {
             .col_expr(C::Width, Expr::value(i64::from(facts.width)))
             .col_expr(C::Height, Expr::value(i64::from(facts.height)))
             .col_expr(C::Frames, Expr::value(i64::from(facts.frames)))
+            .col_expr(C::Bands, Expr::value(bands))
+            .col_expr(C::BitDepth, Expr::value(bit_depth))
+            .col_expr(C::Orientation, Expr::value(orientation))
             .col_expr(C::Sha256, Expr::value(facts.sha256.clone()))
             .filter(C::IdempotencyKey.eq(key))
             .filter(C::State.eq("uploading"))
@@ -259,4 +270,14 @@ impl Catalog {
             .doing("forget dead uploads")?;
         Ok(dead.rows_affected)
     }
+}
+
+/// Bands, bit depth and orientation, as the table has them.
+fn layout_columns(facts: &Facts) -> [Option<i64>; 3] {
+    let column = |of: fn(Layout) -> i64| facts.layout.map(of);
+    [
+        column(|layout| layout.bands.into()),
+        column(|layout| layout.bit_depth.into()),
+        column(|layout| layout.orientation.into()),
+    ]
 }

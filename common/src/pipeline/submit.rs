@@ -8,7 +8,7 @@ use super::{Pipeline, Spooled};
 use crate::{
     catalog::{Intent, Upload},
     fault::{Doing, Fault},
-    image::{Facts, Image},
+    image::{Facts, Image, Layout},
     job::JobId,
     store::{Content, original_key},
 };
@@ -75,6 +75,11 @@ impl Pipeline {
             width: header.width,
             height: header.height,
             frames: header.frames,
+            layout: Some(Layout {
+                bands: header.bands,
+                bit_depth: header.bit_depth,
+                orientation: header.orientation,
+            }),
             sha256: upload.sha256.clone(),
         };
         let pipeline = self.clone();
@@ -86,7 +91,8 @@ impl Pipeline {
         let limits = self.config().limits.clone();
         let look = move || {
             let file = File::open(upload.path()).doing("open a spooled upload")?;
-            match asciify::probe(BufReader::new(file), &limits) {
+            let header = asciify::probe(BufReader::new(file), &limits);
+            match header.and_then(|header| header.check_whole().map(|()| header)) {
                 Err(asciify::Error::Read(err)) => {
                     Err(Fault::new("read a spooled upload", err).into())
                 }

@@ -6,7 +6,7 @@ use std::{collections::HashSet, future::Future, time::Duration};
 use common::{
     catalog::{Catalog, Config, Finished, Intent, Page, Upload},
     env::Env,
-    image::{Facts, Image, ImageId},
+    image::{Facts, Image, ImageId, Layout},
     job::{Claim, JobId},
     store::{original_key, render_key},
 };
@@ -34,6 +34,7 @@ fn facts(content: &str) -> Facts {
         width: 4_000_000_000,
         height: 1,
         frames: 2,
+        layout: Some(Layout { bands: 224, bit_depth: 12, orientation: 8 }),
         sha256: common::render::sha256_hex(content.as_bytes()),
     }
 }

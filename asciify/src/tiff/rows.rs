@@ -1,0 +1,152 @@
+//! The rows of a page, put together from its strips or tiles.
+
+use std::cell::RefCell;
+use std::io::{self, BufRead, Cursor, ErrorKind, Read, Seek};
+
+use super::directory::{Entry, Tiff};
+use super::page::Page;
+use super::{unpack, values};
+
+/// Places of pieces that are looked up together.
+const LOOKED_UP: u64 = 512;
+
+/// Reads a page from the top, row by row.
+pub(super) struct Rows<'a, 'b, R> {
+    tiff: &'a RefCell<Tiff<'b, R>>,
+    page: &'a Page,
+    /// One for each sample that is wanted, where each has a plane; else one for all.
+    planes: Vec<u32>,
+    /// The pieces beside each other, plane by plane; `None` where the file left one out.
+    pieces: Vec<Option<Box<dyn Read + 'a>>>,
+    offsets: Places,
+    lengths: Option<Places>,
+    /// Index of the row that comes next.
+    y: u32,
+    row: Vec<u8>,
+}
+
+impl<'a, 'b, R: BufRead + Seek> Rows<'a, 'b, R> {
+    /// Only what holds one of the samples `wanted` is read.
+    pub(super) fn new(tiff: &'a RefCell<Tiff<'b, R>>, page: &'a Page, wanted: &[usize]) -> Self {
+        Self {
+            tiff,
+            page,
+            planes: match page.is_planar {
+                true => wanted.iter().map(|sample| *sample as u32).collect(),
+                false => vec![0],
+            },
+            pieces: Vec::new(),
+            offsets: Places::new(page.offsets),
+            lengths: page.lengths.map(|entry| Places::new(Some(entry))),
+            y: 0,
+            row: vec![0; page.row_bytes() as usize],
+        }
+    }
+
+    /// Calls `take` with the bytes of each piece of the next row: the index of its first pixel, the
+    /// index of its plane among those wanted, and little-endian values, or none where the file left the
+    /// piece out.
+    pub(super) fn next(&mut self, mut take: impl FnMut(usize, usize, &[u8])) -> io::Result<()> {
+        if self.y.is_multiple_of(self.page.piece.1) {
+            self.open(self.y / self.page.piece.1)?;
+        }
+        self.y += 1;
+        let little_endian = self.tiff.borrow().little_endian;
+        let planes = self.planes.len();
+        for (place, piece) in self.pieces.iter_mut().enumerate() {
+            let first = place / planes * self.page.piece.0 as usize;
+            match piece {
+                Some(piece) => {
+                    piece.read_exact(&mut self.row)?;
+                    values::straighten(&mut self.row, self.page, little_endian);
+                    take(first, place % planes, &self.row);
+                }
+                None => take(first, place % planes, &[]),
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, down: u32) -> io::Result<()> {
+        let page = self.page;
+        let rows = page.piece.1.min(page.height - down * page.piece.1);
+        self.pieces.clear();
+        for across in 0..page.across() {
+            for plane in 0..self.planes.len() {
+                let in_a_plane = u64::from(page.across()) * u64::from(page.down());
+                let index = u64::from(self.planes[plane]) * in_a_plane
+                    + u64::from(down) * u64::from(page.across())
+                    + u64::from(across);
+                let piece = self.piece(index, rows)?;
+                self.pieces.push(piece);
+            }
+        }
+        Ok(())
+    }
+
+    fn piece(&mut self, index: u64, rows: u32) -> io::Result<Option<Box<dyn Read + 'a>>> {
+        let at = self.offsets.get(self.tiff, index)?;
+        let length = match &mut self.lengths {
+            Some(lengths) => lengths.get(self.tiff, index)?,
+            None => u64::MAX,
+        };
+        if at == 0 || length == 0 {
+            return Ok(None);
+        }
+        let packed = Part { tiff: self.tiff, at, end: at.saturating_add(length) };
+        let mut piece = unpack::open(packed, self.page, rows)?;
+        if self.page.across() > 1 {
+            // many decoders side by side would take more than what they decode
+            let length = self.page.row_bytes() * u64::from(rows);
+            let mut whole = Vec::new();
+            piece.take(length).read_to_end(&mut whole)?;
+            piece = Box::new(Cursor::new(whole));
+        }
+        Ok(Some(piece))
+    }
+}
+
+/// A table of places or lengths, of which a part at a time is read.
+struct Places {
+    entry: Option<Entry>,
+    first: u64,
+    read: Vec<u64>,
+}
+
+impl Places {
+    fn new(entry: Option<Entry>) -> Self {
+        Self { entry, first: 0, read: Vec::new() }
+    }
+
+    fn get<R: BufRead + Seek>(
+        &mut self,
+        tiff: &RefCell<Tiff<'_, R>>,
+        index: u64,
+    ) -> io::Result<u64> {
+        let missing = || io::Error::new(ErrorKind::InvalidData, "a piece has no place");
+        let entry = self.entry.filter(|entry| index < entry.count).ok_or_else(missing)?;
+        let in_read = |first| usize::try_from(index - first).unwrap_or(usize::MAX);
+        if index < self.first || in_read(self.first) >= self.read.len() {
+            let count = LOOKED_UP.min(entry.count - index);
+            let read = tiff.borrow_mut().values(entry, index, count);
+            (self.first, self.read) = (index, read.map_err(|_| missing())?);
+        }
+        self.read.get(in_read(self.first)).copied().ok_or_else(missing)
+    }
+}
+
+/// The bytes of the file between two places.
+struct Part<'a, 'b, R> {
+    tiff: &'a RefCell<Tiff<'b, R>>,
+    at: u64,
+    end: u64,
+}
+
+impl<R: BufRead + Seek> Read for Part<'_, '_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buf.len());
+        let read = self.tiff.borrow_mut().walk.read_at(self.at, &mut buf[..most])?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}

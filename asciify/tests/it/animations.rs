@@ -1,0 +1,73 @@
+//! Frames: each is drawn as it is shown, with what those before it left; those behind it do not matter.
+
+use std::io::Cursor;
+
+use asciify::{Format, Limits, probe};
+use image::codecs::gif::GifEncoder;
+use image::{Frame, RgbaImage};
+
+use crate::pictures::{drawn, text};
+
+const SPEC: &str = "width=4&height=2&fit=stretch&match=ramp&tone=natural&alpha=dark";
+
+/// Black; then a white left half over it; then a white right half over both.
+fn frames() -> [RgbaImage; 3] {
+    let half = |left: u32| {
+        RgbaImage::from_fn(8, 4, move |x, _| match x / 4 == left {
+            true => image::Rgba([255; 4]),
+            false => image::Rgba([0; 4]),
+        })
+    };
+    [RgbaImage::from_pixel(8, 4, image::Rgba([0, 0, 0, 255])), half(0), half(1)]
+}
+
+fn gif() -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = GifEncoder::new(&mut file);
+    for frame in frames() {
+        encoder.encode_frame(Frame::new(frame)).expect("a small frame");
+    }
+    drop(encoder);
+    file
+}
+
+fn apng() -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, 8, 4);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_animated(3, 0).expect("three frames");
+    encoder.set_blend_op(png::BlendOp::Over).expect("animated");
+    let mut writer = encoder.write_header().expect("it is in memory");
+    for frame in frames() {
+        writer.write_image_data(&frame).expect("a small frame");
+    }
+    writer.finish().expect("it is in memory");
+    file
+}
+
+#[test]
+fn frames_are_drawn_over_each_other() {
+    // the encoder of GIF has each frame taken away before the next
+    let last = [(Format::Gif, gif(), "  @@\n  @@\n"), (Format::Png, apng(), "@@@@\n@@@@\n")];
+    for (format, file, last) in last {
+        let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
+        assert_eq!((header.format, header.frames), (format, 3));
+        let frame = |index: u32| text(&file, &format!("{SPEC}&frame={index}"));
+        assert_eq!(frame(0), "    \n    \n", "{format}");
+        assert_eq!(frame(1), "@@  \n@@  \n", "{format}");
+        assert_eq!(frame(2), last, "{format}");
+        let err = drawn(&file, &format!("{SPEC}&frame=3")).expect_err("there are three");
+        assert!(err.to_string().contains("below 3"), "{err}");
+    }
+}
+
+#[test]
+fn what_follows_a_frame_may_be_damaged() {
+    let mut file = gif();
+    let whole = text(&file, &format!("{SPEC}&frame=1"));
+    // the last frame's codes, behind its header
+    let end = file.len() - 4;
+    file[end - 4..end].fill(0xff);
+    assert_eq!(text(&file, &format!("{SPEC}&frame=1")), whole);
+    assert!(drawn(&file, &format!("{SPEC}&frame=2")).is_err());
+}

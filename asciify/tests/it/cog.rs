@@ -1,0 +1,126 @@
+//! Large TIFFs with smaller copies of their picture: only what is needed of them is read.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+
+use asciify::{Limits, Spec, probe, render, write};
+
+const TILE: u32 = 512;
+const SIDE: u32 = 14_336;
+
+/// Notes how much is read through it.
+struct Counted<'a> {
+    file: File,
+    bytes: &'a Cell<u64>,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buf)?;
+        self.bytes.set(self.bytes.get() + read as u64);
+        Ok(read)
+    }
+}
+
+impl Seek for Counted<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+/// The directory of a grey picture of bytes in tiles, and where its tiles' places stand in it.
+fn directory(side: u32, is_copy: bool, at: u32, data: u32, is_last: bool) -> Vec<u8> {
+    let tiles = side.div_ceil(TILE).pow(2);
+    const ENTRIES: u32 = 11;
+    let tables = at + 2 + 12 * ENTRIES + 4;
+    let (offsets, lengths) = match tiles {
+        1 => (data, TILE * TILE),
+        _ => (tables, tables + 4 * tiles),
+    };
+    let mut bytes = (ENTRIES as u16).to_le_bytes().to_vec();
+    for (tag, count, value) in [
+        (254_u16, 1, u32::from(is_copy)),
+        (256, 1, side),
+        (257, 1, side),
+        (258, 1, 8),
+        (259, 1, 1),
+        (262, 1, 1),
+        (277, 1, 1),
+        (322, 1, TILE),
+        (323, 1, TILE),
+        (324, tiles, offsets),
+        (325, tiles, lengths),
+    ] {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(4_u16.to_le_bytes());
+        bytes.extend([count, value].map(u32::to_le_bytes).as_flattened());
+    }
+    let end = tables + if tiles == 1 { 0 } else { 8 * tiles };
+    bytes.extend(if is_last { 0 } else { end }.to_le_bytes());
+    if tiles > 1 {
+        (0..tiles).for_each(|tile| bytes.extend((data + tile * TILE * TILE).to_le_bytes()));
+        (0..tiles).for_each(|_| bytes.extend((TILE * TILE).to_le_bytes()));
+    }
+    bytes
+}
+
+/// A cloud-optimised TIFF of more than 200 MB: directories first, then the smallest copy's tiles, and
+/// so on. Copies get brighter to the right; the picture itself is black, a hole in the file.
+fn cog() -> File {
+    let sides: Vec<u32> = (0..6).map(|halved| SIDE >> halved).collect();
+    let data = |level: usize| {
+        let smaller = sides[level + 1..].iter().map(|side| side.div_ceil(TILE).pow(2));
+        (1 << 16) + smaller.sum::<u32>() * TILE * TILE
+    };
+    let mut file = tempfile::tempfile().expect("a folder for temporary files");
+    let mut head = b"II\x2a\0\x08\0\0\0".to_vec();
+    for (level, side) in sides.iter().enumerate() {
+        let is_last = level + 1 == sides.len();
+        head.extend(directory(*side, level > 0, head.len() as u32, data(level), is_last));
+    }
+    assert!(head.len() < 1 << 16);
+    file.write_all(&head).expect("room for a file");
+    let places = sides.iter().enumerate().skip(1);
+    for (level, side) in places {
+        file.seek(SeekFrom::Start(data(level).into())).expect("a place in a file");
+        let across = side.div_ceil(TILE);
+        for tile in 0..across * across {
+            let value = |x: u32| ((tile % across * TILE + x) * 255 / side) as u8;
+            let row: Vec<u8> = (0..TILE).map(value).collect();
+            (0..TILE).for_each(|_| file.write_all(&row).expect("room for a file"));
+        }
+    }
+    file.set_len(u64::from(data(0)) + u64::from(SIDE.div_ceil(TILE).pow(2) * TILE * TILE))
+        .expect("room for a file");
+    file
+}
+
+#[test]
+fn of_a_large_file_only_the_copy_that_suffices_is_read() {
+    let file = cog();
+    assert!(file.metadata().expect("a file").len() > 200_000_000);
+    let limits = Limits { max_pixels: 1 << 30, ..Limits::default() };
+    let bytes = Cell::new(0);
+    let open = || {
+        let file = file.try_clone().expect("a file");
+        BufReader::new(Counted { file, bytes: &bytes })
+    };
+    let header = probe(open(), &limits).expect("a valid file");
+    assert_eq!((header.width, header.frames, header.bands), (SIDE, 1, 1));
+    assert!(bytes.get() < 100_000, "{} bytes for the header", bytes.get());
+
+    let spec: Spec = "width=80&match=ramp&tone=natural".parse().expect("a valid spec");
+    bytes.set(0);
+    let grids = render(open(), &[spec], &limits).expect("a valid file");
+    assert!(bytes.get() < 2_000_000, "{} bytes", bytes.get());
+    let text = write::txt(&grids[0]);
+    assert_eq!(text.lines().count(), 40);
+    assert!(text.lines().all(|row| row.starts_with("  ") && row.ends_with("@@")), "{text}");
+
+    // a larger one needs a larger copy, and gets it
+    let large: Spec = "width=200&match=ramp&tone=natural".parse().expect("a valid spec");
+    bytes.set(0);
+    render(open(), &[large], &limits).expect("a valid file");
+    assert!((500_000..4_000_000).contains(&bytes.get()), "{} bytes", bytes.get());
+}
