@@ -249,7 +249,7 @@ impl From<&asciify::Error> for Problem {
             Error::Unknown => UNKNOWN_FORMAT,
             Error::Unsupported(_) | Error::Malformed(_) => BAD_IMAGE,
             Error::OverLimit { .. } => OVER_LIMIT,
-            Error::Missing { option, accepts } => return Problem::parameter(option, accepts),
+            Error::Missing { .. } => BAD_PARAMETER,
             Error::Read(_) => {
                 tracing::error!("{err}");
                 return Problem::new(UNAVAILABLE, "the image could not be read; try again soon");

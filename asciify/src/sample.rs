@@ -11,6 +11,7 @@ use image::metadata::Orientation;
 
 use crate::glyphs::{ACROSS, DOWN};
 use crate::keywords::Fit;
+use crate::light::WHITE;
 use crate::probe::is_sideways;
 use crate::spec::Spec;
 
@@ -25,13 +26,15 @@ pub(crate) struct Samples {
 pub(crate) struct Sampler {
     across: Axis,
     down: Axis,
+    /// By sample across.
+    spans: Vec<Span>,
     orientation: Orientation,
     /// Index of the pixel row that comes next.
     next_row: u64,
     /// Sums of one pixel row over each sample, weighed by how much of each pixel it covers.
     row: Vec<u64>,
     /// Sums over the pixel rows that the current row of samples has met so far.
-    sums: Vec<u128>,
+    sums: Sums,
     means: Vec<u32>,
 }
 
@@ -70,8 +73,9 @@ impl Sampler {
         let y = Axis::new(upright.1, rows * DOWN as u32, visible_y, scale);
         let (across, down) = if sideways { (y, x) } else { (x, y) };
         Self {
+            spans: (0..across.samples).map(|sample| across.span(sample)).collect(),
             row: vec![0; across.samples],
-            sums: vec![0; across.samples],
+            sums: Sums::new(across.samples, u128::from(across.step) * u128::from(down.step)),
             means: Vec::with_capacity(across.samples * down.samples),
             across,
             down,
@@ -92,25 +96,19 @@ impl Sampler {
         if covered.end <= self.down.start || self.is_done() {
             return;
         }
-        for (sample, sum) in self.row.iter_mut().enumerate() {
-            *sum = self.across.sum(sample, light);
+        for (span, sum) in self.spans.iter().zip(&mut self.row) {
+            *sum = span.sum(light, &self.across);
         }
         // One row of pixels may end a row of samples, or many where it is enlarged.
         while !self.is_done() {
             let sample = self.down.sample(self.means.len() / self.across.samples);
             let shared =
                 covered.end.min(sample.end).saturating_sub(covered.start.max(sample.start));
-            for (sum, row) in self.sums.iter_mut().zip(&self.row) {
-                *sum += u128::from(*row) * u128::from(shared);
-            }
+            self.sums.add(&self.row, shared);
             if sample.end > covered.end {
                 break;
             }
-            let area = u128::from(self.across.step) * u128::from(self.down.step);
-            for sum in &mut self.sums {
-                self.means.push(u32::try_from((*sum + area / 2) / area).unwrap_or(u32::MAX));
-                *sum = 0;
-            }
+            self.sums.finish(&mut self.means);
         }
     }
 
@@ -149,6 +147,48 @@ impl Sampler {
 
     fn is_done(&self) -> bool {
         self.means.len() >= self.across.samples * self.down.samples
+    }
+}
+
+/// Light over areas. Most fit 64 bits, which are much quicker to divide.
+enum Sums {
+    Small(Vec<u64>, u64),
+    Large(Vec<u128>, u128),
+}
+
+impl Sums {
+    fn new(samples: usize, area: u128) -> Self {
+        // with room for half an area, which rounds
+        match u64::try_from(area.saturating_mul(2 * u128::from(WHITE))) {
+            Ok(_) => Self::Small(vec![0; samples], area as u64),
+            Err(_) => Self::Large(vec![0; samples], area),
+        }
+    }
+
+    fn add(&mut self, row: &[u64], length: u64) {
+        match self {
+            Self::Small(sums, _) => {
+                sums.iter_mut().zip(row).for_each(|(sum, row)| *sum += row * length);
+            }
+            Self::Large(sums, _) => sums
+                .iter_mut()
+                .zip(row)
+                .for_each(|(sum, row)| *sum += u128::from(*row) * u128::from(length)),
+        }
+    }
+
+    /// Puts the means behind `means`, and begins anew.
+    fn finish(&mut self, means: &mut Vec<u32>) {
+        match self {
+            Self::Small(sums, area) => {
+                means.extend(sums.iter().map(|sum| ((sum + *area / 2) / *area) as u32));
+                sums.fill(0);
+            }
+            Self::Large(sums, area) => {
+                means.extend(sums.iter().map(|sum| ((sum + *area / 2) / *area) as u32));
+                sums.fill(0);
+            }
+        }
     }
 }
 
@@ -208,19 +248,36 @@ impl Axis {
         index * self.pixel..(index + 1) * self.pixel
     }
 
-    /// Light of the pixels under a sample, each weighed by the length that the sample covers of it.
-    fn sum(&self, sample: usize, light: &[u32]) -> u64 {
+    fn span(&self, sample: usize) -> Span {
         let Range { start, end } = self.sample(sample);
         let (first, last) = (start / self.pixel, (end - 1) / self.pixel);
-        let under =
-            light.get(first as usize..light.len().min(last as usize + 1)).unwrap_or_default();
-        match under {
+        Span {
+            first: first as usize,
+            last: last as usize,
+            of_first: self.pixel(first).end - start,
+            of_last: end - self.pixel(last).start,
+        }
+    }
+}
+
+/// The pixels under a sample, and how much of those at its ends it covers.
+struct Span {
+    first: usize,
+    last: usize,
+    of_first: u64,
+    of_last: u64,
+}
+
+impl Span {
+    /// Light of those pixels, each weighed by the length that the sample covers of it.
+    fn sum(&self, light: &[u32], axis: &Axis) -> u64 {
+        match light.get(self.first..light.len().min(self.last + 1)).unwrap_or_default() {
             [] => 0,
-            [only] => u64::from(*only) * self.step,
-            [first_light, inner @ .., last_light] => {
-                u64::from(*first_light) * (self.pixel(first).end - start)
-                    + inner.iter().map(|light| u64::from(*light)).sum::<u64>() * self.pixel
-                    + u64::from(*last_light) * (end - self.pixel(last).start)
+            [only] => u64::from(*only) * axis.step,
+            [first, inner @ .., last] => {
+                u64::from(*first) * self.of_first
+                    + inner.iter().map(|light| u64::from(*light)).sum::<u64>() * axis.pixel
+                    + u64::from(*last) * self.of_last
             }
         }
     }
@@ -229,7 +286,6 @@ impl Axis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::light::WHITE;
 
     /// Light of pixel (x, y), without any pattern.
     fn light(x: u32, y: u32) -> u32 {

@@ -26,8 +26,8 @@ const CELLS_DOWN: usize = REACH.div_ceil(DOWN);
 /// A character as HᵀH spreads it.
 const PATCH_WIDTH: usize = ACROSS + 2 * REACH;
 const PATCH_HEIGHT: usize = DOWN + 2 * REACH;
-/// Symbols that are looked at together.
-const LANES: usize = 16;
+/// Symbols that are looked at together: enough for sums that do not wait for each other.
+const LANES: usize = 32;
 /// The error falls with every change; later sweeps change next to nothing.
 const SWEEPS: usize = 6;
 /// What a change has to gain, so that rounding never makes the search go round in circles.
@@ -105,11 +105,21 @@ fn middle(patch: &Patch) -> Mask {
 /// Sums over a cell, for so many symbols at a time.
 #[inline(always)]
 fn products(cell: &Mask, ink: &[Lanes; PARTS]) -> Lanes {
-    let mut products = [0.0; LANES];
+    let [mut a, mut b, mut c, mut d] = [[0.0; LANES / 4]; 4];
     for (value, ink) in cell.iter().zip(ink) {
-        for (product, ink) in products.iter_mut().zip(ink) {
-            *product += value * ink;
-        }
+        let add = |sums: &mut [f32; LANES / 4], quarter: usize| {
+            for lane in 0..LANES / 4 {
+                sums[lane] += value * ink[quarter * LANES / 4 + lane];
+            }
+        };
+        add(&mut a, 0);
+        add(&mut b, 1);
+        add(&mut c, 2);
+        add(&mut d, 3);
+    }
+    let mut products = [0.0; LANES];
+    for (quarter, sums) in products.chunks_exact_mut(LANES / 4).zip([a, b, c, d]) {
+        quarter.copy_from_slice(&sums);
     }
     products
 }
@@ -246,7 +256,7 @@ fn best(errors: &Mask, now: u16, ink: &[[Lanes; PARTS]], gram: &[Lanes]) -> u16 
         for (change, product) in changes.iter_mut().zip(&products) {
             *change -= 2.0 * product;
         }
-        let least_here = changes.iter().fold(f32::INFINITY, |least, it| least.min(*it));
+        let least_here = least_of(&changes);
         if least_here < least {
             least = least_here;
             let lane = changes.iter().position(|change| *change <= least).unwrap_or(0);
@@ -257,6 +267,20 @@ fn best(errors: &Mask, now: u16, ink: &[[Lanes; PARTS]], gram: &[Lanes]) -> u16 
         }
     }
     (if unchanged - least <= LEAST_GAIN { now } else { best }) as u16
+}
+
+/// By halves, which registers compare at once; no lane is a NaN.
+#[inline(always)]
+fn least_of(lanes: &Lanes) -> f32 {
+    fn halved<const N: usize, const HALF: usize>(lanes: &[f32; N]) -> [f32; HALF] {
+        std::array::from_fn(|lane| {
+            let (one, other) = (lanes[lane], lanes[lane + HALF]);
+            if other < one { other } else { one }
+        })
+    }
+    let eight: [f32; 8] = halved(&halved::<LANES, 16>(lanes));
+    let [least] = halved::<2, 1>(&halved::<4, 2>(&halved(&eight)));
+    least
 }
 
 fn near(cell: usize, reach: usize, cells: usize) -> std::ops::Range<usize> {

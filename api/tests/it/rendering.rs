@@ -201,10 +201,10 @@ async fn what_an_image_has_not_cannot_be_asked_for() {
     let red = app.text(&format!("{}?bands=1&stretch=0:128", image.at)).await;
     assert_ne!(red, app.text(&format!("{}?bands=3&stretch=0:128", image.at)).await);
     for (asked, told) in [
-        ("bands=4", "bands: expected whole numbers from 1 to 3"),
-        ("bands=1,2", "bands: expected auto, the number of one band"),
-        ("frame=1", "frame: expected 0: the image has no other frame"),
-        ("stretch=5:1", "stretch: expected auto, none, or two numbers"),
+        ("bands=4", "bands must be whole numbers from 1 to 3"),
+        ("bands=1,2", "bands must be auto, the number of one band"),
+        ("frame=1", "frame must be 0: the image has no other frame"),
+        ("stretch=5:1", "stretch must be auto, none, or two numbers"),
     ] {
         let answer = app.get(&format!("{}?{asked}", image.at)).await.is(400);
         answer.tells_problem("bad-parameter", &[told]);

@@ -18,6 +18,8 @@ use clap_complete::Shell;
 use indicatif::{ProgressBar, ProgressStyle};
 
 const FORMATS: [&str; 5] = ["txt", "ansi", "html", "svg", "png"];
+/// Bytes that are read from a file at once.
+const BUFFER: usize = 1 << 16;
 /// Enough of a stream to tell its format.
 const START_BYTES: u64 = 4096;
 /// A stream is kept in memory.
@@ -234,7 +236,7 @@ fn draw(file: &Path, spec: &Spec, format: &str) -> Result<Vec<u8>, asciify::Erro
         render(Cursor::new(read_stream(io::stdin().lock())?), specs, &limits)?
     } else {
         match open().map_err(asciify::Error::Read)? {
-            (file, true) => render(BufReader::new(file), specs, &limits)?,
+            (file, true) => render(BufReader::with_capacity(BUFFER, file), specs, &limits)?,
             // a pipe or a device
             (file, false) => render(Cursor::new(read_stream(file)?), specs, &limits)?,
         }
