@@ -4,10 +4,7 @@
 //! Of a file that ends too early, what is there is read, and the rest is grey. Whatever is rare or damaged
 //! otherwise is left to a decoder of whole pictures: the answer is `None` then.
 
-mod huffman;
-
-use huffman::{Bits, Codes, Table};
-
+use crate::huffman::{Bits, Codes, Table};
 use crate::light::from_ycbcr;
 
 /// Pixels of the picture, across and down, under each one of what is read.

@@ -8,7 +8,7 @@ const LONGEST_CODE: usize = 16;
 const BLOCK: u32 = 64;
 
 /// Codes as a file states them.
-pub(super) struct Codes {
+pub(crate) struct Codes {
     /// How many there are, by length.
     counts: [u8; LONGEST_CODE],
     /// What they stand for, in their order.
@@ -17,7 +17,7 @@ pub(super) struct Codes {
 
 impl Codes {
     /// Reads a table of a DHT segment (B.2.4.2); the second is what follows it.
-    pub(super) fn read(data: &[u8]) -> Option<(Self, &[u8])> {
+    pub(crate) fn read(data: &[u8]) -> Option<(Self, &[u8])> {
         let (counts, rest) = data.split_first_chunk::<LONGEST_CODE>()?;
         let total = counts.iter().map(|count| usize::from(*count)).sum();
         let (values, rest) = rest.split_at_checked(total)?;
@@ -28,7 +28,7 @@ impl Codes {
 }
 
 /// Codes made ready to be looked up.
-pub(super) struct Table<'a> {
+pub(crate) struct Table<'a> {
     /// By the next [`WINDOW`] bits: the first symbol among them, if it is there as a whole.
     first: Box<[Symbol; WINDOWS]>,
     /// By the next [`WINDOW`] bits: as many whole symbols as they hold, for those of coefficients.
@@ -73,7 +73,7 @@ impl Run {
 
 impl<'a> Table<'a> {
     /// `None` where there are more codes of a length than can be.
-    pub(super) fn new(codes: &'a Codes) -> Option<Self> {
+    pub(crate) fn new(codes: &'a Codes) -> Option<Self> {
         let mut table = Self {
             first: Box::new([Symbol::default(); WINDOWS]),
             runs: Box::new([Run::default(); WINDOWS]),
@@ -102,7 +102,7 @@ impl<'a> Table<'a> {
     }
 
     /// Makes ready for [`Bits::skip_coefficients`].
-    pub(super) fn with_runs(mut self) -> Self {
+    pub(crate) fn with_runs(mut self) -> Self {
         for window in 0..WINDOWS {
             self.runs[window] = self.run(window as u32);
         }
@@ -127,7 +127,7 @@ impl<'a> Table<'a> {
 }
 
 /// Entropy-coded data without its stuffed bytes, bit by bit. Beyond the end there are zeros.
-pub(super) struct Bits<'a> {
+pub(crate) struct Bits<'a> {
     data: &'a [u8],
     /// What comes next, from the top; at least [`READY`] bits after [`Bits::refill`].
     window: u64,
@@ -139,12 +139,12 @@ pub(super) struct Bits<'a> {
 const READY: u32 = 56;
 
 impl<'a> Bits<'a> {
-    pub(super) fn new(data: &'a [u8]) -> Self {
+    pub(crate) fn new(data: &'a [u8]) -> Self {
         Self { data, window: 0, ready: 0, taken: 0 }
     }
 
     /// Whether more was read than there is.
-    pub(super) fn is_beyond_the_end(&self) -> bool {
+    pub(crate) fn is_beyond_the_end(&self) -> bool {
         self.taken * 8 - self.ready as usize > self.data.len() * 8
     }
 
@@ -202,25 +202,45 @@ impl<'a> Bits<'a> {
         None
     }
 
+    /// What the next code stands for. `None` where the table does not have it.
+    #[inline(always)]
+    pub(crate) fn next(&mut self, table: &Table<'_>) -> Option<u8> {
+        self.refill();
+        self.symbol(table)
+    }
+
+    /// So many bits, up to 16, as a number.
+    pub(crate) fn take(&mut self, bits: u32) -> u32 {
+        self.refill();
+        let value = if bits == 0 { 0 } else { self.peek(bits) };
+        self.pass(bits);
+        value
+    }
+
     /// How far the first coefficient of a block is from the last one's: F.2.2.1.
     #[inline(always)]
-    pub(super) fn difference(&mut self, table: &Table<'_>) -> Option<i32> {
-        self.refill();
-        let bits = u32::from(self.symbol(table)?);
+    pub(crate) fn difference(&mut self, table: &Table<'_>) -> Option<i32> {
+        let bits = u32::from(self.next(table)?);
         if bits == 0 {
             return Some(0);
         }
         if bits > 15 {
             return None;
         }
+        Some(self.signed(bits))
+    }
+
+    /// A number of so many bits, 1 to 15, that are ready: the lower half of them are negative.
+    #[inline(always)]
+    pub(crate) fn signed(&mut self, bits: u32) -> i32 {
         let value = self.peek(bits) as i32;
         self.pass(bits);
-        Some(if value >> (bits - 1) == 0 { value - (1 << bits) + 1 } else { value })
+        if value >> (bits - 1) == 0 { value - (1 << bits) + 1 } else { value }
     }
 
     /// Passes over the other coefficients of a block: F.2.2.2. `table` is one with runs.
     #[inline(always)]
-    pub(super) fn skip_coefficients(&mut self, table: &Table<'_>) -> Option<()> {
+    pub(crate) fn skip_coefficients(&mut self, table: &Table<'_>) -> Option<()> {
         let mut next = 1;
         loop {
             self.refill();
