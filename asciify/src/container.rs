@@ -31,6 +31,8 @@ pub(crate) struct Structure {
     pub(crate) bands: u32,
     /// Bits of each value.
     pub(crate) bits: u32,
+    /// A JPEG of a kind that common decoders refuse, or get wrong.
+    pub(crate) is_rare: bool,
     /// Whether the file reaches its end.
     pub(crate) is_whole: bool,
     /// An upper estimate, in bytes: saturates.
@@ -48,6 +50,7 @@ impl Structure {
             orientation: Orientation::NoTransforms,
             bands,
             bits: 8,
+            is_rare: false,
             is_whole: true,
             decoded_bytes: area(width, height).saturating_mul(bytes_per_px),
         }

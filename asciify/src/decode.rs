@@ -19,7 +19,7 @@ use crate::selection::Selection;
 use crate::source::Source;
 use crate::spec::Spec;
 use crate::tiff::{self, Scale, Tiff};
-use crate::{Error, Format, Limits, scanlines};
+use crate::{Error, Format, Limits, rare_jpeg, scanlines};
 
 /// Samples for each of `specs`, in their order.
 pub(crate) fn sample<R: BufRead + Seek>(
@@ -125,10 +125,23 @@ impl<R: BufRead + Seek> File<'_, R> {
                 let told = |err: DecodingError| Error::malformed(Format::Png, reason(&err));
                 scanlines::rows(self.source, self.found.stored, told, &mut push)?
             }
+            (Format::Jpeg, _) if self.found.is_rare => {
+                let damaged = || Error::malformed(Format::Jpeg, "its picture cannot be decoded");
+                rare_jpeg::rows(&self.file()?, &mut push).ok_or_else(damaged)?;
+                true
+            }
             _ => false,
         };
-        if !is_streamed {
-            light::rows(&self.whole(selection.frame)?, &mut push);
+        if is_streamed {
+            return Ok(picture.finish().collect());
+        }
+        match (self.found.header.format, self.whole(selection.frame)) {
+            (_, Ok(whole)) => light::rows(&whole, &mut push),
+            // what is left of a damaged one is drawn, as browsers do
+            (Format::Jpeg, Err(err)) => {
+                rare_jpeg::rows(&self.file()?, &mut push).ok_or(err)?;
+            }
+            (_, Err(err)) => return Err(err),
         }
         Ok(picture.finish().collect())
     }
@@ -174,12 +187,17 @@ impl<R: BufRead + Seek> File<'_, R> {
     /// A JPEG at an eighth of its size, in a fraction of the time; `None` where only the whole will
     /// do.
     fn eighth(&mut self) -> Result<Option<Eighth>, Error> {
+        self.file().map(eighth::read)
+    }
+
+    /// All of its bytes.
+    fn file(&mut self) -> Result<Vec<u8>, Error> {
         let mut file = Vec::new();
         let end = self.source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
         self.source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
         file.reserve_exact(usize::try_from(end).unwrap_or(0));
         self.source.read_to_end(&mut file).map_err(Error::Read)?;
-        Ok(eighth::read(file))
+        Ok(file)
     }
 }
 

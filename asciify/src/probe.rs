@@ -71,6 +71,8 @@ pub(crate) struct Found {
     pub(crate) orientation: Orientation,
     /// The stored picture's sides in pixels, before it is turned.
     pub(crate) stored: (u32, u32),
+    /// A JPEG of a kind that common decoders refuse, or get wrong.
+    pub(crate) is_rare: bool,
 }
 
 pub(crate) fn inspect<R: BufRead + Seek>(
@@ -103,6 +105,7 @@ pub(crate) fn inspect<R: BufRead + Seek>(
         },
         orientation: structure.orientation,
         stored: (structure.width, structure.height),
+        is_rare: structure.is_rare,
     })
 }
 

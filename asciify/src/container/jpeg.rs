@@ -46,21 +46,21 @@ pub(super) fn walk<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<Structur
             _ => walk.skip(length)?,
         }
     };
-    let Some(Frame { width, height, components, precision, is_progressive }) = frame else {
-        return Err(walk.malformed("it holds no picture"));
-    };
+    let Some(frame) = frame else { return Err(walk.malformed("it holds no picture")) };
+    let Frame { width, height, components, precision, is_rare, .. } = frame;
     let is_whole = walk.has_end(&[0xff, EOI])?;
-    // The decoder reads the file into a buffer that grows by doubling.
+    // Decoders read the file into a buffer that grows by doubling.
     // A single sequential scan is decoded row by row; otherwise each coefficient's two bytes are kept.
     // Blocks stick out of the picture by less than 64 px. Grey is counted as colour, for simplicity.
-    let is_kept = is_progressive || u32::from(in_scan) < components;
+    let is_kept = is_rare || frame.is_progressive || u32::from(in_scan) < components;
     let bytes_per_px = u64::from(components.max(3)) * if is_kept { 3 } else { 1 };
     let padded = area(width.saturating_add(64), height.saturating_add(64));
     let decoded_bytes =
-        padded.saturating_mul(bytes_per_px).saturating_add(walk.end.saturating_mul(2));
+        padded.saturating_mul(bytes_per_px).saturating_add(walk.end.saturating_mul(3));
     Ok(Structure {
         orientation: upright.unwrap_or(Orientation::NoTransforms),
         bits: precision,
+        is_rare,
         is_whole,
         decoded_bytes,
         ..Structure::still(width, height, components, 0)
@@ -73,6 +73,7 @@ struct Frame {
     components: u32,
     precision: u32,
     is_progressive: bool,
+    is_rare: bool,
 }
 
 fn frame_header<R: BufRead + Seek>(
@@ -80,27 +81,32 @@ fn frame_header<R: BufRead + Seek>(
     marker: u8,
     length: u64,
 ) -> Result<Frame, Error> {
-    match marker {
-        0xc0..=0xc2 => {}
-        0xc3 => return Err(walk.unsupported("the lossless mode")),
-        0xc9..=0xcb => return Err(walk.unsupported("arithmetic coding")),
-        _ => return Err(walk.unsupported("the hierarchical mode")),
-    }
-    let precision = walk.byte()?;
+    let [precision] = walk.array()?;
     let (height, width, components) = (walk.u16_be()?, walk.u16_be()?, walk.byte()?);
-    if precision != 8 {
-        return Err(walk.unsupported("samples of more than 8 bits"));
+    let Some(rest) = length.checked_sub(6) else {
+        return Err(walk.malformed("its frame header is too short"));
+    };
+    let samplings: Vec<u8> =
+        walk.bytes(rest, rest)?.as_chunks().0.iter().map(|[_, sampling, _]| *sampling).collect();
+    // extended, lossless and arithmetic kinds
+    let is_known = match marker {
+        0xc0..=0xc2 | 0xc9 | 0xca => matches!(precision, 8 | 12),
+        0xc3 => (2..=16).contains(&precision),
+        0xcb => return Err(walk.unsupported("arithmetic coding without loss")),
+        _ => return Err(walk.unsupported("the hierarchical mode")),
+    };
+    if !is_known {
+        return Err(walk.unsupported("samples of a depth"));
     }
-    match length.checked_sub(6) {
-        Some(rest) => walk.skip(rest)?,
-        None => return Err(walk.malformed("its frame header is too short")),
-    }
+    let is_usual_sampling = matches!(samplings.as_slice(), [0x11 | 0x21 | 0x22, rest @ ..]
+        if rest.iter().all(|it| *it == 0x11));
     Ok(Frame {
         width: width.into(),
         height: height.into(),
         components: components.into(),
         precision: precision.into(),
-        is_progressive: marker == 0xc2,
+        is_progressive: matches!(marker, 0xc2 | 0xca),
+        is_rare: marker > 0xc2 || precision != 8 || !is_usual_sampling,
     })
 }
 
