@@ -65,6 +65,7 @@ mod spec;
 mod symbols;
 mod tiff;
 mod tone;
+mod vp8;
 pub mod write;
 
 use std::io::{BufRead, Seek};
@@ -121,6 +122,12 @@ pub fn render<R: BufRead + Seek>(
     let mut source = Source::new(source);
     let grids = draw(&mut source, specs, limits);
     source.verdict(grids)
+}
+
+/// Stands here until `decode` calls it.
+#[doc(hidden)]
+pub fn vp8_rows(data: &[u8], scale: u32, take: impl FnMut(&[[u8; 3]])) -> Option<()> {
+    vp8::rows(data, scale, take)
 }
 
 fn draw<R: BufRead + Seek>(
