@@ -47,6 +47,7 @@ mod grid;
 mod huffman;
 mod json;
 mod keywords;
+mod library;
 mod light;
 mod options;
 mod paint;
@@ -122,12 +123,6 @@ pub fn render<R: BufRead + Seek>(
     let mut source = Source::new(source);
     let grids = draw(&mut source, specs, limits);
     source.verdict(grids)
-}
-
-/// Stands here until `decode` calls it.
-#[doc(hidden)]
-pub fn vp8_rows(data: &[u8], scale: u32, take: impl FnMut(&[[u8; 3]])) -> Option<()> {
-    vp8::rows(data, scale, take)
 }
 
 fn draw<R: BufRead + Seek>(

@@ -56,22 +56,32 @@ impl Pixels {
     pub(crate) fn area(&self) -> u64 {
         u64::from(self.full.0) * u64::from(self.full.1)
     }
-}
 
-impl Sampler {
-    pub(crate) fn new(spec: &Spec, pixels: &Pixels) -> Self {
-        let Pixels { full, held, scale, orientation } = *pixels;
-        let sideways = is_sideways(orientation);
+    /// Whether none of those that will be pushed is larger than a sample.
+    pub(crate) fn suffice(&self, spec: &Spec) -> bool {
+        let (across, down) = self.axes(spec);
+        across.pixel <= across.step && down.pixel <= down.step
+    }
+
+    /// The two directions, as the picture is stored.
+    fn axes(&self, spec: &Spec) -> (Axis, Axis) {
+        let sideways = is_sideways(self.orientation);
         let turned = |(width, height)| if sideways { (height, width) } else { (width, height) };
-        let (full, upright) = (turned(full), turned(held));
+        let (full, upright) = (turned(self.full), turned(self.held));
         let (columns, rows) = spec.size(full.0, full.1);
         let (visible_x, visible_y) = match spec.fit() {
             Fit::Contain | Fit::Stretch => (whole(upright.0), whole(upright.1)),
             Fit::Cover => crop(upright, (columns, rows), spec.cell_thousandths()),
         };
-        let x = Axis::new(upright.0, columns * ACROSS as u32, visible_x, scale);
-        let y = Axis::new(upright.1, rows * DOWN as u32, visible_y, scale);
-        let (across, down) = if sideways { (y, x) } else { (x, y) };
+        let x = Axis::new(upright.0, columns * ACROSS as u32, visible_x, self.scale);
+        let y = Axis::new(upright.1, rows * DOWN as u32, visible_y, self.scale);
+        if sideways { (y, x) } else { (x, y) }
+    }
+}
+
+impl Sampler {
+    pub(crate) fn new(spec: &Spec, pixels: &Pixels) -> Self {
+        let (across, down) = pixels.axes(spec);
         Self {
             spans: (0..across.samples).map(|sample| across.span(sample)).collect(),
             row: vec![0; across.samples],
@@ -79,14 +89,9 @@ impl Sampler {
             means: Vec::with_capacity(across.samples * down.samples),
             across,
             down,
-            orientation,
+            orientation: pixels.orientation,
             next_row: 0,
         }
-    }
-
-    /// Whether no pixel that will be pushed is larger than a sample.
-    pub(crate) fn has_pixels_enough(&self) -> bool {
-        self.across.pixel <= self.across.step && self.down.pixel <= self.down.step
     }
 
     /// Takes the next row of pixels, as linear light.

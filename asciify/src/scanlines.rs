@@ -4,29 +4,29 @@ use std::io::{BufRead, ErrorKind, Seek, SeekFrom};
 
 use png::{BitDepth, ColorType, Decoder, DecodingError, Transformations};
 
-use crate::Error;
 use crate::light::Row;
 use crate::source::Source;
+use crate::{Error, Format, library};
 
 /// Calls `take` with each row of the first picture, or with those that come before the end of a file
 /// that was cut off. Whether it can be read so: an interlaced one is left to a decoder of whole
 /// pictures.
 ///
 /// # Errors
-/// `told` what is damaged.
+/// [`Error::Malformed`] says what is damaged.
 pub(crate) fn rows<R: BufRead + Seek>(
     source: &mut Source<R>,
     (width, height): (u32, u32),
-    told: impl Fn(DecodingError) -> Error,
     mut take: impl FnMut(Row<'_>),
 ) -> Result<bool, Error> {
     source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
+    let told = |err: DecodingError| Error::malformed(Format::Png, library::reason(&err));
     let mut decoder = Decoder::new(source);
     // palettes become colours, what marks one as clear becomes alpha, and less than 8 bits 8
     decoder.set_transformations(Transformations::EXPAND);
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
-    let mut reader = decoder.read_info().map_err(&told)?;
+    let mut reader = decoder.read_info().map_err(told)?;
     let info = reader.info();
     if info.interlaced || (info.width, info.height) != (width, height) {
         return Ok(false);

@@ -38,6 +38,20 @@ pub(crate) fn rows(data: &[u8], scale: u32, take: impl FnMut(&[[u8; 3]])) -> Opt
     }
 }
 
+/// The VP8 chunk of a WebP that has nothing beside it to draw, neither alpha nor frames: RFC 9649, 2.
+pub(crate) fn chunk(webp: &[u8]) -> Option<&[u8]> {
+    let mut rest = webp.get(12..)?;
+    loop {
+        let (&[a, b, c, d, l0, l1, l2, l3], behind) = rest.split_first_chunk()?;
+        let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+        match &[a, b, c, d] {
+            b"VP8 " => return behind.get(..length),
+            b"VP8L" | b"ALPH" | b"ANMF" => return None,
+            _ => rest = behind.get(length.checked_next_multiple_of(2)?..)?,
+        }
+    }
+}
+
 struct Frame<'a> {
     width: usize,
     height: usize,
