@@ -33,6 +33,8 @@ pub(crate) struct Structure {
     pub(crate) bits: u32,
     /// A JPEG of a kind that common decoders refuse, or get wrong.
     pub(crate) is_rare: bool,
+    /// Where a PNG stands inside that is the picture.
+    pub(crate) png_at: Option<u64>,
     /// Whether the file reaches its end.
     pub(crate) is_whole: bool,
     /// An upper estimate, in bytes: saturates.
@@ -51,6 +53,7 @@ impl Structure {
             bands,
             bits: 8,
             is_rare: false,
+            png_at: None,
             is_whole: true,
             decoded_bytes: area(width, height).saturating_mul(bytes_per_px),
         }

@@ -1,7 +1,7 @@
 //! Decodes one picture of a file that has passed the door, in the quickest way that will do.
 
 use std::cell::RefCell;
-use std::io::{BufRead, Read, Seek, SeekFrom};
+use std::io::{BufRead, Cursor, Read, Seek, SeekFrom};
 
 use crate::container::Walk;
 use crate::light::{self, Row};
@@ -142,6 +142,12 @@ impl<R: BufRead + Seek> File<'_, R> {
         let format = self.found.header.format;
         let is_read = match (format, selection.frame) {
             (Format::Png, 0) => scanlines::rows(self.source, self.found.stored, &mut push)?,
+            (Format::Ico, _) if let Some(at) = self.found.png_at => {
+                let file = self.bytes()?;
+                let png = file.get(at as usize..).unwrap_or_default();
+                let mut source = Source::new(Cursor::new(png));
+                scanlines::rows(&mut source, self.found.stored, &mut push)?
+            }
             (Format::Jpeg, _) if self.found.is_rare => {
                 rare_jpeg::rows(&self.bytes()?, &mut push).is_some()
             }

@@ -91,7 +91,7 @@ use source::Source;
 /// Names the look of the output: raised whenever any picture's text changes, however little.
 ///
 /// Whoever caches renders puts it into the key. Golden files hold us to it.
-pub const ENGINE_VERSION: u32 = 1;
+pub const ENGINE_VERSION: u32 = 2;
 
 /// Reads what a file says about itself, without decoding any pixel, and holds it against `limits`.
 ///

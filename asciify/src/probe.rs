@@ -73,6 +73,8 @@ pub(crate) struct Found {
     pub(crate) stored: (u32, u32),
     /// A JPEG of a kind that common decoders refuse, or get wrong.
     pub(crate) is_rare: bool,
+    /// Where a PNG stands inside that is the picture.
+    pub(crate) png_at: Option<u64>,
 }
 
 pub(crate) fn inspect<R: BufRead + Seek>(
@@ -106,6 +108,7 @@ pub(crate) fn inspect<R: BufRead + Seek>(
         orientation: structure.orientation,
         stored: (structure.width, structure.height),
         is_rare: structure.is_rare,
+        png_at: structure.png_at,
     })
 }
 

@@ -3,11 +3,11 @@
 use std::env;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, ErrorKind, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, IsTerminal, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use asciify::{Limits, OPTIONS, OptionDoc, Palette, Spec, SpecError, probe, render, write};
+use asciify::{Grid, Limits, OPTIONS, OptionDoc, Palette, Spec, SpecError, probe, render, write};
 use clap::{
     Arg, ArgAction, ArgMatches, Command, ValueHint,
     builder::{EnumValueParser, PossibleValuesParser},
@@ -143,7 +143,14 @@ fn run(asked: &ArgMatches) -> io::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for file in files {
         match draw(file, &spec, format) {
-            Ok(text) => output.write(&text)?,
+            Ok((text, missing)) => {
+                output.write(&text)?;
+                if let Some(err) = missing {
+                    let told = format!("{}: {err}; what is there is drawn", shown(file));
+                    progress.suspend(|| complain(&told));
+                    code = ExitCode::FAILURE;
+                }
+            }
             Err(err) => {
                 progress.suspend(|| complain(&format_args!("{}: {err}", shown(file))));
                 code = ExitCode::FAILURE;
@@ -224,21 +231,24 @@ fn progress(files: usize, to_terminal: bool) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn draw(file: &Path, spec: &Spec, format: &str) -> Result<Vec<u8>, asciify::Error> {
-    let specs = std::slice::from_ref(spec);
-    let limits = Limits::default();
+/// The picture as text, and what is missing of the file if it was cut off.
+fn draw(
+    file: &Path,
+    spec: &Spec,
+    format: &str,
+) -> Result<(Vec<u8>, Option<asciify::Error>), asciify::Error> {
     let open = || {
         let file = File::open(file)?;
         let is_plain = file.metadata()?.is_file();
         Ok((file, is_plain))
     };
-    let grids = if file == "-" {
-        render(Cursor::new(read_stream(io::stdin().lock())?), specs, &limits)?
+    let (grids, missing) = if file == "-" {
+        draw_from(Cursor::new(read_stream(io::stdin().lock())?), spec)?
     } else {
         match open().map_err(asciify::Error::Read)? {
-            (file, true) => render(BufReader::with_capacity(BUFFER, file), specs, &limits)?,
+            (file, true) => draw_from(BufReader::with_capacity(BUFFER, file), spec)?,
             // a pipe or a device
-            (file, false) => render(Cursor::new(read_stream(file)?), specs, &limits)?,
+            (file, false) => draw_from(Cursor::new(read_stream(file)?), spec)?,
         }
     };
     let title = file.file_name().unwrap_or_default().to_string_lossy();
@@ -249,7 +259,17 @@ fn draw(file: &Path, spec: &Spec, format: &str) -> Result<Vec<u8>, asciify::Erro
         "ansi" => write::ansi(grid).into_bytes(),
         _ => write::txt(grid).into_bytes(),
     };
-    Ok(grids.iter().flat_map(written).collect())
+    Ok((grids.iter().flat_map(written).collect(), missing))
+}
+
+fn draw_from(
+    mut source: impl BufRead + Seek,
+    spec: &Spec,
+) -> Result<(Vec<Grid>, Option<asciify::Error>), asciify::Error> {
+    let limits = Limits::default();
+    let header = probe(&mut source, &limits)?;
+    let grids = render(source, std::slice::from_ref(spec), &limits)?;
+    Ok((grids, header.check_whole().err()))
 }
 
 /// All of a stream, since decoders go back and forth; as soon as it is no image, no more of it.

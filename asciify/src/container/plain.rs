@@ -58,10 +58,10 @@ pub(super) fn ico<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<Structure
     for _ in 0..walk.u16_le()? {
         let [width, height, _colors, _reserved] = walk.array()?;
         let [_planes, bits] = [walk.u16_le()?, walk.u16_le()?];
-        let [_length, at] = [walk.u32_le()?, walk.u32_le()?];
+        let [length, at] = [walk.u32_le()?, walk.u32_le()?];
         // 0 stands for 256.
         let side = |side: u8| if side == 0 { 256 } else { u32::from(side) };
-        pictures.push(((bits, side(width) * side(height)), at));
+        pictures.push(((bits, side(width) * side(height)), (at, length)));
     }
     // Of equals the decoder takes the last of the directory, or else the first.
     let Some(mut best) = pictures.pop() else {
@@ -72,11 +72,16 @@ pub(super) fn ico<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<Structure
             best = picture;
         }
     }
-    let (_, at) = best;
+    let (_, (at, length)) = best;
     walk.awaited = "its picture is complete";
+    if u64::from(at) + u64::from(length) > walk.end {
+        return Err(walk.cut_off());
+    }
     walk.go_to(at.into())?;
+    let mut png_at = None;
     let (width, height) = if walk.u32_be()? == 0x8950_4e47 {
         walk.skip(12)?;
+        png_at = Some(at.into());
         (walk.u32_be()?, walk.u32_be()?)
     } else {
         walk.go_to(at.into())?;
@@ -84,7 +89,7 @@ pub(super) fn ico<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<Structure
         // The mask counts as a second half of the picture's height.
         (info.width, info.height / 2)
     };
-    Ok(Structure::still(width, height, 4, 4))
+    Ok(Structure { png_at, ..Structure::still(width, height, 4, 4) })
 }
 
 /// QOI: magic, sides, channels, colour space; then pixels of unknown length.

@@ -336,9 +336,10 @@ fn palette(colors: &[u64]) -> Vec<[u16; 3]> {
     let count = colors.len() / 3;
     let color = |index| [0, 1, 2].map(|part| colors[part * count + index] as u16);
     let mut palette: Vec<[u16; 3]> = (0..count).map(color).collect();
-    // some write 8 bits
-    if palette.as_flattened().iter().all(|part| *part < 256) {
-        palette.as_flattened_mut().iter_mut().for_each(|part| *part *= 257);
+    // writers disagree whether white is 255, 65 280 or 65 535
+    let is_short = palette.as_flattened().iter().all(|part| *part < 256);
+    for part in palette.as_flattened_mut() {
+        *part = if is_short { *part } else { *part >> 8 } * 257;
     }
     palette
 }

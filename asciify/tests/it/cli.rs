@@ -41,6 +41,16 @@ fn a_bad_file_is_named_and_the_rest_is_drawn() {
 }
 
 #[test]
+fn of_a_file_that_was_cut_off_what_is_there_is_drawn_and_the_rest_is_told() {
+    let file = png(&checker());
+    let output = asciify(&["-"], &file[..file.len() - 8]);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(complaint.contains("cut off; what is there is drawn"), "{complaint}");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.stdout, asciify(&["-"], &file).stdout);
+}
+
+#[test]
 fn a_bad_option_says_what_is_accepted() {
     let output = asciify(&["--width", "0", "-"], b"");
     assert_eq!(output.status.code(), Some(2));

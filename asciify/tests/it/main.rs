@@ -5,6 +5,7 @@ mod animations;
 mod cli;
 mod cog;
 mod damage;
+mod formats;
 mod golden;
 mod orientation;
 mod pictures;
