@@ -79,6 +79,8 @@ kinds! {
         "A bug. Tell the operator the request_id."
     BUSY "busy" SERVICE_UNAVAILABLE "Too busy at the moment"
         "Every core or upload slot is taken. Try again after Retry-After."
+    NO_ROOM "no-room" INSUFFICIENT_STORAGE "No room for uploads"
+        "The disk where uploads wait is almost full. Reading goes on; an operator has to make room."
     UNAVAILABLE "unavailable" SERVICE_UNAVAILABLE "Something that we need is away"
         "The database or the store does not answer. Nothing was lost; try again after Retry-After."
 }
@@ -124,6 +126,7 @@ impl Problem {
     pub(crate) fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
         let retry_after_s = match kind.status {
             StatusCode::SERVICE_UNAVAILABLE => Some(2),
+            StatusCode::INSUFFICIENT_STORAGE => Some(60),
             StatusCode::CONFLICT => Some(1),
             _ => None,
         };
@@ -234,6 +237,10 @@ impl From<SubmitError> for Problem {
         match err {
             SubmitError::Empty => Problem::new(EMPTY_UPLOAD, detail),
             SubmitError::TooLarge { .. } => Problem::new(TOO_LARGE, detail),
+            SubmitError::NoRoom => {
+                tracing::error!("{detail}");
+                Problem::new(NO_ROOM, detail)
+            }
             SubmitError::Image(verdict) => (&verdict).into(),
             SubmitError::KeyReused => Problem::new(KEY_REUSED, detail),
             SubmitError::KeyBusy => Problem::new(KEY_BUSY, detail),

@@ -1,6 +1,7 @@
 //! The HTTP door over the embedded house, as stories: a real port, SQLite, files, and a worker that
 //! the story plays. One binary, so that it links once.
 
+mod checks;
 mod coding;
 mod conditions;
 mod documents;

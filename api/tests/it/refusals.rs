@@ -325,3 +325,14 @@ async fn keys_that_are_none() {
     app.send(two).await.is(400).tells_problem("bad-parameter", &["Idempotency-Key", "once"]);
     app.nothing_is_left().await;
 }
+
+#[tokio::test]
+async fn uploads_leave_room_on_the_disk() {
+    // more than any disk has
+    let app = TestApp::with(&[("SPOOL_FREE_BYTES", "9000000000000000000")]).await;
+    let answer = app.post(png(64, 40)).await.is(507);
+    assert_eq!(answer.header("retry-after"), "60");
+    answer.tells_problem("no-room", &["no room for uploads"]);
+    app.post_form("image", "x.png", &png(64, 40)).await.is(507);
+    app.nothing_is_left().await;
+}

@@ -22,6 +22,7 @@ fn settings() -> BTreeMap<String, String> {
     worker::metrics_bind(&mut env);
     program::startup_wait(&mut env);
     telemetry::Config::read(&mut env);
+    pipeline::Closeness::read(&mut env);
     let settings = env.settings().iter();
     settings.map(|setting| (setting.name.to_owned(), setting.default.clone())).collect()
 }

@@ -10,12 +10,12 @@ use sea_orm::{
 
 use super::{
     Catalog,
-    entity::{images, jobs, renders},
+    entity::{images, jobs, loose_blobs, renders},
 };
 use crate::{
     fault::{Doing, Fault},
     image::ImageId,
-    job::JobId,
+    job::{Job, JobId},
 };
 
 use jobs::Column as C;
@@ -185,6 +185,64 @@ impl Catalog {
                 .await?;
             reopened += opened.rows_affected;
         }
+    }
+
+    /// Up to `limit` jobs that were given up, of any engine, those of the newest images first.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn dead(&self, limit: u64) -> Result<Vec<Job>, Fault> {
+        let rows = jobs::Entity::find()
+            .filter(Expr::cust("state = 'dead' AND state <> 'done'"))
+            .order_by_desc(C::ImageId)
+            .order_by_desc(C::Engine)
+            .limit(limit)
+            .all(&self.db)
+            .await
+            .doing("list dead jobs")?;
+        Ok(rows.into_iter().map(Job::from).collect())
+    }
+
+    /// Gives dead jobs all their tries again: that job, or every one. Returns how many.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn revive(&self, job: Option<JobId>) -> Result<u64, Fault> {
+        let mut revive = jobs::Entity::update_many()
+            .col_expr(C::State, Expr::value("pending"))
+            .col_expr(C::Strikes, Expr::value(0))
+            .col_expr(C::DueAt, self.now())
+            .filter(Expr::cust("state = 'dead' AND state <> 'done'"));
+        if let Some(job) = job {
+            revive = revive.filter(C::Id.eq(job.0));
+        }
+        let revived = revive.exec(&self.db).await.doing("give dead jobs another try")?;
+        Ok(revived.rows_affected)
+    }
+
+    /// What somebody should have taken care of that long ago: unfinished uploads, due jobs, and blobs
+    /// to delete.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn neglected(&self, since: Duration) -> Result<[(&'static str, u64); 3], Fault> {
+        let late = self.now().sub(since.as_millis() as i64);
+        let look = async {
+            let uploads = images::Entity::find()
+                .filter(Expr::cust("state <> 'stored'"))
+                .filter(Expr::col(images::Column::DueAt).lte(late.clone()));
+            let jobs = jobs::Entity::find()
+                .filter(Expr::cust("state = 'pending' AND state <> 'done'"))
+                .filter(Expr::col(C::DueAt).lte(late.clone()));
+            let blobs = loose_blobs::Entity::find()
+                .filter(Expr::col(loose_blobs::Column::DueAt).lte(late.clone()));
+            Ok::<_, DbErr>([
+                ("unfinished uploads", uploads.count(&self.db).await?),
+                ("due jobs", jobs.count(&self.db).await?),
+                ("blobs to delete", blobs.count(&self.db).await?),
+            ])
+        };
+        look.await.doing("look for what is neglected")
     }
 
     /// The unfinished jobs of `engine`.

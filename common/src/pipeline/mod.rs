@@ -18,6 +18,7 @@ use crate::{
     store::{self, Store},
 };
 
+mod check;
 mod draw;
 mod list;
 mod remove;
@@ -26,6 +27,7 @@ mod serve;
 mod spool;
 mod submit;
 
+pub use check::{Checked, Closeness, check, obituary};
 pub use draw::DrawError;
 pub use list::Shown;
 pub use render::{RenderError, Rendered};
@@ -51,6 +53,8 @@ pub struct Config {
     pub max_upload_bytes: u64,
     /// `SPOOL_DIR`: where uploads wait until they are stored.
     pub spool: PathBuf,
+    /// `SPOOL_FREE_BYTES`: disk space that uploads leave free there.
+    pub spool_free_bytes: u64,
     /// `UPLOAD_LEASE_S`: how long storing an upload may take.
     pub upload_lease: Duration,
     /// `BLOB_GRACE_S`: how long a blob may wait for the row that refers to it.
@@ -114,6 +118,12 @@ impl Config {
             spool: env
                 .text("SPOOL_DIR", "data/spool", "folder where uploads wait until they are stored")
                 .into(),
+            spool_free_bytes: env.number(
+                "SPOOL_FREE_BYTES",
+                64 * MIB,
+                0..=u64::MAX,
+                "disk space that uploads leave free where they wait, in bytes",
+            ),
             upload_lease: env.period(
                 "UPLOAD_LEASE_S",
                 "30",

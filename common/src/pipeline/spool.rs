@@ -1,8 +1,9 @@
 //! Spools an upload: bytes into a temporary file, counted and hashed as they come.
 
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 
 use bytes::Bytes;
+use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 use tokio::{
@@ -23,6 +24,10 @@ pub struct Spool {
     hash: Sha256,
     bytes: u64,
     max_bytes: u64,
+    /// Bytes that the disk must have left.
+    free_bytes: u64,
+    /// Bytes until it is asked again.
+    unasked: u64,
 }
 
 /// A complete upload that waits in a file. Dropping it removes the file.
@@ -34,6 +39,8 @@ pub struct Spooled {
     pub bytes: u64,
 }
 
+/// Bytes of an upload after which the disk is asked again.
+const ASK_EVERY: u64 = 1 << 20;
 /// How the names of spool files begin.
 const PREFIX: &str = "upload-";
 
@@ -54,6 +61,8 @@ impl Pipeline {
             hash: Sha256::new(),
             bytes: 0,
             max_bytes: self.config().max_upload_bytes,
+            free_bytes: self.config().spool_free_bytes,
+            unasked: 0,
         })
     }
 }
@@ -82,14 +91,31 @@ impl Spool {
     /// Takes the next bytes.
     ///
     /// # Errors
-    /// [`SubmitError::TooLarge`] as soon as the limit is passed.
+    /// [`SubmitError::TooLarge`] as soon as the limit is passed; [`SubmitError::NoRoom`] before the
+    /// disk is full, since others need it too.
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), SubmitError> {
         self.bytes += chunk.len() as u64;
         if self.bytes > self.max_bytes {
             return Err(SubmitError::TooLarge { max: self.max_bytes });
         }
+        if self.unasked < chunk.len() as u64 {
+            self.leave_room()?;
+            self.unasked = ASK_EVERY + chunk.len() as u64;
+        }
+        self.unasked -= chunk.len() as u64;
         self.hash.update(&chunk);
-        Ok(self.file.write_all(&chunk).await.doing("spool an upload")?)
+        match self.file.write_all(&chunk).await {
+            Err(err) if err.kind() == ErrorKind::StorageFull => Err(SubmitError::NoRoom),
+            written => Ok(written.doing("spool an upload")?),
+        }
+    }
+
+    fn leave_room(&self) -> Result<(), SubmitError> {
+        let disk = statvfs(&*self.path).doing("ask the spool folder's disk")?;
+        match disk.f_bavail.saturating_mul(disk.f_frsize) < self.free_bytes {
+            true => Err(SubmitError::NoRoom),
+            false => Ok(()),
+        }
     }
 
     /// No more bytes come.

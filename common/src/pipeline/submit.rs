@@ -29,6 +29,9 @@ pub enum SubmitError {
         /// The limit.
         max: u64,
     },
+    /// The disk has less than `SPOOL_FREE_BYTES` left.
+    #[error("there is no room for uploads at the moment: try again later, or tell the operator")]
+    NoRoom,
     /// The engine does not know, or does not want, what came.
     #[error(transparent)]
     Image(asciify::Error),

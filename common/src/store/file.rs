@@ -69,6 +69,11 @@ impl Files {
         found(tokio::fs::read(self.path(key)).await.map(Bytes::from)).doing("read a blob")
     }
 
+    pub(super) async fn length(&self, key: &str) -> Result<Option<u64>, Fault> {
+        let file = tokio::fs::metadata(self.path(key)).await;
+        found(file.map(|file| file.len())).doing("look at a blob")
+    }
+
     pub(super) async fn stream(&self, key: &str, range: Range<u64>) -> Result<Option<Body>, Fault> {
         let path = self.path(key);
         let opened = blocking(move || {

@@ -131,6 +131,17 @@ impl Store {
         }
     }
 
+    /// The blob's length in bytes; `None` when there is none.
+    ///
+    /// # Errors
+    /// The store is out of reach.
+    pub async fn length(&self, key: &str) -> Result<Option<u64>, Fault> {
+        match self {
+            Store::File(files) => files.length(key).await,
+            Store::S3(bucket) => bucket.length(key).await,
+        }
+    }
+
     /// A stream of the bytes in `range`, which is not empty and within the blob.
     ///
     /// # Errors

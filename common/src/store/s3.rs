@@ -98,6 +98,12 @@ impl Bucket {
         Ok(Some(object.body.collect().await.doing("read an object")?.into_bytes()))
     }
 
+    pub(super) async fn length(&self, key: &str) -> Result<Option<u64>, Fault> {
+        let head = self.client.head_object().bucket(&self.name).key(key);
+        let object = found(head.send().await, "look at an object")?;
+        Ok(object.and_then(|object| u64::try_from(object.content_length?).ok()))
+    }
+
     pub(super) async fn stream(&self, key: &str, range: Range<u64>) -> Result<Option<Body>, Fault> {
         // RFC 9110 14.1.2: the last position is inclusive
         let range = format!("bytes={}-{}", range.start, range.end - 1);
@@ -133,7 +139,8 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     match result {
-        Err(err) if err.code() == Some("NoSuchKey") => Ok(None),
+        // a HEAD has no body that could say more
+        Err(err) if matches!(err.code(), Some("NoSuchKey" | "NotFound")) => Ok(None),
         other => other.doing(doing).map(Some),
     }
 }

@@ -1,0 +1,83 @@
+//! An installation is checked, and what was given up is tried again.
+
+use std::{fs, process::Command};
+
+use crate::{
+    pictures::{png, png_with_broken_pixels},
+    support::{TestApp, files},
+};
+
+/// What `planet-migrate` says of the app's installation, and whether all is well.
+fn migrate(app: &TestApp, words: &[&str]) -> (String, bool) {
+    let at = |name: &str| app.folder().join(name).display().to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_planet-migrate"))
+        .args(words)
+        .current_dir(app.folder())
+        .env_clear()
+        .env("DATABASE_URL", format!("sqlite://{}", at("planet.db")))
+        .env("STORE_URL", format!("file:{}", at("blobs")))
+        .env("RUST_LOG", "off")
+        .output()
+        .expect("run planet-migrate");
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    (said, output.status.success())
+}
+
+#[tokio::test]
+async fn a_check_names_everything_that_is_missing_or_changed() {
+    let app = TestApp::spawn().await;
+    let images = [app.upload(png(64, 40)).await, app.upload(png(40, 64)).await];
+    app.work(2).await;
+    let (said, is_well) = migrate(&app, &["check"]);
+    assert_eq!(said, "2 images, 10 renders, 12 of these originals and texts hashed: 0 wrong\n");
+    assert!(is_well);
+    let (said, _) = migrate(&app, &["check", "--check-percent=0"]);
+    assert_eq!(said, "2 images, 10 renders, 0 of these originals and texts hashed: 0 wrong\n");
+
+    fs::remove_file(app.original(&images[0])).expect("lose an original");
+    let other = app.original(&images[1]);
+    let mut bytes = fs::read(&other).expect("an original");
+    bytes[20] ^= 1;
+    fs::write(&other, bytes).expect("damage an original");
+    let renders = app.folder().join("blobs/renders");
+    let render = files(&renders).pop().expect("a render");
+    fs::write(renders.join(render), "short").expect("damage a render");
+
+    let (said, is_well) = migrate(&app, &["check"]);
+    assert!(!is_well);
+    for (id, wrong) in [
+        (&images[0].id, "its original is missing in the store (originals/"),
+        (&images[1].id, "its original has other bytes than those that were stored (originals/"),
+    ] {
+        assert!(said.contains(&format!("image {id}: {wrong}")), "{said}");
+    }
+    assert!(said.contains("has 5 bytes instead of"), "{said}");
+    assert!(said.ends_with(": 3 wrong\n"), "{said}");
+    // by their lengths alone, changed bytes pass
+    let (said, _) = migrate(&app, &["check", "--check-percent=0"]);
+    assert!(said.ends_with(": 2 wrong\n"), "{said}");
+}
+
+#[tokio::test]
+async fn dead_jobs_are_listed_and_tried_again() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png_with_broken_pixels()).await;
+    app.work(1).await;
+    let metadata = format!("{}/metadata", image.at);
+    assert_eq!(app.get(&metadata).await.json()["status"], "failed");
+
+    let (listed, is_well) = migrate(&app, &["dead"]);
+    assert!(is_well && listed.lines().count() == 1, "{listed}");
+    assert!(listed.starts_with(&format!("image {}: job ", image.id)), "{listed}");
+    assert!(listed.contains("dead after 1 attempts: the PNG is damaged"), "{listed}");
+    let (checked, is_well) = migrate(&app, &["check"]);
+    assert!(!is_well && checked.starts_with(&listed), "{checked}");
+
+    let job = listed.split_whitespace().nth(3).expect("the job's id");
+    assert_eq!(migrate(&app, &["retry", job]), ("1 jobs will be tried again\n".into(), true));
+    assert_eq!(app.get(&metadata).await.json()["status"], "pending");
+    assert_eq!(migrate(&app, &["retry", job]), ("0 jobs will be tried again\n".into(), false));
+    app.work(1).await;
+    assert_eq!(migrate(&app, &["retry", "all"]), ("1 jobs will be tried again\n".into(), true));
+    assert!(!migrate(&app, &["retry", "none"]).1 && !migrate(&app, &["chekc"]).1);
+}
