@@ -15,9 +15,11 @@
 //! - A failure of the house never counts against an image.
 //!
 //! Rooms: [`store`] keeps blobs, [`catalog`] keeps rows, [`queue`] rings; [`pipeline`] is the verbs
-//! over them. [`program`], [`mod@env`] and [`telemetry`] are what every program starts with. The nouns that all share are [`image`], [`job`], [`render`] and [`preset`].
+//! over them. [`program`], [`mod@env`] and [`telemetry`] are what every program starts with;
+//! [`crash`] is where tests end them. The nouns that all share are [`image`], [`job`], [`render`] and [`preset`].
 
 pub mod catalog;
+pub mod crash;
 pub mod env;
 pub mod fault;
 pub mod image;

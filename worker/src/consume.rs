@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use common::{
+    crash,
     fault::Fault,
     job::{Claim, JobId},
     pipeline::{DrawError, Pipeline, RenderError, Rendered},
@@ -86,7 +87,9 @@ impl Worker {
     }
 
     async fn answer(&self, hint: Hint, permit: OwnedSemaphorePermit) -> Result<(), Fault> {
+        crash::point("hint: heard");
         let claim = claim(&self.pipeline, &self.config, hint.job).await?;
+        crash::point("hint: claim");
         let trace = hint.trace.clone();
         // "The database knows": claimed by us, or nothing to claim.
         hint.acknowledge().await;

@@ -46,6 +46,44 @@ fn the_example_file_lists_every_setting_with_its_default() {
 }
 
 #[test]
+fn a_release_has_no_crash_points() {
+    let features = |edges: &str| {
+        let tree = std::process::Command::new(env!("CARGO"))
+            .args(["tree", "--offline", "--workspace", "--invert", "common", "--edges", edges])
+            .current_dir(root())
+            .output()
+            .expect("run cargo");
+        String::from_utf8(tree.stdout).expect("UTF-8")
+    };
+    assert!(features("features").contains("crash-points"), "tests have them");
+    let released = features("features,no-dev");
+    assert!(released.contains("common") && !released.contains("crash-points"), "{released}");
+}
+
+#[test]
+fn every_test_that_the_promises_name_is_there() {
+    let mut sources = String::new();
+    let mut folders = ["api/tests", "common/tests"].map(|name| root().join(name)).to_vec();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder of tests") {
+            let path = entry.expect("a file").path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => sources.push_str(&fs::read_to_string(path).expect("a source")),
+            }
+        }
+    }
+    let promises = read("docs/reliability.md");
+    let table = promises.split("| what happens").nth(1).expect("the table");
+    let named = table.split('`').skip(1).step_by(2).filter(|name| name.contains('_'));
+    let tests: Vec<&str> = named.take_while(|name| !name.starts_with("planet_")).collect();
+    assert!(tests.len() > 20);
+    for name in tests {
+        assert!(sources.contains(&format!("fn {name}(")), "{name} is no test");
+    }
+}
+
+#[test]
 fn the_map_shows_the_folders_that_there_are() {
     let readme = read("README.md");
     let map = readme.split("## The map").nth(1).unwrap();

@@ -1,20 +1,15 @@
 //! The database goes away and comes back.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
-
 use axum::http::Method;
 use reqwest::StatusCode;
-use tokio::task::JoinHandle;
 
 use crate::support::{
     bucket::Trap,
+    crowd::Crowd,
     customer::{Customer, Kept, is_retryable},
     eventually,
-    pictures::{Picture, pictures},
-    reader::{Reader, Shelf},
+    pictures::pictures,
+    reader::Reader,
     servers::Servers,
     site::Site,
 };
@@ -72,46 +67,4 @@ async fn while_the_database_is_away_nothing_is_promised_and_nothing_is_lost() {
     let images = images.join("', '");
     let strikes = format!("SELECT MAX(strikes) FROM jobs WHERE image_id IN ('{images}')");
     assert_eq!(site.database.number(&strikes).await, 1, "the outage was held against an image");
-}
-
-/// Customers who upload one picture after the other until they are told to leave.
-struct Crowd {
-    leave: Arc<AtomicBool>,
-    shelf: Shelf,
-    customers: Vec<JoinHandle<Vec<Kept>>>,
-}
-
-impl Crowd {
-    fn gather(customer: &Customer, pictures: &[Arc<Picture>], shelf: &Shelf) -> Self {
-        let leave = Arc::new(AtomicBool::new(false));
-        let join = |nth: usize| {
-            let (customer, shelf, leave) = (customer.clone(), shelf.clone(), leave.clone());
-            let pictures = pictures.to_vec();
-            tokio::spawn(async move {
-                let mut all: Vec<Kept> = Vec::new();
-                while !leave.load(Ordering::Relaxed) {
-                    let picture = pictures[(nth + all.len()) % pictures.len()].clone();
-                    let kept = customer.keep(nth, picture).await;
-                    shelf.add(std::slice::from_ref(&kept));
-                    all.push(kept);
-                }
-                all
-            })
-        };
-        let customers = (0..4).map(join).collect();
-        Crowd { leave, shelf: shelf.clone(), customers }
-    }
-
-    async fn grows_by(&self, count: usize) {
-        self.shelf.reaches(self.shelf.len() + count).await;
-    }
-
-    async fn leaves(self) -> Vec<Kept> {
-        self.leave.store(true, Ordering::Relaxed);
-        let mut kept = Vec::new();
-        for customer in self.customers {
-            kept.extend(crate::support::soon("a customer leaves", customer).await.unwrap());
-        }
-        kept
-    }
 }

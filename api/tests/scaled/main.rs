@@ -10,10 +10,13 @@
 mod support;
 
 mod broker;
+mod crash_points;
 mod crashes;
 mod database;
 mod deletion;
 mod embedded;
+mod lost_answers;
 mod scaled_out;
 mod shutdown;
+mod soak;
 mod store;

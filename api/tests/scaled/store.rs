@@ -54,6 +54,35 @@ async fn while_the_store_fails_nothing_is_recorded_and_no_image_is_blamed() {
     assert_eq!(strikes, 1, "the last attempt's own strike is the only one");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_original_that_the_store_lost_is_an_alarm_and_never_the_end() {
+    let Some(servers) = Servers::shared().await else { return };
+    let site = Site::open(&servers).await;
+    let api = site.api().await;
+    let customer = Customer::of(&[&api.url]);
+    let kept = customer.keep_all(&pictures(1)).await;
+    let blob = site.bucket.folder().join(site.database.originals().await.remove(0));
+    let aside = blob.with_extension("aside");
+    std::fs::rename(&blob, &aside).unwrap();
+
+    let worker = site.worker().await;
+    eventually("the alarm is raised, more than once", async || {
+        let metrics = reqwest::get(&worker.metrics).await.ok()?.text().await.ok()?;
+        let alarms =
+            metrics.lines().find(|line| line.starts_with("planet_missing_blobs_total{"))?;
+        (alarms.rsplit(' ').next()?.parse::<u64>().ok()? > 1).then_some(())
+    })
+    .await;
+    let blamed = "SELECT COUNT(*) FROM jobs WHERE state <> 'pending' OR strikes > 1";
+    assert_eq!(site.database.number(blamed).await, 0);
+    std::fs::rename(&aside, &blob).unwrap();
+    customer.all_ready(&kept).await;
+    drop(worker);
+    // its metrics remember the alarm; a new worker has none
+    let worker = site.worker().await;
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+}
+
 /// It was an honest refusal: the client may come again, and nothing was recorded.
 async fn refuses(site: &Site, answer: Response) {
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use super::{
-    Catalog,
+    Asking, Catalog,
     entity::{images, jobs, loose_blobs, renders},
 };
 use crate::{
@@ -57,8 +57,8 @@ impl Catalog {
             .limit(limit)
             .into_tuple()
             .all(&self.db)
-            .await
-            .doing("look for due jobs")?;
+            .asking("look for due jobs")
+            .await?;
         Ok(ids.into_iter().map(JobId).collect())
     }
 
@@ -76,8 +76,8 @@ impl Catalog {
             .filter(C::Strikes.gte(max_strikes))
             .filter(Expr::col(C::DueAt).lte(self.now()))
             .exec(&self.db)
-            .await
-            .doing("give hopeless jobs up")?;
+            .asking("give hopeless jobs up")
+            .await?;
         Ok(buried.rows_affected)
     }
 
@@ -98,8 +98,8 @@ impl Catalog {
             .filter(Expr::col(C::DueAt).lte(self.now()))
             .filter(C::ImageId.in_subquery(newer_done))
             .exec(&self.db)
-            .await
-            .doing("forget superseded jobs")?;
+            .asking("forget superseded jobs")
+            .await?;
         Ok(forgotten.rows_affected)
     }
 
@@ -198,8 +198,8 @@ impl Catalog {
             .order_by_desc(C::Engine)
             .limit(limit)
             .all(&self.db)
-            .await
-            .doing("list dead jobs")?;
+            .asking("list dead jobs")
+            .await?;
         Ok(rows.into_iter().map(Job::from).collect())
     }
 
@@ -216,7 +216,7 @@ impl Catalog {
         if let Some(job) = job {
             revive = revive.filter(C::Id.eq(job.0));
         }
-        let revived = revive.exec(&self.db).await.doing("give dead jobs another try")?;
+        let revived = revive.exec(&self.db).asking("give dead jobs another try").await?;
         Ok(revived.rows_affected)
     }
 
@@ -242,7 +242,7 @@ impl Catalog {
                 ("blobs to delete", blobs.count(&self.db).await?),
             ])
         };
-        look.await.doing("look for what is neglected")
+        look.asking("look for what is neglected").await
     }
 
     /// The unfinished jobs of `engine`.
@@ -259,8 +259,8 @@ impl Catalog {
             .group_by(C::State)
             .into_tuple()
             .all(&self.db)
-            .await
-            .doing("count jobs")?;
+            .asking("count jobs")
+            .await?;
         let count =
             |state| counts.iter().find(|(is, _)| is == state).map_or(0, |(_, count)| *count as u64);
         let oldest: Option<i64> = jobs::Entity::find()
@@ -272,8 +272,8 @@ impl Catalog {
             .order_by_asc(C::DueAt)
             .into_tuple()
             .one(&self.db)
-            .await
-            .doing("look for the oldest due job")?;
+            .asking("look for the oldest due job")
+            .await?;
         Ok(Backlog {
             pending: count("pending"),
             dead: count("dead"),

@@ -5,11 +5,11 @@ use sea_orm::{
 };
 
 use super::{
-    Catalog,
+    Asking, Catalog,
     entity::{images, jobs, renders},
 };
 use crate::{
-    fault::{Doing, Fault},
+    fault::Fault,
     image::{Facts, Image, ImageId, Layout, Millis},
     job::{Job, JobId, JobState},
     render::Render,
@@ -35,8 +35,8 @@ impl Catalog {
         let row = images::Entity::find_by_id(id.0)
             .filter(images::Column::State.eq("stored"))
             .one(&self.db)
-            .await
-            .doing("look an image up")?;
+            .asking("look an image up")
+            .await?;
         Ok(row.map(Image::from))
     }
 
@@ -56,8 +56,8 @@ impl Catalog {
             .order_by_desc(images::Column::Id)
             .limit(page.limit)
             .all(&self.db)
-            .await
-            .doing("list images")?;
+            .asking("list images")
+            .await?;
         Ok(rows.into_iter().map(Image::from).collect())
     }
 
@@ -70,8 +70,8 @@ impl Catalog {
             .filter(jobs::Column::ImageId.is_in(ids.iter().map(|id| id.0)))
             .order_by_desc(jobs::Column::Engine)
             .all(&self.db)
-            .await
-            .doing("look jobs up")?;
+            .asking("look jobs up")
+            .await?;
         Ok(rows.into_iter().map(Job::from).collect())
     }
 
@@ -86,8 +86,8 @@ impl Catalog {
             .order_by_asc(renders::Column::CreatedAt)
             .order_by_asc(renders::Column::Spec)
             .all(&self.db)
-            .await
-            .doing("list renders")?;
+            .asking("list renders")
+            .await?;
         Ok(rows.into_iter().map(Render::from).collect())
     }
 
@@ -110,8 +110,8 @@ impl Catalog {
         let row = query
             .order_by_desc(renders::Column::Engine)
             .one(&self.db)
-            .await
-            .doing("look a render up")?;
+            .asking("look a render up")
+            .await?;
         Ok(row.map(Render::from))
     }
 
@@ -143,7 +143,7 @@ impl Catalog {
             txn.commit().await?;
             Ok::<_, DbErr>(Some(blobs))
         };
-        remove.await.doing("remove an image")
+        remove.asking("remove an image").await
     }
 }
 

@@ -11,12 +11,12 @@ use sea_orm::{
 };
 
 use super::{
-    Catalog,
+    Asking, Catalog,
     entity::{images, jobs, renders},
     loose,
 };
 use crate::{
-    fault::{Doing, Fault},
+    fault::Fault,
     image::ImageId,
     job::{Claim, JobId},
 };
@@ -67,8 +67,8 @@ impl Catalog {
             .filter(C::Strikes.lt(max_strikes))
             .filter(Expr::col(C::DueAt).lte(self.now()))
             .exec_with_returning(&self.db)
-            .await
-            .doing("claim a job")?;
+            .asking("claim a job")
+            .await?;
         Ok(rows.into_iter().next().map(|row| Claim {
             job: JobId(row.id),
             image: ImageId(row.image_id),
@@ -83,7 +83,7 @@ impl Catalog {
     /// The database is out of reach.
     pub async fn beat(&self, claim: &Claim, lease: Duration) -> Result<bool, Fault> {
         let beat = held(claim).col_expr(C::DueAt, self.after(lease));
-        self.hit(beat).await.doing("prolong a lease")
+        self.hit(beat).asking("prolong a lease").await
     }
 
     /// Ends a job: one transaction makes the renders facts and the job done. `false` when the claim
@@ -107,7 +107,7 @@ impl Catalog {
             }
             Ok::<_, DbErr>(ours)
         };
-        finish.await.doing("finish a job")
+        finish.asking("finish a job").await
     }
 
     async fn try_finish(
@@ -187,8 +187,8 @@ impl Catalog {
         let row = jobs::Entity::find_by_id(claim.job.0)
             .filter(C::Attempt.eq(claim.attempt))
             .one(&self.db)
-            .await
-            .doing("look a claim up")?;
+            .asking("look a claim up")
+            .await?;
         Ok(row.filter(|row| row.state != "dead").map(|row| row.state == "done"))
     }
 
@@ -211,7 +211,7 @@ impl Catalog {
         if let Some(error) = error {
             retry = retry.col_expr(C::Error, Expr::value(error));
         }
-        self.hit(retry).await.doing("put a job off")
+        self.hit(retry).asking("put a job off").await
     }
 
     /// Gives the job up. `false` when the claim is not ours any more.
@@ -222,7 +222,7 @@ impl Catalog {
         let dead = held(claim)
             .col_expr(C::State, Expr::value("dead"))
             .col_expr(C::Error, Expr::value(error));
-        self.hit(dead).await.doing("give a job up")
+        self.hit(dead).asking("give a job up").await
     }
 
     async fn hit(&self, update: UpdateMany<jobs::Entity>) -> Result<bool, DbErr> {

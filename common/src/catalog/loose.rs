@@ -16,13 +16,10 @@ use sea_orm::{
 };
 
 use super::{
-    Catalog,
+    Asking, Catalog,
     entity::{loose_blobs, renders},
 };
-use crate::{
-    fault::{Doing, Fault},
-    image::ImageId,
-};
+use crate::{fault::Fault, image::ImageId};
 
 use loose_blobs::Column as C;
 
@@ -51,7 +48,7 @@ impl Catalog {
         for blob in blobs {
             insert.values_panic([blob.as_str().into(), "promised".into(), self.after(grace)]);
         }
-        self.db.execute(&insert).await.doing("promise blobs").map(drop)
+        self.db.execute(&insert).asking("promise blobs").await.map(drop)
     }
 
     /// Gives promised blobs up.
@@ -59,7 +56,7 @@ impl Catalog {
     /// # Errors
     /// The database is out of reach; the promises run out by themselves.
     pub async fn break_promise(&self, blobs: &[String]) -> Result<(), Fault> {
-        self.condemn(&self.db, blobs).await.doing("give blobs up")
+        self.condemn(&self.db, blobs).asking("give blobs up").await
     }
 
     pub(super) async fn condemn(
@@ -112,8 +109,8 @@ impl Catalog {
             .filter(C::State.eq("promised"))
             .filter(Expr::col(C::DueAt).lte(self.now()))
             .exec(&self.db)
-            .await
-            .doing("condemn overdue blobs")?;
+            .asking("condemn overdue blobs")
+            .await?;
         Ok(condemned.rows_affected)
     }
 
@@ -131,8 +128,8 @@ impl Catalog {
             .limit(limit)
             .into_tuple()
             .all(&self.db)
+            .asking("list condemned blobs")
             .await
-            .doing("list condemned blobs")
     }
 
     /// The condemned blob was deleted: once more after `again`, then it is forgotten.
@@ -158,6 +155,6 @@ impl Catalog {
             }
             Ok::<_, DbErr>(())
         };
-        sweep.await.doing("note a deleted blob")
+        sweep.asking("note a deleted blob").await
     }
 }

@@ -96,6 +96,20 @@ impl Place {
     }
 }
 
+/// How long to wait for the answer to one question: longer than the database itself takes for a
+/// statement, since a link that hangs says nothing at all.
+const ANSWER: Duration = Duration::from_secs(12);
+
+/// A question to the database.
+trait Asking<T>: Future<Output = Result<T, DbErr>> + Sized {
+    /// Its answer, or a fault after [`ANSWER`]: it may have been carried out all the same.
+    fn asking(self, doing: &'static str) -> impl Future<Output = Result<T, Fault>> {
+        async move { tokio::time::timeout(ANSWER, self).await.doing(doing)?.doing(doing) }
+    }
+}
+
+impl<T, F: Future<Output = Result<T, DbErr>>> Asking<T> for F {}
+
 /// A handle on the database; clones share its connections.
 #[derive(Clone)]
 pub struct Catalog {
@@ -160,11 +174,11 @@ impl Catalog {
     /// It does not.
     pub async fn check(&self) -> Result<(), Fault> {
         let probe = "SELECT 1 FROM images WHERE 1 = 0";
-        self.db.execute_unprepared(probe).await.doing("ask the database")?;
+        self.db.execute_unprepared(probe).asking("ask the database").await?;
         if self.db.get_database_backend() == DbBackend::Sqlite {
             // a number that nobody reads
             let write = "PRAGMA user_version = 1";
-            self.db.execute_unprepared(write).await.doing("write to the database")?;
+            self.db.execute_unprepared(write).asking("write to the database").await?;
         }
         Ok(())
     }

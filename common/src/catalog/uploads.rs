@@ -9,12 +9,12 @@ use sea_orm::{
 };
 
 use super::{
-    Catalog,
+    Asking, Catalog,
     entity::{images, jobs},
     loose,
 };
 use crate::{
-    fault::{Doing, Fault},
+    fault::Fault,
     image::{Facts, Image, ImageId, Layout},
     job::JobId,
 };
@@ -54,20 +54,20 @@ impl Catalog {
         // Two rounds at most: the row that was in our way may vanish before we look at it.
         loop {
             let image = ImageId::fresh();
-            if self.insert_intent(image, facts, key, lease).await.doing("begin an upload")? {
+            if self.insert_intent(image, facts, key, lease).asking("begin an upload").await? {
                 return Ok(Intent::Ours(Upload { image, attempt: 1 }));
             }
             let key = key.unwrap_or_default();
             if let Some(taken) =
-                self.take_over(facts, key, lease).await.doing("take an upload over")?
+                self.take_over(facts, key, lease).asking("take an upload over").await?
             {
                 return Ok(Intent::Ours(taken));
             }
             let row = images::Entity::find()
                 .filter(images::Column::IdempotencyKey.eq(key))
                 .one(&self.db)
-                .await
-                .doing("look an idempotency key up")?;
+                .asking("look an idempotency key up")
+                .await?;
             match row.map(|row| (row.state == "stored", row)) {
                 Some((true, row)) => return Ok(Intent::Stored(row.into())),
                 Some((false, _)) => return Ok(Intent::Running),
@@ -180,7 +180,7 @@ impl Catalog {
             txn.commit().await?;
             Ok::<_, DbErr>(Some(image))
         };
-        commit.await.doing("commit an upload")
+        commit.asking("commit an upload").await
     }
 
     async fn store_image(
@@ -253,7 +253,7 @@ impl Catalog {
             self.condemn(&txn, &[blob.to_owned()]).await?;
             txn.commit().await
         };
-        abandon.await.doing("abandon an upload")
+        abandon.asking("abandon an upload").await
     }
 
     /// Forgets uploads whose lease ended more than `grace` ago; returns how many. What they had
@@ -266,8 +266,8 @@ impl Catalog {
             .filter(Expr::cust("state <> 'stored'"))
             .filter(Expr::col(images::Column::DueAt).lte(self.before(grace)))
             .exec(&self.db)
-            .await
-            .doing("forget dead uploads")?;
+            .asking("forget dead uploads")
+            .await?;
         Ok(dead.rows_affected)
     }
 }

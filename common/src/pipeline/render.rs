@@ -7,6 +7,7 @@ use asciify::Grid;
 use super::{DrawError, Pipeline};
 use crate::{
     catalog::Finished,
+    crash,
     fault::Fault,
     image::Image,
     job::Claim,
@@ -14,7 +15,8 @@ use crate::{
     store::{Content, render_key},
 };
 
-const LOOKS: u32 = 5;
+/// How long, and how far apart, the row is read again when the answer to the end was lost.
+const LOOK_FOR: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
 /// A job that is done.
@@ -46,6 +48,7 @@ impl Pipeline {
     pub async fn render(&self, claim: &Claim) -> Result<Rendered, RenderError> {
         let image = self.catalog().image(claim.image).await?.ok_or(RenderError::Fenced)?;
         let finished = self.make_missing(claim, &image).await?;
+        crash::point("render: drawn");
         let blobs: Vec<String> = finished.iter().map(|(render, _)| render.blob.clone()).collect();
         self.catalog().promise(&blobs, self.config().blob_grace).await?;
         let published = self.publish(claim, finished).await;
@@ -99,7 +102,9 @@ impl Pipeline {
             self.store().put(&render.blob, Content::Bytes(text.into())).await?;
             renders.push(render);
         }
+        crash::point("render: put");
         let ended = self.catalog().finish(claim, self.config().engine, &renders).await;
+        crash::point("render: finish");
         match ended {
             Ok(true) => Ok(Rendered { renders: renders.len() }),
             Ok(false) => Err(RenderError::Fenced),
@@ -111,15 +116,18 @@ impl Pipeline {
 
     /// The answer to the last commit was lost: the row knows.
     async fn look_at_claim(&self, claim: &Claim, lost: Fault) -> Result<(), RenderError> {
-        for _ in 0..LOOKS {
-            tokio::time::sleep(LOOK_AGAIN).await;
-            match self.catalog().done_by(claim).await {
-                Ok(Some(true)) => return Ok(()),
-                Ok(Some(false)) => break,
-                Ok(None) => return Err(RenderError::Fenced),
-                Err(_) => {}
+        let look = async {
+            loop {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                if let Ok(row) = self.catalog().done_by(claim).await {
+                    return row;
+                }
             }
+        };
+        match tokio::time::timeout(LOOK_FOR, look).await {
+            Ok(Some(true)) => Ok(()),
+            Ok(None) => Err(RenderError::Fenced),
+            Ok(Some(false)) | Err(_) => Err(lost.into()),
         }
-        Err(lost.into())
     }
 }

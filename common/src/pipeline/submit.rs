@@ -7,14 +7,15 @@ use tokio::task::spawn_blocking;
 use super::{Pipeline, Spooled};
 use crate::{
     catalog::{Intent, Upload},
+    crash,
     fault::{Doing, Fault},
     image::{Facts, Image, Layout},
     job::JobId,
     store::{Content, original_key},
 };
 
-/// How often, and how far apart, the row is read again when the answer to a commit was lost.
-const LOOKS: u32 = 5;
+/// How long, and how far apart, the row is read again when the answer to a commit was lost.
+const LOOK_FOR: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
 /// Why an upload was not taken.
@@ -126,14 +127,17 @@ impl Pipeline {
             }
             Intent::Stored(_) => return Err(SubmitError::KeyReused),
         };
+        crash::point("upload: intent");
         let blob = original_key(ours.image, ours.attempt);
         if let Err(fault) = self.put_original(&upload, &blob).await {
             // if this fails too, the janitor comes later
             let _ = self.catalog().abandon_upload(&ours, &blob).await;
             return Err(fault.into());
         }
+        crash::point("upload: put");
         let job = JobId::fresh();
         let image = self.commit(&ours, &blob, job).await?;
+        crash::point("upload: commit");
         self.queue().ring(job, trace);
         Ok(Submitted { image, created: true })
     }
@@ -158,14 +162,17 @@ impl Pipeline {
     /// The answer to the commit was lost: the row knows. Where it cannot be read either, nothing is
     /// deleted, since the commit may have happened.
     async fn look_again(&self, ours: &Upload, lost: Fault) -> Result<Image, Fault> {
-        for _ in 0..LOOKS {
-            tokio::time::sleep(LOOK_AGAIN).await;
-            match self.catalog().image(ours.image).await {
-                Ok(Some(image)) if image.attempt == ours.attempt => return Ok(image),
-                Ok(_) => break,
-                Err(_) => {}
+        let look = async {
+            loop {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                match self.catalog().image(ours.image).await {
+                    Ok(Some(image)) if image.attempt == ours.attempt => return Some(image),
+                    Ok(_) => return None,
+                    Err(_) => {}
+                }
             }
-        }
-        Err(lost)
+        };
+        let found = tokio::time::timeout(LOOK_FOR, look).await.unwrap_or(None);
+        found.ok_or(lost)
     }
 }

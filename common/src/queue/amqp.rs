@@ -27,7 +27,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use super::Hint;
-use crate::{fault::Fault, job::JobId};
+use crate::{crash, fault::Fault, job::JobId};
 
 /// Rings that may wait for the broker; the rest is dropped and found by polling.
 const ROOM: usize = 1_000;
@@ -205,6 +205,7 @@ async fn publish(line: &Line, channel: &Channel, ring: &Ring) -> Result<(), Erro
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
     let confirm =
         channel.basic_publish("".into(), line.queue.clone(), options, &body, properties).await?;
+    crash::point("hint: publish");
     match confirm.await? {
         Confirmation::Ack(None) => Ok(()),
         Confirmation::Ack(Some(_)) => Err("the queue is gone".into()),

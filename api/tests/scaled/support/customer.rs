@@ -52,6 +52,20 @@ impl Customer {
         self.http.delete(format!("{}/images/{id}", self.door(0))).send().await
     }
 
+    /// Deletes it, however many tries that takes: an answer may get lost.
+    pub(crate) async fn remove(&self, id: &str) {
+        const GONE: [StatusCode; 2] = [StatusCode::NO_CONTENT, StatusCode::NOT_FOUND];
+        soon("it is deleted", async {
+            loop {
+                match self.delete(id).await {
+                    Ok(answer) if GONE.contains(&answer.status()) => return,
+                    _ => sleep(LOOK_AGAIN).await,
+                }
+            }
+        })
+        .await;
+    }
+
     /// One try to upload, as a form or as a bare body.
     pub(crate) async fn offer(
         &self,

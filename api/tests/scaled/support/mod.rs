@@ -5,9 +5,11 @@ use std::{future::Future, time::Duration};
 use tokio::time::sleep;
 
 pub(crate) mod bucket;
+pub(crate) mod crowd;
 pub(crate) mod customer;
 pub(crate) mod database;
 pub(crate) mod invariants;
+pub(crate) mod link;
 pub(crate) mod pictures;
 pub(crate) mod process;
 pub(crate) mod reader;

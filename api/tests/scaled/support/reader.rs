@@ -63,11 +63,12 @@ impl Reader {
         self.shelf.clone()
     }
 
-    /// Ends the reading, which must have come to something.
-    pub(crate) async fn leaves_content(self) {
+    /// Ends the reading, which must have come to something; how many texts were read.
+    pub(crate) async fn leaves_content(self) -> u32 {
         self.stop.cancel();
         let reads = self.reading.await.unwrap();
         assert!(reads > 0, "the reader read nothing");
+        reads
     }
 }
 

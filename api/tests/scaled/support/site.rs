@@ -11,6 +11,7 @@ use super::{
     database::Database,
     eventually,
     invariants::{House, assert_invariants},
+    link::Link,
     process::{Process, free_port},
     servers::Servers,
 };
@@ -84,6 +85,34 @@ impl Site {
         self.settings.push((name, value.to_owned()));
     }
 
+    /// The setting is the default again.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.settings.retain(|(known, _)| *known != name);
+    }
+
+    /// Has the processes that start from now on reach the database over a link.
+    pub(crate) async fn link_to_database(&mut self) -> Link {
+        let url = self.database.url.clone();
+        let server = url.split('@').nth(1).unwrap().split('/').next().unwrap();
+        let link = Link::to(server).await;
+        self.set("DATABASE_URL", &url.replace(server, &link.address));
+        link
+    }
+
+    /// Has them reach the broker over a link.
+    pub(crate) async fn link_to_broker(&mut self, servers: &Servers) -> Link {
+        let server = servers.queue.split('@').nth(1).unwrap().split('/').next().unwrap();
+        let link = Link::to(server).await;
+        self.set("QUEUE_URL", &servers.queue.replace(server, &link.address));
+        link
+    }
+
+    /// Has them reach the database directly.
+    pub(crate) fn unlink_database(&mut self) {
+        let url = self.database.url.clone();
+        self.set("DATABASE_URL", &url);
+    }
+
     pub(crate) fn migrate(&self) -> Process {
         let program = Path::new(env!("CARGO_BIN_EXE_planet-migrate"));
         Process::start(program, self.folder.path(), &self.settings)
@@ -91,8 +120,13 @@ impl Site {
 
     /// A door that answers.
     pub(crate) async fn api(&self) -> Api {
+        self.api_at("127.0.0.1:0").await
+    }
+
+    /// A door that answers at that address.
+    pub(crate) async fn api_at(&self, bind: &str) -> Api {
         let program = Path::new(env!("CARGO_BIN_EXE_planet-api"));
-        let process = self.start(program, ("BIND", "127.0.0.1:0"));
+        let process = self.start(program, ("BIND", bind));
         let url = process.address().await;
         Customer::of(&[&url]).sees_ready(0, true).await;
         Api { process, url }

@@ -1,0 +1,109 @@
+//! Processes that die at the worst moments, one after the other: see `common::crash`.
+
+use std::{os::unix::process::ExitStatusExt, sync::Arc};
+
+use reqwest::StatusCode;
+
+use crate::support::{
+    customer::{Customer, Kept, id},
+    eventually,
+    pictures::{Picture, pictures},
+    servers::Servers,
+    site::Site,
+};
+
+/// A door dies at that point of an upload; its client comes again, to another.
+async fn a_door_dies(point: &str) {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    site.set("CRASH_AT", point);
+    let mut dying = site.api().await;
+    site.unset("CRASH_AT");
+    let (living, worker) = (site.api().await, site.worker().await);
+    let customer = Customer::of(&[&living.url, &dying.url]);
+    let picture = pictures(1).remove(0);
+    // it may have answered just before
+    let _broken_or_answered = customer.offer(1, &picture, "the-key").await;
+    assert_eq!(dying.process.ended().await.signal(), Some(9), "{point}");
+
+    let kept = [come_again(&customer, picture).await];
+    customer.all_ready(&kept).await;
+    site.assert_invariants(&[&living], &[&worker], &kept).await;
+}
+
+async fn come_again(customer: &Customer, picture: Arc<Picture>) -> Kept {
+    let id = eventually("the upload is taken", async || {
+        let answer = customer.offer(0, &picture, "the-key").await.ok()?;
+        match answer.status() {
+            StatusCode::CREATED | StatusCode::OK => id(answer).await,
+            _ => None,
+        }
+    })
+    .await;
+    Kept { id, picture, key: "the-key".into(), refusals: Vec::new() }
+}
+
+/// A worker dies at that point of a job; another one does it.
+async fn a_worker_dies(point: &str) {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    let api = site.api().await;
+    // it hears of the job by a hint
+    site.set("POLL_S", "1000");
+    site.set("CRASH_AT", point);
+    let mut dying = site.worker().await;
+    site.unset("CRASH_AT");
+    site.set("POLL_S", "0.5");
+    let customer = Customer::of(&[&api.url]);
+    let kept = customer.keep_all(&pictures(1)).await;
+    assert_eq!(dying.process.ended().await.signal(), Some(9), "{point}");
+
+    let worker = site.worker().await;
+    customer.all_ready(&kept).await;
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_intent_and_before_the_put() {
+    a_door_dies("upload: intent").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_put_and_before_the_commit() {
+    a_door_dies("upload: put").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_commit_and_before_the_hint() {
+    a_door_dies("upload: commit").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_publish_and_before_the_confirm() {
+    a_door_dies("hint: publish").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn holding_an_unclaimed_hint() {
+    a_worker_dies("hint: heard").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_claim_and_before_the_ack() {
+    a_worker_dies("hint: claim").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_rendering_and_before_the_put() {
+    a_worker_dies("render: drawn").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_put_and_before_finish() {
+    a_worker_dies("render: put").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_finish() {
+    a_worker_dies("render: finish").await;
+}

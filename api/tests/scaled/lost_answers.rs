@@ -1,0 +1,123 @@
+//! Answers that never arrive: the database did what it was told, and nobody heard of it.
+
+use reqwest::StatusCode;
+
+use crate::support::{
+    customer::{Customer, Kept, id, is_retryable},
+    eventually,
+    link::Mood,
+    pictures::pictures,
+    servers::Servers,
+    site::Site,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_commit_was_not_heard_of_is_found_by_its_row_or_by_its_key() {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    let link = site.link_to_database().await;
+    let api = site.api().await;
+    site.unlink_database();
+    let worker = site.worker().await;
+    let customer = Customer::of(&[&api.url]);
+    let pictures = pictures(2);
+
+    // The row is read again, and knows.
+    link.lose_answer_to(b"COMMIT");
+    let answer = customer.offer(0, &pictures[0], "heard").await.unwrap();
+    assert_eq!(answer.status(), StatusCode::CREATED);
+    assert!(!link.is_waiting());
+    let first = id(answer).await.unwrap();
+
+    // It cannot be read either: the client is told to come again.
+    link.lose_answer_to(b"COMMIT");
+    let (customer_, picture) = (customer.clone(), pictures[1].clone());
+    let upload = tokio::spawn(async move { customer_.offer(0, &picture, "unheard").await });
+    eventually("the commit is not answered", async || (!link.is_waiting()).then_some(())).await;
+    link.set(Mood::Refuse);
+    let answer = upload.await.unwrap().unwrap();
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(is_retryable(&answer), "{answer:?}");
+    link.set(Mood::Pass);
+    customer.sees_ready(0, true).await;
+    let again = customer.offer(0, &pictures[1], "unheard").await.unwrap();
+    assert_eq!(again.status(), StatusCode::OK, "it was stored the first time");
+    let second = id(again).await.unwrap();
+
+    let kept = [(first, "heard"), (second, "unheard")].into_iter().zip(&pictures).map(
+        |((id, key), picture)| Kept {
+            id,
+            picture: picture.clone(),
+            key: key.to_owned(),
+            refusals: Vec::new(),
+        },
+    );
+    let kept: Vec<Kept> = kept.collect();
+    customer.all_ready(&kept).await;
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_end_was_not_heard_of_is_done_once() {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    let api = site.api().await;
+    let link = site.link_to_database().await;
+    let worker = site.worker().await;
+    let customer = Customer::of(&[&api.url]);
+    let pictures = pictures(2);
+
+    link.lose_answer_to(b"COMMIT");
+    let mut kept = customer.keep_all(&pictures[..1]).await;
+    customer.all_ready(&kept).await;
+    assert!(!link.is_waiting());
+    let attempts = "SELECT MAX(attempt) FROM jobs";
+    assert_eq!(site.database.number(attempts).await, 1, "the row was read again");
+
+    // It cannot be read for a while.
+    link.lose_answer_to(b"COMMIT");
+    kept.extend(customer.keep_all(&pictures[1..]).await);
+    eventually("the commit is not answered", async || (!link.is_waiting()).then_some(())).await;
+    link.set(Mood::Hang);
+    customer.all_ready(&kept).await;
+    link.set(Mood::Refuse);
+    link.set(Mood::Pass);
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_door_whose_database_hangs_promises_nothing_and_comes_back() {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    let link = site.link_to_database().await;
+    let api = site.api().await;
+    site.unlink_database();
+    let worker = site.worker().await;
+    let customer = Customer::of(&[&api.url]);
+    let pictures = pictures(2);
+    let mut kept = customer.keep_all(&pictures[..1]).await;
+
+    link.set(Mood::Hang);
+    customer.sees_ready(0, false).await;
+    let refused = customer.offer(0, &pictures[1], "hanging").await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(is_retryable(&refused), "{refused:?}");
+    link.set(Mood::Pass);
+    customer.sees_ready(0, true).await;
+    customer.all_ready(&kept).await;
+    // what hung may have been carried out in the end: then its key has it, and nothing is lost
+    let second = eventually("the upload is taken", async || {
+        let answer = customer.offer(0, &pictures[1], "hanging").await.ok()?;
+        let is_taken = matches!(answer.status(), StatusCode::CREATED | StatusCode::OK);
+        if is_taken { id(answer).await } else { None }
+    })
+    .await;
+    kept.push(Kept {
+        id: second,
+        picture: pictures[1].clone(),
+        key: "hanging".into(),
+        refusals: Vec::new(),
+    });
+    customer.all_ready(&kept).await;
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+}
