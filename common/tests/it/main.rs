@@ -7,5 +7,6 @@
 mod support;
 
 mod catalog;
+mod model;
 mod queue;
 mod store;

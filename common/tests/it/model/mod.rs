@@ -1,0 +1,244 @@
+//! A model of the protocol: everything that can happen to one upload and its renders when processes
+//! die, answers are lost and requests are late, looked at state by state.
+//!
+//! Two doors take an upload whose client comes again with its idempotency key until it is told that
+//! the image is stored; two workers render, a janitor sweeps, a user removes. What each asks, in
+//! which order, and what it makes of the answer is as in `common/src/pipeline`,
+//! `common/src/catalog` and `worker/src`; a change there belongs here too. A bounded number of
+//! faults may happen anywhere; being asleep past a lease or a promise is one. Two things are taken
+//! for granted: whoever promised a blob puts it before its second sweep is due or never, and a sweep
+//! takes less than a period of grace.
+//!
+//! Each rule can be broken, to see that the model would notice. (`cargo test -p common model --
+//! --nocapture` tells how things go wrong then.)
+//!
+//! Not in the model: strikes and dead jobs, decoders' verdicts, new presets, uploads without a key,
+//! more than one text an image, and isolation below that of a transaction as one step.
+
+mod moves;
+mod processes;
+mod rules;
+mod search;
+mod world;
+
+use processes::{Door, Remover, State, Worker};
+use rules::Rules;
+use search::search;
+use world::{Request, World, Wrong};
+
+/// The engine versions of the two workers.
+type Engines = [u8; 2];
+const SAME: Engines = [1, 1];
+const UPGRADE: Engines = [1, 2];
+
+/// Nothing is there, and a client is about to upload.
+fn upload(faults: u8, removals: u8, engines: Engines) -> State {
+    State {
+        world: World::EMPTY,
+        doors: [Door::IDLE; 2],
+        workers: engines.map(|engine| Worker { engine, task: None }),
+        janitor: None,
+        remover: Remover::Idle,
+        acked: None,
+        removal_acked: None,
+        read: 0,
+        removals_left: removals,
+        faults_left: faults,
+    }
+}
+
+/// An upload was acknowledged, and nobody has rendered it yet.
+fn stored(faults: u8, removals: u8, engines: Engines) -> State {
+    let mut state = upload(faults, removals, engines);
+    let blob = Rules::KEPT.original(0, 1);
+    for request in [
+        Request::InsertIntent,
+        Request::Promise(blob),
+        Request::Put { blob, writer: 1 },
+        Request::CommitUpload { image: 0, attempt: 1 },
+    ] {
+        state.world.carry_out(&Rules::KEPT, request);
+    }
+    state.acked = Some(0);
+    state
+}
+
+/// Nothing goes wrong from there, and everything comes to rest.
+#[track_caller]
+fn holds(rules: Rules, start: State) {
+    match search(&rules, start) {
+        Ok(searched) => println!("{} states, {} steps", searched.states, searched.steps),
+        Err(violation) => panic!("{}:\n{}", violation.wrong, violation.story),
+    }
+}
+
+/// The first thing that goes wrong from there.
+#[track_caller]
+fn caught(rules: Rules, start: State) -> Wrong {
+    let violation = search(&rules, start).expect_err("the broken rule is not missed");
+    println!("{}:\n{}", violation.wrong, violation.story);
+    violation.wrong
+}
+
+const KEPT: Rules = Rules::KEPT;
+
+#[test]
+fn no_step_loses_what_was_acknowledged() {
+    holds(KEPT, upload(1, 1, SAME));
+}
+
+#[test]
+fn two_faults_lose_no_upload() {
+    holds(KEPT, upload(2, 0, SAME));
+}
+
+#[test]
+fn two_faults_lose_no_render() {
+    holds(KEPT, stored(2, 0, SAME));
+}
+
+#[test]
+fn old_and_new_engines_leave_each_other_alone() {
+    holds(KEPT, upload(1, 0, UPGRADE));
+    holds(KEPT, stored(0, 1, UPGRADE));
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn more_faults_at_once_lose_nothing_either() {
+    holds(KEPT, stored(2, 1, SAME));
+    holds(KEPT, stored(3, 0, SAME));
+    holds(KEPT, stored(2, 0, UPGRADE));
+    holds(KEPT, stored(1, 1, UPGRADE));
+}
+
+#[test]
+fn acking_before_the_claim_is_caught() {
+    let broken = Rules { hints_acked_after_claim: false, workers_poll: false, ..KEPT };
+    assert_eq!(caught(broken, stored(1, 0, SAME)), Wrong::Stuck);
+}
+
+#[test]
+fn relying_on_hints_alone_is_caught() {
+    let broken = Rules { workers_poll: false, ..KEPT };
+    assert_eq!(caught(broken, upload(1, 0, SAME)), Wrong::Stuck);
+}
+
+#[test]
+fn polling_makes_up_for_acking_before_the_claim() {
+    holds(Rules { hints_acked_after_claim: false, ..KEPT }, stored(2, 0, SAME));
+}
+
+#[test]
+fn deleting_the_original_after_an_unknown_commit_is_caught() {
+    let broken = Rules { unknown_commits_reread: false, ..KEPT };
+    assert_eq!(caught(broken, upload(1, 0, SAME)), Wrong::LostOriginal);
+}
+
+#[test]
+fn deleting_the_render_after_an_unknown_finish_is_caught() {
+    let broken = Rules { unknown_commits_reread: false, ..KEPT };
+    assert_eq!(caught(broken, stored(1, 0, SAME)), Wrong::LostRender);
+}
+
+#[test]
+fn attempts_that_share_an_original_are_caught() {
+    let broken = Rules { originals_named_by_attempt: false, ..KEPT };
+    assert_eq!(caught(broken, upload(1, 0, SAME)), Wrong::LostOriginal);
+    let broken = Rules { promises_give_way: true, ..broken };
+    assert_eq!(caught(broken, upload(1, 0, SAME)), Wrong::Overwritten);
+}
+
+#[test]
+fn attempts_that_share_a_render_are_caught() {
+    let broken = Rules { renders_named_by_attempt: false, ..KEPT };
+    assert_eq!(caught(broken, stored(1, 0, SAME)), Wrong::Overwritten);
+}
+
+#[test]
+fn a_claim_that_does_not_raise_the_attempt_is_caught() {
+    let broken = Rules { claims_raise_attempt: false, ..KEPT };
+    assert_eq!(caught(broken, stored(1, 0, SAME)), Wrong::Overwritten);
+}
+
+#[test]
+fn a_job_made_again_under_its_old_name_is_caught() {
+    let broken = Rules { jobs_have_new_ids: false, ..KEPT };
+    assert_eq!(caught(broken, stored(1, 0, UPGRADE)), Wrong::Overwritten);
+}
+
+#[test]
+fn a_blind_finish_is_caught() {
+    let broken = Rules { finish_checks_attempt: false, finish_checks_state: false, ..KEPT };
+    assert_eq!(caught(broken, stored(1, 0, SAME)), Wrong::SecondRender);
+}
+
+#[test]
+fn either_check_of_a_finish_makes_up_for_the_other() {
+    holds(Rules { finish_checks_attempt: false, ..KEPT }, stored(2, 0, SAME));
+    holds(Rules { finish_checks_state: false, ..KEPT }, stored(2, 0, SAME));
+}
+
+#[test]
+fn an_upload_that_commits_for_another_attempt_is_caught() {
+    let broken = Rules { commit_checks_attempt: false, ..KEPT };
+    assert_eq!(caught(broken, upload(1, 0, SAME)), Wrong::LostOriginal);
+}
+
+#[test]
+fn a_commit_whose_promise_was_condemned_is_caught() {
+    let broken = Rules { commits_need_promise: false, ..KEPT };
+    assert_eq!(caught(broken, upload(1, 0, SAME)), Wrong::LostOriginal);
+    assert_eq!(caught(broken, stored(1, 0, SAME)), Wrong::LostRender);
+}
+
+#[test]
+fn deleting_before_condemning_is_caught() {
+    let broken = Rules { condemned_before_deleted: false, ..KEPT };
+    assert_eq!(caught(broken, upload(1, 0, SAME)), Wrong::LostOriginal);
+    assert_eq!(caught(broken, stored(1, 0, SAME)), Wrong::LostRender);
+}
+
+#[test]
+fn putting_before_promising_is_caught() {
+    let broken = Rules { promised_before_put: false, ..KEPT };
+    assert_eq!(caught(broken, upload(0, 0, SAME)), Wrong::Unknown);
+}
+
+#[test]
+fn sweeping_only_once_is_caught() {
+    let broken = Rules { swept_twice: false, ..KEPT };
+    assert_eq!(caught(broken, stored(1, 0, SAME)), Wrong::Unknown);
+}
+
+#[test]
+fn a_sweep_that_sleeps_for_a_period_of_grace_leaves_a_blob() {
+    let asleep = Rules { sweeps_end_in_time: false, ..KEPT };
+    assert_eq!(caught(asleep, stored(2, 0, SAME)), Wrong::Unknown);
+}
+
+#[test]
+fn a_sweep_that_remembers_what_it_listed_may_sleep() {
+    let asleep = Rules { sweeps_end_in_time: false, sweeps_remember: true, ..KEPT };
+    holds(asleep, stored(2, 0, SAME));
+}
+
+/// The one way for a version to go back: nothing is stored yet and a new door draws the text itself;
+/// then an old worker stores the older one, which is served until the newer one is stored.
+#[test]
+fn what_a_new_door_draws_itself_may_be_followed_by_an_older_version() {
+    let read = Rules { read_meanwhile: true, ..KEPT };
+    assert_eq!(caught(read, stored(0, 0, UPGRADE)), Wrong::VersionWentBack);
+}
+
+#[test]
+fn answering_before_the_commit_is_caught() {
+    let broken = Rules { answered_after_commit: false, ..KEPT };
+    assert_eq!(caught(broken, upload(0, 0, SAME)), Wrong::LostUpload);
+}
+
+#[test]
+fn removing_blobs_before_their_rows_is_caught() {
+    let broken = Rules { rows_removed_first: false, ..KEPT };
+    assert_eq!(caught(broken, stored(0, 1, SAME)), Wrong::LostOriginal);
+}

@@ -1,0 +1,445 @@
+//! What may happen next: each step of each process, and each fault in it.
+
+use std::fmt;
+
+use super::{
+    processes::{Door, DoorStep, Remover, State, Sweep, Task, TaskStep, Who},
+    rules::Rules,
+    world::{Blob, Claim, Few, Job, JobId, Loose, Render, Reply, Request, Wrong},
+};
+
+/// One line of a story.
+#[derive(Clone, Copy, Debug)]
+pub enum Move {
+    Asks { who: Who, request: Request, how: How },
+    Crashes(Who),
+    Lands(Request),
+    ClientAsks,
+    ClientHangsUp,
+    Polls(JobId),
+    TakesHint(JobId),
+    HintLost,
+    HintRepeated,
+    StopsInTime,
+    NoticesLoss,
+    UserRemoves(u8),
+    Reads(u8),
+    Lists(Blob),
+    UploadLeaseEnds,
+    UploadForgotten,
+    JobFallsDue(JobId),
+    PromiseRunsOut(Blob),
+    SweptFallsDue(Blob),
+    Backfill(u8),
+    Superseded,
+}
+
+/// How a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    Well,
+    NotCarriedOut,
+    AnswerLost,
+    Late,
+    /// Carried out, and once more later.
+    Echoed,
+    CarriedOutThenCrash,
+    CrashThenLate,
+}
+
+/// The states that may follow, with how.
+pub struct Next<'a> {
+    rules: &'a Rules,
+    state: State,
+    pub found: Vec<(Move, State)>,
+}
+
+impl<'a> Next<'a> {
+    pub fn of(rules: &'a Rules, state: State, found: Vec<(Move, State)>) -> Self {
+        let mut next = Next { rules, state, found };
+        next.found.clear();
+        next.processes();
+        next.network();
+        next.client_and_user();
+        next.workers();
+        next.janitor();
+        next.time();
+        next
+    }
+
+    fn push(&mut self, how: Move, change: impl FnOnce(&mut State)) {
+        let mut state = self.state;
+        change(&mut state);
+        // whoever has the same program and the same memory is the same
+        state.doors.sort_unstable();
+        state.workers.sort_unstable();
+        self.found.push((how, state));
+    }
+
+    fn fault(&mut self, how: Move, change: impl FnOnce(&mut State)) {
+        if self.state.faults_left > 0 {
+            self.push(how, |state| {
+                state.faults_left -= 1;
+                change(state);
+            });
+        }
+    }
+
+    fn push_if_free(&mut self, free: bool, how: Move, change: impl FnOnce(&mut State)) {
+        if free { self.push(how, change) } else { self.fault(how, change) }
+    }
+
+    fn processes(&mut self) {
+        let all = [
+            Who::Door(0),
+            Who::Door(1),
+            Who::Worker(0),
+            Who::Worker(1),
+            Who::Janitor,
+            Who::Remover,
+        ];
+        for who in all {
+            if let Some(request) = self.state.request(self.rules, who) {
+                self.ask(who, request);
+            }
+        }
+    }
+
+    fn ask(&mut self, who: Who, request: Request) {
+        let rules = self.rules;
+        let asks = |how| Move::Asks { who, request, how };
+        self.push(asks(How::Well), |state| {
+            let reply = state.world.carry_out(rules, request);
+            state.hear(rules, who, reply);
+        });
+        if self.state.faults_left == 0 {
+            return;
+        }
+        self.fault(Move::Crashes(who), |state| state.crash(rules, who));
+        self.fault(asks(How::NotCarriedOut), |state| {
+            state.hear(rules, who, Reply::Error);
+        });
+        if !request.writes() {
+            return;
+        }
+        self.fault(asks(How::AnswerLost), |state| {
+            state.world.carry_out(rules, request);
+            state.hear(rules, who, Reply::Error);
+        });
+        self.fault(asks(How::CarriedOutThenCrash), |state| {
+            state.world.carry_out(rules, request);
+            state.crash(rules, who);
+        });
+        self.fault(asks(How::Late), |state| {
+            state.world.on_the_way.add(request);
+            state.hear(rules, who, Reply::Error);
+        });
+        self.fault(asks(How::CrashThenLate), |state| {
+            state.world.on_the_way.add(request);
+            state.crash(rules, who);
+        });
+        if matches!(request, Request::Put { .. } | Request::Delete(_)) {
+            self.fault(asks(How::Echoed), |state| {
+                let reply = state.world.carry_out(rules, request);
+                state.world.on_the_way.add(request);
+                state.hear(rules, who, reply);
+            });
+        }
+    }
+
+    fn network(&mut self) {
+        let rules = self.rules;
+        for request in self.state.world.on_the_way.iter().collect::<Vec<_>>() {
+            self.push(Move::Lands(request), |state| {
+                state.world.on_the_way.remove(request);
+                state.world.carry_out(rules, request);
+            });
+        }
+        let hint = self.state.world.hints.iter().next();
+        if let Some(hint) = hint {
+            self.fault(Move::HintLost, |state| {
+                state.world.hints.remove(hint);
+            });
+            self.fault(Move::HintRepeated, |state| {
+                state.ring(hint);
+            });
+        }
+    }
+
+    fn client_and_user(&mut self) {
+        let state = self.state;
+        let heard = state.doors.iter().position(|door| door.heard);
+        let idle = state.doors.iter().position(|door| *door == Door::IDLE);
+        match (heard, idle) {
+            (Some(at), _) => self.fault(Move::ClientHangsUp, |state| {
+                state.doors[at].heard = false;
+            }),
+            (None, Some(at)) if state.acked.is_none() => self.push(Move::ClientAsks, |state| {
+                state.doors[at] = Door { step: DoorStep::Insert, heard: true, ..Door::IDLE };
+            }),
+            _ => {}
+        }
+        if self.rules.read_meanwhile && state.world.row.is_some_and(|row| row.stored) {
+            let newest = state.world.renders.iter().map(|render| render.job.engine).max();
+            // where nothing is stored, the door draws
+            let version = newest.unwrap_or(2);
+            self.push(Move::Reads(version), |state| {
+                if version < state.read {
+                    state.world.wrong = Some(Wrong::VersionWentBack);
+                }
+                state.read = version;
+            });
+        }
+        if state.removals_left > 0
+            && state.remover == Remover::Idle
+            && let Some(row) = state.world.row.filter(|row| row.stored)
+        {
+            let image = row.image;
+            let mut blobs = Few::NONE;
+            blobs.add(self.rules.original(image, row.attempt));
+            for render in state.world.renders.iter() {
+                blobs.add(self.rules.render(render.job, render.claim.attempt));
+            }
+            let rows_first = self.rules.rows_removed_first;
+            self.push(Move::UserRemoves(image), |state| {
+                state.removals_left -= 1;
+                state.remover = match rows_first {
+                    true => Remover::Remove(image),
+                    false => Remover::BlobsFirst { image, rest: blobs },
+                };
+            });
+        }
+    }
+
+    fn workers(&mut self) {
+        let state = self.state;
+        for (n, worker) in state.workers.iter().enumerate() {
+            let begin = |job, hinted| Task {
+                step: TaskStep::Claim { hinted },
+                job,
+                claim: Claim { attempt: 0, number: 0 },
+                original: 0,
+            };
+            let Some(task) = worker.task else {
+                let due = state.world.job_of(worker.engine).filter(|job| !job.done && job.due);
+                if let Some(job) = due.filter(|_| self.rules.workers_poll) {
+                    self.push(Move::Polls(job.id), |state| {
+                        state.workers[n].task = Some(begin(job.id, false));
+                    });
+                }
+                let hint = state.world.hints.iter().find(|job| job.engine == worker.engine);
+                if let Some(job) = hint {
+                    self.push(Move::TakesHint(job), |state| {
+                        state.world.hints.remove(job);
+                        state.workers[n].task = Some(begin(job, true));
+                    });
+                }
+                continue;
+            };
+            if matches!(task.step, TaskStep::Claim { .. }) {
+                continue;
+            }
+            let row = state.world.job(task.job);
+            if !row.is_some_and(|row| !row.done && row.attempt == task.claim.attempt) {
+                // a beat matches no row: the work is dropped where it is
+                self.push(Move::NoticesLoss, |state| state.workers[n].task = None);
+            }
+            if task.step != TaskStep::GiveBack {
+                self.fault(Move::StopsInTime, |state| {
+                    let task = Task { step: TaskStep::GiveBack, original: 0, ..task };
+                    state.workers[n].task = Some(task);
+                });
+            }
+        }
+        self.backfill();
+    }
+
+    fn backfill(&mut self) {
+        let state = self.state;
+        let rules = self.rules;
+        let Some(row) = state.world.row.filter(|row| row.stored) else { return };
+        let engines = [state.workers[0].engine, state.workers[1].engine];
+        for engine in engines {
+            let made = state.world.jobs_made[usize::from(engine) - 1];
+            if state.world.job_of(engine).is_none() && made < 2 {
+                self.push(Move::Backfill(engine), |state| {
+                    state.world.make_job(rules, row.image, engine);
+                });
+            }
+        }
+        if engines.contains(&2)
+            && state.world.job_of(2).is_some_and(|job| job.done)
+            && let Some(old) = state.world.job_of(1).filter(|job| !job.done && job.due)
+        {
+            self.push(Move::Superseded, |state| {
+                state.world.jobs.remove(old);
+            });
+        }
+    }
+
+    fn janitor(&mut self) {
+        if self.state.janitor.is_some() {
+            return;
+        }
+        for (blob, listed) in self.state.world.loose.iter().collect::<Vec<_>>() {
+            let list = |state: &mut State| {
+                state.janitor = Some(Sweep { blob, listed, deleted: false });
+            };
+            match listed {
+                Loose::Condemned | Loose::Swept { due: true } => {
+                    self.push(Move::Lists(blob), list);
+                }
+                Loose::Promised if !self.rules.condemned_before_deleted => {
+                    let free = !self.state.is_held(self.rules, blob);
+                    self.push_if_free(free, Move::Lists(blob), list);
+                }
+                Loose::Promised | Loose::Swept { due: false } => {}
+            }
+        }
+    }
+
+    /// What runs out while somebody still works on it is a fault: that process was asleep. What
+    /// nobody works on runs out by itself.
+    fn time(&mut self) {
+        let state = self.state;
+        if let Some(row) = state.world.row.filter(|row| !row.stored) {
+            let holds = |door: &Door| {
+                door.image_held() && (door.image, door.attempt) == (row.image, row.attempt)
+            };
+            let free = !state.doors.iter().any(holds);
+            match row.lease_over {
+                false => self.push_if_free(free, Move::UploadLeaseEnds, |state| {
+                    state.world.row.iter_mut().for_each(|row| row.lease_over = true);
+                }),
+                true => self.push_if_free(free, Move::UploadForgotten, |state| {
+                    state.world.forget_row();
+                }),
+            }
+        }
+        for job in state.world.jobs.iter().filter(|job| !job.done && !job.due) {
+            let holds = |task: Task| {
+                !matches!(task.step, TaskStep::Claim { .. })
+                    && (task.job, task.claim.attempt) == (job.id, job.attempt)
+            };
+            let free = !state.workers.iter().filter_map(|worker| worker.task).any(holds);
+            self.push_if_free(free, Move::JobFallsDue(job.id), |state| {
+                state.world.set_job(Job { due: true, ..job });
+            });
+        }
+        for (blob, loose) in state.world.loose.iter() {
+            match loose {
+                Loose::Promised if self.rules.condemned_before_deleted => {
+                    let free = !state.is_held(self.rules, blob);
+                    self.push_if_free(free, Move::PromiseRunsOut(blob), |state| {
+                        state.world.set_loose(blob, Some(Loose::Condemned));
+                    });
+                }
+                // the assumption on time: whoever was to put the blob has done so, or never will
+                Loose::Swept { due: false } if !state.will_be_put(self.rules, blob) => {
+                    if state.is_swept(blob, true) && self.rules.sweeps_end_in_time {
+                        continue;
+                    }
+                    let free = !state.is_swept(blob, false);
+                    self.push_if_free(free, Move::SweptFallsDue(blob), |state| {
+                        state.world.set_loose(blob, Some(Loose::Swept { due: true }));
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What is wrong with `after`, which follows `before`.
+pub fn wrong(rules: &Rules, before: &State, after: &State) -> Option<Wrong> {
+    let world = &after.world;
+    if world.wrong.is_some() {
+        return world.wrong;
+    }
+    if let Some(image) = after.acked
+        && !world.is_stored(image)
+        && !world.was_removed(image)
+    {
+        return Some(Wrong::LostUpload);
+    }
+    if let Some(row) = world.row.filter(|row| row.stored) {
+        if world.writer(rules.original(row.image, row.attempt)) != Some(row.attempt) {
+            return Some(Wrong::LostOriginal);
+        }
+        if after.removal_acked == Some(row.image) {
+            return Some(Wrong::StillVisible);
+        }
+    }
+    let blob_is_there = |render: Render| {
+        let blob = rules.render(render.job, render.claim.attempt);
+        world.writer(blob) == Some(render.claim.number)
+    };
+    if !world.renders.iter().all(blob_is_there) {
+        return Some(Wrong::LostRender);
+    }
+    if let Some(row) = before.world.row.filter(|row| row.stored)
+        && !world.was_removed(row.image)
+    {
+        let kept = before.world.renders.iter().all(|render| world.renders.has(render));
+        if !world.is_stored(row.image) || !kept {
+            return Some(Wrong::Vanished);
+        }
+    }
+    let known = |blob| world.loose(blob).is_some() || world.is_named(rules, blob);
+    if !world.store.iter().all(|(blob, _)| known(blob)) {
+        return Some(Wrong::Unknown);
+    }
+    None
+}
+
+/// Nothing is left to do, and the client has what it wanted.
+pub fn at_rest(state: &State) -> bool {
+    let world = &state.world;
+    let idle = state.doors == [Door::IDLE; 2]
+        && state.workers.iter().all(|worker| worker.task.is_none())
+        && state.janitor.is_none()
+        && state.remover == Remover::Idle;
+    let quiet = world.on_the_way.is_empty() && world.hints.is_empty() && world.loose.is_empty();
+    let row_done = world.row.is_none_or(|row| row.stored && !world.renders.is_empty())
+        && world.jobs.iter().all(|job| job.done);
+    idle && quiet && row_done && state.acked.is_some()
+}
+
+impl fmt::Display for Move {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Move::Asks { who, request, how } => {
+                let how = match how {
+                    How::Well => "",
+                    How::NotCarriedOut => ": an error, and nothing was done",
+                    How::AnswerLost => ": done, but the answer is lost",
+                    How::Late => ": given up, but still on its way",
+                    How::Echoed => ": done, and a second copy is still on its way",
+                    How::CarriedOutThenCrash => ": done, and the process dies",
+                    How::CrashThenLate => ": the process dies, the request is still on its way",
+                };
+                write!(f, "{who} asks to {request}{how}")
+            }
+            Move::Crashes(who) => write!(f, "{who} dies"),
+            Move::Lands(request) => write!(f, "late, this is carried out: {request}"),
+            Move::ClientAsks => write!(f, "the client sends its upload to an idle door"),
+            Move::ClientHangsUp => write!(f, "the client gives up waiting; the door goes on"),
+            Move::Polls(job) => write!(f, "a worker polls and sees job {job}"),
+            Move::TakesHint(job) => write!(f, "a worker takes the hint of job {job}"),
+            Move::HintLost => write!(f, "the broker loses a hint"),
+            Move::HintRepeated => write!(f, "the broker repeats a hint"),
+            Move::StopsInTime => write!(f, "a worker is told to stop, and drops its work"),
+            Move::NoticesLoss => write!(f, "a worker's beat matches no row: it drops its work"),
+            Move::UserRemoves(image) => write!(f, "a user removes image {image}"),
+            Move::Reads(version) => write!(f, "a reader of a new door gets version {version}"),
+            Move::Lists(blob) => write!(f, "the janitor lists {blob}"),
+            Move::UploadLeaseEnds => write!(f, "the upload's lease ends"),
+            Move::UploadForgotten => write!(f, "the janitor forgets the dead upload"),
+            Move::JobFallsDue(job) => write!(f, "job {job} falls due"),
+            Move::PromiseRunsOut(blob) => write!(f, "the promise of {blob} runs out: condemned"),
+            Move::SweptFallsDue(blob) => write!(f, "a period of grace later, {blob} is due again"),
+            Move::Backfill(engine) => write!(f, "the backfill makes a job of engine {engine}"),
+            Move::Superseded => write!(f, "the janitor forgets the job of the older engine"),
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! The processes of the model: what each asks next, and what it makes of the answer.
+
+use std::fmt;
+
+use super::{
+    rules::Rules,
+    world::{Blob, Claim, Few, JobId, Loose, Reply, Request, World},
+};
+
+/// One of the processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    Door(usize),
+    Worker(usize),
+    Janitor,
+    Remover,
+}
+
+/// An api process on an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Door {
+    pub step: DoorStep,
+    pub image: u8,
+    pub attempt: u8,
+    /// The client still waits for the answer.
+    pub heard: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DoorStep {
+    Idle,
+    Insert,
+    TakeOver,
+    LookKeyUp,
+    Promise,
+    Put,
+    Abandon,
+    Commit,
+    LookAgain,
+    BreakPromise,
+    /// Of a broken rule only: deletes its blob without a look.
+    DeleteOwn,
+}
+
+/// A worker with at most one job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Worker {
+    pub engine: u8,
+    pub task: Option<Task>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Task {
+    pub step: TaskStep,
+    pub job: JobId,
+    pub claim: Claim,
+    /// The attempt that stored the original; 0 where it does not matter.
+    pub original: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TaskStep {
+    Claim {
+        hinted: bool,
+    },
+    LookJobUp,
+    Load,
+    Promise,
+    Put,
+    Finish {
+        puts: bool,
+    },
+    DoneBy,
+    BreakPromise {
+        fenced: bool,
+    },
+    PutOff,
+    GiveBack,
+    /// Of a broken rule only: deletes its blob without a look.
+    DeleteOwn,
+}
+
+/// Deletes a blob, then notes that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Sweep {
+    pub blob: Blob,
+    /// As what it was listed.
+    pub listed: Loose,
+    pub deleted: bool,
+}
+
+/// An api process on a removal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Remover {
+    Idle,
+    Remove(u8),
+    Sweep {
+        image: u8,
+        sweep: Sweep,
+        rest: Few<Blob, 3>,
+    },
+    /// Of a broken rule only: the blobs go first.
+    BlobsFirst {
+        image: u8,
+        rest: Few<Blob, 3>,
+    },
+}
+
+/// Everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    pub world: World,
+    pub doors: [Door; 2],
+    pub workers: [Worker; 2],
+    pub janitor: Option<Sweep>,
+    pub remover: Remover,
+    /// The image that the client was told.
+    pub acked: Option<u8>,
+    /// The image whose removal was confirmed.
+    pub removal_acked: Option<u8>,
+    /// The newest engine version that a reader got.
+    pub read: u8,
+    pub removals_left: u8,
+    pub faults_left: u8,
+}
+
+impl Door {
+    pub const IDLE: Door = Door { step: DoorStep::Idle, image: 0, attempt: 0, heard: false };
+}
+
+impl State {
+    /// What that process is about to ask.
+    pub fn request(&self, rules: &Rules, who: Who) -> Option<Request> {
+        match who {
+            Who::Door(n) => door_request(rules, self.doors[n]),
+            Who::Worker(n) => self.workers[n].task.map(|task| task_request(rules, task)),
+            Who::Janitor => self.janitor.map(sweep_request),
+            Who::Remover => match self.remover {
+                Remover::Idle => None,
+                Remover::Remove(image) => Some(Request::RemoveImage(image)),
+                Remover::Sweep { sweep, .. } => Some(sweep_request(sweep)),
+                Remover::BlobsFirst { rest, .. } => rest.iter().next().map(Request::Delete),
+            },
+        }
+    }
+
+    /// What that process makes of the answer.
+    pub fn hear(&mut self, rules: &Rules, who: Who, reply: Reply) {
+        match who {
+            Who::Door(n) => self.door_hears(rules, n, reply),
+            Who::Worker(n) => self.worker_hears(rules, n, reply),
+            Who::Janitor => {
+                self.janitor = self.janitor.and_then(|sweep| sweep_hears(sweep, reply));
+            }
+            Who::Remover => self.remover_hears(reply),
+        }
+    }
+
+    /// The process is gone, and knows nothing when it is back.
+    pub fn crash(&mut self, rules: &Rules, who: Who) {
+        match who {
+            Who::Door(n) => self.doors[n] = Door::IDLE,
+            Who::Worker(n) => {
+                if let Some(Task { step: TaskStep::Claim { hinted: true }, job, .. }) =
+                    self.workers[n].task
+                    && rules.hints_acked_after_claim
+                {
+                    // the broker delivers again what was not acknowledged
+                    self.world.hints.add(job);
+                }
+                self.workers[n].task = None;
+            }
+            Who::Janitor => self.janitor = None,
+            Who::Remover => self.remover = Remover::Idle,
+        }
+    }
+
+    /// Whether a living process still means to put the blob.
+    pub fn will_be_put(&self, rules: &Rules, blob: Blob) -> bool {
+        let door = |door: &Door| {
+            matches!(door.step, DoorStep::Promise | DoorStep::Put)
+                && rules.original(door.image, door.attempt) == blob
+        };
+        let task = |task: Task| {
+            matches!(task.step, TaskStep::Promise | TaskStep::Put)
+                && rules.render(task.job, task.claim.attempt) == blob
+        };
+        let put = |request| matches!(request, Request::Put { blob: other, .. } if other == blob);
+        self.doors.iter().any(door)
+            || self.workers.iter().filter_map(|worker| worker.task).any(task)
+            || self.world.on_the_way.iter().any(put)
+    }
+
+    /// Whether a living process holds the blob, from its promise to its commit.
+    pub fn is_held(&self, rules: &Rules, blob: Blob) -> bool {
+        let door =
+            |door: &Door| door.image_held() && rules.original(door.image, door.attempt) == blob;
+        let task = |task: Task| {
+            !matches!(task.step, TaskStep::Claim { .. })
+                && rules.render(task.job, task.claim.attempt) == blob
+        };
+        self.doors.iter().any(door)
+            || self.workers.iter().filter_map(|worker| worker.task).any(task)
+    }
+
+    /// Whether somebody is between the listing of the blob and the note that it was deleted;
+    /// `or_late`: or was, and the note is still on its way.
+    pub fn is_swept(&self, blob: Blob, or_late: bool) -> bool {
+        let removal = match self.remover {
+            Remover::Sweep { sweep, .. } => Some(sweep),
+            _ => None,
+        };
+        let late = |request| matches!(request, Request::NoteSwept { blob: of, .. } if of == blob);
+        self.janitor.into_iter().chain(removal).any(|sweep| sweep.blob == blob)
+            || or_late && self.world.on_the_way.iter().any(late)
+    }
+
+    fn door_hears(&mut self, rules: &Rules, n: usize, reply: Reply) {
+        use DoorStep as S;
+        let mut door = self.doors[n];
+        door.step = match (door.step, reply) {
+            (S::Insert | S::TakeOver, Reply::Ours { image, attempt }) => {
+                (door.image, door.attempt) = (image, attempt);
+                if rules.promised_before_put { S::Promise } else { S::Put }
+            }
+            (S::Insert, Reply::No) => S::TakeOver,
+            (S::TakeOver, Reply::No) => S::LookKeyUp,
+            (S::LookKeyUp, Reply::No) => S::Insert,
+            (S::LookKeyUp, Reply::Stored(image)) => {
+                self.answer(door.heard, image);
+                S::Idle
+            }
+            (S::Promise, Reply::Yes) if rules.promised_before_put => S::Put,
+            (S::Put, Reply::Yes) if !rules.promised_before_put => S::Promise,
+            (S::Promise | S::Put, Reply::Yes) => {
+                if !rules.answered_after_commit {
+                    self.answer(door.heard, door.image);
+                }
+                S::Commit
+            }
+            (S::Promise | S::Put, _) => S::Abandon,
+            (S::Commit | S::LookAgain, Reply::Yes) => {
+                self.answer(door.heard, door.image);
+                let job = JobId { image: door.image, engine: 1, made: 0 };
+                self.ring(job);
+                S::Idle
+            }
+            (S::Commit, Reply::Error) if rules.unknown_commits_reread => S::LookAgain,
+            (S::Commit, Reply::Error) => S::DeleteOwn,
+            (S::Commit, _) => S::BreakPromise,
+            // busy, failed, or not heard: the client is told to come again
+            _ => S::Idle,
+        };
+        self.doors[n] = if door.step == S::Idle { Door::IDLE } else { door };
+    }
+
+    /// Two copies of a hint are as good as many: a ring beyond is as good as lost.
+    pub fn ring(&mut self, job: JobId) -> bool {
+        let hinted = |worker: &Worker| {
+            worker.task.is_some_and(|task| task.step == TaskStep::Claim { hinted: true })
+        };
+        let held = self.workers.iter().filter(|worker| hinted(worker)).count();
+        let room = self.world.hints.iter().count() + held < 2;
+        if room {
+            self.world.hints.add(job);
+        }
+        room
+    }
+
+    fn answer(&mut self, heard: bool, image: u8) {
+        if heard {
+            self.acked = Some(image);
+        }
+    }
+
+    fn worker_hears(&mut self, rules: &Rules, n: usize, reply: Reply) {
+        use TaskStep as S;
+        let Some(mut task) = self.workers[n].task else { return };
+        let next = match (task.step, reply) {
+            (S::Claim { .. }, Reply::Claimed(claim)) => {
+                task.claim = claim;
+                Some(S::LookJobUp)
+            }
+            (S::Claim { hinted: true }, Reply::Error) => {
+                // the session ends, and its hints go back
+                if rules.hints_acked_after_claim {
+                    self.world.hints.add(task.job);
+                }
+                None
+            }
+            (S::Claim { .. }, _) => None,
+            (S::LookJobUp, Reply::ToDraw { original, missing }) => {
+                task.original = if missing { original } else { 0 };
+                Some(if missing { S::Load } else { S::Finish { puts: false } })
+            }
+            (S::LookJobUp, Reply::No) => None,
+            (S::Load, Reply::Yes) => {
+                task.original = 0;
+                Some(if rules.promised_before_put { S::Promise } else { S::Put })
+            }
+            (S::LookJobUp | S::Load, _) => Some(S::PutOff),
+            (S::Promise, Reply::Yes) if rules.promised_before_put => Some(S::Put),
+            (S::Put, Reply::Yes) if !rules.promised_before_put => Some(S::Promise),
+            (S::Promise | S::Put, Reply::Yes) => Some(S::Finish { puts: true }),
+            (S::Promise, _) => Some(S::PutOff),
+            (S::Put, _) => Some(S::BreakPromise { fenced: false }),
+            (S::Finish { .. } | S::DoneBy, Reply::Yes) => None,
+            (S::Finish { puts: false }, Reply::No) => None,
+            (S::Finish { .. } | S::DoneBy, Reply::No) => Some(S::BreakPromise { fenced: true }),
+            (S::Finish { .. }, _) if rules.unknown_commits_reread => Some(S::DoneBy),
+            (S::Finish { .. }, _) => Some(S::DeleteOwn),
+            // still ours, or nobody answers: again later
+            (S::DoneBy, _) => Some(S::BreakPromise { fenced: false }),
+            (S::BreakPromise { fenced: true }, _) => None,
+            (S::BreakPromise { .. } | S::DeleteOwn, _) => Some(S::PutOff),
+            (S::PutOff, Reply::Error) => Some(S::PutOff),
+            (S::PutOff | S::GiveBack, _) => None,
+        };
+        if matches!(next, Some(S::PutOff)) {
+            task.original = 0;
+        }
+        self.workers[n].task = next.map(|step| Task { step, ..task });
+    }
+
+    fn remover_hears(&mut self, reply: Reply) {
+        self.remover = match (self.remover, reply) {
+            (Remover::Remove(image), Reply::Condemned(rest)) => self.sweep_next(image, rest),
+            (Remover::Remove(image), Reply::No) => {
+                self.removal_acked = Some(image);
+                Remover::Idle
+            }
+            // who does not know asks again
+            (Remover::Remove(_), _) => {
+                self.removals_left += 1;
+                Remover::Idle
+            }
+            // the janitor comes for the rest
+            (Remover::Sweep { image, .. }, Reply::Error) => {
+                self.removal_acked = Some(image);
+                Remover::Idle
+            }
+            (Remover::Sweep { image, sweep, rest }, reply) => match sweep_hears(sweep, reply) {
+                Some(sweep) => Remover::Sweep { image, sweep, rest },
+                None => self.sweep_next(image, rest),
+            },
+            (Remover::BlobsFirst { image, mut rest }, reply) => {
+                let first = rest.iter().next();
+                if let (Some(blob), Reply::Yes) = (first, reply) {
+                    rest.remove(blob);
+                }
+                match rest.is_empty() || reply == Reply::Error {
+                    true => Remover::Remove(image),
+                    false => Remover::BlobsFirst { image, rest },
+                }
+            }
+            (Remover::Idle, _) => Remover::Idle,
+        };
+    }
+
+    fn sweep_next(&mut self, image: u8, mut rest: Few<Blob, 3>) -> Remover {
+        let Some(blob) = rest.iter().next() else {
+            self.removal_acked = Some(image);
+            return Remover::Idle;
+        };
+        rest.remove(blob);
+        let sweep = Sweep { blob, listed: Loose::Condemned, deleted: false };
+        Remover::Sweep { image, sweep, rest }
+    }
+}
+
+impl Door {
+    /// Whether it has an upload that is its own.
+    pub fn image_held(&self) -> bool {
+        use DoorStep as S;
+        !matches!(self.step, S::Idle | S::Insert | S::TakeOver | S::LookKeyUp)
+    }
+}
+
+fn door_request(rules: &Rules, door: Door) -> Option<Request> {
+    use DoorStep as S;
+    let Door { image, attempt, .. } = door;
+    let blob = rules.original(image, attempt);
+    Some(match door.step {
+        S::Idle => return None,
+        S::Insert => Request::InsertIntent,
+        S::TakeOver => Request::TakeOver,
+        S::LookKeyUp => Request::LookKeyUp,
+        S::Promise => Request::Promise(blob),
+        S::Put => Request::Put { blob, writer: attempt },
+        S::Abandon => Request::AbandonUpload { image, attempt },
+        S::Commit => Request::CommitUpload { image, attempt },
+        S::LookAgain => Request::LookImageUp { image, attempt },
+        S::BreakPromise => Request::BreakPromise(blob),
+        S::DeleteOwn => Request::Delete(blob),
+    })
+}
+
+fn task_request(rules: &Rules, task: Task) -> Request {
+    use TaskStep as S;
+    let Task { job, claim, original, .. } = task;
+    let blob = rules.render(job, claim.attempt);
+    match task.step {
+        S::Claim { .. } => Request::Claim(job),
+        S::LookJobUp => Request::LookJobUp(job),
+        S::Load => Request::Load { image: job.image, attempt: original },
+        S::Promise => Request::Promise(blob),
+        S::Put => Request::Put { blob, writer: claim.number },
+        S::Finish { puts } => Request::Finish { job, claim, puts },
+        S::DoneBy => Request::DoneBy { job, claim },
+        S::BreakPromise { .. } => Request::BreakPromise(blob),
+        S::PutOff => Request::PutOff { job, claim },
+        S::GiveBack => Request::GiveBack { job, claim },
+        S::DeleteOwn => Request::Delete(blob),
+    }
+}
+
+fn sweep_request(sweep: Sweep) -> Request {
+    let Sweep { blob, listed, deleted } = sweep;
+    match (deleted, listed) {
+        (false, _) => Request::Delete(blob),
+        // of a broken rule only: what is listed as promised is condemned when it is too late
+        (true, Loose::Promised) => Request::BreakPromise(blob),
+        (true, _) => Request::NoteSwept { blob, listed },
+    }
+}
+
+fn sweep_hears(sweep: Sweep, reply: Reply) -> Option<Sweep> {
+    (reply != Reply::Error && !sweep.deleted).then_some(Sweep { deleted: true, ..sweep })
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Who::Door(_) => "a door",
+            Who::Worker(_) => "a worker",
+            Who::Janitor => "the janitor",
+            Who::Remover => "the remover",
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! The rules of the protocol, each with a switch, so that a test can break one of them.
+
+use super::world::{Blob, JobId};
+
+/// `true` is as the code has it, unless the comment says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// A hint is acknowledged once the claim was answered.
+    pub hints_acked_after_claim: bool,
+    /// Workers look for due rows as well.
+    pub workers_poll: bool,
+    /// Whoever does not know whether its commit happened re-reads the row.
+    pub unknown_commits_reread: bool,
+    /// The attempt is part of an original's key.
+    pub originals_named_by_attempt: bool,
+    /// The attempt is part of a render's key.
+    pub renders_named_by_attempt: bool,
+    /// A promise takes an entry of the same key over (`false` in the code: it fails).
+    pub promises_give_way: bool,
+    pub finish_checks_attempt: bool,
+    pub finish_checks_state: bool,
+    pub commit_checks_attempt: bool,
+    pub commit_checks_state: bool,
+    /// A commit fails when the promise of its blob was condemned.
+    pub commits_need_promise: bool,
+    /// The janitor condemns an overdue promise before it deletes the blob.
+    pub condemned_before_deleted: bool,
+    pub promised_before_put: bool,
+    /// A swept blob is deleted once more before it is forgotten.
+    pub swept_twice: bool,
+    /// Nobody sleeps for a whole period of grace between deleting a blob and noting that: what the
+    /// code takes for granted.
+    pub sweeps_end_in_time: bool,
+    /// A sweep forgets a blob only if it listed it as swept (`false` in the code), which would make
+    /// `sweeps_end_in_time` unnecessary.
+    pub sweeps_remember: bool,
+    pub claims_raise_attempt: bool,
+    /// Readers of a new door look at the image (`false` to keep the search small: no process
+    /// notices them, and that stored renders stay is looked at anyway).
+    pub read_meanwhile: bool,
+    pub answered_after_commit: bool,
+    /// The rows of an image go before its blobs.
+    pub rows_removed_first: bool,
+    /// A job that is made again has a new id.
+    pub jobs_have_new_ids: bool,
+}
+
+impl Rules {
+    pub const KEPT: Rules = Rules {
+        hints_acked_after_claim: true,
+        workers_poll: true,
+        unknown_commits_reread: true,
+        originals_named_by_attempt: true,
+        renders_named_by_attempt: true,
+        promises_give_way: false,
+        finish_checks_attempt: true,
+        finish_checks_state: true,
+        commit_checks_attempt: true,
+        commit_checks_state: true,
+        commits_need_promise: true,
+        condemned_before_deleted: true,
+        promised_before_put: true,
+        swept_twice: true,
+        sweeps_end_in_time: true,
+        sweeps_remember: false,
+        claims_raise_attempt: true,
+        read_meanwhile: false,
+        answered_after_commit: true,
+        rows_removed_first: true,
+        jobs_have_new_ids: true,
+    };
+
+    /// The key of an original.
+    pub fn original(&self, image: u8, attempt: u8) -> Blob {
+        let attempt = if self.originals_named_by_attempt { attempt } else { 0 };
+        Blob::Original { image, attempt }
+    }
+
+    /// The key of a render.
+    pub fn render(&self, job: JobId, attempt: u8) -> Blob {
+        let attempt = if self.renders_named_by_attempt { attempt } else { 0 };
+        Blob::Render { job, attempt }
+    }
+}
