@@ -33,6 +33,8 @@ pub(crate) struct Structure {
     pub(crate) bits: u32,
     /// A JPEG of a kind that common decoders refuse, or get wrong.
     pub(crate) is_rare: bool,
+    /// A JPEG so short that most of what it claims cannot be there.
+    pub(crate) is_thin: bool,
     /// Where a PNG stands inside that is the picture.
     pub(crate) png_at: Option<u64>,
     /// Whether the file reaches its end.
@@ -53,6 +55,7 @@ impl Structure {
             bands,
             bits: 8,
             is_rare: false,
+            is_thin: false,
             png_at: None,
             is_whole: true,
             decoded_bytes: area(width, height).saturating_mul(bytes_per_px),
@@ -106,6 +109,11 @@ impl<'a, R: BufRead + Seek> Walk<'a, R> {
         let end = source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
         source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
         Ok(Self { source, format, at: 0, end, awaited: "its header is complete" })
+    }
+
+    /// Of the whole file.
+    pub(crate) fn length(&self) -> u64 {
+        self.end
     }
 
     pub(crate) fn rest(&self) -> u64 {

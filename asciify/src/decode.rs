@@ -6,16 +6,13 @@ use std::io::{BufRead, Cursor, Read, Seek, SeekFrom};
 use crate::container::Walk;
 use crate::light::{self, Row};
 use crate::picture::{Picture, Sampled};
-use crate::probe::{Found, admit};
+use crate::probe::Found;
 use crate::sample::Pixels;
 use crate::selection::Selection;
 use crate::source::Source;
 use crate::spec::Spec;
 use crate::tiff::{self, Scale, Tiff};
 use crate::{Error, Format, Limits, eighth, library, rare_jpeg, scanlines, vp8};
-
-/// A block of a JPEG takes a bit at least.
-const MOST_PIXELS_A_BYTE: u64 = 8 * 64;
 
 /// Samples for each of `specs`, in their order.
 pub(crate) fn sample<R: BufRead + Seek>(
@@ -64,7 +61,6 @@ impl<R: BufRead + Seek> File<'_, R> {
         let mut tiff = Tiff::open(Walk::new(self.source, Format::Tiff)?)?;
         let levels = tiff.levels(selection.frame, self.limits)?;
         let full = levels[0].page.sides();
-        admit(Format::Tiff, full, levels[0].decoded_bytes(), self.limits)?;
         let orientation = levels[0].page.orientation();
         let pixels = |level: &tiff::Level| {
             let held = level.page.sides();
@@ -72,11 +68,12 @@ impl<R: BufRead + Seek> File<'_, R> {
         };
         let tiff = RefCell::new(tiff);
         let values = (selection.bands, selection.stretch);
-        let scale = Scale::of(&tiff, &levels, values)?;
+        let scale = Scale::of(&tiff, &levels, values, self.limits)?;
         let smallest =
             |spec: &Spec| levels.iter().rposition(|it| pixels(it).suffice(spec)).unwrap_or(0);
         in_groups(specs, smallest, |level, specs| {
             let level = &levels[level];
+            level.page.admit(self.limits)?;
             let mut picture = Picture::new(specs, &pixels(level));
             tiff::rows(&tiff, level, values, &scale, |row| picture.push(row))?;
             Ok(picture.finish().collect())
@@ -87,8 +84,7 @@ impl<R: BufRead + Seek> File<'_, R> {
     fn jpeg(&mut self, selection: Selection, specs: &[&Spec]) -> Result<Vec<Sampled>, Error> {
         let pixels = Pixels { scale: eighth::SCALE, ..self.pixels() };
         // so little of it is there that no memory is taken for the rest
-        let end = self.source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
-        let is_thin = pixels.area() > end.saturating_mul(MOST_PIXELS_A_BYTE);
+        let is_thin = self.found.is_thin;
         let is_small = |spec: &Spec| is_thin || pixels.suffice(spec);
         in_groups(specs, is_small, |is_small, specs| {
             let small = if is_small { eighth::read(self.bytes()?) } else { None };

@@ -26,6 +26,11 @@ pub(crate) fn picture<R: BufRead + Seek>(
     library_limits.max_alloc = Some(found.header.decoded_bytes.saturating_add(METADATA_BYTES));
     let told = |err| explain(err, format);
     if frame > 0 {
+        // each is drawn over those before it
+        let area = u64::from(found.stored.0) * u64::from(found.stored.1);
+        let drawn = area.saturating_mul(u64::from(frame) + 1);
+        let most = limits.max_pixels.saturating_mul(MOST_CANVASES);
+        Error::over("pixels in the frames up to that one", drawn, most)?;
         let later = later_frame(source, format, frame, library_limits);
         let later = later.transpose().map_err(told)?;
         return later.ok_or_else(|| Error::cut_off(format, "that frame"));
@@ -69,6 +74,8 @@ fn later_frame<R: BufRead + Seek>(
     }
 }
 
+/// So many of the largest pictures may be drawn for the sake of a later frame.
+const MOST_CANVASES: u64 = 8;
 /// Room for what decoders unpack beside the pixels: colour profiles, texts, directories.
 const METADATA_BYTES: u64 = 8 << 20;
 

@@ -73,6 +73,8 @@ pub(crate) struct Found {
     pub(crate) stored: (u32, u32),
     /// A JPEG of a kind that common decoders refuse, or get wrong.
     pub(crate) is_rare: bool,
+    /// A JPEG so short that most of what it claims cannot be there.
+    pub(crate) is_thin: bool,
     /// Where a PNG stands inside that is the picture.
     pub(crate) png_at: Option<u64>,
 }
@@ -108,6 +110,7 @@ pub(crate) fn inspect<R: BufRead + Seek>(
         orientation: structure.orientation,
         stored: (structure.width, structure.height),
         is_rare: structure.is_rare,
+        is_thin: structure.is_thin,
         png_at: structure.png_at,
     })
 }

@@ -52,11 +52,6 @@ pub(crate) struct Pixels {
 }
 
 impl Pixels {
-    /// How many there are of the picture.
-    pub(crate) fn area(&self) -> u64 {
-        u64::from(self.full.0) * u64::from(self.full.1)
-    }
-
     /// Whether none of those that will be pushed is larger than a sample.
     pub(crate) fn suffice(&self, spec: &Spec) -> bool {
         let (across, down) = self.axes(spec);

@@ -56,9 +56,12 @@ pub(crate) async fn tidy(pipeline: &Pipeline, config: &Config) -> Result<(), Fau
     catalog.condemn_overdue().await?;
     loop {
         let blobs = catalog.condemned(BATCH).await?;
+        // one that cannot be deleted does not keep those behind it
+        let mut swept = Ok(());
         for blob in &blobs {
-            pipeline.sweep(blob).await?;
+            swept = swept.and(pipeline.sweep(blob).await);
         }
+        swept?;
         if (blobs.len() as u64) < BATCH {
             return Ok(());
         }

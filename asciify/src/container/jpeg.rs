@@ -49,6 +49,8 @@ pub(super) fn walk<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<Structur
     let Some(frame) = frame else { return Err(walk.malformed("it holds no picture")) };
     let Frame { width, height, components, precision, is_rare, .. } = frame;
     let is_whole = walk.has_end(&[0xff, EOI])?;
+    // a block takes a bit at least, unless its coding is arithmetic
+    let is_thin = !frame.is_arithmetic && area(width, height) > walk.end.saturating_mul(8 * 64);
     // Decoders read the file into a buffer that grows by doubling.
     // A single sequential scan is decoded row by row; otherwise each coefficient's two bytes are kept.
     // Blocks stick out of the picture by less than 64 px. Grey is counted as colour, for simplicity.
@@ -61,6 +63,7 @@ pub(super) fn walk<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<Structur
         orientation: upright.unwrap_or(Orientation::NoTransforms),
         bits: precision,
         is_rare,
+        is_thin,
         is_whole,
         decoded_bytes,
         ..Structure::still(width, height, components, 0)
@@ -73,6 +76,7 @@ struct Frame {
     components: u32,
     precision: u32,
     is_progressive: bool,
+    is_arithmetic: bool,
     is_rare: bool,
 }
 
@@ -106,6 +110,7 @@ fn frame_header<R: BufRead + Seek>(
         components: components.into(),
         precision: precision.into(),
         is_progressive: matches!(marker, 0xc2 | 0xca),
+        is_arithmetic: matches!(marker, 0xc9 | 0xca),
         is_rare: marker > 0xc2 || precision != 8 || !is_usual_sampling,
     })
 }

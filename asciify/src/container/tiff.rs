@@ -10,12 +10,12 @@ pub(super) fn walk<R: BufRead + Seek>(
     walk: Walk<'_, R>,
     limits: &Limits,
 ) -> Result<Structure, Error> {
-    let (page, pages) = Tiff::open(walk)?.pages(limits)?;
+    let (page, pages, decoded_bytes) = Tiff::open(walk)?.pages(limits)?;
     Ok(Structure {
         frames: pages,
         bits: page.bits,
         orientation: page.orientation(),
-        decoded_bytes: page.decoded_bytes(),
+        decoded_bytes,
         ..Structure::still(page.width, page.height, page.bands(), 0)
     })
 }

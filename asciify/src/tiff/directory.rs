@@ -138,7 +138,6 @@ impl<'a, R: BufRead + Seek> Tiff<'a, R> {
         most: u64,
     ) -> Result<Vec<u64>, Error> {
         match directory.entry(tag) {
-            Some(entry) if entry.count == 0 => Err(self.walk.malformed("a tag has no value")),
             Some(entry) => self.values(entry, 0, entry.count.min(most)),
             None => Ok(Vec::new()),
         }

@@ -24,6 +24,7 @@ use page::{Color, Kind};
 use rows::Rows;
 
 use crate::light::{Row, from_lab, from_ycbcr};
+use crate::probe::admit;
 use crate::selection::{Bands, Stretch};
 use crate::{Error, Format, Limits};
 
@@ -31,6 +32,12 @@ use crate::{Error, Format, Limits};
 const CROP: f64 = 0.02;
 /// About so many pixels are looked at to find those.
 const LOOKED_AT: u64 = 1 << 16;
+/// Bytes of a picture's pieces for each pixel that the limits allow: four bands of 32 bits.
+const MOST_BYTES_PER_PX: u64 = 16;
+/// Strips or tiles of which it is looked whether they begin inside the file.
+const MOST_CHECKED: u64 = 1 << 16;
+/// Memory that a mask may take more than its page, in bytes.
+const MOST_MASK_BYTES: u64 = 1 << 20;
 /// Smaller copies and masks of a page: each halves the sides.
 const MOST_COPIES: usize = 64;
 
@@ -40,22 +47,27 @@ pub(crate) struct Level {
     mask: Option<Page>,
 }
 
-impl Level {
-    /// The most memory that decoding takes, in bytes.
-    pub(crate) fn decoded_bytes(&self) -> u64 {
-        let mask = self.mask.as_ref().map_or(0, Page::decoded_bytes);
-        self.page.decoded_bytes().saturating_add(mask)
-    }
-}
-
 impl<R: BufRead + Seek> Tiff<'_, R> {
-    /// The first page, and how many there are: smaller copies and masks are none.
-    pub(crate) fn pages(&mut self, limits: &Limits) -> Result<(Page, u32), Error> {
+    /// The first page, how many there are (smaller copies and masks are none), and the most memory that
+    /// decoding the first takes, in bytes.
+    pub(crate) fn pages(&mut self, limits: &Limits) -> Result<(Page, u32, u64), Error> {
         let list = self.list(limits)?;
         let directory = self.directory(self.first)?;
         let page = Page::read(self, &directory)?;
         page.check()?;
-        Ok((page, list.iter().filter(|(_, is_page)| *is_page).count() as u32))
+        if let Some(offsets) = page.offsets {
+            let offsets = self.values(offsets, 0, offsets.count.min(MOST_CHECKED))?;
+            if offsets.into_iter().any(|at| at > self.walk.length()) {
+                return Err(Error::cut_off(Format::Tiff, "its last strip or tile"));
+            }
+        }
+        let pages = list.iter().filter(|(_, is_page)| *is_page).count() as u32;
+        let mut bytes = page.decoded_bytes();
+        if pages < list.len() as u32 {
+            // one of the others may be a mask
+            bytes = bytes.saturating_mul(2).saturating_add(MOST_MASK_BYTES);
+        }
+        Ok((page, pages, bytes))
     }
 
     /// The page of that index, then its smaller copies.
@@ -76,21 +88,22 @@ impl<R: BufRead + Seek> Tiff<'_, R> {
         let places: Vec<u64> = behind.chain(page.sub_directories.iter().copied()).collect();
         let (mut masks, mut levels) = (Vec::new(), vec![Level { page, mask: None }]);
         for at in places.into_iter().take(MOST_COPIES) {
-            let directory = self.directory(at)?;
-            let copy = Page::read(self, &directory)?;
-            if copy.check().is_err() {
-                continue;
-            }
+            // the picture can be drawn without what is damaged here
+            let copy = self.directory(at).and_then(|directory| Page::read(self, &directory));
+            let Some(copy) = copy.ok().filter(|copy| copy.check().is_ok()) else { continue };
             match copy.is_mask {
                 true => masks.push(copy),
-                false if copy.is_copy && levels[0].page.is_like(&copy) => {
+                false if copy.is_copy && levels[0].page.is_like(&copy, limits) => {
                     levels.push(Level { page: copy, mask: None });
                 }
                 false => {}
             }
         }
-        for mask in masks {
-            let is_of = |level: &&mut Level| level.page.sides() == mask.sides();
+        for mask in masks.into_iter().filter(|mask| mask.takes_no_more_than(limits)) {
+            let is_of = |level: &&mut Level| {
+                level.page.sides() == mask.sides()
+                    && mask.decoded_bytes() <= level.page.decoded_bytes() + MOST_MASK_BYTES
+            };
             if let Some(level) = levels.iter_mut().find(is_of) {
                 level.mask = Some(mask);
             }
@@ -113,7 +126,11 @@ impl<R: BufRead + Seek> Tiff<'_, R> {
                 return Err(self.walk.malformed("its pages form a circle"));
             }
             Error::over("frames", seen.len() as u64, limits.max_frames.into())?;
-            let directory = self.directory(next)?;
+            let directory = match self.directory(next) {
+                // a link that leads nowhere ends the list
+                Err(Error::Malformed(_)) if !list.is_empty() => break,
+                directory => directory?,
+            };
             const COPY_OR_MASK: u32 = 1 | 4;
             let kind = self.number(&directory, tag::SUBFILE, 0)?;
             list.push((next, list.is_empty() || kind & COPY_OR_MASK == 0));
@@ -144,6 +161,7 @@ impl Scale {
         tiff: &RefCell<Tiff<'_, R>>,
         levels: &[Level],
         (bands, stretch): (Bands, Stretch),
+        limits: &Limits,
     ) -> Result<Self, Error> {
         let page = &levels[0].page;
         let (least, most) = page.range();
@@ -158,6 +176,7 @@ impl Scale {
         }
         let has_enough = |level: &&Level| level.page.pixels() >= LOOKED_AT;
         let level = levels.iter().rev().find(has_enough).unwrap_or(&levels[0]);
+        level.page.admit(limits)?;
         let every = level.page.pixels().div_ceil(LOOKED_AT);
         let (mut values, mut count, mut opaque) = (Vec::new(), 0_u64, 0.0_f64);
         pixels(tiff, level, bands, |row| {
@@ -312,9 +331,26 @@ impl Page {
     }
 
     /// Whether the other is a smaller copy of it.
-    fn is_like(&self, copy: &Self) -> bool {
+    fn is_like(&self, copy: &Self, limits: &Limits) -> bool {
         let of = |page: &Self| (page.bits, page.samples, page.kind, page.color);
-        of(self) == of(copy) && copy.width <= self.width && copy.height <= self.height
+        of(self) == of(copy)
+            && copy.width <= self.width
+            && copy.height <= self.height
+            && copy.takes_no_more_than(limits)
+    }
+
+    fn takes_no_more_than(&self, limits: &Limits) -> bool {
+        self.admit(limits).is_ok()
+    }
+
+    /// Holds the memory and the time that it takes against the limits.
+    ///
+    /// # Errors
+    /// [`Error::OverLimit`].
+    pub(crate) fn admit(&self, limits: &Limits) -> Result<(), Error> {
+        admit(Format::Tiff, self.sides(), self.decoded_bytes(), limits)?;
+        let most = limits.max_pixels.saturating_mul(MOST_BYTES_PER_PX);
+        Error::over("bytes when unpacked", self.unpacked_bytes(), most)
     }
 
     /// Samples of a pixel where they are bytes that need no word, as screens have them.

@@ -116,7 +116,8 @@ impl Page {
         let formats = tiff.numbers(directory, tag::SAMPLE_FORMAT, MOST_SAMPLES)?;
         let is_even = |values: &[u64]| values.iter().all(|value| *value == values[0]);
         let extra = tiff.numbers(directory, tag::EXTRA_SAMPLES, MOST_SAMPLES)?;
-        let first_extra = (samples as usize).saturating_sub(extra.len());
+        let extras = directory.entry(tag::EXTRA_SAMPLES).map_or(0, |entry| entry.count);
+        let first_extra = u64::from(samples).saturating_sub(extras) as usize;
         let alpha = extra.iter().position(|kind| matches!(kind, 1 | 2));
         let subsampling = tiff.numbers(directory, tag::SUBSAMPLING, 2)?;
         let no_data = tiff.bytes(directory, tag::NO_DATA, LONGEST_NUMBER)?;
@@ -144,9 +145,11 @@ impl Page {
                 _ => Color::Bands,
             },
             compression,
-            predictor,
+            // elsewhere the tag says nothing
+            predictor: if matches!(compression, 5 | 8 | 32_946) { predictor } else { 1 },
             is_planar: planar == 2 && samples > 1,
-            is_reversed: fill_order == 2,
+            // bytes of a JPEG are in its own order
+            is_reversed: fill_order == 2 && compression != 7,
             is_tiled,
             piece,
             offsets: directory.entry(offsets),
@@ -177,6 +180,11 @@ impl Page {
     /// # Errors
     /// [`Error::Unsupported`] says what is not; [`Error::Malformed`] what makes no sense.
     pub(super) fn check(&self) -> Result<(), Error> {
+        if self.width == 0 || self.height == 0 {
+            let sides =
+                format_args!("it claims {} × {} pixels", self.width, self.height).to_string();
+            return Err(Error::malformed(crate::Format::Tiff, sides));
+        }
         let (bits, samples) = (self.bits, self.samples);
         let is_known_depth = match self.kind {
             Kind::Unsigned | Kind::Signed => (1..=64).contains(&bits),
@@ -218,21 +226,17 @@ impl Page {
             && is_known_compression
             && is_known_predictor
             && self.is_even;
-        if self.width > 0 && self.height > 0 {
-            if samples == 0 || self.piece.0 == 0 || self.piece.1 == 0 || self.offsets.is_none() {
-                return Err(Error::malformed(
-                    crate::Format::Tiff,
-                    "its directory says not where its pixels are",
-                ));
-            }
-            if !is_known {
-                let layout = self.layout();
-                return Err(Error::Unsupported(format!(
-                    "this TIFF uses {layout} that we cannot decode"
-                )));
-            }
+        if samples == 0 || self.piece.0 == 0 || self.piece.1 == 0 || self.offsets.is_none() {
+            let reason = "its directory says not where its pixels are";
+            return Err(Error::malformed(crate::Format::Tiff, reason));
         }
-        Ok(())
+        match is_known {
+            true => Ok(()),
+            false => Err(Error::Unsupported(format!(
+                "this TIFF uses {} that we cannot decode",
+                self.layout()
+            ))),
+        }
     }
 
     /// How pixels are stored, in words.
@@ -299,14 +303,9 @@ impl Page {
         if self.is_planar { 1 } else { self.samples }
     }
 
-    /// Bytes of a row of a piece. With chroma that pixels share, a row stands for several of them.
+    /// Bytes of a row of a piece, unpacked.
     pub(super) fn row_bytes(&self) -> u64 {
-        let samples = match self.subsampling {
-            (1, 1) => u64::from(self.piece.0).saturating_mul(self.together().into()),
-            (across, down) => {
-                u64::from(self.piece.0.div_ceil(across)).saturating_mul((across * down + 2).into())
-            }
-        };
+        let samples = u64::from(self.piece.0).saturating_mul(self.together().into());
         samples.saturating_mul(self.bits.into()).div_ceil(8)
     }
 
@@ -315,12 +314,22 @@ impl Page {
         self.is_tiled || matches!(self.compression, 3 | 4 | 7)
     }
 
+    /// The bytes of all pieces that are read, unpacked: those that stick out of the picture, too.
+    pub(super) fn unpacked_bytes(&self) -> u64 {
+        let planes = if self.is_planar { u64::from(self.samples.min(MOST_PLANES)) } else { 1 };
+        let pieces = u64::from(self.across()).saturating_mul(self.down().into());
+        let piece = self.row_bytes().saturating_mul(self.piece.1.into());
+        piece.saturating_mul(pieces).saturating_mul(planes)
+    }
+
     /// The most memory that decoding takes, in bytes.
     pub(crate) fn decoded_bytes(&self) -> u64 {
         const DECODER: u64 = 1 << 17;
         let planes = if self.is_planar { u64::from(self.samples.min(MOST_PLANES)) } else { 1 };
         let rows = if self.is_held() { self.piece.1 } else { 1 };
-        let pieces = self.row_bytes().saturating_mul(rows.into());
+        // coefficients of a JPEG take more than its samples
+        let each = if self.compression == 7 { 6 } else { 1 };
+        let pieces = self.row_bytes().saturating_mul(rows.into()).saturating_mul(each);
         let pieces = pieces.saturating_mul(planes).saturating_mul(self.across().into());
         // values and colours of a row beside
         let row = u64::from(self.width).saturating_mul(8 * (u64::from(MOST_PLANES) + 4));

@@ -10,6 +10,15 @@ use super::{unpack, values};
 /// Places of pieces that are looked up together.
 const LOOKED_UP: u64 = 512;
 
+/// No compression makes more bytes of one: LZW comes to 1500, deflate to 1032.
+const MOST_UNPACKED: u64 = 4096;
+/// Pieces that are all alike may stand in the file once.
+const MOST_SHARED: u64 = 16;
+
+fn damaged(what: &'static str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, what)
+}
+
 /// Reads a page from the top, row by row.
 pub(super) struct Rows<'a, 'b, R> {
     tiff: &'a RefCell<Tiff<'b, R>>,
@@ -20,6 +29,8 @@ pub(super) struct Rows<'a, 'b, R> {
     pieces: Vec<Option<Box<dyn Read + 'a>>>,
     offsets: Places,
     lengths: Option<Places>,
+    /// Bytes of the file that may still be read: pieces may share some, but no more than so often.
+    budget: u64,
     /// Index of the row that comes next.
     y: u32,
     row: Vec<u8>,
@@ -36,6 +47,7 @@ impl<'a, 'b, R: BufRead + Seek> Rows<'a, 'b, R> {
                 false => vec![0],
             },
             pieces: Vec::new(),
+            budget: tiff.borrow().walk.length().saturating_mul(MOST_SHARED),
             offsets: Places::new(page.offsets),
             lengths: page.lengths.map(|entry| Places::new(Some(entry))),
             y: 0,
@@ -86,20 +98,29 @@ impl<'a, 'b, R: BufRead + Seek> Rows<'a, 'b, R> {
 
     fn piece(&mut self, index: u64, rows: u32) -> io::Result<Option<Box<dyn Read + 'a>>> {
         let at = self.offsets.get(self.tiff, index)?;
+        let unpacked = self.page.row_bytes() * u64::from(rows);
         let length = match &mut self.lengths {
             Some(lengths) => lengths.get(self.tiff, index)?,
-            None => u64::MAX,
+            None if self.page.compression == 1 => unpacked,
+            None if self.page.across() * self.page.down() == 1 => u64::MAX,
+            None => return Err(damaged("a piece has no length")),
         };
+        let length = length.min(self.tiff.borrow().walk.length().saturating_sub(at));
         if at == 0 || length == 0 {
             return Ok(None);
         }
+        // a line of a fax may be a bit
+        let is_fax = matches!(self.page.compression, 3 | 4);
+        if !is_fax && unpacked > length.saturating_mul(MOST_UNPACKED) {
+            return Err(damaged("a piece is too short for what it holds"));
+        }
+        self.budget = self.budget.checked_sub(length).ok_or_else(|| damaged("pieces overlap"))?;
         let packed = Part { tiff: self.tiff, at, end: at.saturating_add(length) };
         let mut piece = unpack::open(packed, self.page, rows)?;
         if self.page.across() > 1 {
             // many decoders side by side would take more than what they decode
-            let length = self.page.row_bytes() * u64::from(rows);
             let mut whole = Vec::new();
-            piece.take(length).read_to_end(&mut whole)?;
+            piece.take(unpacked).read_to_end(&mut whole)?;
             piece = Box::new(Cursor::new(whole));
         }
         Ok(Some(piece))
@@ -123,7 +144,7 @@ impl Places {
         tiff: &RefCell<Tiff<'_, R>>,
         index: u64,
     ) -> io::Result<u64> {
-        let missing = || io::Error::new(ErrorKind::InvalidData, "a piece has no place");
+        let missing = || damaged("a piece has no place");
         let entry = self.entry.filter(|entry| index < entry.count).ok_or_else(missing)?;
         let in_read = |first| usize::try_from(index - first).unwrap_or(usize::MAX);
         if index < self.first || in_read(self.first) >= self.read.len() {

@@ -1,5 +1,6 @@
 //! Strips and tiles, unpacked as they are read.
 
+use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 
 use fax::decoder::{decode_g3, decode_g4, pels};
@@ -141,12 +142,10 @@ fn fax(packed: impl BufRead, page: &Page, rows: u32) -> io::Result<Vec<u8>> {
     let width = u16::try_from(page.piece.0).map_err(|_| damaged("fax"))?;
     let length = page.row_bytes() as usize;
     let mut unpacked = Vec::new();
-    let mut rows_left = rows;
+    let rows_left = Cell::new(rows);
     let mut line = |transitions: &[u16]| {
-        if rows_left == 0 {
-            return;
-        }
-        rows_left -= 1;
+        let Some(left) = rows_left.get().checked_sub(1) else { return };
+        rows_left.set(left);
         let start = unpacked.len();
         unpacked.resize(start + length, 0);
         for (x, color) in pels(transitions, width).enumerate() {
@@ -156,7 +155,8 @@ fn fax(packed: impl BufRead, page: &Page, rows: u32) -> io::Result<Vec<u8>> {
         }
     };
     let mut failed = None;
-    let bytes = packed.bytes().map_while(|byte| byte.map_err(|err| failed = Some(err)).ok());
+    let bytes = packed.bytes().take_while(|_| rows_left.get() > 0);
+    let bytes = bytes.map_while(|byte| byte.map_err(|err| failed = Some(err)).ok());
     // it stops at damage, and what came before is there
     let _ = match page.compression {
         4 => decode_g4(bytes, width, u16::try_from(rows).ok(), &mut line),

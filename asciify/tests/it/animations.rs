@@ -62,6 +62,30 @@ fn frames_are_drawn_over_each_other() {
 }
 
 #[test]
+fn a_frame_that_is_far_off_is_not_drawn_for() {
+    let few = Limits { max_pixels: 8 * 4, ..Limits::default() };
+    let many = gif();
+    let drawn = |limits: &Limits| {
+        let spec = format!("{SPEC}&frame=2").parse().expect("a spec");
+        asciify::render(Cursor::new(&many), &[spec], limits).map(drop)
+    };
+    assert!(drawn(&few).is_ok());
+    // the frames before it count
+    let long: Vec<u8> = {
+        let mut file = Vec::new();
+        let mut encoder = GifEncoder::new(&mut file);
+        for _ in 0..9 {
+            encoder.encode_frame(Frame::new(frames()[0].clone())).expect("a small frame");
+        }
+        drop(encoder);
+        file
+    };
+    let spec = format!("{SPEC}&frame=8").parse().expect("a spec");
+    let err = asciify::render(Cursor::new(&long), &[spec], &few).expect_err("nine canvases");
+    assert!(err.to_string().contains("in the frames up to that one"), "{err}");
+}
+
+#[test]
 fn what_follows_a_frame_may_be_damaged() {
     let mut file = gif();
     let whole = text(&file, &format!("{SPEC}&frame=1"));

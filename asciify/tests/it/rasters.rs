@@ -262,13 +262,63 @@ fn colours_of_every_kind_are_the_same_colours() {
 
 #[test]
 fn chroma_may_be_shared() {
-    // four pixels of one grey each, and chroma for all four
-    let unit = |x: u32| [x as u8 * 8; 4].into_iter().chain([128, 128]);
-    let data: Vec<u8> = (0..SIDES.1 / 2).flat_map(|_| (0..SIDES.0 / 2).flat_map(unit)).collect();
-    let shared =
-        by_hand(&[(&page(&[8, 8, 8], &[(277, &[3]), (262, &[6]), (530, &[2, 2])]), &data)]);
-    let grey = by_hand(&[(&page(&[8], &[]), &values(|it| it as u8 / 2 * 8))]);
-    assert_eq!(text(&shared, SPEC), text(&grey, SPEC));
+    let grey = by_hand(&[(&page(&[8], &[]), &values(|it| it as u8 * 4))]);
+    let wanted = text(&grey, SPEC);
+    for (across, down) in [(1, 2), (2, 1), (2, 2), (2, 4), (4, 1), (4, 2), (4, 4)] {
+        // the greys of some pixels, and chroma for all of them
+        let unit = |column: u32| {
+            let greys =
+                (0..across * down).map(move |it| ((column * across + it % across) * 4) as u8);
+            greys.chain([128, 128])
+        };
+        let row: Vec<u8> = (0..SIDES.0 / across).flat_map(unit).collect();
+        let shared = by_hand(&[(
+            &page(&[8, 8, 8], &[(277, &[3]), (262, &[6]), (530, &[across, down])]),
+            &row.repeat((SIDES.1 / down) as usize),
+        )]);
+        assert_eq!(text(&shared, SPEC), wanted, "{across} by {down}");
+    }
+}
+
+#[test]
+fn tags_that_mean_nothing_do_no_harm() {
+    let data = values(|it| it as u8 * 4);
+    let wanted = text(&by_hand(&[(&page(&[8], &[]), &data)]), SPEC);
+    // a predictor where nothing is compressed, no extra samples, a copy that is nowhere
+    for others in [&[(317, &[2][..])][..], &[(338, &[])], &[(330, &[0xffff_ff00])], &[(330, &[0])]]
+    {
+        assert_eq!(text(&by_hand(&[(&page(&[8], others), &data)]), SPEC), wanted, "{others:?}");
+    }
+    let mut lost = by_hand(&[(&page(&[8], &[]), &data)]);
+    let link = lost.len() - 4;
+    lost[link..].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
+    assert_eq!(text(&lost, SPEC), wanted, "the next page is nowhere");
+}
+
+#[test]
+fn what_takes_too_long_or_too_much_is_refused_or_left_aside() {
+    let data = values(|it| it as u8 * 4);
+    let plain = page(&[8], &[]);
+    let wanted = text(&by_hand(&[(&plain, &data)]), SPEC);
+    let huge = [0xffff_fff0];
+    // a smaller copy whose tiles are of 2^64 pixels, and a mask like that
+    for kind in [[1], [4]] {
+        let copy =
+            page(&[8], &[(254, &kind), (322, &huge), (323, &huge), (324, &[8]), (325, &[9])]);
+        assert_eq!(text(&by_hand(&[(&plain, &data), (&copy, &[])]), SPEC), wanted);
+    }
+    let refused = |others: &Tags<'_>, told: &str| {
+        let file = by_hand(&[(&page(&[8], others), &data)]);
+        let err = crate::pictures::drawn(&file, SPEC).expect_err(told);
+        assert!(err.to_string().contains(told), "{err}");
+    };
+    refused(&[(322, &[1 << 28]), (323, &[16]), (324, &[8; 2]), (325, &[9; 2])], "bytes when");
+    refused(
+        &[(277, &[60_000]), (258, &[8]), (278, &[1]), (273, &[8; 20]), (279, &[100; 20])],
+        "damaged",
+    );
+    refused(&[(256, &[0])], "claims 0 × 20 pixels");
+    refused(&[(257, &[0]), (262, &[6]), (530, &[0, 0])], "claims 60 × 0 pixels");
 }
 
 #[test]

@@ -34,6 +34,16 @@ pub(super) async fn keep(txn: &DatabaseTransaction, blobs: &[String]) -> Result<
     Ok(kept.rows_affected == blobs.len() as u64)
 }
 
+/// A blob that must be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condemned {
+    /// Its key.
+    pub blob: String,
+    /// Whether it was deleted before, as it was when it was listed: only then may it be forgotten,
+    /// since somebody else may have swept it between, and it may have been put after that.
+    pub was_swept: bool,
+}
+
 impl Catalog {
     /// Says which blobs will be put; whoever does not commit within `grace` loses them.
     ///
@@ -118,10 +128,10 @@ impl Catalog {
     ///
     /// # Errors
     /// The database is out of reach.
-    pub async fn condemned(&self, limit: u64) -> Result<Vec<String>, Fault> {
-        loose_blobs::Entity::find()
+    pub async fn condemned(&self, limit: u64) -> Result<Vec<Condemned>, Fault> {
+        let rows: Vec<(String, String)> = loose_blobs::Entity::find()
             .select_only()
-            .column(C::Blob)
+            .columns([C::Blob, C::State])
             .filter(C::State.ne("promised"))
             .filter(Expr::col(C::DueAt).lte(self.now()))
             .order_by_asc(C::DueAt)
@@ -129,22 +139,26 @@ impl Catalog {
             .into_tuple()
             .all(&self.db)
             .asking("list condemned blobs")
-            .await
+            .await?;
+        let condemned = |(blob, state)| Condemned { blob, was_swept: state == "swept" };
+        Ok(rows.into_iter().map(condemned).collect())
     }
 
     /// The condemned blob was deleted: once more after `again`, then it is forgotten.
     ///
     /// # Errors
     /// The database is out of reach; it will be deleted again.
-    pub async fn swept(&self, blob: &str, again: Duration) -> Result<(), Fault> {
+    pub async fn swept(&self, condemned: &Condemned, again: Duration) -> Result<(), Fault> {
+        let blob = &condemned.blob;
         let sweep = async {
-            let forgotten = loose_blobs::Entity::delete_many()
-                .filter(C::Blob.eq(blob))
-                .filter(C::State.eq("swept"))
-                .filter(Expr::col(C::DueAt).lte(self.now()))
-                .exec(&self.db)
-                .await?;
-            if forgotten.rows_affected == 0 {
+            if condemned.was_swept {
+                loose_blobs::Entity::delete_many()
+                    .filter(C::Blob.eq(blob))
+                    .filter(C::State.eq("swept"))
+                    .filter(Expr::col(C::DueAt).lte(self.now()))
+                    .exec(&self.db)
+                    .await?;
+            } else {
                 loose_blobs::Entity::update_many()
                     .col_expr(C::State, Expr::value("swept"))
                     .col_expr(C::DueAt, self.after(again))

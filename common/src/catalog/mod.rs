@@ -32,6 +32,7 @@ mod uploads;
 
 pub use images::Page;
 pub use jobs::Finished;
+pub use loose::Condemned;
 pub use uploads::{Intent, Upload};
 
 /// How long to wait for a connection.

@@ -76,9 +76,16 @@ impl Pipeline {
         watch.lap("load");
 
         let limits = self.config().limits.clone();
-        let header = asciify::probe(Cursor::new(&original), &limits).map_err(verdict)?;
+        let (file, allowed) = (Cursor::new(original.clone()), limits.clone());
+        let probed = spawn_blocking(move || asciify::probe(file, &allowed)).await;
+        let header = probed.map_err(|_| DrawError::Crashed)?.map_err(verdict)?;
         let working = specs.iter().map(|spec| spec.working_bytes(header.width, header.height));
-        let bytes = header.decoded_bytes + working.sum::<u64>();
+        // the header speaks of the first page
+        let decoded = match specs.iter().any(|spec| spec.frame() > 0) {
+            true => limits.max_decoded_bytes,
+            false => header.decoded_bytes,
+        };
+        let bytes = decoded.saturating_add(working.sum::<u64>());
         let room = bytes.div_ceil(MIB).clamp(1, self.config().render_memory_mib.into());
         let memory = timeout(patience, memory.acquire_many_owned(room as u32)).await;
         let memory = memory.map_err(|_| DrawError::Busy)?;

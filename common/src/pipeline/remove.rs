@@ -1,7 +1,7 @@
 //! Removes an image: the rows at once, then the blobs.
 
 use super::Pipeline;
-use crate::{fault::Fault, image::ImageId, store::original_key};
+use crate::{catalog::Condemned, fault::Fault, image::ImageId, store::original_key};
 
 impl Pipeline {
     /// `false` when no such image is stored. Once this returned, no reader finds the image; a blob
@@ -13,8 +13,9 @@ impl Pipeline {
         let condemned =
             self.catalog().remove_image(id, |attempt| original_key(id, attempt)).await?;
         let Some(blobs) = condemned else { return Ok(false) };
-        for blob in &blobs {
-            if let Err(fault) = self.sweep(blob).await {
+        for blob in blobs {
+            let condemned = Condemned { blob, was_swept: false };
+            if let Err(fault) = self.sweep(&condemned).await {
                 tracing::warn!("left to the janitor: {fault}");
                 break;
             }
@@ -27,8 +28,8 @@ impl Pipeline {
     ///
     /// # Errors
     /// The store or the database is out of reach; the blob stays condemned.
-    pub async fn sweep(&self, blob: &str) -> Result<(), Fault> {
-        self.store().delete(blob).await?;
-        self.catalog().swept(blob, self.config().blob_grace).await
+    pub async fn sweep(&self, condemned: &Condemned) -> Result<(), Fault> {
+        self.store().delete(&condemned.blob).await?;
+        self.catalog().swept(condemned, self.config().blob_grace).await
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use common::{
-    catalog::{Catalog, Page},
+    catalog::{Catalog, Condemned, Page},
     store::original_key,
 };
 
@@ -101,16 +101,24 @@ async fn a_loose_blob_is_swept_twice(catalog: Catalog) {
     let overdue = HashSet::from(["b".to_owned()]);
     assert_eq!(condemned(&catalog).await, overdue);
 
+    let sweep = async |blob: &str, was_swept, again| {
+        let condemned = Condemned { blob: blob.to_owned(), was_swept };
+        catalog.swept(&condemned, again).await.unwrap();
+    };
     // a promised blob is not marked as swept
-    catalog.swept("a", ENDED).await.unwrap();
+    sweep("a", false, ENDED).await;
     assert_eq!(condemned(&catalog).await, overdue);
-    catalog.swept("b", ENDED).await.unwrap();
+    sweep("b", false, ENDED).await;
     assert_eq!(condemned(&catalog).await, overdue, "it is swept once more");
-    catalog.swept("b", LONG).await.unwrap();
+    sweep("b", false, ENDED).await;
+    assert_eq!(condemned(&catalog).await, overdue, "whoever listed it earlier does not forget it");
+    let listed = catalog.condemned(9).await.unwrap();
+    assert_eq!(listed, [Condemned { blob: "b".into(), was_swept: true }]);
+    sweep("b", true, LONG).await;
     assert_eq!(condemned(&catalog).await, HashSet::new(), "then it is forgotten");
 
     catalog.break_promise(&blobs).await.unwrap();
-    catalog.swept("a", LONG).await.unwrap();
+    sweep("a", false, LONG).await;
     assert_eq!(condemned(&catalog).await, HashSet::new(), "its second time has not come");
     assert_eq!(catalog.condemned(1).await.unwrap().len(), 0);
 }

@@ -98,7 +98,8 @@ async fn removed(catalog: &Catalog, image: ImageId) -> Option<HashSet<String>> {
 }
 
 async fn condemned(catalog: &Catalog) -> HashSet<String> {
-    catalog.condemned(99).await.unwrap().into_iter().collect()
+    let condemned = catalog.condemned(99).await.unwrap();
+    condemned.into_iter().map(|condemned| condemned.blob).collect()
 }
 
 /// Times are whole milliseconds.

@@ -5,9 +5,8 @@
 //! the image is stored; two workers render, a janitor sweeps, a user removes. What each asks, in
 //! which order, and what it makes of the answer is as in `common/src/pipeline`,
 //! `common/src/catalog` and `worker/src`; a change there belongs here too. A bounded number of
-//! faults may happen anywhere; being asleep past a lease or a promise is one. Two things are taken
-//! for granted: whoever promised a blob puts it before its second sweep is due or never, and a sweep
-//! takes less than a period of grace.
+//! faults may happen anywhere; being asleep past a lease or a promise is one. One thing is taken for
+//! granted: whoever promised a blob puts it before its second sweep is due, or never.
 //!
 //! Each rule can be broken, to see that the model would notice. (`cargo test -p common model --
 //! --nocapture` tells how things go wrong then.)
@@ -212,14 +211,14 @@ fn sweeping_only_once_is_caught() {
 }
 
 #[test]
-fn a_sweep_that_sleeps_for_a_period_of_grace_leaves_a_blob() {
-    let asleep = Rules { sweeps_end_in_time: false, ..KEPT };
-    assert_eq!(caught(asleep, stored(2, 0, SAME)), Wrong::Unknown);
+fn a_sweep_that_does_not_remember_what_it_listed_is_caught() {
+    let broken = Rules { sweeps_end_in_time: false, sweeps_remember: false, ..KEPT };
+    assert_eq!(caught(broken, stored(2, 0, SAME)), Wrong::Unknown);
 }
 
 #[test]
-fn a_sweep_that_remembers_what_it_listed_may_sleep() {
-    let asleep = Rules { sweeps_end_in_time: false, sweeps_remember: true, ..KEPT };
+fn a_sweep_may_sleep_for_a_period_of_grace() {
+    let asleep = Rules { sweeps_end_in_time: false, ..KEPT };
     holds(asleep, stored(2, 0, SAME));
 }
 

@@ -28,11 +28,10 @@ pub struct Rules {
     pub promised_before_put: bool,
     /// A swept blob is deleted once more before it is forgotten.
     pub swept_twice: bool,
-    /// Nobody sleeps for a whole period of grace between deleting a blob and noting that: what the
-    /// code takes for granted.
+    /// Nobody sleeps for a whole period of grace between deleting a blob and noting that: taken for
+    /// granted to keep the search small, since it is not needed.
     pub sweeps_end_in_time: bool,
-    /// A sweep forgets a blob only if it listed it as swept (`false` in the code), which would make
-    /// `sweeps_end_in_time` unnecessary.
+    /// A sweep forgets a blob only if it listed it as swept.
     pub sweeps_remember: bool,
     pub claims_raise_attempt: bool,
     /// Readers of a new door look at the image (`false` to keep the search small: no process
@@ -62,7 +61,7 @@ impl Rules {
         promised_before_put: true,
         swept_twice: true,
         sweeps_end_in_time: true,
-        sweeps_remember: false,
+        sweeps_remember: true,
         claims_raise_attempt: true,
         read_meanwhile: false,
         answered_after_commit: true,
