@@ -3,15 +3,15 @@
 use std::cell::RefCell;
 use std::io::{BufRead, Cursor, Read, Seek, SeekFrom};
 
-use crate::container::Walk;
 use crate::light::{self, Row};
 use crate::picture::{Picture, Sampled};
 use crate::probe::Found;
 use crate::sample::Pixels;
-use crate::selection::Selection;
 use crate::source::Source;
 use crate::spec::Spec;
 use crate::tiff::{self, Scale, Tiff};
+use crate::view::View;
+use crate::walk::Walk;
 use crate::{Error, Format, Limits, eighth, library, rare_jpeg, scanlines, vp8};
 
 /// Samples for each of `specs`, in their order.
@@ -23,11 +23,11 @@ pub(crate) fn sample<R: BufRead + Seek>(
 ) -> Result<Vec<Sampled>, Error> {
     let mut file = File { source, found, limits };
     let specs: Vec<&Spec> = specs.iter().collect();
-    in_groups(&specs, Selection::of, |selection, specs| match found.header.format {
-        Format::Tiff => file.tiff(selection, specs),
-        Format::Jpeg => file.jpeg(selection, specs),
-        Format::WebP => file.webp(selection, specs),
-        _ => file.rows(selection, specs),
+    in_groups(&specs, View::of, |view, specs| match found.header.format {
+        Format::Tiff => file.tiff(view, specs),
+        Format::Jpeg => file.jpeg(view, specs),
+        Format::WebP => file.webp(view, specs),
+        _ => file.rows(view, specs),
     })
 }
 
@@ -57,9 +57,9 @@ struct File<'a, R> {
 
 impl<R: BufRead + Seek> File<'_, R> {
     /// From the smallest copy that gives what each spec needs.
-    fn tiff(&mut self, selection: Selection, specs: &[&Spec]) -> Result<Vec<Sampled>, Error> {
+    fn tiff(&mut self, view: View, specs: &[&Spec]) -> Result<Vec<Sampled>, Error> {
         let mut tiff = Tiff::open(Walk::new(self.source, Format::Tiff)?)?;
-        let levels = tiff.levels(selection.frame, self.limits)?;
+        let levels = tiff.levels(view.frame, self.limits)?;
         let full = levels[0].page.sides();
         let orientation = levels[0].page.orientation();
         let pixels = |level: &tiff::Level| {
@@ -67,7 +67,7 @@ impl<R: BufRead + Seek> File<'_, R> {
             Pixels { full, held, scale: 1, orientation }
         };
         let tiff = RefCell::new(tiff);
-        let values = (selection.bands, selection.stretch);
+        let values = (view.bands, view.stretch);
         let scale = Scale::of(&tiff, &levels, values, self.limits)?;
         let smallest =
             |spec: &Spec| levels.iter().rposition(|it| pixels(it).suffice(spec)).unwrap_or(0);
@@ -81,7 +81,7 @@ impl<R: BufRead + Seek> File<'_, R> {
     }
 
     /// At an eighth of the size where that gives what a spec needs.
-    fn jpeg(&mut self, selection: Selection, specs: &[&Spec]) -> Result<Vec<Sampled>, Error> {
+    fn jpeg(&mut self, view: View, specs: &[&Spec]) -> Result<Vec<Sampled>, Error> {
         let pixels = Pixels { scale: eighth::SCALE, ..self.pixels() };
         // so little of it is there that no memory is taken for the rest
         let is_thin = self.found.is_thin;
@@ -91,22 +91,22 @@ impl<R: BufRead + Seek> File<'_, R> {
             let Some(small) = small else {
                 return match is_thin {
                     true => Err(Error::cut_off(Format::Jpeg, "its picture is complete")),
-                    false => self.rows(selection, specs),
+                    false => self.rows(view, specs),
                 };
             };
             let mut picture = Picture::new(specs, &pixels);
             let most = self.most();
-            small.rows(|row| selection.apply(Row::Rgb8(row), most, |row| picture.push(row)));
+            small.rows(|row| view.apply(Row::Rgb8(row), most, |row| picture.push(row)));
             Ok(picture.finish().collect())
         })
     }
 
     /// At an eighth, a quarter or half of the size where that gives what a spec needs.
-    fn webp(&mut self, selection: Selection, specs: &[&Spec]) -> Result<Vec<Sampled>, Error> {
+    fn webp(&mut self, view: View, specs: &[&Spec]) -> Result<Vec<Sampled>, Error> {
         let whole = self.pixels();
         let pixels = |scale| Pixels { scale, ..whole };
         let scale = |spec: &Spec| [8, 4, 2].into_iter().find(|it| pixels(*it).suffice(spec));
-        let file = match selection.frame == 0 && specs.iter().any(|spec| scale(spec).is_some()) {
+        let file = match view.frame == 0 && specs.iter().any(|spec| scale(spec).is_some()) {
             true => self.bytes()?,
             false => Vec::new(),
         };
@@ -119,24 +119,24 @@ impl<R: BufRead + Seek> File<'_, R> {
                     let mut picture = Picture::new(specs, &pixels(scale));
                     let most = self.most();
                     let push = |row: &[_]| {
-                        selection.apply(Row::Rgb8(row), most, |row| picture.push(row));
+                        view.apply(Row::Rgb8(row), most, |row| picture.push(row));
                     };
                     if vp8::rows(lossy, scale, push).is_some() {
                         return Ok(picture.finish().collect());
                     }
                 }
-                self.rows(selection, specs)
+                self.rows(view, specs)
             },
         )
     }
 
     /// From all rows of the picture.
-    fn rows(&mut self, selection: Selection, specs: &[&Spec]) -> Result<Vec<Sampled>, Error> {
+    fn rows(&mut self, view: View, specs: &[&Spec]) -> Result<Vec<Sampled>, Error> {
         let (pixels, most) = (self.pixels(), self.most());
         let mut picture = Picture::new(specs, &pixels);
-        let mut push = |row: Row<'_>| selection.apply(row, most, |row| picture.push(row));
+        let mut push = |row: Row<'_>| view.apply(row, most, |row| picture.push(row));
         let format = self.found.header.format;
-        let is_read = match (format, selection.frame) {
+        let is_read = match (format, view.frame) {
             (Format::Png, 0) => scanlines::rows(self.source, self.found.stored, &mut push)?,
             (Format::Ico, _) if let Some(at) = self.found.png_at => {
                 let file = self.bytes()?;
@@ -152,7 +152,7 @@ impl<R: BufRead + Seek> File<'_, R> {
         if is_read {
             return Ok(picture.finish().collect());
         }
-        match library::picture(self.source, self.found, selection.frame, self.limits) {
+        match library::picture(self.source, self.found, view.frame, self.limits) {
             Ok(whole) => light::rows(&whole, &mut push),
             // what is left of a damaged one is drawn, as browsers do
             Err(err) if format == Format::Jpeg => {

@@ -29,6 +29,33 @@ impl Default for Limits {
     }
 }
 
+/// The longest side that any limits can allow: sums over a row of it still fit 64 bits.
+const MAX_SIDE_PX: u32 = 1 << 22;
+
+impl Limits {
+    /// Holds one picture of a file against them.
+    pub(crate) fn admit(
+        &self,
+        format: Format,
+        (width, height): (u32, u32),
+        decoded_bytes: u64,
+    ) -> Result<(), Error> {
+        if width == 0 || height == 0 {
+            return Err(Error::malformed(
+                format,
+                format_args!("it claims {width} × {height} pixels"),
+            ));
+        }
+        Error::over(
+            "pixels on its longest side",
+            width.max(height).into(),
+            self.max_side_px.min(MAX_SIDE_PX).into(),
+        )?;
+        Error::over("pixels", u64::from(width) * u64::from(height), self.max_pixels)?;
+        Error::over("bytes when decoded", decoded_bytes, self.max_decoded_bytes)
+    }
+}
+
 /// Why an image was not drawn. All but [`Error::Read`] are about the file, and final.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

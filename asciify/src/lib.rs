@@ -66,7 +66,9 @@ mod spec;
 mod symbols;
 mod tiff;
 mod tone;
+mod view;
 mod vp8;
+mod walk;
 pub mod write;
 
 use std::io::{BufRead, Seek};

@@ -126,34 +126,12 @@ pub(crate) fn is_sideways(orientation: Orientation) -> bool {
     )
 }
 
-/// The longest side that any limits can allow: sums over a row of it still fit 64 bits.
-const MAX_SIDE_PX: u32 = 1 << 22;
-
 fn check(format: Format, structure: &Structure, limits: &Limits) -> Result<(), Error> {
     let Structure { width, height, frames, largest_frame, decoded_bytes, .. } = *structure;
-    admit(format, (width, height), decoded_bytes, limits)?;
+    limits.admit(format, (width, height), decoded_bytes)?;
     Error::over("frames", frames.into(), limits.max_frames.into())?;
     match largest_frame {
         (0, _) | (_, 0) => Ok(()),
-        sides => admit(format, sides, decoded_bytes, limits),
+        sides => limits.admit(format, sides, decoded_bytes),
     }
-}
-
-/// Holds one picture of a file against the limits.
-pub(crate) fn admit(
-    format: Format,
-    (width, height): (u32, u32),
-    decoded_bytes: u64,
-    limits: &Limits,
-) -> Result<(), Error> {
-    if width == 0 || height == 0 {
-        return Err(Error::malformed(format, format_args!("it claims {width} × {height} pixels")));
-    }
-    Error::over(
-        "pixels on its longest side",
-        width.max(height).into(),
-        limits.max_side_px.min(MAX_SIDE_PX).into(),
-    )?;
-    Error::over("pixels", u64::from(width) * u64::from(height), limits.max_pixels)?;
-    Error::over("bytes when decoded", decoded_bytes, limits.max_decoded_bytes)
 }

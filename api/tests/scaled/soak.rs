@@ -17,6 +17,7 @@ use crate::support::{
     bucket::Weather,
     crowd::Crowd,
     customer::{Customer, Kept},
+    eventually,
     link::{Link, Mood},
     pictures::pictures,
     process::free_port,
@@ -79,6 +80,7 @@ async fn whatever_breaks_nothing_acknowledged_is_lost_or_wrong() {
     }
     let kept = crowd.leaves().await;
     let visits = tourists.leave().await;
+    house.works_off_its_backlog().await;
     customer.all_ready(&kept).await;
     let House { site, apis, workers, .. } = house;
     let (apis, workers): (Vec<&Api>, Vec<&Worker>) =
@@ -143,6 +145,19 @@ impl House {
             "commit not answered" => self.database.lose_answer_to(b"COMMIT"),
             "broker refuses" => for_a_while(&self.broker, Mood::Refuse, a_while).await,
             _ => for_a_while(&self.broker, Mood::Hang, a_while).await,
+        }
+    }
+
+    /// However much there is, it gets less.
+    async fn works_off_its_backlog(&self) {
+        let pending = "SELECT COUNT(*) FROM jobs WHERE state = 'pending'";
+        let mut left = self.site.database.number(pending).await;
+        while left > 0 {
+            left = eventually("the backlog gets smaller", async || {
+                let now = self.site.database.number(pending).await;
+                (now < left).then_some(now)
+            })
+            .await;
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, Seek};
 
-use super::{Structure, Walk, area};
+use super::{Structure, area};
+use crate::walk::Walk;
 use crate::{Error, Limits};
 
 pub(super) fn walk<R: BufRead + Seek>(

@@ -4,8 +4,9 @@ use std::io::{BufRead, Seek};
 
 use image::metadata::Orientation;
 
-use super::{Structure, Walk, area, orientation};
+use super::{Structure, area, orientation};
 use crate::Error;
+use crate::walk::Walk;
 
 const SOI: u8 = 0xd8;
 const EOI: u8 = 0xd9;

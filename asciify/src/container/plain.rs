@@ -2,8 +2,9 @@
 
 use std::io::{BufRead, Seek};
 
-use super::{Structure, Walk, area};
+use super::{Structure, area};
 use crate::Error;
+use crate::walk::Walk;
 
 /// BMP: a file header, an information header that begins with its own length, pixels.
 pub(super) fn bmp<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<Structure, Error> {

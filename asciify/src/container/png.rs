@@ -2,8 +2,9 @@
 
 use std::io::{BufRead, Seek};
 
-use super::{EXIF_KEPT, Structure, Walk, area, orientation};
+use super::{EXIF_KEPT, Structure, area, orientation};
 use crate::Error;
+use crate::walk::Walk;
 
 pub(super) fn walk<R: BufRead + Seek>(walk: &mut Walk<'_, R>) -> Result<Structure, Error> {
     walk.skip(8)?;

@@ -2,8 +2,9 @@
 
 use std::io::{BufRead, Seek};
 
-use super::{Structure, Walk};
+use super::Structure;
 use crate::tiff::Tiff;
+use crate::walk::Walk;
 use crate::{Error, Limits};
 
 pub(super) fn walk<R: BufRead + Seek>(

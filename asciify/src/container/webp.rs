@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, Seek};
 
-use super::{EXIF_KEPT, Structure, Walk, orientation};
+use super::{EXIF_KEPT, Structure, orientation};
+use crate::walk::Walk;
 use crate::{Error, Limits};
 
 /// Canvas, frame and planes or transforms, at four bytes each.

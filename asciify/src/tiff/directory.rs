@@ -4,7 +4,7 @@
 use std::io::{BufRead, Seek};
 
 use crate::Error;
-use crate::container::Walk;
+use crate::walk::Walk;
 
 /// Tags that mean something to us (TIFF 6.0 and its supplements; GDAL's for missing values).
 pub(super) mod tag {

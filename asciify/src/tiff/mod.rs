@@ -24,7 +24,6 @@ use page::{Color, Kind};
 use rows::Rows;
 
 use crate::light::{Row, from_lab, from_ycbcr};
-use crate::probe::admit;
 use crate::selection::{Bands, Stretch};
 use crate::{Error, Format, Limits};
 
@@ -348,7 +347,7 @@ impl Page {
     /// # Errors
     /// [`Error::OverLimit`].
     pub(crate) fn admit(&self, limits: &Limits) -> Result<(), Error> {
-        admit(Format::Tiff, self.sides(), self.decoded_bytes(), limits)?;
+        limits.admit(Format::Tiff, self.sides(), self.decoded_bytes())?;
         let most = limits.max_pixels.saturating_mul(MOST_BYTES_PER_PX);
         Error::over("bytes when unpacked", self.unpacked_bytes(), most)
     }

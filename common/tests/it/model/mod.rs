@@ -103,15 +103,6 @@ fn old_and_new_engines_leave_each_other_alone() {
 }
 
 #[test]
-#[ignore = "takes minutes"]
-fn more_faults_at_once_lose_nothing_either() {
-    holds(KEPT, stored(2, 1, SAME));
-    holds(KEPT, stored(3, 0, SAME));
-    holds(KEPT, stored(2, 0, UPGRADE));
-    holds(KEPT, stored(1, 1, UPGRADE));
-}
-
-#[test]
 fn acking_before_the_claim_is_caught() {
     let broken = Rules { hints_acked_after_claim: false, workers_poll: false, ..KEPT };
     assert_eq!(caught(broken, stored(1, 0, SAME)), Wrong::Stuck);
