@@ -1,4 +1,4 @@
-//! Which part of a file is looked at: a frame, some bands, a range of values.
+//! Which values of a file are looked at: some bands, and a range.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -23,19 +23,15 @@ async fn an_upload_whose_commit_was_not_heard_of_is_found_by_its_row_or_by_its_k
     let pictures = pictures(2);
 
     // The row is read again, and knows.
-    link.lose_answer_to(b"COMMIT");
+    link.lose_answer_to(b"COMMIT", Mood::Pass);
     let answer = customer.offer(0, &pictures[0], "heard").await.unwrap();
     assert_eq!(answer.status(), StatusCode::CREATED);
     assert!(!link.is_waiting());
     let first = id(answer).await.unwrap();
 
     // It cannot be read either: the client is told to come again.
-    link.lose_answer_to(b"COMMIT");
-    let (customer_, picture) = (customer.clone(), pictures[1].clone());
-    let upload = tokio::spawn(async move { customer_.offer(0, &picture, "unheard").await });
-    eventually("the commit is not answered", async || (!link.is_waiting()).then_some(())).await;
-    link.set(Mood::Refuse);
-    let answer = upload.await.unwrap().unwrap();
+    link.lose_answer_to(b"COMMIT", Mood::Refuse);
+    let answer = customer.offer(0, &pictures[1], "unheard").await.unwrap();
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(is_retryable(&answer), "{answer:?}");
     link.set(Mood::Pass);
@@ -67,7 +63,7 @@ async fn a_job_whose_end_was_not_heard_of_is_done_once() {
     let customer = Customer::of(&[&api.url]);
     let pictures = pictures(2);
 
-    link.lose_answer_to(b"COMMIT");
+    link.lose_answer_to(b"COMMIT", Mood::Pass);
     let mut kept = customer.keep_all(&pictures[..1]).await;
     customer.all_ready(&kept).await;
     assert!(!link.is_waiting());
@@ -75,11 +71,10 @@ async fn a_job_whose_end_was_not_heard_of_is_done_once() {
     assert_eq!(site.database.number(attempts).await, 1, "the row was read again");
 
     // It cannot be read for a while.
-    link.lose_answer_to(b"COMMIT");
+    link.lose_answer_to(b"COMMIT", Mood::Hang);
     kept.extend(customer.keep_all(&pictures[1..]).await);
-    eventually("the commit is not answered", async || (!link.is_waiting()).then_some(())).await;
-    link.set(Mood::Hang);
     customer.all_ready(&kept).await;
+    assert!(!link.is_waiting());
     link.set(Mood::Refuse);
     link.set(Mood::Pass);
     site.assert_invariants(&[&api], &[&worker], &kept).await;

@@ -142,7 +142,7 @@ impl House {
             "store hangs up" => self.weather(Weather::Deaf, a_while).await,
             "database refuses" => for_a_while(&self.database, Mood::Refuse, a_while).await,
             "database hangs" => for_a_while(&self.database, Mood::Hang, a_while).await,
-            "commit not answered" => self.database.lose_answer_to(b"COMMIT"),
+            "commit not answered" => self.database.lose_answer_to(b"COMMIT", Mood::Pass),
             "broker refuses" => for_a_while(&self.broker, Mood::Refuse, a_while).await,
             _ => for_a_while(&self.broker, Mood::Hang, a_while).await,
         }

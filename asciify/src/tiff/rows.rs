@@ -102,7 +102,7 @@ impl<'a, 'b, R: BufRead + Seek> Rows<'a, 'b, R> {
         let length = match &mut self.lengths {
             Some(lengths) => lengths.get(self.tiff, index)?,
             None if self.page.compression == 1 => unpacked,
-            None if self.page.across() * self.page.down() == 1 => u64::MAX,
+            None if (self.page.across(), self.page.down()) == (1, 1) => u64::MAX,
             None => return Err(damaged("a piece has no length")),
         };
         let length = length.min(self.tiff.borrow().walk.length().saturating_sub(at));

@@ -27,20 +27,20 @@ pub(crate) struct Link {
     phrase: Phrase,
 }
 
-/// What a client says last: the server hears it, and its answer is lost.
-type Phrase = Arc<Mutex<Option<&'static [u8]>>>;
+/// What a client says last (the server hears it, and its answer is lost), and the mood from then on.
+type Phrase = Arc<Mutex<Option<(&'static [u8], Mood)>>>;
 
 impl Link {
     pub(crate) async fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let (mood, moods) = watch::channel(Mood::Pass);
+        let (mood, _) = watch::channel(Mood::Pass);
         let phrase = Phrase::default();
-        let (server, told) = (server.to_owned(), phrase.clone());
+        let (server, changes, told) = (server.to_owned(), mood.clone(), phrase.clone());
         tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
-                tokio::spawn(connect(client, server.clone(), moods.clone(), told.clone()));
+                tokio::spawn(connect(client, server.clone(), changes.clone(), told.clone()));
             }
         });
         Link { address, mood, phrase }
@@ -50,9 +50,10 @@ impl Link {
         self.mood.send_replace(mood);
     }
 
-    /// Loses the answer to the next message that holds `phrase`, and the connection with it.
-    pub(crate) fn lose_answer_to(&self, phrase: &'static [u8]) {
-        *self.phrase.lock().unwrap() = Some(phrase);
+    /// Loses the answer to the next message that holds `phrase`, and the connection with it; the link
+    /// is in that mood by then.
+    pub(crate) fn lose_answer_to(&self, phrase: &'static [u8], mood: Mood) {
+        *self.phrase.lock().unwrap() = Some((phrase, mood));
     }
 
     /// Whether an answer is still to be lost.
@@ -61,24 +62,29 @@ impl Link {
     }
 }
 
-async fn connect(client: TcpStream, server: String, moods: watch::Receiver<Mood>, phrase: Phrase) {
-    let mut refused = moods.clone();
+async fn connect(client: TcpStream, server: String, mood: watch::Sender<Mood>, phrase: Phrase) {
+    let mut refused = mood.subscribe();
     let talk = async {
         let server = TcpStream::connect(server).await.unwrap();
         let ((from_client, to_client), (from_server, to_server)) =
             (client.into_split(), server.into_split());
-        let (doomed, doom) = watch::channel(false);
-        let asks = pass(from_client, to_server, moods.clone(), |bytes| {
+        let doom = Mutex::new(None);
+        let asks = pass(from_client, to_server, mood.subscribe(), |bytes| {
             let mut phrase = phrase.lock().unwrap();
-            let is_last = phrase.is_some_and(|it| bytes.windows(it.len()).any(|part| part == it));
-            if is_last {
-                *phrase = None;
-                doomed.send_replace(true);
+            let is_last = |(it, _): &(&[u8], _)| bytes.windows(it.len()).any(|part| part == *it);
+            if let Some((_, mood)) = phrase.take_if(|phrase| is_last(phrase)) {
+                *doom.lock().unwrap() = Some(mood);
             }
             true
         });
         // the answer to what was asked last is not passed on
-        let answers = pass(from_server, to_client, moods.clone(), |_| !*doom.borrow());
+        let answers = pass(from_server, to_client, mood.subscribe(), |_| {
+            let doom = *doom.lock().unwrap();
+            if let Some(next) = doom.filter(|next| *next != Mood::Pass) {
+                mood.send_replace(next);
+            }
+            doom.is_none()
+        });
         tokio::select! {
             () = asks => {}
             () = answers => {}
