@@ -103,12 +103,7 @@ fn asked(query: &[(String, String)], presets: &Presets) -> Result<Asked, Problem
                     Some(number.ok_or(Problem::parameter("version", "a positive whole number"))?);
             }
             "preset" => {
-                let named = presets.named(value).ok_or_else(|| {
-                    let names: Vec<&str> =
-                        presets.iter().map(|preset| preset.name.as_str()).collect();
-                    Problem::parameter("preset", &format!("one of {}", names.join(", ")))
-                })?;
-                preset = Some(named);
+                preset = Some(named(presets, "preset", value)?);
             }
             _ => options.push((name, value)),
         }
@@ -127,6 +122,18 @@ fn asked(query: &[(String, String)], presets: &Presets) -> Result<Asked, Problem
         spec.set(name, value).map_err(|err| Problem::new(BAD_PARAMETER, err.to_string()))?;
     }
     Ok(Asked { spec, format, version })
+}
+
+/// The preset that a parameter names.
+pub(crate) fn named<'a>(
+    presets: &'a Presets,
+    parameter: &str,
+    name: &str,
+) -> Result<&'a Preset, Problem> {
+    presets.named(name).ok_or_else(|| {
+        let names: Vec<&str> = presets.iter().map(|preset| preset.name.as_str()).collect();
+        Problem::parameter(parameter, &format!("one of {}", names.join(", ")))
+    })
 }
 
 fn parse_format(value: &str) -> Result<Format, Problem> {
@@ -173,7 +180,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Listed {
 }
 
 /// The pairs of the query, each name once.
-fn query(parts: &Parts) -> Result<Vec<(String, String)>, Problem> {
+pub(crate) fn query(parts: &Parts) -> Result<Vec<(String, String)>, Problem> {
     let text = parts.uri.query().unwrap_or_default();
     let mut pairs: Vec<(String, String)> = Vec::new();
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {

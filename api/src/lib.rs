@@ -10,6 +10,7 @@ mod config;
 mod extract;
 mod incoming;
 mod observe;
+mod pages;
 mod problem;
 mod router;
 mod routes;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Router, extract::DefaultBodyLimit, middleware::from_fn};
+use axum::{Extension, Router, extract::DefaultBodyLimit, middleware::from_fn, routing::get};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -11,7 +11,7 @@ use crate::{
     App, conditional,
     observe::observe,
     problem::{INTERNAL, NOT_FOUND, Problem},
-    routes::{docs, images, ops, presets, renders},
+    routes::{assets, docs, home, images, ops, presets, renders},
 };
 
 /// The document's root.
@@ -34,7 +34,7 @@ struct Document;
 /// The service as a router: without a network, for tests, as well as behind [`crate::serve`].
 pub fn router(app: App) -> Router {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
-        .routes(routes!(docs::index))
+        .routes(routes!(home::home))
         .routes(routes!(images::upload, images::list))
         .routes(routes!(renders::text, images::remove))
         .routes(routes!(images::metadata))
@@ -47,6 +47,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(docs::openapi))
         .routes(routes!(docs::page))
         .routes(routes!(docs::problem))
+        .route("/assets/{name}", get(assets::asset))
         .split_for_parts();
     router
         .fallback(async || Problem::new(NOT_FOUND, "no such address; /docs lists them"))

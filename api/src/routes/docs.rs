@@ -5,7 +5,7 @@ use std::{fmt::Write, sync::Arc};
 use axum::{
     Extension, Json,
     extract::{Path, rejection::PathRejection},
-    http::{HeaderMap, header},
+    http::header,
     response::{IntoResponse, Response},
 };
 use utoipa::openapi::{OpenApi, RefOr, path::Operation};
@@ -17,25 +17,6 @@ use crate::{
 
 const CSP: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
-
-/// Says what to do first.
-#[utoipa::path(
-    get, path = "/", tag = "documentation",
-    responses((status = 200, description = "A few lines.", body = String, content_type = "text/plain")),
-)]
-pub(crate) async fn index(headers: HeaderMap) -> String {
-    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
-    let at = format!("http://{}", host.unwrap_or("localhost:8080"));
-    format!(
-        "Planet Image API: upload imagery once; look at it wherever there is only text.\n\n\
-         \x20 curl -F image=@photo.jpg {at}/images      upload; answers the image's JSON\n\
-         \x20 curl {at}/images                          list, newest first\n\
-         \x20 curl {at}/images/ID                       look at it\n\
-         \x20 curl '{at}/images/ID?width=160'           look at it, larger\n\
-         \x20 curl -X DELETE {at}/images/ID             remove it\n\n\
-         Everything else: {at}/docs\n"
-    )
-}
 
 /// The OpenAPI 3.1 document.
 #[utoipa::path(

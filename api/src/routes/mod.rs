@@ -1,6 +1,8 @@
 //! The handlers, a file an endpoint family.
 
+pub(crate) mod assets;
 pub(crate) mod docs;
+pub(crate) mod home;
 pub(crate) mod images;
 pub(crate) mod ops;
 pub(crate) mod presets;

@@ -9,10 +9,12 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use base64::prelude::{BASE64_STANDARD, Engine};
 use common::{
     pipeline::{Text, View},
     render::sha256_hex,
 };
+use sha2::{Digest, Sha256};
 
 use crate::{
     App,
@@ -20,12 +22,16 @@ use crate::{
     body::{ImageBody, RenderBody, RendersBody},
     conditional::{Condition, condition},
     extract::{Asked, Format, Id},
+    pages::viewer,
     problem::{INTERNAL, NOT_ACCEPTABLE, Problem, ProblemBody},
+    routes::home::origin,
 };
 
 const JSON: &str = "application/json";
 /// A picture takes time in proportion, and is kept by nobody.
 const MAX_PNG_CELLS: usize = 100_000;
+/// Raised when a format is written in another way, for those who hold the old one.
+const WRITERS: u32 = 2;
 const RENDER_VERSION: HeaderName = HeaderName::from_static("render-version");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -34,7 +40,8 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 ///
 /// Without options this is the preset `default`. Presets come from the store once a worker has made
 /// them; everything else is drawn now and kept in memory for a while. With
-/// `Accept: application/json` this is the image's metadata.
+/// `Accept: application/json` this is the image's metadata, with `Accept: text/html` a page that
+/// shows the text and every option of it; `format=html` is the text alone as a page.
 #[utoipa::path(
     get, path = "/images/{id}", tag = "renders",
     params(
@@ -92,6 +99,12 @@ pub(crate) async fn text(
         let vary = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-cache")];
         return Ok((vary, Json(ImageBody::from(shown))).into_response());
     };
+    if format == Format::Html && asked.format.is_none() {
+        let shown = app.pipeline.show(id).await?.ok_or_else(Problem::no_image)?;
+        let renders = app.pipeline.renders(id).await?.map_or_else(Vec::new, |(all, _)| all);
+        let presets = &app.pipeline.config().presets;
+        return Ok(viewer(&origin(&headers), presets, &shown, &asked, &renders));
+    }
     let look = app.pipeline.look(id, asked.spec, asked.version);
     let view = look.await.map_err(|err| Problem::from(&err))?;
     let mut response = match condition(&headers, &[etag(&view, format)], modified(&view)) {
@@ -99,7 +112,11 @@ pub(crate) async fn text(
         Condition::Fails => return Err(Problem::precondition()),
         Condition::Holds => {
             let text = app.pipeline.text(&view).await.map_err(|err| Problem::from(&*err))?;
-            respond(write_down(&view, &text, format).await?, &text)
+            let body = write_down(&view, &text, format).await?;
+            let policy = policy(format, &body);
+            let mut response = respond(body, &text);
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+            response
         }
     };
     describe(response.headers_mut(), &view, format, asked.version.is_some());
@@ -136,7 +153,8 @@ pub(crate) fn modified(view: &View) -> Option<SystemTime> {
 
 /// Strong: the same image, options, engine version and format always give the same bytes.
 pub(crate) fn etag(view: &View, format: Format) -> String {
-    let facts = format!("{} {} {} {}", view.image.id, view.spec, view.version, format.name());
+    let (id, spec, version) = (view.image.id, &view.spec, view.version);
+    let facts = format!("{id} {spec} {version} {} {WRITERS}", format.name());
     format!("\"{}\"", &sha256_hex(facts.as_bytes())[..32])
 }
 
@@ -167,6 +185,16 @@ async fn write_down(view: &View, text: &Text, format: Format) -> Result<Vec<u8>,
     tokio::task::spawn_blocking(write).await.map_err(|err| bug(&err))
 }
 
+/// Nothing but the style sheet that a page holds, told by its hash (CSP level 3, 2.3.1).
+fn policy(format: Format, body: &[u8]) -> HeaderValue {
+    let sheet = (format == Format::Html).then(|| std::str::from_utf8(body).ok()).flatten();
+    let sheet = sheet.and_then(|page| page.split_once("<style>")?.1.split_once("</style>"));
+    let style = sheet.map_or_else(String::new, |(sheet, _)| {
+        format!("; style-src 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(sheet)))
+    });
+    HeaderValue::from_str(&format!("default-src 'none'{style}")).expect("all of it is ASCII")
+}
+
 fn respond(body: Vec<u8>, text: &Text) -> Response {
     let mut response = body.into_response();
     let cache = if text.hit { "planet; hit" } else { "planet; fwd=miss; stored" };
@@ -194,7 +222,6 @@ fn describe(headers: &mut HeaderMap, view: &View, format: Format, fixed: bool) {
         (header::CACHE_CONTROL, caching),
         (header::ETAG, &etag(view, format)),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
     ] {
         headers.insert(name, HeaderValue::from_str(value).expect("all of it is ASCII"));
     }

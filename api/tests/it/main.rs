@@ -11,6 +11,7 @@ mod mutations;
 mod negotiation;
 mod operations;
 mod originals;
+mod pages;
 mod pictures;
 mod programs;
 mod refusals;

@@ -1,6 +1,6 @@
 //! Writes a [`Grid`] down: as plain text, for a terminal, as a page, a drawing or a picture.
 
-use std::fmt::Write;
+use std::{collections::HashMap, fmt::Write};
 
 mod png;
 mod svg;
@@ -85,36 +85,43 @@ pub fn html(grid: &Grid, background: Background, title: &str) -> String {
         Background::Light => "html{color-scheme:light;background:#fff;color:#000}",
     };
     let title = escaped(title);
-    let picture = spans(grid);
+    let (rules, picture) = spans(grid);
     // A parser drops a newline that directly follows `<pre>`; the picture itself has none to lose.
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>{colours}{STYLE}</style>\n</head>\n<body>\n\
+         <title>{title}</title>\n<style>{colours}{STYLE}{rules}</style>\n</head>\n<body>\n\
          <pre role=\"img\" aria-label=\"{title}\">\n{picture}</pre>\n</body>\n</html>\n"
     )
 }
 
-/// Rows of text, with an element around each run of cells that have colours in common.
-fn spans(grid: &Grid) -> String {
-    let mut text = String::new();
+/// A rule for each pair of colours, and rows of text with an element around each run of cells that
+/// have one. Classes instead of `style` attributes: a strict content security policy allows a sheet
+/// by its hash.
+fn spans(grid: &Grid) -> (String, String) {
+    let (mut rules, mut text) = (String::new(), String::new());
+    let mut classes = HashMap::new();
     for row in grid.lines() {
         for run in row.chunk_by(|a, b| (a.ink, a.ground) == (b.ink, b.ground)) {
             let symbols = escaped(&run.iter().map(|cell| cell.symbol).collect::<String>());
-            match run[0] {
-                Cell { ink: None, ground: None, .. } => text.push_str(&symbols),
-                Cell { ink, ground, .. } => {
-                    let ink = ink.map(|it| format!("color:{}", hex(it)));
-                    let ground = ground.map(|it| format!("background:{}", hex(it)));
-                    let style: Vec<String> = ink.into_iter().chain(ground).collect();
-                    let style = style.join(";");
-                    let _infallible = write!(text, "<i style=\"{style}\">{symbols}</i>");
-                }
+            let Cell { ink, ground, .. } = run[0];
+            if (ink, ground) == (None, None) {
+                text.push_str(&symbols);
+                continue;
             }
+            let next = classes.len();
+            let class = *classes.entry((ink, ground)).or_insert_with(|| {
+                let ink = ink.map(|it| format!("color:{}", hex(it)));
+                let ground = ground.map(|it| format!("background:{}", hex(it)));
+                let style: Vec<String> = ink.into_iter().chain(ground).collect();
+                let _infallible = write!(rules, ".c{next}{{{}}}", style.join(";"));
+                next
+            });
+            let _infallible = write!(text, "<i class=c{class}>{symbols}</i>");
         }
         text.push('\n');
     }
-    text
+    (rules, text)
 }
 
 fn hex(color: Color) -> String {
@@ -188,7 +195,31 @@ mod tests {
             drawing.contains("<title>&lt;/title&gt;&lt;script&gt;\u{fffd}</title>"),
             "{drawing}"
         );
-        assert!(drawing.contains("M60.00 0.00h10.00v10.00h-10.00z"), "{drawing}");
+        assert!(drawing.contains("M60 0h10v10h-10z"), "{drawing}");
+    }
+
+    #[test]
+    fn a_row_of_a_drawing_is_one_text_whatever_its_colours() {
+        let red = Some(Color::Rgb([255, 0, 0]));
+        let cells = vec![' '.into(), 'a'.into(), Cell::new('b', red, None), ' '.into(), '█'.into()];
+        let drawing = svg(&Grid::new(5, cells), Background::Dark, "");
+        let row = "<text x=\"10\" y=\"15\" textLength=\"20\" lengthAdjust=\"spacingAndGlyphs\" \
+                   xml:space=\"preserve\">a<tspan fill=\"#ff0000\">b</tspan></text>";
+        assert!(drawing.contains(row), "{drawing}");
+        assert!(drawing.contains("<path d=\"M40 0h10v20h-10z\"/>"), "{drawing}");
+    }
+
+    #[test]
+    fn a_page_names_each_pair_of_colours_once() {
+        let red = Some(Color::Rgb([255, 0, 0]));
+        let cells = ["a", "b", "a"].map(|symbol| {
+            let ground = (symbol == "b").then_some(Color::Indexed(4));
+            Cell::new(symbol.chars().next().unwrap_or_default(), red, ground)
+        });
+        let page = html(&Grid::new(3, cells.into()), Background::Dark, "");
+        assert!(page.contains("<i class=c0>a</i><i class=c1>b</i><i class=c0>a</i>"), "{page}");
+        assert_eq!(page.matches(".c0{color:#ff0000}").count(), 1, "{page}");
+        assert!(!page.contains("style="), "{page}");
     }
 
     #[test]

@@ -25,12 +25,17 @@ pub fn svg(grid: &Grid, background: Background, title: &str) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
          width=\"{width}\" height=\"{height}\" role=\"img\" fill=\"{ink}\" \
          font-family=\"ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace\" \
-         font-size=\"16.6\">\n<title>{title}</title>\n<style>text{{white-space:pre}}</style>\n\
+         font-size=\"16.6\">\n<title>{title}</title>\n\
          <rect width=\"{width}\" height=\"{height}\" fill=\"{ground}\"/>\n"
     );
+    svg.push_str("<g shape-rendering=\"crispEdges\">");
     for (row, cells) in grid.lines().enumerate() {
         grounds(&mut svg, row, cells);
-        inks(&mut svg, row, cells);
+    }
+    svg.push_str("</g>\n");
+    for (row, cells) in grid.lines().enumerate() {
+        figures(&mut svg, row, cells);
+        letters(&mut svg, row, cells);
     }
     svg.push_str("</svg>\n");
     svg
@@ -42,41 +47,58 @@ fn grounds(svg: &mut String, row: usize, cells: &[Cell]) {
     for run in cells.chunk_by(|a, b| a.ground == b.ground) {
         let width = run.len() * WIDTH;
         if let Some(ground) = run[0].ground {
-            let (y, fill) = (row * HEIGHT, hex(ground));
-            let _infallible = write!(
-                svg,
-                "<path fill=\"{fill}\" shape-rendering=\"crispEdges\" d=\"M{x} {y}h{width}v{HEIGHT}h-{width}z\"/>"
-            );
+            let (y, fill) = (row * HEIGHT, fill(ground));
+            let _infallible =
+                write!(svg, "<path{fill} d=\"M{x} {y}h{width}v{HEIGHT}h-{width}z\"/>");
         }
         x += width;
     }
-    svg.push('\n');
 }
 
-fn inks(svg: &mut String, row: usize, cells: &[Cell]) {
+/// The letters of a row: one text, as long as its cells, whatever the reader's font.
+fn letters(svg: &mut String, row: usize, cells: &[Cell]) {
+    let is_letter = |cell: &Cell| cell.symbol != ' ' && !is_figure(*cell);
+    let Some(first) = cells.iter().position(is_letter) else { return };
+    let last = cells.iter().rposition(is_letter).unwrap_or(first);
+    let (x, y, length) = (first * WIDTH, row * HEIGHT + 15, (last + 1 - first) * WIDTH);
+    let _infallible = write!(
+        svg,
+        "<text x=\"{x}\" y=\"{y}\" textLength=\"{length}\" lengthAdjust=\"spacingAndGlyphs\" \
+         xml:space=\"preserve\">"
+    );
+    let mut ink = None;
+    let letters = cells[first..=last].iter().map(|cell| match is_letter(cell) {
+        true => {
+            ink = cell.ink;
+            (cell.symbol, ink)
+        }
+        // shows no ink, so that of the letter before it will do
+        false => (' ', ink),
+    });
+    let letters: Vec<(char, Option<Color>)> = letters.collect();
+    for run in letters.chunk_by(|a, b| a.1 == b.1) {
+        let symbols = escaped(&run.iter().map(|(symbol, _)| symbol).collect::<String>());
+        match run[0].1.map(fill) {
+            None => svg.push_str(&symbols),
+            Some(fill) => {
+                let _infallible = write!(svg, "<tspan{fill}>{symbols}</tspan>");
+            }
+        }
+    }
+    svg.push_str("</text>\n");
+}
+
+/// The figures of a row: a path for each run of one ink.
+fn figures(svg: &mut String, row: usize, cells: &[Cell]) {
     let mut column = 0;
     for run in cells.chunk_by(|a, b| a.ink == b.ink && is_figure(*a) == is_figure(*b)) {
-        let (bare, symbols) = trimmed(run);
-        if !symbols.is_empty() {
+        if is_figure(run[0]) {
             let fill = run[0].ink.map(fill).unwrap_or_default();
-            let (x, y) = ((column + bare) * WIDTH, row * HEIGHT);
-            let _infallible = match is_figure(run[0]) {
-                true => write!(svg, "<path{fill} d=\"{}\"/>", path(symbols, x, y)),
-                false => {
-                    let text: String = symbols.iter().map(|cell| cell.symbol).collect();
-                    let (length, y) = (symbols.len() * WIDTH, y + 15);
-                    write!(
-                        svg,
-                        "<text{fill} x=\"{x}\" y=\"{y}\" textLength=\"{length}\" \
-                         lengthAdjust=\"spacingAndGlyphs\">{}</text>",
-                        escaped(&text)
-                    )
-                }
-            };
+            let path = path(run, column * WIDTH, row * HEIGHT);
+            let _infallible = write!(svg, "<path{fill} d=\"{path}\"/>");
         }
         column += run.len();
     }
-    svg.push('\n');
 }
 
 fn fill(color: Color) -> String {
@@ -85,14 +107,6 @@ fn fill(color: Color) -> String {
 
 fn is_figure(cell: Cell) -> bool {
     cell.symbol != ' ' && glyphs::figure(cell.symbol).is_some()
-}
-
-/// How many cells at the start are bare, and those up to the last that is not.
-fn trimmed(run: &[Cell]) -> (usize, &[Cell]) {
-    let is_bare = |cell: &&Cell| cell.symbol == ' ';
-    let bare = run.iter().take_while(is_bare).count();
-    let end = run.len() - run.iter().rev().take_while(is_bare).count();
-    (bare, run.get(bare..end).unwrap_or_default())
 }
 
 fn path(cells: &[Cell], x: usize, y: usize) -> String {
@@ -106,16 +120,23 @@ fn path(cells: &[Cell], x: usize, y: usize) -> String {
             let _infallible = if is_dots {
                 let radius = super::DOT_RADIUS * across;
                 let (start, middle) = (left + across / 2.0 - radius, top + down / 2.0);
-                let around = 2.0 * radius;
+                let [start, middle, radius, around] =
+                    [start, middle, radius, 2.0 * radius].map(hundredths);
                 write!(
                     path,
-                    "M{start:.2} {middle:.2}a{radius:.2} {radius:.2} 0 1 0 {around:.2} 0\
-                     a{radius:.2} {radius:.2} 0 1 0-{around:.2} 0z"
+                    "M{start} {middle}a{radius} {radius} 0 1 0 {around} 0\
+                     a{radius} {radius} 0 1 0-{around} 0z"
                 )
             } else {
-                write!(path, "M{left:.2} {top:.2}h{across:.2}v{down:.2}h-{across:.2}z")
+                let [left, top, across, down] = [left, top, across, down].map(hundredths);
+                write!(path, "M{left} {top}h{across}v{down}h-{across}z")
             };
         }
     }
     path
+}
+
+/// As few decimals as say it.
+fn hundredths(length: f64) -> f64 {
+    (length * 100.0).round() / 100.0
 }

@@ -1,0 +1,198 @@
+// The gallery: takes images in, shows them as they come, and goes on where the page ends.
+
+import { $, $$, complaint, confirmed, remove, size, toast } from "./page.js";
+import { upload } from "./uploads.js";
+
+const tiles = $(".tiles");
+const empty = $(".empty");
+const banner = $(".banner");
+const more = $(".more");
+const uploads = $(".uploads");
+const blank = $("#blank").content.firstElementChild;
+
+// Tiles.
+
+function fill(tile, image) {
+  const name = image.name ?? "unnamed";
+  tile.dataset.id = image.id;
+  tile.dataset.status = image.status;
+  for (const link of $$("a", tile)) {
+    link.href = `/images/${image.id}`;
+  }
+  const picture = $("img", tile);
+  picture.alt = `${name}, as text`;
+  const source = `/images/${image.id}?${tiles.dataset.spec}&format=svg`;
+  if (picture.getAttribute("src") !== source && image.status !== "failed") {
+    picture.src = source;
+  }
+  $(".name", tile).textContent = name;
+  $(".facts", tile).textContent = `${image.width} × ${image.height} · ${size(image.bytes)}`;
+  $(".state", tile).textContent = image.error ?? "";
+  $(".remove", tile).setAttribute("aria-label", `Delete ${name}`);
+}
+
+function tileOf(id) {
+  return $(`.tile[data-id="${id}"]`, tiles);
+}
+
+function make(image) {
+  const tile = blank.cloneNode(true);
+  tile.classList.add("new");
+  fill(tile, image);
+  ready(tile);
+  return tile;
+}
+
+function ready(tile) {
+  $(".remove", tile).hidden = false;
+  const picture = $("img", tile);
+  picture.addEventListener("error", () => tile.classList.add("blind"));
+  picture.addEventListener("load", () => tile.classList.remove("blind"));
+}
+
+/** Shows an image where it belongs: ids sort by time. */
+function place(image) {
+  const old = tileOf(image.id);
+  if (old) {
+    fill(old, image);
+    return;
+  }
+  if (!("first" in tiles.dataset)) {
+    return;
+  }
+  const all = $$(".tile", tiles);
+  const after = all.find((tile) => tile.dataset.id < image.id);
+  if (!after && tiles.dataset.next) {
+    return; // older than all that is shown
+  }
+  tiles.insertBefore(make(image), after ?? null);
+  empty.hidden = true;
+}
+
+function forget(id) {
+  const tile = tileOf(id);
+  if (!tile) {
+    return;
+  }
+  const neighbour = tile.nextElementSibling ?? tile.previousElementSibling;
+  const hadFocus = tile.contains(document.activeElement);
+  tile.remove();
+  if (hadFocus) {
+    ($("a", neighbour ?? document) ?? $("#picker")).focus();
+  }
+  empty.hidden = tiles.children.length > 0;
+}
+
+$$(".tile", tiles).forEach(ready);
+
+tiles.addEventListener("click", async (event) => {
+  const button = event.target.closest(".remove");
+  if (!button) {
+    return;
+  }
+  const tile = button.closest(".tile");
+  const name = $(".name", tile).textContent;
+  $("#ask-title").textContent = `Delete ${name}?`;
+  if (await confirmed($("#ask")) && await remove(tile.dataset.id)) {
+    forget(tile.dataset.id);
+    toast(`${name} is deleted.`);
+  }
+});
+
+// Older ones, as the end of the page comes near.
+
+let loading = false;
+
+async function older() {
+  if (loading || !tiles.dataset.next) {
+    return;
+  }
+  loading = true;
+  try {
+    const response = await fetch(tiles.dataset.next);
+    if (!response.ok) {
+      throw new Error(await complaint(response));
+    }
+    const { items, next } = await response.json();
+    const known = items.filter((image) => !tileOf(image.id));
+    tiles.append(...known.map(make));
+    if (next) {
+      tiles.dataset.next = next;
+    } else {
+      delete tiles.dataset.next;
+      more.hidden = true;
+    }
+  } catch (error) {
+    tell(`Older images could not be fetched: ${error.message}.`);
+  }
+  loading = false;
+  if (more && isNear(more)) {
+    older();
+  }
+}
+
+function isNear(element) {
+  return !element.hidden && element.getBoundingClientRect().top < innerHeight * 2;
+}
+
+if (more) {
+  new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && older(), {
+    rootMargin: "100% 0px",
+  }).observe(more);
+  $("a", more).addEventListener("click", (event) => {
+    event.preventDefault();
+    older();
+  });
+}
+
+// What happens meanwhile.
+
+function tell(text) {
+  banner.textContent = text;
+  banner.hidden = text === "";
+}
+
+const events = new EventSource("/images/events");
+events.addEventListener("image", ({ data }) => place(JSON.parse(data)));
+events.addEventListener("deleted", ({ data }) => forget(JSON.parse(data).id));
+events.addEventListener("open", () => tell(""));
+events.addEventListener("error", () => tell(
+  "The service cannot be reached. What you see may be old; this page goes on by itself when it is back.",
+));
+
+// Uploads.
+
+const picker = $("#picker");
+const veil = $(".veil");
+const take = (files) => files.length > 0 && upload(files, uploads, place);
+
+picker.addEventListener("change", () => {
+  take([...picker.files]);
+  picker.value = "";
+});
+
+const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
+let depth = 0;
+
+addEventListener("dragenter", (event) => {
+  if (holdsFiles(event)) {
+    depth += 1;
+    veil.hidden = false;
+  }
+});
+addEventListener("dragleave", (event) => {
+  if (holdsFiles(event)) {
+    depth -= 1;
+    veil.hidden = depth <= 0;
+  }
+});
+addEventListener("dragover", (event) => holdsFiles(event) && event.preventDefault());
+addEventListener("drop", (event) => {
+  if (holdsFiles(event)) {
+    event.preventDefault();
+    depth = 0;
+    veil.hidden = true;
+    take([...event.dataTransfer.files]);
+  }
+});
+addEventListener("paste", (event) => take([...(event.clipboardData?.files ?? [])]));

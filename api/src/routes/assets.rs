@@ -1,0 +1,53 @@
+//! What pages are made of, out of the binary.
+
+use axum::{
+    extract::{Path, rejection::PathRejection},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use common::render::sha256_hex;
+
+use crate::{
+    conditional::{Condition, condition},
+    problem::{NOT_FOUND, Problem},
+};
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// Name, media type and bytes.
+const ASSETS: &[(&str, &str, &str)] = &[
+    ("style.css", "text/css; charset=utf-8", include_str!("../../assets/style.css")),
+    ("page.js", SCRIPT, include_str!("../../assets/page.js")),
+    ("gallery.js", SCRIPT, include_str!("../../assets/gallery.js")),
+    ("uploads.js", SCRIPT, include_str!("../../assets/uploads.js")),
+    ("viewer.js", SCRIPT, include_str!("../../assets/viewer.js")),
+    ("planet.svg", "image/svg+xml", include_str!("../../assets/planet.svg")),
+];
+
+/// A style sheet, a script, a picture. Asked for again by each page, and answered with 304 until
+/// the program is another.
+pub(crate) async fn asset(
+    headers: HeaderMap,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let asset = ASSETS.iter().find(|(known, ..)| name.as_ref().is_ok_and(|Path(it)| it == known));
+    let (_, media_type, bytes) =
+        *asset.ok_or_else(|| Problem::new(NOT_FOUND, "no such part of a page"))?;
+    let tag = format!("\"{}\"", &sha256_hex(bytes.as_bytes())[..32]);
+    let mut response = match condition(&headers, std::slice::from_ref(&tag), None) {
+        Condition::Unchanged => StatusCode::NOT_MODIFIED.into_response(),
+        Condition::Fails => return Err(Problem::precondition()),
+        Condition::Holds => bytes.into_response(),
+    };
+    for (name, value) in [
+        (header::CONTENT_TYPE, media_type),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::ETAG, &tag),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'"),
+    ] {
+        let value = value.parse().map_err(|_| Problem::new(NOT_FOUND, "no such part of a page"))?;
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response)
+}

@@ -1,0 +1,130 @@
+//! The pages that a browser gets: complete without scripts, strict about what they load.
+
+use reqwest::Method;
+
+use crate::{
+    pictures::png,
+    support::{TestApp, Uploaded},
+};
+
+const BROWSER: &[(&str, &str)] = &[("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+
+#[tokio::test]
+async fn a_browser_gets_the_gallery_and_a_terminal_a_few_lines() {
+    let app = TestApp::spawn().await;
+    let empty = app.ask("/", BROWSER).await.is(200);
+    assert_eq!(empty.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(empty.header("vary"), "accept");
+    assert!(empty.text().contains("Nothing here yet."));
+    let image = app.upload(png(64, 40)).await;
+    let page = app.ask("/", BROWSER).await.is(200).text();
+    assert!(page.contains(&format!("href=\"{}\"", image.at)), "{page}");
+    let source = format!("src=\"{}?width=80&#38;color=full&#38;format=svg\"", image.at);
+    assert!(page.contains(&source), "{page}");
+    assert!(app.get("/").await.is(200).text().starts_with("Planet Image API"));
+}
+
+#[tokio::test]
+async fn older_images_are_links_away() {
+    let app = TestApp::spawn().await;
+    for _ in 0..25 {
+        app.upload(png(8, 8)).await;
+    }
+    let tiles = |page: &str| page.matches("<li class=\"tile\" data-id=\"0").count();
+    let page = app.ask("/?look=small", BROWSER).await.is(200).text();
+    assert_eq!(tiles(&page), 24);
+    let older = page.split("rel=\"next\" href=\"").nth(1).expect("a link to older ones");
+    let older = older.split('"').next().expect("an address").replace("&#38;", "&");
+    let page = app.ask(&older, BROWSER).await.is(200).text();
+    assert_eq!(tiles(&page), 1);
+    assert!(!page.contains("rel=\"next\"") && page.contains("?width=40&#38;format=svg"), "{page}");
+
+    let wrong = app.ask("/?look=huge", BROWSER).await.is(400);
+    wrong.tells_problem("bad-parameter", &["look", "default, small"]);
+    app.ask("/?cursor=x", BROWSER).await.is(400).tells_problem("bad-parameter", &["cursor"]);
+    app.ask("/?utm_source=x", BROWSER).await.is(200);
+}
+
+#[tokio::test]
+async fn a_browser_gets_an_image_with_its_options() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(64, 40)).await;
+    app.work(1).await;
+    let path = format!("{}?width=64&color=256&dither=bayer", image.at);
+    let page = app.ask(&path, BROWSER).await.is(200);
+    assert_eq!(page.header("vary"), "accept");
+    let page = page.text();
+    for part in [
+        "?width=64&#38;color=256&amp;format=svg\"",
+        "name=\"width\" min=\"1\" max=\"1000\" value=\"64\"",
+        "name=\"color\" value=\"256\" checked",
+        "?width=40&amp;version=1\"",
+        "download=\"image.ansi\"",
+        &format!("curl 'http://{}{path}'", app.address).replace("&dither=bayer", ""),
+    ] {
+        let part = part.replace("&color", "&#38;color").replace('\'', "&#39;");
+        assert!(page.contains(&part) || part.starts_with("download"), "{part}: {page}");
+    }
+    for option in
+        asciify::OPTIONS.iter().filter(|it| !["frame", "bands", "stretch"].contains(&it.name))
+    {
+        assert!(page.contains(&format!("data-option=\"{}\"", option.name)), "{}", option.name);
+    }
+    app.ask(&format!("{}?width=0", image.at), BROWSER).await.is(400);
+    app.delete(&image.at).await.is(204);
+    app.ask(&image.at, BROWSER).await.is(404);
+}
+
+#[tokio::test]
+async fn pages_escape_names_and_allow_nothing_but_their_own() {
+    let app = TestApp::spawn().await;
+    let name = "</title><script>alert(1)</script>\"'.png";
+    let image = Uploaded::from(&app.post_form("image", name, &png(8, 8)).await.is(201));
+    for path in ["/", image.at.as_str()] {
+        let answer = app.ask(path, BROWSER).await.is(200);
+        let policy = answer.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"));
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        let page = answer.text();
+        assert!(!page.contains("<script>") && !page.contains("style="), "{page}");
+        assert!(!page.contains("</title><script"), "{page}");
+        for source in page.split("src=\"").skip(1).chain(page.split("href=\"").skip(1)) {
+            assert!(source.starts_with('/') || source.starts_with('#'), "{source:.60}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_text_as_a_page_allows_its_own_sheet_by_its_hash() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(8, 8)).await;
+    let [one, other] = ["width=8", "width=8&color=full"].map(|look| {
+        let path = format!("{}?{look}&format=html", image.at);
+        let app = &app;
+        async move { app.get(&path).await.is(200).header("content-security-policy").to_owned() }
+    });
+    let (one, other) = (one.await, other.await);
+    for policy in [&one, &other] {
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+    }
+    assert_ne!(one, other, "another sheet has another hash");
+    let drawing = app.get(&format!("{}?format=svg", image.at)).await.is(200);
+    assert_eq!(drawing.header("content-security-policy"), "default-src 'none'");
+}
+
+#[tokio::test]
+async fn parts_of_pages_are_not_sent_twice() {
+    let app = TestApp::spawn().await;
+    let page = app.ask("/", BROWSER).await.is(200).text();
+    let assets: Vec<&str> = page.split('"').filter(|word| word.starts_with("/assets/")).collect();
+    assert!(assets.len() >= 3, "{page}");
+    for path in assets {
+        let answer = app.get(path).await.is(200);
+        let tag = answer.header("etag");
+        app.ask(path, &[("if-none-match", tag)]).await.is(304);
+        let head = app.send(app.request(Method::HEAD, path)).await.is(200);
+        assert_eq!(head.header("content-type"), answer.header("content-type"));
+    }
+    app.get("/assets/..%2fCargo.toml").await.is(404).tells_problem("not-found", &["page"]);
+}
