@@ -65,6 +65,8 @@ pub struct ImageLinks {
     metadata: String,
     /// Every stored render.
     renders: String,
+    /// What becomes of it (Server-Sent Events).
+    events: String,
 }
 
 impl From<Shown> for ImageBody {
@@ -99,10 +101,18 @@ impl From<Shown> for ImageBody {
                 original: format!("{at}/original"),
                 metadata: format!("{at}/metadata"),
                 renders: format!("{at}/renders"),
+                events: format!("{at}/events"),
                 text: at,
             },
         }
     }
+}
+
+/// An image that was deleted.
+#[derive(Serialize)]
+pub(crate) struct GoneBody {
+    /// Its id.
+    pub(crate) id: String,
 }
 
 /// A page of images, newest first.

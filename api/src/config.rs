@@ -13,6 +13,8 @@ pub struct Config {
     pub bind: SocketAddr,
     /// `MAX_CONNECTIONS`: clients at the same time; more wait.
     pub max_connections: usize,
+    /// `MAX_EVENT_STREAMS`: clients that follow events at the same time.
+    pub max_event_streams: usize,
     /// `HEADER_TIMEOUT_S`: how long a connection may take to send a request's head.
     pub header_timeout: Duration,
     /// `ANSWER_IDLE_S`: how long a client may pause while it reads an answer.
@@ -42,6 +44,12 @@ impl Config {
                 1..=100_000,
                 "connections at the same time; more wait. Each takes a file descriptor, with an \
                  upload two",
+            ) as usize,
+            max_event_streams: env.number(
+                "MAX_EVENT_STREAMS",
+                256,
+                0..=100_000,
+                "clients that follow events at the same time; each takes one of the connections",
             ) as usize,
             header_timeout: env.period(
                 "HEADER_TIMEOUT_S",

@@ -53,13 +53,18 @@ pub struct App {
     pub(crate) config: Arc<Config>,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) uploads: Arc<Semaphore>,
+    pub(crate) streams: Arc<Semaphore>,
+    /// Ends what does not end by itself.
+    pub(crate) closing: CancellationToken,
 }
 
 impl App {
     /// The door of that house.
     pub fn new(pipeline: Pipeline, config: Config, metrics: PrometheusHandle) -> Self {
         let uploads = Arc::new(Semaphore::new(config.max_uploads));
-        App { pipeline, config: Arc::new(config), metrics, uploads }
+        let streams = Arc::new(Semaphore::new(config.max_event_streams));
+        let closing = CancellationToken::new();
+        App { pipeline, config: Arc::new(config), metrics, uploads, streams, closing }
     }
 }
 
@@ -80,6 +85,7 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
     let _upkeep = AbortOnDropHandle::new(tokio::spawn(upkeep(app.clone())));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout);
+    let closing = app.closing.clone();
     let service = TowerToHyperService::new(router(app));
     let slots = Arc::new(Semaphore::new(config.max_connections));
     let connections = GracefulShutdown::new();
@@ -111,6 +117,7 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
         });
     }
     drop(listener);
+    closing.cancel();
     if timeout(config.drain, connections.shutdown()).await.is_err() {
         tracing::warn!("some requests took too long to end");
     }

@@ -11,7 +11,7 @@ use crate::{
     App, conditional,
     observe::observe,
     problem::{INTERNAL, NOT_FOUND, Problem},
-    routes::{assets, docs, home, images, ops, presets, renders},
+    routes::{assets, docs, events, home, images, ops, presets, renders},
 };
 
 /// The document's root.
@@ -40,6 +40,8 @@ pub fn router(app: App) -> Router {
         .routes(routes!(images::metadata))
         .routes(routes!(images::original))
         .routes(routes!(renders::list))
+        .routes(routes!(events::all))
+        .routes(routes!(events::one))
         .routes(routes!(presets::list))
         .routes(routes!(ops::livez))
         .routes(routes!(ops::readyz))

@@ -10,6 +10,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 mod m0001_pipeline;
 mod m0002_layout;
+mod m0003_changes;
 
 /// Any number; whoever migrates a PostgreSQL database of ours holds the advisory lock of this name.
 const LOCK: i64 = 0x0070_6c61_6e65_7400;
@@ -19,7 +20,11 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_pipeline::Step), Box::new(m0002_layout::Step)]
+        vec![
+            Box::new(m0001_pipeline::Step),
+            Box::new(m0002_layout::Step),
+            Box::new(m0003_changes::Step),
+        ]
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Config {
     pub drain: Duration,
     /// `JANITOR_S`: how often the janitor tidies.
     pub janitor: Duration,
+    /// `DELETIONS_KEPT_S`: how long deletions are told to whoever follows images.
+    pub deletions_kept: Duration,
     /// `BACKFILL_S`: how often missing jobs are looked for.
     pub backfill: Duration,
     /// Names this process in the rows of its jobs.
@@ -36,7 +38,11 @@ impl Config {
                 "60",
                 "how long a job stays with a worker that gives no sign of life, in seconds",
             ),
-            poll: env.period("POLL_S", "5", "how often workers look for due jobs, in seconds"),
+            poll: env.period(
+                "POLL_S",
+                "5",
+                "how often due jobs and changes that no hint told of are looked for, in seconds",
+            ),
             max_strikes: env.number(
                 "MAX_STRIKES",
                 5,
@@ -55,6 +61,11 @@ impl Config {
                 "BACKFILL_S",
                 "300",
                 "how often missing renders are looked for after a change of presets or engine, in seconds",
+            ),
+            deletions_kept: env.period(
+                "DELETIONS_KEPT_S",
+                "86400",
+                "how long a deletion is remembered for whoever follows images and was away, in seconds",
             ),
             name: format!("{}/{}", host(), std::process::id()),
         }

@@ -191,7 +191,7 @@ async fn conclude(pipeline: &Pipeline, config: &Config, claim: &Claim, verdict: 
             Verdict::Dead { why } => catalog.bury(claim, why).await,
         };
         match written {
-            Ok(_) => return,
+            Ok(_) => return pipeline.queue().tell(),
             Err(fault) => tracing::warn!("the verdict has to wait: {fault}"),
         }
         sleep(LOOK_AGAIN).await;

@@ -53,6 +53,7 @@ pub(crate) async fn tidy(pipeline: &Pipeline, config: &Config) -> Result<(), Fau
     }
     catalog.forget_superseded(engine).await?;
     catalog.forget_dead_uploads(pipeline.config().blob_grace).await?;
+    catalog.forget_deletions(config.deletions_kept).await?;
     catalog.condemn_overdue().await?;
     loop {
         let blobs = catalog.condemned(BATCH).await?;

@@ -38,6 +38,9 @@ async fn every_documented_address_exists_and_takes_the_documented_methods() {
             if is_documented && method != "GET" {
                 continue; // its own stories
             }
+            // what does not end by itself is only asked for its head
+            let endless = is_documented && path.ends_with("/events");
+            let method = if endless { "HEAD" } else { method.as_str() };
             let request = Method::from_bytes(method.as_bytes()).expect("a method");
             let answer = app.send(app.request(request, &path)).await;
             if is_documented {

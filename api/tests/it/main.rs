@@ -5,6 +5,7 @@ mod checks;
 mod coding;
 mod conditions;
 mod documents;
+mod events;
 mod journey;
 mod keys;
 mod mutations;

@@ -84,6 +84,24 @@ pub(super) mod renders {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+pub(super) mod changes {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "changes")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub image_id: Uuid,
+        pub turn: i64,
+        pub gone_at: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 pub(super) mod loose_blobs {
     use sea_orm::entity::prelude::*;
 

@@ -24,12 +24,14 @@ use crate::{
 };
 
 mod backlog;
+mod changes;
 mod entity;
 mod images;
 mod jobs;
 mod loose;
 mod uploads;
 
+pub use changes::{Change, Turn, Window};
 pub use images::Page;
 pub use jobs::Finished;
 pub use loose::Condemned;

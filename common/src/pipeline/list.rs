@@ -53,13 +53,25 @@ impl Pipeline {
         let mut images = self.catalog().images(&page).await?;
         let more = images.len() > limit;
         images.truncate(limit);
+        Ok((self.with_status(images).await?, more))
+    }
+
+    /// Those of the images that are stored, in no order.
+    pub(super) async fn shown(&self, ids: &[ImageId]) -> Result<Vec<Shown>, Fault> {
+        match ids {
+            [] => Ok(Vec::new()),
+            ids => self.with_status(self.catalog().images_of(ids).await?).await,
+        }
+    }
+
+    async fn with_status(&self, images: Vec<Image>) -> Result<Vec<Shown>, Fault> {
         let ids: Vec<ImageId> = images.iter().map(|image| image.id).collect();
         let jobs = self.catalog().jobs_of(&ids).await?;
         let shown = images.into_iter().map(|image| {
             let own: Vec<Job> = jobs.iter().filter(|job| job.image == image.id).cloned().collect();
             Shown { status: status(&own), image }
         });
-        Ok((shown.collect(), more))
+        Ok(shown.collect())
     }
 
     /// Every stored render of an image and its newest job; `None` when no such image is stored.

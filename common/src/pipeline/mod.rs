@@ -20,6 +20,7 @@ use crate::{
 
 mod check;
 mod draw;
+mod follow;
 mod list;
 mod remove;
 mod render;
@@ -29,6 +30,7 @@ mod submit;
 
 pub use check::{Checked, Closeness, check, obituary};
 pub use draw::DrawError;
+pub use follow::{Follower, Told};
 pub use list::Shown;
 pub use render::{RenderError, Rendered};
 pub use serve::{ServeError, Text, View};
@@ -69,6 +71,8 @@ pub struct Config {
     pub render_limit: Duration,
     /// `CACHE_BYTES`: texts kept in memory.
     pub cache_bytes: u64,
+    /// `POLL_S`: how often whoever follows images looks for changes that no news told of.
+    pub poll: Duration,
     /// The version that new renders get.
     pub engine: u32,
 }
@@ -165,6 +169,11 @@ impl Config {
                 0..=u64::MAX,
                 "texts kept in memory for readers, in bytes",
             ),
+            poll: env.period(
+                "POLL_S",
+                "5",
+                "how often due jobs and changes that no hint told of are looked for, in seconds",
+            ),
             engine: asciify::ENGINE_VERSION,
         }
     }
@@ -182,6 +191,7 @@ struct House {
     cores: Arc<Semaphore>,
     memory: Arc<Semaphore>,
     cache: Cache<serve::Key, Arc<serve::Drawn>>,
+    line: follow::Line,
 }
 
 impl Pipeline {
@@ -205,6 +215,7 @@ impl Pipeline {
             store,
             queue,
             cache,
+            line: follow::Line::default(),
         }));
         pipeline.clean_spool().await?;
         Ok(pipeline)

@@ -13,6 +13,7 @@ impl Pipeline {
         let condemned =
             self.catalog().remove_image(id, |attempt| original_key(id, attempt)).await?;
         let Some(blobs) = condemned else { return Ok(false) };
+        self.queue().tell();
         for blob in blobs {
             let condemned = Condemned { blob, was_swept: false };
             if let Err(fault) = self.sweep(&condemned).await {

@@ -105,6 +105,7 @@ impl Pipeline {
         crash::point("render: put");
         let ended = self.catalog().finish(claim, self.config().engine, &renders).await;
         crash::point("render: finish");
+        self.queue().tell();
         match ended {
             Ok(true) => Ok(Rendered { renders: renders.len() }),
             Ok(false) => Err(RenderError::Fenced),

@@ -139,6 +139,7 @@ impl Pipeline {
         let image = self.commit(&ours, &blob, job).await?;
         crash::point("upload: commit");
         self.queue().ring(job, trace);
+        self.queue().tell();
         Ok(Submitted { image, created: true })
     }
 

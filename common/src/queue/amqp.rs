@@ -1,7 +1,8 @@
 //! The doorbell over RabbitMQ; the only file that knows lapin.
 //!
 //! Whatever fails, the connection is thrown away and a new one made. Publisher and consumers have
-//! connections of their own, because a broker under memory pressure blocks publishers only.
+//! connections of their own, because a broker under memory pressure blocks publishers only. News
+//! go to whoever listens at the moment, over a fanout exchange, and are kept for nobody.
 
 use std::{
     pin::pin,
@@ -14,15 +15,19 @@ use std::{
 
 use futures_util::StreamExt;
 use lapin::{
-    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Event, message,
+    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, Event,
+    ExchangeKind, message,
     options::{
         BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
-        ConfirmSelectOptions, QueueDeclareOptions,
+        ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
     },
     types::{AMQPValue, FieldTable, ShortString},
 };
 use serde::{Deserialize, Serialize};
-use tokio::{sync::mpsc, time};
+use tokio::{
+    sync::{Notify, mpsc},
+    time,
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
@@ -59,37 +64,47 @@ struct Ring {
     trace: Option<String>,
 }
 
+/// What is to be published.
+enum Sending {
+    Ring(Ring),
+    News,
+}
+
 /// A queue on a broker, and the task that publishes to it.
 #[derive(Clone)]
 pub struct Broker {
     line: Arc<Line>,
     rings: mpsc::Sender<Ring>,
+    news: Arc<Notify>,
     connected: Arc<AtomicBool>,
 }
 
 struct Line {
     uri: String,
     queue: ShortString,
+    exchange: ShortString,
 }
 
 impl Broker {
-    pub(super) fn new(uri: &str, queue: String) -> Self {
+    pub(super) fn new(uri: &str, queue: String, exchange: String) -> Self {
         // A dead peer is noticed after two heartbeats.
         let mark = if uri.contains('?') { '&' } else { '?' };
         let uri = match uri.contains("heartbeat=") {
             true => uri.to_owned(),
             false => format!("{uri}{mark}heartbeat=10"),
         };
-        let line = Arc::new(Line { uri, queue: queue.into() });
+        let line = Arc::new(Line { uri, queue: queue.into(), exchange: exchange.into() });
         let (rings, mut waiting) = mpsc::channel(ROOM);
         let connected = Arc::new(AtomicBool::new(false));
-        let broker = Broker { line: line.clone(), rings, connected: connected.clone() };
+        let news = Arc::new(Notify::new());
+        let broker =
+            Broker { line: line.clone(), rings, news: news.clone(), connected: connected.clone() };
         tokio::spawn(async move {
             // Ends with the last handle on the broker: the channel is closed then.
             let (mut wait, mut unsent) = (FIRST_WAIT, None);
             while !waiting.is_closed() {
                 let started = Instant::now();
-                let ended = publish_all(&line, &mut waiting, &mut unsent, &connected).await;
+                let ended = publish_all(&line, &mut waiting, &news, &mut unsent, &connected).await;
                 connected.store(false, Ordering::Relaxed);
                 let Err(err) = ended else { return };
                 tracing::warn!("the broker is away: {err}");
@@ -101,6 +116,10 @@ impl Broker {
 
     pub(super) fn ring(&self, job: JobId, trace: Option<String>) -> bool {
         self.rings.try_send(Ring { job, trace }).is_ok()
+    }
+
+    pub(super) fn tell(&self) {
+        self.news.notify_one();
     }
 
     pub(super) fn check(&self) -> Result<(), Fault> {
@@ -127,6 +146,27 @@ impl Broker {
         });
         Listener { hints, _guard: guard }
     }
+
+    pub(super) fn news(&self) -> NewsListener {
+        let (heard, news) = mpsc::channel(1);
+        let stop = CancellationToken::new();
+        let guard = stop.clone().drop_guard();
+        let line = self.line.clone();
+        tokio::spawn(async move {
+            let mut wait = FIRST_WAIT;
+            loop {
+                let started = Instant::now();
+                let ended = hear_news(&line, &heard, &stop).await;
+                let Err(err) = ended else { return };
+                tracing::warn!("no news of the broker, looking from time to time: {err}");
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = pause(&mut wait, started, &err) => {}
+                }
+            }
+        });
+        NewsListener { news, _guard: guard }
+    }
 }
 
 /// Hints out of a connection of its own.
@@ -145,6 +185,21 @@ impl Listener {
     }
 }
 
+/// News out of a connection of its own.
+pub struct NewsListener {
+    news: mpsc::Receiver<()>,
+    _guard: DropGuard,
+}
+
+impl NewsListener {
+    pub(super) async fn next(&mut self) {
+        if self.news.recv().await.is_none() {
+            // the consuming task ends only with us
+            std::future::pending().await
+        }
+    }
+}
+
 pub(super) async fn acknowledge(delivery: Delivery) {
     // Whatever goes wrong, the hint comes again, which does no harm.
     if let Err(err) = delivery.ack(BasicAckOptions::default()).await {
@@ -158,7 +213,8 @@ pub(super) async fn acknowledge(delivery: Delivery) {
 async fn publish_all(
     line: &Line,
     waiting: &mut mpsc::Receiver<Ring>,
-    unsent: &mut Option<Ring>,
+    news: &Notify,
+    unsent: &mut Option<Sending>,
     connected: &AtomicBool,
 ) -> Result<(), Error> {
     let session = connect(line, "planet publisher");
@@ -168,18 +224,21 @@ async fn publish_all(
     connected.store(true, Ordering::Relaxed);
     tracing::info!("connected to the broker");
     loop {
-        if let Some(ring) = unsent {
-            let sent = time::timeout(PUBLISH, publish(line, &channel, ring)).await;
-            let outcome = if matches!(sent, Ok(Ok(()))) { "sent" } else { "failed" };
-            metrics::counter!("planet_hints_total", "outcome" => outcome).increment(1);
+        if let Some(sending) = unsent {
+            let sent = time::timeout(PUBLISH, publish(line, &channel, sending)).await;
+            if matches!(sending, Sending::Ring(_)) {
+                let outcome = if matches!(sent, Ok(Ok(()))) { "sent" } else { "failed" };
+                metrics::counter!("planet_hints_total", "outcome" => outcome).increment(1);
+            }
             sent??;
             *unsent = None;
         }
         tokio::select! {
             ring = waiting.recv() => match ring {
-                Some(ring) => *unsent = Some(ring),
+                Some(ring) => *unsent = Some(Sending::Ring(ring)),
                 None => break,
             },
+            () = news.notified() => *unsent = Some(Sending::News),
             event = events.next() => match event {
                 Some(Event::Error(err)) => return Err(err.into()),
                 Some(_) => {}
@@ -191,7 +250,11 @@ async fn publish_all(
     Ok(())
 }
 
-async fn publish(line: &Line, channel: &Channel, ring: &Ring) -> Result<(), Error> {
+async fn publish(line: &Line, channel: &Channel, sending: &Sending) -> Result<(), Error> {
+    let ring = match sending {
+        Sending::Ring(ring) => ring,
+        Sending::News => return publish_news(line, channel).await,
+    };
     let body = serde_json::to_vec(&Message { v: 1, job: ring.job.0 })?;
     let mut headers = FieldTable::default();
     if let Some(trace) = &ring.trace {
@@ -212,6 +275,54 @@ async fn publish(line: &Line, channel: &Channel, ring: &Ring) -> Result<(), Erro
         Confirmation::Nack(_) => Err("the broker refused a hint".into()),
         Confirmation::NotRequested => Err("the broker confirms nothing".into()),
     }
+}
+
+async fn publish_news(line: &Line, channel: &Channel) -> Result<(), Error> {
+    let (exchange, options) = (line.exchange.clone(), BasicPublishOptions::default());
+    // whoever hears it asks the database what is new
+    let confirm =
+        channel.basic_publish(exchange, "".into(), options, b"", BasicProperties::default());
+    confirm.await?.await?;
+    Ok(())
+}
+
+/// Passes news on until the connection fails (`Err`) or the listener is dropped.
+async fn hear_news(
+    line: &Line,
+    heard: &mpsc::Sender<()>,
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    let (connection, mut consumer) = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        session = time::timeout(CONNECT, subscribe(line)) => session??,
+    };
+    loop {
+        // What cannot wait adds nothing: the listener has yet to look. Something may have been told
+        // before we listened, too.
+        let _ = heard.try_send(());
+        tokio::select! {
+            () = stop.cancelled() => break,
+            delivery = consumer.next() => {
+                delivery.ok_or("the broker cancelled the consumer")??;
+            }
+        }
+    }
+    let _gone_anyway = connection.close(200, "bye".into()).await;
+    Ok(())
+}
+
+/// A queue of our own behind the exchange, which goes when we go.
+async fn subscribe(line: &Line) -> Result<(Connection, Consumer), Error> {
+    let (connection, channel) = connect(line, "planet follower").await?;
+    let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+    let queue = channel.queue_declare(ShortString::default(), own, FieldTable::default()).await?;
+    let (name, exchange) = (queue.name().clone(), line.exchange.clone());
+    let (options, none) = (QueueBindOptions::default(), FieldTable::default());
+    channel.queue_bind(name.clone(), exchange, "".into(), options, none).await?;
+    let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
+    let consumer =
+        channel.basic_consume(name, ShortString::default(), options, FieldTable::default()).await?;
+    Ok((connection, consumer))
 }
 
 /// Hands hints on until the connection fails (`Err`) or the listener is dropped.
@@ -270,6 +381,9 @@ async fn connect(line: &Line, name: &str) -> Result<(Connection, Channel), Error
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
     arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(MAX_LENGTH));
     channel.queue_declare(line.queue.clone(), QueueDeclareOptions::durable(), arguments).await?;
+    let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
+    let (exchange, none) = (line.exchange.clone(), FieldTable::default());
+    channel.exchange_declare(exchange, ExchangeKind::Fanout, durable, none).await?;
     Ok((connection, channel))
 }
 

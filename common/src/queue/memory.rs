@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 
 use super::Hint;
 use crate::job::JobId;
@@ -17,16 +17,26 @@ type Ring = (JobId, Option<String>);
 pub struct Bell {
     rings: mpsc::Sender<Ring>,
     heard: Arc<Mutex<mpsc::Receiver<Ring>>>,
+    /// Changes whenever something is told; the value says nothing.
+    news: watch::Sender<()>,
 }
 
 impl Bell {
     pub(super) fn new() -> Self {
         let (rings, heard) = mpsc::channel(ROOM);
-        Bell { rings, heard: Arc::new(Mutex::new(heard)) }
+        Bell { rings, heard: Arc::new(Mutex::new(heard)), news: watch::Sender::new(()) }
     }
 
     pub(super) fn ring(&self, job: JobId, trace: Option<String>) -> bool {
         self.rings.try_send((job, trace)).is_ok()
+    }
+
+    pub(super) fn tell(&self) {
+        self.news.send_replace(());
+    }
+
+    pub(super) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
     }
 
     pub(super) async fn next(&self) -> Hint {

@@ -1,8 +1,10 @@
 //! The doorbell: tells workers that a job is due.
 //!
 //! Chosen by one URL: `memory:` inside one process, `amqp://…` between several. A ring may be lost,
-//! late or repeated; the catalog says what is true, and workers poll it as well.
+//! late or repeated; the catalog says what is true, and workers poll it as well. The same goes for
+//! news, which tell whoever follows images that some have changed.
 
+use tokio::sync::watch;
 use url::Url;
 
 use crate::{env::Env, fault::Fault, job::JobId};
@@ -70,7 +72,9 @@ impl Queue {
             "memory" => Queue::Memory(memory::Bell::new()),
             _ => {
                 let queue = format!("{}.e{engine}", config.name);
-                Queue::Amqp(amqp::Broker::new(config.url.as_str(), queue))
+                // every version's: they change the same images
+                let exchange = format!("{}.news", config.name);
+                Queue::Amqp(amqp::Broker::new(config.url.as_str(), queue, exchange))
             }
         }
     }
@@ -91,6 +95,23 @@ impl Queue {
         match self {
             Queue::Memory(bell) => Hints::Memory(bell.clone()),
             Queue::Amqp(broker) => Hints::Amqp(broker.listen(prefetch)),
+        }
+    }
+
+    /// Tells that images have changed, and never waits. Told several times at once, it may be heard
+    /// once.
+    pub fn tell(&self) {
+        match self {
+            Queue::Memory(bell) => bell.tell(),
+            Queue::Amqp(broker) => broker.tell(),
+        }
+    }
+
+    /// Listens for news.
+    pub fn news(&self) -> News {
+        match self {
+            Queue::Memory(bell) => News::Memory(bell.news()),
+            Queue::Amqp(broker) => News::Amqp(broker.news()),
         }
     }
 
@@ -120,6 +141,29 @@ impl Hints {
         match self {
             Hints::Memory(bell) => bell.next().await,
             Hints::Amqp(listener) => listener.next().await,
+        }
+    }
+}
+
+/// A listener for news.
+pub enum News {
+    /// Inside this process.
+    Memory(watch::Receiver<()>),
+    /// RabbitMQ.
+    Amqp(amqp::NewsListener),
+}
+
+impl News {
+    /// Waits until images have changed, or may have. Cancel-safe.
+    pub async fn next(&mut self) {
+        match self {
+            News::Memory(news) => {
+                if news.changed().await.is_err() {
+                    // the house is gone, and with it what could change
+                    std::future::pending().await
+                }
+            }
+            News::Amqp(news) => news.next().await,
         }
     }
 }

@@ -1,0 +1,302 @@
+//! Whoever follows images hears what becomes of them, and misses nothing.
+
+use std::collections::HashSet;
+
+use common::image::Status;
+use reqwest::{Method, Response};
+use sea_orm::ConnectionTrait;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::{
+    pictures::png,
+    support::{SOON, TestApp, Uploaded},
+};
+
+/// A stream of events as a browser reads it.
+struct Events {
+    response: Response,
+    unread: String,
+    /// The cursor that a browser would come again with.
+    last_id: String,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Event {
+    kind: String,
+    data: Value,
+}
+
+impl Event {
+    /// The image's id, and its status or that it was deleted.
+    fn tells(&self) -> (&str, &str) {
+        let status = match self.kind.as_str() {
+            "image" => self.data["status"].as_str().expect("a status"),
+            kind => kind,
+        };
+        (self.data["id"].as_str().expect("an id"), status)
+    }
+}
+
+impl Events {
+    async fn of(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> Self {
+        let request = app.request(Method::GET, path);
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Events { response, unread: String::new(), last_id: String::new() }
+    }
+
+    /// A stream whose first bytes have come.
+    async fn open(app: &TestApp, path: &str) -> Self {
+        let mut events = Events::of(app, path, &[]).await;
+        let hello = events.block().await.expect("a first word");
+        assert!(hello.starts_with(':') && hello.contains("\nretry:"), "{hello}");
+        events
+    }
+
+    async fn again(app: &TestApp, path: &str, last_id: &str) -> Self {
+        Events::of(app, path, &[("Last-Event-ID", last_id)]).await
+    }
+
+    /// Everything up to the next empty line; `None` at the end.
+    async fn block(&mut self) -> Option<String> {
+        loop {
+            if let Some((block, rest)) = self.unread.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.unread = rest;
+                if let Some(id) = block.lines().find_map(|line| line.strip_prefix("id:")) {
+                    self.last_id = id.trim().to_owned();
+                }
+                return Some(block);
+            }
+            let chunk = timeout(SOON, self.response.chunk()).await.expect("something in time");
+            let chunk = chunk.expect("a body that ends in order")?;
+            self.unread += std::str::from_utf8(&chunk).expect("UTF-8");
+        }
+    }
+
+    /// The next event; `None` at the end.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            let block = self.block().await?;
+            let field = |name| block.lines().find_map(|line| line.strip_prefix(name));
+            if let Some(data) = field("data:") {
+                let kind = field("event:").expect("an event").trim().to_owned();
+                return Some(Event { kind, data: serde_json::from_str(data).expect("JSON") });
+            }
+        }
+    }
+
+    /// Reads on until the image is told to stand so.
+    async fn hears(&mut self, image: &Uploaded, status: &str) -> Event {
+        loop {
+            let event = self.next().await.expect("an event");
+            if event.tells() == (&image.id, status) {
+                return event;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_upload_is_told_and_that_it_is_ready_and_that_it_is_gone() {
+    let app = TestApp::spawn().await;
+    let earlier = app.upload(png(8, 8)).await;
+    app.work(1).await;
+    let mut events = Events::open(&app, "/images/events").await;
+    let image = app.upload(png(8, 8)).await;
+    let pending = events.next().await.expect("the first");
+    assert_eq!(pending.data, image.json, "the image as everywhere");
+    app.work(1).await;
+    let ready = events.hears(&image, "ready").await;
+    assert_eq!(ready.data, app.get(&format!("{}/metadata", image.at)).await.json());
+    assert_eq!(ready.data["links"]["events"], format!("{}/events", image.at));
+    app.delete(&earlier.at).await.is(204);
+    let gone = events.hears(&earlier, "deleted").await;
+    assert_eq!(gone.data, serde_json::json!({"id": earlier.id}));
+}
+
+#[tokio::test]
+async fn an_image_that_is_given_up_is_told_with_the_reason() {
+    let app = TestApp::spawn().await;
+    let mut bytes = png(64, 64);
+    let mut events = Events::open(&app, "/images/events").await;
+    // looks whole, and is not
+    let at = bytes.len() / 2;
+    bytes[at..at + 8].fill(0);
+    let image = app.upload(bytes).await;
+    app.work(1).await;
+    let failed = events.hears(&image, "failed").await;
+    assert!(failed.data["error"].as_str().is_some_and(|why| !why.is_empty()), "{failed:?}");
+}
+
+#[tokio::test]
+async fn one_image_is_followed_from_how_it_stands_to_its_end() {
+    let app = TestApp::spawn().await;
+    let (image, other) = (app.upload(png(8, 8)).await, app.upload(png(9, 9)).await);
+    let path = format!("{}/events", image.at);
+    let mut events = Events::of(&app, &path, &[]).await;
+    let mut late = Events::of(&app, &path, &[]).await;
+    assert_eq!(late.next().await.expect("how it stands").tells(), (&*image.id, "pending"));
+    let before = late.last_id.clone();
+    drop(late);
+    app.work(2).await;
+    app.delete(&other.at).await.is(204);
+    app.delete(&image.at).await.is(204);
+    let mut told = Vec::new();
+    while let Some(event) = events.next().await {
+        let (id, status) = event.tells();
+        assert_eq!(id, image.id, "nothing of others");
+        told.push(status.to_owned());
+    }
+    assert_eq!(told.first().map(String::as_str), Some("pending"));
+    assert_eq!(told.last().map(String::as_str), Some("deleted"));
+
+    // whoever comes again hears of the end once
+    let mut again = Events::again(&app, &path, &before).await;
+    assert_eq!(again.next().await.expect("the end").tells(), (&*image.id, "deleted"));
+    assert_eq!(again.next().await, None);
+    app.ask(&path, &[("Last-Event-ID", &again.last_id)]).await.is(404);
+    app.get(&path).await.is(404);
+}
+
+#[tokio::test]
+async fn whoever_comes_again_has_missed_nothing() {
+    let app = TestApp::spawn().await;
+    let (gone, kept) = (app.upload(png(8, 8)).await, app.upload(png(8, 8)).await);
+    let events = Events::open(&app, "/images/events").await;
+    // cut off before the first event
+    let last_id = events.last_id.clone();
+    drop(events);
+    app.work(2).await;
+    app.delete(&gone.at).await.is(204);
+    let new = app.upload(png(8, 8)).await;
+    let app = app.restart(&[], |_| {}).await;
+
+    let mut again = Events::again(&app, "/images/events", &last_id).await;
+    let mut expected: HashSet<(String, String)> =
+        [(&gone, "deleted"), (&kept, "ready"), (&new, "pending")]
+            .map(|(image, status)| (image.id.clone(), status.to_owned()))
+            .into();
+    while !expected.is_empty() {
+        let event = again.next().await.expect("an event");
+        let (id, status) = event.tells();
+        assert!(expected.remove(&(id.to_owned(), status.to_owned())), "{event:?}");
+    }
+    // and goes on
+    app.work(1).await;
+    again.hears(&new, "ready").await;
+
+    // a cursor that is of another database's life: everything is told
+    let mut lost = Events::again(&app, "/images/events", "9000000000000000").await;
+    lost.hears(&gone, "deleted").await;
+    lost.hears(&new, "ready").await;
+}
+
+#[tokio::test]
+async fn deletions_are_forgotten_after_a_while() {
+    let app = TestApp::with(&[("DELETIONS_KEPT_S", "0.01")]).await;
+    let image = app.upload(png(8, 8)).await;
+    app.delete(&image.at).await.is(204);
+    while app.count("changes").await > 0 {
+        app.tidy().await;
+    }
+    app.ask(&format!("{}/events", image.at), &[("Last-Event-ID", "0")]).await.is(404);
+    // turns go on where they were
+    let mut events = Events::open(&app, "/images/events").await;
+    let image = app.upload(png(8, 8)).await;
+    events.hears(&image, "pending").await;
+}
+
+#[tokio::test]
+async fn who_reads_slowly_misses_nothing() {
+    let app = TestApp::spawn().await;
+    let mut slow = app.pipeline.follow(None).await.expect("a follower");
+    let mut quick = app.pipeline.follow(None).await.expect("a follower");
+    let (first, image) = (app.upload(png(8, 8)).await, app.upload(png(8, 8)).await);
+    let sql = |state| format!("UPDATE jobs SET state = '{state}' WHERE state <> '{state}'");
+    // more than is kept for anybody
+    for _ in 0..200 {
+        for state in ["dead", "pending"] {
+            let db = app.pipeline.catalog().connection();
+            db.execute_unprepared(&sql(state)).await.expect("a change");
+            app.pipeline.queue().tell();
+            quick.next().await.expect("news");
+        }
+    }
+    app.delete(&first.at).await.is(204);
+    app.work(1).await;
+    let (mut ready, mut gone) = (false, false);
+    while !(ready && gone) {
+        let told = timeout(SOON, slow.next()).await.expect("news in time").expect("news");
+        let status = told.shown.as_ref().map(|shown| &shown.status);
+        ready |= told.image.to_string() == image.id && status == Some(&Status::Ready);
+        gone |= told.image.to_string() == first.id && status.is_none();
+    }
+}
+
+#[tokio::test]
+async fn many_hear_the_same_and_too_many_are_told_to_come_again() {
+    let app = TestApp::with(&[("MAX_EVENT_STREAMS", "20")]).await;
+    let mut crowd = Vec::new();
+    for _ in 0..20 {
+        crowd.push(Events::open(&app, "/images/events").await);
+    }
+    app.get("/images/events").await.is(503).tells_problem("busy", &["events"]);
+    let image = app.upload(png(8, 8)).await;
+    app.work(1).await;
+    for events in &mut crowd {
+        events.hears(&image, "ready").await;
+    }
+    // whoever goes makes room
+    crowd.pop();
+    while app.request(Method::GET, "/images/events").send().await.expect("an answer").status()
+        == 503
+    {
+        app.upload(png(8, 8)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stop_ends_the_streams_at_once() {
+    // longer than this story waits for anything
+    let app = TestApp::with(&[("DRAIN_S", "600")]).await;
+    let mut events = Events::open(&app, "/images/events").await;
+    let image = app.upload(png(8, 8)).await;
+    events.hears(&image, "pending").await;
+    let stopped = app.restart(&[], |_| {});
+    let app = timeout(SOON, stopped).await.expect("a stop in time");
+    assert_eq!(events.next().await, None);
+    let mut again = Events::again(&app, "/images/events", &events.last_id).await;
+    app.work(1).await;
+    again.hears(&image, "ready").await;
+}
+
+#[tokio::test]
+async fn a_stream_is_asked_for_as_http_asks() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(8, 8)).await;
+    for path in ["/images/events".to_owned(), format!("{}/events", image.at)] {
+        let head = app.send(app.request(Method::HEAD, &path)).await.is(200);
+        assert_eq!(head.header("content-type"), "text/event-stream");
+        assert_eq!(head.header("cache-control"), "no-cache");
+        assert_eq!(head.header("x-accel-buffering"), "no");
+        for bad in ["", "x", "-1", "1.5", "99999999999999999999"] {
+            let answer = app.ask(&path, &[("Last-Event-ID", bad)]).await.is(400);
+            answer.tells_problem("bad-parameter", &["Last-Event-ID"]);
+        }
+        let refused = app.ask(&path, &[("Accept", "application/json")]).await.is(406);
+        refused.tells_problem("not-acceptable", &["text/event-stream"]);
+        // compressed, it would come late
+        let coded = Events::of(&app, &path, &[("Accept-Encoding", "gzip, br")]).await;
+        assert!(!coded.response.headers().contains_key("content-encoding"));
+    }
+    let unknown = "/images/01a20f99-48b9-701c-bde0-968a90457218/events";
+    for id in ["0", "7"] {
+        app.ask(unknown, &[("Last-Event-ID", id)]).await.is(404);
+    }
+    app.get("/images/nothing/events").await.is(404).tells_problem("not-found", &["image"]);
+}
