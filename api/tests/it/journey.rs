@@ -58,6 +58,7 @@ async fn an_image_is_described_in_full() {
             "original": format!("{at}/original"),
             "metadata": format!("{at}/metadata"),
             "renders": format!("{at}/renders"),
+            "events": format!("{at}/events"),
         },
     });
     assert_eq!(image.json, expected);

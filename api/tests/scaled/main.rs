@@ -15,6 +15,7 @@ mod crashes;
 mod database;
 mod deletion;
 mod embedded;
+mod events;
 mod lost_answers;
 mod scaled_out;
 mod shutdown;

@@ -9,7 +9,10 @@ use common::{
 };
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties,
-    options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions},
+    options::{
+        BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions, QueueDeclareOptions,
+        QueueDeleteOptions,
+    },
     types::FieldTable,
 };
 use tokio::{net::TcpListener, time::timeout};
@@ -28,6 +31,7 @@ conformance! {
         a_ring_waits_for_a_listener
         ringing_never_waits
         a_wait_that_is_broken_off_loses_nothing
+        news_are_heard_by_all_who_listen
     ]
 }
 
@@ -90,6 +94,19 @@ async fn a_wait_that_is_broken_off_loses_nothing(queue: Queue) {
         assert_eq!(hint.job, job);
         hint.acknowledge().await;
     }
+}
+
+async fn news_are_heard_by_all_who_listen(queue: Queue) {
+    let mut listeners = [queue.news(), queue.news(), queue.news()];
+    for _ in 0..3 {
+        queue.tell();
+        for news in &mut listeners {
+            soon(news.next()).await;
+        }
+    }
+    // nobody listens any more
+    drop(listeners);
+    queue.tell();
 }
 
 /// The next job, acknowledged.
@@ -169,6 +186,8 @@ impl Broker {
     }
 
     async fn leave(self) {
+        let exchange = format!("{}.news", self.name).into();
+        self.channel.exchange_delete(exchange, ExchangeDeleteOptions::default()).await.unwrap();
         self.forget_queue().await;
     }
 }
@@ -276,6 +295,25 @@ async fn a_queue_that_was_lost_is_made_again() {
 }
 
 #[tokio::test]
+async fn news_go_to_every_engine_and_are_kept_for_nobody() {
+    let Some(broker) = Broker::of_this_test().await else { return };
+    let (one, other) = (broker.queue(ENGINE), broker.queue(ENGINE + 1));
+    let mut news = other.news();
+    // something may have been told before it listened
+    soon(news.next()).await;
+    one.tell();
+    soon(news.next()).await;
+    let mut late = one.news();
+    soon(late.next()).await;
+    assert!(timeout(Duration::from_millis(100), late.next()).await.is_err());
+    connected(&other).await;
+    let options = QueueDeleteOptions::default();
+    let second = format!("{}.e{}", broker.name, ENGINE + 1);
+    broker.channel.queue_delete(second.into(), options).await.unwrap();
+    broker.leave().await;
+}
+
+#[tokio::test]
 async fn a_broker_that_is_away_holds_nobody_up() {
     // it listens, and never says a word
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -287,6 +325,7 @@ async fn a_broker_that_is_away_holds_nobody_up() {
         let queue = open(&format!("amqp://guest:secret@127.0.0.1:{port}/%2f"), "test", ENGINE);
         for _ in 0..5_000 {
             queue.ring(JobId::fresh(), None);
+            queue.tell();
         }
         let fault = queue.check().unwrap_err().to_string();
         assert!(fault.contains("broker") && !fault.contains("secret"), "{fault}");

@@ -8,6 +8,7 @@ pub(crate) mod bucket;
 pub(crate) mod crowd;
 pub(crate) mod customer;
 pub(crate) mod database;
+pub(crate) mod events;
 pub(crate) mod invariants;
 pub(crate) mod link;
 pub(crate) mod pictures;

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::support::{at_once, server};
 
+mod changes;
 mod images;
 mod jobs;
 mod renders;

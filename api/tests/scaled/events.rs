@@ -1,0 +1,89 @@
+//! Whoever follows images at one door hears what happens at the others, and misses nothing.
+
+use crate::support::{
+    customer::Customer, events::Events, link::Mood, pictures::pictures, servers::Servers,
+    site::Site, soon,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_at_one_door_is_heard_at_another() {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    // doors that look only when they are told
+    site.set("POLL_S", "1000");
+    let [one, two] = [site.api().await, site.api().await];
+    site.set("POLL_S", "0.5");
+    let worker = site.worker().await;
+    let customer = Customer::of(&[&one.url]);
+    let mut events = Events::of(&two.url, "/images/events", "").await;
+    let mut kept = customer.keep_all(&pictures(8)).await;
+    for image in &kept {
+        events.hears(&image.id, "ready").await;
+        let mut own = Events::of(&two.url, &format!("/images/{}/events", image.id), "").await;
+        own.hears(&image.id, "ready").await;
+    }
+    let gone = kept.pop().unwrap();
+    let mut own = Events::of(&two.url, &format!("/images/{}/events", gone.id), "").await;
+    customer.remove(&gone.id).await;
+    events.hears(&gone.id, "deleted").await;
+    own.hears(&gone.id, "deleted").await;
+    assert_eq!(soon("the end of the stream", own.next()).await, None);
+    site.assert_invariants(&[&one, &two], &[&worker], &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_broker_it_is_heard_a_little_later() {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    let link = site.link_to_broker(&servers).await;
+    let [one, two] = [site.api().await, site.api().await];
+    let worker = site.worker().await;
+    let customer = Customer::of(&[&one.url]);
+    let pictures = pictures(4);
+    let mut events = Events::of(&two.url, "/images/events", "").await;
+    let mut kept = Vec::new();
+    for (picture, mood) in pictures.iter().zip([Mood::Hang, Mood::Refuse, Mood::Hang, Mood::Pass]) {
+        link.set(mood);
+        let image = customer.keep(0, picture.clone()).await;
+        events.hears(&image.id, "ready").await;
+        kept.push(image);
+    }
+    site.assert_invariants(&[&one, &two], &[&worker], &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_again_after_a_crash_has_missed_nothing() {
+    let Some(servers) = Servers::shared().await else { return };
+    let site = Site::open(&servers).await;
+    let (one, mut two) = (site.api().await, site.api().await);
+    let worker = site.worker().await;
+    let customer = Customer::of(&[&one.url]);
+    let pictures = pictures(24);
+    let mut events = Events::of(&two.url, "/images/events", "").await;
+    let mut kept = customer.keep_all(&pictures[..8]).await;
+    events.hears(&kept[0].id, "ready").await;
+
+    two.process.kill();
+    // what was on its way may still be read
+    while soon("the end of the stream", events.next()).await.is_some() {}
+    let told_before = events.last_id.clone();
+    let more = customer.keep_all(&pictures[8..]).await;
+    customer.all_ready(&more).await;
+    let gone = kept.pop().unwrap();
+    customer.remove(&gone.id).await;
+
+    for door in [&one.url, &site.api().await.url] {
+        let mut again = Events::of(door, "/images/events", &told_before).await;
+        let mut missing: Vec<&str> = more.iter().map(|image| image.id.as_str()).collect();
+        let mut told_gone = false;
+        while !(missing.is_empty() && told_gone) {
+            let (id, status) = soon("an event", again.next()).await.expect("an event");
+            if status == "ready" {
+                missing.retain(|image| *image != id);
+            }
+            told_gone |= id == gone.id && status == "deleted";
+        }
+    }
+    kept.extend(more);
+    site.assert_invariants(&[&one], &[&worker], &kept).await;
+}

@@ -1,0 +1,78 @@
+//! Somebody who follows images, and comes again as a browser does.
+
+use reqwest::{Client, Response};
+use serde_json::Value;
+
+use super::{eventually, soon};
+
+/// A stream of events, and the cursor that it is at.
+pub(crate) struct Events {
+    response: Response,
+    unread: String,
+    pub last_id: String,
+}
+
+impl Events {
+    /// Opens the stream at that door; from where `last_id` was, unless it is empty.
+    pub(crate) async fn of(door: &str, path: &str, last_id: &str) -> Self {
+        let client = Client::builder().no_proxy().build().unwrap();
+        let response = eventually("a stream of events", async || {
+            let mut request = client.get(format!("{door}{path}"));
+            if !last_id.is_empty() {
+                request = request.header("last-event-id", last_id);
+            }
+            request.send().await.ok()?.error_for_status().ok()
+        })
+        .await;
+        let mut events = Events { response, unread: String::new(), last_id: last_id.to_owned() };
+        if last_id.is_empty() {
+            events.block().await.expect("a first word");
+        }
+        events
+    }
+
+    /// Everything up to the next empty line; `None` at the end, be it an orderly one or not.
+    async fn block(&mut self) -> Option<String> {
+        loop {
+            if let Some((block, rest)) = self.unread.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.unread = rest;
+                if let Some(id) = block.lines().find_map(|line| line.strip_prefix("id:")) {
+                    self.last_id = id.trim().to_owned();
+                }
+                return Some(block);
+            }
+            let chunk = self.response.chunk().await.ok()??;
+            self.unread += std::str::from_utf8(&chunk).unwrap();
+        }
+    }
+
+    /// The next event: the image's id, and its status or that it was deleted; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Option<(String, String)> {
+        loop {
+            let block = self.block().await?;
+            let field = |name| block.lines().find_map(|line| line.strip_prefix(name));
+            let Some(data) = field("data:") else { continue };
+            let data: Value = serde_json::from_str(data).unwrap();
+            let text = |name: &str| data[name].as_str().unwrap().to_owned();
+            let status = match field("event:").unwrap().trim() {
+                "image" => text("status"),
+                kind => kind.to_owned(),
+            };
+            return Some((text("id"), status));
+        }
+    }
+
+    /// Reads on until the image is told to stand so.
+    pub(crate) async fn hears(&mut self, image: &str, status: &str) {
+        soon(&format!("{image} is told to be {status}"), async {
+            loop {
+                let (id, told) = self.next().await.expect("a stream that goes on");
+                if id == image && told == status {
+                    return;
+                }
+            }
+        })
+        .await;
+    }
+}
