@@ -152,13 +152,29 @@ function tell(text) {
   banner.hidden = text === "";
 }
 
+let lost;
 const events = new EventSource("/images/events");
 events.addEventListener("image", ({ data }) => place(JSON.parse(data)));
 events.addEventListener("deleted", ({ data }) => forget(JSON.parse(data).id));
-events.addEventListener("open", () => tell(""));
-events.addEventListener("error", () => tell(
-  "The service cannot be reached. What you see may be old; this page goes on by itself when it is back.",
-));
+events.addEventListener("open", () => {
+  clearTimeout(lost);
+  lost = undefined;
+  tell("");
+});
+events.addEventListener("error", () => {
+  // a service that restarts is back in a moment
+  lost ??= setTimeout(() => tell(
+    "The service cannot be reached. What you see may be old; this page goes on by itself when it is back.",
+  ), 2500);
+});
+
+// What came while the page was on its way.
+events.addEventListener("open", async () => {
+  const response = await fetch("/images?limit=24").catch(() => null);
+  if (response?.ok) {
+    (await response.json()).items.forEach(place);
+  }
+}, { once: true });
 
 // Uploads.
 

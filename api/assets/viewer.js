@@ -10,7 +10,9 @@ const banner = $(".banner");
 const { id, stem } = desk.dataset;
 const address = `/images/${id}`;
 /** Coloured renders of more cells come as pictures: a drawing would have a node for each. */
-const MAX_DRAWN_CELLS = 16000;
+const MAX_DRAWN_CELLS = 20000;
+/** Units across a cell, by format; a cell is twice as high. */
+const CELL = { svg: 10, png: 8 };
 
 // Options, as they stand in the form.
 
@@ -94,7 +96,7 @@ function look() {
 /** More cells of colour than a browser likes to lay out one by one. */
 function isHeavy(given) {
   const columns = Number(given.get("width") ?? 80);
-  const rows = given.get("height") ?? columns * desk.dataset.height / desk.dataset.width / 2;
+  const rows = given.get("height") ?? Math.round(columns * desk.dataset.height / desk.dataset.width / 2);
   return given.has("color") && columns * rows > MAX_DRAWN_CELLS;
 }
 
@@ -116,8 +118,7 @@ async function draw(remember = true) {
     }
     const url = URL.createObjectURL(await response.blob());
     await show(picture, url);
-    const cell = format === "svg" ? 10 : 16;
-    const [columns, rows] = [picture.naturalWidth / cell, picture.naturalHeight / cell / 2];
+    const [columns, rows] = [picture.naturalWidth / CELL[format], picture.naturalHeight / CELL[format] / 2];
     picture.alt = `${$("h1").textContent}, drawn as text: ${columns} columns, ${rows} rows`;
     caption.textContent = `${columns} × ${rows} characters · version ${response.headers.get("render-version")}`
       + ` · ${Math.round(performance.now() - started)} ms`;

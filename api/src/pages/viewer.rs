@@ -11,8 +11,10 @@ use super::{
 };
 use crate::extract::Asked;
 
-/// Coloured renders of more cells come as pictures: a drawing would have a node for each.
-const MAX_DRAWN_CELLS: u32 = 16_000;
+/// Coloured renders of more cells come as pictures: a drawing would have a node for each. The script
+/// of the page has the same limit, and counts on pictures of so many cells to have 8 pixels across
+/// each: see [`asciify::write::png`].
+const MAX_DRAWN_CELLS: u32 = 20_000;
 
 #[derive(Template)]
 #[template(path = "viewer.html")]

@@ -1,0 +1,98 @@
+// For everybody: without scripts, without a mouse, on a narrow screen, with a screen reader.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import { Service, close, closeBrowser, drawn, open, picture, until } from "./support.mjs";
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let service;
+let image;
+before(async () => {
+  service = await Service.start();
+  for (const name of ["a.bmp", "b.bmp"]) {
+    image = await service.upload(name, picture(name.charCodeAt(0)));
+  }
+});
+after(async () => { await closeBrowser(); await service.stop(); });
+
+const pages = () => ["/", image.links.text, `${image.links.text}?color=full&symbols=half`, "/docs", "/problems/busy"];
+
+for (const colorScheme of ["dark", "light"]) {
+  test(`an accessibility check finds nothing (${colorScheme})`, async () => {
+    for (const path of pages()) {
+      // the policy of the pages keeps even this script out
+      const page = await open({ colorScheme, bypassCSP: true, reducedMotion: "reduce" });
+      await page.goto(service.origin + path);
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => window.axe.run());
+      const found = violations.map(({ id, impact, nodes }) => `${path}: ${impact} ${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("\n")}`);
+      assert.deepEqual(found, []);
+      await close(page);
+    }
+  });
+}
+
+test("nothing is wider than a screen of 320 pixels", async () => {
+  const page = await open({ viewport: { width: 320, height: 640 } });
+  for (const path of pages()) {
+    await page.goto(service.origin + path);
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(width <= 320, `${path}: ${width}`);
+  }
+  await close(page);
+});
+
+test("without scripts, images are seen, and options are chosen", async () => {
+  const page = await open({ javaScriptEnabled: false });
+  await page.goto(service.origin);
+  await page.locator(".tile a").first().click();
+  await page.locator("h1", { hasText: "b.bmp" }).waitFor();
+  await page.locator("[name=width]").fill("30");
+  await page.getByRole("button", { name: "Draw" }).click();
+  await page.waitForURL(/width=30/);
+  assert.match(await page.locator("#render").getAttribute("src"), /width=30&format=svg$/);
+  await page.getByText("30 × 10 characters").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Copy as text" }).isVisible(), false);
+  await close(page);
+});
+
+test("the keyboard alone leads everywhere", async () => {
+  const page = await open();
+  await page.goto(service.origin);
+  const focused = () => page.evaluate(() => {
+    const { id, className, name, textContent } = document.activeElement;
+    return `${id} ${className} ${name ?? ""} ${textContent.trim().slice(0, 40)}`;
+  });
+  const tabTo = (what) => until(`the focus reaches ${what}`, async () => {
+    await page.keyboard.press("Tab");
+    return what.test(await focused());
+  });
+  await page.keyboard.press("Tab");
+  assert.match(await focused(), /Skip to the content/);
+  await page.keyboard.press("Enter");
+  await tabTo(/picker/);
+  await tabTo(/screen/);
+  await tabTo(/remove/);
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Escape");
+  assert.match(await focused(), /remove/, "the focus comes back from the question");
+  await page.keyboard.press("Shift+Tab");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/images/);
+  await drawn(page.locator("#render"));
+  await tabTo(/ width /);
+  await page.keyboard.press("ArrowUp");
+  await until("one column more", async () => /^81 ×/.test(await page.locator("#drawn").textContent()));
+  await close(page);
+});
+
+test("the render has words in its stead", async () => {
+  const page = await open();
+  await page.goto(service.origin + image.links.text);
+  await page.getByRole("img", { name: /^b\.bmp, drawn as text: 80 columns, \d+ rows$/ }).waitFor();
+  await close(page);
+});

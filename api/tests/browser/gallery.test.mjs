@@ -1,0 +1,161 @@
+// The gallery: images come, are shown as text, and go.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Service, close, closeBrowser, drawn, file, open, picture, until } from "./support.mjs";
+
+let service;
+before(async () => { service = await Service.start(); });
+after(async () => { await closeBrowser(); await service.stop(); });
+
+const tile = (page, name) => page.locator(".tile", { has: page.getByText(name, { exact: true }) });
+
+async function isReady(page, name) {
+  await until(`${name} is ready`, async () => await tile(page, name).getAttribute("data-status") === "ready");
+  await drawn(tile(page, name).locator("img"));
+}
+
+test("chosen files appear by themselves, newest first, and are drawn", async () => {
+  const page = await open();
+  await page.goto(service.origin);
+  await page.getByText("Nothing here yet.").waitFor();
+  await page.getByText("Choose images").waitFor();
+  await page.locator("#picker").setInputFiles(["one.bmp", "two.bmp", "three.bmp", "four.bmp"].map((name, n) => file(name, picture(n))));
+  for (const name of ["one.bmp", "two.bmp", "three.bmp", "four.bmp"]) {
+    await isReady(page, name);
+  }
+  assert.equal(await page.getByText("Nothing here yet.").isVisible(), false);
+  assert.equal(await page.locator(".uploads li").count(), 0);
+  const ids = await page.locator(".tile").evaluateAll((tiles) => tiles.map((tile) => tile.dataset.id));
+  assert.deepEqual(ids, [...ids].sort().reverse());
+  await close(page);
+});
+
+test("files are dropped anywhere, and pasted", async () => {
+  const page = await open();
+  await page.goto(service.origin);
+  const bytes = [...picture(7)];
+  const hand = (type, name) => page.evaluate(([type, name, bytes]) => {
+    const files = new DataTransfer();
+    files.items.add(new File([new Uint8Array(bytes)], name, { type: "image/bmp" }));
+    const target = document.querySelector("main");
+    const make = (kind) => type === "paste"
+      ? new ClipboardEvent(kind, { clipboardData: files, bubbles: true })
+      : new DragEvent(kind, { dataTransfer: files, bubbles: true, cancelable: true });
+    if (type === "drop") {
+      target.dispatchEvent(make("dragenter"));
+    }
+    const veil = !document.querySelector(".veil").hidden;
+    target.dispatchEvent(make(type));
+    return veil;
+  }, [type, name, bytes]);
+  assert.equal(await hand("drop", "dropped.bmp"), true, "a veil says where to drop");
+  await isReady(page, "dropped.bmp");
+  await hand("paste", "pasted.bmp");
+  await isReady(page, "pasted.bmp");
+  await close(page);
+});
+
+test("progress is what was sent, on a slow line too", async () => {
+  const page = await open();
+  await page.goto(service.origin);
+  const line = await page.context().newCDPSession(page);
+  await line.send("Network.emulateNetworkConditions", { offline: false, latency: 20, downloadThroughput: -1, uploadThroughput: 400_000 });
+  await page.evaluate(() => {
+    window.seen = [];
+    new MutationObserver(() => {
+      const bar = document.querySelector(".uploads progress");
+      bar && window.seen.push([bar.value, document.querySelector(".uploads .state").textContent]);
+    }).observe(document.querySelector(".uploads"), { subtree: true, childList: true, attributes: true, characterData: true });
+  });
+  await page.locator("#picker").setInputFiles([file("large.bmp", picture(3, 800, 500))]);
+  await isReady(page, "large.bmp");
+  const seen = await page.evaluate(() => window.seen);
+  const values = seen.map(([value]) => value);
+  assert.deepEqual(values, [...values].sort((a, b) => a - b), "it never goes back");
+  assert.ok(new Set(values.filter((value) => value > 0 && value < 1)).size >= 3, `steps between: ${values}`);
+  assert.ok(seen.some(([, state]) => /^[\d.]+ [kM]?B of 1\.2 MB$/.test(state)), JSON.stringify(seen));
+  await close(page);
+});
+
+test("what is no image is told in words, and can be dismissed", async () => {
+  const page = await open();
+  await page.goto(service.origin);
+  await page.locator("#picker").setInputFiles([file("notes.txt", Buffer.from("no image at all"))]);
+  const row = page.locator(".uploads li.failed");
+  await row.getByText("format", { exact: false }).waitFor();
+  await row.getByRole("button", { name: "Dismiss" }).click();
+  assert.equal(await page.locator(".uploads li").count(), 0);
+  // the browser itself writes an answer of 415 to the console
+  assert.match(page.complaints.splice(0).join(), /415/);
+  await close(page);
+});
+
+test("what others store and delete is seen", async () => {
+  const [here, there] = [await open(), await open()];
+  await here.goto(service.origin);
+  await there.goto(service.origin);
+  await service.upload("elsewhere.bmp", picture(9));
+  await isReady(here, "elsewhere.bmp");
+  await isReady(there, "elsewhere.bmp");
+  await tile(there, "elsewhere.bmp").hover();
+  await tile(there, "elsewhere.bmp").getByRole("button").click();
+  await there.getByRole("button", { name: "Keep it" }).click();
+  assert.equal(await tile(there, "elsewhere.bmp").count(), 1);
+  await tile(there, "elsewhere.bmp").getByRole("button").click();
+  await there.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await until("it is gone here", async () => await tile(here, "elsewhere.bmp").count() === 0);
+  assert.equal(await tile(there, "elsewhere.bmp").count(), 0);
+  await close(here);
+  await close(there);
+});
+
+test("the page ends where the images do", async () => {
+  for (let n = 0; n < 60; n += 1) {
+    await service.upload(`many ${n}.bmp`, picture(n, 16, 16), 0);
+  }
+  const page = await open();
+  await page.goto(service.origin);
+  const tiles = page.locator(".tile");
+  const total = await service.text("/images?limit=200").then((text) => JSON.parse(text).items.length);
+  assert.ok(total > 60);
+  await until("all are there", async () => {
+    await page.mouse.wheel(0, 4000);
+    return await tiles.count() === total;
+  });
+  assert.equal(await page.locator(".more").isVisible(), false);
+  await page.getByRole("link", { name: "small", exact: true }).click();
+  await page.waitForURL(/look=small/);
+  await drawn(tiles.first().locator("img"));
+  assert.match(await tiles.first().locator("img").getAttribute("src"), /width=40/);
+  await close(page);
+});
+
+test("a service that is away is told, and the page goes on when it is back", async () => {
+  const page = await open();
+  await page.goto(service.origin);
+  await service.end();
+  await page.getByText("The service cannot be reached").waitFor();
+  await page.locator("#picker").setInputFiles([file("patient.bmp", picture(5))]);
+  await page.getByText("the connection was lost").waitFor();
+  await service.begin();
+  await until("the page is well again", async () => !await page.getByText("The service cannot be reached").isVisible());
+  await page.getByRole("button", { name: "Try again" }).click();
+  await isReady(page, "patient.bmp");
+  // the browser itself writes refused connections to the console
+  assert.ok(page.complaints.splice(0).every((complaint) => /ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY/.test(complaint)));
+  await close(page);
+});
+
+test("the first paint needs less than 50 kB", async () => {
+  let sum = 0;
+  for (const path of ["/", "/assets/style.css", "/assets/page.js", "/assets/uploads.js", "/assets/gallery.js", "/assets/planet.svg"]) {
+    const answer = await fetch(service.origin + path, { headers: { accept: "text/html", "accept-encoding": "gzip" } });
+    const { readable, writable } = new CompressionStream("gzip");
+    answer.body.pipeTo(writable);
+    for await (const part of readable) {
+      sum += part.length;
+    }
+  }
+  assert.ok(sum < 50_000, `${sum} bytes`);
+});

@@ -1,0 +1,145 @@
+// A service of its own for each file of tests, and browsers that complain of everything.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const PROGRAM = process.env.PLANET ?? assert.fail("PLANET: the path of the program");
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+/** Waits for what a condition gives; fails with `what` after a minute. */
+export async function until(what, condition) {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline;) {
+    const found = await condition();
+    if (found) {
+      return found;
+    }
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  assert.fail(`${what}: not within a minute`);
+}
+
+/** `planet` with a folder of its own. */
+export class Service {
+  static async start(settings = {}) {
+    const service = new Service();
+    service.folder = await mkdtemp(join(tmpdir(), "planet-browser-"));
+    service.port = await freePort();
+    service.origin = `http://127.0.0.1:${service.port}`;
+    service.settings = settings;
+    await service.begin();
+    return service;
+  }
+
+  async begin() {
+    const env = { PATH: process.env.PATH, RUST_LOG: "warn", ...this.settings, BIND: `127.0.0.1:${this.port}` };
+    this.process = spawn(PROGRAM, { cwd: this.folder, env, stdio: ["ignore", "inherit", "inherit"] });
+    this.ended = new Promise((done) => this.process.on("exit", done));
+    await until("the service is ready", () => fetch(`${this.origin}/readyz`).then((answer) => answer.ok, () => false));
+  }
+
+  async end() {
+    this.process.kill("SIGTERM");
+    await this.ended;
+  }
+
+  async stop() {
+    await this.end();
+    await rm(this.folder, { recursive: true });
+  }
+
+  /** Stores an image, and waits for its renders unless told otherwise. */
+  async upload(name, bytes, wait_s = 30) {
+    const form = new FormData();
+    form.append("image", new Blob([bytes]), name);
+    const answer = await fetch(`${this.origin}/images`, { method: "POST", body: form, headers: { prefer: `wait=${wait_s}` } });
+    assert.equal(answer.status, 201);
+    return answer.json();
+  }
+
+  async text(path) {
+    const answer = await fetch(this.origin + path);
+    assert.equal(answer.status, 200, path);
+    return answer.text();
+  }
+}
+
+let browser;
+
+/** A browser's page; whatever goes wrong in it ends up in `page.complaints`. */
+export async function open(options = {}) {
+  browser ??= await chromium.launch({
+    executablePath: CHROMIUM,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
+  });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.complaints = [];
+  page.on("pageerror", (error) => page.complaints.push(`an error: ${error.message}`));
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) {
+      page.complaints.push(`the console: ${message.text()} (${message.location().url})`);
+    }
+  });
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.hostname !== "127.0.0.1" && !["blob:", "data:"].includes(url.protocol)) {
+      page.complaints.push(`a request leaves this machine: ${url}`);
+    }
+  });
+  return page;
+}
+
+/** Ends a page that nothing went wrong in. */
+export async function close(page) {
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+}
+
+export async function closeBrowser() {
+  await browser?.close();
+  browser = undefined;
+}
+
+/** A BMP of 24 bits: a disc on a dark slope, in a colour that `seed` chooses. */
+export function picture(seed = 1, width = 96, height = 64) {
+  const stride = (width * 3 + 3) & ~3;
+  const file = Buffer.alloc(54 + stride * height);
+  file.write("BM");
+  file.writeUInt32LE(file.length, 2);
+  file.writeUInt32LE(54, 10);
+  file.writeUInt32LE(40, 14);
+  file.writeInt32LE(width, 18);
+  file.writeInt32LE(height, 22);
+  file.writeUInt16LE(1, 26);
+  file.writeUInt16LE(24, 28);
+  const colour = [seed * 37, seed * 91, seed * 53].map((value) => 96 + value % 160);
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      const inside = Math.hypot(x - width / 2, y - height / 2) < height * 0.4;
+      const at = 54 + y * stride + x * 3;
+      for (let channel = 0; channel < 3; channel += 1) {
+        file[at + channel] = inside ? colour[channel] - Math.floor(60 * x / width) : Math.floor(40 * y / height);
+      }
+    }
+  }
+  return file;
+}
+
+/** A file for a picker. */
+export const file = (name, buffer = picture()) => ({ name, mimeType: "image/bmp", buffer });
+
+/** Waits until a picture is there and can be seen. */
+export const drawn = (locator) => until("the picture is drawn", () => locator.evaluate((img) => img.complete && img.naturalWidth > 0));
