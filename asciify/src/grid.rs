@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use crate::Color;
+use crate::symbols::is_one_column;
 
 /// A symbol with its colours; `None` is the reader's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -86,6 +87,12 @@ pub enum GridError {
         /// Which row, counted from 1.
         row: usize,
     },
+    /// A character that fills no cell: a control character, or one that combines, or a wide one.
+    #[error("row {row} has a character that is not one column wide")]
+    Symbol {
+        /// Which row, counted from 1.
+        row: usize,
+    },
 }
 
 /// Reads what [`write::txt`](crate::write::txt) or [`write::ansi`](crate::write::ansi) wrote; the
@@ -100,6 +107,9 @@ impl FromStr for Grid {
         for (index, row) in text.split('\n').enumerate() {
             let before = cells.len();
             read_row(row, &mut cells).ok_or(GridError::Sequence { row: index + 1 })?;
+            if !cells[before..].iter().all(|cell| is_one_column(cell.symbol)) {
+                return Err(GridError::Symbol { row: index + 1 });
+            }
             let is = cells.len() - before;
             if index == 0 {
                 columns = is;

@@ -54,8 +54,7 @@ impl FromStr for Symbols {
     fn from_str(text: &str) -> Result<Self, SymbolsError> {
         if let Some(ramp) = text.strip_prefix("ramp:") {
             let fits = (2..=MOST).contains(&ramp.chars().count());
-            let one_column = ramp.chars().all(|it| it.width() == Some(1) && !ends_lines(it));
-            return if fits && one_column {
+            return if fits && ramp.chars().all(is_one_column) {
                 Ok(Self::Ramp(ramp.into()))
             } else {
                 Err(SymbolsError)
@@ -71,9 +70,10 @@ impl FromStr for Symbols {
     }
 }
 
-/// Line and paragraph separators, which count as one column all the same.
-fn ends_lines(symbol: char) -> bool {
-    matches!(symbol, '\u{2028}' | '\u{2029}')
+/// Whether it fills a cell wherever text is shown: no control character, nothing that combines.
+pub(crate) fn is_one_column(symbol: char) -> bool {
+    // line and paragraph separators count as one column all the same
+    symbol.width() == Some(1) && !matches!(symbol, '\u{2028}' | '\u{2029}')
 }
 
 impl TryFrom<String> for Symbols {

@@ -202,6 +202,15 @@ fn text_reads_back() {
 }
 
 #[test]
+fn characters_that_fill_no_cell_are_no_grid() {
+    // a C1 control sequence, an end of a line, one that combines, one of two columns
+    for symbol in ['\u{9b}', '\u{7f}', '\r', '\t', '\u{85}', '\u{2028}', '\u{301}', '漢'] {
+        let text = format!("a\n{symbol}\n");
+        assert_eq!(text.parse::<Grid>(), Err(GridError::Symbol { row: 2 }), "{symbol:?}");
+    }
+}
+
+#[test]
 fn pages_and_drawings_hold_the_same_text() {
     let file = png(&lopsided());
     for spec in
