@@ -1,11 +1,14 @@
 //! The HTTP door over the embedded house, as stories: a real port, SQLite, files, and a worker that
 //! the story plays. One binary, so that it links once.
 
+#[path = "../../../asciify/tests/it/chance.rs"]
+mod chance;
 mod checks;
 mod coding;
 mod conditions;
 mod documents;
 mod events;
+mod hostile;
 mod journey;
 mod keys;
 mod mutations;

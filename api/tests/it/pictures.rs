@@ -36,10 +36,8 @@ pub fn png(width: u32, height: u32) -> Vec<u8> {
 
 /// Takes a while to decode, and no compressor makes it small.
 pub fn noise(side: u32, seed: u64) -> Vec<u8> {
-    let mut dice = Dice(seed);
-    let noise = RgbImage::from_fn(side, side, |_, _| {
-        Rgb(dice.roll().to_le_bytes()[..3].try_into().expect("three bytes"))
-    });
+    let mut chance = fastrand::Rng::with_seed(seed);
+    let noise = RgbImage::from_fn(side, side, |_, _| Rgb([0; 3].map(|_| chance.u8(..))));
     let mut bytes = Cursor::new(Vec::new());
     DynamicImage::from(noise).write_to(&mut bytes, ImageFormat::Png).expect("write a picture");
     bytes.into_inner()
@@ -77,21 +75,4 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
     })
-}
-
-/// Chance that is the same every time: xorshift.
-pub struct Dice(pub u64);
-
-impl Dice {
-    pub fn roll(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// Below `end`.
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.roll() % end as u64) as usize
-    }
 }

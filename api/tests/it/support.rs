@@ -10,6 +10,11 @@ use std::{
     time::Duration,
 };
 
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::Request,
+};
 use common::{
     catalog::Catalog,
     env::Env,
@@ -27,6 +32,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tower::ServiceExt;
 
 /// How long a story waits for what has to happen soon, before it fails.
 pub const SOON: Duration = Duration::from_secs(20);
@@ -39,6 +45,7 @@ pub struct TestApp {
     pub worker: worker::Config,
     folder: Arc<TempDir>,
     client: Client,
+    router: Router,
     serving: JoinHandle<()>,
     _stops_when_dropped: DropGuard,
 }
@@ -60,9 +67,9 @@ impl TestApp {
         settings: &[(&str, &str)],
         change: impl FnOnce(&mut pipeline::Config),
     ) -> Self {
-        let TestApp { pipeline, stop, folder, serving, client, .. } = self;
+        let TestApp { pipeline, stop, folder, serving, client, router, .. } = self;
         stop.cancel();
-        drop(client);
+        drop((client, router));
         serving.await.expect("the service ends in peace");
         pipeline.catalog().connection().clone().close().await.expect("close the database");
         TestApp::open(folder, settings, change).await
@@ -100,6 +107,7 @@ impl TestApp {
         let address = listener.local_addr().expect("its address").to_string();
         let stop = CancellationToken::new();
         let app = api::App::new(pipeline.clone(), door, telemetry::count());
+        let router = api::router(app.clone());
         let serving = tokio::spawn(api::serve(listener, app, stop.clone()));
         TestApp {
             pipeline,
@@ -109,6 +117,7 @@ impl TestApp {
             worker,
             folder,
             client: client(),
+            router,
             serving,
         }
     }
@@ -125,6 +134,18 @@ impl TestApp {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await.expect("a whole body").to_vec();
         let answer = Answer { method, path, status, headers, body };
+        answer.keeps_the_contract();
+        answer
+    }
+
+    /// As [`send`](Self::send), without a network: what no client of ours would send is answered, too.
+    pub async fn knock(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let response = self.router.clone().oneshot(request).await.expect("an answer");
+        let (head, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.expect("a whole body").to_vec();
+        let status = head.status.as_u16();
+        let answer = Answer { method, path, status, headers: head.headers, body };
         answer.keeps_the_contract();
         answer
     }

@@ -3,47 +3,12 @@
 use std::io::Cursor;
 
 use asciify::{Format, Limits, probe};
+use image::Frame;
 use image::codecs::gif::GifEncoder;
-use image::{Frame, RgbaImage};
 
-use crate::pictures::{drawn, text};
+use crate::pictures::{apng, drawn, frames, gif, text};
 
 const SPEC: &str = "width=4&height=2&fit=stretch&match=ramp&tone=natural&alpha=dark";
-
-/// Black; then a white left half over it; then a white right half over both.
-fn frames() -> [RgbaImage; 3] {
-    let half = |left: u32| {
-        RgbaImage::from_fn(8, 4, move |x, _| match x / 4 == left {
-            true => image::Rgba([255; 4]),
-            false => image::Rgba([0; 4]),
-        })
-    };
-    [RgbaImage::from_pixel(8, 4, image::Rgba([0, 0, 0, 255])), half(0), half(1)]
-}
-
-fn gif() -> Vec<u8> {
-    let mut file = Vec::new();
-    let mut encoder = GifEncoder::new(&mut file);
-    for frame in frames() {
-        encoder.encode_frame(Frame::new(frame)).expect("a small frame");
-    }
-    drop(encoder);
-    file
-}
-
-fn apng() -> Vec<u8> {
-    let mut file = Vec::new();
-    let mut encoder = png::Encoder::new(&mut file, 8, 4);
-    encoder.set_color(png::ColorType::Rgba);
-    encoder.set_animated(3, 0).expect("three frames");
-    encoder.set_blend_op(png::BlendOp::Over).expect("animated");
-    let mut writer = encoder.write_header().expect("it is in memory");
-    for frame in frames() {
-        writer.write_image_data(&frame).expect("a small frame");
-    }
-    writer.finish().expect("it is in memory");
-    file
-}
 
 #[test]
 fn frames_are_drawn_over_each_other() {

@@ -9,7 +9,7 @@ use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageEncoder};
 
-use crate::pictures::{encoded, lopsided, png, text};
+use crate::pictures::{app1, encoded, exif, lopsided, png, text};
 
 const SPECS: [&str; 4] =
     ["width=30", "height=9", "width=20&height=30&fit=cover", "width=31&height=8&fit=stretch"];
@@ -81,19 +81,4 @@ fn assert_drawn_upright(tagged: &[u8], stored: &DynamicImage, value: u8) {
     for spec in SPECS {
         assert_eq!(text(tagged, spec), text(&upright, spec), "orientation {value}, {spec}");
     }
-}
-
-/// A TIFF directory of one tag: orientation.
-fn exif(value: u8) -> Vec<u8> {
-    let mut block = b"MM\0\x2a\0\0\0\x08\0\x01".to_vec();
-    block.extend([0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, value, 0, 0]);
-    block.extend([0; 4]);
-    block
-}
-
-fn app1(value: u8) -> Vec<u8> {
-    let mut payload = b"Exif\0\0".to_vec();
-    payload.extend(exif(value));
-    let length = u16::try_from(payload.len() + 2).expect("a few bytes");
-    [&[0xff, 0xe1], &length.to_be_bytes()[..], &payload].concat()
 }

@@ -3,8 +3,9 @@
 use std::io::Cursor;
 
 use asciify::{Error, Format, Grid, Limits, Spec};
+use image::codecs::gif::GifEncoder;
 use image::{
-    DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, RgbaImage,
+    DynamicImage, Frame, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, RgbaImage,
 };
 
 /// Black at the left, white at the right.
@@ -104,6 +105,57 @@ pub fn encoded(picture: &DynamicImage, format: Format) -> Vec<u8> {
 
 pub fn png(picture: &DynamicImage) -> Vec<u8> {
     encoded(picture, Format::Png)
+}
+
+/// Black; then a white left half over it; then a white right half over both.
+pub fn frames() -> [RgbaImage; 3] {
+    let half = |left: u32| {
+        RgbaImage::from_fn(8, 4, move |x, _| match x / 4 == left {
+            true => image::Rgba([255; 4]),
+            false => image::Rgba([0; 4]),
+        })
+    };
+    [RgbaImage::from_pixel(8, 4, image::Rgba([0, 0, 0, 255])), half(0), half(1)]
+}
+
+pub fn gif() -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = GifEncoder::new(&mut file);
+    for frame in frames() {
+        encoder.encode_frame(Frame::new(frame)).expect("a small frame");
+    }
+    drop(encoder);
+    file
+}
+
+pub fn apng() -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, 8, 4);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_animated(3, 0).expect("three frames");
+    encoder.set_blend_op(png::BlendOp::Over).expect("animated");
+    let mut writer = encoder.write_header().expect("it is in memory");
+    for frame in frames() {
+        writer.write_image_data(&frame).expect("a small frame");
+    }
+    writer.finish().expect("it is in memory");
+    file
+}
+
+/// A TIFF directory of one tag: orientation.
+pub fn exif(value: u8) -> Vec<u8> {
+    let mut block = b"MM\0\x2a\0\0\0\x08\0\x01".to_vec();
+    block.extend([0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, value, 0, 0]);
+    block.extend([0; 4]);
+    block
+}
+
+/// It as a segment of a JPEG.
+pub fn app1(value: u8) -> Vec<u8> {
+    let mut payload = b"Exif\0\0".to_vec();
+    payload.extend(exif(value));
+    let length = u16::try_from(payload.len() + 2).expect("a few bytes");
+    [&[0xff, 0xe1], &length.to_be_bytes()[..], &payload].concat()
 }
 
 /// The one grid for one spec.

@@ -4,36 +4,15 @@ use std::io::Cursor;
 
 use asciify::{Limits, probe};
 use tiff::encoder::colortype::{
-    ColorType, Gray16, Gray32, Gray32Float, Gray64, Gray64Float, GrayI16, GrayI32, RGB32Float,
+    Gray16, Gray32, Gray32Float, Gray64, Gray64Float, GrayI16, GrayI32, RGB32Float,
 };
-use tiff::encoder::{Compression, Predictor, TiffEncoder, TiffValue};
+use tiff::encoder::{Predictor, TiffEncoder};
 use tiff::tags::Tag;
 
 use crate::pictures::text;
+use crate::tiffs::{SIDES, Tags, by_hand, packed, page, tiff, values};
 
-const SIDES: (u32, u32) = (60, 20);
 const SPEC: &str = "width=30&match=ramp&tone=natural";
-
-/// A value a pixel, rising from the left to the right by 1 a step.
-fn values<T>(value: impl Fn(f64) -> T) -> Vec<T> {
-    (0..SIDES.1).flat_map(|_| (0..SIDES.0).map(f64::from)).map(value).collect()
-}
-
-fn tiff<C: ColorType>(values: &[C::Inner], predictor: Predictor, no_data: Option<&str>) -> Vec<u8>
-where
-    [C::Inner]: TiffValue,
-{
-    let mut file = Cursor::new(Vec::new());
-    let encoder = TiffEncoder::new(&mut file).expect("it is in memory");
-    let mut encoder = encoder.with_compression(Compression::Lzw).with_predictor(predictor);
-    let mut image = encoder.new_image::<C>(SIDES.0, SIDES.1).expect("it is in memory");
-    image.rows_per_strip(7).expect("a few rows");
-    if let Some(no_data) = no_data {
-        image.encoder().write_tag(Tag::Unknown(42_113), no_data).expect("it is in memory");
-    }
-    image.write_data(values).expect("as many values as pixels");
-    file.into_inner()
-}
 
 #[test]
 fn values_of_every_kind_are_stretched_alike() {
@@ -104,67 +83,6 @@ fn what_is_no_number_harms_nobody() {
     });
     let drawn = text(&tiff::<Gray32Float>(&odd, Predictor::None, None), SPEC);
     assert!(drawn.lines().all(|row| row.ends_with('@') && row.starts_with(' ')), "{drawn}");
-}
-
-/// Tags and their values.
-type Tags<'a> = [(u16, &'a [u32])];
-
-/// A TIFF of one strip, by its tags: each a page with its data, little-endian.
-fn by_hand(pages: &[(&Tags<'_>, &[u8])]) -> Vec<u8> {
-    let mut file = b"II\x2a\0\0\0\0\0".to_vec();
-    let mut link = 4;
-    for (tags, data) in pages {
-        let data_at = file.len() as u32;
-        file.extend(*data);
-        let mut entries = Vec::new();
-        let strip = [(273, &[data_at][..]), (279, &[data.len() as u32][..])];
-        let mut all: Vec<(u16, &[u32])> = tags.iter().copied().chain(strip).collect();
-        all.sort_by_key(|(tag, _)| *tag);
-        for (tag, values) in &all {
-            let value = match values {
-                [only] => *only,
-                many => {
-                    let at = file.len() as u32;
-                    many.iter().for_each(|value| file.extend(value.to_le_bytes()));
-                    at
-                }
-            };
-            entries.extend(tag.to_le_bytes());
-            entries.extend(4_u16.to_le_bytes());
-            entries.extend([values.len() as u32, value].map(u32::to_le_bytes).as_flattened());
-        }
-        let at = file.len() as u32;
-        file[link..link + 4].copy_from_slice(&at.to_le_bytes());
-        file.extend((all.len() as u16).to_le_bytes());
-        file.extend(entries);
-        link = file.len();
-        file.extend([0; 4]);
-    }
-    file
-}
-
-/// The tags of a page of those sides, and others.
-fn page<'a>(bits: &'a [u32], others: &[(u16, &'a [u32])]) -> Vec<(u16, &'a [u32])> {
-    let mut tags: Vec<(u16, &[u32])> =
-        vec![(256, &[SIDES.0]), (257, &[SIDES.1]), (258, bits), (277, &[1]), (262, &[1])];
-    for other in others {
-        tags.retain(|(tag, _)| tag != &other.0);
-        tags.push(*other);
-    }
-    tags
-}
-
-/// Numbers of any width, packed from the highest bit on; rows begin with a byte.
-fn packed(bits: u32, value: impl Fn(u32) -> u64) -> Vec<u8> {
-    let mut data = Vec::new();
-    for _ in 0..SIDES.1 {
-        let mut row = Vec::new();
-        let bit = |value: u64, bit: u32| (value >> (bits - 1 - bit) & 1) as u8;
-        (0..SIDES.0).for_each(|x| row.extend((0..bits).map(|at| bit(value(x), at))));
-        row.resize(row.len().next_multiple_of(8), 0);
-        data.extend(row.chunks(8).map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | bit)));
-    }
-    data
 }
 
 #[test]

@@ -1,0 +1,37 @@
+//! What comes over the wire, damaged by chance: the same attacks that `scripts/fuzz` lets a fuzzer find.
+
+mod form;
+mod query;
+mod request;
+
+use std::collections::BTreeSet;
+
+use tokio::{runtime::Handle, task::block_in_place};
+
+use crate::{chance::besieged, pictures::png, support::TestApp};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_uploads_are_taken_as_they_were_sent_or_refused() {
+    let app = TestApp::spawn().await;
+    let mut seen = BTreeSet::new();
+    block_in_place(|| {
+        besieged(form::seeds(&png(4, 4)), 400, |bytes| {
+            seen.extend(Handle::current().block_on(form::attack(&app, bytes)));
+        });
+    });
+    assert!([201, 400, 404, 415, 422].iter().all(|status| seen.contains(status)), "{seen:?}");
+    app.nothing_is_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_addresses_and_headers_are_answered_or_refused() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(8, 8)).await;
+    let mut seen = BTreeSet::new();
+    block_in_place(|| {
+        besieged(query::seeds(), 400, |bytes| {
+            seen.extend(Handle::current().block_on(query::attack(&app, &image, bytes)));
+        });
+    });
+    assert!([200, 206, 400, 404, 406].iter().all(|status| seen.contains(status)), "{seen:?}");
+}

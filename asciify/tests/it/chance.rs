@@ -1,0 +1,68 @@
+//! Damage by chance that is the same on every run.
+
+use fastrand::Rng;
+
+/// Where most formats keep what the rest depends on.
+const HEAD: usize = 80;
+/// The longest piece that is doubled, moved or taken out.
+const PIECE: usize = 48;
+
+/// `bytes` with some of them changed, doubled, moved or missing, or with pieces of `other`.
+pub fn damaged(bytes: &[u8], other: &[u8], chance: &mut Rng) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..chance.usize(1..=5) {
+        let end = if chance.bool() { bytes.len() } else { bytes.len().min(HEAD) };
+        let at = chance.usize(0..=end);
+        let piece = at..bytes.len().min(at + chance.usize(0..PIECE));
+        match chance.u8(0..9) {
+            0 => bytes.truncate(at),
+            1 => drop(bytes.drain(piece)),
+            2 => {
+                let double = bytes[piece].to_vec();
+                bytes.splice(at..at, double);
+            }
+            3 => {
+                let moved: Vec<u8> = bytes.drain(piece).collect();
+                let to = chance.usize(0..=bytes.len());
+                bytes.splice(to..to, moved);
+            }
+            4 => {
+                let from = chance.usize(0..=other.len());
+                let to = other.len().min(from + piece.len());
+                bytes.splice(piece, other[from..to].iter().copied());
+            }
+            5 => {
+                let extreme = extreme(chance);
+                let end = bytes.len().min(at + extreme.len());
+                bytes.splice(at..end, extreme);
+            }
+            _ if at < bytes.len() => bytes[at] ^= 1 << chance.u8(0..8),
+            _ => bytes.push(chance.u8(..)),
+        }
+    }
+    bytes
+}
+
+/// A number of one to eight bytes, in either order, at which sums and products overflow.
+fn extreme(chance: &mut Rng) -> Vec<u8> {
+    let length = chance.choice([1, 2, 4, 8]).expect("there are four");
+    let most = u64::MAX >> (64 - 8 * length);
+    let edge =
+        chance.choice([0, 1, most / 2, most / 2 + 1, most - 1, most]).expect("there are six");
+    let bytes = edge.to_be_bytes()[8 - length..].to_vec();
+    if chance.bool() { bytes.into_iter().rev().collect() } else { bytes }
+}
+
+/// Every seed as it is, then damaged `rounds` times, each with its name.
+pub fn besieged(seeds: Vec<(String, Vec<u8>)>, rounds: usize, mut attack: impl FnMut(&[u8])) {
+    let mut chance = Rng::with_seed(0x9e37_79b9_7f4a_7c15);
+    for (name, seed) in &seeds {
+        println!("{name}");
+        attack(seed);
+        for round in 0..rounds {
+            let (_, other) = &seeds[chance.usize(0..seeds.len())];
+            println!("{name}, damaged for the {round}th time");
+            attack(&damaged(seed, other, &mut chance));
+        }
+    }
+}

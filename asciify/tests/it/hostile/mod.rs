@@ -1,0 +1,45 @@
+//! What comes from outside, damaged by chance: the same attacks that `scripts/fuzz` lets a fuzzer find.
+
+mod draw;
+mod spec;
+mod write;
+
+use crate::chance::besieged;
+use crate::seeds::with_checksums;
+
+#[test]
+fn every_kind_of_file_that_we_can_make_is_a_picture() {
+    let all = crate::seeds::files().into_iter();
+    let refused: Vec<String> = all
+        .filter_map(|(name, file)| {
+            let err = draw::attack(&[&[0], &file[..]].concat()).err()?;
+            Some(format!("{name}: {err}"))
+        })
+        .collect();
+    assert_eq!(refused, [] as [&str; 0]);
+}
+
+#[test]
+fn damaged_files_are_drawn_or_refused() {
+    let (mut drawn, mut refused) = (0, 0);
+    besieged(draw::seeds(), 25, |bytes| {
+        let (choice, file) = bytes.split_first().unwrap_or((&0, &[]));
+        for file in [file.to_vec(), with_checksums(file.to_vec())] {
+            match draw::attack(&[&[*choice], &file[..]].concat()) {
+                Ok(()) => drawn += 1,
+                Err(_) => refused += 1,
+            }
+        }
+    });
+    assert!(drawn > 1000 && refused > 1000, "{drawn} drawn, {refused} refused");
+}
+
+#[test]
+fn damaged_options_mean_the_same_wherever_they_are_written_or_are_refused() {
+    besieged(spec::seeds(), 1000, spec::attack);
+}
+
+#[test]
+fn damaged_texts_and_titles_are_written_without_harm() {
+    besieged(write::seeds(), 300, write::attack);
+}

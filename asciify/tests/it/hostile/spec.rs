@@ -1,0 +1,45 @@
+//! Any text is options, which then mean the same wherever they are written down, or is refused.
+
+use asciify::{OPTIONS, Spec};
+
+pub fn seeds() -> Vec<(String, Vec<u8>)> {
+    let specs = [
+        "",
+        "width=40&height=20&fit=cover&cell=0.625&invert=true",
+        "match=ramp&tone=natural&background=light&alpha=%23ff8000&dither=bayer",
+        "symbols=octant&color=256&color_on=both",
+        "symbols=ramp:%20%E2%96%91%E2%96%93&brightness=-0.25&contrast=1.5&gamma=2.2&sharpen=0.001",
+        "symbols=chars:%20%23%26%3C%E2%96%80&frame=7&bands=4,3,2&stretch=-100:3000.5",
+        "bands=2&stretch=none&width=1000",
+        "width=1&width=2",
+    ];
+    // and each option alone, with what its documentation says
+    let alone = OPTIONS.iter().map(|option| format!("{}={}", option.name, option.accepts));
+    let all = specs.into_iter().map(str::to_owned).chain(alone);
+    all.map(|spec| (spec.clone(), spec.into_bytes())).collect()
+}
+
+pub fn attack(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let spec: Spec = match text.parse() {
+        Ok(spec) => spec,
+        Err(err) => {
+            let told = err.to_string();
+            assert!(told.len() < 1000 && !told.contains(char::is_control), "{told:?}");
+            return;
+        }
+    };
+    let written = spec.to_string();
+    assert!(written.bytes().all(|byte| byte.is_ascii_graphic()), "{written:?}");
+    let again: Spec = written.parse().expect(&written);
+    assert_eq!((&again, again.to_string()), (&spec, written));
+
+    let json = serde_json::to_string(&spec).expect("plain fields");
+    assert_eq!(serde_json::from_str::<Spec>(&json).expect(&json), spec);
+    for (width, height) in [(0, 0), (1, u32::MAX), (u32::MAX, 1), (640, 480), (u32::MAX, u32::MAX)]
+    {
+        let (columns, rows) = spec.size(width, height);
+        assert!((1..=1000).contains(&columns) && (1..=1000).contains(&rows), "{text}");
+        spec.working_bytes(width, height);
+    }
+}
