@@ -11,7 +11,7 @@ use crate::incoming::Pace;
 pub struct Config {
     /// `BIND`.
     pub bind: SocketAddr,
-    /// `MAX_CONNECTIONS`: clients at the same time; more wait.
+    /// `MAX_CONNECTIONS`: clients at the same time; more are told to come again.
     pub max_connections: usize,
     /// `MAX_EVENT_STREAMS`: clients that follow events at the same time.
     pub max_event_streams: usize,
@@ -42,7 +42,7 @@ impl Config {
                 "MAX_CONNECTIONS",
                 512,
                 1..=100_000,
-                "connections at the same time; more wait. Each takes a file descriptor, with an \
+                "connections at the same time; more get 503. Each takes a file descriptor, with an \
                  upload two",
             ) as usize,
             max_event_streams: env.number(

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream::try_unfold};
 use tokio::{
     task::yield_now,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 use crate::problem::{BAD_REQUEST, Problem, TIMEOUT};
@@ -22,6 +22,9 @@ use crate::problem::{BAD_REQUEST, Problem, TIMEOUT};
 /// What a form may have beside the contents of its parts: their headers, boundaries, a preamble. A
 /// buffer of the reader is in it, too.
 const MAX_FRAME_BYTES: u64 = 1024 * 1024;
+/// How long a refused client may go on sending before we hang up: one that has not finished sending
+/// would see a broken connection instead of our answer.
+pub(crate) const LINGER: Duration = Duration::from_secs(3);
 
 /// How fast a client has to send.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +75,12 @@ pub(crate) fn paced(
             (chunk, (body, bytes))
         }))
     })
+}
+
+/// Reads what a refused client still sends, for a while.
+pub(crate) async fn read_over<E>(mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) {
+    let rest = async { while let Some(Ok(_)) = body.next().await {} };
+    let _hangs_up_otherwise = timeout(LINGER, rest).await;
 }
 
 /// Counts what the reader of a form holds.

@@ -14,6 +14,7 @@ mod pages;
 mod problem;
 mod router;
 mod routes;
+mod surplus;
 mod upload;
 
 use std::{io, sync::Arc, time::Duration};
@@ -41,10 +42,14 @@ use tokio::{
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
+use surplus::Surplus;
+
 /// How often the histograms are condensed.
 const UPKEEP: Duration = Duration::from_secs(5);
 /// How long to wait when no connection can be taken, as when the process has no descriptor left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(500);
+/// What is read ahead of a connection, at most: a request's head has to fit in.
+const READ_AHEAD: usize = 128 * 1024;
 
 /// What every handler may need.
 #[derive(Clone)]
@@ -84,15 +89,17 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
     let config = app.config.clone();
     let _upkeep = AbortOnDropHandle::new(tokio::spawn(upkeep(app.clone())));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(config.header_timeout)
+        .max_buf_size(READ_AHEAD);
+    let surplus = Surplus::new(&http);
     let closing = app.closing.clone();
     let service = TowerToHyperService::new(router(app));
     let slots = Arc::new(Semaphore::new(config.max_connections));
     let connections = GracefulShutdown::new();
     loop {
-        let accept = async { (slots.clone().acquire_owned().await, listener.accept().await) };
-        let (slot, accepted) = tokio::select! {
-            next = accept => next,
+        let accepted = tokio::select! {
+            next = listener.accept() => next,
             () = stop.cancelled() => break,
         };
         let stream = match accepted {
@@ -104,6 +111,10 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
             }
         };
         let _delays_small_answers_otherwise = stream.set_nodelay(true);
+        let Ok(slot) = slots.clone().try_acquire_owned() else {
+            surplus.tell(stream);
+            continue;
+        };
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(config.answer_idle));
         let stream = TokioIo::new(Box::pin(stream));

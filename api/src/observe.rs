@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::problem::{BAD_REQUEST, Problem, dress};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// W3C `traceparent` of a request: the caller's, or one of our own.
 #[derive(Clone)]
@@ -31,9 +32,9 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(Trace(trace));
 
     async move {
-        let answer = match has_host(&request) {
-            true => next.run(request).await,
-            false => Problem::new(BAD_REQUEST, "a request has one Host header").into_response(),
+        let answer = match well_formed(&request) {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.with(header::CONNECTION, CLOSE).into_response(),
         };
         let mut response = dress(answer, &path, &id);
         if let Ok(value) = HeaderValue::from_str(&id) {
@@ -54,10 +55,21 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     .await
 }
 
-/// RFC 9112, 3.2: HTTP/1.1 wants the header once, HTTP/1.0 does not know it.
-fn has_host(request: &Request) -> bool {
+/// What the HTTP library lets pass, and what others before us may have understood in another way.
+fn well_formed(request: &Request) -> Result<(), Problem> {
+    let malformed = |detail| Err(Problem::new(BAD_REQUEST, detail));
     let hosts = request.headers().get_all(header::HOST).iter().count();
-    hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
+    // RFC 9112, 3.2: HTTP/1.1 wants the header once, HTTP/1.0 does not know it
+    if hosts > 1 || (hosts == 0 && request.version() >= Version::HTTP_11) {
+        return malformed("a request has one Host header");
+    }
+    // RFC 9112, 6.1 and 7: chunks once, and nothing around them
+    let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => malformed("a body is sent by its length or in chunks: Transfer-Encoding: chunked, once"),
+    }
 }
 
 /// The caller's id where it is short and plain, else a new one.

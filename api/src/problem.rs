@@ -78,7 +78,7 @@ kinds! {
     INTERNAL "internal" INTERNAL_SERVER_ERROR "Something went wrong on our side"
         "A bug. Tell the operator the request_id."
     BUSY "busy" SERVICE_UNAVAILABLE "Too busy at the moment"
-        "Every core, upload slot or stream of events is taken. Try again after Retry-After."
+        "Every core, upload slot, stream of events or connection is taken. Try again after Retry-After."
     NO_ROOM "no-room" INSUFFICIENT_STORAGE "No room for uploads"
         "The disk where uploads wait is almost full. Reading goes on; an operator has to make room."
     UNAVAILABLE "unavailable" SERVICE_UNAVAILABLE "Something that we need is away"

@@ -1,6 +1,6 @@
 //! Receives an upload: a form's file part or the bare body, into the spool.
 
-use std::{pin::pin, time::Duration};
+use std::pin::pin;
 
 use axum::{
     body::Body,
@@ -12,13 +12,13 @@ use axum::{
 };
 use bytes::Bytes;
 use common::pipeline::{Spool, Spooled, SubmitError};
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use futures_util::{Stream, TryStreamExt};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use crate::{
     App,
     extract::idempotency_key,
-    incoming::{Frame, Pace, paced, problem_in},
+    incoming::{Frame, LINGER, Pace, paced, problem_in, read_over},
     observe::Trace,
     problem::{BAD_REQUEST, BUSY, NO_FILE, Problem, SEVERAL_FILES},
 };
@@ -28,9 +28,6 @@ const MAX_OTHER_BYTES: usize = 64 * 1024;
 const MAX_PARTS: usize = 100;
 /// Names of files are kept up to this length.
 const MAX_NAME_CHARS: usize = 255;
-/// How long a refused client may go on sending before we hang up: one that has not finished sending
-/// would see a broken connection instead of our answer.
-const LINGER: Duration = Duration::from_secs(3);
 
 /// An upload that was received whole.
 pub(crate) struct Upload {
@@ -102,12 +99,6 @@ async fn bare(
         }
     }
     Ok(spool.finish().await?)
-}
-
-/// Reads what a refused client still sends, for a while.
-async fn read_over(mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin) {
-    let rest = async { while let Some(Ok(_)) = body.next().await {} };
-    let _hangs_up_otherwise = timeout(LINGER, rest).await;
 }
 
 /// A form on its way in.

@@ -82,15 +82,13 @@ async fn a_form_s_frame_is_bounded() {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_ends_its_connection() {
-    let settings = [("HEADER_TIMEOUT_S", "0.2"), ("MAX_CONNECTIONS", "2")];
-    let app = TestApp::with(&settings).await;
+    let app = TestApp::with(&[("HEADER_TIMEOUT_S", "0.2")]).await;
     let mut silent = Vec::new();
     for _ in 0..4 {
         let mut stream = TcpStream::connect(&app.address).await.expect("connect");
         stream.write_all(b"GET /livez HTTP/1.1\r\nHost: ").await.expect("send");
         silent.push(stream);
     }
-    // it waits for its turn
     assert_eq!(app.text("/livez").await, "ok\n");
     for mut stream in silent {
         let end = timeout(SOON, stream.read_to_end(&mut Vec::new())).await;

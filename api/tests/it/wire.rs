@@ -77,6 +77,13 @@ impl Wire {
         answer
     }
 
+    /// All that is said until the connection ends, in order or not.
+    pub async fn everything(mut self) -> String {
+        let mut bytes = Vec::new();
+        let _reset = timeout(SOON, self.stream.read_to_end(&mut bytes)).await.expect("an end");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// An answer that the HTTP library may have given without asking us.
     pub async fn answer_of_hyper(mut self) -> Answer {
         let mut bytes = Vec::new();

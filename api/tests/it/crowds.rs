@@ -1,0 +1,52 @@
+//! More clients than there is room for: those beyond are told at once, the others notice nothing.
+
+use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
+
+use crate::{
+    pictures::png,
+    support::{SOON, TestApp},
+    wire::Wire,
+};
+
+#[tokio::test]
+async fn a_connection_too_many_is_told_to_come_again_and_the_others_go_on() {
+    let app = TestApp::with(&[("MAX_CONNECTIONS", "2"), ("HEADER_TIMEOUT_S", "600")]).await;
+    let bytes = png(64, 40);
+    let length = format!("Content-Length: {}", bytes.len());
+    let silent = TcpStream::connect(&app.address).await.expect("connect");
+    let mut upload = Wire::post(&app, &[&length]).await;
+    upload.send(&bytes[..100]).await;
+
+    for _ in 0..3 {
+        let refused = app.get("/livez").await.is(503);
+        assert_eq!(refused.header("connection"), "close");
+        refused.tells_problem("busy", &["connection"]);
+    }
+    // whoever sends much reads the answer as well
+    app.post(vec![0; 5_000_000]).await.is(503).tells_problem("busy", &["connection"]);
+
+    upload.send(&bytes[100..]).await;
+    upload.answer().await.is(201);
+    while app.get("/livez").await.status == 503 {}
+    drop(silent);
+    while app.post(bytes.clone()).await.status == 503 {}
+    assert_eq!(app.count("images").await, 2);
+}
+
+#[tokio::test]
+async fn a_flood_of_connections_is_hung_up_on() {
+    let app = TestApp::with(&[("MAX_CONNECTIONS", "1"), ("HEADER_TIMEOUT_S", "600")]).await;
+    let mut first = Wire::raw(&app, "GET /livez HTTP/1.1\r\nConnection: close\r\n").await;
+    let mut flood = Vec::new();
+    for _ in 0..200 {
+        flood.push(TcpStream::connect(&app.address).await.expect("connect"));
+    }
+    // all of them, the last first: nothing of the flood is kept
+    for stream in flood.iter_mut().rev() {
+        let end = timeout(SOON, stream.read_to_end(&mut Vec::new())).await;
+        let _hung_up_or_reset = end.expect("it is not kept");
+    }
+    first.send(b"Host: localhost\r\n\r\n").await;
+    first.answer().await.is(200);
+    while app.get("/livez").await.status == 503 {}
+}
