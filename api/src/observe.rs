@@ -68,7 +68,9 @@ fn well_formed(request: &Request) -> Result<(), Problem> {
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
         (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => malformed("a body is sent by its length or in chunks: Transfer-Encoding: chunked, once"),
+        _ => {
+            malformed("a body is sent by its length or in chunks: Transfer-Encoding: chunked, once")
+        }
     }
 }
 

@@ -46,7 +46,8 @@ async fn a_body_whose_length_is_told_oddly_is_refused_and_nothing_behind_it_is_h
         "Transfer-Encoding:",
     ] {
         for body in ["abcd", "4\r\nabcd\r\n0\r\n\r\n"] {
-            let request = format!("POST /images HTTP/1.1\r\nHost: localhost\r\n{odd}\r\n\r\n{body}");
+            let request =
+                format!("POST /images HTTP/1.1\r\nHost: localhost\r\n{odd}\r\n\r\n{body}");
             assert_eq!(statuses(&app, &request).await, [400], "{odd:?}");
         }
     }

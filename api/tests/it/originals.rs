@@ -123,3 +123,65 @@ async fn an_evil_name_is_a_name_and_nothing_else() {
     let bare = bare.header("content-disposition", "inline; filename*=UTF-8''..%2Fa%0D%0Ab%00.png");
     assert_eq!(app.send(bare).await.is(201).json()["name"], "../ab.png");
 }
+
+#[tokio::test]
+async fn a_name_is_text_in_every_answer() {
+    let app = TestApp::spawn().await;
+    let evil = "</title></text>]]>--><script>alert('1')</script>&amp;\"'\0\r\n\u{1b}[2J\u{85}\u{fffe}\u{ffff}";
+    let coded: String = evil.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let post = app.request(Method::POST, "/images").body(png(8, 8));
+    let post = post.header("content-disposition", format!("inline; filename*=UTF-8''{coded}"));
+    let image = Uploaded::from(&app.send(post).await.is(201));
+    let kept: String = evil.chars().filter(|c| !c.is_control()).collect();
+    assert_eq!(app.get(&format!("{}/metadata", image.at)).await.is(200).json()["name"], kept);
+    for (path, policy) in [
+        (format!("{}?format=html", image.at), "default-src 'none'; style-src 'unsafe-inline'"),
+        (format!("{}?format=svg", image.at), "default-src 'none'; style-src 'unsafe-inline'"),
+        (format!("{}/original", image.at), "sandbox"),
+    ] {
+        let answer = app.get(&path).await.is(200);
+        assert_eq!(answer.header("content-security-policy"), policy, "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert!(answer.header("content-disposition").is_ascii());
+        if path.ends_with("original") {
+            continue;
+        }
+        let page = answer.text();
+        assert!(page.contains("&lt;script") && !page.contains("<script"), "{page}");
+        assert_eq!(page.matches("</title>").count(), 1, "{page}");
+        // what XML cannot hold, not even escaped
+        assert!(!page.contains(['\u{fffe}', '\u{ffff}']), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn absurd_ranges_cost_no_more_than_the_file() {
+    let app = TestApp::spawn().await;
+    let bytes = png(64, 40);
+    let at = format!("{}/original", app.upload(bytes.clone()).await.at);
+    let many = format!("bytes={}", "0-,".repeat(20_000));
+    for range in [
+        many.as_str(),
+        "bytes=0-10,5-15,0-",
+        "bytes=-18446744073709551616",
+        "bytes=18446744073709551616-",
+        "bytes=9-18446744073709551616",
+        "bytes=--5",
+        "bytes=-",
+        "bytes=+0-5",
+        "bytes=0x0-5",
+        "bytes=0-5-9",
+        "bytes=\u{661}-5",
+        "bytes",
+        "",
+    ] {
+        let answer = app.ask(&at, &[("range", range)]).await.is(200);
+        assert!(answer.body == bytes, "{range:.40}");
+    }
+    for (range, start) in [("bytes=5-18446744073709551615", 5), ("bytes=-18446744073709551615", 0)]
+    {
+        let answer = app.ask(&at, &[("range", range)]).await.is(206);
+        assert!(answer.body == bytes[start..], "{range}");
+    }
+    app.ask(&at, &[("range", "bytes=18446744073709551615-")]).await.is(416);
+}
