@@ -19,6 +19,8 @@ pub struct Config {
     pub header_timeout: Duration,
     /// `ANSWER_IDLE_S`: how long a client may pause while it reads an answer.
     pub answer_idle: Duration,
+    /// `ANSWER_MEMORY_MIB`: texts on their way at the same time.
+    pub answer_memory_mib: u32,
     /// `MAX_UPLOADS`: uploads at the same time.
     pub max_uploads: usize,
     /// `UPLOAD_IDLE_S` and `UPLOAD_MIN_RATE`: how fast a client has to send.
@@ -61,6 +63,12 @@ impl Config {
                 "60",
                 "how long a client may pause while it reads an answer, in seconds",
             ),
+            answer_memory_mib: env.number(
+                "ANSWER_MEMORY_MIB",
+                512,
+                1..=1 << 20,
+                "texts on their way to readers at the same time, in MiB; more get 503",
+            ) as u32,
             max_uploads: env.number("MAX_UPLOADS", 64, 1..=100_000, "uploads at the same time")
                 as usize,
             upload_pace: Pace {

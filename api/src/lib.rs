@@ -10,6 +10,7 @@ mod config;
 mod extract;
 mod incoming;
 mod observe;
+mod outgoing;
 mod pages;
 mod problem;
 mod router;
@@ -42,6 +43,7 @@ use tokio::{
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
+use outgoing::Outgoing;
 use surplus::Surplus;
 
 /// How often the histograms are condensed.
@@ -61,6 +63,7 @@ pub struct App {
     pub(crate) streams: Arc<Semaphore>,
     /// Ends what does not end by itself.
     pub(crate) closing: CancellationToken,
+    pub(crate) outgoing: Outgoing,
 }
 
 impl App {
@@ -69,7 +72,8 @@ impl App {
         let uploads = Arc::new(Semaphore::new(config.max_uploads));
         let streams = Arc::new(Semaphore::new(config.max_event_streams));
         let closing = CancellationToken::new();
-        App { pipeline, config: Arc::new(config), metrics, uploads, streams, closing }
+        let outgoing = Outgoing::new(config.answer_memory_mib);
+        App { pipeline, config: Arc::new(config), metrics, uploads, streams, closing, outgoing }
     }
 }
 

@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::prelude::{BASE64_STANDARD, Engine};
+use bytes::Bytes;
 use common::{
     pipeline::{Text, View},
     render::sha256_hex,
@@ -32,6 +33,9 @@ const JSON: &str = "application/json";
 const MAX_PNG_CELLS: usize = 100_000;
 /// Raised when a format is written in another way, for those who hold the old one.
 const WRITERS: u32 = 2;
+/// What writing markup takes at most, in lengths of the text: its cells one by one, and each with its
+/// colours in words.
+const MARKUP: usize = 16;
 const RENDER_VERSION: HeaderName = HeaderName::from_static("render-version");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -112,7 +116,7 @@ pub(crate) async fn text(
         Condition::Fails => return Err(Problem::precondition()),
         Condition::Holds => {
             let text = app.pipeline.text(&view).await.map_err(|err| Problem::from(&*err))?;
-            let body = write_down(&view, &text, format).await?;
+            let body = write_down(&app, &view, &text, format).await?;
             let policy = policy(format, &body);
             let mut response = respond(body, &text);
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
@@ -159,30 +163,35 @@ pub(crate) fn etag(view: &View, format: Format) -> String {
 }
 
 /// Writes a render down in that format.
-async fn write_down(view: &View, text: &Text, format: Format) -> Result<Vec<u8>, Problem> {
+async fn write_down(app: &App, view: &View, text: &Text, format: Format) -> Result<Bytes, Problem> {
     let plain = view.spec.color() == Palette::None;
+    let length = text.as_str().len();
     if format == Format::Ansi || (format == Format::Txt && plain) {
-        return Ok(text.as_str().into());
+        return Ok(app.outgoing.room(length)?.fill(text.clone()));
     }
+    let room = app.outgoing.room(length.saturating_mul(MARKUP))?;
     let bug = |err: &dyn std::fmt::Display| {
         tracing::error!("a stored render cannot be written: {err}");
         Problem::new(INTERNAL, "a bug: tell the operator the request_id")
     };
-    let grid: Grid = text.as_str().parse().map_err(|err| bug(&err))?;
-    if format == Format::Png && grid.columns() * grid.rows() > MAX_PNG_CELLS {
-        let accepts = format!("a render of at most {MAX_PNG_CELLS} cells for png");
-        return Err(Problem::parameter("format", &accepts));
-    }
     let background = view.spec.background();
     let title = view.image.facts.name.clone().unwrap_or_else(|| "image".into());
-    let write = move || match format {
-        Format::Txt | Format::Ansi => write::txt(&grid).into_bytes(),
-        Format::Html => write::html(&grid, background, &title).into_bytes(),
-        Format::Svg => write::svg(&grid, background, &title).into_bytes(),
-        Format::Png => write::png(&grid, background),
+    let text = text.clone();
+    let write = move || {
+        let grid: Grid = text.as_str().parse().map_err(|err| bug(&err))?;
+        if format == Format::Png && grid.columns() * grid.rows() > MAX_PNG_CELLS {
+            let accepts = format!("a render of at most {MAX_PNG_CELLS} cells for png");
+            return Err(Problem::parameter("format", &accepts));
+        }
+        Ok(room.fill(match format {
+            Format::Txt | Format::Ansi => write::txt(&grid).into_bytes(),
+            Format::Html => write::html(&grid, background, &title).into_bytes(),
+            Format::Svg => write::svg(&grid, background, &title).into_bytes(),
+            Format::Png => write::png(&grid, background),
+        }))
     };
     // a large one takes a while
-    tokio::task::spawn_blocking(write).await.map_err(|err| bug(&err))
+    tokio::task::spawn_blocking(write).await.map_err(|err| bug(&err))?
 }
 
 /// Nothing but the style sheet that a page holds, told by its hash (CSP level 3, 2.3.1).
@@ -195,7 +204,7 @@ fn policy(format: Format, body: &[u8]) -> HeaderValue {
     HeaderValue::from_str(&format!("default-src 'none'{style}")).expect("all of it is ASCII")
 }
 
-fn respond(body: Vec<u8>, text: &Text) -> Response {
+fn respond(body: Bytes, text: &Text) -> Response {
     let mut response = body.into_response();
     let cache = if text.hit { "planet; hit" } else { "planet; fwd=miss; stored" };
     response.headers_mut().insert(CACHE_STATUS, HeaderValue::from_static(cache));

@@ -2,8 +2,10 @@
 
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
+use reqwest::Method;
+
 use crate::{
-    pictures::png,
+    pictures::{noise, png},
     support::{SOON, TestApp},
     wire::Wire,
 };
@@ -49,4 +51,29 @@ async fn a_flood_of_connections_is_hung_up_on() {
     first.send(b"Host: localhost\r\n\r\n").await;
     first.answer().await.is(200);
     while app.get("/livez").await.status == 503 {}
+}
+
+#[tokio::test]
+async fn large_answers_to_slow_readers_keep_a_limit() {
+    let app = TestApp::with(&[("ANSWER_MEMORY_MIB", "2")]).await;
+    let image = app.upload(noise(800, 1)).await;
+    // more than the kernel takes of it (4 and 6 MB)
+    let large =
+        "width=1000&height=700&fit=stretch&match=ramp&symbols=half&color=full&color_on=both";
+    let large = format!("{}?{large}&format=ansi", image.at);
+    let mut slow = Vec::new();
+    for _ in 0..2 {
+        let mut wire = Wire::open(&app, Method::GET, &large, &[]).await;
+        assert!(wire.hears_something(SOON).await);
+        slow.push(wire);
+    }
+    app.get(&large).await.is(503).tells_problem("busy", &["large answers"]);
+    app.get(&format!("{}?format=html", image.at)).await.is(503);
+    app.get("/livez").await.is(200);
+
+    drop(slow.pop());
+    while app.get(&format!("{}?format=html", image.at)).await.status == 503 {}
+    let read = slow.remove(0).answer().await.is(200);
+    assert!(app.get(&large).await.is(200).body == read.body);
+    assert!(read.body.len() > 12_000_000, "{}", read.body.len());
 }

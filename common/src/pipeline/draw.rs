@@ -86,8 +86,8 @@ impl Pipeline {
             false => header.decoded_bytes,
         };
         let bytes = decoded.saturating_add(working.sum::<u64>());
-        let room = bytes.div_ceil(MIB).clamp(1, self.config().render_memory_mib.into());
-        let memory = timeout(patience, memory.acquire_many_owned(room as u32)).await;
+        let room = admit(bytes, self.config().render_memory_mib)?;
+        let memory = timeout(patience, memory.acquire_many_owned(room)).await;
         let memory = memory.map_err(|_| DrawError::Busy)?;
         watch.lap("memory");
 
@@ -102,6 +102,16 @@ impl Pipeline {
         let grids = drawn.map_err(|_| DrawError::Crashed)?.map_err(verdict)?;
         watch.lap("render");
         Ok((grids, watch.stages))
+    }
+}
+
+/// So many MiB; more than there is at all would be taken from nowhere.
+fn admit(bytes: u64, all_mib: u32) -> Result<u32, DrawError> {
+    let what = "bytes when decoded and drawn at that size";
+    let max = u64::from(all_mib) * MIB;
+    match bytes <= max {
+        true => Ok((bytes.div_ceil(MIB) as u32).max(1)),
+        false => Err(DrawError::Image(asciify::Error::OverLimit { what, is: bytes, max })),
     }
 }
 

@@ -63,7 +63,7 @@ pub struct Config {
     pub blob_grace: Duration,
     /// `RENDER_CONCURRENCY`: renders at the same time in this process.
     pub render_concurrency: usize,
-    /// `RENDER_MEMORY_MIB`: decoded pixels at the same time in this process.
+    /// `RENDER_MEMORY_MIB`: what is decoded and drawn at the same time in this process.
     pub render_memory_mib: u32,
     /// `RENDER_WAIT_S`: how long a reader waits for its turn.
     pub render_wait: Duration,
@@ -82,6 +82,12 @@ impl Config {
     pub fn read(env: &mut Env) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let limits = Limits::default();
+        let render_memory_mib = env.number(
+            "RENDER_MEMORY_MIB",
+            1536,
+            1..=1 << 20,
+            "memory for decoding and drawing at the same time in one process, in MiB",
+        );
         Config {
             catalog: catalog::Config::read(env),
             store: store::Config::read(env),
@@ -106,12 +112,15 @@ impl Config {
                     1..=u32::MAX.into(),
                     "the most frames or pages of one file",
                 ) as u32,
-                max_decoded_bytes: env.number(
-                    "MAX_DECODED_BYTES",
-                    limits.max_decoded_bytes,
-                    1..=u64::MAX,
-                    "the most memory that decoding one image may take, in bytes",
-                ),
+                max_decoded_bytes: env
+                    .number(
+                        "MAX_DECODED_BYTES",
+                        limits.max_decoded_bytes,
+                        1..=u64::MAX,
+                        "the most memory that decoding one image may take, in bytes; never more than \
+                         two thirds of RENDER_MEMORY_MIB",
+                    )
+                    .min(render_memory_mib * MIB / 3 * 2),
             },
             max_upload_bytes: env.number(
                 "MAX_UPLOAD_BYTES",
@@ -147,12 +156,7 @@ impl Config {
                 0 => cores,
                 concurrency => concurrency as usize,
             },
-            render_memory_mib: env.number(
-                "RENDER_MEMORY_MIB",
-                1024,
-                1..=1 << 20,
-                "decoded pixels at the same time in one process, in MiB",
-            ) as u32,
+            render_memory_mib: render_memory_mib as u32,
             render_wait: env.seconds(
                 "RENDER_WAIT_S",
                 "5",

@@ -85,6 +85,12 @@ pub(super) struct Drawn {
     stages: Stages,
 }
 
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        self.drawn.text.as_bytes()
+    }
+}
+
 impl Text {
     /// Rows of characters, as [`asciify::write::ansi`] writes them.
     pub fn as_str(&self) -> &str {
