@@ -61,5 +61,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
         }
         Err(fault) => tracing::warn!("{fault}"),
     }
+    let streams = app.config.max_event_streams - app.streams.available_permits();
+    metrics::gauge!("planet_event_streams").set(streams as f64);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())
 }

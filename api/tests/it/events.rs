@@ -1,6 +1,6 @@
 //! Whoever follows images hears what becomes of them, and misses nothing.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use common::image::Status;
 use reqwest::{Method, Response};
@@ -258,6 +258,16 @@ async fn many_hear_the_same_and_too_many_are_told_to_come_again() {
     {
         app.upload(png(8, 8)).await;
     }
+}
+
+#[tokio::test]
+async fn a_quiet_stream_is_not_cut_off() {
+    let app = TestApp::with(&[("ANSWER_IDLE_S", "0.05"), ("HEADER_TIMEOUT_S", "0.05")]).await;
+    let mut events = Events::open(&app, "/images/events").await;
+    // longer than a client may pause
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let image = app.upload(png(8, 8)).await;
+    events.hears(&image, "pending").await;
 }
 
 #[tokio::test]

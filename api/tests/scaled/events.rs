@@ -17,8 +17,9 @@ async fn what_happens_at_one_door_is_heard_at_another() {
     let customer = Customer::of(&[&one.url]);
     let mut events = Events::of(&two.url, "/images/events", "").await;
     let mut kept = customer.keep_all(&pictures(8)).await;
+    let ready: Vec<(&str, &str)> = kept.iter().map(|image| (image.id.as_str(), "ready")).collect();
+    events.hears_all(&ready).await;
     for image in &kept {
-        events.hears(&image.id, "ready").await;
         let mut own = Events::of(&two.url, &format!("/images/{}/events", image.id), "").await;
         own.hears(&image.id, "ready").await;
     }
@@ -72,17 +73,12 @@ async fn whoever_comes_again_after_a_crash_has_missed_nothing() {
     let gone = kept.pop().unwrap();
     customer.remove(&gone.id).await;
 
+    let mut missed: Vec<(&str, &str)> =
+        more.iter().map(|image| (image.id.as_str(), "ready")).collect();
+    missed.push((&gone.id, "deleted"));
     for door in [&one.url, &site.api().await.url] {
         let mut again = Events::of(door, "/images/events", &told_before).await;
-        let mut missing: Vec<&str> = more.iter().map(|image| image.id.as_str()).collect();
-        let mut told_gone = false;
-        while !(missing.is_empty() && told_gone) {
-            let (id, status) = soon("an event", again.next()).await.expect("an event");
-            if status == "ready" {
-                missing.retain(|image| *image != id);
-            }
-            told_gone |= id == gone.id && status == "deleted";
-        }
+        again.hears_all(&missed).await;
     }
     kept.extend(more);
     site.assert_invariants(&[&one], &[&worker], &kept).await;

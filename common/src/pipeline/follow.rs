@@ -213,7 +213,10 @@ impl Follower {
                     Some(page) => {
                         self.waiting.extend(page.into_iter().map(|(_, told)| Arc::new(told)));
                     }
-                    None => self.missed = None,
+                    None => {
+                        self.cursor = self.cursor.max(pass.window.settled);
+                        self.missed = None;
+                    }
                 }
                 continue;
             }

@@ -65,12 +65,16 @@ impl Events {
 
     /// Reads on until the image is told to stand so.
     pub(crate) async fn hears(&mut self, image: &str, status: &str) {
-        soon(&format!("{image} is told to be {status}"), async {
-            loop {
-                let (id, told) = self.next().await.expect("a stream that goes on");
-                if id == image && told == status {
-                    return;
-                }
+        self.hears_all(&[(image, status)]).await;
+    }
+
+    /// Reads on until each image is told to stand so, in any order.
+    pub(crate) async fn hears_all(&mut self, expected: &[(&str, &str)]) {
+        let mut missing = expected.to_vec();
+        soon(&format!("{expected:?} are told"), async {
+            while !missing.is_empty() {
+                let (id, status) = self.next().await.expect("a stream that goes on");
+                missing.retain(|expected| *expected != (&*id, &*status));
             }
         })
         .await;
