@@ -91,7 +91,7 @@ impl Pipeline {
         let shown = self.show(id).await?;
         if shown.is_none() {
             let last = self.catalog().last_change(id).await?;
-            if !since.zip(last).is_some_and(|(since, last)| since <= last) {
+            if since.zip(last).is_none_or(|(since, last)| since > last) {
                 return Ok(None);
             }
         }
