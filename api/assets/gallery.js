@@ -22,7 +22,8 @@ function fill(tile, image) {
   const picture = $("img", tile);
   picture.alt = `${name}, as text`;
   const source = `/images/${image.id}?${tiles.dataset.spec}&format=svg`;
-  if (picture.getAttribute("src") !== source && image.status !== "failed") {
+  // one that could not be drawn a moment ago, as when all were busy, is tried again
+  if (picture.getAttribute("src") !== source || tile.classList.contains("blind")) {
     picture.src = source;
   }
   $(".name", tile).textContent = name;
@@ -152,29 +153,55 @@ function tell(text) {
   banner.hidden = text === "";
 }
 
+let events;
 let lost;
-const events = new EventSource("/images/events");
-events.addEventListener("image", ({ data }) => place(JSON.parse(data)));
-events.addEventListener("deleted", ({ data }) => forget(JSON.parse(data).id));
-events.addEventListener("open", () => {
-  clearTimeout(lost);
-  lost = undefined;
-  tell("");
-});
-events.addEventListener("error", () => {
-  // a service that restarts is back in a moment
-  lost ??= setTimeout(() => tell(
-    "The service cannot be reached. What you see may be old; this page goes on by itself when it is back.",
-  ), 2500);
-});
 
-// What came while the page was on its way.
-events.addEventListener("open", async () => {
-  const response = await fetch("/images?limit=24").catch(() => null);
-  if (response?.ok) {
-    (await response.json()).items.forEach(place);
+/** Hears of changes from now on, and looks at what changed before. */
+function follow() {
+  events = new EventSource("/images/events");
+  events.addEventListener("image", ({ data }) => place(JSON.parse(data)));
+  events.addEventListener("deleted", ({ data }) => forget(JSON.parse(data).id));
+  events.addEventListener("open", refresh, { once: true });
+  events.addEventListener("open", () => {
+    clearTimeout(lost);
+    lost = undefined;
+    tell("");
+  });
+  events.addEventListener("error", () => {
+    // a service that restarts is back in a moment
+    lost ??= setTimeout(() => tell(
+      "The service cannot be reached. What you see may be old; this page goes on by itself when it is back.",
+    ), 2500);
+    if (events.readyState === EventSource.CLOSED) {
+      setTimeout(() => events.readyState === EventSource.CLOSED && !document.hidden && follow(), 5000);
+    }
+  });
+}
+
+async function refresh() {
+  const response = await fetch("/images?limit=100").catch(() => null);
+  if (!response?.ok) {
+    return;
   }
-}, { once: true });
+  const { items, next } = await response.json();
+  items.forEach(place);
+  const known = new Set(items.map((image) => image.id));
+  const last = next ? items.at(-1).id : "";
+  for (const { dataset } of $$(".tile", tiles)) {
+    if (dataset.id >= last && !known.has(dataset.id)) {
+      forget(dataset.id);
+    }
+  }
+}
+
+// A browser has few connections to a host: a page that nobody sees holds none.
+document.addEventListener("visibilitychange", () => {
+  events.close();
+  if (!document.hidden) {
+    follow();
+  }
+});
+follow();
 
 // Uploads.
 

@@ -1,7 +1,5 @@
 // What every page with a script shares: words for people, and the service's answers.
 
-document.documentElement.classList.add("scripted");
-
 export const $ = (selector, from = document) => from.querySelector(selector);
 export const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
 

@@ -267,10 +267,22 @@ if (desk.dataset.status === "pending") {
     if (image.status !== "pending") {
       events.close();
       tell(image.error ? `This image cannot be drawn: ${image.error}` : "");
+      showStored();
     }
   });
   events.addEventListener("deleted", () => {
     events.close();
     tell("This image was deleted.");
   });
+}
+
+/** What is stored by now, as the server says it. */
+async function showStored() {
+  const response = await fetch(address, { headers: { accept: "text/html" } }).catch(() => null);
+  if (response?.ok) {
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    for (const part of [".stored", "#other"]) {
+      $(part).replaceChildren(...$(part, page).childNodes);
+    }
+  }
 }

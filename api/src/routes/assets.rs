@@ -17,6 +17,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// Name, media type and bytes.
 const ASSETS: &[(&str, &str, &str)] = &[
     ("style.css", "text/css; charset=utf-8", include_str!("../../assets/style.css")),
+    ("noscript.css", "text/css; charset=utf-8", include_str!("../../assets/noscript.css")),
     ("page.js", SCRIPT, include_str!("../../assets/page.js")),
     ("gallery.js", SCRIPT, include_str!("../../assets/gallery.js")),
     ("uploads.js", SCRIPT, include_str!("../../assets/uploads.js")),

@@ -12,6 +12,7 @@ use tokio_util::io::ReaderStream;
 
 use crate::{
     App,
+    accept::negotiate,
     body::{ImageBody, ImagesBody},
     conditional::{Condition, Part, condition, is_conditional, part},
     extract::{Format, Id, Listed, prefer_wait},
@@ -43,6 +44,7 @@ const CACHING: &str = "private, no-cache";
     ),
     responses(
         (status = 201, description = "Stored.", body = ImageBody, headers(("Location" = String, description = "Address of the image."))),
+        (status = 303, description = "Stored, for a browser that would rather have `text/html`: go and look at it."),
         (status = 200, description = "An earlier upload with this Idempotency-Key stored it.", body = ImageBody),
         (status = "4XX", description = "Not an image that we take.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Busy, or a dependency is away.", body = ProblemBody, content_type = "application/problem+json"),
@@ -62,7 +64,13 @@ pub(crate) async fn upload(
     // deleted by somebody else already, or just not readable: it was stored all the same
     let shown = shown.unwrap_or_else(|| Shown::fresh(submitted.image));
 
-    let status = if submitted.created { StatusCode::CREATED } else { StatusCode::OK };
+    let is_form = negotiate(&headers, &["application/json", "text/html"]) == Some("text/html");
+    let status = match submitted.created {
+        // a browser's form without a script: show it
+        _ if is_form => StatusCode::SEE_OTHER,
+        true => StatusCode::CREATED,
+        false => StatusCode::OK,
+    };
     let mut response = (status, Json(ImageBody::from(shown))).into_response();
     let headers = response.headers_mut();
     headers.insert(header::LOCATION, ascii(&format!("/images/{id}")));

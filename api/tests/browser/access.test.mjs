@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { Service, close, closeBrowser, drawn, open, picture, until } from "./support.mjs";
+import { Service, close, closeBrowser, drawn, file, open, picture, until } from "./support.mjs";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -45,10 +45,15 @@ test("nothing is wider than a screen of 320 pixels", async () => {
   await close(page);
 });
 
-test("without scripts, images are seen, and options are chosen", async () => {
+test("without scripts, images are sent, seen, and drawn with other options", async () => {
   const page = await open({ javaScriptEnabled: false });
   await page.goto(service.origin);
-  await page.locator(".tile a").first().click();
+  await page.getByLabel("Image", { exact: true }).setInputFiles([file("plain.bmp")]);
+  await page.getByRole("button", { name: "Upload" }).click();
+  await page.locator("h1", { hasText: "plain.bmp" }).waitFor();
+  await page.goBack();
+  await page.reload();
+  await page.locator(".tile a").nth(1).click();
   await page.locator("h1", { hasText: "b.bmp" }).waitFor();
   await page.locator("[name=width]").fill("30");
   await page.getByRole("button", { name: "Draw" }).click();

@@ -113,8 +113,8 @@ export async function closeBrowser() {
   browser = undefined;
 }
 
-/** A BMP of 24 bits: a disc on a dark slope, in a colour that `seed` chooses. */
-export function picture(seed = 1, width = 96, height = 64) {
+/** A BMP of 24 bits; `at` gives red, green and blue, 0 to 255, of a pixel, counted from the top. */
+export function bitmap(width, height, at) {
   const stride = (width * 3 + 3) & ~3;
   const file = Buffer.alloc(54 + stride * height);
   file.write("BM");
@@ -125,17 +125,24 @@ export function picture(seed = 1, width = 96, height = 64) {
   file.writeInt32LE(height, 22);
   file.writeUInt16LE(1, 26);
   file.writeUInt16LE(24, 28);
-  const colour = [seed * 37, seed * 91, seed * 53].map((value) => 96 + value % 160);
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
-      const inside = Math.hypot(x - width / 2, y - height / 2) < height * 0.4;
-      const at = 54 + y * stride + x * 3;
-      for (let channel = 0; channel < 3; channel += 1) {
-        file[at + channel] = inside ? colour[channel] - Math.floor(60 * x / width) : Math.floor(40 * y / height);
-      }
+      const start = 54 + (height - 1 - y) * stride + x * 3;
+      const colour = at(x, y).map((value) => Math.min(255, Math.max(0, Math.round(value))));
+      file.set(colour.reverse(), start);
     }
   }
   return file;
+}
+
+/** A disc on a dark slope, in a colour that `seed` chooses. */
+export function picture(seed = 1, width = 96, height = 64) {
+  const colour = [seed * 37, seed * 91, seed * 53].map((value) => 96 + value % 160);
+  return bitmap(width, height, (x, y) => {
+    const isInside = Math.hypot(x - width / 2, y - height / 2) < height * 0.4;
+    const slope = 40 * y / height;
+    return isInside ? colour.map((value) => value - 60 * x / width) : [slope, slope, slope];
+  });
 }
 
 /** A file for a picker. */

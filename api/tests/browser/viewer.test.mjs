@@ -127,3 +127,16 @@ test("a large render in colours comes as a picture, and is there soon", async ()
   assert.equal(await page.locator("#render").evaluate((img) => img.naturalWidth), 2400);
   await close(page);
 });
+
+test("what becomes of an image is seen while its page is open", async () => {
+  const page = await open();
+  const form = new FormData();
+  form.append("image", new Blob([picture(6, 2000, 1500)]), "fresh.bmp");
+  const answer = await fetch(`${service.origin}/images`, { method: "POST", body: form });
+  const fresh = await answer.json();
+  await page.goto(service.origin + fresh.links.text);
+  await page.locator("#other option", { hasText: "small, version" }).waitFor({ state: "attached" });
+  await until("nothing is left to wait for", async () => !await page.locator(".banner").isVisible());
+  await drawn(page.locator("#render"));
+  await close(page);
+});

@@ -75,6 +75,14 @@ async fn a_browser_gets_an_image_with_its_options() {
 }
 
 #[tokio::test]
+async fn a_form_without_a_script_leads_to_the_image() {
+    let app = TestApp::spawn().await;
+    let form = app.request(Method::POST, "/images").header("accept", BROWSER[0].1).body(png(8, 8));
+    let answer = app.send(form).await.is(303);
+    app.ask(answer.header("location"), BROWSER).await.is(200);
+}
+
+#[tokio::test]
 async fn pages_escape_names_and_allow_nothing_but_their_own() {
     let app = TestApp::spawn().await;
     let name = "</title><script>alert(1)</script>\"'.png";
