@@ -46,6 +46,15 @@ fn the_example_file_lists_every_setting_with_its_default() {
 }
 
 #[test]
+fn compose_hands_every_setting_to_its_containers() {
+    let compose = read("docker-compose.yml");
+    let by_the_containers = ["BIND", "DRAIN_S", "METRICS_BIND", "SPOOL_DIR"];
+    for name in settings().keys().filter(|name| !by_the_containers.contains(&name.as_str())) {
+        assert!(compose.contains(&format!("\n  {name}:")), "{name} does not arrive");
+    }
+}
+
+#[test]
 fn a_release_has_no_crash_points() {
     let features = |edges: &str| {
         let tree = std::process::Command::new(env!("CARGO"))
