@@ -18,6 +18,7 @@ pub struct ImageBody {
     #[schema(example = "019a9c4e-5f0e-7cc1-9d52-0d3a36a3a9d1")]
     id: String,
     /// The file's name as the client gave it.
+    #[schema(required = true)]
     name: Option<String>,
     /// By content.
     #[schema(example = "image/jpeg")]
@@ -35,10 +36,13 @@ pub struct ImageBody {
     frames: u32,
     /// Values of a pixel, alpha counted: 3 for red, green and blue. Null for images that were stored
     /// before it was noted, as are the next two.
+    #[schema(required = true)]
     bands: Option<u32>,
     /// Bits of each value.
+    #[schema(required = true)]
     bit_depth: Option<u32>,
     /// How the original is turned upright: EXIF's number, 1 for as it is, to 8.
+    #[schema(required = true)]
     orientation: Option<u8>,
     /// Of the original, in lower-case hex.
     sha256: String,
@@ -115,13 +119,22 @@ pub(crate) struct GoneBody {
     pub(crate) id: String,
 }
 
+/// Bytes as they are.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "describes bodies to the OpenAPI document")]
+pub struct Bytes(Vec<u8>);
+
 /// A page of images, newest first.
 #[derive(Serialize, ToSchema)]
 pub struct ImagesBody {
     /// The images.
     pub(crate) items: Vec<ImageBody>,
     /// Address of the next page; null on the last one.
-    #[schema(example = "/images?cursor=019a9c4e-5f0e-7cc1-9d52-0d3a36a3a9d1&limit=50")]
+    #[schema(
+        example = "/images?cursor=019a9c4e-5f0e-7cc1-9d52-0d3a36a3a9d1&limit=50",
+        required = true
+    )]
     pub(crate) next: Option<String>,
 }
 
@@ -131,6 +144,7 @@ pub struct RendersBody {
     /// The renders.
     pub(crate) items: Vec<RenderBody>,
     /// The job that makes them; null before it exists.
+    #[schema(required = true)]
     pub(crate) job: Option<JobBody>,
 }
 
@@ -138,7 +152,7 @@ pub struct RendersBody {
 #[derive(Serialize, ToSchema)]
 pub struct RenderBody {
     /// The preset that stands for these options today, if any.
-    #[schema(example = "default")]
+    #[schema(example = "default", required = true)]
     preset: Option<String>,
     /// The options, in canonical form.
     #[schema(example = "width=80")]
@@ -192,6 +206,7 @@ pub struct JobBody {
     /// How often it was tried.
     attempts: i32,
     /// Why the last try failed.
+    #[schema(required = true)]
     error: Option<String>,
     /// The engine version that it renders with.
     version: u32,
@@ -246,7 +261,7 @@ pub struct ReadyBody {
 /// A dependency.
 #[derive(Serialize, ToSchema)]
 pub struct DependencyBody {
-    /// `database`, `store` or `queue`.
+    /// `database`, `store`, `spool` or `queue`.
     #[schema(example = "database")]
     pub(crate) name: &'static str,
     /// Whether it answers.

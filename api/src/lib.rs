@@ -11,6 +11,7 @@ mod extract;
 mod incoming;
 mod observe;
 mod outgoing;
+mod options;
 mod pages;
 mod problem;
 mod router;

@@ -13,7 +13,7 @@ use tokio_util::io::ReaderStream;
 use crate::{
     App,
     accept::negotiate,
-    body::{ImageBody, ImagesBody},
+    body::{Bytes, ImageBody, ImagesBody},
     conditional::{Condition, Part, condition, is_conditional, part},
     extract::{Format, Id, Listed, prefer_wait},
     problem::{Problem, ProblemBody, RANGE, UNAVAILABLE},
@@ -34,12 +34,12 @@ const CACHING: &str = "private, no-cache";
         description = "The image: as a form's file part named `image`, or as the bare body.",
         content(
             (UploadForm = "multipart/form-data"),
-            (Vec<u8> = "application/octet-stream"),
+            (inline(Bytes) = "application/octet-stream"),
         ),
     ),
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated upload answer the same image again."),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: answer when the renders are ready, or after N seconds (at most 30)."),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, description = "Makes a repeated upload answer the same image again."),
+        ("Prefer" = Option<String>, Header, example = "wait=10", description = "`wait=N`: answer when the renders are ready, or after N seconds (at most 30)."),
         ("Content-Disposition" = Option<String>, Header, description = "`filename=` of a bare body."),
     ),
     responses(
@@ -93,9 +93,9 @@ pub(crate) struct UploadForm {
 #[utoipa::path(
     get, path = "/images", tag = "images",
     params(
-        ("limit" = Option<u64>, Query, description = "Images on a page, 1 to 200; 50 by default."),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 200, description = "Images on a page; 50 by default."),
         ("cursor" = Option<String>, Query, description = "From the `next` of the page before."),
-        ("sha256" = Option<String>, Query, description = "Only images with this SHA-256."),
+        ("sha256" = Option<String>, Query, pattern = "^[0-9A-Fa-f]{64}$", description = "Only images with this SHA-256."),
     ),
     responses(
         (status = 200, description = "A page.", body = ImagesBody, headers(("Link" = String, description = "The next page (RFC 8288)."))),
@@ -143,11 +143,11 @@ pub(crate) async fn metadata(State(app): State<App>, Id(id): Id) -> Result<Respo
     get, path = "/images/{id}/original", tag = "images",
     params(
         ("id" = String, Path, description = "Id of the image."),
-        ("Range" = Option<String>, Header, description = "One range of bytes."),
+        ("Range" = Option<String>, Header, description = "One range of bytes, such as `bytes=0-99`."),
     ),
     responses(
-        (status = 200, description = "The bytes as uploaded.", content_type = "image/*"),
-        (status = 206, description = "The range that was asked for.", content_type = "image/*"),
+        (status = 200, description = "The bytes as uploaded.", body = inline(Bytes), content_type = "image/*"),
+        (status = 206, description = "The range that was asked for.", body = inline(Bytes), content_type = "image/*"),
         (status = 304, description = "You have it already."),
         (status = 404, description = "No such image.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 412, description = "A condition does not hold.", body = ProblemBody, content_type = "application/problem+json"),
