@@ -11,10 +11,16 @@ use axum::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::problem::{BAD_REQUEST, Problem, dress};
+use crate::{
+    accept::negotiate,
+    pages,
+    problem::{BAD_REQUEST, Problem, dress},
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
+/// What a problem can be written as.
+const PROBLEMS: &[&str] = &["application/problem+json", "application/json", "text/html"];
 
 /// W3C `traceparent` of a request: the caller's, or one of our own.
 #[derive(Clone)]
@@ -24,6 +30,7 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let trace = trace(request.headers());
+    let is_browser = negotiate(request.headers(), PROBLEMS) == Some("text/html");
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().map_or("none", |path| path.as_str());
@@ -36,7 +43,7 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
             Ok(()) => next.run(request).await,
             Err(problem) => problem.with(header::CONNECTION, CLOSE).into_response(),
         };
-        let mut response = dress(answer, &path, &id);
+        let mut response = dress(answer, &path, &id, is_browser.then_some(pages::problem));
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }

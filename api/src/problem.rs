@@ -3,7 +3,11 @@
 //! A handler returns a [`Problem`]; [`dress`] writes it down with the request's id, and turns every
 //! other error response (no such route, wrong method, a refused extractor) into one too.
 
+mod kinds;
+
 use std::{error::Error, fmt, sync::Arc};
+
+pub use kinds::*;
 
 use axum::{
     Json,
@@ -17,80 +21,13 @@ use common::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A kind of problem: what its `type` leads to.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Kind {
-    /// The last part of its `type`, `/problems/{slug}`.
-    pub slug: &'static str,
-    /// The status code that goes with it.
-    pub status: StatusCode,
-    /// Short, the same for every occurrence.
-    pub title: &'static str,
-    /// What it means and what to do.
-    pub about: &'static str,
-}
-
-macro_rules! kinds {
-    ($($name:ident $slug:literal $status:ident $title:literal $about:literal)*) => {
-        $(#[doc = $title] pub(crate) const $name: &Kind = &Kind {
-            slug: $slug, status: StatusCode::$status, title: $title, about: $about,
-        };)*
-        /// Every kind of problem that this service tells of.
-        pub const KINDS: &[&Kind] = &[$($name),*];
-    };
-}
-
-kinds! {
-    BAD_PARAMETER "bad-parameter" BAD_REQUEST "A parameter is wrong"
-        "A query parameter or header is unknown, or its value is not one that it accepts. The detail names it and says what it accepts."
-    BAD_REQUEST "bad-request" BAD_REQUEST "The request is malformed"
-        "The request breaks the rules of HTTP or of its media type, for instance a multipart body that ends too early."
-    EMPTY_UPLOAD "empty-upload" BAD_REQUEST "The upload is empty"
-        "No bytes came. Send the image as the body, or as the file part named image of a form."
-    NO_FILE "no-file" BAD_REQUEST "The form has no image"
-        "A form must have one file part named image (file works too)."
-    SEVERAL_FILES "several-files" BAD_REQUEST "The form has several files"
-        "One request takes one image. Send several requests for several images."
-    NOT_FOUND "not-found" NOT_FOUND "There is nothing here"
-        "No such address, image or version. Image ids are UUIDs in lower case with hyphens."
-    METHOD_NOT_ALLOWED "method-not-allowed" METHOD_NOT_ALLOWED "The method is not allowed here"
-        "The address exists, but not for this method. The Allow header lists those that it takes."
-    NOT_ACCEPTABLE "not-acceptable" NOT_ACCEPTABLE "Nothing that you accept is available"
-        "The Accept header rules out every format that we have. The detail lists them."
-    TIMEOUT "timeout" REQUEST_TIMEOUT "The upload stalled"
-        "The client paused for too long while sending, or sent too slowly. Send it again."
-    KEY_BUSY "key-busy" CONFLICT "An upload with this key is running"
-        "An upload with the same Idempotency-Key has not ended yet. Try again after Retry-After."
-    PRECONDITION "precondition-failed" PRECONDITION_FAILED "The condition does not hold"
-        "If-Match, If-None-Match or If-Unmodified-Since means another state than the present one. Read it again and decide anew."
-    TOO_LARGE "too-large" PAYLOAD_TOO_LARGE "The upload is too large"
-        "The upload has more bytes than this service takes. The detail says how many it takes."
-    UNKNOWN_FORMAT "unknown-format" UNSUPPORTED_MEDIA_TYPE "Not an image that we know"
-        "The bytes are of no image format that we read. Formats are told by content, never by name or declared type."
-    RANGE "range-not-satisfiable" RANGE_NOT_SATISFIABLE "The range is outside"
-        "The Range header asks for bytes behind the end. The Content-Range header says how many there are."
-    BAD_IMAGE "bad-image" UNPROCESSABLE_ENTITY "The image cannot be decoded"
-        "The bytes begin like an image, but are broken, cut off, or use a part of the format that we cannot decode."
-    OVER_LIMIT "over-limit" UNPROCESSABLE_ENTITY "The image is over a limit"
-        "The image has more pixels, a longer side or more frames than this service decodes. The detail names the limit."
-    KEY_REUSED "key-reused" UNPROCESSABLE_ENTITY "The key was used for other bytes"
-        "An Idempotency-Key names one upload. Use a new key for a new image."
-    INTERNAL "internal" INTERNAL_SERVER_ERROR "Something went wrong on our side"
-        "A bug. Tell the operator the request_id."
-    BUSY "busy" SERVICE_UNAVAILABLE "Too busy at the moment"
-        "Every core, upload slot, stream of events or connection is taken. Try again after Retry-After."
-    NO_ROOM "no-room" INSUFFICIENT_STORAGE "No room for uploads"
-        "The disk where uploads wait is almost full. Reading goes on; an operator has to make room."
-    UNAVAILABLE "unavailable" SERVICE_UNAVAILABLE "Something that we need is away"
-        "The database or the store does not answer. Nothing was lost; try again after Retry-After."
-}
+const ACCEPT: HeaderValue = HeaderValue::from_static("accept");
 
 /// What went wrong, for the client. `detail` says what was wrong and what would be right.
 #[derive(Debug, Clone)]
 pub struct Problem {
     kind: &'static Kind,
     detail: String,
-    retry_after_s: Option<u32>,
     header: Option<(header::HeaderName, HeaderValue)>,
 }
 
@@ -108,29 +45,42 @@ impl Error for Problem {}
 pub struct ProblemBody<'a> {
     /// The kind of problem: an address that explains it.
     #[schema(example = "/problems/over-limit")]
-    r#type: String,
+    pub(crate) r#type: String,
     /// Short, the same for every occurrence.
-    title: &'a str,
+    pub(crate) title: &'a str,
     /// The status code.
-    status: u16,
+    pub(crate) status: u16,
     /// What was wrong, and what would be right.
-    detail: &'a str,
+    pub(crate) detail: &'a str,
     /// The address that was asked.
-    instance: &'a str,
+    pub(crate) instance: &'a str,
     /// Of this request, as in the `X-Request-Id` header and the logs.
-    request_id: &'a str,
+    pub(crate) request_id: &'a str,
+}
+
+impl Kind {
+    /// A problem of this kind as it is told.
+    pub(crate) fn told<'a>(
+        &self,
+        detail: &'a str,
+        instance: &'a str,
+        request_id: &'a str,
+    ) -> ProblemBody<'a> {
+        ProblemBody {
+            r#type: format!("/problems/{}", self.slug),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail,
+            instance,
+            request_id,
+        }
+    }
 }
 
 impl Problem {
     /// A problem of that kind.
     pub(crate) fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        let retry_after_s = match kind.status {
-            StatusCode::SERVICE_UNAVAILABLE => Some(2),
-            StatusCode::INSUFFICIENT_STORAGE => Some(60),
-            StatusCode::CONFLICT => Some(1),
-            _ => None,
-        };
-        Problem { kind, detail: detail.into(), retry_after_s, header: None }
+        Problem { kind, detail: detail.into(), header: None }
     }
 
     /// With one header more.
@@ -156,7 +106,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.kind.status.into_response();
-        if let Some(seconds) = self.retry_after_s {
+        if let Some(seconds) = self.kind.retry_after_s() {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         if let Some((name, value)) = self.header.clone() {
@@ -167,8 +117,14 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Writes an error response down as a problem; leaves every other response as it is.
-pub(crate) fn dress(response: Response, path: &str, request_id: &str) -> Response {
+/// Writes an error response down as a problem, with `page` for a browser and as JSON for everybody
+/// else; leaves every other response as it is.
+pub(crate) fn dress(
+    response: Response,
+    instance: &str,
+    request_id: &str,
+    page: Option<fn(&Kind, &ProblemBody<'_>) -> Response>,
+) -> Response {
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
         return response;
@@ -179,24 +135,25 @@ pub(crate) fn dress(response: Response, path: &str, request_id: &str) -> Respons
     }
     let problem = response.extensions().get::<Arc<Problem>>().cloned();
     let problem = problem.unwrap_or_else(|| Arc::new(undressed(status)));
-    let body = Json(ProblemBody {
-        r#type: format!("/problems/{}", problem.kind.slug),
-        title: problem.kind.title,
+    let body = ProblemBody {
         status: status.as_u16(),
-        detail: &problem.detail,
-        instance: path,
-        request_id,
-    });
+        ..problem.kind.told(&problem.detail, instance, request_id)
+    };
+    let mut dressed = match page {
+        Some(page) => page(problem.kind, &body),
+        None => {
+            let json = HeaderValue::from_static("application/problem+json");
+            ([(header::CONTENT_TYPE, json), (header::VARY, ACCEPT)], Json(body)).into_response()
+        }
+    };
+    *dressed.status_mut() = status;
     let (parts, _) = response.into_parts();
-    let mut dressed = (status, body).into_response();
     let keep = parts.headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
     for (name, value) in keep {
         if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
             dressed.headers_mut().append(name, value);
         }
     }
-    let problem_json = HeaderValue::from_static("application/problem+json");
-    dressed.headers_mut().insert(header::CONTENT_TYPE, problem_json);
     // what is wrong now may be right in a moment
     dressed.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     dressed

@@ -23,10 +23,10 @@ use crate::{
         license(name = "MIT OR Apache-2.0"),
     ),
     tags(
-        (name = "images", description = "Taken in, listed, described, given back, removed."),
-        (name = "renders", description = "Images as text."),
-        (name = "operations", description = "Life, readiness, metrics."),
-        (name = "documentation", description = "What you are reading."),
+        (name = "images", description = "Images are taken in, listed, described, given back and removed."),
+        (name = "renders", description = "The same images as text: made in advance, or drawn when somebody asks."),
+        (name = "operations", description = "For operators and their machines."),
+        (name = "documentation", description = "What you are reading, for machines as well."),
     ),
 )]
 struct Document;
@@ -48,6 +48,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(ops::metrics))
         .routes(routes!(docs::openapi))
         .routes(routes!(docs::page))
+        .routes(routes!(docs::problems))
         .routes(routes!(docs::problem))
         .route("/assets/{name}", get(assets::asset))
         .split_for_parts();

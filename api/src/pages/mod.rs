@@ -1,10 +1,18 @@
 //! Pages for browsers: templates that come out of the binary and fetch nothing from elsewhere.
 
+mod commands;
 mod controls;
 mod gallery;
+mod problems;
+mod prose;
+mod reference;
+mod schema;
 mod viewer;
 
+pub(crate) use commands::Guide;
 pub(crate) use gallery::{favourite, gallery};
+pub(crate) use problems::{kind, kinds, problem};
+pub(crate) use reference::reference;
 pub(crate) use viewer::viewer;
 
 use askama::Template;

@@ -88,37 +88,92 @@ async fn every_option_is_documented() {
 #[tokio::test]
 async fn pages_fetch_nothing_from_elsewhere() {
     let app = TestApp::spawn().await;
-    let mut pages = vec!["/docs".to_owned()];
+    let mut pages = vec!["/docs".to_owned(), "/problems".to_owned()];
     pages.extend(api::KINDS.iter().map(|kind| format!("/problems/{}", kind.slug)));
     let docs = app.get("/docs").await.is(200).text();
     for path in documented(&app.get("/openapi.json").await.json()).keys() {
-        assert!(docs.contains(&format!(" {path}</code>")), "{path}");
+        assert!(docs.contains(&format!("<code>{path}</code>")), "{path}");
     }
     for page in &pages {
-        assert!(page == "/docs" || docs.contains(&format!("href=\"{page}\"")), "{page}");
+        let is_linked = docs.contains(&format!("href=\"{page}\""));
+        assert!(is_linked || !page.starts_with("/problems/"), "{page}");
         let answer = app.get(page).await.is(200);
         assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert!(answer.header("content-security-policy").starts_with("default-src 'none'"));
         let html = answer.text();
-        for fetching in ["http:", "https:", "src=", "<script", "@import", "url(", "\"//"] {
+        for fetching in ["style=", "<style", "<script>", "@import", "url(", "\"//", "\"http"] {
             assert!(!html.contains(fetching), "{page} has {fetching}");
         }
-        for link in html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        let links = html.split("href=\"").chain(html.split("src=\"")).skip(1);
+        let links: BTreeSet<&str> = links.filter_map(|rest| rest.split('"').next()).collect();
+        for link in links.into_iter().filter(|link| link.starts_with('/')) {
             app.get(link).await.is(200);
+        }
+        // what the contents and the schemas lead to is on the page
+        let anchors = html.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next());
+        for anchor in anchors {
+            assert_eq!(html.matches(&format!("id=\"{anchor}\"")).count(), 1, "{page}#{anchor}");
         }
     }
 }
 
 #[tokio::test]
+async fn the_reference_has_types_limits_and_commands_with_an_image_that_is_there() {
+    let app = TestApp::spawn().await;
+    let empty = app.get("/docs").await.is(200).text();
+    assert!(empty.contains(&format!("<code>curl http://{}/images/ID</code>", app.address)));
+    let image = app.upload(png(8, 8)).await;
+    let page = app.ask("/docs", &[("x-forwarded-proto", "https")]).await.is(200).text();
+    let at = format!("https://{}{}", app.address, image.at);
+    for part in [
+        &format!("<code>curl {at}</code>"),
+        &format!("<code>curl &#39;{at}?width=100&#38;color=full&#39;</code>"),
+        &format!("<code>curl -OJ {at}/original</code>"),
+        &format!("<code>curl -X DELETE https://{}/images/ID</code>", app.address),
+        "<code>stretch</code>",
+        "<span>1 to 1000</span>",
+        "<code>none</code> <code>floyd-steinberg</code>",
+        "<a href=\"#schema-ImageLinks\">ImageLinks</a>",
+        "integer or null",
+        "Example <code>image/jpeg</code>",
+    ] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    assert!(!page.contains('`'), "code is marked as code");
+}
+
+#[tokio::test]
 async fn every_kind_of_problem_is_explained() {
     let app = TestApp::spawn().await;
+    let index = app.get("/problems").await.is(200).text();
     for kind in api::KINDS {
         let page = app.get(&format!("/problems/{}", kind.slug)).await.is(200).text();
         assert!(page.contains(kind.title) && page.contains(kind.status.as_str()), "{}", kind.slug);
+        assert!(page.contains(&format!("/problems/{}&#34;,", kind.slug)), "the example: {page}");
+        assert!(index.contains(&format!("href=\"/problems/{}\"", kind.slug)), "{}", kind.slug);
     }
     let slugs: BTreeSet<&str> = api::KINDS.iter().map(|kind| kind.slug).collect();
     assert_eq!(slugs.len(), api::KINDS.len(), "every kind has its own address");
+}
+
+#[tokio::test]
+async fn examples_of_problems_are_what_the_service_says() {
+    let app = TestApp::spawn().await;
+    let mut asked = 0;
+    for kind in api::KINDS {
+        let (method, path) = kind.request.split_once(' ').expect("a method and an address");
+        let is_whole = method != "POST" && path != "/images" && !path.contains("/ID");
+        if is_whole || method == "PATCH" {
+            let method = Method::from_bytes(method.as_bytes()).expect("a method");
+            let answer = app.send(app.request(method, path)).await.is(kind.status.as_u16());
+            assert_eq!(answer.json()["detail"], kind.detail, "{}", kind.slug);
+            asked += 1;
+        }
+    }
+    assert!(asked >= 3, "{asked} examples were asked");
+    let empty = api::KINDS.iter().find(|kind| kind.slug == "empty-upload").expect("a kind");
+    assert_eq!(app.post("").await.is(400).json()["detail"], empty.detail);
 }
 
 #[tokio::test]

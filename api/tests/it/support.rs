@@ -359,6 +359,11 @@ impl Answer {
         if self.status < 400 || self.path == "/readyz" {
             return;
         }
+        if self.header("content-type") == "text/html; charset=utf-8" {
+            let page = self.text();
+            assert!(page.contains("/problems/") && page.contains(id), "{shown}");
+            return;
+        }
         assert_eq!(self.header("content-type"), "application/problem+json", "{shown}");
         let problem = self.json();
         let slug = problem["type"].as_str().and_then(|kind| kind.strip_prefix("/problems/"));

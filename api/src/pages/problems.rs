@@ -1,0 +1,80 @@
+//! Pages about problems: every kind, one kind, and one that a browser met.
+
+use askama::Template;
+use axum::{http::header, response::Response};
+
+use super::{
+    page,
+    prose::{Prose, paragraphs},
+};
+use crate::problem::{KINDS, Kind, ProblemBody};
+
+/// A request's id in an example.
+const REQUEST_ID: &str = "01a20b0c-93d1-70e2-b0b0-6cc66bd5bd0f";
+
+#[derive(Template)]
+#[template(path = "problems.html")]
+struct Index {
+    kinds: Vec<(&'static Kind, Prose)>,
+}
+
+/// Every kind of problem.
+pub(crate) fn kinds() -> Response {
+    page(&Index { kinds: explained() })
+}
+
+/// Every kind with what it means.
+pub(super) fn explained() -> Vec<(&'static Kind, Prose)> {
+    let mut kinds: Vec<&Kind> = KINDS.to_vec();
+    kinds.sort_by_key(|kind| kind.status);
+    kinds.into_iter().map(|kind| (kind, Prose::new(kind.about))).collect()
+}
+
+#[derive(Template)]
+#[template(path = "kind.html")]
+struct Explained {
+    kind: &'static Kind,
+    about: Vec<Prose>,
+    cause: Prose,
+    remedy: Prose,
+    answer: String,
+}
+
+/// One kind of problem, explained.
+pub(crate) fn kind(kind: &'static Kind) -> Response {
+    page(&Explained {
+        kind,
+        about: paragraphs(kind.about),
+        cause: Prose::new(kind.cause),
+        remedy: Prose::new(kind.remedy),
+        answer: answer(kind),
+    })
+}
+
+/// An answer of that kind as it goes over the wire, with room for the eye.
+fn answer(kind: &Kind) -> String {
+    let address = kind.request.split(' ').next_back().unwrap_or_default();
+    let path = address.split('?').next().unwrap_or_default();
+    let body = kind.told(kind.detail, path, REQUEST_ID);
+    let retry = kind.retry_after_s().map(|s| format!("Retry-After: {s}\n")).unwrap_or_default();
+    format!(
+        "HTTP/1.1 {}\nContent-Type: application/problem+json\n{retry}X-Request-Id: {REQUEST_ID}\n\n{}",
+        kind.status,
+        serde_json::to_string_pretty(&body).unwrap_or_default()
+    )
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct Met<'a> {
+    kind: &'a Kind,
+    problem: &'a ProblemBody<'a>,
+    remedy: Prose,
+}
+
+/// A problem that a browser met.
+pub(crate) fn problem(kind: &Kind, problem: &ProblemBody<'_>) -> Response {
+    let mut response = page(&Met { kind, problem, remedy: Prose::new(kind.remedy) });
+    response.headers_mut().remove(header::CACHE_CONTROL);
+    response
+}
