@@ -140,7 +140,7 @@ kinds! {
         remedy "Tell the operator the `request_id`: it is in the logs beside what happened."
         example "GET /images/ID" "a bug: tell the operator the request_id"
     BUSY "busy" SERVICE_UNAVAILABLE "Too busy at the moment"
-        means "Every core or upload slot is taken. Nothing is wrong with the request."
+        means "Every core, upload slot, stream of events or connection is taken. Nothing is wrong with the request."
         cause "Many clients that ask for sizes and looks that no preset has, or that upload at the same time."
         remedy "Try again after `Retry-After`. Presets are made in advance and do not wait for a core."
         example "GET /images/ID?width=100" "every core is busy rendering: try again in a moment"
