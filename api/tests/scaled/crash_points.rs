@@ -1,16 +1,8 @@
 //! Processes that die at the worst moments, one after the other: see `common::crash`.
 
-use std::{os::unix::process::ExitStatusExt, sync::Arc};
+use std::os::unix::process::ExitStatusExt;
 
-use reqwest::StatusCode;
-
-use crate::support::{
-    customer::{Customer, Kept, id},
-    eventually,
-    pictures::{Picture, pictures},
-    servers::Servers,
-    site::Site,
-};
+use crate::support::{customer::Customer, pictures::pictures, servers::Servers, site::Site};
 
 /// A door dies at that point of an upload; its client comes again, to another.
 async fn a_door_dies(point: &str) {
@@ -26,21 +18,9 @@ async fn a_door_dies(point: &str) {
     let _broken_or_answered = customer.offer(1, &picture, "the-key").await;
     assert_eq!(dying.process.ended().await.signal(), Some(9), "{point}");
 
-    let kept = [come_again(&customer, picture).await];
+    let kept = [customer.come_again(&picture, "the-key").await];
     customer.all_ready(&kept).await;
     site.assert_invariants(&[&living], &[&worker], &kept).await;
-}
-
-async fn come_again(customer: &Customer, picture: Arc<Picture>) -> Kept {
-    let id = eventually("the upload is taken", async || {
-        let answer = customer.offer(0, &picture, "the-key").await.ok()?;
-        match answer.status() {
-            StatusCode::CREATED | StatusCode::OK => id(answer).await,
-            _ => None,
-        }
-    })
-    .await;
-    Kept { id, picture, key: "the-key".into(), refusals: Vec::new() }
 }
 
 /// A worker dies at that point of a job; another one does it.

@@ -1,11 +1,11 @@
 //! The whole service in one process, in one folder.
 
-use std::path::Path;
+use std::{os::unix::process::ExitStatusExt, path::Path};
 
 use tempfile::TempDir;
 
 use crate::support::{
-    customer::Customer,
+    customer::{Customer, Kept},
     database::Database,
     invariants::{House, assert_invariants},
     pictures::pictures,
@@ -14,23 +14,83 @@ use crate::support::{
     site::SHORT_WAITS,
 };
 
+/// `planet` in a folder of its own, at an address that stays.
+struct Home {
+    folder: TempDir,
+    bind: String,
+    url: String,
+}
+
+impl Home {
+    fn new() -> Self {
+        let bind = format!("127.0.0.1:{}", free_port());
+        Home { folder: TempDir::new().unwrap(), url: format!("http://{bind}"), bind }
+    }
+
+    async fn start(&self) -> Process {
+        let process = self.start_with(&[]);
+        Customer::of(&[&self.url]).sees_ready(0, true).await;
+        process
+    }
+
+    fn start_with(&self, more: &[(&'static str, &str)]) -> Process {
+        let mut settings = SHORT_WAITS.map(|(name, value)| (name, value.to_owned())).to_vec();
+        settings.push(("BIND", self.bind.clone()));
+        settings.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        Process::start(Path::new(env!("CARGO_BIN_EXE_planet")), self.folder.path(), &settings)
+    }
+
+    /// Nothing but `kept` is there, and all of it.
+    async fn assert_invariants(&self, kept: &[Kept]) {
+        let file = self.folder.path().join("data/planet.db");
+        let house = House {
+            customer: Customer::of(&[&self.url]),
+            database: &Database::at(format!("sqlite://{}", file.display())).await,
+            blobs: &self.folder.path().join("data/blobs"),
+            metrics: vec![format!("{}/metrics", self.url)],
+        };
+        assert_invariants(&house, kept).await;
+    }
+}
+
+/// It dies at that point of an upload or of its job; it is started again, and the client comes again.
+async fn dies(point: &str) {
+    let home = Home::new();
+    let customer = Customer::of(&[&home.url]);
+    let picture = pictures(1).remove(0);
+    let mut dying = home.start_with(&[("CRASH_AT", point)]);
+    customer.sees_ready(0, true).await;
+    // it may have answered just before
+    let _broken_or_answered = customer.offer(0, &picture, "the-key").await;
+    assert_eq!(dying.ended().await.signal(), Some(9), "{point}");
+
+    let _process = home.start().await;
+    let kept = [customer.come_again(&picture, "the-key").await];
+    customer.all_ready(&kept).await;
+    home.assert_invariants(&kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_of_one_process_that_dies_in_an_upload_keeps_its_word() {
+    for point in ["upload: intent", "upload: put", "upload: commit"] {
+        dies(point).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_of_one_process_that_dies_in_a_job_does_it_after_its_start() {
+    for point in ["hint: heard", "hint: claim", "render: drawn", "render: put", "render: finish"] {
+        dies(point).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_of_one_process_is_killed_twice_and_loses_nothing() {
-    let folder = TempDir::new().unwrap();
-    let bind = format!("127.0.0.1:{}", free_port());
-    let url = format!("http://{bind}");
-    let start = async || {
-        let mut settings = SHORT_WAITS.map(|(name, value)| (name, value.to_owned())).to_vec();
-        settings.push(("BIND", bind.clone()));
-        let program = Path::new(env!("CARGO_BIN_EXE_planet"));
-        let process = Process::start(program, folder.path(), &settings);
-        Customer::of(&[&url]).sees_ready(0, true).await;
-        process
-    };
-    let customer = Customer::of(&[&url]);
+    let home = Home::new();
+    let customer = Customer::of(&[&home.url]);
     let pictures = pictures(50);
 
-    let mut process = start().await;
+    let mut process = home.start().await;
     let reader = Reader::start(customer.clone());
     let shelf = reader.shelf();
     let uploads = tokio::spawn({
@@ -48,19 +108,12 @@ async fn a_service_of_one_process_is_killed_twice_and_loses_nothing() {
     for kept in [10, 30] {
         shelf.reaches(kept).await;
         process.kill();
-        process = start().await;
+        process = home.start().await;
     }
     let kept = uploads.await.unwrap();
     customer.all_ready(&kept).await;
 
-    let file = folder.path().join("data/planet.db");
-    let house = House {
-        customer,
-        database: &Database::at(format!("sqlite://{}", file.display())).await,
-        blobs: &folder.path().join("data/blobs"),
-        metrics: vec![format!("{url}/metrics")],
-    };
-    assert_invariants(&house, &kept).await;
+    home.assert_invariants(&kept).await;
     reader.leaves_content().await;
     process.signal("TERM");
     assert!(process.ended().await.success());

@@ -9,6 +9,7 @@
 
 mod support;
 
+mod bombs;
 mod broker;
 mod crash_points;
 mod crashes;
@@ -16,6 +17,8 @@ mod database;
 mod deletion;
 mod embedded;
 mod events;
+mod hints;
+mod links;
 mod lost_answers;
 mod scaled_out;
 mod shutdown;

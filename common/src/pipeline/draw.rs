@@ -45,6 +45,9 @@ pub enum DrawError {
     Fault(#[from] Fault),
 }
 
+/// Bytes that a decoder gets at a time.
+const MORSEL: usize = 4096;
+
 /// How long each stage took, by name.
 pub type Stages = Vec<(&'static str, Duration)>;
 
@@ -79,6 +82,7 @@ impl Pipeline {
         let (file, allowed) = (Cursor::new(original.clone()), limits.clone());
         let probed = spawn_blocking(move || asciify::probe(file, &allowed)).await;
         let header = probed.map_err(|_| DrawError::Crashed)?.map_err(verdict)?;
+        specs.iter().try_for_each(|spec| header.offers(spec)).map_err(verdict)?;
         let working = specs.iter().map(|spec| spec.working_bytes(header.width, header.height));
         // the header speaks of the first page
         let decoded = match specs.iter().any(|spec| spec.frame() > 0) {
@@ -143,7 +147,8 @@ impl Watch {
 }
 
 /// The original's bytes, until the flag says that nobody wants the result any more: decoders cannot
-/// be stopped, but they can be starved.
+/// be stopped, but they can be starved. So they get a little at a time, from which a bomb makes a few
+/// million pixels at most.
 struct Source {
     bytes: Cursor<Bytes>,
     flag: Arc<AtomicBool>,
@@ -168,7 +173,8 @@ impl Read for Source {
 impl BufRead for Source {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.wanted()?;
-        self.bytes.fill_buf()
+        let rest = self.bytes.fill_buf()?;
+        Ok(&rest[..rest.len().min(MORSEL)])
     }
 
     fn consume(&mut self, amount: usize) {
@@ -180,5 +186,24 @@ impl Seek for Source {
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
         self.wanted()?;
         self.bytes.seek(position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_waits_for_is_read_no_further() {
+        let (bytes, flag) = (Bytes::from(vec![7; 100_000]), Arc::<AtomicBool>::default());
+        let mut source = Source { bytes: Cursor::new(bytes), flag: flag.clone() };
+        let got = source.fill_buf().unwrap().len();
+        assert_eq!(got, MORSEL);
+        source.consume(got);
+        source.read_exact(&mut [0; 50_000]).unwrap();
+        drop(Cancel(flag));
+        assert!(source.fill_buf().is_err());
+        assert!(source.read(&mut [0]).is_err());
+        assert!(source.seek(SeekFrom::Start(0)).is_err());
     }
 }

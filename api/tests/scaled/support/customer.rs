@@ -88,6 +88,12 @@ impl Customer {
         post.send().await
     }
 
+    /// Uploads bytes that must be taken; their id.
+    pub(crate) async fn upload(&self, bytes: Vec<u8>) -> String {
+        let answer = self.http.post(format!("{}/images", self.door(0))).body(bytes).send().await;
+        id(answer.unwrap().error_for_status().unwrap()).await.unwrap()
+    }
+
     /// Uploads, at any door, until it is acknowledged; one key for all tries.
     pub(crate) async fn keep(&self, first_door: usize, picture: Arc<Picture>) -> Kept {
         let key = Uuid::now_v7().to_string();
@@ -112,6 +118,19 @@ impl Customer {
             unreachable!("there are doors enough")
         });
         Kept { id: id.await, picture, key, refusals }
+    }
+
+    /// Offers it with that key until it is taken, or was before.
+    pub(crate) async fn come_again(&self, picture: &Arc<Picture>, key: &str) -> Kept {
+        let id = eventually(&format!("{} is taken", picture.name), async || {
+            let answer = self.offer(0, picture, key).await.ok()?;
+            match answer.status() {
+                StatusCode::CREATED | StatusCode::OK => id(answer).await,
+                _ => None,
+            }
+        })
+        .await;
+        Kept { id, picture: picture.clone(), key: key.to_owned(), refusals: Vec::new() }
     }
 
     /// Uploads all of them, a few at a time at every door.

@@ -1,11 +1,15 @@
 //! A link to a server that can be cut, jammed, or lose an answer.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::watch,
+    time::sleep,
 };
 
 /// How the link behaves.
@@ -17,6 +21,10 @@ pub(crate) enum Mood {
     Refuse,
     /// Takes connections and bytes, and passes nothing on.
     Hang,
+    /// Passes everything on, each read after a pause.
+    Delay(Duration),
+    /// Passes so many bytes of each connection on, in each direction, and hangs up then.
+    CutAfter(usize),
 }
 
 /// A TCP proxy on this machine, which lives as long as the test's runtime.
@@ -109,10 +117,21 @@ async fn pass(
     mut goes_on: impl FnMut(&[u8]) -> bool,
 ) {
     let mut buffer = vec![0; 1 << 16];
+    let mut passed = 0;
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         until(&mut moods, |mood| mood != Mood::Hang).await;
-        if !goes_on(&buffer[..read]) || to.write_all(&buffer[..read]).await.is_err() {
+        let mood = *moods.borrow_and_update();
+        let most = match mood {
+            Mood::CutAfter(bytes) => bytes.saturating_sub(passed),
+            _ => read,
+        };
+        if let Mood::Delay(pause) = mood {
+            sleep(pause).await;
+        }
+        let bytes = &buffer[..read.min(most)];
+        if !goes_on(bytes) || to.write_all(bytes).await.is_err() || read > most {
             return;
         }
+        passed = if matches!(mood, Mood::CutAfter(_)) { passed + read } else { 0 };
     }
 }

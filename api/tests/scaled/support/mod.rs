@@ -4,6 +4,8 @@ use std::{future::Future, time::Duration};
 
 use tokio::time::sleep;
 
+pub(crate) mod bombs;
+pub(crate) mod broker;
 pub(crate) mod bucket;
 pub(crate) mod crowd;
 pub(crate) mod customer;

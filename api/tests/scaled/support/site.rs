@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{
+    broker::Broker,
     bucket::{ACCESS_KEY, Bucket, SECRET_KEY},
     customer::{Customer, Kept},
     database::Database,
@@ -105,6 +106,19 @@ impl Site {
         let link = Link::to(server).await;
         self.set("QUEUE_URL", &servers.queue.replace(server, &link.address));
         link
+    }
+
+    /// Has them reach the store over a link.
+    pub(crate) async fn link_to_store(&mut self) -> Link {
+        let link = Link::to(self.bucket.url.trim_start_matches("http://")).await;
+        self.set("AWS_ENDPOINT_URL_S3", &format!("http://{}", link.address));
+        link
+    }
+
+    /// The site's queue, for a stranger.
+    pub(crate) async fn broker(&self, servers: &Servers) -> Broker {
+        let name = self.settings.iter().find(|(name, _)| *name == "QUEUE_NAME");
+        Broker::of(&servers.queue, &name.unwrap().1).await
     }
 
     /// Has them reach the database directly.

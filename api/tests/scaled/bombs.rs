@@ -1,0 +1,167 @@
+//! Images that were made to hurt: they are refused, drawn or given up, and cost nobody else anything.
+
+use std::{fs, path::Path, time::Duration};
+
+use reqwest::{Client, StatusCode};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{
+    at_once,
+    bombs::{Bomb, bombs, gif},
+    customer::{Customer, id},
+    eventually,
+    pictures::pictures,
+    process::Process,
+    site::SHORT_WAITS,
+};
+
+const RENDER_MEMORY_MIB: u64 = 192;
+const ANSWER_MEMORY_MIB: u64 = 32;
+const CACHE_MIB: u64 = 8;
+const UPLOAD_MIB: u64 = 12;
+/// What two renders hold of their originals beside what was admitted: the file, and a copy of it.
+const ORIGINALS_MIB: u64 = 2 * 2 * UPLOAD_MIB;
+/// What an allocator keeps of what was given back, and buffers of connections and of SQLite.
+const LEEWAY_MIB: u64 = 64;
+const BOMBS_AT_ONCE: usize = 4;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bombs_take_no_more_memory_than_was_configured_and_cost_nobody_anything() {
+    let folder = TempDir::new().unwrap();
+    let mut settings = SHORT_WAITS.map(|(name, value)| (name, value.to_owned())).to_vec();
+    settings.extend([
+        ("BIND", "127.0.0.1:0".to_owned()),
+        ("RENDER_MEMORY_MIB", RENDER_MEMORY_MIB.to_string()),
+        ("ANSWER_MEMORY_MIB", ANSWER_MEMORY_MIB.to_string()),
+        ("CACHE_BYTES", (CACHE_MIB << 20).to_string()),
+        ("MAX_UPLOAD_BYTES", (UPLOAD_MIB << 20).to_string()),
+        // the machine may be slow, and that is not what is looked at here
+        ("RENDER_WAIT_S", "50".to_owned()),
+        ("UPLOAD_LEASE_S", "50".to_owned()),
+    ]);
+    let process = Process::start(Path::new(env!("CARGO_BIN_EXE_planet")), folder.path(), &settings);
+    let url = process.address().await;
+    let customer = Customer::of(&[&url]);
+    customer.sees_ready(0, true).await;
+    let pictures = pictures(26);
+    let first = customer.keep_all(&pictures[..1]).await;
+    customer.all_ready(&first).await;
+    let base = memory_mib(&process, "VmRSS");
+
+    let normal = tokio::spawn({
+        let customer = customer.clone();
+        async move {
+            let mut kept = Vec::new();
+            for picture in &pictures[1..] {
+                let one = customer.keep(0, picture.clone()).await;
+                assert_eq!(one.refusals, [] as [StatusCode; 0]);
+                let look = customer.get(&format!("/images/{}?width=77", one.id)).await.unwrap();
+                assert_eq!(look.status(), StatusCode::OK);
+                kept.push(one);
+            }
+            kept
+        }
+    });
+    let mut left = bombs();
+    while !left.is_empty() {
+        let some = left.split_off(left.len().saturating_sub(BOMBS_AT_ONCE));
+        let thrown = at_once(some.into_iter().map(|bomb| throw(url.clone(), bomb))).await;
+        for (what, at) in thrown.into_iter().flatten() {
+            has_ended(&customer, what, &at).await;
+        }
+    }
+    customer.all_ready(&normal.await.unwrap()).await;
+
+    let peak = memory_mib(&process, "VmHWM");
+    let budget = RENDER_MEMORY_MIB + ANSWER_MEMORY_MIB + CACHE_MIB + ORIGINALS_MIB;
+    eprintln!("at rest {base} MiB, at most {peak} MiB, {budget} MiB configured");
+    assert!(peak <= base + budget + LEEWAY_MIB, "{base} MiB at rest, {peak} MiB at most");
+}
+
+/// Uploads a bomb, and looks at it in sizes of its own; where it is, if it was taken.
+async fn throw(url: String, Bomb { what, bytes }: Bomb) -> Option<(&'static str, String)> {
+    let http = Client::builder().no_proxy().build().unwrap();
+    let answer = http.post(format!("{url}/images")).body(bytes).send().await.unwrap();
+    let status = answer.status();
+    if status.is_client_error() {
+        eprintln!("{what}: {status} {}", answer.text().await.unwrap());
+        return None;
+    }
+    assert_eq!(status, StatusCode::CREATED, "{what}");
+    let at = format!("/images/{}", id(answer).await.unwrap());
+    for look in ["width=120", "width=50&frame=1"] {
+        let status = http.get(format!("{url}{at}?{look}")).send().await.unwrap().status();
+        assert!(status.is_success() || status.is_client_error(), "{what}: {status}");
+    }
+    Some((what, at))
+}
+
+/// It is drawn, or given up for a reason.
+async fn has_ended(customer: &Customer, what: &str, at: &str) -> Value {
+    let body: Value = eventually(&format!("the end of {what}"), async || {
+        let body = customer.json(&format!("{at}/metadata")).await;
+        (body["status"] != "pending").then_some(body)
+    })
+    .await;
+    let is_explained = body["error"].as_str().is_some_and(|error| error.len() > 10);
+    assert!(body["status"] == "ready" || is_explained, "{what}: {body}");
+    eprintln!("{what}: {} {}", body["status"], body["error"]);
+    body
+}
+
+/// A line of what Linux tells of the process.
+fn memory_mib(process: &Process, line: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let value = status.lines().find_map(|it| it.strip_prefix(line)).unwrap();
+    let kib: u64 = value.trim_matches([':', ' ', '\t', 'k', 'B']).trim().parse().unwrap();
+    kib / 1024
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_render_that_takes_too_long_is_stopped_and_its_core_is_free_again() {
+    let folder = TempDir::new().unwrap();
+    let mut settings = SHORT_WAITS.map(|(name, value)| (name, value.to_owned())).to_vec();
+    settings.retain(|(name, _)| *name != "RENDER_CONCURRENCY");
+    settings.extend([
+        ("BIND", "127.0.0.1:0".to_owned()),
+        ("RENDER_CONCURRENCY", "1".to_owned()),
+        ("RENDER_LIMIT_S", "0.2".to_owned()),
+        ("RENDER_WAIT_S", "50".to_owned()),
+    ]);
+    let process = Process::start(Path::new(env!("CARGO_BIN_EXE_planet")), folder.path(), &settings);
+    let url = process.address().await;
+    let customer = Customer::of(&[&url]);
+    customer.sees_ready(0, true).await;
+    let slow = customer.upload(gif(6_000, 1)).await;
+    let look = customer.get(&format!("/images/{slow}?width=9")).await.unwrap();
+    assert_eq!(look.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let problem: Value = look.json().await.unwrap();
+    assert!(problem["detail"].as_str().unwrap().contains("longer than 0.2 s"), "{problem}");
+    let end = has_ended(&customer, "a slow image", &format!("/images/{slow}")).await;
+    assert_eq!(end["status"], "failed");
+    assert!(end["error"].as_str().unwrap().contains("longer than 0.2 s"), "{end}");
+
+    // the only core works for others
+    let quick = customer.upload(gif(8, 1)).await;
+    eventually("the quick one is seen", async || {
+        let look = customer.get(&format!("/images/{quick}?width=9")).await.ok()?;
+        (look.status() == StatusCode::OK).then_some(())
+    })
+    .await;
+    has_ended(&customer, "a quick image", &format!("/images/{quick}")).await;
+    eventually("the process rests", async || {
+        let before = cpu_ticks(&process);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        // of 30, if it went on
+        (cpu_ticks(&process) - before < 10).then_some(())
+    })
+    .await;
+}
+
+/// What it has used of the processor, in hundredths of a second.
+fn cpu_ticks(process: &Process) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}

@@ -1,0 +1,64 @@
+//! Hints that come too often, or say nothing: the row of the job is what counts.
+
+use crate::support::{
+    customer::Customer, eventually, pictures::pictures, servers::Servers, site::Site,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hint_that_comes_three_times_is_one_render() {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    let (api, broker) = (site.api().await, site.broker(&servers).await);
+    let customer = Customer::of(&[&api.url]);
+    let kept = customer.keep_all(&pictures(1)).await;
+    broker.waits(1).await;
+    let job = site.database.texts("SELECT CAST(id AS text) FROM jobs").await.remove(0);
+    for _ in 0..2 {
+        broker.publish(format!("{{\"v\":1,\"job\":\"{job}\"}}").as_bytes()).await;
+    }
+    broker.waits(3).await;
+
+    // they hear of it by hints alone
+    site.set("POLL_S", "1000");
+    let workers = [site.worker().await, site.worker().await];
+    customer.all_ready(&kept).await;
+    broker.waits(0).await;
+    // and once more, when it is done
+    broker.publish(format!("{{\"v\":1,\"job\":\"{job}\"}}").as_bytes()).await;
+    broker.waits(0).await;
+    assert_eq!(site.database.number("SELECT MAX(attempt) FROM jobs").await, 1);
+    site.assert_invariants(&[&api], &[&workers[0], &workers[1]], &kept).await;
+    // each was acknowledged: none comes again
+    drop(workers);
+    broker.waits(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hint_that_cannot_be_read_is_counted_and_holds_up_no_other() {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    let (api, broker) = (site.api().await, site.broker(&servers).await);
+    let customer = Customer::of(&[&api.url]);
+    let pictures = pictures(3);
+    let mut kept = customer.keep_all(&pictures[..1]).await;
+    broker.waits(1).await;
+    for junk in ["", "{", "{\"v\":2}", "{\"v\":1,\"job\":\"../x\"}", "\u{0}\u{1f600}"] {
+        broker.publish(junk.as_bytes()).await;
+    }
+    kept.extend(customer.keep_all(&pictures[1..2]).await);
+    broker.waits(7).await;
+
+    site.set("POLL_S", "1000");
+    let worker = site.worker().await;
+    customer.all_ready(&kept).await;
+    kept.extend(customer.keep_all(&pictures[2..]).await);
+    customer.all_ready(&kept).await;
+    eventually("all five are counted", async || {
+        let metrics = reqwest::get(&worker.metrics).await.ok()?.text().await.ok()?;
+        metrics.contains("planet_hints_total{outcome=\"unreadable\"} 5").then_some(())
+    })
+    .await;
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+    drop(worker);
+    broker.waits(0).await;
+}

@@ -1,0 +1,143 @@
+//! Links to the database, the broker and the store that are slow, or end in the middle of a word.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use crate::support::{
+    customer::{Customer, is_retryable},
+    eventually,
+    link::{Link, Mood},
+    pictures::pictures,
+    servers::Servers,
+    site::Site,
+};
+
+/// With this, an upload takes about a second more.
+const SLOW: Mood = Mood::Delay(Duration::from_millis(30));
+
+/// Everybody works over slow links of one kind.
+async fn is_slow(link: impl AsyncFnOnce(&mut Site, &Servers) -> Link) {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    let link = link(&mut site, &servers).await;
+    let (api, worker) = (site.api().await, site.worker().await);
+    let customer = Customer::of(&[&api.url]);
+    link.set(SLOW);
+    let kept = customer.keep_all(&pictures(4)).await;
+    for one in &kept {
+        assert_eq!(one.refusals, [] as [StatusCode; 0], "slow is not away");
+    }
+    customer.all_ready(&kept).await;
+    let strikes = site.database.number("SELECT MAX(strikes) FROM jobs").await;
+    assert_eq!(strikes, 1, "nobody is blamed for a slow link");
+    link.set(Mood::Pass);
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_the_database_that_is_slow_costs_time_and_nothing_else() {
+    is_slow(async |site, _| site.link_to_database().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_the_broker_that_is_slow_costs_time_and_nothing_else() {
+    is_slow(async |site, servers| site.link_to_broker(servers).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_the_store_that_is_slow_costs_time_and_nothing_else() {
+    is_slow(async |site, _| site.link_to_store().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_store_link_is_cut_mid_put_is_refused_and_leaves_nothing() {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    let link = site.link_to_store().await;
+    let (api, worker) = (site.api().await, site.worker().await);
+    let customer = Customer::of(&[&api.url]);
+    let large = pictures(10).remove(9);
+    assert!(large.bytes.len() > 100_000);
+
+    for after in [1, 2_000, 90_000] {
+        link.set(Mood::CutAfter(after));
+        let refused = customer.offer(0, &large, "the-key").await.unwrap();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE, "after {after} bytes");
+        assert!(is_retryable(&refused), "{refused:?}");
+        assert_eq!(site.database.number("SELECT COUNT(*) FROM jobs").await, 0);
+    }
+    link.set(Mood::Pass);
+    let kept = [customer.come_again(&large, "the-key").await];
+    customer.all_ready(&kept).await;
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_store_link_is_cut_mid_get_is_put_off_and_no_image_is_blamed() {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    let api = site.api().await;
+    let link = site.link_to_store().await;
+    let customer = Customer::of(&[&api.url]);
+    let large = pictures(10).split_off(9);
+    let kept = customer.keep_all(&large).await;
+
+    link.set(Mood::CutAfter(50_000));
+    let worker = site.worker().await;
+    eventually("the job is put off", async || {
+        let put_off = "SELECT COUNT(*) FROM jobs WHERE error IS NOT NULL AND attempt > 1";
+        (site.database.number(put_off).await == 1).then_some(())
+    })
+    .await;
+    link.set(Mood::Pass);
+    customer.all_ready(&kept).await;
+    assert_eq!(site.database.number("SELECT MAX(strikes) FROM jobs").await, 1);
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_database_link_is_cut_between_two_bytes_is_kept_once_or_not_at_all() {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    let link = site.link_to_database().await;
+    let api = site.api().await;
+    site.unlink_database();
+    let worker = site.worker().await;
+    let customer = Customer::of(&[&api.url]);
+    let pictures = pictures(8);
+    let mut kept = Vec::new();
+    for (nth, picture) in pictures.iter().enumerate() {
+        // sooner and later, in either direction
+        link.set(Mood::CutAfter(1 + 300 * nth));
+        let answer = customer.offer(0, picture, &picture.name).await.unwrap();
+        let is_taken = answer.status() == StatusCode::CREATED;
+        assert!(is_taken || is_retryable(&answer), "{answer:?}");
+        link.set(Mood::Pass);
+        customer.sees_ready(0, true).await;
+        kept.push(customer.come_again(picture, &picture.name).await);
+    }
+    customer.all_ready(&kept).await;
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hints_whose_link_is_cut_between_two_bytes_are_made_up_for_by_polling() {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    let link = site.link_to_broker(&servers).await;
+    let (api, worker) = (site.api().await, site.worker().await);
+    let customer = Customer::of(&[&api.url]);
+    let pictures = pictures(8);
+    let mut kept = Vec::new();
+    for (nth, picture) in pictures.iter().enumerate() {
+        link.set(Mood::CutAfter(1 + 100 * nth));
+        kept.push(customer.keep(0, picture.clone()).await);
+    }
+    for one in &kept {
+        assert_eq!(one.refusals, [] as [StatusCode; 0], "an upload waits for no broker");
+    }
+    customer.all_ready(&kept).await;
+    link.set(Mood::Pass);
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+}
