@@ -135,16 +135,18 @@ async fn a_body_that_ends_early_is_no_upload() {
 async fn a_client_that_hangs_up_leaves_nothing() {
     let app = TestApp::spawn().await;
     let bytes = png(64, 40);
-    for form in [false, true] {
-        let kind = if form { "multipart/form-data; boundary=b" } else { "image/png" };
+    let part = b"--b\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n";
+    let form = [part.as_slice(), &bytes, b"\r\n--b"].concat();
+    for (kind, body) in
+        [("image/png", bytes.as_slice()), ("multipart/form-data; boundary=b", &form)]
+    {
         let head = [&*format!("Content-Type: {kind}"), "Content-Length: 1000000"];
-        let mut wire = Wire::post(&app, &head).await;
-        if form {
-            wire.send(b"--b\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n").await;
+        for stage in [0, 1, 30, part.len(), part.len() + 100, body.len()] {
+            let mut wire = Wire::post(&app, &head).await;
+            wire.send(&body[..stage]).await;
+            drop(wire);
+            app.nothing_is_left().await;
         }
-        wire.send(&bytes).await;
-        drop(wire);
-        app.nothing_is_left().await;
     }
     app.upload(bytes).await;
 }

@@ -143,7 +143,7 @@ fn riff_chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
 /// A header and zeros, which mean something to both kinds.
 fn webp(kind: &[u8; 4], side: u32) -> Vec<u8> {
     let mut data = match kind {
-        b"VP8L" => [&[0x2f], (side - 1 | (side - 1) << 14).to_le_bytes().as_slice()].concat(),
+        b"VP8L" => [&[0x2f], ((side - 1) | ((side - 1) << 14)).to_le_bytes().as_slice()].concat(),
         _ => {
             let side = (side as u16).to_le_bytes();
             [&[0x10, 0x80, 0, 0x9d, 0x01, 0x2a], side.as_slice(), &side].concat()
