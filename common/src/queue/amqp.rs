@@ -129,8 +129,8 @@ impl Broker {
         }
     }
 
-    pub(super) fn listen(&self, prefetch: u16) -> Listener {
-        let (heard, hints) = mpsc::channel(1);
+    pub(super) fn listen(&self, prefetch: u16) -> Listener<Hint> {
+        let (tell, heard) = mpsc::channel(1);
         let stop = CancellationToken::new();
         let guard = stop.clone().drop_guard();
         let line = self.line.clone();
@@ -138,17 +138,17 @@ impl Broker {
             let mut wait = FIRST_WAIT;
             loop {
                 let started = Instant::now();
-                let ended = consume_all(&line, prefetch, &heard, &stop).await;
+                let ended = consume_all(&line, prefetch, &tell, &stop).await;
                 let Err(err) = ended else { return };
                 tracing::warn!("lost the broker, polling meanwhile: {err}");
                 pause(&mut wait, started, &err).await;
             }
         });
-        Listener { hints, _guard: guard }
+        Listener { heard, _guard: guard }
     }
 
-    pub(super) fn news(&self) -> NewsListener {
-        let (heard, news) = mpsc::channel(1);
+    pub(super) fn news(&self) -> Listener<()> {
+        let (tell, heard) = mpsc::channel(1);
         let stop = CancellationToken::new();
         let guard = stop.clone().drop_guard();
         let line = self.line.clone();
@@ -156,7 +156,7 @@ impl Broker {
             let mut wait = FIRST_WAIT;
             loop {
                 let started = Instant::now();
-                let ended = hear_news(&line, &heard, &stop).await;
+                let ended = hear_news(&line, &tell, &stop).await;
                 let Err(err) = ended else { return };
                 tracing::warn!("no news of the broker, looking from time to time: {err}");
                 tokio::select! {
@@ -165,37 +165,22 @@ impl Broker {
                 }
             }
         });
-        NewsListener { news, _guard: guard }
+        Listener { heard, _guard: guard }
     }
 }
 
-/// Hints out of a connection of its own.
-pub struct Listener {
-    hints: mpsc::Receiver<Hint>,
+/// Hints, or news, out of a connection of its own.
+pub struct Listener<T> {
+    heard: mpsc::Receiver<T>,
     _guard: DropGuard,
 }
 
-impl Listener {
-    pub(super) async fn next(&mut self) -> Hint {
-        match self.hints.recv().await {
-            Some(hint) => hint,
+impl<T> Listener<T> {
+    pub(super) async fn next(&mut self) -> T {
+        match self.heard.recv().await {
+            Some(heard) => heard,
             // the consuming task ends only with us
             None => std::future::pending().await,
-        }
-    }
-}
-
-/// News out of a connection of its own.
-pub struct NewsListener {
-    news: mpsc::Receiver<()>,
-    _guard: DropGuard,
-}
-
-impl NewsListener {
-    pub(super) async fn next(&mut self) {
-        if self.news.recv().await.is_none() {
-            // the consuming task ends only with us
-            std::future::pending().await
         }
     }
 }
@@ -289,7 +274,7 @@ async fn publish_news(line: &Line, channel: &Channel) -> Result<(), Error> {
 /// Passes news on until the connection fails (`Err`) or the listener is dropped.
 async fn hear_news(
     line: &Line,
-    heard: &mpsc::Sender<()>,
+    tell: &mpsc::Sender<()>,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let (connection, mut consumer) = tokio::select! {
@@ -299,7 +284,7 @@ async fn hear_news(
     loop {
         // What cannot wait adds nothing: the listener has yet to look. Something may have been told
         // before we listened, too.
-        let _ = heard.try_send(());
+        let _ = tell.try_send(());
         tokio::select! {
             () = stop.cancelled() => break,
             delivery = consumer.next() => {
@@ -329,7 +314,7 @@ async fn subscribe(line: &Line) -> Result<(Connection, Consumer), Error> {
 async fn consume_all(
     line: &Line,
     prefetch: u16,
-    heard: &mpsc::Sender<Hint>,
+    tell: &mpsc::Sender<Hint>,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let session = async {
@@ -358,7 +343,7 @@ async fn consume_all(
         match serde_json::from_slice::<Message>(&delivery.data) {
             Ok(Message { v: 1, job }) => {
                 let hint = Hint { job: JobId(job), trace, receipt: Some(Box::new(delivery)) };
-                if heard.send(hint).await.is_err() {
+                if tell.send(hint).await.is_err() {
                     break;
                 }
             }

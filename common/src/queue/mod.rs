@@ -132,7 +132,7 @@ pub enum Hints {
     /// Inside this process.
     Memory(memory::Bell),
     /// RabbitMQ.
-    Amqp(amqp::Listener),
+    Amqp(amqp::Listener<Hint>),
 }
 
 impl Hints {
@@ -150,7 +150,7 @@ pub enum News {
     /// Inside this process.
     Memory(watch::Receiver<()>),
     /// RabbitMQ.
-    Amqp(amqp::NewsListener),
+    Amqp(amqp::Listener<()>),
 }
 
 impl News {
