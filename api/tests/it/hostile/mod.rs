@@ -15,7 +15,7 @@ async fn damaged_uploads_are_taken_as_they_were_sent_or_refused() {
     let app = TestApp::spawn().await;
     let mut seen = BTreeSet::new();
     block_in_place(|| {
-        besieged(form::seeds(&png(4, 4)), 400, |bytes| {
+        besieged(form::seeds(&png(4, 4)), 40, |bytes| {
             seen.extend(Handle::current().block_on(form::attack(&app, bytes)));
         });
     });
@@ -29,7 +29,7 @@ async fn damaged_addresses_and_headers_are_answered_or_refused() {
     let image = app.upload(png(8, 8)).await;
     let mut seen = BTreeSet::new();
     block_in_place(|| {
-        besieged(query::seeds(), 400, |bytes| {
+        besieged(query::seeds(), 200, |bytes| {
             seen.extend(Handle::current().block_on(query::attack(&app, &image, bytes)));
         });
     });
