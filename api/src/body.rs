@@ -123,7 +123,7 @@ pub(crate) struct GoneBody {
 #[derive(ToSchema)]
 #[schema(value_type = String, format = Binary)]
 #[expect(dead_code, reason = "describes bodies to the OpenAPI document")]
-pub struct Bytes(Vec<u8>);
+pub struct Binary(Vec<u8>);
 
 /// A page of images, newest first.
 #[derive(Serialize, ToSchema)]

@@ -13,7 +13,7 @@ use tokio_util::io::ReaderStream;
 use crate::{
     App,
     accept::negotiate,
-    body::{Bytes, ImageBody, ImagesBody},
+    body::{Binary, ImageBody, ImagesBody},
     conditional::{Condition, Part, condition, is_conditional, part},
     extract::{Format, Id, Listed, prefer_wait},
     problem::{Problem, ProblemBody, RANGE, UNAVAILABLE},
@@ -34,7 +34,7 @@ const CACHING: &str = "private, no-cache";
         description = "The image: as a form's file part named `image`, or as the bare body.",
         content(
             (UploadForm = "multipart/form-data"),
-            (inline(Bytes) = "application/octet-stream"),
+            (inline(Binary) = "application/octet-stream"),
         ),
     ),
     params(
@@ -146,8 +146,8 @@ pub(crate) async fn metadata(State(app): State<App>, Id(id): Id) -> Result<Respo
         ("Range" = Option<String>, Header, description = "One range of bytes, such as `bytes=0-99`."),
     ),
     responses(
-        (status = 200, description = "The bytes as uploaded.", body = inline(Bytes), content_type = "image/*"),
-        (status = 206, description = "The range that was asked for.", body = inline(Bytes), content_type = "image/*"),
+        (status = 200, description = "The bytes as uploaded.", body = inline(Binary), content_type = "image/*"),
+        (status = 206, description = "The range that was asked for.", body = inline(Binary), content_type = "image/*"),
         (status = 304, description = "You have it already."),
         (status = 404, description = "No such image.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 412, description = "A condition does not hold.", body = ProblemBody, content_type = "application/problem+json"),

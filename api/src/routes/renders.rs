@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     App,
     accept::negotiate,
-    body::{Bytes, ImageBody, RenderBody, RendersBody},
+    body::{Binary, ImageBody, RenderBody, RendersBody},
     conditional::{Condition, condition},
     extract::{Asked, Format, Id},
     options::Options,
@@ -59,7 +59,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
     responses(
         (status = 200, description = "The text.", content(
             (String = "text/plain"), (String = "text/html"), (String = "image/svg+xml"),
-            (inline(Bytes) = "image/png"), (ImageBody = "application/json"),
+            (inline(Binary) = "image/png"), (ImageBody = "application/json"),
         ), headers(
             ("Render-Version" = u32, description = "Engine version of the text."),
             ("Cache-Status" = String, description = "Whether it was in memory (RFC 9211)."),
