@@ -53,7 +53,7 @@ test("without scripts, images are sent, seen, and drawn with other options", asy
   await page.locator("h1", { hasText: "plain.bmp" }).waitFor();
   await page.goBack();
   await page.reload();
-  await page.locator(".tile a").nth(1).click();
+  await page.locator(".tile .screen").nth(1).click();
   await page.locator("h1", { hasText: "b.bmp" }).waitFor();
   await page.locator("[name=width]").fill("30");
   await page.getByRole("button", { name: "Draw" }).click();
