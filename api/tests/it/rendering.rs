@@ -159,7 +159,7 @@ async fn colours_are_kept_for_whoever_can_show_them() {
         let plain = app.text(&format!("{}?format=txt", image.at)).await;
         assert!(!plain.contains('\u{1b}') && plain.lines().all(|row| row.chars().count() == 20));
         let page = app.text(&format!("{}?format=html", image.at)).await;
-        assert!(page.contains("<i class=c0>") && page.contains(".c0{"), "{page}");
+        assert!(page.contains("<i class=\"c0\">") && page.contains(".c0{"), "{page}");
         assert!(!page.contains('\u{1b}') && !page.contains("style="), "{page}");
         let drawing = app.text(&format!("{}?format=svg", image.at)).await;
         assert!(drawing.starts_with("<svg ") && drawing.contains("<path fill=\"#"));

@@ -117,7 +117,7 @@ fn spans(grid: &Grid) -> (String, String) {
                 let _infallible = write!(rules, ".c{next}{{{}}}", style.join(";"));
                 next
             });
-            let _infallible = write!(text, "<i class=c{class}>{symbols}</i>");
+            let _infallible = write!(text, "<i class=\"c{class}\">{symbols}</i>");
         }
         text.push('\n');
     }
@@ -206,7 +206,7 @@ mod tests {
         let row = "<text x=\"10\" y=\"15\" textLength=\"20\" lengthAdjust=\"spacingAndGlyphs\" \
                    xml:space=\"preserve\">a<tspan fill=\"#ff0000\">b</tspan></text>";
         assert!(drawing.contains(row), "{drawing}");
-        assert!(drawing.contains("<path d=\"M40 0h10v20h-10z\"/>"), "{drawing}");
+        assert!(drawing.contains("<path d=\"M40 0h10v10h-10zM40 10h10v10h-10z\"/>"), "{drawing}");
     }
 
     #[test]
@@ -217,7 +217,8 @@ mod tests {
             Cell::new(symbol.chars().next().unwrap_or_default(), red, ground)
         });
         let page = html(&Grid::new(3, cells.into()), Background::Dark, "");
-        assert!(page.contains("<i class=c0>a</i><i class=c1>b</i><i class=c0>a</i>"), "{page}");
+        let row = "<i class=\"c0\">a</i><i class=\"c1\">b</i><i class=\"c0\">a</i>";
+        assert!(page.contains(row), "{page}");
         assert_eq!(page.matches(".c0{color:#ff0000}").count(), 1, "{page}");
         assert!(!page.contains("style="), "{page}");
     }

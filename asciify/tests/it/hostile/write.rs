@@ -72,7 +72,7 @@ fn is_page(page: &str, plain: &str, title: &str) {
     let xml = metas.iter().fold(body.to_owned(), |xml, meta| xml.replacen(meta, "", 1));
     let document = parsed(&xml);
     let names = ["html", "head", "title", "style", "body", "pre", "i"];
-    holds_only(&document, &names, &["lang", "role", "aria-label", "style"]);
+    holds_only(&document, &names, &["lang", "role", "aria-label", "class"]);
     let texts = |name: &str| {
         let mut found = document.descendants().filter(|it| it.has_tag_name(name));
         let found = found.next().expect(name);
@@ -86,7 +86,7 @@ fn is_drawing(drawing: &str, title: &str) {
     let document = parsed(drawing);
     holds_only(
         &document,
-        &["svg", "title", "style", "rect", "path", "text"],
+        &["svg", "title", "rect", "g", "path", "text", "tspan"],
         &[
             "viewBox",
             "width",
@@ -101,6 +101,7 @@ fn is_drawing(drawing: &str, title: &str) {
             "shape-rendering",
             "textLength",
             "lengthAdjust",
+            "space",
         ],
     );
     let found = document.descendants().find(|it| it.tag_name().name() == "title");
