@@ -60,7 +60,10 @@ pub(crate) async fn upload(
     drop(slot);
     let id = submitted.image.id;
     let wait = prefer_wait(&headers);
-    let shown = app.pipeline.wait_for(id, wait.unwrap_or_default()).await?;
+    let shown = app.pipeline.wait_for(id, wait.unwrap_or_default()).await.unwrap_or_else(|fault| {
+        tracing::warn!("an upload is answered without a look at its renders: {fault}");
+        None
+    });
     // deleted by somebody else already, or just not readable: it was stored all the same
     let shown = shown.unwrap_or_else(|| Shown::fresh(submitted.image));
 

@@ -1,9 +1,5 @@
 //! Shows images with how far their renders are.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
-
 use super::Pipeline;
 use crate::{
     catalog::Page,
@@ -12,9 +8,6 @@ use crate::{
     job::{Job, status},
     render::Render,
 };
-
-/// How far apart the row is read while somebody waits for an image to be ready.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// An image and where it stands.
 #[derive(Debug, Clone)]
@@ -85,21 +78,5 @@ impl Pipeline {
         let renders = self.catalog().renders(id).await?;
         let job = self.catalog().jobs_of(&[id]).await?.into_iter().next();
         Ok(Some((renders, job)))
-    }
-
-    /// Waits until the image's renders are ready or failed, for `patience` at most.
-    ///
-    /// # Errors
-    /// The database is out of reach.
-    pub async fn wait_for(&self, id: ImageId, patience: Duration) -> Result<Option<Shown>, Fault> {
-        let deadline = Instant::now() + patience;
-        loop {
-            let shown = self.show(id).await?;
-            let pending = shown.as_ref().is_some_and(|shown| shown.status == Status::Pending);
-            if !pending || Instant::now() + LOOK_AGAIN > deadline {
-                return Ok(shown);
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
     }
 }

@@ -27,6 +27,7 @@ mod render;
 mod serve;
 mod spool;
 mod submit;
+mod wait;
 
 pub use check::{Checked, Closeness, check, obituary};
 pub use draw::DrawError;
