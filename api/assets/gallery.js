@@ -123,23 +123,20 @@ async function older() {
       delete tiles.dataset.next;
       more.hidden = true;
     }
+    nearing.unobserve(more);
+    nearing.observe(more);
   } catch (error) {
     tell(`Older images could not be fetched: ${error.message}.`);
   }
   loading = false;
-  if (more && isNear(more)) {
-    older();
-  }
 }
 
-function isNear(element) {
-  return !element.hidden && element.getBoundingClientRect().top < innerHeight * 2;
-}
-
+// Whoever is watched anew is told of even where he never left.
+const nearing = more && new IntersectionObserver((entries) => entries.at(-1).isIntersecting && older(), {
+  rootMargin: "100% 0px",
+});
 if (more) {
-  new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && older(), {
-    rootMargin: "100% 0px",
-  }).observe(more);
+  nearing.observe(more);
   $("a", more).addEventListener("click", (event) => {
     event.preventDefault();
     older();

@@ -111,18 +111,21 @@ test("what others store and delete is seen", async () => {
 });
 
 test("the page ends where the images do", async () => {
-  for (let n = 0; n < 60; n += 1) {
+  for (let n = 0; n < 120; n += 1) {
     await service.upload(`many ${n}.bmp`, picture(n, 16, 16), 0);
   }
   const page = await open();
   await page.goto(service.origin);
   const tiles = page.locator(".tile");
   const total = await service.text("/images?limit=200").then((text) => JSON.parse(text).items.length);
-  assert.ok(total > 60);
-  await until("all are there", async () => {
-    await page.mouse.wheel(0, 4000);
-    return await tiles.count() === total;
+  assert.ok(total > 120);
+  // jumps to the end as soon as it has moved
+  await page.evaluate(() => {
+    const jump = () => scrollTo(0, document.documentElement.scrollHeight);
+    new MutationObserver(jump).observe(document.querySelector(".tiles"), { childList: true });
+    jump();
   });
+  await until("all are there", async () => await tiles.count() === total);
   assert.equal(await page.locator(".more").isVisible(), false);
   await page.getByRole("link", { name: "small", exact: true }).click();
   await page.waitForURL(/look=small/);
