@@ -110,7 +110,7 @@ pub(crate) async fn tag_codings(mut request: Request, next: Next) -> Response {
     allow_identity(request.headers_mut());
     let held = list(request.headers(), &header::IF_NONE_MATCH);
     // Only what the client could read now counts as held; what it means is the same in any coding.
-    let accepted = list(request.headers(), &header::ACCEPT_ENCODING);
+    let accepted = list(request.headers(), &header::ACCEPT_ENCODING).to_ascii_lowercase();
     for (name, accepted) in
         [(header::IF_NONE_MATCH, accepted.as_str()), (header::IF_MATCH, "gzip, br, zstd")]
     {
@@ -150,7 +150,7 @@ pub(crate) async fn tag_codings(mut request: Request, next: Next) -> Response {
 /// A client that refuses even plain bytes gets them all the same, instead of 406: RFC 9110,
 /// 12.5.3, leaves the choice to us.
 fn allow_identity(headers: &mut HeaderMap) {
-    let codings = list(headers, &header::ACCEPT_ENCODING);
+    let codings = list(headers, &header::ACCEPT_ENCODING).to_ascii_lowercase();
     let refuses = |item: &&str| {
         let (coding, quality) = item.split_once(';').unwrap_or((item, ""));
         let zero = quality.trim().strip_prefix("q=").and_then(|q| q.parse().ok()) == Some(0.0);

@@ -64,7 +64,9 @@ async fn whoever_has_a_compressed_text_is_not_sent_it_again() {
 #[tokio::test]
 async fn a_client_that_refuses_every_coding_gets_the_plain_bytes() {
     let app = TestApp::spawn().await;
-    for refusal in ["identity;q=0", "*;q=0", "deflate, identity;q=0"] {
+    for refusal in
+        ["identity;q=0", "*;q=0", "deflate, identity;q=0", "IDENTITY; Q=0.0", "br;q=0, *;Q=0"]
+    {
         let upload =
             app.request(reqwest::Method::POST, "/images").header("accept-encoding", refusal);
         let answer = app.send(upload.body(png(8, 8))).await.is(201);
