@@ -12,6 +12,20 @@ const blank = $("#blank").content.firstElementChild;
 
 // Tiles.
 
+const source = (tile) => `/images/${tile.dataset.id}?${tiles.dataset.spec}&format=svg`;
+
+// A drawing has thousands of nodes: those that are screens away are put down, or thousands of tiles would take gigabytes.
+const shown = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    const picture = $("img", target);
+    if (!isIntersecting) {
+      picture.removeAttribute("src");
+    } else if (!picture.hasAttribute("src")) {
+      picture.src = source(target);
+    }
+  }
+}, { rootMargin: "200% 0px" });
+
 function fill(tile, image) {
   const name = image.name ?? "unnamed";
   tile.dataset.id = image.id;
@@ -21,10 +35,9 @@ function fill(tile, image) {
   }
   const picture = $("img", tile);
   picture.alt = `${name}, as text`;
-  const source = `/images/${image.id}?${tiles.dataset.spec}&format=svg`;
   // one that could not be drawn a moment ago, as when all were busy, is tried again
-  if (picture.getAttribute("src") !== source || tile.classList.contains("blind")) {
-    picture.src = source;
+  if (tile.classList.contains("blind")) {
+    picture.src = source(tile);
   }
   $(".name", tile).textContent = name;
   $(".facts", tile).textContent = `${image.width} × ${image.height} · ${size(image.bytes)}`;
@@ -46,6 +59,7 @@ function make(image) {
 
 function ready(tile) {
   $(".remove", tile).hidden = false;
+  shown.observe(tile);
   const picture = $("img", tile);
   picture.addEventListener("error", () => tile.classList.add("blind"));
   picture.addEventListener("load", () => tile.classList.remove("blind"));
@@ -77,6 +91,7 @@ function forget(id) {
   }
   const neighbour = tile.nextElementSibling ?? tile.previousElementSibling;
   const hadFocus = tile.contains(document.activeElement);
+  shown.unobserve(tile);
   tile.remove();
   if (hadFocus) {
     ($("a", neighbour ?? document) ?? $("#picker")).focus();

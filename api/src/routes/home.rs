@@ -17,6 +17,8 @@ use crate::{
 
 /// Images on a page.
 const PAGE: u64 = 24;
+/// Images that the page's script asks for at a time, when a reader goes on.
+const MORE: u64 = 96;
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// What `GET /` asks for.
@@ -72,7 +74,7 @@ pub(crate) async fn home(
     let page = Page { limit: PAGE, before: wanted.before, ..Page::default() };
     let (shown, more) = app.pipeline.list(page).await?;
     let last = shown.last().filter(|_| more).map(|shown| shown.image.id);
-    let next = last.map(|id| format!("/images?cursor={id}&limit={PAGE}"));
+    let next = last.map(|id| format!("/images?cursor={id}&limit={MORE}"));
     let presets = &app.pipeline.config().presets;
     Ok(gallery(&at, presets, &wanted.look, &shown, next, wanted.before.is_none()))
 }

@@ -122,11 +122,18 @@ test("the page ends where the images do", async () => {
   // jumps to the end as soon as it has moved
   await page.evaluate(() => {
     const jump = () => scrollTo(0, document.documentElement.scrollHeight);
-    new MutationObserver(jump).observe(document.querySelector(".tiles"), { childList: true });
+    window.jumper = new MutationObserver(jump);
+    window.jumper.observe(document.querySelector(".tiles"), { childList: true });
     jump();
   });
   await until("all are there", async () => await tiles.count() === total);
   assert.equal(await page.locator(".more").isVisible(), false);
+  await until("what is far away is put down", async () => await tiles.first().locator("img").getAttribute("src") === null);
+  await page.evaluate(() => {
+    window.jumper.disconnect();
+    scrollTo(0, 0);
+  });
+  await drawn(tiles.first().locator("img"));
   await page.getByRole("link", { name: "small", exact: true }).click();
   await page.waitForURL(/look=small/);
   await drawn(tiles.first().locator("img"));
