@@ -238,8 +238,8 @@ impl From<&DrawError> for Problem {
     fn from(err: &DrawError) -> Self {
         match err {
             DrawError::Busy => Problem::new(BUSY, err.to_string()),
+            DrawError::Deleted => Problem::no_image(),
             DrawError::OriginalMissing => {
-                tracing::error!("{err}");
                 Problem::new(UNAVAILABLE, "the original is out of reach; try again soon")
             }
             DrawError::Image(verdict) => verdict.into(),

@@ -6,7 +6,7 @@ use common::{
     crash,
     fault::Fault,
     job::{Claim, JobId},
-    pipeline::{DrawError, Pipeline, RenderError, Rendered},
+    pipeline::{Pipeline, RenderError, Rendered},
     queue::Hint,
 };
 use tokio::{
@@ -163,10 +163,6 @@ async fn work(pipeline: &Pipeline, config: &Config, claim: &Claim) {
     };
     let verdict = Verdict::on(&outcome);
     metrics::counter!("planet_jobs_total", "outcome" => verdict.label()).increment(1);
-    if let Err(RenderError::Draw(DrawError::OriginalMissing)) = outcome {
-        metrics::counter!("planet_missing_blobs_total", "kind" => "original").increment(1);
-        tracing::error!("the original of a stored image is missing in the store");
-    }
     conclude(pipeline, config, claim, &verdict).await;
     let renders = outcome.map_or(0, |Rendered { renders }| renders);
     let ms = started.elapsed().as_millis() as u64;

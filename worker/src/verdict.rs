@@ -33,6 +33,7 @@ impl Verdict {
                     Verdict::Retry { refund: false, why }
                 }
                 DrawError::Image(_) => Verdict::Dead { why },
+                DrawError::Deleted => Verdict::Gone,
             },
         }
     }

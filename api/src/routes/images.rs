@@ -16,7 +16,7 @@ use crate::{
     body::{Binary, ImageBody, ImagesBody},
     conditional::{Condition, Part, condition, is_conditional, part},
     extract::{Format, Id, Listed, prefer_wait},
-    problem::{Problem, ProblemBody, RANGE, UNAVAILABLE},
+    problem::{Problem, ProblemBody, RANGE},
     routes::renders::{etag, modified},
     upload::Upload,
 };
@@ -182,8 +182,9 @@ pub(crate) async fn original(
         }
     };
     let key = original_key(id, image.attempt);
-    let body = app.pipeline.store().stream(&key, range.clone()).await?;
-    let body = body.ok_or_else(|| Problem::new(UNAVAILABLE, "the original is out of reach"))?;
+    let Some(body) = app.pipeline.store().stream(&key, range.clone()).await? else {
+        return Err((&app.pipeline.explain_lack(&image).await?).into());
+    };
 
     let mut response = (status, Body::from_stream(ReaderStream::new(body))).into_response();
     let headers = response.headers_mut();

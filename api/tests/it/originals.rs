@@ -1,5 +1,7 @@
 //! The original: given back byte for byte, whole or in parts, and harmless in a browser.
 
+use asciify::Spec;
+use common::pipeline::{DrawError, ServeError};
 use reqwest::Method;
 
 use crate::{
@@ -185,4 +187,15 @@ async fn absurd_ranges_cost_no_more_than_the_file() {
         assert!(answer.body == bytes[start..], "{range}");
     }
     app.ask(&at, &[("range", "bytes=18446744073709551615-")]).await.is(416);
+}
+
+#[tokio::test]
+async fn an_image_that_is_deleted_while_it_is_drawn_is_gone_and_not_lost() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(64, 40)).await;
+    let id = image.id.parse().unwrap();
+    let view = app.pipeline.look(id, Spec::default(), None).await.unwrap();
+    app.delete(&image.at).await.is(204);
+    let lack = app.pipeline.text(&view).await.unwrap_err();
+    assert!(matches!(*lack, ServeError::Draw(DrawError::Deleted)), "{lack}");
 }

@@ -25,6 +25,9 @@ pub enum DrawError {
     /// Nothing was free in time.
     #[error("every core is busy rendering: try again in a moment")]
     Busy,
+    /// The image was deleted meanwhile.
+    #[error("the image was deleted")]
+    Deleted,
     /// The row says stored, and the store has nothing.
     #[error("the original is missing in the store")]
     OriginalMissing,
@@ -75,7 +78,9 @@ impl Pipeline {
         watch.lap("wait");
 
         let key = original_key(image.id, image.attempt);
-        let original = self.store().get(&key).await?.ok_or(DrawError::OriginalMissing)?;
+        let Some(original) = self.store().get(&key).await? else {
+            return Err(self.explain_lack(image).await?);
+        };
         watch.lap("load");
 
         let limits = self.config().limits.clone();
@@ -106,6 +111,19 @@ impl Pipeline {
         let grids = drawn.map_err(|_| DrawError::Crashed)?.map_err(verdict)?;
         watch.lap("render");
         Ok((grids, watch.stages))
+    }
+
+    /// Why the store has no original of an image that was stored a moment ago: it was deleted, or the store lost it.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn explain_lack(&self, image: &Image) -> Result<DrawError, Fault> {
+        if self.catalog().image(image.id).await?.is_none() {
+            return Ok(DrawError::Deleted);
+        }
+        tracing::error!(image = %image.id, "the original of a stored image is missing in the store");
+        metrics::counter!("planet_missing_blobs_total", "kind" => "original").increment(1);
+        Ok(DrawError::OriginalMissing)
     }
 }
 
