@@ -1,6 +1,6 @@
 //! Reads requests: ids, options and conditions, each refused at the door with what would be right.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use asciify::Spec;
 use axum::{
@@ -182,14 +182,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Listed {
 /// The pairs of the query, each name once.
 pub(crate) fn query(parts: &Parts) -> Result<Vec<(String, String)>, Problem> {
     let text = parts.uri.query().unwrap_or_default();
-    let mut pairs: Vec<(String, String)> = Vec::new();
-    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-        if pairs.iter().any(|(other, _)| *other == name) {
-            return Err(Problem::new(BAD_PARAMETER, format!("{}: given twice", shown(&name))));
+    let mut names = HashSet::new();
+    let pairs = form_urlencoded::parse(text.as_bytes()).map(|(name, value)| {
+        match names.insert(name.clone()) {
+            true => Ok((name.into_owned(), value.into_owned())),
+            false => Err(Problem::new(BAD_PARAMETER, format!("{}: given twice", shown(&name)))),
         }
-        pairs.push((name.into_owned(), value.into_owned()));
-    }
-    Ok(pairs)
+    });
+    pairs.collect()
 }
 
 /// A name that the client made up, short enough to be repeated.

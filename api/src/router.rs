@@ -2,17 +2,40 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Router, extract::DefaultBodyLimit, middleware::from_fn, routing::get};
-use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use axum::{
+    Extension, Router, body::HttpBody, extract::DefaultBodyLimit, http::Response,
+    middleware::from_fn, response::IntoResponse, routing::get,
+};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer,
+        predicate::{DefaultPredicate, Predicate},
+    },
+    csrf::CsrfLayer,
+};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     App, conditional,
     observe::observe,
-    problem::{INTERNAL, NOT_FOUND, Problem},
+    problem::{CROSS_SITE, INTERNAL, NOT_FOUND, Problem},
     routes::{assets, docs, events, home, images, ops, presets, renders},
 };
+
+/// Bytes of a body that is compressed: beyond are renders of hundreds of thousands of cells.
+const MAX_COMPRESSED: u64 = 1 << 20;
+
+/// What is compressed in a moment. A body is compressed on a thread that answers everybody.
+#[derive(Clone)]
+struct IsQuick;
+
+impl Predicate for IsQuick {
+    fn should_compress<B: HttpBody>(&self, response: &Response<B>) -> bool {
+        response.body().size_hint().exact().is_none_or(|bytes| bytes <= MAX_COMPRESSED)
+    }
+}
 
 /// The document's root.
 #[derive(OpenApi)]
@@ -58,10 +81,13 @@ pub fn router(app: App) -> Router {
         .layer(Extension(Arc::new(document)))
         // uploads are counted and limited as they are spooled
         .layer(DefaultBodyLimit::disable())
-        .layer(CompressionLayer::new())
+        .layer(CsrfLayer::new().with_rejection_response(|_| {
+            let detail = "pages of other sites may not upload or delete";
+            Problem::new(CROSS_SITE, detail).into_response()
+        }))
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(IsQuick)))
         .layer(from_fn(conditional::tag_codings))
         .layer(CatchPanicLayer::custom(|_| {
-            use axum::response::IntoResponse;
             Problem::new(INTERNAL, "a bug: tell the operator the request_id").into_response()
         }))
         .layer(from_fn(observe))

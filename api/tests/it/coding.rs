@@ -93,3 +93,15 @@ async fn qualities_count() {
         assert_eq!(answer.header("content-encoding"), coding, "{accept}");
     }
 }
+
+#[tokio::test]
+async fn what_is_huge_is_not_compressed_while_others_wait() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(64, 64)).await;
+    for (side, coding) in [(40, "gzip"), (400, "")] {
+        let look =
+            format!("{}?format=html&color=full&fit=stretch&width={side}&height={side}", image.at);
+        let answer = app.ask(&look, &[("accept-encoding", "gzip")]).await.is(200);
+        assert_eq!(answer.header("content-encoding"), coding, "{} bytes", answer.body.len());
+    }
+}

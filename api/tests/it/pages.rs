@@ -167,3 +167,19 @@ async fn a_browser_that_meets_a_problem_gets_a_page_and_everybody_else_json() {
         }
     }
 }
+
+#[tokio::test]
+async fn pages_of_other_sites_change_nothing() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(8, 8)).await;
+    for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "http://evil.example")] {
+        for (method, at) in [(Method::POST, "/images"), (Method::DELETE, &image.at)] {
+            let request = app.request(method, at).header(name, value).body(png(8, 8));
+            app.send(request).await.is(403).tells_problem("cross-site", &["other sites"]);
+        }
+        // links to us are no harm
+        app.ask(&image.at, &[(name, value)]).await.is(200);
+    }
+    let own = app.request(Method::DELETE, &image.at).header("sec-fetch-site", "same-origin");
+    app.send(own).await.is(204);
+}

@@ -23,6 +23,8 @@ use crate::{
 
 /// Changes that are read together.
 const PAGE: u64 = 200;
+/// Followers that read such a page at the same time: a crowd of them leaves the database to others.
+pub(super) const REPLAYS: usize = 2;
 /// What a follower may be behind before he has to ask the database.
 const ROOM: usize = 256;
 
@@ -209,6 +211,7 @@ impl Follower {
                 }
             }
             if let Some(pass) = &mut self.missed {
+                let _turn = self.pipeline.0.replays.acquire().await;
                 match self.pipeline.next_page(pass, &HashSet::new()).await? {
                     Some(page) => {
                         self.waiting.extend(page.into_iter().map(|(_, told)| Arc::new(told)));

@@ -197,6 +197,7 @@ struct House {
     memory: Arc<Semaphore>,
     cache: Cache<serve::Key, Arc<serve::Drawn>>,
     line: follow::Line,
+    replays: Semaphore,
 }
 
 impl Pipeline {
@@ -221,6 +222,7 @@ impl Pipeline {
             queue,
             cache,
             line: follow::Line::default(),
+            replays: Semaphore::new(follow::REPLAYS),
         }));
         pipeline.clean_spool().await?;
         Ok(pipeline)
