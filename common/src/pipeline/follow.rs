@@ -225,7 +225,11 @@ impl Follower {
             }
             match self.live.recv().await {
                 Ok(told) => self.waiting.push_back(told),
-                Err(RecvError::Lagged(_)) => self.catch_up().await?,
+                Err(RecvError::Lagged(_)) => {
+                    // what is still on the line tells of old times, behind a cursor that will be past them
+                    self.live = self.live.resubscribe();
+                    self.catch_up().await?;
+                }
                 Err(RecvError::Closed) => {
                     self.live = self.pipeline.tune_in().await?;
                     self.catch_up().await?;
