@@ -2,12 +2,7 @@
 
 use std::{ops::Range, time::SystemTime};
 
-use axum::{
-    extract::Request,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    middleware::Next,
-    response::Response,
-};
+use axum::http::{HeaderMap, HeaderValue, header};
 
 /// What a request's conditions say of a representation.
 #[derive(Debug, PartialEq, Eq)]
@@ -104,74 +99,14 @@ pub(crate) fn part(headers: &HeaderMap, etag: &str, length: u64) -> Part {
     if range.is_empty() { Part::Outside } else { Part::Bytes(range) }
 }
 
-/// Gives each content coding an entity tag of its own: a strong tag names bytes, and a compressed
-/// body has other bytes (RFC 9110, 8.8.3.3). Keeps `Vary` the same for GET, HEAD and 304.
-pub(crate) async fn tag_codings(mut request: Request, next: Next) -> Response {
-    allow_identity(request.headers_mut());
-    let held = list(request.headers(), &header::IF_NONE_MATCH);
-    // Only what the client could read now counts as held; what it means is the same in any coding.
-    let accepted = list(request.headers(), &header::ACCEPT_ENCODING).to_ascii_lowercase();
-    for (name, accepted) in
-        [(header::IF_NONE_MATCH, accepted.as_str()), (header::IF_MATCH, "gzip, br, zstd")]
-    {
-        let tags = list(request.headers(), &name);
-        if !tags.is_empty() {
-            let codings = ["gzip", "br", "zstd"].into_iter();
-            let codings = codings.filter(|coding| accepted.contains(coding));
-            let plain =
-                codings.fold(tags, |tags, coding| tags.replace(&format!("-{coding}\""), "\""));
-            set(request.headers_mut(), name, &plain);
-        }
-    }
-    let mut response = next.run(request).await;
-    let unchanged = response.status() == StatusCode::NOT_MODIFIED;
-    let headers = response.headers_mut();
-    if let Some(open) = list(headers, &header::ETAG).strip_suffix('"') {
-        let coding = list(headers, &header::CONTENT_ENCODING);
-        let coded = match unchanged {
-            true => held
-                .split(',')
-                .map(str::trim)
-                .find(|tag| tag.starts_with(&format!("{open}-")))
-                .map(str::to_owned),
-            false => (!coding.is_empty()).then(|| format!("{open}-{coding}\"")),
-        };
-        if let Some(coded) = coded {
-            set(headers, header::ETAG, &coded);
-        }
-    }
-    if list(headers, &header::VARY).split(',').any(|name| name.trim() == "accept") {
-        headers.insert(header::VARY, HeaderValue::from_static("accept"));
-        headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
-    }
-    response
-}
-
-/// A client that refuses even plain bytes gets them all the same, instead of 406: RFC 9110,
-/// 12.5.3, leaves the choice to us.
-fn allow_identity(headers: &mut HeaderMap) {
-    let codings = list(headers, &header::ACCEPT_ENCODING).to_ascii_lowercase();
-    let refuses = |item: &&str| {
-        let (coding, quality) = item.split_once(';').unwrap_or((item, ""));
-        let zero = quality.trim().strip_prefix("q=").and_then(|q| q.parse().ok()) == Some(0.0);
-        zero && matches!(coding.trim(), "identity" | "*")
-    };
-    if codings.split(',').any(|item| refuses(&item)) {
-        let kept: Vec<&str> = codings.split(',').filter(|item| !refuses(item)).collect();
-        match kept.is_empty() {
-            true => drop(headers.remove(header::ACCEPT_ENCODING)),
-            false => set(headers, header::ACCEPT_ENCODING, &kept.join(",")),
-        }
-    }
-}
-
 /// All lines of a header as one list; empty when there is none.
-fn list(headers: &HeaderMap, name: &header::HeaderName) -> String {
+pub(crate) fn list(headers: &HeaderMap, name: &header::HeaderName) -> String {
     let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     lines.collect::<Vec<_>>().join(", ")
 }
 
-fn set(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
+/// Gives a header one line, if `value` can be one.
+pub(crate) fn set(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }

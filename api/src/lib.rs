@@ -5,6 +5,7 @@
 
 mod accept;
 mod body;
+mod coding;
 mod conditional;
 mod config;
 mod extract;

@@ -3,39 +3,23 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Router, body::HttpBody, extract::DefaultBodyLimit, http::Response,
-    middleware::from_fn, response::IntoResponse, routing::get,
+    Extension, Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, from_fn_with_state},
+    response::IntoResponse,
+    routing::get,
 };
-use tower_http::{
-    catch_panic::CatchPanicLayer,
-    compression::{
-        CompressionLayer,
-        predicate::{DefaultPredicate, Predicate},
-    },
-    csrf::CsrfLayer,
-};
+use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    App, conditional,
+    App,
+    coding::{self, Press},
     observe::observe,
     problem::{CROSS_SITE, INTERNAL, NOT_FOUND, Problem},
     routes::{assets, docs, events, home, images, ops, presets, renders},
 };
-
-/// Bytes of a body that is compressed: beyond are renders of hundreds of thousands of cells.
-const MAX_COMPRESSED: u64 = 1 << 20;
-
-/// What is compressed in a moment. A body is compressed on a thread that answers everybody.
-#[derive(Clone)]
-struct IsQuick;
-
-impl Predicate for IsQuick {
-    fn should_compress<B: HttpBody>(&self, response: &Response<B>) -> bool {
-        response.body().size_hint().exact().is_none_or(|bytes| bytes <= MAX_COMPRESSED)
-    }
-}
 
 /// The document's root.
 #[derive(OpenApi)]
@@ -56,6 +40,7 @@ struct Document;
 
 /// The service as a router: without a network, for tests, as well as behind [`crate::serve`].
 pub fn router(app: App) -> Router {
+    let press = Press::new(app.outgoing.clone());
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(home::home))
         .routes(routes!(images::upload, images::list))
@@ -85,8 +70,9 @@ pub fn router(app: App) -> Router {
             let detail = "pages of other sites may not upload or delete";
             Problem::new(CROSS_SITE, detail).into_response()
         }))
-        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(IsQuick)))
-        .layer(from_fn(conditional::tag_codings))
+        .layer(coding::layer())
+        .layer(from_fn_with_state(press, coding::press))
+        .layer(from_fn(coding::tag))
         .layer(CatchPanicLayer::custom(|_| {
             Problem::new(INTERNAL, "a bug: tell the operator the request_id").into_response()
         }))

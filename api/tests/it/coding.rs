@@ -19,6 +19,7 @@ async fn text_is_compressed_for_whoever_accepts_it() {
         let coded = app.ask(&image.at, &[("accept-encoding", coding)]).await.is(200);
         assert_eq!(coded.header("content-encoding"), coding);
         assert!(coded.body.len() < plain.body.len(), "{coding}");
+        assert_eq!(coded.header("content-length"), coded.body.len().to_string(), "{coding}");
         for answer in [&plain, &coded] {
             let vary: Vec<_> = answer.headers.get_all("vary").iter().collect();
             assert!(vary.contains(&&"accept-encoding".parse().expect("a value")), "{vary:?}");
