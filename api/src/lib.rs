@@ -8,6 +8,7 @@ mod body;
 mod coding;
 mod conditional;
 mod config;
+mod connection;
 mod extract;
 mod incoming;
 mod observe;
@@ -32,9 +33,7 @@ use common::{
 };
 use hyper::server::conn::http1;
 use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
+    rt::TokioTimer, server::graceful::GracefulShutdown, service::TowerToHyperService,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
@@ -42,9 +41,9 @@ use tokio::{
     sync::Semaphore,
     time::{sleep, timeout},
 };
-use tokio_io_timeout::TimeoutWriter;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
+use connection::Connection;
 use outgoing::Outgoing;
 use surplus::Surplus;
 
@@ -100,9 +99,14 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
         .max_buf_size(READ_AHEAD);
     let surplus = Surplus::new(&http);
     let closing = app.closing.clone();
-    let service = TowerToHyperService::new(router(app));
+    let connection = Connection {
+        http,
+        service: TowerToHyperService::new(router(app)),
+        answer_idle: config.answer_idle,
+        closing: closing.clone(),
+    };
     let slots = Arc::new(Semaphore::new(config.max_connections));
-    let connections = GracefulShutdown::new();
+    let open = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
             next = listener.accept() => next,
@@ -116,26 +120,19 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
                 continue;
             }
         };
-        let _delays_small_answers_otherwise = stream.set_nodelay(true);
         let Ok(slot) = slots.clone().try_acquire_owned() else {
             surplus.tell(stream);
             continue;
         };
-        let mut stream = TimeoutWriter::new(stream);
-        stream.set_timeout(Some(config.answer_idle));
-        let stream = TokioIo::new(Box::pin(stream));
-        let connection = http.serve_connection(stream, service.clone());
-        let connection = connections.watch(connection);
+        let answered = connection.clone().answer(stream, open.watcher());
         tokio::spawn(async move {
-            if let Err(err) = connection.await {
-                tracing::debug!("a connection ended: {err}");
-            }
+            answered.await;
             drop(slot);
         });
     }
     drop(listener);
     closing.cancel();
-    if timeout(config.drain, connections.shutdown()).await.is_err() {
+    if timeout(config.drain, open.shutdown()).await.is_err() {
         tracing::warn!("some requests took too long to end");
     }
 }

@@ -231,3 +231,19 @@ async fn a_stop_lets_running_uploads_end() {
     wire.answer().await.is(201);
     assert_eq!(app.count("images").await, 1);
 }
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_those_who_say_and_hear_nothing() {
+    // longer than this story waits for anything
+    let patient = ["DRAIN_S", "HEADER_TIMEOUT_S", "ANSWER_IDLE_S"].map(|name| (name, "600"));
+    let app = TestApp::with(&patient).await;
+    let mut half = TcpStream::connect(&app.address).await.expect("connect");
+    half.write_all(b"GET / HTTP/1.1\r\nHost:").await.expect("send");
+    // more than the buffers between us hold
+    let mut deaf = TcpStream::connect(&app.address).await.expect("connect");
+    let asked = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(500);
+    deaf.write_all(asked.as_bytes()).await.expect("send");
+    let stopped = app.restart(&[], |_| {});
+    let app = timeout(SOON, stopped).await.expect("a stop in time");
+    app.get("/livez").await.is(200);
+}
