@@ -4,13 +4,15 @@ use std::{net::SocketAddr, time::Duration};
 
 use common::env::Env;
 
-use crate::incoming::Pace;
+use crate::{hosts::Hosts, incoming::Pace};
 
 /// The settings of the HTTP door.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `BIND`.
     pub bind: SocketAddr,
+    /// `ALLOWED_HOSTS`: names of this service.
+    pub(crate) allowed_hosts: Hosts,
     /// `MAX_CONNECTIONS`: clients at the same time; more are told to come again.
     pub max_connections: usize,
     /// `MAX_EVENT_STREAMS`: clients that follow events at the same time.
@@ -32,13 +34,22 @@ pub struct Config {
 impl Config {
     /// Reads the door's settings.
     pub fn read(env: &mut Env) -> Self {
+        let bind = env.parsed(
+            "BIND",
+            "127.0.0.1:8080",
+            "an address and a port, such as 127.0.0.1:8080",
+            "address at which the service listens",
+            |text| text.parse().ok(),
+        );
         Config {
-            bind: env.parsed(
-                "BIND",
-                "127.0.0.1:8080",
-                "an address and a port, such as 127.0.0.1:8080",
-                "address at which the service listens",
-                |text| text.parse().ok(),
+            bind,
+            allowed_hosts: env.parsed(
+                "ALLOWED_HOSTS",
+                "",
+                "names with commas between, such as planet.example.org, or * for every name",
+                "names under which clients may ask, beside numeric addresses and names without a \
+                 dot; when empty: none if BIND is this machine only, else every name",
+                |text| Hosts::parse(text, bind),
             ),
             max_connections: env.number(
                 "MAX_CONNECTIONS",

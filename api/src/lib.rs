@@ -10,6 +10,7 @@ mod conditional;
 mod config;
 mod connection;
 mod extract;
+mod hosts;
 mod incoming;
 mod observe;
 mod options;

@@ -16,6 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     App,
     coding::{self, Press},
+    hosts,
     observe::observe,
     problem::{CROSS_SITE, INTERNAL, NOT_FOUND, Problem},
     routes::{assets, docs, events, home, images, ops, presets, renders},
@@ -40,6 +41,7 @@ struct Document;
 
 /// The service as a router: without a network, for tests, as well as behind [`crate::serve`].
 pub fn router(app: App) -> Router {
+    let hosts = app.config.allowed_hosts.clone();
     let press = Press::new(app.outgoing.clone());
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(home::home))
@@ -76,5 +78,6 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(|_| {
             Problem::new(INTERNAL, "a bug: tell the operator the request_id").into_response()
         }))
+        .layer(from_fn_with_state(hosts, hosts::check))
         .layer(from_fn(observe))
 }

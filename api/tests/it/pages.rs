@@ -183,3 +183,25 @@ async fn pages_of_other_sites_change_nothing() {
     let own = app.request(Method::DELETE, &image.at).header("sec-fetch-site", "same-origin");
     app.send(own).await.is(204);
 }
+
+#[tokio::test]
+async fn a_name_that_is_not_ours_is_refused() {
+    let app = TestApp::spawn().await;
+    let host = |app: &TestApp, name: &str| app.request(Method::GET, "/images").header("host", name);
+    for ours in ["localhost", "localhost:1", "127.0.0.1:9", "[::1]:80", "planet", "a.localhost."] {
+        app.send(host(&app, ours)).await.is(200);
+    }
+    let answer = app.send(host(&app, "Evil.example:8080")).await.is(421);
+    answer.tells_problem("misdirected", &["Evil.example", "ALLOWED_HOSTS"]);
+    for bad in ["", "a b", "a/b", "me@localhost", "$(reboot)", "localhost:x", "[::1"] {
+        app.send(host(&app, bad)).await.is(400).tells_problem("bad-request", &["Host"]);
+    }
+
+    let app = app.restart(&[("ALLOWED_HOSTS", "planet.example, b.example")], |_| {}).await;
+    app.send(host(&app, "B.example.:443")).await.is(200);
+    app.send(host(&app, "evil.example")).await.is(421);
+    let app = app.restart(&[("ALLOWED_HOSTS", "*")], |_| {}).await;
+    app.send(host(&app, "evil.example")).await.is(200);
+    let app = app.restart(&[("BIND", "0.0.0.0:0")], |_| {}).await;
+    app.send(host(&app, "evil.example")).await.is(200);
+}
