@@ -286,6 +286,41 @@ async fn a_stop_ends_the_streams_at_once() {
 }
 
 #[tokio::test]
+async fn who_fell_behind_does_not_hear_of_old_times_after_the_new() {
+    let app = TestApp::spawn().await;
+    let mut slow = app.pipeline.follow(None).await.expect("a follower");
+    let mut quick = app.pipeline.follow(None).await.expect("a follower");
+    let mut hears = async |times: usize, there: bool| {
+        let mut told = HashSet::new();
+        while told.len() < times {
+            let news = timeout(SOON, quick.next()).await.expect("news in time").expect("a database");
+            if news.shown.is_some() == there {
+                told.insert(news.image);
+            }
+        }
+    };
+    // together more than wait for a follower; those of either half would
+    const HALF: usize = 150;
+    let mut images = Vec::new();
+    for _ in 0..HALF {
+        images.push(app.upload(png(1, 1)).await);
+    }
+    hears(HALF, true).await;
+    for image in &images {
+        app.delete(&image.at).await.is(204);
+    }
+    hears(HALF, false).await;
+
+    for _ in 0..HALF {
+        let news = timeout(SOON, slow.next()).await.expect("news in time").expect("a database");
+        assert!(news.shown.is_none(), "it was deleted");
+    }
+    let (next, last) = tokio::join!(timeout(SOON, slow.next()), app.upload(png(1, 1)));
+    let next = next.expect("news in time").expect("a database");
+    assert_eq!(next.image.to_string(), last.id, "it was deleted");
+}
+
+#[tokio::test]
 async fn a_stream_is_asked_for_as_http_asks() {
     let app = TestApp::spawn().await;
     let image = app.upload(png(8, 8)).await;
