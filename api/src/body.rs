@@ -1,5 +1,9 @@
 //! What we answer in JSON: the shapes of the API.
 
+use axum::{
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use common::{
     image::{Image, Millis, Status},
     job::{Job, JobState},
@@ -8,8 +12,26 @@ use common::{
     render::Render,
 };
 use serde::Serialize;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, macros::format_description};
 use utoipa::ToSchema;
+
+/// An answer in JSON; it ends its line, as a terminal likes it.
+pub struct Json<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(mut body) => {
+                body.push(b'\n');
+                ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+            }
+            Err(err) => {
+                tracing::error!("an answer cannot be written: {err}");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+}
 
 /// An image.
 #[derive(Serialize, ToSchema)]
@@ -271,8 +293,12 @@ pub struct DependencyBody {
 }
 
 fn rfc3339(at: Millis) -> String {
+    let millis = format_description!(
+        version = 2,
+        "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+    );
     let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.0) * 1_000_000);
-    time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
+    time.ok().and_then(|time| time.format(&millis).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -281,7 +307,7 @@ mod tests {
 
     #[test]
     fn times_are_rfc_3339_in_utc() {
-        assert_eq!(rfc3339(Millis(0)), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(Millis(0)), "1970-01-01T00:00:00.000Z");
         assert_eq!(rfc3339(Millis(1_700_000_000_123)), "2023-11-14T22:13:20.123Z");
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use asciify::Spec;
+use asciify::{Spec, SpecError};
 use axum::{
     extract::{FromRequestParts, Path},
-    http::{HeaderMap, request::Parts},
+    http::{HeaderMap, Uri, request::Parts},
 };
 use common::{
     catalog::Page,
@@ -15,7 +15,7 @@ use common::{
 
 use crate::{
     App,
-    problem::{BAD_PARAMETER, Problem},
+    problem::{BAD_PARAMETER, NOT_FOUND, Problem},
 };
 
 /// Images on a page where nothing else is asked.
@@ -33,7 +33,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         let id = path.ok().and_then(|Path(id)| id.parse().ok());
-        id.map(Id).ok_or_else(Problem::no_image)
+        id.map(Id).ok_or_else(|| {
+            let detail =
+                "no such image: an id is a UUID in lower case with hyphens; /images lists all";
+            Problem::new(NOT_FOUND, detail)
+        })
     }
 }
 
@@ -85,7 +89,7 @@ impl FromRequestParts<App> for Asked {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        asked(&query(parts)?, &app.pipeline.config().presets)
+        asked(&query(&parts.uri)?, &app.pipeline.config().presets)
     }
 }
 
@@ -119,7 +123,12 @@ fn asked(query: &[(String, String)], presets: &Presets) -> Result<Asked, Problem
         spec = spec.without_size();
     }
     for (name, value) in options {
-        spec.set(name, value).map_err(|err| Problem::new(BAD_PARAMETER, err.to_string()))?;
+        spec.set(name, value).map_err(|err| match err {
+            SpecError::UnknownOption { .. } => {
+                Problem::new(BAD_PARAMETER, format!("{err}; beside preset, format and version"))
+            }
+            _ => Problem::new(BAD_PARAMETER, err.to_string()),
+        })?;
     }
     Ok(Asked { spec, format, version })
 }
@@ -149,7 +158,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Listed {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let mut page = Page { limit: PAGE, ..Page::default() };
-        for (name, value) in query(parts)? {
+        for (name, value) in query(&parts.uri)? {
             match name.as_str() {
                 "limit" => {
                     let limit = value.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
@@ -180,8 +189,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Listed {
 }
 
 /// The pairs of the query, each name once.
-pub(crate) fn query(parts: &Parts) -> Result<Vec<(String, String)>, Problem> {
-    let text = parts.uri.query().unwrap_or_default();
+pub(crate) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
+    let text = uri.query().unwrap_or_default();
     let mut names = HashSet::new();
     let pairs = form_urlencoded::parse(text.as_bytes()).map(|(name, value)| {
         match names.insert(name.clone()) {
@@ -193,7 +202,7 @@ pub(crate) fn query(parts: &Parts) -> Result<Vec<(String, String)>, Problem> {
 }
 
 /// A name that the client made up, short enough to be repeated.
-fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(40).collect()
 }
 
@@ -214,9 +223,14 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
 /// `Prefer: wait=N` (RFC 7240, 4.3), at most 30 seconds; what is no number is no preference.
 pub(crate) fn prefer_wait(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
-    let mut preferences = values.flat_map(|value| value.split([',', ';'])).map(str::trim);
-    let seconds = preferences.find_map(|preference| preference.strip_prefix("wait="))?;
-    let seconds: u64 = seconds.trim_matches('"').parse().ok()?;
+    let mut preferences = values.flat_map(|value| value.split(','));
+    let seconds = preferences.find_map(|preference| {
+        let (name, value) = preference.split(';').next()?.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"'))
+    })?;
+    let is_number = !seconds.is_empty() && seconds.bytes().all(|b| b.is_ascii_digit());
+    // one that is too long to be read is long
+    let seconds = is_number.then(|| seconds.parse().unwrap_or(MAX_WAIT_S))?;
     Some(Duration::from_secs(seconds.min(MAX_WAIT_S)))
 }
 
@@ -249,9 +263,16 @@ mod tests {
     fn a_wait_is_bounded() {
         let mut headers = HeaderMap::new();
         assert_eq!(prefer_wait(&headers), None);
-        headers.insert("prefer", "respond-async, wait=100".parse().unwrap());
-        assert_eq!(prefer_wait(&headers), Some(Duration::from_secs(30)));
-        headers.insert("prefer", "wait=soon".parse().unwrap());
-        assert_eq!(prefer_wait(&headers), None);
+        for (text, seconds) in [
+            ("respond-async, wait=100", Some(30)),
+            ("Wait = \"7\" ; x=1, wait=8", Some(7)),
+            ("wait=99999999999999999999", Some(30)),
+            ("wait=soon", None),
+            ("wait=-1", None),
+            ("await=3", None),
+        ] {
+            headers.insert("prefer", text.parse().unwrap());
+            assert_eq!(prefer_wait(&headers), seconds.map(Duration::from_secs), "{text}");
+        }
     }
 }

@@ -47,6 +47,9 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
+        // what is sent is what it says it is
+        let nosniff = HeaderValue::from_static("nosniff");
+        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
         let (status, took) = (response.status().as_u16(), started.elapsed());
         let labels = [
             ("method", known(method.as_str()).to_owned()),

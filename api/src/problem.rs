@@ -10,7 +10,6 @@ use std::{error::Error, fmt, sync::Arc};
 pub use kinds::*;
 
 use axum::{
-    Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -20,6 +19,8 @@ use common::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::body::Json;
 
 const ACCEPT: HeaderValue = HeaderValue::from_static("accept");
 
@@ -89,6 +90,12 @@ impl Problem {
         self
     }
 
+    /// With a word more on what may be wrong.
+    pub(crate) fn hinting(mut self, hint: &str) -> Self {
+        self.detail = format!("{}; {hint}", self.detail);
+        self
+    }
+
     pub(crate) fn no_image() -> Self {
         Problem::new(NOT_FOUND, "no such image: it was never stored, or it was deleted")
     }
@@ -143,7 +150,9 @@ pub(crate) fn dress(
         Some(page) => page(problem.kind, &body),
         None => {
             let json = HeaderValue::from_static("application/problem+json");
-            ([(header::CONTENT_TYPE, json), (header::VARY, ACCEPT)], Json(body)).into_response()
+            let mut dressed = ([(header::VARY, ACCEPT)], Json(body)).into_response();
+            dressed.headers_mut().insert(header::CONTENT_TYPE, json);
+            dressed
         }
     };
     *dressed.status_mut() = status;
@@ -227,7 +236,9 @@ impl From<&ServeError> for Problem {
     fn from(err: &ServeError) -> Self {
         match err {
             ServeError::NoImage => Problem::no_image(),
-            ServeError::NoVersion { .. } => Problem::new(NOT_FOUND, err.to_string()),
+            ServeError::NoVersion { .. } => {
+                Problem::new(NOT_FOUND, format!("{err}: see /images/ID/renders for what is"))
+            }
             ServeError::Draw(draw) => draw.into(),
             ServeError::Fault(fault) => fault.into(),
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Router,
     extract::DefaultBodyLimit,
+    http::Uri,
     middleware::{from_fn, from_fn_with_state},
     response::IntoResponse,
     routing::get,
@@ -63,7 +64,7 @@ pub fn router(app: App) -> Router {
         .route("/assets/{name}", get(assets::asset))
         .split_for_parts();
     router
-        .fallback(async || Problem::new(NOT_FOUND, "no such address; /docs lists them"))
+        .fallback(nowhere)
         .with_state(app)
         .layer(Extension(Arc::new(document)))
         // uploads are counted and limited as they are spooled
@@ -80,4 +81,16 @@ pub fn router(app: App) -> Router {
         }))
         .layer(from_fn_with_state(hosts, hosts::check))
         .layer(from_fn(observe))
+}
+
+async fn nowhere(uri: Uri) -> Problem {
+    Problem::new(
+        NOT_FOUND,
+        match uri.path().ends_with('/') {
+            true => {
+                "no such address: those that there are do not end with a slash; /docs lists them"
+            }
+            false => "no such address; /docs lists them",
+        },
+    )
 }

@@ -8,7 +8,7 @@ use axum::{
         FromRequest, Multipart, Request,
         multipart::{Field, MultipartError},
     },
-    http::{HeaderMap, header},
+    http::{HeaderMap, Uri, header},
 };
 use bytes::Bytes;
 use common::pipeline::{Spool, Spooled, SubmitError};
@@ -17,10 +17,10 @@ use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use crate::{
     App,
-    extract::idempotency_key,
+    extract::{idempotency_key, query, shown},
     incoming::{Frame, LINGER, Pace, paced, problem_in, read_over},
     observe::Trace,
-    problem::{BAD_REQUEST, BUSY, NO_FILE, Problem, SEVERAL_FILES},
+    problem::{BAD_PARAMETER, BAD_REQUEST, BUSY, NO_FILE, Problem, SEVERAL_FILES},
 };
 
 /// What a form may hold beside the file.
@@ -28,6 +28,11 @@ const MAX_OTHER_BYTES: usize = 64 * 1024;
 const MAX_PARTS: usize = 100;
 /// Names of files are kept up to this length.
 const MAX_NAME_CHARS: usize = 255;
+/// Of a form whose file part has no file's name.
+const NO_AT: &str = "with curl, a file is sent as -F image=@photo.jpg, with the @";
+/// Of a body that is declared as the fields of a form.
+const TEXT_ONLY: &str =
+    "curl -d leaves out line ends: send a file as --data-binary @photo.jpg or -F image=@photo.jpg";
 
 /// An upload that was received whole.
 pub(crate) struct Upload {
@@ -35,6 +40,8 @@ pub(crate) struct Upload {
     pub name: Option<String>,
     pub key: Option<String>,
     pub trace: Option<String>,
+    /// What its sender may have got wrong, should it be no image.
+    pub slip: Option<&'static str>,
     /// Held until the upload is stored.
     pub slot: OwnedSemaphorePermit,
 }
@@ -46,7 +53,7 @@ impl FromRequest<App> for Upload {
         let headers = request.headers().clone();
         let trace = request.extensions().get::<Trace>().map(|trace| trace.0.clone());
         let pace = app.config.upload_pace;
-        let (key, slot) = match admit(app, &headers) {
+        let (key, slot) = match admit(app, request.uri(), &headers) {
             Ok(admitted) => admitted,
             Err(problem) => {
                 // A client that asks first has sent nothing yet.
@@ -57,27 +64,39 @@ impl FromRequest<App> for Upload {
             }
         };
         let spool = app.pipeline.spool().await?;
-        let (spooled, name) = match is_form(&headers) {
-            true => Form::open(request, pace).await?.file(spool).await?,
+        let (spooled, name, slip) = match is_media_type(&headers, "multipart/form-data") {
+            true => {
+                let (spooled, name) = Form::open(request, pace).await?.file(spool).await?;
+                let slip = name.is_none().then_some(NO_AT);
+                (spooled, name, slip)
+            }
             false => {
                 let body = paced(request.into_body().into_data_stream(), pace);
-                (bare(body, spool).await?, disposition_name(&headers))
+                let slip = is_media_type(&headers, "application/x-www-form-urlencoded");
+                (bare(body, spool).await?, disposition_name(&headers), slip.then_some(TEXT_ONLY))
             }
         };
-        Ok(Upload { spooled, name: name.and_then(tidy_name), key, trace, slot })
+        Ok(Upload { spooled, name: name.and_then(tidy_name), key, trace, slip, slot })
     }
 }
 
 /// What can be refused before the body is read.
 fn admit(
     app: &App,
+    address: &Uri,
     headers: &HeaderMap,
 ) -> Result<(Option<String>, OwnedSemaphorePermit), Problem> {
+    if let Some((name, _)) = query(address)?.first() {
+        let detail =
+            "an upload has no parameters; how it is drawn is asked for when it is looked at";
+        return Err(Problem::new(BAD_PARAMETER, format!("{}: {detail}", shown(name))));
+    }
     let key = idempotency_key(headers)?;
     let max = app.pipeline.config().max_upload_bytes;
     let length =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let framing = if is_form(headers) { MAX_OTHER_BYTES as u64 } else { 0 };
+    let framing =
+        if is_media_type(headers, "multipart/form-data") { MAX_OTHER_BYTES as u64 } else { 0 };
     if length.is_some_and(|length: u64| length > max.saturating_add(framing)) {
         return Err(SubmitError::TooLarge { max }.into());
     }
@@ -190,11 +209,9 @@ fn malformed(err: MultipartError) -> Problem {
     })
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
+fn is_media_type(headers: &HeaderMap, media_type: &str) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    kind.is_some_and(|kind| {
-        kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
-    })
+    kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with(media_type))
 }
 
 /// The file name of a `Content-Disposition` header, in the plain or the extended form (RFC 6266).
@@ -239,9 +256,12 @@ fn parameters(value: &str) -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
 }
 
-/// A name to show: no control characters, not too long; `None` when nothing is left.
+/// A name to show: no control characters, nothing that turns the text around it (UAX #9), not too
+/// long; `None` when nothing is left.
 fn tidy_name(name: String) -> Option<String> {
-    let tidy: String = name.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
+    let turns = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown = name.chars().filter(|&c| !c.is_control() && !turns(c));
+    let tidy: String = shown.take(MAX_NAME_CHARS).collect();
     (!tidy.trim().is_empty()).then_some(tidy)
 }
 
@@ -261,6 +281,10 @@ mod tests {
         assert_eq!(
             name("attachment; filename*=UTF-8''J%C3%BCpiter.png").as_deref(),
             Some("Jüpiter.png")
+        );
+        assert_eq!(
+            name("attachment; filename*=UTF-8''a%E2%80%AEgnp.exe").as_deref(),
+            Some("agnp.exe")
         );
         assert_eq!(name("attachment"), None);
         assert_eq!(name("attachment; filename=\"\""), None);

@@ -44,7 +44,6 @@ pub(crate) async fn asset(
         (header::CONTENT_TYPE, media_type),
         (header::CACHE_CONTROL, "no-cache"),
         (header::ETAG, &tag),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'"),
     ];
     Ok((headers, response).into_response())

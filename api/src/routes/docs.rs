@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
+    Extension,
     extract::{Path, State, rejection::PathRejection},
     http::HeaderMap,
     response::{IntoResponse, Response},
@@ -13,6 +13,7 @@ use utoipa::openapi::OpenApi;
 
 use crate::{
     App, KINDS,
+    body::Json,
     pages::{self, Guide},
     problem::{NOT_FOUND, Problem, ProblemBody},
     routes::home::origin,

@@ -94,12 +94,13 @@ fn admit(app: &App, headers: &HeaderMap) -> Result<(Option<Turn>, OwnedSemaphore
     if negotiate(headers, &[MEDIA_TYPE]).is_none() {
         return Err(Problem::new(NOT_ACCEPTABLE, format!("there is only {MEDIA_TYPE}")));
     }
-    let since = match headers.get("last-event-id") {
-        None => None,
-        Some(id) => {
+    let mut ids = headers.get_all("last-event-id").iter();
+    let since = match (ids.next(), ids.next()) {
+        (None, _) => None,
+        (Some(id), other) => {
             let id = id.to_str().ok().filter(|id| id.bytes().all(|b| b.is_ascii_digit()));
-            let turn = id.and_then(|id| id.parse().ok()).map(Turn);
-            let accepts = "the id of an event, unchanged";
+            let turn = id.filter(|_| other.is_none()).and_then(|id| id.parse().ok()).map(Turn);
+            let accepts = "the id of an event, unchanged, once";
             Some(turn.ok_or_else(|| Problem::parameter("Last-Event-ID", accepts))?)
         }
     };

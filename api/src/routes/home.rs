@@ -33,7 +33,7 @@ impl FromRequestParts<App> for Wanted {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let presets = &app.pipeline.config().presets;
         let mut wanted = Wanted { look: favourite(presets).clone(), before: None };
-        for (name, value) in query(parts)? {
+        for (name, value) in query(&parts.uri)? {
             match name.as_str() {
                 "look" => wanted.look = named(presets, "look", &value)?.clone(),
                 "cursor" => {

@@ -1,19 +1,22 @@
 //! Images: taken in, listed, described, given back, removed.
 
 use axum::{
-    Json,
     body::Body,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use common::{image::Image, pipeline::Shown, store::original_key};
+use common::{
+    image::Image,
+    pipeline::{Shown, SubmitError},
+    store::original_key,
+};
 use tokio_util::io::ReaderStream;
 
 use crate::{
     App,
     accept::negotiate,
-    body::{Binary, ImageBody, ImagesBody},
+    body::{Binary, ImageBody, ImagesBody, Json},
     conditional::{Condition, Part, condition, is_conditional, part},
     extract::{Format, Id, Listed, prefer_wait},
     problem::{Problem, ProblemBody, RANGE},
@@ -55,8 +58,11 @@ pub(crate) async fn upload(
     headers: HeaderMap,
     upload: Upload,
 ) -> Result<Response, Problem> {
-    let Upload { spooled, name, key, trace, slot } = upload;
-    let submitted = app.pipeline.submit(spooled, name, key, trace).await?;
+    let Upload { spooled, name, key, trace, slip, slot } = upload;
+    let submitted = app.pipeline.submit(spooled, name, key, trace).await.map_err(|err| {
+        let slip = slip.filter(|_| matches!(err, SubmitError::Image(_)));
+        slip.into_iter().fold(Problem::from(err), |problem, slip| problem.hinting(slip))
+    })?;
     drop(slot);
     let id = submitted.image.id;
     let wait = prefer_wait(&headers);
@@ -236,26 +242,31 @@ fn describe_original(headers: &mut HeaderMap, image: &Image) {
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHING));
     headers.insert(header::LAST_MODIFIED, super::http_date(super::system_time(image.stored_at)));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
     headers.insert(header::CONTENT_DISPOSITION, disposition(image));
 }
 
 /// `inline` with the name in the extended form (RFC 6266, RFC 8187), which takes every character,
-/// and in the plain one, which is all that curl knows.
+/// and in the plain one, which is all that curl knows. It is never that of a hidden file: curl would
+/// write it into the folder where it is.
 fn disposition(image: &Image) -> HeaderValue {
     use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
     const PLAIN: &percent_encoding::AsciiSet =
         &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
-    match &image.facts.name {
-        Some(name) => {
-            let is_plain = |c: char| c.is_ascii_alphanumeric() || " .-_".contains(c);
-            let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
-            let extended = utf8_percent_encode(name, PLAIN);
-            ascii(&format!("inline; filename=\"{plain}\"; filename*=UTF-8''{extended}"))
+    let given = image.facts.name.as_deref().unwrap_or_default();
+    let name = match given.trim_start_matches(['.', ' ']) {
+        "" => {
+            let format = asciify::Format::ALL.iter();
+            let mut format = format.filter(|one| one.media_type() == image.facts.media_type);
+            let extension = format.next().map_or("bin", |format| format.extension());
+            format!("{}.{extension}", image.id)
         }
-        None => HeaderValue::from_static("inline"),
-    }
+        name => name.to_owned(),
+    };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || " .-_".contains(c);
+    let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+    let extended = utf8_percent_encode(&name, PLAIN);
+    ascii(&format!("inline; filename=\"{plain}\"; filename*=UTF-8''{extended}"))
 }
 
 fn ascii(text: &str) -> HeaderValue {

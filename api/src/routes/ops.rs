@@ -1,7 +1,6 @@
 //! For operators and their machines: life, readiness, metrics.
 
 use axum::{
-    Json,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -9,7 +8,7 @@ use axum::{
 
 use crate::{
     App,
-    body::{DependencyBody, ReadyBody},
+    body::{DependencyBody, Json, ReadyBody},
 };
 
 /// Says that the process is alive.

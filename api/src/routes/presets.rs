@@ -1,10 +1,10 @@
 //! Presets: what is rendered in advance.
 
-use axum::{Json, extract::State};
+use axum::extract::State;
 
 use crate::{
     App,
-    body::{PresetBody, PresetsBody},
+    body::{Json, PresetBody, PresetsBody},
 };
 
 /// Lists the presets with their options.

@@ -4,7 +4,6 @@ use std::{fmt::Write, time::SystemTime};
 
 use asciify::{Grid, Palette, write};
 use axum::{
-    Json,
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -20,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     App,
     accept::negotiate,
-    body::{Binary, ImageBody, RenderBody, RendersBody},
+    body::{Binary, ImageBody, Json, RenderBody, RendersBody},
     conditional::{Condition, condition},
     extract::{Asked, Format, Id},
     options::Options,
@@ -205,14 +204,13 @@ fn respond(body: Bytes, text: &Text) -> Response {
 }
 
 fn describe(headers: &mut HeaderMap, view: &View, format: Format, fixed: bool) {
-    let caching = if fixed { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let caching = if fixed { "max-age=31536000, immutable" } else { "no-cache" };
     let charset = if format == Format::Png { "" } else { "; charset=utf-8" };
     let media_type = format!("{}{charset}", format.media_type());
     for (name, value) in [
         (header::CONTENT_TYPE, media_type.as_str()),
         (header::CACHE_CONTROL, caching),
         (header::ETAG, &etag(view, format)),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ] {
         headers.insert(name, HeaderValue::from_str(value).expect("all of it is ASCII"));
     }

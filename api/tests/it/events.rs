@@ -293,7 +293,8 @@ async fn who_fell_behind_does_not_hear_of_old_times_after_the_new() {
     let mut hears = async |times: usize, there: bool| {
         let mut told = HashSet::new();
         while told.len() < times {
-            let news = timeout(SOON, quick.next()).await.expect("news in time").expect("a database");
+            let news =
+                timeout(SOON, quick.next()).await.expect("news in time").expect("a database");
             if news.shown.is_some() == there {
                 told.insert(news.image);
             }

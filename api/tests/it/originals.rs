@@ -2,6 +2,7 @@
 
 use asciify::Spec;
 use common::pipeline::{DrawError, ServeError};
+use image::ImageFormat;
 use reqwest::Method;
 
 use crate::{
@@ -27,7 +28,13 @@ async fn it_comes_back_byte_for_byte() {
         assert!(answer.header("last-modified").ends_with(" GMT"));
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert_eq!(answer.header("content-security-policy"), "sandbox");
-        assert_eq!(answer.header("content-disposition"), "inline");
+        let extension = match format {
+            ImageFormat::Tiff => "tif",
+            format => format.extensions_str()[0],
+        };
+        let name = format!("{}.{extension}", image.id);
+        let disposition = format!("inline; filename=\"{name}\"; filename*=UTF-8''{name}");
+        assert_eq!(answer.header("content-disposition"), disposition);
     }
 }
 
@@ -99,7 +106,8 @@ async fn an_evil_name_is_a_name_and_nothing_else() {
     let too_long = "x".repeat(1000);
     for (given, plain, header) in [
         ("Jüpiter 木星.png", "J_piter __.png", "J%C3%BCpiter%20%E6%9C%A8%E6%98%9F.png"),
-        ("../../etc/passwd", ".._.._etc_passwd", "..%2F..%2Fetc%2Fpasswd"),
+        ("../../etc/passwd", "_.._etc_passwd", "%2F..%2Fetc%2Fpasswd"),
+        (".curlrc", "curlrc", "curlrc"),
         ("a\"; filename=b.exe", "a__ filename_b.exe", "a%22%3B%20filename%3Db.exe"),
         (
             "<script>alert(1)</script>",

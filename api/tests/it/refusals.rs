@@ -287,6 +287,29 @@ async fn addresses_that_do_not_exist() {
         let answer = Wire::open(&app, Method::GET, path, &[]).await.answer().await.is(404);
         answer.tells_problem("not-found", &["no such"]);
     }
+    app.get("/docs/").await.is(404).tells_problem("not-found", &["end with a slash"]);
+    let loud = app.get(&format!("/images/{}", id.to_uppercase())).await.is(404);
+    loud.tells_problem("not-found", &["lower case"]);
+    let answer = app.get(&format!("/images/{id}?version=99")).await.is(404);
+    answer.tells_problem("not-found", &["99", "/renders"]);
+}
+
+#[tokio::test]
+async fn slips_with_curl_are_guessed() {
+    let app = TestApp::spawn().await;
+    let no_at =
+        "--b\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\nphoto.jpg\r\n--b--\r\n";
+    for (media_type, body, hint) in [
+        ("multipart/form-data; boundary=b", no_at.as_bytes(), "-F image=@photo.jpg"),
+        ("application/x-www-form-urlencoded", b"photo.jpg", "--data-binary @photo.jpg"),
+    ] {
+        let post = app.request(Method::POST, "/images").header("content-type", media_type);
+        let answer = app.send(post.body(body.to_vec())).await.is(415);
+        answer.tells_problem("unknown-format", &["PNG", hint]);
+    }
+    let drawn = app.request(Method::POST, "/images?width=20").body(png(8, 8));
+    app.send(drawn).await.is(400).tells_problem("bad-parameter", &["width", "looked at"]);
+    app.nothing_is_left().await;
 }
 
 #[tokio::test]
