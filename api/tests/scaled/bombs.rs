@@ -13,7 +13,8 @@ use crate::support::{
     eventually,
     pictures::pictures,
     process::Process,
-    site::SHORT_WAITS,
+    servers::Servers,
+    site::{SHORT_WAITS, Site},
 };
 
 const RENDER_MEMORY_MIB: u64 = 192;
@@ -63,14 +64,7 @@ async fn bombs_take_no_more_memory_than_was_configured_and_cost_nobody_anything(
             kept
         }
     });
-    let mut left = bombs();
-    while !left.is_empty() {
-        let some = left.split_off(left.len().saturating_sub(BOMBS_AT_ONCE));
-        let thrown = at_once(some.into_iter().map(|bomb| throw(url.clone(), bomb))).await;
-        for (what, at) in thrown.into_iter().flatten() {
-            has_ended(&customer, what, &at).await;
-        }
-    }
+    throw_all(&url, &["width=120", "width=50&frame=1"]).await;
     customer.all_ready(&normal.await.unwrap()).await;
 
     let peak = memory_mib(&process, "VmHWM");
@@ -79,8 +73,45 @@ async fn bombs_take_no_more_memory_than_was_configured_and_cost_nobody_anything(
     assert!(peak <= base + budget + LEEWAY_MIB, "{base} MiB at rest, {peak} MiB at most");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn bombs_take_no_more_memory_of_a_worker_than_was_configured() {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    site.set("RENDER_MEMORY_MIB", &RENDER_MEMORY_MIB.to_string());
+    site.set("MAX_UPLOAD_BYTES", &(UPLOAD_MIB << 20).to_string());
+    site.set("UPLOAD_LEASE_S", "50");
+    let (api, worker) = (site.api().await, site.worker().await);
+    let customer = Customer::of(&[&api.url]);
+    let first = customer.keep_all(&pictures(1)).await;
+    customer.all_ready(&first).await;
+    let base = memory_mib(&worker.process, "VmRSS");
+
+    throw_all(&api.url, &[]).await;
+    let peak = memory_mib(&worker.process, "VmHWM");
+    let budget = RENDER_MEMORY_MIB + ORIGINALS_MIB;
+    eprintln!("at rest {base} MiB, at most {peak} MiB, {budget} MiB configured");
+    assert!(peak <= base + budget + LEEWAY_MIB, "{base} MiB at rest, {peak} MiB at most");
+}
+
+/// Throws every bomb, and sees what becomes of it.
+async fn throw_all(url: &str, looks: &'static [&str]) {
+    let customer = Customer::of(&[url]);
+    let mut left = bombs();
+    while !left.is_empty() {
+        let some = left.split_off(left.len().saturating_sub(BOMBS_AT_ONCE));
+        let thrown = at_once(some.into_iter().map(|bomb| throw(url.to_owned(), bomb, looks))).await;
+        for (what, at) in thrown.into_iter().flatten() {
+            has_ended(&customer, what, &at).await;
+        }
+    }
+}
+
 /// Uploads a bomb, and looks at it in sizes of its own; where it is, if it was taken.
-async fn throw(url: String, Bomb { what, bytes }: Bomb) -> Option<(&'static str, String)> {
+async fn throw(
+    url: String,
+    Bomb { what, bytes }: Bomb,
+    looks: &[&str],
+) -> Option<(&'static str, String)> {
     let http = Client::builder().no_proxy().build().unwrap();
     let answer = http.post(format!("{url}/images")).body(bytes).send().await.unwrap();
     let status = answer.status();
@@ -90,7 +121,7 @@ async fn throw(url: String, Bomb { what, bytes }: Bomb) -> Option<(&'static str,
     }
     assert_eq!(status, StatusCode::CREATED, "{what}");
     let at = format!("/images/{}", id(answer).await.unwrap());
-    for look in ["width=120", "width=50&frame=1"] {
+    for look in looks {
         let status = http.get(format!("{url}{at}?{look}")).send().await.unwrap().status();
         assert!(status.is_success() || status.is_client_error(), "{what}: {status}");
     }
