@@ -13,6 +13,8 @@ macro_rules! keywords {
         }
 
         impl $name {
+            pub(crate) const WORDS: &[&str] = &[$($keyword,)+];
+
             /// `None` when there is no such value.
             pub(crate) fn of(keyword: &str) -> Option<Self> {
                 match keyword {

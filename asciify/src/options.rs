@@ -1,5 +1,7 @@
 //! The options, in words for their users.
 
+use crate::{Background, ColorOn, Dither, Fit, Match, Palette, Shapes, Tone};
+
 /// How one option is named, what it accepts, and what it does, in words for its user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OptionDoc {
@@ -9,6 +11,27 @@ pub struct OptionDoc {
     pub accepts: &'static str,
     /// What it does; one sentence.
     pub help: &'static str,
+}
+
+impl OptionDoc {
+    /// Those of its values that are words, for whoever completes them.
+    pub fn words(&self) -> &'static [&'static str] {
+        match self.name {
+            "fit" => Fit::WORDS,
+            "invert" => &["true", "false"],
+            "match" => Match::WORDS,
+            "tone" => Tone::WORDS,
+            "background" => Background::WORDS,
+            "alpha" => &["auto", "dark", "light"],
+            "symbols" => Shapes::WORDS,
+            "color" => Palette::WORDS,
+            "color_on" => ColorOn::WORDS,
+            "dither" => Dither::WORDS,
+            "bands" => &["auto"],
+            "stretch" => &["auto", "none"],
+            _ => &[],
+        }
+    }
 }
 
 /// Every option, in the order of the canonical form. New ones go to the end.

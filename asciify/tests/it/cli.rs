@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use asciify::{Background, OPTIONS, write};
+use asciify::{Background, OPTIONS, Spec, write};
 
 use crate::pictures::{checker, drawn, png, text};
 
@@ -27,6 +27,10 @@ fn an_image_on_standard_input_becomes_text() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), text(&file, "width=8&invert=true"));
     assert!(output.status.success() && output.stderr.is_empty());
 
+    // without a file, too
+    let output = asciify(&["--width", "8", "--invert"], &file);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), text(&file, "width=8&invert=true"));
+
     let page = asciify(&["--format", "html", "-"], &file);
     assert!(page.stdout.starts_with(b"<!DOCTYPE html>"));
 }
@@ -38,6 +42,32 @@ fn a_bad_file_is_named_and_the_rest_is_drawn() {
     assert!(complaint.starts_with("asciify: /nowhere/at/all.png: "), "{complaint}");
     assert_eq!(output.status.code(), Some(1));
     assert!(!output.stdout.is_empty());
+}
+
+#[test]
+fn several_pictures_have_their_names_before_them_and_one_has_none() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("one.png").display().to_string();
+    let file = png(&checker());
+    std::fs::write(&path, &file).expect("a file");
+    let drawn = text(&file, "width=8");
+    let both = asciify(&["--width=8", &path, "/nowhere.png", "-"], &file);
+    let expected = format!("==> {path} <==\n{drawn}\n==> standard input <==\n{drawn}");
+    assert_eq!(String::from_utf8_lossy(&both.stdout), expected);
+    assert_eq!(String::from_utf8_lossy(&asciify(&["--width=8", &path], b"").stdout), drawn);
+}
+
+#[test]
+fn an_empty_file_is_told_to_be_empty() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("empty.png").display().to_string();
+    std::fs::write(&path, "").expect("a file");
+    for arguments in [&[path.as_str()] as &[_], &["-"], &[]] {
+        let output = asciify(arguments, b"");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.ends_with(": the file is empty\n"), "{arguments:?}: {said}");
+        assert_eq!(output.status.code(), Some(1));
+    }
 }
 
 #[test]
@@ -118,6 +148,25 @@ fn output_goes_to_a_file_that_is_named_when_it_cannot() {
 }
 
 #[test]
+fn an_ending_that_is_no_format_is_refused_unless_the_format_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let file = png(&checker());
+    let refused = asciify(&["-o", &path("picture.jpg"), "-"], &file);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("ends in .txt, .ansi, .html, .svg, .png, or a --format"), "{said}");
+    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+
+    let (log, capitals, bare) = (path("picture.log"), path("PICTURE.SVG"), path("picture"));
+    assert!(asciify(&["-o", &log, "--format", "txt", "-"], &file).status.success());
+    assert!(asciify(&["-o", &capitals, "-"], &file).status.success());
+    assert!(std::fs::read_to_string(&capitals).expect("a file").starts_with("<svg "));
+    assert!(asciify(&["-o", &bare, "-"], &file).status.success());
+    assert_eq!(std::fs::read(&bare).expect("a file"), std::fs::read(&log).expect("a file"));
+}
+
+#[test]
 fn nothing_is_overwritten_before_there_is_something_to_write() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
@@ -162,5 +211,24 @@ fn completions_and_the_manual_know_every_option() {
         for option in OPTIONS {
             assert!(said.contains(&format!("--{}", option.name)), "{arguments:?} {}", option.name);
         }
+    }
+}
+
+#[test]
+fn completions_offer_the_words_that_options_take() {
+    let bash = asciify(&["--completions=bash"], b"").stdout;
+    let bash = String::from_utf8(bash).expect("UTF-8");
+    let words: Vec<_> = OPTIONS
+        .iter()
+        .flat_map(|option| option.words().iter().map(move |word| (option, *word)))
+        .collect();
+    assert!(words.len() > 30);
+    for (option, word) in words {
+        assert!(option.accepts.contains(word), "{}: {word}", option.name);
+        Spec::default().set(option.name, word).expect("a value");
+    }
+    for option in OPTIONS.iter().filter(|option| !option.words().is_empty()) {
+        let offer = format!("-W \"{}\"", option.words().join(" "));
+        assert!(bash.contains(&offer), "{offer} is missing");
     }
 }

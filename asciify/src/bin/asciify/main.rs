@@ -1,6 +1,7 @@
 //! `asciify`: draws image files as text.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, IsTerminal, Read, Seek, Write};
@@ -8,83 +9,20 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use asciify::{Grid, Limits, OPTIONS, OptionDoc, Palette, Spec, SpecError, probe, render, write};
-use clap::{
-    Arg, ArgAction, ArgMatches, Command, ValueHint,
-    builder::{EnumValueParser, PossibleValuesParser},
-    error::ErrorKind as Wrong,
-    value_parser,
-};
+use clap::{ArgMatches, error::ErrorKind as Wrong};
 use clap_complete::Shell;
 use indicatif::{ProgressBar, ProgressStyle};
 
-const FORMATS: [&str; 5] = ["txt", "ansi", "html", "svg", "png"];
+use command::{FORMATS, command, completions, manual, refuse};
+
+mod command;
+
 /// Bytes that are read from a file at once.
 const BUFFER: usize = 1 << 16;
 /// Enough of a stream to tell its format.
 const START_BYTES: u64 = 4096;
 /// A stream is kept in memory.
 const MAX_STREAM_BYTES: u64 = 1 << 30;
-
-const EXAMPLES: &str = "\
-Examples:
-  asciify photo.jpg                                        as wide as the terminal, in its colours
-  asciify --symbols quad --color_on both photo.jpg         blocks in two colours a cell
-  asciify --width 120 --format png -o look.png photo.jpg   a picture of the text
-  curl -s https://host/photo.jpg | asciify -               from standard input
-
-On a terminal, the width defaults to the terminal's, and the colours to what COLORTERM and TERM
-promise, unless NO_COLOR is set; elsewhere to 80 columns without colours.";
-
-fn command() -> Command {
-    let format = Arg::new("format")
-        .long("format")
-        .help("What to write: by default what PATH ends in, else ansi where there are colours, else txt")
-        .value_parser(PossibleValuesParser::new(FORMATS));
-    let output = Arg::new("output")
-        .long("output")
-        .short('o')
-        .value_name("PATH")
-        .help("Writes to a file instead of standard output, which is -")
-        .value_parser(value_parser!(PathBuf));
-    let completions = Arg::new("completions")
-        .long("completions")
-        .value_name("SHELL")
-        .help("Prints completions for that shell, and does nothing else")
-        .value_parser(EnumValueParser::<Shell>::new())
-        .exclusive(true);
-    let man = Arg::new("man")
-        .long("man")
-        .help("Prints the manual page, and does nothing else")
-        .action(ArgAction::SetTrue)
-        .exclusive(true);
-    let files = Arg::new("files")
-        .value_name("FILE")
-        .help("Image files; - is standard input")
-        .value_parser(value_parser!(PathBuf))
-        .required_unless_present_any(["completions", "man"])
-        .num_args(1..);
-    Command::new("asciify")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("Draw images as text.")
-        .after_help(EXAMPLES)
-        .args(OPTIONS.iter().map(flag))
-        .args([format, output, completions, man, files])
-}
-
-/// The library's option as a flag; what it accepts is said, and checked, by the library.
-fn flag(option: &OptionDoc) -> Arg {
-    let flag = Arg::new(option.name)
-        .long(option.name)
-        .alias(option.name.replace('_', "-"))
-        .value_name("VALUE")
-        .allow_hyphen_values(true)
-        .value_hint(ValueHint::Other)
-        .help(format!("{} Accepts {}.", option.help, option.accepts));
-    match option.accepts {
-        "true or false" => flag.num_args(0..=1).require_equals(true).default_missing_value("true"),
-        _ => flag,
-    }
-}
 
 fn main() -> ExitCode {
     let asked = command().get_matches();
@@ -103,47 +41,36 @@ fn main() -> ExitCode {
 /// The output cannot be written.
 fn run(asked: &ArgMatches) -> io::Result<ExitCode> {
     if let Some(shell) = asked.get_one::<Shell>("completions") {
-        let mut script = Vec::new();
-        clap_complete::generate(*shell, &mut command(), "asciify", &mut script);
-        return io::stdout().write_all(&script).map(|()| ExitCode::SUCCESS);
+        return io::stdout().write_all(&completions(*shell)).map(|()| ExitCode::SUCCESS);
     }
     if asked.get_flag("man") {
         return io::stdout().write_all(&manual()?).map(|()| ExitCode::SUCCESS);
     }
     let output = asked.get_one::<PathBuf>("output").filter(|path| *path != "-");
     let to_terminal = output.is_none() && io::stdout().is_terminal();
-    let spec = match spec(asked, to_terminal) {
-        Ok(spec) => spec,
-        Err(err) => command().error(Wrong::InvalidValue, err).exit(),
-    };
-    let ending = output.and_then(|path| path.extension()?.to_str());
-    let by_ending = ending.filter(|ending| FORMATS.contains(ending));
-    let format = match asked.get_one::<String>("format").map(String::as_str).or(by_ending) {
-        Some(format) => format,
-        None if spec.color() == Palette::None => "txt",
-        None => "ansi",
-    };
-    let files: Vec<&PathBuf> = asked.get_many("files").unwrap_or_default().collect();
+    let spec = spec(asked, to_terminal).unwrap_or_else(|err| refuse(Wrong::InvalidValue, err));
+    let format = format(asked, output, &spec);
+    let files = files(asked);
     if format == "png" && to_terminal {
-        let wrong = "a png is no text: write it to a file with --output PATH";
-        command().error(Wrong::InvalidValue, wrong).exit();
+        refuse(Wrong::InvalidValue, "a png is no text: write it to a file with --output PATH");
     }
     if !matches!(format, "txt" | "ansi") && files.len() > 1 {
-        let wrong = format!("{format} holds one picture: give one file");
-        command().error(Wrong::TooManyValues, wrong).exit();
+        refuse(Wrong::TooManyValues, format!("{format} holds one picture: give one file"));
     }
     if let Some(output) = output
         && files.iter().any(|file| is_same_file(file, output))
     {
         let wrong = format!("{} is an image to draw: give --output another PATH", shown(output));
-        command().error(Wrong::ArgumentConflict, wrong).exit();
+        refuse(Wrong::ArgumentConflict, wrong);
     }
     let mut output = Output::new(output);
     let progress = progress(files.len(), to_terminal);
     let mut code = ExitCode::SUCCESS;
-    for file in files {
+    let mut title = Title { files: files.len(), written: 0 };
+    for file in &files {
         match draw(file, &spec, format) {
             Ok((text, missing)) => {
+                output.write(title.of(file).as_bytes())?;
                 output.write(&text)?;
                 if let Some(err) = missing {
                     let told = format!("{}: {err}; what is there is drawn", shown(file));
@@ -160,6 +87,49 @@ fn run(asked: &ArgMatches) -> io::Result<ExitCode> {
     }
     progress.finish_and_clear();
     Ok(code)
+}
+
+/// The format that was asked for, or is meant by the ending of the output's name.
+fn format(asked: &ArgMatches, output: Option<&PathBuf>, spec: &Spec) -> &'static str {
+    let ending = output.and_then(|path| path.extension()).map(OsStr::to_ascii_lowercase);
+    let known = |name: &OsStr| FORMATS.into_iter().find(|format| name == *format);
+    match (asked.get_one::<String>("format"), ending) {
+        (Some(format), _) => known(format.as_ref()).unwrap_or("txt"),
+        (None, Some(ending)) => known(&ending).unwrap_or_else(|| {
+            let known = FORMATS.join(", .");
+            let wrong = format!("--output: expected a PATH that ends in .{known}, or a --format");
+            refuse(Wrong::InvalidValue, wrong)
+        }),
+        (None, None) if spec.color() == Palette::None => "txt",
+        (None, None) => "ansi",
+    }
+}
+
+/// What to draw: without any files standard input, where something may come out of it.
+fn files(asked: &ArgMatches) -> Vec<PathBuf> {
+    match asked.get_many("files") {
+        Some(files) => files.cloned().collect(),
+        None if io::stdin().is_terminal() => {
+            let wrong = "give it an image file, or one on standard input";
+            refuse(Wrong::MissingRequiredArgument, wrong)
+        }
+        None => vec!["-".into()],
+    }
+}
+
+/// The line before each of several pictures, as `head` has it.
+struct Title {
+    files: usize,
+    written: usize,
+}
+
+impl Title {
+    fn of(&mut self, file: &Path) -> String {
+        self.written += 1;
+        let gap = if self.written > 1 { "\n" } else { "" };
+        let name = if file == "-" { "standard input".to_owned() } else { shown(file) };
+        if self.files > 1 { format!("{gap}==> {name} <==\n") } else { String::new() }
+    }
 }
 
 /// Tells the user, if anybody listens.
@@ -211,16 +181,6 @@ impl<'a> Output<'a> {
     }
 }
 
-/// The manual page. Its examples keep their lines.
-fn manual() -> io::Result<Vec<u8>> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(command().after_help(None)).render(&mut page)?;
-    let (_, examples) = EXAMPLES.split_once('\n').unwrap_or_default();
-    let examples = examples.replace('\\', "\\\\").replace('-', "\\-");
-    write!(page, ".SH EXAMPLES\n.nf\n{examples}\n.fi\n")?;
-    Ok(page)
-}
-
 /// Shown on a terminal where the pictures go elsewhere, and there are several.
 fn progress(files: usize, to_terminal: bool) -> ProgressBar {
     if files < 2 || to_terminal || !io::stderr().is_terminal() {
@@ -266,6 +226,9 @@ fn draw_from(
     mut source: impl BufRead + Seek,
     spec: &Spec,
 ) -> Result<(Vec<Grid>, Option<asciify::Error>), asciify::Error> {
+    if source.fill_buf().map_err(asciify::Error::Read)?.is_empty() {
+        return Err(asciify::Error::Malformed("the file is empty".into()));
+    }
     let limits = Limits::default();
     let header = probe(&mut source, &limits)?;
     let grids = render(source, std::slice::from_ref(spec), &limits)?;
@@ -276,7 +239,9 @@ fn draw_from(
 fn read_stream(mut stream: impl Read) -> Result<Vec<u8>, asciify::Error> {
     let mut bytes = Vec::new();
     stream.by_ref().take(START_BYTES).read_to_end(&mut bytes).map_err(asciify::Error::Read)?;
-    if let Err(unknown @ asciify::Error::Unknown) = probe(Cursor::new(&bytes), &Limits::default()) {
+    if let Err(unknown @ asciify::Error::Unknown) = probe(Cursor::new(&bytes), &Limits::default())
+        && !bytes.is_empty()
+    {
         return Err(unknown);
     }
     stream.take(MAX_STREAM_BYTES).read_to_end(&mut bytes).map_err(asciify::Error::Read)?;
