@@ -1,6 +1,9 @@
 //! `planet`: the whole house in one process: migrate, serve, work.
 
-use std::process::ExitCode;
+use std::{
+    io::{IsTerminal, stdout},
+    process::ExitCode,
+};
 
 use api::App;
 use common::{
@@ -30,23 +33,30 @@ fn main() -> ExitCode {
     live(async move {
         let metrics = telemetry::count();
         let stop = stop_signal()?;
+        let alone = house.catalog.alone()?;
         let listener = api::bind(&door).await?;
         let address = listener.local_addr().doing("listen")?;
         let migrate = async |catalog: &common::catalog::Catalog| {
             migration::up(catalog.connection()).await.doing("migrate the database")
         };
-        let database = house.catalog.place();
         let house = tokio::select! {
             () = stop.cancelled() => return Ok(()),
             house = open_house(house, wait, migrate) => house?,
         };
+        if alone.is_some() {
+            // whoever held them is dead
+            house.catalog().end_leases().await?;
+        }
         let at = format!("http://{address}");
-        println!(
-            "Planet Image API {}\n  listening on  {at}\n  data in       {database} and {}\n  \
-             try           curl -F image=@photo.jpg {at}/images",
-            env!("CARGO_PKG_VERSION"),
-            house.store().place(),
-        );
+        let (database, store) = (house.config().catalog.place(), house.config().store.place());
+        tracing::info!(database, store, "listening on {at}");
+        if stdout().is_terminal() {
+            println!(
+                "Planet Image API {}\n  listening on  {at}\n  data in       {database} and {store}\n  \
+                 try           curl -F image=@photo.jpg {at}/images",
+                env!("CARGO_PKG_VERSION"),
+            );
+        }
         let working = tokio::spawn(worker::run(house.clone(), work, stop.clone()));
         api::serve(listener, App::new(house, door, metrics), stop.clone()).await;
         stop.cancel();

@@ -1,9 +1,6 @@
 //! For operators: life, readiness, metrics, and ids to find a request by.
 
-use std::{
-    fs::File,
-    time::{Duration, SystemTime},
-};
+use std::{fs::File, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -16,12 +13,12 @@ use crate::{
 async fn a_start_removes_what_a_crash_left_in_the_spool_folder_and_nothing_else() {
     let app = TestApp::spawn().await;
     let spool = app.folder().join("spool");
-    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+    let file = |name| File::create(spool.join(name)).expect("the folder is writable");
     for name in ["upload-of-a-crash", "thesis.txt"] {
-        let file = File::create(spool.join(name)).expect("the folder is writable");
-        file.set_modified(long_ago).expect("it is ours");
+        file(name);
     }
-    File::create(spool.join("upload-of-a-neighbour")).expect("the folder is writable");
+    let alive = file("upload-of-a-neighbour");
+    alive.lock().expect("it is ours");
     let app = app.restart(&[], |_| {}).await;
     let mut left = files(&app.folder().join("spool"));
     left.sort();

@@ -85,6 +85,38 @@ async fn a_service_of_one_process_that_dies_in_a_job_does_it_after_its_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_of_one_process_goes_on_at_once_with_what_it_had_when_it_died() {
+    for point in ["upload: put", "hint: claim"] {
+        let home = Home::new();
+        let customer = Customer::of(&[&home.url]);
+        let picture = pictures(1).remove(0);
+        // longer than a test
+        let waits = ["LEASE_S", "UPLOAD_LEASE_S", "BLOB_GRACE_S"].map(|name| (name, "7200"));
+        let mut dying = home.start_with(&[&waits[..], &[("CRASH_AT", point)]].concat());
+        customer.sees_ready(0, true).await;
+        let _broken_or_answered = customer.offer(0, &picture, "the-key").await;
+        assert_eq!(dying.ended().await.signal(), Some(9), "{point}");
+
+        let _process = home.start_with(&waits);
+        customer.sees_ready(0, true).await;
+        let spooled = std::fs::read_dir(home.folder.path().join("data/spool")).unwrap();
+        assert_eq!(spooled.count(), 0, "{point}");
+        let kept = [customer.come_again(&picture, "the-key").await];
+        customer.all_ready(&kept).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_service_in_the_same_folder_does_not_start() {
+    let home = Home::new();
+    let _first = home.start().await;
+    let mut second = home.start_with(&[("BIND", "127.0.0.1:0")]);
+    assert_eq!(second.ended().await.code(), Some(1));
+    assert!(second.log().contains("another planet runs on"), "{}", second.log());
+    Customer::of(&[&home.url]).sees_ready(0, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_service_of_one_process_is_killed_twice_and_loses_nothing() {
     let home = Home::new();
     let customer = Customer::of(&[&home.url]);

@@ -62,6 +62,32 @@ impl Catalog {
         Ok(ids.into_iter().map(JobId).collect())
     }
 
+    /// Ends the leases that dead processes left, for whoever knows that no other process is alive.
+    /// A job that died before waits for its lease to end, so that one which kills its process does
+    /// not do so several times in a row.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn end_leases(&self) -> Result<(), Fault> {
+        use images::Column as I;
+        images::Entity::update_many()
+            .col_expr(I::DueAt, self.now())
+            .filter(I::State.eq("uploading"))
+            .filter(Expr::col(I::DueAt).gt(self.now()))
+            .exec(&self.db)
+            .asking("end the leases of uploads")
+            .await?;
+        jobs::Entity::update_many()
+            .col_expr(C::DueAt, self.now())
+            .filter(C::State.eq("pending"))
+            .filter(C::Strikes.eq(1))
+            .filter(Expr::col(C::DueAt).gt(self.now()))
+            .exec(&self.db)
+            .asking("end the leases of jobs")
+            .await
+            .map(drop)
+    }
+
     /// Gives up the jobs whose strikes are used up and whose last lease ended; returns how many.
     ///
     /// # Errors

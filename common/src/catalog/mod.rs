@@ -23,6 +23,7 @@ use crate::{
     fault::{Doing, Fault, at},
 };
 
+mod alone;
 mod backlog;
 mod changes;
 mod entity;
@@ -31,6 +32,7 @@ mod jobs;
 mod loose;
 mod uploads;
 
+pub use alone::Alone;
 pub use changes::{Change, Turn, Window};
 pub use images::Page;
 pub use jobs::Finished;
@@ -76,7 +78,9 @@ impl Config {
     /// Where the catalog lives, in words without secrets.
     pub fn place(&self) -> String {
         match &self.place {
-            Place::File(file) => file.display().to_string(),
+            Place::File(file) => {
+                std::path::absolute(file).as_ref().unwrap_or(file).display().to_string()
+            }
             Place::Server(_) => "the database server".to_owned(),
         }
     }
@@ -120,6 +124,17 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// Opens the database as it is, and makes no file: `None` where there is none.
+    ///
+    /// # Errors
+    /// The database is out of reach, or refuses us.
+    pub async fn find(config: &Config) -> Result<Option<Self>, Fault> {
+        match &config.place {
+            Place::File(file) if !file.is_file() => Ok(None),
+            _ => Catalog::open(config).await.map(Some),
+        }
+    }
+
     /// Opens the database; makes SQLite's file and its folder where they are missing.
     ///
     /// # Errors

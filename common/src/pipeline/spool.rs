@@ -1,13 +1,18 @@
 //! Spools an upload: bytes into a temporary file, counted and hashed as they come.
 
-use std::{io::ErrorKind, path::Path};
+use std::{
+    fs::{self, TryLockError},
+    io::{self, ErrorKind},
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
 
 use bytes::Bytes;
 use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
-use tempfile::TempPath;
+use tempfile::{NamedTempFile, TempPath};
 use tokio::{
-    fs::{File, read_dir, remove_file},
+    fs::{File, read_dir},
     io::AsyncWriteExt,
 };
 
@@ -33,6 +38,8 @@ pub struct Spool {
 /// A complete upload that waits in a file. Dropping it removes the file.
 pub struct Spooled {
     path: TempPath,
+    /// Locked, which says that we are alive.
+    _file: File,
     /// Of the bytes, in lower-case hex.
     pub sha256: String,
     /// Length.
@@ -50,11 +57,8 @@ impl Pipeline {
     /// # Errors
     /// The spool folder cannot be written.
     pub async fn spool(&self) -> Result<Spool, Fault> {
-        let (file, path) = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .tempfile_in(&self.config().spool)
-            .doing("make a spool file")?
-            .into_parts();
+        let (file, path) =
+            locked_file(&self.config().spool).doing("make a spool file")?.into_parts();
         Ok(Spool {
             file: File::from_std(file),
             path,
@@ -75,15 +79,37 @@ impl Pipeline {
     pub async fn clean_spool(&self) -> Result<(), Fault> {
         let mut files = read_dir(&self.config().spool).await.doing("list the spool folder")?;
         while let Some(file) = files.next_entry().await.doing("list the spool folder")? {
-            let age =
-                file.metadata().await.ok().and_then(|meta| meta.modified().ok()?.elapsed().ok());
             // the folder may hold what is not ours
-            let ours = file.file_name().to_string_lossy().starts_with(PREFIX);
-            if ours && age.is_some_and(|age| age > self.config().blob_grace) {
-                remove_file(file.path()).await.doing("remove a spool file")?;
+            if file.file_name().to_string_lossy().starts_with(PREFIX) {
+                remove_if_left(&file.path()).doing("remove a spool file")?;
             }
         }
         Ok(())
+    }
+}
+
+/// A new file, locked for as long as it is open: its process is alive.
+fn locked_file(folder: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?;
+        file.as_file().lock()?;
+        // it may have been taken for a left one before it was locked
+        if file.as_file().metadata()?.nlink() > 0 {
+            return Ok(file);
+        }
+    }
+}
+
+fn remove_if_left(path: &Path) -> io::Result<()> {
+    let gone = |err: &io::Error| err.kind() == ErrorKind::NotFound;
+    let file = match fs::File::open(path) {
+        Err(err) if gone(&err) => return Ok(()),
+        opened => opened?,
+    };
+    match file.try_lock() {
+        Ok(()) => fs::remove_file(path).or_else(|err| if gone(&err) { Ok(()) } else { Err(err) }),
+        Err(TryLockError::WouldBlock) => Ok(()),
+        Err(TryLockError::Error(err)) => Err(err),
     }
 }
 
@@ -127,7 +153,12 @@ impl Spool {
             return Err(SubmitError::Empty);
         }
         self.file.flush().await.doing("spool an upload")?;
-        Ok(Spooled { path: self.path, sha256: hex(&self.hash.finalize()), bytes: self.bytes })
+        Ok(Spooled {
+            path: self.path,
+            _file: self.file,
+            sha256: hex(&self.hash.finalize()),
+            bytes: self.bytes,
+        })
     }
 }
 

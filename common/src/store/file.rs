@@ -33,10 +33,6 @@ impl Files {
         Ok(files)
     }
 
-    pub(super) fn root(&self) -> &Path {
-        &self.root
-    }
-
     pub(super) async fn check(&self) -> Result<(), Fault> {
         has_room(&self.root).await.doing("write to the blob folder")
     }

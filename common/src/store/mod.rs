@@ -49,6 +49,16 @@ impl Config {
         let folder = folder.strip_prefix("//").unwrap_or(folder);
         (!folder.is_empty()).then(|| Config::File(folder.into()))
     }
+
+    /// Where blobs live, in words without secrets.
+    pub fn place(&self) -> String {
+        match self {
+            Config::File(folder) => {
+                std::path::absolute(folder).as_ref().unwrap_or(folder).display().to_string()
+            }
+            Config::S3(bucket) => format!("s3://{bucket}"),
+        }
+    }
 }
 
 /// A stream of a blob's bytes.
@@ -93,20 +103,24 @@ impl Store {
         })
     }
 
+    /// Opens the store as it is and makes nothing; `None` where there is none.
+    ///
+    /// # Errors
+    /// The store is out of reach, or refuses us.
+    pub async fn find(config: &Config) -> Result<Option<Self>, Fault> {
+        match config {
+            Config::File(folder) if !folder.is_dir() => Ok(None),
+            Config::File(_) => Store::open(config).await.map(Some),
+            Config::S3(bucket) => Ok(s3::Bucket::find(bucket).await?.map(Store::S3)),
+        }
+    }
+
     /// Opens a bucket where `config` says, instead of the AWS SDK's own variables and files.
     ///
     /// # Errors
     /// The store is out of reach, or refuses us.
     pub async fn s3(bucket: &str, config: &aws_config::SdkConfig) -> Result<Self, Fault> {
         Ok(Store::S3(s3::Bucket::reach(bucket, config).await?))
-    }
-
-    /// Where blobs live, in words without secrets.
-    pub fn place(&self) -> String {
-        match self {
-            Store::File(files) => files.root().display().to_string(),
-            Store::S3(bucket) => format!("s3://{}", bucket.name()),
-        }
     }
 
     /// Stores `content` under a key that nobody used before.

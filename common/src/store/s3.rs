@@ -27,12 +27,22 @@ pub struct Bucket {
 impl Bucket {
     /// Endpoint, region and keys come from the AWS SDK's own variables and files.
     pub(super) async fn open(name: &str) -> Result<Self, Fault> {
-        let region = RegionProviderChain::default_provider().or_else(Region::new("us-east-1"));
-        let shared = aws_config::defaults(BehaviorVersion::latest()).region(region).load().await;
-        Bucket::reach(name, &shared).await
+        Bucket::reach(name, &surroundings().await).await
+    }
+
+    /// `None` where there is no such bucket.
+    pub(super) async fn find(name: &str) -> Result<Option<Self>, Fault> {
+        let bucket = Bucket::new(name, &surroundings().await);
+        Ok(bucket.is_there().await?.then_some(bucket))
     }
 
     pub(super) async fn reach(name: &str, shared: &SdkConfig) -> Result<Self, Fault> {
+        let bucket = Bucket::new(name, shared);
+        bucket.make().await?;
+        Ok(bucket)
+    }
+
+    fn new(name: &str, shared: &SdkConfig) -> Self {
         let mut config = aws_sdk_s3::config::Builder::from(shared)
             .retry_config(
                 RetryConfig::standard()
@@ -59,21 +69,20 @@ impl Bucket {
                 .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
                 .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         }
-        let bucket = Bucket { client: Client::from_conf(config.build()), name: name.to_owned() };
-        bucket.make().await?;
-        Ok(bucket)
+        Bucket { client: Client::from_conf(config.build()), name: name.to_owned() }
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    async fn is_there(&self) -> Result<bool, Fault> {
+        match self.client.head_bucket().bucket(&self.name).send().await {
+            Ok(_) => Ok(true),
+            Err(err) if err.as_service_error().is_some_and(|err| err.is_not_found()) => Ok(false),
+            Err(err) => Err(err).doing("reach the bucket"),
+        }
     }
 
     async fn make(&self) -> Result<(), Fault> {
-        let Err(missing) = self.client.head_bucket().bucket(&self.name).send().await else {
+        if self.is_there().await? {
             return Ok(());
-        };
-        if !missing.as_service_error().is_some_and(|err| err.is_not_found()) {
-            return Err(missing).doing("reach the bucket");
         }
         match self.client.create_bucket().bucket(&self.name).send().await {
             Ok(_) => Ok(()),
@@ -126,6 +135,12 @@ impl Bucket {
             .doing("reach the bucket")
             .map(drop)
     }
+}
+
+/// What the AWS SDK finds in its variables and files.
+async fn surroundings() -> SdkConfig {
+    let region = RegionProviderChain::default_provider().or_else(Region::new("us-east-1"));
+    aws_config::defaults(BehaviorVersion::latest()).region(region).load().await
 }
 
 #[expect(clippy::disallowed_methods, reason = "the AWS SDK's own variable, which it reads itself")]
