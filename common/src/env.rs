@@ -1,18 +1,22 @@
 //! Settings: reads each from the flags or the environment, remembers every complaint, never a value.
 //!
 //! `MAX_SIDE_PX=4096` and `--max-side-px=4096` say the same; the flag wins. Values are never
-//! printed, because URLs hold passwords; nor is an argument that may be one. Whoever reads a setting names its default and its help in
-//! the same call, so `--help` lists exactly what the program reads.
+//! printed, because URLs hold passwords; nor is an argument that may be one. Whoever reads a setting
+//! names its default and its help in the same call, so `--help` lists exactly what the program
+//! reads.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     ops::RangeInclusive,
+    path::Path,
     process::ExitCode,
     time::Duration,
 };
 
 use url::Url;
+
+mod file;
 
 /// One setting as `--help` shows it.
 pub struct Setting {
@@ -30,9 +34,12 @@ pub struct Env {
     /// `None` is a value that is not UTF-8.
     given: BTreeMap<String, Option<String>>,
     flags: BTreeSet<String>,
+    /// The flag that ended the command line where its value was to follow.
+    bare: Option<String>,
     words: Vec<String>,
     asked: Vec<Setting>,
     complaints: Vec<String>,
+    doubt: Option<String>,
     help: bool,
     version: bool,
 }
@@ -44,14 +51,11 @@ impl Env {
     /// the AWS SDK reads its variables itself.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn of_process() -> Self {
-        let file = dotenvy::from_path(".env");
+        let file = file::load(Path::new(".env"));
         let mut env = Env::new(std::env::vars_os(), std::env::args_os().skip(1));
         match file {
-            Err(dotenvy::Error::LineParse(..)) => {
-                env.complain(".env: a line is not of the form NAME=value".into());
-            }
-            Err(err) if !err.not_found() => env.complain(format!(".env: cannot be read: {err}")),
-            _ => {}
+            Ok(doubt) => env.doubt = doubt,
+            Err(complaint) => env.complain(complaint),
         }
         env
     }
@@ -97,7 +101,7 @@ impl Env {
                 self.given.insert(name.clone(), value);
                 self.flags.insert(name);
             }
-            None => self.complain(format!("--{}: a value is missing", shown(flag))),
+            None => self.bare = Some(name),
         }
     }
 
@@ -197,6 +201,11 @@ impl Env {
         &self.complaints
     }
 
+    /// What is odd about the settings, and no reason to stop.
+    pub fn doubt(&self) -> Option<&str> {
+        self.doubt.as_deref()
+    }
+
     /// Call it when everything has been read: `Err` when the program shall end here, because help
     /// was asked for (exit code 0) or because a setting is wrong (2, all mistakes told at once).
     /// `words` are the words that the program takes.
@@ -212,20 +221,35 @@ impl Env {
             println!("{program} {}", env!("CARGO_PKG_VERSION"));
             return Err(ExitCode::SUCCESS);
         }
-        for flag in &self.flags {
-            if !self.asked.iter().any(|setting| setting.name == flag) {
-                let flag = flag.replace('_', "-").to_lowercase();
-                self.complaints.push(format!("--{}: no such setting", shown(&flag)));
-            }
+        let names = || self.asked.iter().map(|setting| setting.name);
+        for flag in self.flags.iter().chain(&self.bare) {
+            let wrong = match names().any(|name| name == flag) {
+                true if self.bare.as_ref() == Some(flag) => "a value is missing".to_owned(),
+                true => continue,
+                false => match nearest(flag, names()) {
+                    Some(near) => format!("no such setting; is --{} meant?", kebab(near)),
+                    None => "no such setting".to_owned(),
+                },
+            };
+            self.complaints.push(format!("--{}: {wrong}", shown(&kebab(flag))));
         }
-        for word in self.words.iter().filter(|word| !words.contains(&word.as_str())) {
-            let right = "no such command; settings look like --bind=127.0.0.1:8080";
-            self.complaints.push(format!("{}: {right}", shown(word)));
+        // those behind it would be told the same
+        if let Some(word) = self.words.iter().find(|word| !words.contains(&word.as_str())) {
+            let commands = match words {
+                [] => "it takes none".to_owned(),
+                [only] => format!("there is {only}"),
+                several => format!("there are {}", several.join(", ")),
+            };
+            self.complaints.push(format!(
+                "{}: no such command: {commands}; settings look like --log-format=human",
+                shown(word)
+            ));
         }
         if self.complaints.is_empty() {
             return Ok(());
         }
-        for complaint in &self.complaints {
+        // what looks odd may be why
+        for complaint in self.complaints.iter().chain(&self.doubt) {
             eprintln!("{program}: {complaint}");
         }
         eprintln!("{program}: try --help");
@@ -249,6 +273,17 @@ impl Env {
 fn seconds(value: &str) -> Option<Duration> {
     let seconds: f64 = value.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok().filter(|d| d.as_secs() < 1_000_000_000)
+}
+
+/// A setting's name as a flag has it.
+fn kebab(name: &str) -> String {
+    name.replace('_', "-").to_lowercase()
+}
+
+/// The one of `names` that whoever wrote `name` may have meant.
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let far = |near: &&str| strsim::osa_distance(name, near);
+    names.min_by_key(far).filter(|near| far(near) <= 2)
 }
 
 /// A word that may be repeated: what looks like more than a name may hold a secret.

@@ -8,6 +8,9 @@ use crate::env::Env;
 const DEFAULT: &str = "default?width=80 small?width=40 large?width=160 color?width=80&color=full \
                        blocks?width=80&symbols=half&color=full&color_on=both";
 
+/// What an entry looks like.
+const FORM: &str = "NAME?OPTIONS, as in default?width=80";
+
 /// A name for a spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preset {
@@ -40,7 +43,7 @@ impl Presets {
         for (index, word) in text.split_whitespace().enumerate() {
             let nth = index + 1;
             let (name, options) =
-                word.split_once('?').ok_or(format!("entry {nth}: expected NAME?OPTIONS"))?;
+                word.split_once('?').ok_or(format!("entry {nth}: expected {FORM}"))?;
             if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
                 return Err(format!("entry {nth}: a name has letters, digits and hyphens only"));
             }
@@ -55,7 +58,7 @@ impl Presets {
         }
         match presets.iter().any(|preset| preset.name == "default") {
             true => Ok(Presets(presets)),
-            false => Err("one preset must be named default".into()),
+            false => Err("one preset must be named default, as in default?width=80".into()),
         }
     }
 
@@ -118,8 +121,11 @@ mod tests {
     #[test]
     fn mistakes_are_told() {
         let complaint = |text| Presets::parse(text).unwrap_err();
-        assert_eq!(complaint("small?width=40"), "one preset must be named default");
-        assert_eq!(complaint("default"), "entry 1: expected NAME?OPTIONS");
+        assert_eq!(
+            complaint("small?width=40"),
+            "one preset must be named default, as in default?width=80"
+        );
+        assert_eq!(complaint("default"), "entry 1: expected NAME?OPTIONS, as in default?width=80");
         assert!(complaint("default?width=0").starts_with("default: width"));
         assert!(complaint("default?width=80 default?width=9").contains("there already"));
         assert!(complaint("default?width=80&bands=4").contains("not every image"));

@@ -3,13 +3,22 @@
 //! Human lines on a terminal, JSON otherwise; `RUST_LOG` filters. Metrics are Prometheus text.
 
 use std::{
+    fmt,
     io::{self, IsTerminal},
     net::SocketAddr,
     sync::OnceLock,
 };
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{
+        format::{Writer, debug_fn},
+        time::{FormatTime, SystemTime},
+    },
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::{
     env::Env,
@@ -20,10 +29,14 @@ use crate::{
 const BUCKETS_S: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
 
+/// Fields that machines join lines by: too long for humans, who have the path or the image.
+const FOR_MACHINES: &[&str] = &["id", "trace", "job"];
+
 /// How to log.
 pub struct Config {
     filter: EnvFilter,
     json: bool,
+    doubt: Option<String>,
 }
 
 impl Config {
@@ -48,7 +61,7 @@ impl Config {
                 _ => None,
             },
         );
-        Config { filter, json }
+        Config { filter, json, doubt: env.doubt().map(str::to_owned) }
     }
 }
 
@@ -58,10 +71,36 @@ impl Config {
 pub fn log(config: Config) {
     let registry = tracing_subscriber::registry().with(config.filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let for_humans = debug_fn(|out, field, value| match field.name() {
+        "message" => write!(out, "{value:?}"),
+        name if FOR_MACHINES.contains(&name) => Ok(()),
+        name => write!(out, " {name}={value:?}"),
+    });
     let _already_set = match config.json {
         true => registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init(),
-        false => registry.with(lines.with_target(false)).try_init(),
+        false => {
+            let lines = lines.compact().with_target(false).with_timer(Seconds);
+            let lines = match io::stderr().is_terminal() {
+                true => lines, // in colours, unless NO_COLOR is set
+                false => lines.with_ansi(false),
+            };
+            registry.with(lines.fmt_fields(for_humans)).try_init()
+        }
     };
+    if let Some(doubt) = config.doubt {
+        tracing::warn!("{doubt}");
+    }
+}
+
+/// The time in UTC, to the second.
+struct Seconds;
+
+impl FormatTime for Seconds {
+    fn format_time(&self, out: &mut Writer<'_>) -> fmt::Result {
+        let mut precise = String::new();
+        SystemTime.format_time(&mut Writer::new(&mut precise))?;
+        write!(out, "{}Z", precise.split(['.', 'Z']).next().unwrap_or_default())
+    }
 }
 
 /// Starts counting, once for the whole process; the handle renders the metrics.
