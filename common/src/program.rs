@@ -1,6 +1,10 @@
 //! What every program of ours does first and last: wait for its dependencies, stop on a signal.
 
-use std::{future::Future, process::ExitCode, time::Duration};
+use std::{
+    future::Future,
+    process::{ExitCode, Termination},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -30,7 +34,7 @@ pub fn startup_wait(env: &mut Env) -> Duration {
 }
 
 /// Runs the program's life to its end, and tells what ended it.
-pub fn live(life: impl Future<Output = Result<(), Fault>>) -> ExitCode {
+pub fn live<T: Termination>(life: impl Future<Output = Result<T, Fault>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = runtime.doing("start the runtime").and_then(|runtime| {
         let ended = runtime.block_on(life);
@@ -39,7 +43,7 @@ pub fn live(life: impl Future<Output = Result<(), Fault>>) -> ExitCode {
         ended
     });
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(ended) => ended.report(),
         Err(fault) => {
             tracing::error!("{fault}");
             ExitCode::FAILURE

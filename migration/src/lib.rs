@@ -47,3 +47,27 @@ pub async fn up(db: &DatabaseConnection) -> Result<(), DbErr> {
     Migrator::up(&txn, None).await?;
     txn.commit().await
 }
+
+/// How a database's schema stands to the one that we know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// No step was ever taken.
+    Missing,
+    /// Some steps are missing.
+    Older,
+    /// It is ours.
+    Current,
+}
+
+/// Looks at the schema, and changes nothing.
+///
+/// # Errors
+/// The database is out of reach, or knows steps that we do not.
+pub async fn standing(db: &DatabaseConnection) -> Result<Standing, DbErr> {
+    let missing = Migrator::get_pending_migrations_read_only(db).await?.len();
+    Ok(match missing {
+        0 => Standing::Current,
+        all if all == Migrator::migrations().len() => Standing::Missing,
+        _ => Standing::Older,
+    })
+}

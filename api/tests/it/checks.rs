@@ -4,23 +4,34 @@ use std::{fs, process::Command};
 
 use crate::{
     pictures::{png, png_with_broken_pixels},
+    programs::{PLANET_MIGRATE, run},
     support::{TestApp, files},
 };
 
-/// What `planet-migrate` says of the app's installation, and whether all is well.
-fn migrate(app: &TestApp, words: &[&str]) -> (String, bool) {
+/// `planet-migrate` for the app's installation.
+fn command(app: &TestApp, words: &[&str]) -> Command {
     let at = |name: &str| app.folder().join(name).display().to_string();
-    let output = Command::new(env!("CARGO_BIN_EXE_planet-migrate"))
+    let mut command = Command::new(PLANET_MIGRATE);
+    command
         .args(words)
         .current_dir(app.folder())
         .env_clear()
         .env("DATABASE_URL", format!("sqlite://{}", at("planet.db")))
-        .env("STORE_URL", format!("file:{}", at("blobs")))
-        .env("RUST_LOG", "off")
-        .output()
-        .expect("run planet-migrate");
-    let said = String::from_utf8(output.stdout).expect("UTF-8");
-    (said, output.status.success())
+        .env("STORE_URL", format!("file:{}", at("blobs")));
+    command
+}
+
+/// What it says of the installation, and whether all is well.
+fn migrate(app: &TestApp, words: &[&str]) -> (String, bool) {
+    let output = command(app, words).env("RUST_LOG", "off").output().expect("run planet-migrate");
+    (String::from_utf8(output.stdout).expect("UTF-8"), output.status.success())
+}
+
+/// What a check complains of that cannot be made.
+fn complaint(app: &TestApp) -> String {
+    let output = command(app, &["check"]).output().expect("run planet-migrate");
+    assert!(!output.status.success() && output.stdout.is_empty());
+    String::from_utf8(output.stderr).expect("UTF-8")
 }
 
 #[tokio::test]
@@ -58,6 +69,42 @@ async fn a_check_names_everything_that_is_missing_or_changed() {
     assert!(said.ends_with(": 2 wrong\n"), "{said}");
 }
 
+#[test]
+fn where_no_data_is_none_is_made_and_the_place_is_told() {
+    // where a folder is empty, `run` sees to it that it stays so
+    for words in [&["check"] as &[_], &["dead"], &["retry", "all"]] {
+        let output = run(PLANET_MIGRATE, words, &[]);
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{said}");
+        assert!(said.contains("/data/planet.db; DATABASE_URL names another place"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn where_half_of_the_data_is_the_missing_half_is_told() {
+    let app = TestApp::spawn().await;
+    fs::remove_dir_all(app.folder().join("blobs")).expect("lose the store");
+    let said = complaint(&app);
+    assert!(said.contains("/blobs; STORE_URL names another place"), "{said}");
+    assert!(!app.folder().join("blobs").exists());
+
+    let database = app.folder().join("planet.db");
+    fs::write(&database, "").expect("lose the tables");
+    for beside in ["planet.db-wal", "planet.db-shm"] {
+        let _not_there = fs::remove_file(app.folder().join(beside));
+    }
+    let said = complaint(&app);
+    assert!(said.contains("/planet.db; DATABASE_URL names another place"), "{said}");
+}
+
+#[tokio::test]
+async fn a_list_of_no_dead_jobs_says_so_beside_the_list() {
+    let app = TestApp::spawn().await;
+    let output = command(&app, &["dead"]).output().expect("run planet-migrate");
+    assert!(output.status.success() && output.stdout.is_empty());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "no job was given up\n");
+}
+
 #[tokio::test]
 async fn dead_jobs_are_listed_and_tried_again() {
     let app = TestApp::spawn().await;
@@ -69,15 +116,15 @@ async fn dead_jobs_are_listed_and_tried_again() {
     let (listed, is_well) = migrate(&app, &["dead"]);
     assert!(is_well && listed.lines().count() == 1, "{listed}");
     assert!(listed.starts_with(&format!("image {}: job ", image.id)), "{listed}");
-    assert!(listed.contains("dead after 1 attempts: the PNG is damaged"), "{listed}");
+    assert!(listed.contains("dead after 1 attempt: the PNG is damaged"), "{listed}");
     let (checked, is_well) = migrate(&app, &["check"]);
     assert!(!is_well && checked.starts_with(&listed), "{checked}");
 
     let job = listed.split_whitespace().nth(3).expect("the job's id");
-    assert_eq!(migrate(&app, &["retry", job]), ("1 jobs will be tried again\n".into(), true));
+    assert_eq!(migrate(&app, &["retry", job]), ("1 job will be tried again\n".into(), true));
     assert_eq!(app.get(&metadata).await.json()["status"], "pending");
     assert_eq!(migrate(&app, &["retry", job]), ("0 jobs will be tried again\n".into(), false));
     app.work(1).await;
-    assert_eq!(migrate(&app, &["retry", "all"]), ("1 jobs will be tried again\n".into(), true));
+    assert_eq!(migrate(&app, &["retry", "all"]), ("1 job will be tried again\n".into(), true));
     assert!(!migrate(&app, &["retry", "none"]).1 && !migrate(&app, &["chekc"]).1);
 }

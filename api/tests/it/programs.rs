@@ -19,7 +19,7 @@ use crate::{
 
 const PLANET: &str = env!("CARGO_BIN_EXE_planet");
 const PLANET_API: &str = env!("CARGO_BIN_EXE_planet-api");
-const PLANET_MIGRATE: &str = env!("CARGO_BIN_EXE_planet-migrate");
+pub(crate) const PLANET_MIGRATE: &str = env!("CARGO_BIN_EXE_planet-migrate");
 
 /// `planet` in a folder of its own, and where it listens.
 struct Planet {
@@ -36,22 +36,23 @@ impl Planet {
                 ("BIND", "127.0.0.1:0"),
                 ("LEASE_S", "1"),
                 ("POLL_S", "0.2"),
-                ("RUST_LOG", "warn"),
+                ("RUST_LOG", "warn,planet=info"),
             ])
-            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("start planet");
-        let mut says = BufReader::new(child.stdout.take().expect("its output"));
-        let mut greeting = String::new();
-        while !greeting.contains("listening on") {
-            let read = says.read_line(&mut greeting).expect("its greeting");
-            assert!(read > 0, "planet ended: {greeting}");
+        let mut says = BufReader::new(child.stderr.take().expect("its log"));
+        let mut log = String::new();
+        while !log.contains("listening on") {
+            let read = says.read_line(&mut log).expect("its log");
+            assert!(read > 0, "planet ended: {log}");
         }
         // whoever writes into a pipe that nobody reads dies
         std::thread::spawn(move || says.read_to_end(&mut Vec::new()));
-        let at = greeting.lines().last().and_then(|line| line.split_whitespace().last());
+        let line: Value = serde_json::from_str(log.lines().last().expect("a line")).expect("JSON");
+        let at = line["message"].as_str().and_then(|says| says.strip_prefix("listening on "));
         let at = at.expect("an address").to_owned();
-        assert!(at.starts_with("http://127.0.0.1:") && !at.ends_with(":0"), "{greeting}");
+        assert!(at.starts_with("http://127.0.0.1:") && !at.ends_with(":0"), "{log}");
         Planet { child, at }
     }
 
@@ -190,7 +191,8 @@ async fn its_metrics_are_its_own() {
     }
 }
 
-fn run(program: &str, args: &[&str], vars: &[(&str, &str)]) -> Output {
+/// Runs a program that is to end without a trace, in an empty folder.
+pub(crate) fn run(program: &str, args: &[&str], vars: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut command = Command::new(program);
     command.current_dir(folder.path()).env_clear().envs(vars.iter().copied()).args(args);
@@ -255,8 +257,8 @@ fn wrong_settings_are_told_all_at_once_and_without_their_values() {
 fn what_may_be_a_secret_is_never_repeated() {
     for (args, vars, named) in [
         (&["postgres://me:hunter2@host"] as &[_], &[] as &[_], "no such command"),
-        (&["DATABASE_URL=hunter2"], &[], "--bind="),
-        (&["--postgres://me:hunter2@host"], &[], "value is missing"),
+        (&["DATABASE_URL=hunter2"], &[], "settings look like --"),
+        (&["--postgres://me:hunter2@host"], &[], "no such setting"),
         (&[], &[("DATABASE_URL", "postgres://host/db?sslmode=hunter2")], "DATABASE_URL"),
         (&[], &[("DATABASE_URL", "sqlite://planet.db?hunter2=1")], "DATABASE_URL"),
         (&[], &[("DATABASE_URL", "sqlite:")], "DATABASE_URL"),
@@ -297,9 +299,64 @@ fn a_file_of_settings_is_read_from_its_own_folder_alone() {
     std::fs::write(&settings, "MAX_UPLOADS=many\n").expect("write settings");
     assert!(run("").contains("MAX_UPLOADS"));
     assert!(!run("inner").contains("MAX_UPLOADS"));
+    for (text, line) in
+        [("A=b\n\nPRESETS=hunter2, hunter2\n", 3), ("A='b\n\nc'\nB=\"hunter2\nC=d\n", 4)]
+    {
+        std::fs::write(&settings, text).expect("write settings");
+        let said = run("");
+        assert!(said.contains(&format!(".env, line {line}: expected NAME=value")), "{said}");
+        assert!(said.contains("quotes") && !said.contains("hunter2"), "{said}");
+    }
     std::fs::remove_file(&settings).expect("remove settings");
     std::fs::create_dir(&settings).expect("a folder");
     assert!(run("").contains(".env: cannot be read"));
+}
+
+#[test]
+fn a_name_in_the_file_of_settings_that_nobody_reads_is_told_with_the_nearest() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let of_others = "COMPOSE_PROJECT_NAME=a\nPORT=80\nAWS_PROFILE=b\nMETRICS_BIND=\n";
+    let run = |settings: &str, args: &[&str]| {
+        std::fs::write(folder.path().join(".env"), settings).expect("write settings");
+        let mut program = Command::new(PLANET_MIGRATE);
+        let output = program.current_dir(folder.path()).env_clear().args(args).output();
+        String::from_utf8(output.expect("run a program").stderr).expect("UTF-8")
+    };
+    let settings = format!("{of_others}MAX_SIZE_PX=hunter2\nFAVOURITE=hunter2\n");
+    // while it works, and when it cannot
+    for args in [&["check"] as &[_], &["--max-sid-px=1"]] {
+        let said = run(&settings, args);
+        let names = "MAX_SIZE_PX (is MAX_SIDE_PX meant?), FAVOURITE";
+        assert!(said.contains(&format!(".env: no program of ours reads {names}")), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+    let said = run(of_others, &["check"]);
+    assert!(!said.contains("no program"), "{said}");
+}
+
+#[test]
+fn a_mistake_on_the_command_line_is_told_with_what_would_be_right() {
+    for (program, args, right) in [
+        (PLANET, &["--max-sid-px=1"] as &[_], "--max-sid-px: no such setting; is --max-side-px"),
+        (PLANET, &["--foo"], "--foo: no such setting"),
+        (PLANET, &["--bind"], "--bind: a value is missing"),
+        (PLANET, &["check"], "check: no such command: it takes none"),
+        (
+            PLANET,
+            &["--presets=nonsense"],
+            "PRESETS: entry 1: expected NAME?OPTIONS, as in default?",
+        ),
+        (PLANET_API, &["healthy"], "there is health"),
+        (PLANET_MIGRATE, &["chekc"], "there are check, dead, retry"),
+        (PLANET_MIGRATE, &["dead", "all"], "dead: expected nothing more"),
+        (PLANET_MIGRATE, &["check", "all"], "check: expected nothing more"),
+        (PLANET_MIGRATE, &["retry"], "retry: expected the id of a job"),
+        (PLANET_MIGRATE, &["retry", "7"], "retry: expected the id of a job"),
+    ] {
+        let output = run(program, args, &[]);
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(output.status.code() == Some(2) && said.contains(right), "{args:?}: {said}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! It changes nothing and may run while the service does: what it misses is looked up once more
 //! before it is reported, since images are deleted meanwhile.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::{
     catalog::{Catalog, Page},
@@ -31,6 +31,25 @@ pub struct Checked {
     pub hashed: u64,
     /// Everything that was told.
     pub wrong: u64,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}, {}, {} of these originals and texts hashed: {} wrong",
+            counted(self.images, "image"),
+            counted(self.renders, "render"),
+            self.hashed,
+            self.wrong
+        )
+    }
+}
+
+/// A number of things, in words.
+pub fn counted(count: u64, thing: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{s}")
 }
 
 /// How closely to look.
@@ -135,9 +154,8 @@ pub async fn check(
 pub fn obituary(job: &Job) -> String {
     let Job { id, image, engine, attempts, .. } = job;
     let reason = job.error.as_deref().unwrap_or("no reason was recorded");
-    format!(
-        "image {image}: job {id} of version {engine} is dead after {attempts} attempts: {reason}"
-    )
+    let attempts = counted(u64::try_from(*attempts).unwrap_or_default(), "attempt");
+    format!("image {image}: job {id} of version {engine} is dead after {attempts}: {reason}")
 }
 
 async fn is_there_still(catalog: &Catalog, Image { id, .. }: &Image) -> Result<bool, Fault> {

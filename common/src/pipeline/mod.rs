@@ -29,7 +29,7 @@ mod spool;
 mod submit;
 mod wait;
 
-pub use check::{Checked, Closeness, check, obituary};
+pub use check::{Checked, Closeness, check, counted, obituary};
 pub use draw::DrawError;
 pub use follow::{Follower, Told};
 pub use list::Shown;
