@@ -45,9 +45,10 @@ function fill(tile, image) {
   $(".remove", tile).setAttribute("aria-label", `Delete ${name}`);
 }
 
-function tileOf(id) {
-  return $(`.tile[data-id="${id}"]`, tiles);
-}
+/** Every tile by its image's id. */
+const known = new Map();
+/** Images that were deleted while this page was open: an older answer may still have them. */
+const gone = new Set();
 
 function make(image) {
   const tile = blank.cloneNode(true);
@@ -58,6 +59,7 @@ function make(image) {
 }
 
 function ready(tile) {
+  known.set(tile.dataset.id, tile);
   $(".remove", tile).hidden = false;
   shown.observe(tile);
   const picture = $("img", tile);
@@ -67,7 +69,10 @@ function ready(tile) {
 
 /** Shows an image where it belongs: ids sort by time. */
 function place(image) {
-  const old = tileOf(image.id);
+  const old = known.get(image.id);
+  if (gone.has(image.id)) {
+    return;
+  }
   if (old) {
     fill(old, image);
     return;
@@ -75,8 +80,7 @@ function place(image) {
   if (!("first" in tiles.dataset)) {
     return;
   }
-  const all = $$(".tile", tiles);
-  const after = all.find((tile) => tile.dataset.id < image.id);
+  const after = [...tiles.children].find((tile) => tile.dataset.id < image.id);
   if (!after && tiles.dataset.next) {
     return; // older than all that is shown
   }
@@ -85,10 +89,12 @@ function place(image) {
 }
 
 function forget(id) {
-  const tile = tileOf(id);
+  const tile = known.get(id);
+  gone.add(id);
   if (!tile) {
     return;
   }
+  known.delete(id);
   const neighbour = tile.nextElementSibling ?? tile.previousElementSibling;
   const hadFocus = tile.contains(document.activeElement);
   shown.unobserve(tile);
@@ -130,8 +136,7 @@ async function older() {
       throw new Error(await complaint(response));
     }
     const { items, next } = await response.json();
-    const known = items.filter((image) => !tileOf(image.id));
-    tiles.append(...known.map(make));
+    tiles.append(...items.filter(({ id }) => !known.has(id) && !gone.has(id)).map(make));
     if (next) {
       tiles.dataset.next = next;
     } else {
@@ -173,11 +178,11 @@ function follow() {
   events = new EventSource("/images/events");
   events.addEventListener("image", ({ data }) => place(JSON.parse(data)));
   events.addEventListener("deleted", ({ data }) => forget(JSON.parse(data).id));
-  events.addEventListener("open", refresh, { once: true });
-  events.addEventListener("open", () => {
+  events.addEventListener("open", ({ target }) => {
     clearTimeout(lost);
     lost = undefined;
     tell("");
+    refresh(target);
   });
   events.addEventListener("error", () => {
     // a service that restarts is back in a moment
@@ -190,20 +195,31 @@ function follow() {
   });
 }
 
-async function refresh() {
-  const response = await fetch("/images?limit=100").catch(() => null);
-  if (!response?.ok) {
-    return;
-  }
-  const { items, next } = await response.json();
-  items.forEach(place);
-  const known = new Set(items.map((image) => image.id));
-  const last = next ? items.at(-1).id : "";
-  for (const { dataset } of $$(".tile", tiles)) {
-    if (dataset.id >= last && !known.has(dataset.id)) {
-      forget(dataset.id);
+/**
+ * Looks at everything that is shown, and at all that is newer: deletions are remembered for a day, and a page may be
+ * hidden for longer. Ends when somebody else listens.
+ */
+async function refresh(listener) {
+  const before = new Set(known.keys());
+  const oldest = tiles.lastElementChild?.dataset.id ?? "";
+  const cursor = new URLSearchParams(location.search).get("cursor");
+  let next = `/images?limit=200${cursor ? `&cursor=${cursor}` : ""}`;
+  for (let last; next && (last === undefined || last > oldest);) {
+    const response = await fetch(next).catch(() => null);
+    if (listener !== events) {
+      return;
     }
+    if (!response?.ok) {
+      setTimeout(() => listener === events && refresh(listener), 5000);
+      return;
+    }
+    const page = await response.json();
+    page.items.forEach(place);
+    page.items.forEach(({ id }) => before.delete(id));
+    last = page.items.at(-1)?.id ?? "";
+    next = page.next;
   }
+  before.forEach(forget);
 }
 
 // A browser has few connections to a host: a page that nobody sees holds none.

@@ -141,6 +141,33 @@ test("the page ends where the images do", async () => {
   await close(page);
 });
 
+test("a page that was hidden shows what is true when it is seen again", async () => {
+  const [first, last] = [await service.upload("going.bmp", picture(11)), await service.upload("staying.bmp", picture(12))];
+  const page = await open();
+  await page.goto(service.origin);
+  await isReady(page, "staying.bmp");
+  const hide = (hidden) => page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+  await hide(true);
+  await fetch(service.origin + first.links.text, { method: "DELETE" });
+  // more than an answer has
+  for (let n = 0; n < 210; n += 1) {
+    await service.upload(`meanwhile ${n}.bmp`, picture(n, 16, 16), 0);
+  }
+  assert.equal(await tile(page, "meanwhile 0.bmp").count(), 0, "nobody listened");
+  await hide(false);
+  await until("what came is there", async () => await page.locator(".tile .name", { hasText: "meanwhile" }).count() === 210);
+  await until("what went is not", async () => await tile(page, "going.bmp").count() === 0);
+  assert.equal(await tile(page, "staying.bmp").count(), 1);
+  const ids = await page.locator(".tiles .tile").evaluateAll((tiles) => tiles.map((tile) => tile.dataset.id));
+  assert.deepEqual(ids, [...ids].sort().reverse());
+  await fetch(service.origin + last.links.text, { method: "DELETE" });
+  await until("it listens again", async () => await tile(page, "staying.bmp").count() === 0);
+  await close(page);
+});
+
 test("a service that is away is told, and the page goes on when it is back", async () => {
   const page = await open();
   await page.goto(service.origin);
