@@ -1,89 +1,35 @@
 // The viewer: draws with every change of an option, and writes it into the address.
 
 import { $, $$, complaint, confirmed, copy, remove, toast } from "./page.js";
+import { accept, echo, form, query, refuse, take, unreadable } from "./options.js";
 
 const desk = $(".desk");
-const form = $(".controls");
 const picture = $("#render");
 const caption = $("#drawn");
 const banner = $(".banner");
-const { id, stem } = desk.dataset;
+const { id } = desk.dataset;
 const address = `/images/${id}`;
 /** Coloured renders of more cells come as pictures: a drawing would have a node for each. */
 const MAX_DRAWN_CELLS = 20000;
+/** Those of more come without their colours: no picture is as large. */
+const MAX_PICTURE_CELLS = 100000;
 /** Units across a cell, by format; a cell is twice as high. */
 const CELL = { svg: 10, png: 8 };
-
-// Options, as they stand in the form.
-
-const options = $$("[data-option]", form);
-
-function valueOf(option) {
-  const field = $(`[name="${option.dataset.option}"]:checked`, option)
-    ?? $(`[name="${option.dataset.option}"]:not([type=radio], [type=checkbox])`, option);
-  return field?.value.trim() ?? option.dataset.default;
-}
-
-function put(option, value) {
-  for (const field of $$("[name]", option)) {
-    if (field.type === "radio") {
-      field.checked = field.value === value;
-    } else if (field.type === "checkbox") {
-      field.checked = value === "true";
-    } else {
-      if (field.tagName === "SELECT" && ![...field.options].some((offer) => offer.value === value)) {
-        field.add(new Option("As asked", value));
-      }
-      field.value = value;
-    }
-  }
-  echo(option);
-}
-
-/** Shows a value beside its slider, and on its twin. */
-function echo(option) {
-  const output = $("output", option);
-  if (output) {
-    output.textContent = valueOf(option);
-  }
-  const twin = $("input[type=range]:not([name])", option);
-  if (twin) {
-    twin.value = valueOf(option);
-  }
-}
-
-function query() {
-  const given = new URLSearchParams();
-  for (const option of options) {
-    const [name, value] = [option.dataset.option, valueOf(option)];
-    // a size is always there, as in the canonical form
-    if (value !== "" && (value !== option.dataset.default || name === "width")) {
-      given.set(name, value);
-    }
-  }
-  return given;
-}
-
-function take(given) {
-  for (const option of options) {
-    put(option, given.get(option.dataset.option) ?? option.dataset.default);
-  }
-  if (!given.has("width") && given.has("height")) {
-    put(options.find((option) => option.dataset.option === "width"), "");
-  }
-}
+/** A look that stood for so long is one to come back to. */
+const SETTLED_MS = 1000;
+/** What we wait for more of the same: less while something slides than while somebody types. */
+const [SLIDING_MS, TYPING_MS] = [120, 350];
 
 // Drawing.
 
 let version = new URLSearchParams(location.search).get("version");
+/** The look that is seen, and stands in the address; its form may be ahead of it. */
+let shown = look();
+let shownAt = 0;
+let touched = null;
+let isStep = false;
 let drawing = null;
 let due = null;
-
-function changed() {
-  version = null;
-  clearTimeout(due);
-  due = setTimeout(() => draw(), 120);
-}
 
 function look() {
   const given = query();
@@ -93,44 +39,68 @@ function look() {
   return given.toString();
 }
 
-/** More cells of colour than a browser likes to lay out one by one. */
-function isHeavy(given) {
-  const columns = Number(given.get("width") ?? 80);
-  const rows = given.get("height") ?? Math.round(columns * desk.dataset.height / desk.dataset.width / 2);
-  return given.has("color") && columns * rows > MAX_DRAWN_CELLS;
+/** `part` of the page was used: what it changes is drawn in a moment. */
+function changed(part, wait = SLIDING_MS) {
+  isStep ||= part !== touched || performance.now() - shownAt > SETTLED_MS;
+  touched = part;
+  version = null;
+  clearTimeout(due);
+  due = setTimeout(draw, wait);
+}
+
+/** How a browser is shown a look: in which format, and whether without its colours. */
+function visible(asked) {
+  const given = new URLSearchParams(asked);
+  const slope = (given.get("cell") ?? 0.5) * desk.dataset.height / desk.dataset.width;
+  const columns = given.get("width") ?? given.get("height") / slope;
+  const cells = given.has("color") ? columns * (given.get("height") ?? columns * slope) : 0;
+  const isPlain = cells > MAX_PICTURE_CELLS;
+  if (isPlain) {
+    given.delete("color");
+    given.delete("color_on");
+  }
+  const format = cells > MAX_DRAWN_CELLS && !isPlain ? "png" : "svg";
+  return { source: `${address}?${given}&format=${format}`, format, isPlain };
 }
 
 async function draw(remember = true) {
   const asked = look();
-  if (remember) {
-    history.replaceState(null, "", `${address}?${asked}${location.hash}`);
-  }
-  describe(asked);
   drawing?.abort();
-  drawing = new AbortController();
+  const { signal } = drawing = new AbortController();
   desk.classList.add("busy");
+  const bad = unreadable();
   try {
+    if (bad) {
+      throw new Error(bad);
+    }
     const started = performance.now();
-    const format = isHeavy(query()) ? "png" : "svg";
-    const response = await fetch(`${address}?${asked}&format=${format}`, { signal: drawing.signal });
+    const { source, format, isPlain } = visible(asked);
+    const response = await fetch(source, { signal });
     if (!response.ok) {
       throw new Error(await complaint(response));
     }
-    const url = URL.createObjectURL(await response.blob());
-    await show(picture, url);
+    await show(picture, URL.createObjectURL(await response.blob()));
+    if (signal.aborted) {
+      return;
+    }
     const [columns, rows] = [picture.naturalWidth / CELL[format], picture.naturalHeight / CELL[format] / 2];
     picture.alt = `${$("h1").textContent}, drawn as text: ${columns} columns, ${rows} rows`;
     caption.textContent = `${columns} × ${rows} characters · version ${response.headers.get("render-version")}`
-      + ` · ${Math.round(performance.now() - started)} ms`;
+      + ` · ${Math.round(performance.now() - started)} ms${isPlain ? " · too many for a browser to colour" : ""}`;
     caption.classList.remove("wrong");
-    desk.classList.remove("busy");
+    accept();
+    settle(asked, remember);
   } catch (error) {
-    if (error.name !== "AbortError") {
-      caption.textContent = error instanceof TypeError ? "The service cannot be reached." : error.message;
+    if (signal.aborted) {
+      return;
+    }
+    const reason = error instanceof TypeError ? "The service cannot be reached." : error.message;
+    if (!refuse(reason, touched)) {
+      caption.textContent = reason;
       caption.classList.add("wrong");
-      desk.classList.remove("busy");
     }
   }
+  desk.classList.remove("busy");
 }
 
 /** Swaps a picture once the next one is decoded: nothing flickers. */
@@ -145,21 +115,33 @@ async function show(target, url) {
   }
 }
 
-/** Everything on the page that names this look. */
-function describe(asked) {
-  $("#curl").textContent = `curl '${location.origin}${address}?${asked}'`;
-  for (const link of $$(".download")) {
-    link.href = `${address}?${asked}&format=${link.textContent.trim()}`;
+/** The look is seen: from now on the page goes by it. Back leads to the one before, not to each that slid by. */
+function settle(asked, remember) {
+  if (remember && asked !== shown) {
+    const keep = isStep ? "pushState" : "replaceState";
+    history[keep]({ look: asked }, "", `${address}?${asked}${location.hash}`);
   }
-  const plain = query().toString();
-  for (const link of $$("[data-spec]", form)) {
-    link.setAttribute("aria-current", String(`${new URLSearchParams(link.dataset.spec)}` === plain));
+  [shown, shownAt, isStep] = [asked, performance.now(), false];
+  describe();
+  weigh();
+}
+
+/** Everything on the page that names the look. */
+function describe() {
+  $("#curl").textContent = `curl '${location.origin}${address}?${shown}'`;
+  for (const link of $$(".download")) {
+    link.href = `${address}?${shown}&format=${link.textContent.trim()}`;
+  }
+  const plain = new URLSearchParams(shown);
+  plain.delete("version");
+  for (const link of $$("nav [data-spec]", form)) {
+    link.setAttribute("aria-current", String(`${new URLSearchParams(link.dataset.spec)}` === `${plain}`));
   }
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  changed();
+  changed(touched);
 });
 form.addEventListener("input", ({ target }) => {
   const option = target.closest("[data-option]");
@@ -170,25 +152,39 @@ form.addEventListener("input", ({ target }) => {
     $("[name]", option).value = target.value;
   }
   echo(option);
-  changed();
+  changed(option, target.matches("[type=number], [type=text]") ? TYPING_MS : SLIDING_MS);
 });
 form.addEventListener("click", (event) => {
-  const link = event.target.closest("[data-spec], #reset");
+  const link = event.target.closest("[data-spec]");
   if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey) {
     event.preventDefault();
-    take(new URLSearchParams(link.dataset.spec ?? ""));
-    changed();
+    take(new URLSearchParams(link.dataset.spec));
+    changed(link);
   }
 });
 for (const field of $$("[disabled]", form)) {
   field.disabled = false;
 }
-describe(look());
+
+addEventListener("popstate", ({ state }) => {
+  if (!state) {
+    // a jump within the page
+    history.replaceState({ look: shown }, "");
+    return;
+  }
+  clearTimeout(due);
+  const given = new URLSearchParams(state.look);
+  version = given.get("version");
+  touched = null;
+  take(given);
+  recall();
+  draw(false);
+});
 
 // Copies and downloads.
 
 $("#copy-text").addEventListener("click", async () => {
-  const response = await fetch(`${address}?${look()}&format=txt`).catch(() => null);
+  const response = await fetch(`${address}?${shown}&format=txt`).catch(() => null);
   if (response?.ok) {
     await copy(await response.text(), "Text");
   } else {
@@ -206,46 +202,62 @@ $("#zoom").addEventListener("click", ({ target }) => {
 const beside = $("#beside");
 const other = $("#other");
 
-other.addEventListener("change", async () => {
+other.addEventListener("change", () => {
+  const hash = other.value ? `#beside=${encodeURIComponent(other.value)}` : "";
+  history.replaceState(history.state, "", location.pathname + location.search + hash);
+  compare();
+});
+
+/** Shows what was chosen. */
+function compare() {
   const chosen = other.selectedOptions[0];
   beside.hidden = chosen.value === "";
   desk.classList.toggle("double", !beside.hidden);
-  history.replaceState(null, "", chosen.value ? `#beside=${encodeURIComponent(chosen.value)}` : location.pathname + location.search);
   if (beside.hidden) {
     return;
   }
   const [frame, words] = [$("img", beside), $("figcaption", beside)];
+  const isOriginal = chosen.value === "original";
   frame.hidden = "unseen" in chosen.dataset;
-  if (frame.hidden) {
-    words.textContent = "No browser shows this format. The link “Original” downloads it.";
+  words.textContent = frame.hidden
+    ? "No browser shows this format. “original”, among the downloads, has it as a file."
+    : chosen.textContent;
+  if (!frame.hidden) {
+    frame.alt = isOriginal ? "The original" : `Stored: ${chosen.textContent}`;
+    frame.src = isOriginal ? `${address}/original` : `${address}?${chosen.value}&format=svg`;
+  }
+  weigh();
+}
+
+/** Says how many characters differ from what stands beside. */
+async function weigh() {
+  const chosen = other.selectedOptions[0];
+  if (["", "original"].includes(chosen.value)) {
     return;
   }
-  const isOriginal = chosen.value === "original";
-  frame.alt = isOriginal ? "The original" : `Stored: ${chosen.textContent}`;
-  frame.src = isOriginal ? `${address}/original` : `${address}?${chosen.value}&format=svg`;
-  words.textContent = chosen.textContent;
-  if (!isOriginal) {
-    words.textContent = await difference(chosen);
-  }
-});
-
-/** How many characters of two texts differ. */
-async function difference(chosen) {
+  const mine = shown;
   const text = async (spec) => (await fetch(`${address}?${spec}&format=txt`)).text();
-  const [mine, theirs] = await Promise.all([text(look()), text(chosen.value)]).catch(() => ["", ""]);
-  const [left, right] = [[...mine], [...theirs]];
-  if (left.length !== right.length) {
-    return `${chosen.textContent}: of another size`;
+  const texts = await Promise.all([text(mine), text(chosen.value)]).catch(() => null);
+  if (!texts || mine !== shown || chosen !== other.selectedOptions[0]) {
+    return;
   }
+  const [left, right] = texts.map((text) => [...text]);
   const differing = left.filter((symbol, index) => symbol !== right[index]).length;
-  return `${chosen.textContent}: ${differing} of ${left.length} characters differ`;
+  $("figcaption", beside).textContent = left.length === right.length
+    ? `${chosen.textContent}: ${differing} of ${left.length} characters differ`
+    : `${chosen.textContent}: of another size`;
 }
 
-const wanted = new URLSearchParams(location.hash.slice(1)).get("beside");
-if (wanted && [...other.options].some((offer) => offer.value === wanted)) {
-  other.value = wanted;
-  other.dispatchEvent(new Event("change"));
+/** Chooses what the address says. */
+function recall() {
+  const wanted = new URLSearchParams(location.hash.slice(1)).get("beside") ?? "";
+  other.value = [...other.options].some((offer) => offer.value === wanted) ? wanted : "";
+  compare();
 }
+
+history.replaceState({ look: shown }, "");
+describe();
+recall();
 
 // Its life.
 
@@ -284,5 +296,6 @@ async function showStored() {
     for (const part of [".stored", "#other"]) {
       $(part).replaceChildren(...$(part, page).childNodes);
     }
+    recall();
   }
 }

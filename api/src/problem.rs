@@ -22,6 +22,8 @@ use utoipa::ToSchema;
 
 use crate::body::Json;
 
+/// What is said where there is no such image, and nothing of it to lead back to.
+pub(crate) const NO_IMAGE: &str = "no such image: it was never stored, or it was deleted";
 const ACCEPT: HeaderValue = HeaderValue::from_static("accept");
 
 /// What went wrong, for the client. `detail` says what was wrong and what would be right.
@@ -97,7 +99,7 @@ impl Problem {
     }
 
     pub(crate) fn no_image() -> Self {
-        Problem::new(NOT_FOUND, "no such image: it was never stored, or it was deleted")
+        Problem::new(NOT_FOUND, NO_IMAGE)
     }
 
     pub(crate) fn precondition() -> Self {

@@ -114,7 +114,7 @@ pub const OPTIONS: &[OptionDoc] = &[
     OptionDoc {
         name: "gamma",
         accepts: "a number from 0.1 to 10 with at most three decimals",
-        help: "Lifts dark parts where it exceeds 1, the default, and lowers them below.",
+        help: "Above 1 makes dark parts lighter, below 1 darker; 1 by default.",
     },
     OptionDoc {
         name: "sharpen",

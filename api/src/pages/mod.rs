@@ -13,7 +13,7 @@ pub(crate) use commands::Guide;
 pub(crate) use gallery::{favourite, gallery};
 pub(crate) use problems::{kind, kinds, problem};
 pub(crate) use reference::reference;
-pub(crate) use viewer::viewer;
+pub(crate) use viewer::{MAX_PICTURE_CELLS, viewer};
 
 use askama::Template;
 use axum::{

@@ -2,12 +2,13 @@
 
 use askama::Template;
 use axum::{http::header, response::Response};
+use common::image::ImageId;
 
 use super::{
     page,
     prose::{Prose, paragraphs},
 };
-use crate::problem::{KINDS, Kind, ProblemBody};
+use crate::problem::{KINDS, Kind, NO_IMAGE, NOT_FOUND, ProblemBody};
 
 /// A request's id in an example.
 const REQUEST_ID: &str = "01a20b0c-93d1-70e2-b0b0-6cc66bd5bd0f";
@@ -25,9 +26,14 @@ pub(crate) fn kinds() -> Response {
 
 /// Every kind with what it means.
 pub(super) fn explained() -> Vec<(&'static Kind, Prose)> {
+    sorted().into_iter().map(|kind| (kind, Prose::new(kind.about))).collect()
+}
+
+/// Every kind, by its status.
+pub(super) fn sorted() -> Vec<&'static Kind> {
     let mut kinds: Vec<&Kind> = KINDS.to_vec();
     kinds.sort_by_key(|kind| kind.status);
-    kinds.into_iter().map(|kind| (kind, Prose::new(kind.about))).collect()
+    kinds
 }
 
 #[derive(Template)]
@@ -52,7 +58,7 @@ pub(crate) fn kind(kind: &'static Kind) -> Response {
 }
 
 /// An answer of that kind as it goes over the wire, with room for the eye.
-fn answer(kind: &Kind) -> String {
+pub(super) fn answer(kind: &Kind) -> String {
     let address = kind.request.split(' ').next_back().unwrap_or_default();
     let path = address.split('?').next().unwrap_or_default();
     let body = kind.told(kind.detail, path, REQUEST_ID);
@@ -69,12 +75,28 @@ fn answer(kind: &Kind) -> String {
 struct Met<'a> {
     kind: &'a Kind,
     problem: &'a ProblemBody<'a>,
+    detail: Prose,
     remedy: Prose,
+    /// The address of the image whose look was refused.
+    image: Option<&'a str>,
 }
 
 /// A problem that a browser met.
 pub(crate) fn problem(kind: &Kind, problem: &ProblemBody<'_>) -> Response {
-    let mut response = page(&Met { kind, problem, remedy: Prose::new(kind.remedy) });
+    let is_gone = problem.detail == NO_IMAGE;
+    let image = image(problem.instance).filter(|_| !is_gone);
+    let remedy = match kind == NOT_FOUND && image.is_none() && !is_gone {
+        true => "Check the address for a slip, or begin with the images.",
+        false => kind.remedy,
+    };
+    let (detail, remedy) = (Prose::new(problem.detail), Prose::new(remedy));
+    let mut response = page(&Met { kind, problem, detail, remedy, image });
     response.headers_mut().remove(header::CACHE_CONTROL);
     response
+}
+
+/// The address, where it is an image's own.
+fn image(address: &str) -> Option<&str> {
+    let id: Option<ImageId> = address.strip_prefix("/images/")?.parse().ok();
+    id.map(|_| address)
 }

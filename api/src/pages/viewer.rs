@@ -15,6 +15,8 @@ use crate::extract::Asked;
 /// of the page has the same limit, and counts on pictures of so many cells to have 8 pixels across
 /// each: see [`asciify::write::png`].
 const MAX_DRAWN_CELLS: u32 = 20_000;
+/// Those of more come without their colours: no picture is as large. In the script, too.
+pub(crate) const MAX_PICTURE_CELLS: u32 = 100_000;
 
 #[derive(Template)]
 #[template(path = "viewer.html")]
@@ -30,10 +32,16 @@ struct Viewer<'a> {
     error: Option<String>,
     /// The look as it stands in an address: canonical, `version` included.
     look: String,
+    /// The look as a browser can show it.
+    seen: String,
+    /// Whether that is without its colours.
+    is_plain: bool,
     columns: u32,
     rows: u32,
     format: &'static str,
     presets: Vec<PresetLink>,
+    /// The options of the preset that stands for none.
+    main: String,
     groups: Vec<Group>,
     stored: Vec<Stored>,
     version: Option<u32>,
@@ -67,10 +75,13 @@ pub(crate) fn viewer(
 ) -> Response {
     let (image, spec) = (&shown.image, &asked.spec);
     let (columns, rows) = spec.size(image.facts.width, image.facts.height);
-    let is_heavy = spec.color() != Palette::None && columns * rows > MAX_DRAWN_CELLS;
+    let coloured_cells = if spec.color() == Palette::None { 0 } else { columns * rows };
+    let is_plain = coloured_cells > MAX_PICTURE_CELLS;
+    let is_heavy = !is_plain && coloured_cells > MAX_DRAWN_CELLS;
     let name = name(shown);
     let (status, error) = standing(shown);
-    let version = asked.version.map(|version| format!("&version={version}"));
+    let version = asked.version.map_or_else(String::new, |it| format!("&version={it}"));
+    let look = format!("{spec}{version}");
     page(&Viewer {
         origin,
         id: image.id.to_string(),
@@ -80,7 +91,9 @@ pub(crate) fn viewer(
         size: size(image.facts.bytes),
         status,
         error,
-        look: format!("{spec}{}", version.unwrap_or_default()),
+        seen: if is_plain { uncoloured(spec) } else { look.clone() },
+        look,
+        is_plain,
         columns,
         rows,
         format: if is_heavy { "png" } else { "svg" },
@@ -92,6 +105,7 @@ pub(crate) fn viewer(
                 is_chosen: preset.spec == *spec,
             })
             .collect(),
+        main: presets.main().spec.to_string(),
         groups: groups(spec, &image.facts),
         stored: renders.iter().map(|render| stored(render, presets, spec, asked)).collect(),
         version: asked.version,
@@ -99,6 +113,14 @@ pub(crate) fn viewer(
         can_show_original: !matches!(image.facts.media_type.as_str(), "image/tiff" | "image/qoi")
             && !image.facts.media_type.starts_with("image/x-portable"),
     })
+}
+
+/// The same characters, as far as they need no colours.
+fn uncoloured(spec: &Spec) -> String {
+    let text = spec.to_string();
+    let options = form_urlencoded::parse(text.as_bytes());
+    let kept = options.filter(|(name, _)| !matches!(&**name, "color" | "color_on"));
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish()
 }
 
 fn stored(render: &Render, presets: &Presets, spec: &Spec, asked: &Asked) -> Stored {

@@ -20,6 +20,7 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("noscript.css", "text/css; charset=utf-8", include_str!("../../assets/noscript.css")),
     ("page.js", SCRIPT, include_str!("../../assets/page.js")),
     ("gallery.js", SCRIPT, include_str!("../../assets/gallery.js")),
+    ("options.js", SCRIPT, include_str!("../../assets/options.js")),
     ("uploads.js", SCRIPT, include_str!("../../assets/uploads.js")),
     ("viewer.js", SCRIPT, include_str!("../../assets/viewer.js")),
     ("planet.svg", "image/svg+xml", include_str!("../../assets/planet.svg")),

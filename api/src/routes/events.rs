@@ -74,7 +74,7 @@ pub(crate) async fn all(State(app): State<App>, headers: HeaderMap) -> Result<Re
     responses(
         (status = 200, description = "A stream that ends when the image is deleted.", body = String, content_type = "text/event-stream"),
         (status = 400, description = "No such `Last-Event-ID`.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "No such image, and `deleted` was heard.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No such image. One that was deleted after `Last-Event-ID` is told once: a stream of `deleted` alone.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 406, description = "`Accept` rules out text/event-stream.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Too many streams, or the database is away.", body = ProblemBody, content_type = "application/problem+json"),
     ),

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, time::SystemTime};
 
-use asciify::{Grid, Palette, write};
+use asciify::{Bands, Grid, Palette, write};
 use axum::{
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
@@ -11,6 +11,7 @@ use axum::{
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use common::{
+    image::ImageId,
     pipeline::{Text, View},
     render::sha256_hex,
 };
@@ -23,14 +24,14 @@ use crate::{
     conditional::{Condition, condition},
     extract::{Asked, Format, Id},
     options::Options,
-    pages::viewer,
+    pages::{MAX_PICTURE_CELLS, viewer},
     problem::{INTERNAL, NOT_ACCEPTABLE, Problem, ProblemBody},
     routes::home::origin,
 };
 
 const JSON: &str = "application/json";
 /// A picture takes time in proportion, and is kept by nobody.
-const MAX_PNG_CELLS: usize = 100_000;
+const MAX_PNG_CELLS: usize = MAX_PICTURE_CELLS as usize;
 /// Raised when a format is written in another way, for those who hold the old one.
 const WRITERS: u32 = 2;
 /// What writing markup takes at most, in lengths of the text: its cells one by one, and each with its
@@ -86,6 +87,7 @@ pub(crate) async fn text(
     };
     if format == Format::Html && asked.format.is_none() {
         let shown = app.pipeline.show(id).await?.ok_or_else(Problem::no_image)?;
+        check(&app, id, &asked).await?;
         let renders = app.pipeline.renders(id).await?.map_or_else(Vec::new, |(all, _)| all);
         let presets = &app.pipeline.config().presets;
         return Ok(viewer(&origin(&headers), presets, &shown, &asked, &renders));
@@ -109,6 +111,19 @@ pub(crate) async fn text(
         response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
     }
     Ok(response)
+}
+
+/// Whether there is what a page would show: a version, a frame or bands may be missing.
+async fn check(app: &App, id: ImageId, asked: &Asked) -> Result<(), Problem> {
+    let is_part = asked.spec.frame() > 0 || asked.spec.bands() != Bands::Auto;
+    if asked.version.is_some() || is_part {
+        let look = app.pipeline.look(id, asked.spec.clone(), asked.version);
+        let view = look.await.map_err(|err| Problem::from(&err))?;
+        if is_part {
+            app.pipeline.text(&view).await.map_err(|err| Problem::from(&*err))?;
+        }
+    }
+    Ok(())
 }
 
 /// The format asked for, else the one that `Accept` likes best; `None` is JSON, the metadata.

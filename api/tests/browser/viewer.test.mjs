@@ -56,14 +56,82 @@ test("presets set all options at once", async () => {
   await close(page);
 });
 
-test("a value that is refused is told, and the picture before it stays", async () => {
-  const page = await visit();
+test("a value that is refused is told beside its control, and enters neither the address nor the command", async () => {
+  const page = await visit({ viewport: { width: 320, height: 640 } }, "?width=40");
+  const columns = page.locator("[name=width]");
+  const command = await page.locator("#curl").textContent();
+  for (const refused of ["99999", "0"]) {
+    await columns.fill(refused);
+    const told = page.getByRole("alert").filter({ hasText: "Columns must be a whole number from 1 to 1000" });
+    await told.waitFor();
+    const box = await told.boundingBox();
+    assert.ok(box.y >= 0 && box.y + box.height <= 640, `it is on the screen: ${JSON.stringify(box)}`);
+    assert.equal(await columns.getAttribute("aria-invalid"), "true");
+    assert.equal(new URL(page.url()).search, "?width=40");
+    assert.equal(await page.locator("#curl").textContent(), command);
+    await drawn(page.locator("#render"));
+  }
+  await page.reload();
+  assert.equal(await columns.inputValue(), "40", "there is no way into a page of errors");
   await page.locator("[name=alpha]").fill("blurple");
-  await until("it is told", async () => /alpha must be/.test(await page.locator("#drawn.wrong").textContent({ timeout: 5000 }).catch(() => "")));
-  await drawn(page.locator("#render"));
+  await page.getByRole("alert").filter({ hasText: "Transparent must be auto, dark, light or a colour" }).waitFor();
   await page.locator("[name=alpha]").fill("light");
-  await caption(page, /^80 × 25/);
+  await until("the address has it", () => new URL(page.url()).search === "?width=40&alpha=light");
+  assert.equal(await page.getByRole("alert").count(), 0);
+  assert.equal(await page.locator("[aria-invalid]").count(), 0);
   assert.match(page.complaints.splice(0).join(), /400/);
+  await close(page);
+});
+
+test("back leads to the look before, in the page that is there", async () => {
+  const page = await visit();
+  await page.evaluate(() => { window.stays = true; });
+  const search = (expected) => until(`the address is ${expected}`, () => new URL(page.url()).search === expected);
+  // slid through, not settled on
+  await page.locator("[name=width]").evaluate((field) => {
+    for (const width of [50, 52, 54]) {
+      field.value = width;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  });
+  await search("?width=54");
+  await page.locator("[name=symbols]").selectOption("braille");
+  await search("?width=54&symbols=braille");
+  await page.getByRole("navigation", { name: "Presets" }).getByRole("link", { name: "color" }).click();
+  await search("?width=80&color=full");
+
+  await page.goBack();
+  await search("?width=54&symbols=braille");
+  assert.equal(await page.locator("[name=symbols]").inputValue(), "braille");
+  await caption(page, /^54 ×/);
+  await page.goBack();
+  await caption(page, /^54 ×/);
+  assert.equal(await page.locator("[name=symbols]").inputValue(), "ascii");
+  assert.match(await page.locator("#curl").textContent(), /\?width=54'$/);
+  await page.goBack();
+  await caption(page, /^80 ×/);
+  assert.equal(await page.locator("[name=width]").inputValue(), "80");
+  await page.goForward();
+  await caption(page, /^54 ×/);
+  assert.equal(await page.evaluate(() => window.stays), true, "nothing was loaded anew");
+  await close(page);
+});
+
+test("a version or a frame that is not there is a page that says so, with a way back", async () => {
+  const page = await open();
+  for (const [query, status, words] of [
+    ["?version=999", 404, /no render of engine version 999|version 999/i],
+    ["?frame=999999", 400, /Frame must be 0: the image has no other frame/i],
+    ["?width=0", 400, /Width must be a whole number from 1 to 1000/i],
+  ]) {
+    const answer = await page.goto(`${service.origin}${image.links.text}${query}`);
+    assert.equal(answer.status(), status);
+    assert.match(await page.locator(".lead").textContent(), words);
+    await page.getByRole("link", { name: "To this image" }).click();
+    await page.locator("h1", { hasText: "moon & stars.bmp" }).waitFor();
+    await drawn(page.locator("#render"));
+  }
+  assert.match(page.complaints.splice(0).join(), /404.*400/s);
   await close(page);
 });
 
@@ -88,6 +156,16 @@ test("every format is downloaded as the service gives it", async () => {
     const answer = await fetch(`${service.origin}${image.links.text}?width=40&color=16&format=${format}`);
     assert.deepEqual(bytes, Buffer.from(await answer.arrayBuffer()), format);
   }
+  await close(page);
+});
+
+test("the original is downloaded, and the page stays", async () => {
+  const page = await visit();
+  const link = page.getByRole("link", { name: "Download the original" });
+  const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
+  assert.equal(download.suggestedFilename(), "moon & stars.bmp");
+  assert.deepEqual(await readFile(await download.path()), picture(4, 160, 100));
+  assert.equal(new URL(page.url()).pathname, image.links.text);
   await close(page);
 });
 
@@ -125,6 +203,15 @@ test("a large render in colours comes as a picture, and is there soon", async ()
   await page.locator("[name=width]").fill("300");
   await caption(page, /^300 × 94/);
   assert.equal(await page.locator("#render").evaluate((img) => img.naturalWidth), 2400);
+  await close(page);
+});
+
+test("more characters than a browser can colour are shown without colours", async () => {
+  const page = await visit({}, "?width=1000&color=full");
+  assert.match(await page.locator("#drawn").textContent(), /^1000 × 313 characters · too many for a browser to colour$/);
+  await page.locator("[name=width]").fill("900");
+  await caption(page, /^900 × \d+ characters · .* · too many for a browser to colour$/);
+  assert.equal(new URL(page.url()).search, "?width=900&color=full");
   await close(page);
 });
 

@@ -144,6 +144,7 @@ async fn a_browser_that_meets_a_problem_gets_a_page_and_everybody_else_json() {
     let looked = format!("{}?width=<0", image.at);
     for (path, status, slug) in [
         (image.at.as_str(), 404, "not-found"),
+        ("/images/lena", 404, "not-found"),
         ("/nowhere", 404, "not-found"),
         (&looked, 400, "bad-parameter"),
         ("/images?limit=1000", 400, "bad-parameter"),
@@ -166,6 +167,33 @@ async fn a_browser_that_meets_a_problem_gets_a_page_and_everybody_else_json() {
             answer.tells_problem(slug, &[]);
         }
     }
+}
+
+#[tokio::test]
+async fn a_page_of_a_problem_leads_to_what_is_there() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(8, 8)).await;
+    let back = format!("href=\"{}\">To this image", image.at);
+    for (query, status) in [
+        ("width=0", 400),
+        ("version=999", 404),
+        ("frame=999999", 400),
+        ("bands=9", 400),
+        ("width=8&version=1", 404),
+    ] {
+        let path = format!("{}?{query}", image.at);
+        let told = app.get(&path).await.is(status).json()["detail"].clone();
+        let page = app.ask(&path, BROWSER).await.is(status).text();
+        assert!(page.contains(told.as_str().expect("a detail")), "{told}: {page}");
+        assert!(page.contains(&back), "{query}: {page}");
+    }
+    app.delete(&image.at).await.is(204);
+    let gone = app.ask(&image.at, BROWSER).await.is(404).text();
+    assert!(!gone.contains("To this image") && gone.contains("Look the id up"), "{gone}");
+
+    let lost = app.ask("/nowhere", BROWSER).await.is(404).text();
+    assert!(lost.contains("<a href=\"/docs\">/docs</a> lists them"), "{lost}");
+    assert!(!lost.contains("UUID"), "no advice about ids: {lost}");
 }
 
 #[tokio::test]
