@@ -3,6 +3,7 @@
 mod commands;
 mod controls;
 mod gallery;
+pub(crate) mod plain;
 mod problems;
 mod prose;
 mod reference;

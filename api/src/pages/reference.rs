@@ -93,7 +93,7 @@ fn groups(document: &OpenApi, guide: &Guide<'_>) -> Vec<Group> {
 }
 
 /// The methods that we have, in the order in which one needs them.
-fn methods(item: &PathItem) -> impl Iterator<Item = (&'static str, &Operation)> {
+pub(super) fn methods(item: &PathItem) -> impl Iterator<Item = (&'static str, &Operation)> {
     let methods = [("POST", &item.post), ("GET", &item.get), ("DELETE", &item.delete)];
     methods.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
 }

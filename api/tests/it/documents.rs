@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{pictures::png, support::TestApp};
 
+const BROWSER: &[(&str, &str)] = &[("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// Address to methods, as the document has them.
@@ -90,14 +91,14 @@ async fn pages_fetch_nothing_from_elsewhere() {
     let app = TestApp::spawn().await;
     let mut pages = vec!["/docs".to_owned(), "/problems".to_owned()];
     pages.extend(api::KINDS.iter().map(|kind| format!("/problems/{}", kind.slug)));
-    let docs = app.get("/docs").await.is(200).text();
+    let docs = app.ask("/docs", BROWSER).await.is(200).text();
     for path in documented(&app.get("/openapi.json").await.json()).keys() {
         assert!(docs.contains(&format!("<code>{path}</code>")), "{path}");
     }
     for page in &pages {
         let is_linked = docs.contains(&format!("href=\"{page}\""));
         assert!(is_linked || !page.starts_with("/problems/"), "{page}");
-        let answer = app.get(page).await.is(200);
+        let answer = app.ask(page, BROWSER).await.is(200);
         assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert!(answer.header("content-security-policy").starts_with("default-src 'none'"));
@@ -121,10 +122,10 @@ async fn pages_fetch_nothing_from_elsewhere() {
 #[tokio::test]
 async fn the_reference_has_types_limits_and_commands_with_an_image_that_is_there() {
     let app = TestApp::spawn().await;
-    let empty = app.get("/docs").await.is(200).text();
+    let empty = app.ask("/docs", BROWSER).await.is(200).text();
     assert!(empty.contains(&format!("<code>curl http://{}/images/ID</code>", app.address)));
     let image = app.upload(png(8, 8)).await;
-    let page = app.ask("/docs", &[("x-forwarded-proto", "https")]).await.is(200).text();
+    let page = app.ask("/docs", &[BROWSER[0], ("x-forwarded-proto", "https")]).await.is(200).text();
     let at = format!("https://{}{}", app.address, image.at);
     for part in [
         &format!("<code>curl {at}</code>"),
@@ -146,9 +147,9 @@ async fn the_reference_has_types_limits_and_commands_with_an_image_that_is_there
 #[tokio::test]
 async fn every_kind_of_problem_is_explained() {
     let app = TestApp::spawn().await;
-    let index = app.get("/problems").await.is(200).text();
+    let index = app.ask("/problems", BROWSER).await.is(200).text();
     for kind in api::KINDS {
-        let page = app.get(&format!("/problems/{}", kind.slug)).await.is(200).text();
+        let page = app.ask(&format!("/problems/{}", kind.slug), BROWSER).await.is(200).text();
         assert!(page.contains(kind.title) && page.contains(kind.status.as_str()), "{}", kind.slug);
         assert!(page.contains(&format!("/problems/{}&#34;,", kind.slug)), "the example: {page}");
         assert!(index.contains(&format!("href=\"/problems/{}\"", kind.slug)), "{}", kind.slug);
@@ -184,4 +185,28 @@ async fn the_first_page_says_what_to_do() {
     let text = answer.text();
     assert!(text.contains(&format!("curl -F image=@photo.jpg http://{}/images", app.address)));
     assert!(text.lines().all(|line| line.len() < 100), "{text}");
+}
+
+#[tokio::test]
+async fn a_terminal_reads_about_the_api_as_text() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(8, 8)).await;
+    let docs = app.get("/docs").await.is(200);
+    assert_eq!(docs.header("content-type"), "text/plain; charset=utf-8");
+    assert_eq!(docs.header("vary"), "accept");
+    let docs = docs.text();
+    assert!(docs.contains(&format!("  curl http://{}{}\n", app.address, image.at)), "{docs}");
+    for path in documented(&app.get("/openapi.json").await.json()).keys() {
+        assert!(docs.contains(&format!(" {path} ")), "{path}: {docs}");
+    }
+    let problems = app.get("/problems").await.is(200).text();
+    for kind in api::KINDS {
+        assert!(problems.contains(&format!("{} {} ", kind.status.as_str(), kind.slug)));
+        let text = app.get(&format!("/problems/{}", kind.slug)).await.is(200).text();
+        assert!(text.starts_with(&format!("{}: {}\n\n", kind.status, kind.title)), "{text}");
+        assert!(text.contains("\nWhat to do: ") && !text.contains('<'), "{text}");
+        let prose = text.split("\nThe answer to").next().expect("prose");
+        assert!(prose.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+    app.get("/problems/nothing").await.is(404).tells_problem("not-found", &["/problems"]);
 }

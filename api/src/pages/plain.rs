@@ -1,0 +1,97 @@
+//! The pages about the API as plain text, for terminals.
+
+use std::fmt::Write;
+
+use axum::{
+    http::header,
+    response::{IntoResponse, Response},
+};
+use utoipa::openapi::OpenApi;
+
+use super::{
+    commands::{Guide, steps},
+    problems::{answer, sorted},
+    reference::methods,
+};
+use crate::problem::Kind;
+
+/// Columns that a terminal has at least.
+const WIDTH: usize = 80;
+
+/// What can be done, with commands to paste, and every address.
+pub(crate) fn reference(document: &OpenApi, guide: &Guide<'_>) -> Response {
+    let mut text = format!("{}\n", document.info.title);
+    for step in steps(document, guide) {
+        paragraph(&mut text, step.about.as_str());
+        for command in step.commands {
+            line(&mut text, format_args!("  {command}"));
+        }
+    }
+    text.push_str("\nEvery address:\n\n");
+    for (path, item) in &document.paths.paths {
+        for (method, operation) in methods(item) {
+            let about = operation.summary.as_deref().unwrap_or_default();
+            line(&mut text, format_args!("  {method:6} {path:22} {about}"));
+        }
+    }
+    let at = guide.origin;
+    line(
+        &mut text,
+        format_args!("\nEvery option and answer: {at}/docs in a browser, {at}/openapi.json"),
+    );
+    line(&mut text, format_args!("What errors mean:        {at}/problems"));
+    answered(text)
+}
+
+/// Every kind of problem.
+pub(crate) fn kinds(origin: &str) -> Response {
+    let mut text = String::from("Problems: the last part of an error's `type`\n\n");
+    for kind in sorted() {
+        line(&mut text, format_args!("  {} {:20} {}", kind.status.as_str(), kind.slug, kind.title));
+    }
+    line(&mut text, format_args!("\nOne of them: curl {origin}/problems/busy"));
+    answered(text)
+}
+
+/// One kind of problem, explained.
+pub(crate) fn kind(kind: &Kind) -> Response {
+    let mut text = format!("{}: {}\n", kind.status, kind.title);
+    paragraph(&mut text, kind.about);
+    for (title, words) in [("What leads to it", kind.cause), ("What to do", kind.remedy)] {
+        paragraph(&mut text, &format!("{title}: {words}"));
+    }
+    line(
+        &mut text,
+        format_args!("\nThe answer to {}, for instance:\n\n{}", kind.request, answer(kind)),
+    );
+    answered(text)
+}
+
+fn answered(text: String) -> Response {
+    let headers = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-cache")];
+    (headers, text).into_response()
+}
+
+fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
+    writeln!(text, "{words}").expect("a String takes everything");
+}
+
+/// An empty line, and words in lines that a terminal has room for.
+fn paragraph(text: &mut String, words: &str) {
+    text.push('\n');
+    let mut column = 0;
+    for word in words.split_whitespace() {
+        let length = word.chars().count();
+        let is_full = column > 0 && column + 1 + length > WIDTH;
+        if is_full {
+            text.push('\n');
+            column = 0;
+        } else if column > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+    }
+    text.push('\n');
+}
