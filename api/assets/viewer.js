@@ -128,7 +128,7 @@ function settle(asked, remember) {
 
 /** Everything on the page that names the look. */
 function describe() {
-  $("#curl").textContent = `curl '${location.origin}${address}?${shown}'`;
+  $("#curl").replaceChildren(`curl '${location.origin}`, document.createElement("wbr"), `${address}?${shown}'`);
   for (const link of $$(".download")) {
     link.href = `${address}?${shown}&format=${link.textContent.trim()}`;
   }

@@ -85,9 +85,10 @@ struct Met<'a> {
 pub(crate) fn problem(kind: &Kind, problem: &ProblemBody<'_>) -> Response {
     let is_gone = problem.detail == NO_IMAGE;
     let image = image(problem.instance).filter(|_| !is_gone);
-    let remedy = match kind == NOT_FOUND && image.is_none() && !is_gone {
-        true => "Check the address for a slip, or begin with the images.",
-        false => kind.remedy,
+    let remedy = match image {
+        _ if kind != NOT_FOUND || is_gone => kind.remedy,
+        Some(_) => "The page of the image lists the versions that are stored.",
+        None => "Check the address for a slip, or begin with the images.",
     };
     let (detail, remedy) = (Prose::new(problem.detail), Prose::new(remedy));
     let mut response = page(&Met { kind, problem, detail, remedy, image });

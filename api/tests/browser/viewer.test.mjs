@@ -71,6 +71,8 @@ test("a value that is refused is told beside its control, and enters neither the
     assert.equal(await page.locator("#curl").textContent(), command);
     await drawn(page.locator("#render"));
   }
+  await columns.press("e");
+  await page.getByRole("alert").filter({ hasText: "Columns: " }).waitFor();
   await page.reload();
   assert.equal(await columns.inputValue(), "40", "there is no way into a page of errors");
   await page.locator("[name=alpha]").fill("blurple");
