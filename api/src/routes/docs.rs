@@ -29,11 +29,11 @@ pub(crate) async fn openapi(document: Extension<Arc<OpenApi>>) -> Response {
     Json(document.as_ref()).into_response()
 }
 
-/// Tells what can be done, with commands; to a browser, shows the whole OpenAPI document.
+/// Shows the OpenAPI document as a page; with `Accept: text/plain`, what can be done, with commands.
 #[utoipa::path(
     get, path = "/docs", tag = "documentation",
     responses(
-        (status = 200, description = "A screen of text, or the page.", content((String = "text/plain"), (String = "text/html"))),
+        (status = 200, description = "The page, or a screen of text.", content((String = "text/html"), (String = "text/plain"))),
     ),
 )]
 pub(crate) async fn page(
@@ -46,9 +46,9 @@ pub(crate) async fn page(
     let newest = newest.ok().and_then(|(shown, _)| shown.first().map(|it| it.image.id.to_string()));
     let image = newest.as_deref().unwrap_or("ID");
     let guide = Guide { origin: &origin(&headers), image };
-    match is_browser(&headers) {
-        true => pages::reference(&document, &guide),
-        false => plain::reference(&document, &guide),
+    match negotiate(&headers, &["text/html", "text/plain"]) {
+        Some("text/plain") => plain::reference(&document, &guide),
+        _ => pages::reference(&document, &guide),
     }
 }
 

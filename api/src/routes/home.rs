@@ -87,7 +87,8 @@ fn lines(at: &str) -> String {
          \x20 curl {at}/images/ID                       look at it\n\
          \x20 curl '{at}/images/ID?width=160'           look at it, larger\n\
          \x20 curl -X DELETE {at}/images/ID             remove it\n\n\
-         Everything else: {at}/docs\n"
+         Everything else: {at}/docs in a browser, or here:\n\n\
+         \x20 curl -H 'Accept: text/plain' {at}/docs\n"
     )
 }
 

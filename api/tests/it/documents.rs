@@ -192,7 +192,8 @@ async fn the_first_page_says_what_to_do() {
 async fn a_terminal_reads_about_the_api_as_text() {
     let app = TestApp::spawn().await;
     let image = app.upload(png(8, 8)).await;
-    let docs = app.get("/docs").await.is(200);
+    assert!(app.get("/").await.is(200).text().contains("'Accept: text/plain'"));
+    let docs = app.ask("/docs", &[("accept", "text/plain")]).await.is(200);
     assert_eq!(docs.header("content-type"), "text/plain; charset=utf-8");
     assert_eq!(docs.header("vary"), "accept");
     let docs = docs.text();
