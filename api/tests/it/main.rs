@@ -22,6 +22,7 @@ mod pictures;
 mod programs;
 mod refusals;
 mod rendering;
+mod settings;
 mod support;
 mod transport;
 mod versions;
