@@ -44,7 +44,7 @@ impl Config {
     pub fn read(env: &mut Env) -> Self {
         let filter = env.parsed(
             "RUST_LOG",
-            "info,sea_orm_migration=warn",
+            "info,sea_orm_migration=warn,sqlx=warn",
             "tracing directives such as info or common=debug,info",
             "which log lines to write, as tracing directives",
             |text| EnvFilter::try_new(text).ok(),

@@ -17,6 +17,32 @@ async fn migrations_at_the_same_time_all_succeed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_check_makes_no_tables_and_no_bucket_where_there_are_none() {
+    let Some(servers) = Servers::shared().await else { return };
+    let site = Site::plot(&servers).await;
+    let complaint = || {
+        let output = site.check();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = complaint();
+    assert!(said.contains("DATABASE_URL names another place"), "{said}");
+    let tables = "SELECT table_name::text FROM information_schema.tables \
+                  WHERE table_schema = 'public'";
+    assert!(site.database.texts(tables).await.is_empty());
+
+    assert!(site.migrate().ended().await.success());
+    let said = complaint();
+    let bucket = format!("s3://{}; STORE_URL names another place", site.bucket.name());
+    assert!(said.contains(&bucket), "{said}");
+    assert!(!site.bucket.folder().exists());
+
+    site.database.rows("DELETE FROM seaql_migrations WHERE version LIKE 'm0003%'").await;
+    let said = complaint();
+    assert!(said.contains("planet-migrate brings it up to date"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_dies_and_a_broker_that_restarts_lose_nothing() {
     let Some(servers) = Servers::alone().await else { return };
     let site = Site::open(&servers).await;

@@ -81,7 +81,10 @@ impl Config {
             Place::File(file) => {
                 std::path::absolute(file).as_ref().unwrap_or(file).display().to_string()
             }
-            Place::Server(_) => "the database server".to_owned(),
+            Place::Server(server) => {
+                let database = server.get_database().unwrap_or_default();
+                format!("{}:{}/{database}", server.get_host(), server.get_port())
+            }
         }
     }
 }

@@ -1,6 +1,9 @@
 //! A site: several processes of ours over one database, one queue and one bucket.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
 
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -130,6 +133,14 @@ impl Site {
     pub(crate) fn migrate(&self) -> Process {
         let program = Path::new(env!("CARGO_BIN_EXE_planet-migrate"));
         Process::start(program, self.folder.path(), &self.settings)
+    }
+
+    /// What `planet-migrate check` says.
+    pub(crate) fn check(&self) -> Output {
+        let mut check = Command::new(env!("CARGO_BIN_EXE_planet-migrate"));
+        let settings = self.settings.iter().map(|(name, value)| (name, value));
+        check.arg("check").current_dir(self.folder.path()).env_clear().envs(settings);
+        tokio::task::block_in_place(|| check.output().unwrap())
     }
 
     /// A door that answers.
