@@ -14,6 +14,7 @@ conformance! {
         a_claim_needs_its_engine_and_its_time
         a_worker_that_was_overtaken_changes_nothing
         a_beat_keeps_the_others_away
+        whoever_is_alone_waits_for_no_lease_but_of_a_job_that_died_before
         the_row_tells_whether_a_claim_ended_its_job
         a_refund_is_given_once
         jobs_that_end_without_an_answer_are_given_up
@@ -69,6 +70,17 @@ async fn a_worker_that_was_overtaken_changes_nothing(catalog: Catalog) {
     let of_image = catalog.jobs_of(&[image.id]).await.unwrap();
     assert_eq!((of_image[0].state, of_image[0].attempts), (JobState::Done, 2));
     assert_eq!(of_image[0].error, None);
+}
+
+async fn whoever_is_alone_waits_for_no_lease_but_of_a_job_that_died_before(catalog: Catalog) {
+    let (_, job) = stored(&catalog, "a").await;
+    let first = claimed(&catalog, job, LONG).await;
+    catalog.end_leases().await.unwrap();
+    assert_eq!(due(&catalog).await, [job]);
+    let second = claimed(&catalog, job, LONG).await;
+    assert!(!catalog.beat(&first, LONG).await.unwrap() && second.strikes == 2);
+    catalog.end_leases().await.unwrap();
+    assert_eq!(due(&catalog).await, []);
 }
 
 async fn a_beat_keeps_the_others_away(catalog: Catalog) {
