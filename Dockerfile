@@ -14,11 +14,12 @@ COPY migration/Cargo.toml migration/
 COPY worker/Cargo.toml worker/
 RUN set -eu; \
     for crate in api asciify common migration worker; do \
-      mkdir -p "$crate/src/bin" "$crate/benches"; \
+      mkdir -p "$crate/src"; \
       touch "$crate/src/lib.rs"; \
     done; \
-    for bin in api/src/main.rs api/src/bin/planet.rs api/src/bin/planet-migrate.rs asciify/src/bin/asciify.rs \
+    for bin in api/src/main.rs api/src/bin/planet.rs api/src/bin/planet-migrate.rs asciify/src/bin/asciify/main.rs \
         asciify/benches/stages.rs worker/src/main.rs; do \
+      mkdir -p "$(dirname "$bin")"; \
       echo 'fn main() {}' >"$bin"; \
     done; \
     cargo build --release --locked --package api --package worker --bins; \
