@@ -49,6 +49,9 @@ function fill(tile, image) {
 const known = new Map();
 /** Images that were deleted while this page was open: an older answer may still have them. */
 const gone = new Set();
+/** Images as whoever we listen to told of them since he was there: answers may be older. */
+let told = new Map();
+const newest = (image) => told.get(image.id) ?? image;
 
 function make(image) {
   const tile = blank.cloneNode(true);
@@ -136,7 +139,7 @@ async function older() {
       throw new Error(await complaint(response));
     }
     const { items, next } = await response.json();
-    tiles.append(...items.filter(({ id }) => !known.has(id) && !gone.has(id)).map(make));
+    tiles.append(...items.filter(({ id }) => !known.has(id) && !gone.has(id)).map(newest).map(make));
     if (next) {
       tiles.dataset.next = next;
     } else {
@@ -176,12 +179,17 @@ let lost;
 /** Hears of changes from now on, and looks at what changed before. */
 function follow() {
   events = new EventSource("/images/events");
-  events.addEventListener("image", ({ data }) => place(JSON.parse(data)));
+  events.addEventListener("image", ({ data }) => {
+    const image = JSON.parse(data);
+    told.set(image.id, image);
+    place(image);
+  });
   events.addEventListener("deleted", ({ data }) => forget(JSON.parse(data).id));
   events.addEventListener("open", ({ target }) => {
     clearTimeout(lost);
     lost = undefined;
     tell("");
+    told = new Map();
     refresh(target);
   });
   events.addEventListener("error", () => {
@@ -214,7 +222,7 @@ async function refresh(listener) {
       return;
     }
     const page = await response.json();
-    page.items.forEach(place);
+    page.items.map(newest).forEach(place);
     page.items.forEach(({ id }) => before.delete(id));
     last = page.items.at(-1)?.id ?? "";
     next = page.next;
@@ -235,7 +243,7 @@ follow();
 
 const picker = $("#picker");
 const veil = $(".veil");
-const take = (files) => files.length > 0 && upload(files, uploads, place);
+const take = (files) => files.length > 0 && upload(files, uploads, (image) => place(newest(image)));
 
 picker.addEventListener("change", () => {
   take([...picker.files]);

@@ -110,6 +110,30 @@ test("what others store and delete is seen", async () => {
   await close(there);
 });
 
+test("an answer that comes late does not undo what was heard", async () => {
+  await service.upload("passing.bmp", picture(10));
+  const page = await open();
+  let ask;
+  const asked = new Promise((resolve) => { ask = resolve; });
+  let answer;
+  const ready = new Promise((resolve) => { answer = resolve; });
+  await page.route("**/images?limit=200", async (route) => {
+    ask();
+    await ready;
+    const { items, next } = await (await route.fetch()).json();
+    const old = items.filter(({ name }) => name !== "passing.bmp").map((image) => ({ ...image, status: "pending" }));
+    await route.fulfill({ json: { items: old, next } });
+  });
+  await page.goto(service.origin);
+  await asked;
+  await service.upload("late.bmp", picture(11));
+  await isReady(page, "late.bmp");
+  answer();
+  await until("the answer was read", async () => await tile(page, "passing.bmp").count() === 0);
+  assert.equal(await tile(page, "late.bmp").getAttribute("data-status"), "ready");
+  await close(page);
+});
+
 test("the page ends where the images do", async () => {
   for (let n = 0; n < 120; n += 1) {
     await service.upload(`many ${n}.bmp`, picture(n, 16, 16), 0);
