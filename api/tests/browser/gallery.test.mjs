@@ -25,7 +25,7 @@ test("chosen files appear by themselves, newest first, and are drawn", async () 
     await isReady(page, name);
   }
   assert.equal(await page.getByText("Nothing here yet.").isVisible(), false);
-  assert.equal(await page.locator(".uploads li").count(), 0);
+  await until("the uploads are done", async () => await page.locator(".uploads li").count() === 0);
   const ids = await page.locator(".tile").evaluateAll((tiles) => tiles.map((tile) => tile.dataset.id));
   assert.deepEqual(ids, [...ids].sort().reverse());
   await close(page);
@@ -105,7 +105,7 @@ test("what others store and delete is seen", async () => {
   await tile(there, "elsewhere.bmp").getByRole("button").click();
   await there.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await until("it is gone here", async () => await tile(here, "elsewhere.bmp").count() === 0);
-  assert.equal(await tile(there, "elsewhere.bmp").count(), 0);
+  await until("it is gone there", async () => await tile(there, "elsewhere.bmp").count() === 0);
   await close(here);
   await close(there);
 });
