@@ -9,6 +9,7 @@ use std::{
 
 use asciify::{ENGINE_VERSION, Limits, Spec, write::txt};
 use common::render::sha256_hex;
+use futures_util::{StreamExt, stream};
 use reqwest::StatusCode;
 
 use super::{
@@ -18,6 +19,9 @@ use super::{
     pictures::Picture,
     site::SHORT_WAITS,
 };
+
+/// Images that are looked at together.
+const AT_ONCE: usize = 8;
 
 /// Where to look.
 pub(crate) struct House<'a> {
@@ -36,11 +40,11 @@ pub(crate) async fn assert_invariants(house: &House<'_>, kept: &[Kept]) {
     let ids: BTreeSet<&str> = kept.iter().map(|kept| kept.id.as_str()).collect();
     assert_eq!(ids.len(), kept.len(), "two uploads were answered with the same image");
     let mut drawings = BTreeMap::new();
-    for kept in kept {
-        let picture = &kept.picture;
-        let drawn = drawings.entry(&picture.bytes).or_insert_with(|| drawn(picture));
-        house.has(kept, drawn).await;
+    for Kept { picture, .. } in kept {
+        drawings.entry(&picture.bytes).or_insert_with(|| drawn(picture));
     }
+    let looks = kept.iter().map(|kept| house.has(kept, &drawings[&kept.picture.bytes]));
+    stream::iter(looks).buffer_unordered(AT_ONCE).collect::<()>().await;
     house.has_no_more_than(kept).await;
     house.has_every_blob_and_no_other().await;
     house.says_that_all_is_well().await;
