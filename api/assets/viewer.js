@@ -71,13 +71,13 @@ async function draw(remember = true) {
   const bad = unreadable();
   try {
     if (bad) {
-      throw new Error(bad);
+      throw Object.assign(new Error(bad), { isLook: true });
     }
     const started = performance.now();
     const { source, format, isPlain } = visible(asked);
     const response = await fetch(source, { signal });
     if (!response.ok) {
-      throw new Error(await complaint(response));
+      throw Object.assign(new Error(await complaint(response)), { isLook: response.status === 400 });
     }
     await show(picture, URL.createObjectURL(await response.blob()));
     if (signal.aborted) {
@@ -95,7 +95,7 @@ async function draw(remember = true) {
       return;
     }
     const reason = error instanceof TypeError ? "The service cannot be reached." : error.message;
-    if (!refuse(reason, touched)) {
+    if (!error.isLook || !refuse(reason, touched)) {
       caption.textContent = reason;
       caption.classList.add("wrong");
     }
@@ -236,9 +236,16 @@ async function weigh() {
     return;
   }
   const mine = shown;
-  const text = async (spec) => (await fetch(`${address}?${spec}&format=txt`)).text();
-  const texts = await Promise.all([text(mine), text(chosen.value)]).catch(() => null);
-  if (!texts || mine !== shown || chosen !== other.selectedOptions[0]) {
+  const text = async (spec) => {
+    const response = await fetch(`${address}?${spec}&format=txt`);
+    return response.ok ? response.text() : Promise.reject(new Error(await complaint(response)));
+  };
+  const texts = await Promise.all([text(mine), text(chosen.value)]).catch((error) => error);
+  if (mine !== shown || chosen !== other.selectedOptions[0]) {
+    return;
+  }
+  if (texts instanceof Error) {
+    $("figcaption", beside).textContent = texts instanceof TypeError ? "The service cannot be reached." : texts.message;
     return;
   }
   const [left, right] = texts.map((text) => [...text]);

@@ -19,8 +19,9 @@ use tokio::{net::TcpStream, time::sleep};
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::{io::InspectWriter, sync::CancellationToken, task::TaskTracker};
 
-/// How long a client may pause after a stop where nothing is worked on for it.
-const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// How long a client may pause after a stop where nothing is worked on for it. The system takes up to
+/// a megabyte ahead, so that one who reads slowly seems to pause.
+const LAST_PAUSE: Duration = Duration::from_secs(10);
 
 /// How every connection is served.
 #[derive(Clone)]

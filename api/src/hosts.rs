@@ -27,9 +27,12 @@ impl Hosts {
     /// Reads a list with commas between; `*` is every name. Without a list, `bind` decides: on a
     /// loopback address nobody but this machine's users is meant.
     pub fn parse(list: &str, bind: SocketAddr) -> Option<Self> {
-        let names: Vec<String> = list.split(',').map(|name| name.trim().to_lowercase()).collect();
+        let names: Vec<String> =
+            list.split(',').map(|name| name.trim().trim_end_matches('.').to_lowercase()).collect();
         match names.as_slice() {
-            [none] if none.is_empty() && !bind.ip().is_loopback() => Some(Hosts::All),
+            [none] if none.is_empty() && !bind.ip().to_canonical().is_loopback() => {
+                Some(Hosts::All)
+            }
             [none] if none.is_empty() => Some(Hosts::Named(Vec::new())),
             [all] if all == "*" => Some(Hosts::All),
             _ => names.iter().all(|name| is_name(name)).then_some(Hosts::Named(names)),

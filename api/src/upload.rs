@@ -256,10 +256,10 @@ fn parameters(value: &str) -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
 }
 
-/// A name to show: no control characters, nothing that turns the text around it (UAX #9), not too
-/// long; `None` when nothing is left.
+/// A name to show: no control characters, nothing that is not seen, or turns the text around it
+/// (UAX #9), not too long; `None` when nothing is left.
 fn tidy_name(name: String) -> Option<String> {
-    let turns = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = |c| matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let shown = name.chars().filter(|&c| !c.is_control() && !turns(c));
     let tidy: String = shown.take(MAX_NAME_CHARS).collect();
     (!tidy.trim().is_empty()).then_some(tidy)

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     live(async move {
         let metrics = telemetry::count();
         let stop = stop_signal()?;
-        let alone = house.catalog.alone()?;
+        let alone = house.catalog.alone().await?;
         let listener = api::bind(&door).await?;
         let address = listener.local_addr().doing("listen")?;
         let migrate = async |catalog: &common::catalog::Catalog| {

@@ -66,7 +66,10 @@ pub(crate) async fn upload(
     drop(slot);
     let id = submitted.image.id;
     let wait = prefer_wait(&headers);
-    let shown = app.pipeline.wait_for(id, wait.unwrap_or_default()).await.unwrap_or_else(|fault| {
+    // a stop does not wait with the client: nobody may be left to draw
+    let waited = app.pipeline.wait_for(id, wait.unwrap_or_default());
+    let waited = app.closing.run_until_cancelled(waited).await.unwrap_or(Ok(None));
+    let shown = waited.unwrap_or_else(|fault| {
         tracing::warn!("an upload is answered without a look at its renders: {fault}");
         None
     });

@@ -199,6 +199,21 @@ test("an image is deleted here after a question", async () => {
   await close(page);
 });
 
+test("an image that somebody else deleted is told to be gone, and no option is blamed", async () => {
+  const other = await service.upload("gone.bmp", picture(3));
+  const page = await open();
+  await page.goto(service.origin + other.links.text);
+  await page.locator("#other option", { hasText: "small, version" }).waitFor({ state: "attached" });
+  await fetch(service.origin + other.links.text, { method: "DELETE" });
+  await page.locator("[name=width]").fill("50");
+  await caption(page, /no such image/);
+  await page.locator("#other").selectOption({ index: 2 });
+  await page.locator("#beside figcaption", { hasText: "no such image" }).waitFor();
+  assert.equal(await page.getByRole("alert").count(), 0);
+  assert.ok(page.complaints.splice(0).every((complaint) => /404/.test(complaint)));
+  await close(page);
+});
+
 test("a large render in colours comes as a picture, and is there soon", async () => {
   const page = await visit();
   await page.locator("[name=color][value=full]").check();

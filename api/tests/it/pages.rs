@@ -225,7 +225,7 @@ async fn a_name_that_is_not_ours_is_refused() {
         app.send(host(&app, bad)).await.is(400).tells_problem("bad-request", &["Host"]);
     }
 
-    let app = app.restart(&[("ALLOWED_HOSTS", "planet.example, b.example")], |_| {}).await;
+    let app = app.restart(&[("ALLOWED_HOSTS", "planet.example, b.example.")], |_| {}).await;
     app.send(host(&app, "B.example.:443")).await.is(200);
     app.send(host(&app, "evil.example")).await.is(421);
     let app = app.restart(&[("ALLOWED_HOSTS", "*")], |_| {}).await;

@@ -247,3 +247,18 @@ async fn a_stop_does_not_wait_for_those_who_say_and_hear_nothing() {
     let app = timeout(SOON, stopped).await.expect("a stop in time");
     app.get("/livez").await.is(200);
 }
+
+#[tokio::test]
+async fn a_stop_does_not_wait_with_a_client_for_renders() {
+    // longer than this story waits for anything; nobody works
+    let app = TestApp::with(&[("DRAIN_S", "600")]).await;
+    let upload = app.request(Method::POST, "/images").header("prefer", "wait=30").body(png(8, 8));
+    let asked = tokio::spawn(upload.send());
+    while app.count("images WHERE state = 'stored'").await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let stopped = app.restart(&[], |_| {});
+    timeout(SOON, stopped).await.expect("a stop in time");
+    let answer = asked.await.expect("a task").expect("an answer");
+    assert_eq!(answer.status(), 201);
+}
