@@ -32,7 +32,7 @@ const MAX_NAME_CHARS: usize = 255;
 const NO_AT: &str = "with curl, a file is sent as -F image=@photo.jpg, with the @";
 /// Of a body that is declared as the fields of a form.
 const TEXT_ONLY: &str =
-    "curl -d leaves out line ends: send a file as --data-binary @photo.jpg or -F image=@photo.jpg";
+    "curl -d would leave out line ends; --data-binary @photo.jpg and -F image=@photo.jpg keep them";
 
 /// An upload that was received whole.
 pub(crate) struct Upload {

@@ -45,7 +45,11 @@ pub fn live<T: Termination>(life: impl Future<Output = Result<T, Fault>>) -> Exi
     match ended {
         Ok(ended) => ended.report(),
         Err(fault) => {
-            tracing::error!("{fault}");
+            // why it ends is told whatever RUST_LOG leaves out
+            match tracing::enabled!(tracing::Level::ERROR) {
+                true => tracing::error!("{fault}"),
+                false => eprintln!("{fault}"),
+            }
             ExitCode::FAILURE
         }
     }

@@ -301,3 +301,11 @@ fn health_is_asked_of_a_running_service() {
     drop(planet);
     assert_eq!(ask(), Some(1));
 }
+
+#[test]
+fn whatever_is_logged_the_end_is_explained() {
+    let output = run(PLANET_MIGRATE, &["check"], &[("RUST_LOG", "planet=debug")]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(told.contains("DATABASE_URL"), "{told}");
+}
