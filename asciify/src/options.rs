@@ -78,7 +78,7 @@ pub const OPTIONS: &[OptionDoc] = &[
     },
     OptionDoc {
         name: "alpha",
-        accepts: "auto, dark, light or a colour such as #ff8000",
+        accepts: "auto, dark, light or a colour such as ff8000",
         help: "What shows through where the picture is transparent: auto takes the ground on which it stays visible (default).",
     },
     OptionDoc {
