@@ -24,6 +24,12 @@ use crate::{
 
 /// Bytes of a body that is compressed: beyond are renders of hundreds of thousands of cells.
 const MAX_BYTES: u64 = 1 << 20;
+/// Bytes of a body that waits for no coder: it takes a moment, and a crowd may have them all.
+const SMALL_BYTES: u64 = 32 << 10;
+
+/// How long a body was before it was compressed.
+#[derive(Clone, Copy)]
+struct Plain(u64);
 
 /// What is compressed: a body that is there as a whole, and not too long.
 #[derive(Clone)]
@@ -55,12 +61,15 @@ impl Press {
         Press { coders: Arc::new(Semaphore::new(cores)), outgoing }
     }
 
-    async fn press(&self, body: Body) -> Result<Body, Problem> {
+    async fn press(&self, body: Body, is_small: bool) -> Result<Body, Problem> {
         let bug = |err: &dyn std::fmt::Display| {
             tracing::error!("an answer cannot be compressed: {err}");
             Problem::new(INTERNAL, "a bug: tell the operator the request_id")
         };
-        let coder = self.coders.clone().acquire_owned().await.map_err(|err| bug(&err))?;
+        let coder = match is_small {
+            true => None,
+            false => Some(self.coders.clone().acquire_owned().await.map_err(|err| bug(&err))?),
+        };
         let runtime = Handle::current();
         let press = move || {
             let pressed = runtime.block_on(to_bytes(body, usize::MAX));
@@ -73,6 +82,14 @@ impl Press {
     }
 }
 
+/// Notes how long a body is, for [`press`].
+pub(crate) async fn measure(mut response: Response) -> Response {
+    if let Some(bytes) = response.body().size_hint().exact() {
+        response.extensions_mut().insert(Plain(bytes));
+    }
+    response
+}
+
 /// Compresses what [`layer`] has chosen.
 pub(crate) async fn press(State(press): State<Press>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
@@ -80,7 +97,8 @@ pub(crate) async fn press(State(press): State<Press>, request: Request, next: Ne
         return response;
     }
     let (head, body) = response.into_parts();
-    match press.press(body).await {
+    let is_small = head.extensions.get().is_some_and(|Plain(bytes)| *bytes <= SMALL_BYTES);
+    match press.press(body, is_small).await {
         Ok(body) => Response::from_parts(head, body),
         Err(problem) => problem.into_response(),
     }

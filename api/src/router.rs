@@ -6,7 +6,7 @@ use axum::{
     Extension, Router,
     extract::DefaultBodyLimit,
     http::Uri,
-    middleware::{from_fn, from_fn_with_state},
+    middleware::{from_fn, from_fn_with_state, map_response},
     response::IntoResponse,
     routing::get,
 };
@@ -73,6 +73,7 @@ pub fn router(app: App) -> Router {
             let detail = "pages of other sites may not upload or delete";
             Problem::new(CROSS_SITE, detail).into_response()
         }))
+        .layer(map_response(coding::measure))
         .layer(coding::layer())
         .layer(from_fn_with_state(press, coding::press))
         .layer(from_fn(coding::tag))
