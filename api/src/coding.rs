@@ -24,7 +24,8 @@ use crate::{
 
 /// Bytes of a body that is compressed: beyond are renders of hundreds of thousands of cells.
 const MAX_BYTES: u64 = 1 << 20;
-/// Bytes of a body that waits for no coder: it takes a moment, and a crowd may have them all.
+/// Bytes of a body that waits for no coder and needs no room: it takes a moment, and a crowd may have
+/// them all. What was done already, as an upload, is thus never answered by "busy".
 const SMALL_BYTES: u64 = 32 << 10;
 
 /// How long a body was before it was compressed.
@@ -78,7 +79,10 @@ impl Press {
         };
         let pressed = spawn_blocking(press).await.map_err(|err| bug(&err))?;
         let pressed = pressed.map_err(|err| bug(&err))?;
-        Ok(self.outgoing.room(pressed.len())?.fill(pressed).into())
+        Ok(match is_small {
+            true => pressed.into(),
+            false => self.outgoing.room(pressed.len())?.fill(pressed).into(),
+        })
     }
 }
 
