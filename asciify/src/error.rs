@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::Format;
+use crate::format::Format;
 
 /// How large a file's contents may be. All are checked before the memory is taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +60,11 @@ impl Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The first bytes belong to no format that we read.
-    #[error("this is not an image in a format that we read; those are {}", Format::LIST)]
-    Unknown,
+    #[error("this is not an image in a format that we read; those are {readable}")]
+    Unknown {
+        /// The names of the formats that we read, as a sentence lists them.
+        readable: String,
+    },
     /// The format is known, but the file uses a part of it that we cannot decode.
     #[error("{0}")]
     Unsupported(String),

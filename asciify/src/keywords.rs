@@ -1,15 +1,11 @@
-//! The values of those options that are chosen by a word: the same in text and in JSON.
-
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
+//! Enums whose values are chosen by a word.
 
 macro_rules! keywords {
     ($($(#[$of:meta])* $name:ident { $($(#[$of_value:meta])* $value:ident = $keyword:literal,)+ })+) => {$(
         $(#[$of])*
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
         pub enum $name {
-            $($(#[$of_value])* #[serde(rename = $keyword)] $value,)+
+            $($(#[$of_value])* $value,)+
         }
 
         impl $name {
@@ -24,8 +20,8 @@ macro_rules! keywords {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(match self {
                     $(Self::$value => $keyword,)+
                 })
@@ -34,98 +30,4 @@ macro_rules! keywords {
     )+};
 }
 
-keywords! {
-    /// How a picture meets a grid of both a given width and a given height.
-    Fit {
-        /// The whole picture, undistorted, as large as fits; no padding.
-        #[default]
-        Contain = "contain",
-        /// The whole grid, undistorted; what is too much is cropped evenly from both ends.
-        Cover = "cover",
-        /// The whole grid and the whole picture, distorted.
-        Stretch = "stretch",
-    }
-
-    /// Sets of symbols whose shapes we know.
-    Shapes {
-        /// The 95 printable characters of ASCII.
-        #[default]
-        Ascii = "ascii",
-        /// Block elements: halves, quarters, and eighths from below and from the left.
-        Blocks = "blocks",
-        /// Upper and lower half.
-        Half = "half",
-        /// 2 × 2 tiles.
-        Quad = "quad",
-        /// 2 × 3 tiles; few fonts have them.
-        Sextant = "sextant",
-        /// 2 × 4 tiles; very few fonts have them.
-        Octant = "octant",
-        /// 2 × 4 dots.
-        Braille = "braille",
-    }
-
-    /// How many colours there are.
-    Palette {
-        /// The reader's own two.
-        #[default]
-        None = "none",
-        /// The terminal's 16, as xterm has them.
-        Of16 = "16",
-        /// The 240 of xterm's 256 that look alike everywhere.
-        Of256 = "256",
-        /// All of sRGB.
-        Full = "full",
-    }
-
-    /// What has colours.
-    ColorOn {
-        /// The symbols.
-        #[default]
-        Foreground = "foreground",
-        /// The symbols and the ground behind them.
-        Both = "both",
-    }
-
-    /// How a ramp shows tones between two of its symbols.
-    Dither {
-        /// Not at all.
-        #[default]
-        None = "none",
-        /// What a cell lacks is handed on to the next ones.
-        FloydSteinberg = "floyd-steinberg",
-        /// By a regular pattern.
-        Bayer = "bayer",
-        /// By an even pattern without visible structure.
-        BlueNoise = "blue-noise",
-    }
-
-    /// How characters are chosen.
-    Match {
-        /// All together, so that their shapes and their ink look like the picture.
-        #[default]
-        Shape = "shape",
-        /// Each by the brightness of its cell.
-        Ramp = "ramp",
-    }
-
-    /// How brightness becomes ink.
-    Tone {
-        /// The picture's own darkest and brightest parts take the whole range.
-        #[default]
-        Auto = "auto",
-        /// Black is bare ground and white is the densest ink; lightness in between.
-        Natural = "natural",
-        /// The same, in proportion to light.
-        Linear = "linear",
-    }
-
-    /// The ground that the text will stand on.
-    Background {
-        /// Light ink on a dark ground.
-        #[default]
-        Dark = "dark",
-        /// Dark ink on a light ground.
-        Light = "light",
-    }
-}
+pub(crate) use keywords;

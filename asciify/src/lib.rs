@@ -32,62 +32,37 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod alpha;
-mod carry;
-mod color;
-mod container;
-mod decode;
-mod dither;
-mod duo;
-mod eighth;
+mod draw;
 mod error;
-mod flatten;
+mod format;
+mod formats;
 mod glyphs;
 mod grid;
-mod huffman;
-mod json;
 mod keywords;
-mod library;
 mod light;
-mod options;
-mod paint;
-mod picture;
 mod probe;
-mod ramp;
-mod rare_jpeg;
+mod render;
 mod sample;
-mod scanlines;
-mod selection;
-mod shape;
-mod sharpen;
-mod sniff;
 mod source;
 mod spec;
-mod symbols;
-mod tiff;
-mod tone;
-mod view;
-mod vp8;
-mod walk;
 pub mod write;
 
 use std::io::{BufRead, Seek};
-use std::iter;
 
-pub use alpha::{Alpha, AlphaError};
-pub use color::Color;
 pub use error::{Error, Limits};
+pub use format::Format;
+pub use formats::formats;
+pub use glyphs::shapes::Shapes;
+pub use grid::color::Color;
 pub use grid::{Cell, Grid, GridError};
-pub use keywords::{Background, ColorOn, Dither, Fit, Match, Palette, Shapes, Tone};
-pub use options::{OPTIONS, OptionDoc};
 pub use probe::Header;
-pub use selection::{Bands, BandsError, Stretch, StretchError};
-pub use sniff::Format;
+pub use spec::alpha::{Alpha, AlphaError};
+pub use spec::bands::{Bands, BandsError, Stretch, StretchError};
+pub use spec::options::{OPTIONS, OptionDoc};
+pub use spec::symbols::{Symbols, SymbolsError};
+pub use spec::values::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
 pub use spec::{Spec, SpecError};
-pub use symbols::{Symbols, SymbolsError};
 
-use paint::Inks;
-use picture::Sampled;
 use source::Source;
 
 /// Names the look of the output: raised whenever any picture's text changes, however little.
@@ -104,9 +79,9 @@ pub const ENGINE_VERSION: u32 = 2;
 /// # Errors
 /// All of [`Error`]: the same ones, for the same reasons, that [`render`] would give before it
 /// decodes.
-pub fn probe<R: BufRead + Seek>(source: R, limits: &Limits) -> Result<Header, Error> {
-    let mut source = Source::new(source);
-    let header = probe::inspect(&mut source, limits).map(|found| found.header);
+pub fn probe(mut source: impl BufRead + Seek, limits: &Limits) -> Result<Header, Error> {
+    let mut source = Source::new(&mut source);
+    let header = probe::inspect(&mut source, limits).map(|probed| Header::from(&probed));
     source.verdict(header)
 }
 
@@ -117,60 +92,12 @@ pub fn probe<R: BufRead + Seek>(source: R, limits: &Limits) -> Result<Header, Er
 /// # Errors
 /// [`Error::Read`] where the source itself failed, whatever the decoder made of that; else what
 /// is wrong with the file. Nothing can fail once the pixels are there.
-pub fn render<R: BufRead + Seek>(
-    source: R,
+pub fn render(
+    mut source: impl BufRead + Seek,
     specs: &[Spec],
     limits: &Limits,
 ) -> Result<Vec<Grid>, Error> {
-    let mut source = Source::new(source);
-    let grids = draw(&mut source, specs, limits);
+    let mut source = Source::new(&mut source);
+    let grids = render::render(&mut source, specs, limits);
     source.verdict(grids)
-}
-
-fn draw<R: BufRead + Seek>(
-    source: &mut Source<R>,
-    specs: &[Spec],
-    limits: &Limits,
-) -> Result<Vec<Grid>, Error> {
-    let found = probe::inspect(source, limits)?;
-    specs.iter().try_for_each(|spec| found.header.offers(spec))?;
-    let sampled = decode::sample(source, &found, specs, limits)?;
-    Ok(specs.iter().zip(sampled).map(|(spec, sampled)| draw_one(spec, sampled)).collect())
-}
-
-fn draw_one(spec: &Spec, sampled: Sampled) -> Grid {
-    let Sampled { columns, mut luminance, opacity, mut channels } = sampled;
-    if let Some(opacity) = opacity {
-        let ground = flatten::ground(&luminance, &opacity, spec);
-        flatten::flatten(&mut luminance, &opacity, ground.luminance);
-        for (channel, ground) in channels.iter_mut().flatten().zip(ground.channels) {
-            flatten::flatten(channel, &opacity, ground);
-        }
-    }
-    for light in iter::once(&mut luminance).chain(channels.iter_mut().flatten()) {
-        sharpen::sharpen(light, columns * glyphs::ACROSS, spec.sharpen());
-    }
-    let glyphs = glyphs::of(spec.symbols());
-    let choose = |ink: Vec<f32>| match spec.matching() {
-        Match::Shape => shape::draw(ink, columns, glyphs.clone()),
-        Match::Ramp => ramp::draw(&ink, columns, spec, &glyphs),
-    };
-    let cells = match channels {
-        Some(mut channels) if spec.color_on() == ColorOn::Both => {
-            tone::adjust(&luminance, &mut channels, spec);
-            paint::both(&channels, columns, spec, &glyphs)
-        }
-        Some(channels) => {
-            let ink = tone::ink(&luminance, spec, glyphs.most_ink);
-            let mut inks = Inks::new(ink, &luminance, &channels, spec, glyphs.most_ink);
-            let drawn = choose(std::mem::take(&mut inks.cover));
-            inks.paint(drawn, columns, spec)
-        }
-        None => {
-            let ink = tone::ink(&luminance, spec, glyphs.most_ink);
-            drop(luminance);
-            choose(ink).into_iter().map(|drawn| drawn.symbol.into()).collect()
-        }
-    };
-    Grid::new(columns, cells)
 }

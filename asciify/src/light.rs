@@ -11,7 +11,7 @@ pub(crate) const WHITE: u32 = 1 << 24;
 
 /// What is taken of a pixel, as a fraction of [`WHITE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Of {
+pub(crate) enum Component {
     /// Y of Rec. 709.
     Luminance,
     /// Red, green or blue: 0, 1 or 2.
@@ -43,22 +43,26 @@ impl Row<'_> {
     }
 
     /// Puts that of each pixel into `light`. What is transparent lets black through.
-    pub(crate) fn read(self, of: Of, light: &mut Vec<u32>) {
+    pub(crate) fn read(self, component: Component, light: &mut Vec<u32>) {
         light.clear();
         match self {
-            Self::Grey8(row) => light.extend(row.iter().map(|[y]| of.in_8(&[*y; 3], 255))),
+            Self::Grey8(row) => light.extend(row.iter().map(|[y]| component.in_8(&[*y; 3], 255))),
             Self::GreyAlpha8(row) => {
-                light.extend(row.iter().map(|[y, a]| of.in_8(&[*y; 3], *a)));
+                light.extend(row.iter().map(|[y, a]| component.in_8(&[*y; 3], *a)));
             }
-            Self::Rgb8(row) => light.extend(row.iter().map(|rgb| of.in_8(rgb, 255))),
+            Self::Rgb8(row) => light.extend(row.iter().map(|rgb| component.in_8(rgb, 255))),
             Self::Rgba8(row) => {
-                light.extend(row.iter().map(|[r, g, b, a]| of.in_8(&[*r, *g, *b], *a)));
+                light.extend(row.iter().map(|[r, g, b, a]| component.in_8(&[*r, *g, *b], *a)));
             }
-            Self::Grey16(row) => light.extend(row.iter().map(|[y]| of.in_16([*y; 3], u16::MAX))),
-            Self::GreyAlpha16(row) => light.extend(row.iter().map(|[y, a]| of.in_16([*y; 3], *a))),
-            Self::Rgb16(row) => light.extend(row.iter().map(|rgb| of.in_16(*rgb, u16::MAX))),
+            Self::Grey16(row) => {
+                light.extend(row.iter().map(|[y]| component.in_16([*y; 3], u16::MAX)))
+            }
+            Self::GreyAlpha16(row) => {
+                light.extend(row.iter().map(|[y, a]| component.in_16([*y; 3], *a)))
+            }
+            Self::Rgb16(row) => light.extend(row.iter().map(|rgb| component.in_16(*rgb, u16::MAX))),
             Self::Rgba16(row) => {
-                light.extend(row.iter().map(|[r, g, b, a]| of.in_16([*r, *g, *b], *a)));
+                light.extend(row.iter().map(|[r, g, b, a]| component.in_16([*r, *g, *b], *a)));
             }
         }
     }
@@ -84,7 +88,7 @@ impl Row<'_> {
     }
 }
 
-impl Of {
+impl Component {
     #[inline(always)]
     fn in_8(self, rgb: &[u8; 3], alpha: u8) -> u32 {
         let light = match self {
@@ -222,8 +226,11 @@ mod tests {
     fn black_and_white_are_exact_at_every_depth() {
         assert_eq!((grey8(0), grey8(255)), (0, WHITE));
         assert_eq!((rgb8(&[255, 255, 255]), over8(WHITE, 255), over8(WHITE, 0)), (WHITE, WHITE, 0));
-        let of = Of::Luminance;
-        assert_eq!((of.in_16([0; 3], 65_535), of.in_16([65_535; 3], 65_535)), (0, WHITE));
+        let component = Component::Luminance;
+        assert_eq!(
+            (component.in_16([0; 3], 65_535), component.in_16([65_535; 3], 65_535)),
+            (0, WHITE)
+        );
     }
 
     #[test]

@@ -1,23 +1,30 @@
 //! The reader that everything is read through: it remembers whether the reader itself failed.
 //!
-//! Decoders wrap, rename and swallow what their reader tells them. Here it is noted before they
-//! see it, so that a broken disk or a cancelled job never passes for a broken image.
+//! Decoders wrap, rename and swallow the errors of their reader. Here they are noted before a
+//! decoder sees them, so that a broken disk or a cancelled job is never taken for a broken image.
 
 use std::io::{self, BufRead, ErrorKind, Read, Seek, SeekFrom};
 
-use crate::Error;
+use crate::error::Error;
 
-pub(crate) struct Source<R> {
-    inner: R,
+/// Buffered and seekable: what decoders need of a reader.
+pub(crate) trait ReadSeek: BufRead + Seek {}
+
+impl<T: BufRead + Seek + ?Sized> ReadSeek for T {}
+
+/// A caller's reader. It is a trait object, so that decoders are compiled once, in this crate, and
+/// not again for every type of reader that callers have.
+pub(crate) struct Source<'a> {
+    inner: &'a mut dyn ReadSeek,
     failure: Option<io::Error>,
 }
 
-impl<R> Source<R> {
-    pub(crate) fn new(inner: R) -> Self {
+impl<'a> Source<'a> {
+    pub(crate) fn new(inner: &'a mut dyn ReadSeek) -> Self {
         Self { inner, failure: None }
     }
 
-    /// What came of the work, unless the source failed meanwhile: then that is the answer.
+    /// `outcome`, unless the source failed meanwhile: then [`Error::Read`].
     pub(crate) fn verdict<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
         self.failure.map_or(outcome, |failure| Err(Error::Read(failure)))
     }
@@ -37,17 +44,17 @@ impl<R> Source<R> {
     }
 }
 
-impl<R: Read> Read for Source<R> {
+impl Read for Source<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let outcome = self.inner.read(buf);
         self.note(outcome)
     }
 }
 
-impl<R: BufRead> BufRead for Source<R> {
+impl BufRead for Source<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        // Asked twice, since the buffer cannot be inspected and lent out at once. The second time
-        // there is something in it, and nothing is read.
+        // Called twice, since the buffer cannot be inspected and lent out at once. The second call
+        // finds something in it and reads nothing.
         let outcome = self.inner.fill_buf().map(<[u8]>::is_empty);
         if self.note(outcome)? { Ok(&[]) } else { self.inner.fill_buf() }
     }
@@ -57,7 +64,7 @@ impl<R: BufRead> BufRead for Source<R> {
     }
 }
 
-impl<R: Seek> Seek for Source<R> {
+impl Seek for Source<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let outcome = self.inner.seek(to);
         self.note(outcome)

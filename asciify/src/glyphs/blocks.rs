@@ -3,7 +3,7 @@
 //! Unicode 16.0: Block Elements, Symbols for Legacy Computing and its Supplement, Braille Patterns.
 
 use super::{ACROSS, DOWN, Mask};
-use crate::keywords::Shapes;
+use crate::glyphs::shapes::Shapes;
 
 /// How much of its eighth of the cell a braille dot covers. Fonts differ, from about a third to a
 /// half.

@@ -5,12 +5,12 @@ use std::sync::{Arc, LazyLock};
 
 mod blocks;
 mod coverage;
+pub(crate) mod shapes;
 
 pub(crate) use blocks::Rect;
 
-use crate::keywords::Shapes;
-use crate::symbols::Symbols;
 use coverage::COVERAGE;
+use shapes::Shapes;
 
 /// Samples across and down a cell.
 pub(crate) const ACROSS: usize = 4;
@@ -65,15 +65,14 @@ fn ascii() -> impl Iterator<Item = (char, Mask)> {
     (b' '..).map(char::from).zip(COVERAGE.iter().map(mask))
 }
 
-/// The symbols of that set. Those of a ramp have no shape: see [`crate::ramp`].
-pub(crate) fn of(symbols: &Symbols) -> Arc<Glyphs> {
-    match symbols {
-        Symbols::Shapes(Shapes::Ascii) | Symbols::Ramp(_) => ASCII.clone(),
-        Symbols::Shapes(shapes) => Arc::new(Glyphs::new(blocks::of(*shapes))),
-        Symbols::Chars(chars) => {
-            Arc::new(Glyphs::new(all().filter(|(symbol, _)| chars.contains(*symbol))))
-        }
-    }
+/// The glyphs of a set of block elements or of braille.
+pub(crate) fn of(shapes: Shapes) -> Glyphs {
+    Glyphs::new(blocks::of(shapes))
+}
+
+/// Of all known glyphs, those of `chars`.
+pub(crate) fn among(chars: &str) -> Glyphs {
+    Glyphs::new(all().filter(|(symbol, _)| chars.contains(*symbol)))
 }
 
 /// What a symbol that is no letter fills.

@@ -8,7 +8,9 @@ mod svg;
 pub use png::png;
 pub use svg::svg;
 
-use crate::{Background, Cell, Color, Grid};
+use crate::grid::color::Color;
+use crate::grid::{Cell, Grid};
+use crate::spec::values::Background;
 
 /// Radius of a braille dot, in widths of the tile that it lies in: discs of two fifths of it.
 const DOT_RADIUS: f64 = 0.357;

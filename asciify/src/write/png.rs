@@ -4,7 +4,9 @@ use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster};
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError};
 
 use crate::glyphs;
-use crate::{Background, Cell, Color, Grid};
+use crate::grid::color::Color;
+use crate::grid::{Cell, Grid};
+use crate::spec::values::Background;
 
 /// Grids of more cells are drawn at half the size.
 const MANY_CELLS: usize = 20_000;

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use super::{escaped, hex};
 use crate::glyphs;
-use crate::{Background, Cell, Color, Grid};
+use crate::grid::color::Color;
+use crate::grid::{Cell, Grid};
+use crate::spec::values::Background;
 
 /// Units across and down a cell.
 const WIDTH: usize = 10;

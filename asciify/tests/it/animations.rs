@@ -2,18 +2,18 @@
 
 use std::io::Cursor;
 
-use asciify::{Format, Limits, probe};
+use asciify::{Limits, probe};
 use image::Frame;
 use image::codecs::gif::GifEncoder;
 
-use crate::pictures::{apng, drawn, frames, gif, text};
+use crate::pictures::{apng, drawn, frames, gif, named, text};
 
 const SPEC: &str = "width=4&height=2&fit=stretch&match=ramp&tone=natural&alpha=dark";
 
 #[test]
 fn frames_are_drawn_over_each_other() {
     // the encoder of GIF has each frame taken away before the next
-    let last = [(Format::Gif, gif(), "  @@\n  @@\n"), (Format::Png, apng(), "@@@@\n@@@@\n")];
+    let last = [(named("GIF"), gif(), "  @@\n  @@\n"), (named("PNG"), apng(), "@@@@\n@@@@\n")];
     for (format, file, last) in last {
         let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
         assert_eq!((header.format, header.frames), (format, 3));

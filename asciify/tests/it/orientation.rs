@@ -2,21 +2,21 @@
 
 use std::io::Cursor;
 
-use asciify::{Format, Limits, probe};
+use asciify::{Limits, probe};
 use image::codecs::png::PngEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageEncoder};
 
-use crate::pictures::{app1, encoded, exif, lopsided, png, text};
+use crate::pictures::{app1, encoded, exif, lopsided, named, png, text};
 
 const SPECS: [&str; 4] =
     ["width=30", "height=9", "width=20&height=30&fit=cover", "width=31&height=8&fit=stretch"];
 
 #[test]
 fn a_jpeg_is_turned_as_its_exif_says() {
-    let plain = encoded(&lopsided(), Format::Jpeg);
+    let plain = encoded(&lopsided(), named("JPEG"));
     let stored = image::load_from_memory(&plain).expect("the library reads what it wrote");
     for value in 1..=8 {
         let mut tagged = plain[..2].to_vec();
@@ -29,7 +29,7 @@ fn a_jpeg_is_turned_as_its_exif_says() {
 #[test]
 fn a_jpeg_of_more_pixels_than_are_needed_is_turned_as_well() {
     let large = lopsided().resize_exact(960, 640, FilterType::Nearest);
-    let plain = encoded(&large, Format::Jpeg);
+    let plain = encoded(&large, named("JPEG"));
     for value in 1..=8 {
         let tagged = [&plain[..2], &app1(value), &plain[2..]].concat();
         let mut upright = large.clone();

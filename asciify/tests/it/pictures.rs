@@ -87,14 +87,19 @@ pub fn lopsided() -> DynamicImage {
     .into()
 }
 
+/// The format of that name.
+pub fn named(name: &str) -> Format {
+    asciify::formats().find(|format| format.name() == name).expect("a known format")
+}
+
 /// The picture as a file.
 pub fn encoded(picture: &DynamicImage, format: Format) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
     let library_format = ImageFormat::from_extension(format.extension()).expect("a known one");
     // Formats differ in the pixels they hold: these are the ones that each can.
-    let picture = match format {
-        Format::Gif | Format::Ico | Format::WebP => DynamicImage::from(picture.to_rgba8()),
-        Format::Png => picture.clone(),
+    let picture = match format.name() {
+        "GIF" | "ICO" | "WebP" => DynamicImage::from(picture.to_rgba8()),
+        "PNG" => picture.clone(),
         _ => DynamicImage::from(picture.to_rgb8()),
     };
     picture
@@ -104,7 +109,7 @@ pub fn encoded(picture: &DynamicImage, format: Format) -> Vec<u8> {
 }
 
 pub fn png(picture: &DynamicImage) -> Vec<u8> {
-    encoded(picture, Format::Png)
+    encoded(picture, named("PNG"))
 }
 
 /// Black; then a white left half over it; then a white right half over both.

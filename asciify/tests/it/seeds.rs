@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use asciify::Format;
+use asciify::formats;
 use flate2::{Compression, Crc, write::ZlibEncoder};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use tiff::encoder::colortype::{Gray16, Gray32Float, Gray64, GrayI16, RGB32Float};
 use tiff::encoder::{Predictor, TiffEncoder};
 
-use crate::pictures::{alpha, apng, app1, encoded, exif, gif, lopsided, one_pixel};
+use crate::pictures::{alpha, apng, app1, encoded, exif, gif, lopsided, named, one_pixel};
 use crate::tiffs::{SIDES, by_hand, packed, page, tiff, values};
 
 #[path = "../samples/lossy_webps.rs"]
@@ -19,7 +19,7 @@ mod rare_jpegs;
 /// Each with a name that tells what it is.
 pub fn files() -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
-    for format in Format::ALL {
+    for format in formats() {
         for (what, picture) in [("opaque", lopsided()), ("clear", alpha()), ("dot", one_pixel())] {
             files.push((format!("{format} {what}"), encoded(&picture, format)));
         }
@@ -181,11 +181,11 @@ fn webps() -> impl Iterator<Item = (String, Vec<u8>)> {
     let opacity: Vec<u8> = [0].into_iter().chain((0..40 * 24).map(|it| it as u8)).collect();
     let clear = [header(0x10, 40, 24), riff(b"ALPH", &opacity), body(&bytes(lossy_webps::PLAIN))];
     let turned =
-        [header(8, 48, 32), body(&encoded(&lopsided(), Format::WebP)), riff(b"EXIF", &exif(8))];
+        [header(8, 48, 32), body(&encoded(&lopsided(), named("WebP"))), riff(b"EXIF", &exif(8))];
     let frame = |left: u8| {
         // place and sides, halved or less one, and how long it is shown
         let place = [left, 0, 0, 0, 0, 0, 15, 0, 0, 31, 0, 0, 100, 0, 0, 0];
-        riff(b"ANMF", &[&place[..], &body(&encoded(&alpha(), Format::WebP))].concat())
+        riff(b"ANMF", &[&place[..], &body(&encoded(&alpha(), named("WebP")))].concat())
     };
     let animated = [header(0x12, 48, 32), riff(b"ANIM", &[0; 6]), frame(0), frame(8), frame(16)];
     let extended =

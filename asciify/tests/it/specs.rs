@@ -124,36 +124,3 @@ fn a_failed_set_changes_nothing() {
     assert!(spec.set("fit", "squeeze").is_err() && spec.set("cell", "99").is_err());
     assert_eq!(spec, before);
 }
-
-#[test]
-fn json_is_checked_like_text() {
-    for (json, canonical) in [
-        ("{}", "width=80"),
-        (r#"{"height":5}"#, "height=5"),
-        (
-            r#"{"invert":true,"cell":0.6,"fit":"cover","height":8,"width":9}"#,
-            "width=9&height=8&fit=cover&cell=0.6&invert=true",
-        ),
-        (r#"{"cell":2}"#, "width=80&cell=2"),
-        (r#"{"brightness":-0.25,"gamma":2}"#, "width=80&brightness=-0.25&gamma=2"),
-        (r#"{"color":"16","color_on":"both"}"#, "width=80&color=16&color_on=both"),
-        (r#"{"symbols":"ramp: .#"}"#, "width=80&symbols=ramp:%20.%23"),
-    ] {
-        let spec: Spec = serde_json::from_str(json).expect(json);
-        assert_eq!(spec.to_string(), canonical);
-        let written = serde_json::to_string(&spec).expect("plain fields");
-        assert_eq!(serde_json::from_str::<Spec>(&written).expect("what was written"), spec);
-    }
-    for (json, told) in [
-        (r#"{"width":1001}"#, "a whole number from 1 to 1000"),
-        (r#"{"height":0}"#, "a whole number from 1 to 1000"),
-        (r#"{"cell":0.3333}"#, "at most three decimals"),
-        (r#"{"cell":1e300}"#, "a number from 0.1 to 10"),
-        (r#"{"cell":-1}"#, "a number from 0.1 to 10"),
-        (r#"{"fit":"Cover"}"#, "`contain`"),
-        (r#"{"colour":"red"}"#, "unknown field `colour`"),
-    ] {
-        let err = serde_json::from_str::<Spec>(json).expect_err(json);
-        assert!(err.to_string().contains(told), "{json}: {err}");
-    }
-}

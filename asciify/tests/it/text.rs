@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::io::Cursor;
 
-use asciify::{Background, Format, Grid, GridError, Limits, Spec, render, write};
+use asciify::{Background, Grid, GridError, Limits, Spec, formats, render, write};
 use image::{DynamicImage, GrayImage, Luma};
 
-use crate::pictures::{checker, deep, disc, drawn, encoded, gradient, lopsided, png, text};
+use crate::pictures::{checker, deep, disc, drawn, encoded, gradient, lopsided, named, png, text};
 
 #[test]
 fn a_ramp_is_denser_where_it_is_brighter() {
@@ -103,7 +103,7 @@ fn every_spec_is_drawn_as_if_alone() {
     // of this one, some need the whole and some an eighth
     let photo = lopsided().resize_exact(640, 480, image::imageops::FilterType::Triangle);
     let files = [disc(), deep(), lopsided()].map(|picture| png(&picture));
-    for file in files.into_iter().chain([encoded(&photo, Format::Jpeg)]) {
+    for file in files.into_iter().chain([encoded(&photo, named("JPEG"))]) {
         let together =
             render(Cursor::new(&file), &specs, &Limits::default()).expect("a valid file");
         assert_eq!(together.len(), specs.len());
@@ -137,7 +137,7 @@ fn a_png_of_few_colours_is_drawn_like_one_of_many() {
         let rgb = &palette[3 * index..][..3];
         image::Rgba([rgb[0], rgb[1], rgb[2], clear.get(index).copied().unwrap_or(255)])
     });
-    let many = encoded(&many.into(), Format::Png);
+    let many = encoded(&many.into(), named("PNG"));
     for spec in ["width=16", "width=16&alpha=light&color=full&symbols=quad&color_on=both"] {
         let (found, wanted) = (drawn(&file, spec), drawn(&many, spec));
         assert_eq!(found.expect("a picture"), wanted.expect("a picture"), "{spec}");
@@ -159,7 +159,7 @@ fn the_negative_inverted_is_the_picture() {
 #[test]
 fn lossless_formats_agree() {
     let expected = text(&png(&disc()), "width=40");
-    for format in Format::ALL.into_iter().filter(|format| *format != Format::Jpeg) {
+    for format in formats().filter(|format| *format != named("JPEG")) {
         assert_eq!(text(&encoded(&disc(), format), "width=40"), expected, "{format}");
     }
 }

@@ -1,0 +1,128 @@
+//! Spreads tones that a ramp lacks over neighbouring cells.
+
+use std::sync::LazyLock;
+
+use crate::draw::error_diffusion::ErrorDiffusion;
+use crate::spec::values::Dither;
+
+/// Side of the pattern of ordered dithering, in cells.
+const BAYER: usize = 8;
+const BLUE: usize = 32;
+/// Width of a point's influence in the blue pattern, in cells (Ulichney's choice).
+const SPREAD: f64 = 1.5;
+
+/// Chooses among `levels`, which rise, for each of `wanted`: cells row by row.
+pub(crate) fn choose(wanted: &[f32], columns: usize, levels: &[f32], dither: Dither) -> Vec<usize> {
+    let pattern = |side: usize, ranks: &[u16], cell: usize| {
+        let (column, row) = (cell % columns, cell / columns);
+        let rank = ranks[row % side * side + column % side];
+        (f32::from(rank) + 0.5) / (side * side) as f32
+    };
+    let cells = wanted.iter().enumerate();
+    match dither {
+        Dither::None => wanted.iter().map(|it| above(levels, *it, 0.5)).collect(),
+        Dither::Bayer => cells
+            .map(|(cell, it)| above(levels, *it, pattern(BAYER, &*BAYER_RANKS, cell)))
+            .collect(),
+        Dither::BlueNoise => {
+            cells.map(|(cell, it)| above(levels, *it, pattern(BLUE, &BLUE_RANKS, cell))).collect()
+        }
+        Dither::FloydSteinberg => {
+            let mut carry = ErrorDiffusion::<1>::new(columns);
+            let spread = |own: &f32| {
+                let wanted = own + carry.owed()[0];
+                let level = above(levels, wanted, 0.5);
+                carry.owe([wanted - levels[level]]);
+                level
+            };
+            wanted.iter().map(spread).collect()
+        }
+    }
+}
+
+/// The level below `wanted`, or the one above it when `wanted` is further than `threshold` of the
+/// way to it.
+fn above(levels: &[f32], wanted: f32, threshold: f32) -> usize {
+    let below = levels.partition_point(|level| *level <= wanted).saturating_sub(1);
+    match levels.get(below..) {
+        Some([low, high, ..]) if wanted - low >= threshold * (high - low) => below + 1,
+        _ => below,
+    }
+}
+
+/// B. E. Bayer, "An optimum method for two-level rendition of continuous-tone pictures", ICC (1973):
+/// the bits of x ^ y and of y, interleaved and reversed.
+static BAYER_RANKS: LazyLock<[u16; BAYER * BAYER]> = LazyLock::new(|| {
+    std::array::from_fn(|cell| {
+        let (x, y) = (cell % BAYER, cell / BAYER);
+        (0..3).fold(0, |rank, bit| {
+            let (mixed, down) = ((x ^ y) >> bit & 1, y >> bit & 1);
+            rank | (mixed << (5 - 2 * bit) | down << (4 - 2 * bit)) as u16
+        })
+    })
+});
+
+/// The ranks of a pattern without low frequencies: R. Ulichney, "The void-and-cluster method for
+/// dither array generation", Proc. SPIE 1913 (1993), begun with a single point.
+static BLUE_RANKS: LazyLock<Vec<u16>> = LazyLock::new(|| {
+    let cells = BLUE * BLUE;
+    let influence: Vec<f64> = (0..cells)
+        .map(|cell| {
+            let near = |distance: usize| distance.min(BLUE - distance) as f64;
+            let (x, y) = (near(cell % BLUE), near(cell / BLUE));
+            libm::exp(-(x * x + y * y) / (2.0 * SPREAD * SPREAD))
+        })
+        .collect();
+    let (mut density, mut ranks) = (vec![0.0; cells], vec![u16::MAX; cells]);
+    for rank in 0..cells as u16 {
+        let free = (0..cells).filter(|cell| ranks[*cell] == u16::MAX);
+        // ties in an order without direction
+        let key = |cell: &usize| (density[*cell], *cell * 389 % cells);
+        let void = free.min_by(|a, b| key(a).partial_cmp(&key(b)).expect("densities are numbers"));
+        let void = void.expect("a rank a cell");
+        ranks[void] = rank;
+        for (cell, density) in density.iter_mut().enumerate() {
+            let (x, y) = (cell % BLUE + BLUE - void % BLUE, cell / BLUE + BLUE - void / BLUE);
+            *density += influence[y % BLUE * BLUE + x % BLUE];
+        }
+    }
+    ranks
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rank_is_there_once() {
+        for (ranks, side) in [(&BAYER_RANKS[..], BAYER), (&BLUE_RANKS[..], BLUE)] {
+            let mut sorted = ranks.to_vec();
+            sorted.sort_unstable();
+            assert!(sorted.into_iter().eq(0..(side * side) as u16));
+        }
+        assert_eq!(BAYER_RANKS[..8], [0, 32, 8, 40, 2, 34, 10, 42]);
+    }
+
+    #[test]
+    fn a_tone_between_two_levels_takes_both() {
+        let levels = [0.0, 0.1, 0.5];
+        for dither in [Dither::FloydSteinberg, Dither::Bayer, Dither::BlueNoise] {
+            let chosen = choose(&[0.2; 64 * 64], 64, &levels, dither);
+            assert!(chosen.iter().all(|level| (1..3).contains(level)), "{dither}");
+            let mean = chosen.iter().map(|level| levels[*level]).sum::<f32>() / chosen.len() as f32;
+            assert!((mean - 0.2).abs() < 0.01, "{dither}: {mean}");
+        }
+        assert!(choose(&[0.2; 9], 3, &levels, Dither::None).iter().all(|level| *level == 1));
+    }
+
+    #[test]
+    fn the_ends_are_reached_and_not_passed() {
+        for dither in [Dither::None, Dither::FloydSteinberg, Dither::Bayer, Dither::BlueNoise] {
+            let ends = [(-1.0, 0), (0.0, 0), (0.5, 2), (9.0, 2)];
+            for (wanted, level) in ends {
+                let chosen = choose(&[wanted; 64], 8, &[0.0, 0.1, 0.5], dither);
+                assert!(chosen.iter().all(|it| *it == level), "{dither} {wanted}");
+            }
+        }
+    }
+}

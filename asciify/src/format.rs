@@ -1,0 +1,42 @@
+//! What an image format is called.
+
+use std::fmt;
+
+/// An image format that we read: one of [`formats`](crate::formats()).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Format {
+    name: &'static str,
+    media_type: &'static str,
+    extension: &'static str,
+}
+
+impl Format {
+    pub(crate) const fn new(
+        name: &'static str,
+        media_type: &'static str,
+        extension: &'static str,
+    ) -> Self {
+        Self { name, media_type, extension }
+    }
+
+    /// The name by which it is usually called: `JPEG`, `WebP`.
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// The media type as registered with IANA, or the one in use where none is registered.
+    pub const fn media_type(self) -> &'static str {
+        self.media_type
+    }
+
+    /// The usual file name extension, without the dot.
+    pub const fn extension(self) -> &'static str {
+        self.extension
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}

@@ -1,0 +1,106 @@
+//! The image formats that we read: a folder or a file each.
+//!
+//! To add a format:
+//! 1. Write `formats/NAME/mod.rs` (or `formats/NAME.rs`) with a `DRIVER`: the format's name, how a
+//!    file of it begins, and a function that reads its headers.
+//! 2. Add one line to [`DRIVERS`].
+//!
+//! The headers' function returns a [`Probed`](decoder::Probed): sizes, an upper estimate of the
+//! memory that decoding takes, and a [`Decoder`](decoder::Decoder) that will turn the pixels into
+//! samples. A format that the `image` crate decodes needs no decoder of its own:
+//! [`fallback::Whole`]. One that can be read at reduced resolution, or row by row, has its own, as
+//! [`jpeg`] and [`png`] do. [`reader`] reads numbers and tells what is missing where a file ends;
+//! hold every size that a file claims against [`ByteReader::can_hold`](reader::ByteReader::can_hold)
+//! or the limits before you allocate for it.
+
+mod bmp;
+pub(crate) mod decoder;
+mod fallback;
+mod gif;
+mod ico;
+mod jpeg;
+mod png;
+mod pnm;
+mod qoi;
+mod reader;
+mod tiff;
+mod webp;
+
+use std::io::{Read, Seek, SeekFrom};
+
+use decoder::{Driver, Probed};
+use reader::ByteReader;
+
+use crate::error::{Error, Limits};
+use crate::format::Format;
+use crate::source::Source;
+
+/// Every format, the usual ones first: messages list them in this order.
+const DRIVERS: [&Driver; 9] = [
+    &jpeg::DRIVER,
+    &png::DRIVER,
+    &gif::DRIVER,
+    &webp::DRIVER,
+    &bmp::DRIVER,
+    &tiff::DRIVER,
+    &ico::DRIVER,
+    &pnm::DRIVER,
+    &qoi::DRIVER,
+];
+
+/// How many of a file's first bytes [`Driver::identify`] sees.
+const IDENTIFYING_BYTES: u64 = 18;
+
+/// Every format that we read, the usual ones first.
+pub fn formats() -> impl ExactSizeIterator<Item = Format> {
+    DRIVERS.iter().map(|driver| driver.format)
+}
+
+/// Identifies a file by its first bytes and reads its headers. Names and media types are not
+/// consulted: they are often wrong.
+///
+/// # Errors
+/// [`Error::Unknown`], or what is wrong with the headers.
+pub(crate) fn probe(source: &mut Source<'_>, limits: &Limits) -> Result<Probed, Error> {
+    source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
+    let mut start = Vec::new();
+    source.take(IDENTIFYING_BYTES).read_to_end(&mut start).map_err(Error::Read)?;
+    let driver = identify(&start).ok_or_else(|| Error::Unknown { readable: list() })?;
+    (driver.probe)(ByteReader::new(source, driver.format)?, limits)
+}
+
+fn identify(start: &[u8]) -> Option<&'static Driver> {
+    DRIVERS.into_iter().find(|driver| (driver.identify)(start))
+}
+
+/// The formats' names as a sentence lists them.
+fn list() -> String {
+    let names: Vec<&str> = formats().map(Format::name).collect();
+    let [names @ .., last] = names.as_slice() else { return String::new() };
+    format!("{} and {last}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_names_every_format() {
+        assert_eq!(list(), "JPEG, PNG, GIF, WebP, BMP, TIFF, ICO, PNM and QOI");
+    }
+
+    #[test]
+    fn text_that_begins_like_an_image_is_not_identified() {
+        for text in [
+            "",
+            "BMW makes cars, and motorcycles too",
+            "Panama",
+            "P3rl",
+            "II",
+            "GIF8",
+            "RIFFabcdWAVE",
+        ] {
+            assert!(identify(text.as_bytes()).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+use image::{Rgb, RgbImage};
+
+use super::*;
+use lossy_webps::*;
+
+#[path = "../../../../tests/samples/lossy_webps.rs"]
+mod lossy_webps;
+
+const SCALES: [u32; 3] = [2, 4, 8];
+
+/// What follows a file is the most that the luma of a mean may be off, and that it may be off on
+/// average.
+const FILES: [(&str, u32, u32); 8] = [
+    (PLAIN, 1, 1),
+    (BEST, 1, 1),
+    (ONE, 0, 0),
+    // these are smoothed by a filter that is left out
+    (PARTITIONS, 10, 2),
+    (SEGMENTS, 7, 2),
+    (SIMPLE, 6, 1),
+    (STRONG, 14, 2),
+    (LOW, 26, 5),
+];
+
+fn file(hex: &str) -> Vec<u8> {
+    let digit = |digit: u8| (digit as char).to_digit(16).expect("a digit") as u8;
+    hex.as_bytes().as_chunks().0.iter().map(|[a, b]| digit(*a) << 4 | digit(*b)).collect()
+}
+
+/// What is in the one chunk of `hex`, behind the headers.
+fn frame(hex: &str) -> Vec<u8> {
+    file(hex).split_off(20)
+}
+
+fn sides(frame: &[u8]) -> (u32, u32) {
+    let side = |at| u32::from(u16::from_le_bytes([frame[at], frame[at + 1]]) & 0x3fff);
+    (side(6), side(8))
+}
+
+/// What was read, as a picture.
+fn means(frame: &[u8], scale: u32) -> Option<RgbImage> {
+    let (width, height) = sides(frame);
+    let mut means = Vec::new();
+    rows(frame, scale, |row| means.extend_from_slice(row.as_flattened()))?;
+    RgbImage::from_raw(width.div_ceil(scale), height.div_ceil(scale), means)
+}
+
+/// The mean of each cell of the whole picture.
+fn expected(whole: &RgbImage, scale: u32) -> RgbImage {
+    let (width, height) = whole.dimensions();
+    RgbImage::from_fn(width.div_ceil(scale), height.div_ceil(scale), |x, y| {
+        let (left, top) = (x * scale, y * scale);
+        let (right, bottom) = ((left + scale).min(width), (top + scale).min(height));
+        let cell = (top..bottom).flat_map(|y| (left..right).map(move |x| (x, y)));
+        let pixels: Vec<_> = cell.map(|(x, y)| whole.get_pixel(x, y)).collect();
+        Rgb([0, 1, 2].map(|channel| {
+            let sum: usize = pixels.iter().map(|pixel| usize::from(pixel[channel])).sum();
+            ((sum + pixels.len() / 2) / pixels.len()) as u8
+        }))
+    })
+}
+
+fn luma(Rgb([r, g, b]): &Rgb<u8>) -> u32 {
+    (299 * u32::from(*r) + 587 * u32::from(*g) + 114 * u32::from(*b) + 500) / 1000
+}
+
+#[test]
+fn cells_are_the_means_of_the_picture() {
+    for (nr, (hex, most, on_average)) in FILES.into_iter().enumerate() {
+        let whole = image::load_from_memory(&file(hex)).expect("a WebP").to_rgb8();
+        for scale in SCALES {
+            let what = format!("file {nr} at {scale}");
+            let means = means(&frame(hex), scale).expect(&what);
+            let expected = expected(&whole, scale);
+            assert_eq!(means.dimensions(), expected.dimensions(), "{what}");
+            let (mut far, mut colours_far) = (0, 0);
+            for (x, y, mean) in means.enumerate_pixels() {
+                let wanted = expected.get_pixel(x, y);
+                let off = luma(mean).abs_diff(luma(wanted));
+                assert!(off <= most, "{what}, {x}, {y}: {mean:?} for {wanted:?}");
+                far += off;
+                colours_far +=
+                    (0..3).map(|it| u32::from(mean[it].abs_diff(wanted[it]))).sum::<u32>();
+            }
+            let count = means.width() * means.height();
+            assert!(far <= on_average * count, "{what}: {far} of {count}");
+            // the other decoder blends the colours of neighbours
+            assert!(colours_far <= 6 * on_average * count, "{what}: {colours_far} of {count}");
+        }
+    }
+}
+
+#[test]
+fn what_is_rare_is_left_alone() {
+    let plain = frame(PLAIN);
+    let with = |at: usize, value: u8| {
+        let mut frame = plain.clone();
+        frame[at] = value;
+        frame
+    };
+    assert!(means(&plain, 8).is_some());
+    assert!(means(&with(0, plain[0] | 1), 8).is_none(), "it needs an earlier frame");
+    assert!(means(&with(0, plain[0] | 8), 8).is_none(), "a version of the future");
+    assert!(means(&with(0, plain[0] & !16), 8).is_none(), "it is not to be shown");
+    assert!(means(&with(3, 0), 8).is_none(), "no start code");
+    assert!(means(&with(10, plain[10] | 128), 8).is_none(), "colours of another kind");
+    assert!(rows(&with(6, 0), 8, |_| ()).is_none(), "no width");
+    assert!(rows(&plain, 3, |_| ()).is_none(), "a scale that divides no macroblock");
+}
+
+#[test]
+fn what_is_cut_off_is_left_alone() {
+    for hex in ALL {
+        let frame = frame(hex);
+        assert!(rows(&frame, 8, |_| ()).is_some());
+        // the last bytes may be zeros, which are nothing to miss
+        for length in 0..frame.len() - 8 {
+            assert!(rows(&frame[..length], 8, |_| ()).is_none(), "{length} of {}", frame.len());
+        }
+    }
+}
+
+#[test]
+fn damage_never_panics() {
+    for hex in ALL {
+        let frame = frame(hex);
+        for at in 0..frame.len() {
+            for value in [0, 0xff, frame[at] ^ 1, frame[at] ^ 0x40, frame[at].wrapping_mul(37)] {
+                let mut damaged = frame.clone();
+                damaged[at] = value;
+                let (width, height) = sides(&damaged);
+                if u64::from(width) * u64::from(height) > 1 << 20 {
+                    continue;
+                }
+                let mut count = 0;
+                let read = rows(&damaged, 4, |row| {
+                    assert_eq!(row.len(), width.div_ceil(4) as usize);
+                    count += 1;
+                });
+                assert!(read.is_none() || count == height.div_ceil(4));
+            }
+        }
+    }
+}

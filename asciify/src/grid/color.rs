@@ -1,0 +1,133 @@
+//! Colours: of cells, of palettes, and how near they are to each other.
+
+use std::sync::LazyLock;
+
+use crate::spec::values::Palette;
+
+/// The colour of a cell's ink or ground.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Color {
+    /// One of xterm's 256. The first 16 are the terminal's own, whatever they look like there.
+    Indexed(u8),
+    /// sRGB.
+    Rgb([u8; 3]),
+}
+
+impl Color {
+    /// sRGB; of the first 16 as xterm has them.
+    pub fn rgb(self) -> [u8; 3] {
+        match self {
+            Self::Indexed(index) => xterm(index),
+            Self::Rgb(rgb) => rgb,
+        }
+    }
+
+    /// Linear light of red, green and blue, each 0 to 1.
+    pub(crate) fn light(self) -> [f32; 3] {
+        self.rgb().map(linear)
+    }
+
+    /// What the palette has that looks most like `light`, the linear light of red, green and blue,
+    /// each 0 to 1.
+    pub(crate) fn nearest(light: [f32; 3], palette: Palette) -> Self {
+        let candidates = match palette {
+            Palette::None | Palette::Full => return Self::Rgb(light.map(coded)),
+            Palette::Of16 => 0..16,
+            // the terminal's own are not to be relied on
+            Palette::Of256 => 16..256,
+        };
+        let wanted = oklab(light);
+        let distance = |index: usize| {
+            let pairs = OKLAB[index].iter().zip(wanted);
+            pairs.map(|(is, wanted)| (is - wanted) * (is - wanted)).sum::<f32>()
+        };
+        let nearest = candidates.min_by(|a, b| distance(*a).total_cmp(&distance(*b)));
+        Self::Indexed(nearest.unwrap_or(0) as u8)
+    }
+}
+
+/// xterm's palette: 16 named colours, a cube of 6 × 6 × 6, and 24 greys.
+fn xterm(index: u8) -> [u8; 3] {
+    const NAMED: [[u8; 3]; 16] = [
+        [0, 0, 0],
+        [205, 0, 0],
+        [0, 205, 0],
+        [205, 205, 0],
+        [0, 0, 238],
+        [205, 0, 205],
+        [0, 205, 205],
+        [229, 229, 229],
+        [127, 127, 127],
+        [255, 0, 0],
+        [0, 255, 0],
+        [255, 255, 0],
+        [92, 92, 255],
+        [255, 0, 255],
+        [0, 255, 255],
+        [255, 255, 255],
+    ];
+    let step = |level: u8| if level == 0 { 0 } else { 55 + 40 * level };
+    match index {
+        0..16 => NAMED[usize::from(index)],
+        16..232 => [(index - 16) / 36, (index - 16) / 6 % 6, (index - 16) % 6].map(step),
+        232.. => [8 + 10 * (index - 232); 3],
+    }
+}
+
+static OKLAB: LazyLock<Vec<[f32; 3]>> =
+    LazyLock::new(|| (0..=255).map(|index| oklab(xterm(index).map(linear))).collect());
+
+/// Björn Ottosson, "A perceptual color space for image processing" (2020).
+fn oklab([r, g, b]: [f32; 3]) -> [f32; 3] {
+    let cone = |[wr, wg, wb]: [f64; 3]| {
+        libm::cbrt(wr * f64::from(r) + wg * f64::from(g) + wb * f64::from(b))
+    };
+    let l = cone([0.412_221_470_8, 0.536_332_536_3, 0.051_445_992_9]);
+    let m = cone([0.211_903_498_2, 0.680_699_545_1, 0.107_396_956_6]);
+    let s = cone([0.088_302_461_9, 0.281_718_837_6, 0.629_978_700_5]);
+    [
+        (0.210_454_255_3 * l + 0.793_617_785_0 * m - 0.004_072_046_8 * s) as f32,
+        (1.977_998_495_1 * l - 2.428_592_205_0 * m + 0.450_593_709_9 * s) as f32,
+        (0.025_904_037_1 * l + 0.782_771_766_2 * m - 0.808_675_766_0 * s) as f32,
+    ]
+}
+
+/// sRGB's encoding of linear light, IEC 61966-2-1, to the nearest of 256 steps.
+fn coded(light: f32) -> u8 {
+    EDGES.partition_point(|edge| *edge <= light) as u8
+}
+
+fn linear(value: u8) -> f32 {
+    decoded(f64::from(value)) as f32
+}
+
+fn decoded(value: f64) -> f64 {
+    crate::light::linear(value / 255.0)
+}
+
+/// The light between each value and the next.
+static EDGES: LazyLock<[f32; 255]> =
+    LazyLock::new(|| std::array::from_fn(|value| decoded(value as f64 + 0.5) as f32));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_comes_back() {
+        for value in 0..=255 {
+            assert_eq!(coded(linear(value)), value);
+        }
+    }
+
+    #[test]
+    fn a_palette_s_own_colours_are_nearest_to_themselves() {
+        for (palette, indices) in [(Palette::Of16, 0..=15), (Palette::Of256, 16..=255)] {
+            for index in indices {
+                let own = Color::Indexed(index);
+                let found = Color::nearest(own.light(), palette);
+                assert_eq!(found.rgb(), own.rgb(), "{index}");
+            }
+        }
+    }
+}

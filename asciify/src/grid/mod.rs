@@ -1,0 +1,177 @@
+//! What is drawn: rows of cells, all of the same length.
+
+pub(crate) mod color;
+
+use std::str::FromStr;
+
+use color::Color;
+
+use crate::spec::symbols::is_one_column;
+
+/// A symbol with its colours; `None` is the reader's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Cell {
+    /// One column wide.
+    pub symbol: char,
+    /// Of the symbol; a space has none.
+    pub ink: Option<Color>,
+    /// Behind it.
+    pub ground: Option<Color>,
+}
+
+impl Cell {
+    pub(crate) fn new(symbol: char, ink: Option<Color>, ground: Option<Color>) -> Self {
+        Self { symbol, ink: ink.filter(|_| symbol != ' '), ground }
+    }
+}
+
+impl From<char> for Cell {
+    fn from(symbol: char) -> Self {
+        Self { symbol, ink: None, ground: None }
+    }
+}
+
+/// Cells, row by row from the top left.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Grid {
+    columns: usize,
+    cells: Vec<Cell>,
+}
+
+impl Grid {
+    /// `columns` is at least 1 and divides the number of cells.
+    pub(crate) fn new(columns: usize, cells: Vec<Cell>) -> Self {
+        debug_assert!(columns > 0 && cells.len().is_multiple_of(columns));
+        Self { columns: columns.max(1), cells }
+    }
+
+    /// Cells in each row, at least 1.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Rows, at least 1.
+    pub fn rows(&self) -> usize {
+        self.cells.len() / self.columns
+    }
+
+    /// The cells of each row, from the top; each of [`columns`](Self::columns) cells.
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = &[Cell]> {
+        self.cells.chunks_exact(self.columns)
+    }
+
+    /// The cell at a column and row, counted from 0; `None` outside.
+    pub fn cell(&self, column: usize, row: usize) -> Option<Cell> {
+        self.lines().nth(row)?.get(column).copied()
+    }
+}
+
+/// Why text is no [`Grid`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GridError {
+    /// There is not even one cell.
+    #[error("the text is empty; a grid has at least one row of one character")]
+    Empty,
+    /// A row is shorter or longer than the first.
+    #[error(
+        "row {row} has {is} characters where row 1 has {first}; all rows of a grid are equally long"
+    )]
+    Ragged {
+        /// Which row, counted from 1.
+        row: usize,
+        /// Its length in characters.
+        is: usize,
+        /// The first row's length in characters.
+        first: usize,
+    },
+    /// A control sequence that sets no colours.
+    #[error("row {row} has a control sequence other than those that set colours")]
+    Sequence {
+        /// Which row, counted from 1.
+        row: usize,
+    },
+    /// A character that fills no cell: a control character, or one that combines, or a wide one.
+    #[error("row {row} has a character that is not one column wide")]
+    Symbol {
+        /// Which row, counted from 1.
+        row: usize,
+    },
+}
+
+/// Reads what [`write::txt`](crate::write::txt) or [`write::ansi`](crate::write::ansi) wrote; the
+/// last newline may be missing.
+impl FromStr for Grid {
+    type Err = GridError;
+
+    fn from_str(text: &str) -> Result<Self, GridError> {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let mut cells = Vec::with_capacity(text.len());
+        let mut columns = 0;
+        for (index, row) in text.split('\n').enumerate() {
+            let before = cells.len();
+            read_row(row, &mut cells).ok_or(GridError::Sequence { row: index + 1 })?;
+            if !cells[before..].iter().all(|cell| is_one_column(cell.symbol)) {
+                return Err(GridError::Symbol { row: index + 1 });
+            }
+            let is = cells.len() - before;
+            if index == 0 {
+                columns = is;
+            }
+            if columns == 0 {
+                return Err(GridError::Empty);
+            }
+            if is != columns {
+                return Err(GridError::Ragged { row: index + 1, is, first: columns });
+            }
+        }
+        Ok(Self::new(columns, cells))
+    }
+}
+
+/// Adds a row's cells; `None` when there is a sequence that we do not write.
+fn read_row(row: &str, cells: &mut Vec<Cell>) -> Option<()> {
+    let (mut ink, mut ground) = (None, None);
+    let mut rest = row;
+    while let Some(symbol) = rest.chars().next() {
+        if let Some(sequence) = rest.strip_prefix("\u{1b}[") {
+            let (codes, after) = sequence.split_once('m')?;
+            select(codes, &mut ink, &mut ground)?;
+            rest = after;
+        } else if symbol == '\u{1b}' {
+            return None;
+        } else {
+            cells.push(Cell::new(symbol, ink, ground));
+            rest = &rest[symbol.len_utf8()..];
+        }
+    }
+    Some(())
+}
+
+/// Select Graphic Rendition: ECMA-48, 8.3.117; colours by ITU-T T.416 as xterm writes them.
+fn select(codes: &str, ink: &mut Option<Color>, ground: &mut Option<Color>) -> Option<()> {
+    let code = |code: &str| if code.is_empty() { Some(0) } else { code.parse().ok() };
+    let codes: Option<Vec<u8>> = codes.split(';').map(code).collect();
+    let codes = codes?;
+    let mut codes = codes.into_iter();
+    while let Some(code) = codes.next() {
+        match code {
+            0 => (*ink, *ground) = (None, None),
+            30..=37 => *ink = Some(Color::Indexed(code - 30)),
+            90..=97 => *ink = Some(Color::Indexed(code - 90 + 8)),
+            40..=47 => *ground = Some(Color::Indexed(code - 40)),
+            100..=107 => *ground = Some(Color::Indexed(code - 100 + 8)),
+            39 => *ink = None,
+            49 => *ground = None,
+            38 | 48 => {
+                let color = match codes.next()? {
+                    5 => Color::Indexed(codes.next()?),
+                    2 => Color::Rgb([codes.next()?, codes.next()?, codes.next()?]),
+                    _ => return None,
+                };
+                *(if code == 38 { &mut *ink } else { &mut *ground }) = Some(color);
+            }
+            _ => return None,
+        }
+    }
+    Some(())
+}

@@ -1,0 +1,27 @@
+//! From a file to grids: probe, sample, draw.
+
+use crate::draw;
+use crate::error::{Error, Limits};
+use crate::formats::decoder::{Input, in_groups};
+use crate::grid::Grid;
+use crate::probe::{self, Header};
+use crate::sample::view::View;
+use crate::source::Source;
+use crate::spec::Spec;
+
+/// One grid for each of `specs`, in their order.
+pub(crate) fn render(
+    source: &mut Source<'_>,
+    specs: &[Spec],
+    limits: &Limits,
+) -> Result<Vec<Grid>, Error> {
+    let probed = probe::inspect(source, limits)?;
+    let header = Header::from(&probed);
+    specs.iter().try_for_each(|spec| header.offers(spec))?;
+    let mut input = Input { source, probed: &probed, limits };
+    let by_reference: Vec<&Spec> = specs.iter().collect();
+    let sampled = in_groups(&by_reference, View::of, |view, specs| {
+        probed.decoder.sample(&mut input, view, specs)
+    })?;
+    Ok(specs.iter().zip(sampled).map(|(spec, sampled)| draw::draw(spec, sampled)).collect())
+}

@@ -1,0 +1,386 @@
+//! Averages rows of light over the samples of a grid: exact boxes, integers only.
+//!
+//! Samples and pixels rarely share edges, so every pixel counts by the fraction of it that a
+//! sample covers. Edges lie on a lattice fine enough to hold both, which makes the sums exact: they are
+//! the same on every machine, in whichever order they are added, and mirrored pictures give
+//! mirrored samples.
+
+use std::ops::Range;
+
+use image::metadata::Orientation;
+
+use crate::glyphs::{ACROSS, DOWN};
+use crate::light::WHITE;
+use crate::spec::Spec;
+use crate::spec::values::Fit;
+
+/// Mean light of each sample, row by row from the top left, upright.
+pub(crate) struct Samples {
+    /// Cells in a row, each [`ACROSS`] samples wide and [`DOWN`] high.
+    pub(crate) columns: usize,
+    pub(crate) light: Vec<u32>,
+}
+
+/// Takes a picture's rows from the top, one by one, and never holds more than one row of sums.
+pub(crate) struct Sampler {
+    across: Axis,
+    down: Axis,
+    /// By sample across.
+    spans: Vec<Span>,
+    orientation: Orientation,
+    /// Index of the pixel row that comes next.
+    next_row: u64,
+    /// Sums of one pixel row over each sample, weighed by how much of each pixel it covers.
+    row: Vec<u64>,
+    /// Sums over the pixel rows that the current row of samples has met so far.
+    sums: Sums,
+    means: Vec<u32>,
+}
+
+/// The pixels that a sampler will get, and how they lie in the picture.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SourceGeometry {
+    /// The picture's sides, which a grid's follow, before it is turned upright.
+    pub(crate) full: (u32, u32),
+    /// Those of the picture or of a smaller copy of it that is read.
+    pub(crate) held: (u32, u32),
+    /// Each pixel that will be pushed stands for `scale` × `scale` of those; the last ones may stick
+    /// out.
+    pub(crate) scale: u32,
+    pub(crate) orientation: Orientation,
+}
+
+impl SourceGeometry {
+    /// Whether none of those that will be pushed is larger than a sample.
+    pub(crate) fn suffices(&self, spec: &Spec) -> bool {
+        let (across, down) = self.axes(spec);
+        across.pixel <= across.step && down.pixel <= down.step
+    }
+
+    /// The two directions, as the picture is stored.
+    fn axes(&self, spec: &Spec) -> (Axis, Axis) {
+        let sideways = is_sideways(self.orientation);
+        let turned = |(width, height)| if sideways { (height, width) } else { (width, height) };
+        let (full, upright) = (turned(self.full), turned(self.held));
+        let (columns, rows) = spec.size(full.0, full.1);
+        let (visible_x, visible_y) = match spec.fit() {
+            Fit::Contain | Fit::Stretch => (whole(upright.0), whole(upright.1)),
+            Fit::Cover => crop(upright, (columns, rows), spec.cell_thousandths()),
+        };
+        let x = Axis::new(upright.0, columns * ACROSS as u32, visible_x, self.scale);
+        let y = Axis::new(upright.1, rows * DOWN as u32, visible_y, self.scale);
+        if sideways { (y, x) } else { (x, y) }
+    }
+}
+
+impl Sampler {
+    pub(crate) fn new(spec: &Spec, geometry: &SourceGeometry) -> Self {
+        let (across, down) = geometry.axes(spec);
+        Self {
+            spans: (0..across.samples).map(|sample| across.span(sample)).collect(),
+            row: vec![0; across.samples],
+            sums: Sums::new(across.samples, u128::from(across.step) * u128::from(down.step)),
+            means: Vec::with_capacity(across.samples * down.samples),
+            across,
+            down,
+            orientation: geometry.orientation,
+            next_row: 0,
+        }
+    }
+
+    /// Takes the next row of pixels, as linear light.
+    pub(crate) fn push(&mut self, light: &[u32]) {
+        let covered = self.down.pixel(self.next_row);
+        self.next_row += 1;
+        if covered.end <= self.down.start || self.is_done() {
+            return;
+        }
+        for (span, sum) in self.spans.iter().zip(&mut self.row) {
+            *sum = span.sum(light, &self.across);
+        }
+        // One row of pixels may end a row of samples, or many where it is enlarged.
+        while !self.is_done() {
+            let sample = self.down.sample(self.means.len() / self.across.samples);
+            let shared =
+                covered.end.min(sample.end).saturating_sub(covered.start.max(sample.start));
+            self.sums.add(&self.row, shared);
+            if sample.end > covered.end {
+                break;
+            }
+            self.sums.finish(&mut self.means);
+        }
+    }
+
+    /// The samples, turned upright. Rows that never came are dark.
+    pub(crate) fn finish(mut self) -> Samples {
+        let (stored_width, stored_height) = (self.across.samples, self.down.samples);
+        self.means.resize(stored_width * stored_height, 0);
+        let (width, height) = if is_sideways(self.orientation) {
+            (stored_height, stored_width)
+        } else {
+            (stored_width, stored_height)
+        };
+        let columns = width / ACROSS;
+        if self.orientation == Orientation::NoTransforms {
+            return Samples { columns, light: self.means };
+        }
+        let mut light = Vec::with_capacity(self.means.len());
+        for y in 0..height {
+            for x in 0..width {
+                let (mirrored_x, mirrored_y) = (width - 1 - x, height - 1 - y);
+                let (column, row) = match self.orientation {
+                    Orientation::NoTransforms => (x, y),
+                    Orientation::FlipHorizontal => (mirrored_x, y),
+                    Orientation::Rotate180 => (mirrored_x, mirrored_y),
+                    Orientation::FlipVertical => (x, mirrored_y),
+                    Orientation::Rotate90FlipH => (y, x),
+                    Orientation::Rotate90 => (y, mirrored_x),
+                    Orientation::Rotate270FlipH => (mirrored_y, mirrored_x),
+                    Orientation::Rotate270 => (mirrored_y, x),
+                };
+                light.push(self.means[row * stored_width + column]);
+            }
+        }
+        Samples { columns, light }
+    }
+
+    fn is_done(&self) -> bool {
+        self.means.len() >= self.across.samples * self.down.samples
+    }
+}
+
+/// Light over areas. Most fit 64 bits, which are much quicker to divide.
+enum Sums {
+    Small(Vec<u64>, u64),
+    Large(Vec<u128>, u128),
+}
+
+impl Sums {
+    fn new(samples: usize, area: u128) -> Self {
+        // with room for half an area, which rounds
+        match u64::try_from(area.saturating_mul(2 * u128::from(WHITE))) {
+            Ok(_) => Self::Small(vec![0; samples], area as u64),
+            Err(_) => Self::Large(vec![0; samples], area),
+        }
+    }
+
+    fn add(&mut self, row: &[u64], length: u64) {
+        match self {
+            Self::Small(sums, _) => {
+                sums.iter_mut().zip(row).for_each(|(sum, row)| *sum += row * length);
+            }
+            Self::Large(sums, _) => sums
+                .iter_mut()
+                .zip(row)
+                .for_each(|(sum, row)| *sum += u128::from(*row) * u128::from(length)),
+        }
+    }
+
+    /// Puts the means behind `means`, and begins anew.
+    fn finish(&mut self, means: &mut Vec<u32>) {
+        match self {
+            Self::Small(sums, area) => {
+                means.extend(sums.iter().map(|sum| ((sum + *area / 2) / *area) as u32));
+                sums.fill(0);
+            }
+            Self::Large(sums, area) => {
+                means.extend(sums.iter().map(|sum| ((sum + *area / 2) / *area) as u32));
+                sums.fill(0);
+            }
+        }
+    }
+}
+
+/// Crops are exact to this fraction of a pixel.
+const CROP_STEPS: u64 = 64;
+
+fn whole(side: u32) -> u64 {
+    u64::from(side) * CROP_STEPS
+}
+
+/// How much of each side a grid of another shape shows, in [`CROP_STEPS`] of a pixel.
+fn crop((width, height): (u32, u32), (columns, rows): (u32, u32), cell: u32) -> (u64, u64) {
+    let (full_x, full_y) = (whole(width), whole(height));
+    // The grid's shape, in thousandths of a cell's height.
+    let (grid_x, grid_y) = (u128::from(columns) * u128::from(cell), u128::from(rows) * 1000);
+    // An even number leaves the same on both sides.
+    let even = |side: u64, part: u128, whole: u128| {
+        let half = u128::from(side) * part / (2 * whole);
+        u64::try_from(half).unwrap_or(u64::MAX).saturating_mul(2).max(2)
+    };
+    let visible_x = even(full_y, grid_x, grid_y);
+    if visible_x <= full_x {
+        (visible_x, full_y)
+    } else {
+        (full_x, even(full_x, grid_y, grid_x).min(full_y))
+    }
+}
+
+/// One direction: equal samples over the visible part of a side, all edges on the lattice.
+struct Axis {
+    samples: usize,
+    /// Length of a sample.
+    step: u64,
+    /// Length of a pixel.
+    pixel: u64,
+    /// Where the first sample starts.
+    start: u64,
+}
+
+impl Axis {
+    /// `visible`, at most the side, is in [`CROP_STEPS`] of a pixel, and centred.
+    fn new(side_px: u32, samples: u32, visible: u64, scale: u32) -> Self {
+        Self {
+            samples: samples as usize,
+            step: visible,
+            pixel: u64::from(samples) * CROP_STEPS * u64::from(scale),
+            start: whole(side_px).saturating_sub(visible) / 2 * u64::from(samples),
+        }
+    }
+
+    fn sample(&self, index: usize) -> Range<u64> {
+        let start = self.start + index as u64 * self.step;
+        start..start + self.step
+    }
+
+    fn pixel(&self, index: u64) -> Range<u64> {
+        index * self.pixel..(index + 1) * self.pixel
+    }
+
+    fn span(&self, sample: usize) -> Span {
+        let Range { start, end } = self.sample(sample);
+        let (first, last) = (start / self.pixel, (end - 1) / self.pixel);
+        Span {
+            first: first as usize,
+            last: last as usize,
+            of_first: self.pixel(first).end - start,
+            of_last: end - self.pixel(last).start,
+        }
+    }
+}
+
+/// The pixels under a sample, and how much of those at its ends it covers.
+struct Span {
+    first: usize,
+    last: usize,
+    of_first: u64,
+    of_last: u64,
+}
+
+impl Span {
+    /// Light of those pixels, each weighed by the length that the sample covers of it.
+    fn sum(&self, light: &[u32], axis: &Axis) -> u64 {
+        match light.get(self.first..light.len().min(self.last + 1)).unwrap_or_default() {
+            [] => 0,
+            [only] => u64::from(*only) * axis.step,
+            [first, inner @ .., last] => {
+                u64::from(*first) * self.of_first
+                    + inner.iter().map(|light| u64::from(*light)).sum::<u64>() * axis.pixel
+                    + u64::from(*last) * self.of_last
+            }
+        }
+    }
+}
+
+/// Whether turning a picture upright swaps its sides.
+pub(crate) fn is_sideways(orientation: Orientation) -> bool {
+    matches!(
+        orientation,
+        Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Light of pixel (x, y), without any pattern.
+    fn light(x: u32, y: u32) -> u32 {
+        (x * 7_919 + y * 104_729 + x * y * 31) % (WHITE + 1)
+    }
+
+    fn sampler(spec: &str, width: u32, height: u32) -> Sampler {
+        let spec = spec.parse().expect("a valid spec");
+        let (full, held) = ((width, height), (width, height));
+        Sampler::new(
+            &spec,
+            &SourceGeometry { full, held, scale: 1, orientation: Orientation::NoTransforms },
+        )
+    }
+
+    fn sampled(spec: &str, width: u32, height: u32) -> Vec<u32> {
+        let mut sampler = sampler(spec, width, height);
+        for y in 0..height {
+            sampler.push(&(0..width).map(|x| light(x, y)).collect::<Vec<_>>());
+        }
+        sampler.finish().light
+    }
+
+    /// The same by the definition, slowly: every sample against every pixel.
+    fn defined(columns: u32, rows: u32, width: u32, height: u32, visible: (f64, f64)) -> Vec<f64> {
+        let (columns, rows) = (columns * ACROSS as u32, rows * DOWN as u32);
+        let shared = |cell: u32, cells: u32, pixel: u32, side: u32, visible: f64| {
+            let (step, start) = (visible / f64::from(cells), (f64::from(side) - visible) / 2.0);
+            let (from, to) = (start + step * f64::from(cell), start + step * f64::from(cell + 1));
+            (to.min(f64::from(pixel + 1)) - from.max(f64::from(pixel))).max(0.0) / step
+        };
+        let mut means = Vec::new();
+        for row in 0..rows {
+            for column in 0..columns {
+                let mut mean = 0.0;
+                for y in 0..height {
+                    let part = shared(row, rows, y, height, visible.1);
+                    for x in 0..width {
+                        mean += part
+                            * shared(column, columns, x, width, visible.0)
+                            * f64::from(light(x, y));
+                    }
+                }
+                means.push(mean);
+            }
+        }
+        means
+    }
+
+    #[test]
+    fn means_are_those_of_the_definition() {
+        for (columns, rows) in [(1, 1), (3, 2), (7, 5), (13, 11), (40, 1), (1, 30), (29, 31)] {
+            for (width, height) in [(13, 11), (1, 1), (7, 40), (64, 2)] {
+                let spec = format!("width={columns}&height={rows}&fit=stretch");
+                let found = sampled(&spec, width, height);
+                let expected = defined(columns, rows, width, height, (width.into(), height.into()));
+                assert_eq!(found.len(), expected.len());
+                for (found, expected) in found.iter().zip(expected) {
+                    assert!(
+                        (f64::from(*found) - expected).abs() < 1.0,
+                        "{spec} of {width} × {height}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn cover_crops_evenly() {
+        // A square grid of square cells on a picture of 24 × 10 shows its middle 10 × 10.
+        let found = sampled("width=4&height=4&cell=1&fit=cover", 24, 10);
+        let expected = defined(4, 4, 24, 10, (10.0, 10.0));
+        assert!(
+            found
+                .iter()
+                .zip(expected)
+                .all(|(found, expected)| (f64::from(*found) - expected).abs() < 1.0)
+        );
+    }
+
+    #[test]
+    fn white_stays_white_in_the_longest_rows() {
+        let side = 1 << 22;
+        let mut sampler = sampler("width=1000&height=1&fit=stretch", side, 1);
+        sampler.push(&vec![WHITE; side as usize]);
+        assert!(sampler.finish().light.iter().all(|light| *light == WHITE));
+    }
+}

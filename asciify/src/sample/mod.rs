@@ -1,0 +1,82 @@
+//! Sampling: rows of pixels become mean light by sample of the grid, several specs at once.
+
+pub(crate) mod area;
+pub(crate) mod view;
+
+use area::{Sampler, Samples, SourceGeometry};
+
+use crate::light::{Component, Row};
+use crate::spec::Spec;
+use crate::spec::values::Palette;
+
+/// What a grid is drawn from: linear light by sample.
+pub(crate) struct Sampled {
+    pub(crate) columns: usize,
+    pub(crate) luminance: Vec<u32>,
+    /// Where the picture has an alpha channel.
+    pub(crate) opacity: Option<Vec<u32>>,
+    /// Where colours are wanted.
+    pub(crate) channels: Option<[Vec<u32>; 3]>,
+}
+
+/// Takes the rows of one picture for several specs.
+pub(crate) struct Picture {
+    /// By spec.
+    luminance: Vec<Sampler>,
+    opacity: Vec<Sampler>,
+    /// Only for specs that want colours.
+    channels: [Vec<Option<Sampler>>; 3],
+    has_alpha: bool,
+    light: Vec<u32>,
+}
+
+impl Picture {
+    pub(crate) fn new(specs: &[&Spec], geometry: &SourceGeometry) -> Self {
+        let sampler = |spec: &Spec| Sampler::new(spec, geometry);
+        let samplers = || specs.iter().map(|spec| sampler(spec)).collect();
+        let coloured = |spec: &Spec| (spec.color() != Palette::None).then(|| sampler(spec));
+        Self {
+            luminance: samplers(),
+            opacity: samplers(),
+            channels: [0; 3].map(|_| specs.iter().map(|spec| coloured(spec)).collect()),
+            has_alpha: false,
+            light: Vec::new(),
+        }
+    }
+
+    /// Takes the next row, from the top. All rows of a picture are of one kind.
+    pub(crate) fn push(&mut self, row: Row<'_>) {
+        let mut pass = |component: Component, samplers: &mut dyn Iterator<Item = &mut Sampler>| {
+            let mut samplers = samplers.peekable();
+            if samplers.peek().is_some() {
+                row.read(component, &mut self.light);
+                samplers.for_each(|sampler| sampler.push(&self.light));
+            }
+        };
+        pass(Component::Luminance, &mut self.luminance.iter_mut());
+        for (channel, samplers) in self.channels.iter_mut().enumerate() {
+            pass(Component::Channel(channel), &mut samplers.iter_mut().flatten());
+        }
+        if row.has_alpha() {
+            self.has_alpha = true;
+            pass(Component::Opacity, &mut self.opacity.iter_mut());
+        }
+    }
+
+    /// What was sampled for each spec.
+    pub(crate) fn finish(self) -> impl Iterator<Item = Sampled> {
+        let finish = |sampler: Option<Sampler>| sampler.map(|it| it.finish().light);
+        let [mut red, mut green, mut blue] = self.channels.map(Vec::into_iter);
+        let mut channel = move || -> Option<[Vec<u32>; 3]> {
+            let next = [red.next()?, green.next()?, blue.next()?].map(finish);
+            let [Some(red), Some(green), Some(blue)] = next else { return None };
+            Some([red, green, blue])
+        };
+        let samplers = self.luminance.into_iter().zip(self.opacity);
+        samplers.map(move |(luminance, opacity)| {
+            let Samples { columns, light: luminance } = luminance.finish();
+            let opacity = self.has_alpha.then(|| opacity.finish().light);
+            Sampled { columns, luminance, opacity, channels: channel() }
+        })
+    }
+}

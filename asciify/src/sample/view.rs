@@ -1,0 +1,49 @@
+//! The part of a file that some specs show: rows pass through it.
+
+use crate::light::Row;
+use crate::spec::Spec;
+use crate::spec::bands::{Bands, Stretch};
+
+/// What some specs have in common: the part of the file that they show.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct View {
+    pub(crate) frame: u32,
+    pub(crate) bands: Bands,
+    pub(crate) stretch: Stretch,
+}
+
+impl View {
+    pub(crate) fn of(spec: &Spec) -> Self {
+        Self { frame: spec.frame(), bands: spec.bands(), stretch: spec.stretch() }
+    }
+
+    /// Calls `take` with a row as it was decoded, or with what is chosen of it. `most` is the value
+    /// that white has in the file.
+    pub(crate) fn apply(self, row: Row<'_>, most: f64, mut take: impl FnMut(Row<'_>)) {
+        let (low, high) = match self.stretch {
+            Stretch::Range(low, high) => (low / most, high / most),
+            _ if self.bands == Bands::Auto => return take(row),
+            _ => (0.0, 1.0),
+        };
+        let chosen = self.bands.chosen().unwrap_or([0, 1, 2]);
+        // of grey and alpha, the second band is alpha
+        let is_grey = matches!(row, Row::GreyAlpha8(_) | Row::GreyAlpha16(_));
+        let mut pixels = Vec::new();
+        row.values(|values| {
+            let stretched = |value: f64| ((value - low) / (high - low)).clamp(0.0, 1.0);
+            let [r, g, b] = chosen.map(|band| match band {
+                1 if is_grey && self.bands != Bands::Auto => values[3],
+                band => values.get(band).copied().map_or(0.0, stretched),
+            });
+            pixels.push([r, g, b, values[3]].map(|part| libm::round(part * 65_535.0) as u16));
+        });
+        match row.has_alpha() {
+            true => take(Row::Rgba16(&pixels)),
+            false => {
+                let opaque: Vec<[u16; 3]> =
+                    pixels.iter().map(|[r, g, b, _]| [*r, *g, *b]).collect();
+                take(Row::Rgb16(&opaque));
+            }
+        }
+    }
+}
