@@ -1,11 +1,11 @@
-# One image for every process; which one runs is the command: planet (all in one, the default), planet-api,
-# planet-worker or planet-migrate.
+# One image with all programs. The command selects one: planet (the whole service, the default), planet-api, planet-worker
+# or planet-admin.
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 
-# The dependencies, in a layer of their own: it stays cached until a Cargo.toml or Cargo.lock changes. Our own crates
-# are stubs meanwhile.
+# Builds the dependencies in a separate layer, which stays cached until a Cargo.toml or Cargo.lock changes. The workspace's
+# own crates are stubs here.
 COPY Cargo.toml Cargo.lock ./
 COPY api/Cargo.toml api/
 COPY asciify/Cargo.toml asciify/
@@ -25,7 +25,7 @@ RUN set -eu; \
     cargo build --release --locked --package api --package worker --bins; \
     rm -r ./*/src
 
-# Our crates. Without the touch, sources older than the stubs would pass for built.
+# Builds the workspace's crates. The touch makes every source newer than its stub, so that cargo builds it.
 COPY . .
 RUN find api asciify common migration worker -name '*.rs' -exec touch {} + \
     && cargo build --release --locked --package api --package worker --bins \
@@ -33,12 +33,12 @@ RUN find api asciify common migration worker -name '*.rs' -exec touch {} + \
     && cp target/release/planet target/release/planet-api target/release/planet-worker target/release/planet-migrate /out/
 
 FROM debian:bookworm-slim
-# The authorities that TLS connections to a store or a database are checked against.
+# The certificate authorities for TLS connections to the store, the database and the broker.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 RUN useradd --uid 10002 --user-group --no-create-home --home-dir /var/lib/planet --shell /usr/sbin/nologin planet \
     && install -d -o planet -g planet /var/lib/planet /var/lib/planet/data /var/lib/planet/spool
 COPY --from=build /out/ /usr/local/bin/
-# Below the working directory, `planet` keeps its data folder: mount a volume at /var/lib/planet/data to keep it.
+# `planet` keeps its data in this folder: mount a volume at /var/lib/planet/data to preserve it.
 WORKDIR /var/lib/planet
 ENV BIND=0.0.0.0:8080 SPOOL_DIR=/var/lib/planet/spool
 USER 10002:10002
