@@ -7,6 +7,7 @@
 mod support;
 
 mod catalog;
+mod layering;
 mod model;
 mod queue;
 mod store;
