@@ -17,7 +17,7 @@ RUN set -eu; \
       mkdir -p "$crate/src"; \
       touch "$crate/src/lib.rs"; \
     done; \
-    for bin in api/src/main.rs api/src/bin/planet.rs api/src/bin/planet-migrate.rs asciify/src/bin/asciify/main.rs \
+    for bin in api/src/main.rs api/src/bin/planet.rs api/src/bin/planet-admin.rs asciify/src/bin/asciify/main.rs \
         asciify/benches/stages.rs worker/src/main.rs; do \
       mkdir -p "$(dirname "$bin")"; \
       echo 'fn main() {}' >"$bin"; \
@@ -30,7 +30,7 @@ COPY . .
 RUN find api asciify common migration worker -name '*.rs' -exec touch {} + \
     && cargo build --release --locked --package api --package worker --bins \
     && mkdir /out \
-    && cp target/release/planet target/release/planet-api target/release/planet-worker target/release/planet-migrate /out/
+    && cp target/release/planet target/release/planet-api target/release/planet-worker target/release/planet-admin /out/
 
 FROM debian:bookworm-slim
 # The certificate authorities for TLS connections to the store, the database and the broker.

@@ -7,7 +7,7 @@ use axum::{
 use common::{
     image::{Image, Millis, Status},
     job::{Job, JobState},
-    pipeline::Shown,
+    pipeline::ImageSummary,
     preset::Preset,
     render::Render,
 };
@@ -95,9 +95,9 @@ pub struct ImageLinks {
     events: String,
 }
 
-impl From<Shown> for ImageBody {
-    fn from(Shown { image, status }: Shown) -> Self {
-        let Image { id, facts, created_at, .. } = image;
+impl From<ImageSummary> for ImageBody {
+    fn from(ImageSummary { image, status }: ImageSummary) -> Self {
+        let Image { id, metadata, created_at, .. } = image;
         let at = format!("/images/{id}");
         let (status, error) = match status {
             Status::Pending => ("pending", None),
@@ -106,20 +106,20 @@ impl From<Shown> for ImageBody {
         };
         ImageBody {
             id: id.to_string(),
-            name: facts.name,
+            name: metadata.name,
             format: asciify::Format::ALL
                 .iter()
-                .find(|format| format.media_type() == facts.media_type)
-                .map_or_else(|| facts.media_type.clone(), ToString::to_string),
-            media_type: facts.media_type,
-            bytes: facts.bytes,
-            width: facts.width,
-            height: facts.height,
-            frames: facts.frames,
-            bands: facts.layout.map(|layout| layout.bands),
-            bit_depth: facts.layout.map(|layout| layout.bit_depth),
-            orientation: facts.layout.map(|layout| layout.orientation),
-            sha256: facts.sha256,
+                .find(|format| format.media_type() == metadata.media_type)
+                .map_or_else(|| metadata.media_type.clone(), ToString::to_string),
+            media_type: metadata.media_type,
+            bytes: metadata.bytes,
+            width: metadata.width,
+            height: metadata.height,
+            frames: metadata.frames,
+            bands: metadata.layout.map(|layout| layout.bands),
+            bit_depth: metadata.layout.map(|layout| layout.bit_depth),
+            orientation: metadata.layout.map(|layout| layout.orientation),
+            sha256: metadata.sha256,
             created_at: rfc3339(created_at),
             status,
             error,

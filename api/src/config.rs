@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use common::env::Env;
+use common::{env::Env, program::drain_limit};
 
 use crate::{hosts::Hosts, incoming::Pace};
 
@@ -96,11 +96,7 @@ impl Config {
                      pause; 0 is any",
                 ),
             },
-            drain: env.seconds(
-                "DRAIN_S",
-                "25",
-                "how long running work may take after a stop was asked for, in seconds",
-            ),
+            drain: drain_limit(env),
         }
     }
 }

@@ -4,47 +4,51 @@ use std::process::ExitCode;
 
 use api::App;
 use common::{
-    env::Env,
+    env::{Command, Env},
     fault::{Doing, Fault},
     pipeline,
-    program::{healthy, live, open_house, startup_wait, stop_signal},
+    program::{healthy, open_pipeline, run, startup_wait, stop_signal},
     telemetry,
 };
 
 const ABOUT: &str = "\
-The HTTP door of Planet Image API. Workers are processes of their own: planet-worker.
+Serves the HTTP API of Planet Image API, until SIGTERM or Ctrl-C. Workers are separate programs:
+planet-worker.";
 
-  planet-api          serves until SIGTERM or Ctrl-C
-  planet-api health   asks a running service at BIND; exit code 0 when it is ready";
+const HEALTH: Command = Command {
+    name: "health",
+    args: "",
+    help: "Check the service that runs at BIND; exit code 0 if it is ready",
+};
 
 fn main() -> ExitCode {
-    let mut env = Env::of_process();
+    let mut env = Env::from_process();
     let config = api::Config::read(&mut env);
     let house = pipeline::Config::read(&mut env);
     let wait = startup_wait(&mut env);
     let log = telemetry::Config::read(&mut env);
-    let health = env.words() == ["health"];
-    if let Err(code) = env.settle("planet-api", ABOUT, &["health"]) {
+    let health = env.args() == ["health"];
+    if let Err(code) = env.settle("planet-api", ABOUT, &[HEALTH]) {
         return code;
     }
-    telemetry::log(log);
+    telemetry::install_logging(log);
     if health {
-        return live(async move {
+        return run(async move {
             match healthy(&config.bind.to_string(), "/readyz").await {
                 true => Ok(()),
                 false => Err(Fault::new("ask the service", "it is not ready at BIND")),
             }
         });
     }
-    live(async move {
-        let metrics = telemetry::count();
+    run(async move {
+        let metrics = telemetry::install_metrics();
         let stop = stop_signal()?;
         let listener = api::bind(&config).await?;
         let address = listener.local_addr().doing("listen")?;
         tracing::info!("listening on http://{address}");
         let house = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            house = open_house(house, wait, async |_| Ok(())) => house?,
+            house = open_pipeline(house, wait, async |_| Ok(())) => house?,
         };
         api::serve(listener, App::new(house, config, metrics), stop).await;
         Ok(())

@@ -1,9 +1,8 @@
-//! Settings: reads each from the flags or the environment, remembers every complaint, never a value.
+//! Settings: read from flags and environment variables; all errors are reported together.
 //!
-//! `MAX_SIDE_PX=4096` and `--max-side-px=4096` say the same; the flag wins. Values are never
-//! printed, because URLs hold passwords; nor is an argument that may be one. Whoever reads a setting
-//! names its default and its help in the same call, so `--help` lists exactly what the program
-//! reads.
+//! `MAX_SIDE_PX=4096` and `--max-side-px=4096` are the same setting; the flag wins. Values are never
+//! printed, because URLs contain passwords; nor are arguments that may be one. The call that reads a
+//! setting also names its default and its help, so `--help` lists exactly what the program reads.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,58 +15,73 @@ use std::{
 
 use url::Url;
 
-mod file;
+use self::names::{kebab, nearest, redact};
 
-/// One setting as `--help` shows it.
+mod file;
+mod names;
+
+/// A setting, as `--help` lists it.
 pub struct Setting {
     /// The environment variable; the flag is its kebab-case form.
     pub name: &'static str,
-    /// Used when the setting is absent or empty.
+    /// The value when the setting is absent or empty.
     pub default: String,
-    /// One line.
+    /// What it is, with its unit, in one line.
     pub help: &'static str,
 }
 
-/// The settings that were given, and those that the program asked for.
+/// A subcommand, as `--help` lists it.
+pub struct Command {
+    /// The word on the command line.
+    pub name: &'static str,
+    /// The arguments that follow it; empty when it takes none.
+    pub args: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+}
+
+/// The settings that were given, and those that the program reads.
 #[derive(Default)]
 pub struct Env {
     /// `None` is a value that is not UTF-8.
     given: BTreeMap<String, Option<String>>,
     flags: BTreeSet<String>,
-    /// The flag that ended the command line where its value was to follow.
-    bare: Option<String>,
-    words: Vec<String>,
-    asked: Vec<Setting>,
-    complaints: Vec<String>,
-    doubt: Option<String>,
+    /// A flag at the end of the command line, without its value.
+    incomplete: Option<String>,
+    /// Arguments that are not flags.
+    args: Vec<String>,
+    settings: Vec<Setting>,
+    errors: Vec<String>,
+    warning: Option<String>,
     help: bool,
     version: bool,
 }
 
 impl Env {
-    /// The process's flags over its environment over the file `.env` of the working folder.
+    /// The settings of this process: its flags, else its environment, else the file `.env` of the
+    /// working folder.
     ///
-    /// Call it before any thread is started: the file's variables become the process's own, since
-    /// the AWS SDK reads its variables itself.
+    /// Call this before any thread is started: it adds the file's variables to the environment,
+    /// where the AWS SDK reads its own.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-    pub fn of_process() -> Self {
+    pub fn from_process() -> Self {
         let file = file::load(Path::new(".env"));
         let mut env = Env::new(std::env::vars_os(), std::env::args_os().skip(1));
         match file {
-            Ok(doubt) => env.doubt = doubt,
-            Err(complaint) => env.complain(complaint),
+            Ok(warning) => env.warning = warning,
+            Err(error) => env.reject(error),
         }
         env
     }
 
-    /// Settings out of `vars`, then `args`.
+    /// The settings in `vars`, and in `args`, which win.
     pub fn new<S: Into<OsString>>(
         vars: impl IntoIterator<Item = (S, S)>,
         args: impl IntoIterator<Item = S>,
     ) -> Self {
         let mut env = Env::default();
         for (name, value) in vars {
-            // a variable with another name is none of ours
+            // a name that is not UTF-8 is not a setting
             if let Ok(name) = name.into().into_string() {
                 env.given.insert(name, value.into().into_string().ok());
             }
@@ -75,7 +89,7 @@ impl Env {
         let mut args = args.into_iter().map(|arg| arg.into().into_string().ok());
         while let Some(arg) = args.next() {
             let Some(arg) = arg else {
-                env.complain("an argument is not UTF-8".into());
+                env.reject("an argument is not UTF-8".into());
                 continue;
             };
             match arg.as_str() {
@@ -83,7 +97,7 @@ impl Env {
                 "--version" | "-V" => env.version = true,
                 _ => match arg.strip_prefix("--") {
                     Some(flag) => env.flag(flag, &mut args),
-                    None => env.words.push(arg),
+                    None => env.args.push(arg),
                 },
             }
         }
@@ -101,32 +115,33 @@ impl Env {
                 self.given.insert(name.clone(), value);
                 self.flags.insert(name);
             }
-            None => self.bare = Some(name),
+            None => self.incomplete = Some(name),
         }
     }
 
-    /// The words on the command line that are no flags, such as `health`.
-    pub fn words(&self) -> Vec<&str> {
-        self.words.iter().map(String::as_str).collect()
+    /// The arguments that are not flags, such as the subcommand `health`.
+    pub fn args(&self) -> Vec<&str> {
+        self.args.iter().map(String::as_str).collect()
     }
 
-    /// The setting as it was given, or its default.
+    /// Reads a setting as text: the given value, or `default`.
     pub fn text(&mut self, name: &'static str, default: &str, help: &'static str) -> String {
         // two parts of one program may read the same setting
-        if !self.asked.iter().any(|setting| setting.name == name) {
-            self.asked.push(Setting { name, default: default.to_owned(), help });
+        if !self.settings.iter().any(|setting| setting.name == name) {
+            self.settings.push(Setting { name, default: default.to_owned(), help });
         }
         match self.given.get(name) {
             Some(Some(value)) if !value.is_empty() => value.clone(),
             Some(None) => {
-                self.complain(format!("{name}: expected UTF-8"));
+                self.reject(format!("{name}: expected UTF-8"));
                 default.to_owned()
             }
             _ => default.to_owned(),
         }
     }
 
-    /// A setting that `parse` understands; `accepts` says what that is.
+    /// Reads a setting with `parse`; `accepts` describes what it accepts. When it returns `None`, the
+    /// setting is rejected and the value of `default` is used.
     pub fn parsed<T>(
         &mut self,
         name: &'static str,
@@ -137,12 +152,12 @@ impl Env {
     ) -> T {
         let value = self.text(name, default, help);
         parse(&value).unwrap_or_else(|| {
-            self.complain(format!("{name}: expected {accepts}"));
+            self.reject(format!("{name}: expected {accepts}"));
             parse(default).expect("every default is valid")
         })
     }
 
-    /// A whole number within `range`.
+    /// Reads a whole number within `range`.
     pub fn number(
         &mut self,
         name: &'static str,
@@ -159,7 +174,7 @@ impl Env {
         })
     }
 
-    /// A length of time that is not none, given in seconds; fractions are fine.
+    /// Reads a duration in seconds, with an optional fraction, of at least 10 ms.
     pub fn period(&mut self, name: &'static str, default: &str, help: &'static str) -> Duration {
         let accepts = "a number of seconds, at least 0.01";
         self.parsed(name, default, accepts, help, |value| {
@@ -167,12 +182,12 @@ impl Env {
         })
     }
 
-    /// A length of time, possibly none, given in seconds; fractions are fine.
+    /// Reads a duration in seconds, with an optional fraction, possibly zero.
     pub fn seconds(&mut self, name: &'static str, default: &str, help: &'static str) -> Duration {
         self.parsed(name, default, "a number of seconds, such as 5 or 0.5", help, seconds)
     }
 
-    /// A URL with one of `schemes`.
+    /// Reads a URL with one of `schemes`.
     pub fn url(
         &mut self,
         name: &'static str,
@@ -186,83 +201,124 @@ impl Env {
         })
     }
 
-    /// Says what is wrong with a setting where only its reader can see it.
-    pub fn complain(&mut self, complaint: String) {
-        self.complaints.push(complaint);
+    /// Adds an error, such as one that only the caller can detect. It must not contain values.
+    pub fn reject(&mut self, error: String) {
+        self.errors.push(error);
     }
 
-    /// Every setting that was asked for so far, in order.
+    /// Every setting that was read so far, in order.
     pub fn settings(&self) -> &[Setting] {
-        &self.asked
+        &self.settings
     }
 
-    /// Every complaint so far.
-    pub fn complaints(&self) -> &[String] {
-        &self.complaints
+    /// Every error so far.
+    pub fn errors(&self) -> &[String] {
+        &self.errors
     }
 
-    /// What is odd about the settings, and no reason to stop.
-    pub fn doubt(&self) -> Option<&str> {
-        self.doubt.as_deref()
+    /// A warning about the settings, such as unknown names in `.env`.
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
     }
 
-    /// Call it when everything has been read: `Err` when the program shall end here, because help
-    /// was asked for (exit code 0) or because a setting is wrong (2, all mistakes told at once).
-    /// `words` are the words that the program takes.
+    /// Call this when every setting was read. `Err` when the program must end here: help or the
+    /// version was printed (exit code 0), or there are errors, which are printed (exit code 2).
     ///
     /// # Errors
     /// The exit code.
-    pub fn settle(mut self, program: &str, about: &str, words: &[&str]) -> Result<(), ExitCode> {
+    pub fn settle(
+        mut self,
+        program: &str,
+        about: &str,
+        commands: &[Command],
+    ) -> Result<(), ExitCode> {
         if self.help {
-            print!("{}", self.usage(program, about));
+            print!("{}", self.usage(program, about, commands));
             return Err(ExitCode::SUCCESS);
         }
         if self.version {
             println!("{program} {}", env!("CARGO_PKG_VERSION"));
             return Err(ExitCode::SUCCESS);
         }
-        let names = || self.asked.iter().map(|setting| setting.name);
-        for flag in self.flags.iter().chain(&self.bare) {
+        self.check_flags();
+        self.check_args(commands);
+        if self.errors.is_empty() {
+            return Ok(());
+        }
+        // a warning may explain an error
+        for line in self.errors.iter().chain(&self.warning) {
+            eprintln!("{program}: {line}");
+        }
+        eprintln!("{program}: try --help");
+        Err(ExitCode::from(2))
+    }
+
+    fn check_flags(&mut self) {
+        let names = || self.settings.iter().map(|setting| setting.name);
+        for flag in self.flags.iter().chain(&self.incomplete) {
             let wrong = match names().any(|name| name == flag) {
-                true if self.bare.as_ref() == Some(flag) => "a value is missing".to_owned(),
+                true if self.incomplete.as_ref() == Some(flag) => "a value is missing".to_owned(),
                 true => continue,
                 false => match nearest(flag, names()) {
                     Some(near) => format!("no such setting; is --{} meant?", kebab(near)),
                     None => "no such setting".to_owned(),
                 },
             };
-            self.complaints.push(format!("--{}: {wrong}", shown(&kebab(flag))));
+            self.errors.push(format!("--{}: {wrong}", redact(&kebab(flag))));
         }
-        // those behind it would be told the same
-        if let Some(word) = self.words.iter().find(|word| !words.contains(&word.as_str())) {
-            let commands = match words {
-                [] => "it takes none".to_owned(),
-                [only] => format!("there is {only}"),
-                several => format!("there are {}", several.join(", ")),
-            };
-            self.complaints.push(format!(
-                "{}: no such command: {commands}; settings look like --log-format=human",
-                shown(word)
-            ));
-        }
-        if self.complaints.is_empty() {
-            return Ok(());
-        }
-        // what looks odd may be why
-        for complaint in self.complaints.iter().chain(&self.doubt) {
-            eprintln!("{program}: {complaint}");
-        }
-        eprintln!("{program}: try --help");
-        Err(ExitCode::from(2))
     }
 
-    fn usage(&self, program: &str, about: &str) -> String {
-        let mut out = format!(
-            "{about}\n\nUsage: {program} [--SETTING=VALUE]…\n\n\
-             Every setting is an environment variable; MAX_SIDE_PX=4096 and --max-side-px=4096 say \
-             the same.\n\nSettings:\n"
+    /// Reports the first wrong argument only: the others may be its arguments.
+    fn check_args(&mut self, commands: &[Command]) {
+        let Some((first, rest)) = self.args.split_first() else { return };
+        let error = match commands.iter().find(|command| command.name == first) {
+            Some(command) if command.args.is_empty() && !rest.is_empty() => {
+                format!("{first}: expected no arguments; settings look like --log-format=human")
+            }
+            Some(_) => return,
+            None => {
+                let names: Vec<&str> = commands.iter().map(|command| command.name).collect();
+                let known = match &names[..] {
+                    [] => "there are none".to_owned(),
+                    [only] => format!("there is {only}"),
+                    several => format!("there are {}", several.join(", ")),
+                };
+                let first = redact(first);
+                format!("{first}: no such command: {known}; settings look like --log-format=human")
+            }
+        };
+        self.errors.push(error);
+    }
+
+    /// The text of `--help`: of the program, or of the subcommand on the command line.
+    pub fn usage(&self, program: &str, about: &str, commands: &[Command]) -> String {
+        let first = self.args.first();
+        let command = first.and_then(|first| commands.iter().find(|one| one.name == first));
+        let mut out = match command {
+            Some(command) => {
+                let call = format!("{} {}", command.name, command.args);
+                let help = command.help;
+                format!("{help}\n\nUsage: {program} {} [--SETTING=VALUE]…\n", call.trim_end())
+            }
+            None if commands.is_empty() => {
+                format!("{about}\n\nUsage: {program} [--SETTING=VALUE]…\n")
+            }
+            None => {
+                let mut out = format!(
+                    "{about}\n\nUsage: {program} [COMMAND] [--SETTING=VALUE]…\n\nCommands:\n"
+                );
+                for Command { name, args, help } in commands {
+                    let call = format!("{name} {args}");
+                    out.push_str(&format!("  {call:<12} {help}\n"));
+                }
+                out
+            }
+        };
+        out.push_str(
+            "\nEvery setting is an environment variable or a flag: MAX_SIDE_PX=4096 and \
+             --max-side-px=4096 are\nthe same.\n\nSettings:\n",
         );
-        for Setting { name, default, help } in &self.asked {
+        for Setting { name, default, help } in &self.settings {
             let default = if default.is_empty() { "empty" } else { default };
             out.push_str(&format!("  {name}\n      {help} [default: {default}]\n"));
         }
@@ -273,23 +329,6 @@ impl Env {
 fn seconds(value: &str) -> Option<Duration> {
     let seconds: f64 = value.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok().filter(|d| d.as_secs() < 1_000_000_000)
-}
-
-/// A setting's name as a flag has it.
-fn kebab(name: &str) -> String {
-    name.replace('_', "-").to_lowercase()
-}
-
-/// The one of `names` that whoever wrote `name` may have meant.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let far = |near: &&str| strsim::osa_distance(name, near);
-    names.min_by_key(far).filter(|near| far(near) <= 2)
-}
-
-/// A word that may be repeated: what looks like more than a name may hold a secret.
-fn shown(word: &str) -> &str {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if word.chars().all(plain) { word } else { "…" }
 }
 
 #[cfg(test)]
@@ -306,17 +345,17 @@ mod tests {
         let mut env = env(&[("A", "1"), ("B", "2"), ("C", "")], &["--a=7"]);
         let read = ["A", "B", "C"].map(|name| env.number(name, 3, 0..=9, "help"));
         assert_eq!(read, [7, 2, 3]);
-        assert!(env.complaints().is_empty());
+        assert!(env.errors().is_empty());
     }
 
     #[test]
-    fn every_mistake_is_told_and_no_value_is_shown() {
+    fn every_error_is_reported_and_no_value_is_shown() {
         let mut env = env(&[("N", "hunter2"), ("U", "ftp://me:hunter2@host")], &["--t", "hunter2"]);
         env.number("N", 3, 1..=9, "help");
         env.url("U", "memory:", &["memory", "amqp"], "help");
         env.seconds("T", "5", "help");
         assert_eq!(
-            env.complaints(),
+            env.errors(),
             [
                 "N: expected a whole number from 1 to 9",
                 "U: expected a URL that starts with memory: or amqp:",
@@ -326,9 +365,10 @@ mod tests {
     }
 
     #[test]
-    fn what_the_program_does_not_know_is_refused() {
+    fn unknown_flags_and_commands_are_refused() {
         let mut env = env(&[], &["--bnid=127.0.0.1:1", "serve"]);
         env.text("BIND", "127.0.0.1:8080", "help");
-        assert!(env.settle("planet", "about", &["health"]).is_err());
+        let health = Command { name: "health", args: "", help: "help" };
+        assert!(env.settle("planet", "about", &[health]).is_err());
     }
 }

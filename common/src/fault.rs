@@ -1,11 +1,11 @@
-//! A fault: the house's own failure, never the caller's.
+//! A fault: a failure of the service, not of the caller.
 //!
-//! The database, the broker or the store is away or misbehaves. A fault is retried by workers and
-//! answered with 503 by the API; its inside is logged and shown to nobody.
+//! The database, the broker or the store is unavailable or misbehaves. Workers retry after a fault;
+//! the API answers 503. The details are logged and not sent to clients.
 
 use std::{error::Error, fmt, io, path::Path};
 
-/// What we were doing, and what went wrong.
+/// What was being done, and the error.
 #[derive(Debug)]
 pub struct Fault {
     doing: &'static str,
@@ -33,7 +33,7 @@ impl fmt::Display for Fault {
 
 impl Error for Fault {}
 
-/// Names the file or folder that an error of the file system is about, since it does not by itself.
+/// Adds the path to an error of the file system.
 ///
 /// # Errors
 /// The error of `result`, with the path before it.
@@ -41,7 +41,7 @@ pub fn at<T>(path: &Path, result: io::Result<T>) -> io::Result<T> {
     result.map_err(|err| io::Error::new(err.kind(), format!("{}: {err}", path.display())))
 }
 
-/// Turns any error into a [`Fault`], with a word on what was being done.
+/// Turns any error into a [`Fault`], with what was being done.
 pub trait Doing<T> {
     /// `doing` completes the sentence "could not …".
     ///

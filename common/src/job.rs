@@ -1,4 +1,4 @@
-//! A job: one image to be rendered by one engine version, in every preset.
+//! A job: renders one image with one engine version, in every preset.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use uuid::Uuid;
 
 use crate::image::{ImageId, Millis, Status};
 
-/// The name of a job.
+/// The id of a job (UUID version 7, RFC 9562).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct JobId(pub Uuid);
 
 impl JobId {
     /// A new id.
-    pub fn fresh() -> Self {
+    pub fn generate() -> Self {
         JobId(Uuid::now_v7())
     }
 }
@@ -23,52 +23,53 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A job that was claimed. The claim is good as long as `attempt` is the row's: it is the fencing
-/// token that every later write carries.
+/// A claim on a job. It is valid while the job's row has this `attempt`, which is the fencing token
+/// that every later write carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The job.
     pub job: JobId,
     /// The image to render.
     pub image: ImageId,
-    /// How often the job was claimed, this time included.
+    /// How often the job was claimed, including this claim.
     pub attempt: i32,
-    /// How often it was claimed without an end that was not its fault, this time included.
+    /// How many claims, including this one, ended without a result for which the service was to
+    /// blame; the job is discarded when there are `MAX_STRIKES`.
     pub strikes: i32,
 }
 
-/// The states that a job row knows; "running" is pending with a lease.
+/// The state of a job. A running job is pending, with a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobState {
-    /// To be done.
+    /// Due, running or scheduled for later.
     Pending,
-    /// Every preset of its time is stored.
+    /// Every preset that was configured at its time is stored.
     Done,
-    /// Given up; an operator may retry it.
+    /// Discarded; an operator may retry it.
     Dead,
 }
 
-/// A job as readers see it.
+/// A job, as its row describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     /// The job.
     pub id: JobId,
     /// The image.
     pub image: ImageId,
-    /// The engine version that it renders with.
+    /// The engine version.
     pub engine: u32,
-    /// Where it stands.
+    /// Its state.
     pub state: JobState,
     /// How often it was claimed.
     pub attempts: i32,
     /// Why the last attempt failed.
     pub error: Option<String>,
-    /// When it was last done, also while it is pending again for new presets.
+    /// When it was last done. It may be pending again since then, for new presets.
     pub done_at: Option<Millis>,
 }
 
-/// Where an image stands, from its jobs, newest engine first: ready once any engine rendered it,
-/// since the stored renders are served until newer ones are there.
+/// The status of an image, from its jobs, newest engine version first. It is ready once any engine
+/// version has rendered it, since stored renders are served until newer ones exist.
 pub fn status(jobs: &[Job]) -> Status {
     if jobs.iter().any(|job| job.done_at.is_some()) {
         return Status::Ready;

@@ -1,4 +1,4 @@
-//! The house of Planet Image API: everything but its doors.
+//! Planet Image API without its HTTP API and its workers.
 //!
 //! ```text
 //! submit ──▶ store (original) ──▶ catalog (image + job, one commit) ──▶ queue (hint)
@@ -6,23 +6,25 @@
 //! serve ◀── catalog (which version) ◀── catalog (renders) ◀── store ◀── render ◀── worker
 //! ```
 //!
-//! What holds at all times:
+//! Invariants:
 //! - An upload is answered once its original is in the store and its image and job are committed.
-//! - The job's row is the truth; hints may be lost, late or repeated.
-//! - A blob has one writer, is never overwritten, and is either referred to by a row or listed as
-//!   loose.
-//! - Renders are facts: their rows never change, and readers take the newest version.
-//! - A failure of the house never counts against an image.
+//! - The job's row is the source of truth; hints may be lost, late or repeated.
+//! - A blob has one writer and is never overwritten. Either a row refers to it, or the garbage
+//!   collection lists it.
+//! - The row of a render never changes; readers get the newest version.
+//! - A failure of the service never counts against an image.
 //!
-//! Rooms: [`store`] keeps blobs, [`catalog`] keeps rows, [`queue`] rings; [`pipeline`] is the verbs
-//! over them. [`program`], [`mod@env`] and [`telemetry`] are what every program starts with;
-//! [`crash`] is where tests end them. The nouns that all share are [`image`], [`job`], [`render`] and [`preset`].
+//! [`store`] keeps blobs, [`catalog`] keeps rows, [`queue`] sends notifications, and [`pipeline`]
+//! has the operations over them. Every program starts with [`program`], [`mod@env`] and
+//! [`telemetry`]; tests end programs at a [`failpoint`]. The shared types are in [`image`], [`job`],
+//! [`render`], [`preset`] and [`fault`]; [`mod@jitter`] randomizes intervals.
 
 pub mod catalog;
-pub mod crash;
 pub mod env;
+pub mod failpoint;
 pub mod fault;
 pub mod image;
+pub mod jitter;
 pub mod job;
 pub mod pipeline;
 pub mod preset;

@@ -1,39 +1,39 @@
-//! A preset: a named set of render options, made for every image in advance.
+//! A preset: a named set of render options. Every image is rendered in every preset in advance.
 
 use asciify::{Bands, Spec};
 
 use crate::env::Env;
 
-/// The presets of a fresh installation.
+/// The default of `PRESETS`.
 const DEFAULT: &str = "default?width=80 small?width=40 large?width=160 color?width=80&color=full \
                        blocks?width=80&symbols=half&color=full&color_on=both";
 
-/// What an entry looks like.
+/// The form of an entry.
 const FORM: &str = "NAME?OPTIONS, as in default?width=80";
 
 /// A name for a spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preset {
-    /// Such as `small`.
+    /// ASCII letters, digits and hyphens, such as `small`.
     pub name: String,
-    /// What it stands for.
+    /// The options.
     pub spec: Spec,
 }
 
-/// All presets; one of them is `default`.
+/// All presets. One of them is named `default`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presets(Vec<Preset>);
 
 impl Presets {
-    /// `PRESETS`: names with options as in a URL, separated by white space.
+    /// Reads `PRESETS`: entries `NAME?OPTIONS`, with options as in a URL, separated by white space.
     pub fn read(env: &mut Env) -> Self {
         let text = env.text(
             "PRESETS",
             DEFAULT,
             "renders made in advance: NAME?OPTIONS, separated by spaces; one must be named default",
         );
-        Presets::parse(&text).unwrap_or_else(|complaint| {
-            env.complain(format!("PRESETS: {complaint}"));
+        Presets::parse(&text).unwrap_or_else(|error| {
+            env.reject(format!("PRESETS: {error}"));
             Presets::default()
         })
     }
@@ -45,14 +45,18 @@ impl Presets {
             let (name, options) =
                 word.split_once('?').ok_or(format!("entry {nth}: expected {FORM}"))?;
             if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-                return Err(format!("entry {nth}: a name has letters, digits and hyphens only"));
+                return Err(format!(
+                    "entry {nth}: a name may have letters, digits and hyphens only"
+                ));
             }
             if presets.iter().any(|preset| preset.name == name) {
-                return Err(format!("entry {nth}: {name} is there already"));
+                return Err(format!("entry {nth}: {name} is defined twice"));
             }
             let spec = options.parse::<Spec>().map_err(|err| format!("{name}: {err}"))?;
             if spec.frame() > 0 || spec.bands() != Bands::Auto {
-                return Err(format!("{name}: not every image has that frame or those bands"));
+                return Err(format!(
+                    "{name}: frame and bands are not allowed, since not every image has them"
+                ));
             }
             presets.push(Preset { name: name.to_owned(), spec });
         }
@@ -62,12 +66,12 @@ impl Presets {
         }
     }
 
-    /// In the order in which they were given.
+    /// The presets, in the order of the setting.
     pub fn iter(&self) -> impl Iterator<Item = &Preset> {
         self.0.iter()
     }
 
-    /// The preset of that name.
+    /// The preset with that name.
     pub fn named(&self, name: &str) -> Option<&Preset> {
         self.0.iter().find(|preset| preset.name == name)
     }
@@ -77,12 +81,12 @@ impl Presets {
         self.named("default").expect("checked when the presets were read")
     }
 
-    /// The first preset that stands for `spec`.
+    /// The first preset with these options.
     pub fn of(&self, spec: &Spec) -> Option<&Preset> {
         self.0.iter().find(|preset| preset.spec == *spec)
     }
 
-    /// Every different spec, once: what a job has to make.
+    /// The distinct specs of all presets: what a job renders.
     pub fn specs(&self) -> Vec<Spec> {
         let mut specs: Vec<Spec> = Vec::new();
         for preset in &self.0 {
@@ -119,15 +123,15 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
-        let complaint = |text| Presets::parse(text).unwrap_err();
+    fn errors_are_reported() {
+        let error = |text| Presets::parse(text).unwrap_err();
         assert_eq!(
-            complaint("small?width=40"),
+            error("small?width=40"),
             "one preset must be named default, as in default?width=80"
         );
-        assert_eq!(complaint("default"), "entry 1: expected NAME?OPTIONS, as in default?width=80");
-        assert!(complaint("default?width=0").starts_with("default: width"));
-        assert!(complaint("default?width=80 default?width=9").contains("there already"));
-        assert!(complaint("default?width=80&bands=4").contains("not every image"));
+        assert_eq!(error("default"), "entry 1: expected NAME?OPTIONS, as in default?width=80");
+        assert!(error("default?width=0").starts_with("default: width"));
+        assert!(error("default?width=80 default?width=9").contains("defined twice"));
+        assert!(error("default?width=80&bands=4").contains("not every image"));
     }
 }

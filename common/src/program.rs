@@ -1,4 +1,4 @@
-//! What every program of ours does first and last: wait for its dependencies, stop on a signal.
+//! Start and end of every program: wait for dependencies, run, stop on a signal.
 
 use std::{
     future::Future,
@@ -22,30 +22,36 @@ use crate::{
     store::Store,
 };
 
-const TRY_AGAIN: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Reads `STARTUP_WAIT_S`: how long to wait for dependencies that are still starting.
+/// Reads `STARTUP_WAIT_S`: how long to wait at start for dependencies that are unavailable.
 pub fn startup_wait(env: &mut Env) -> Duration {
     env.seconds(
         "STARTUP_WAIT_S",
         "60",
-        "how long to wait at start for a database or store that is away, in seconds",
+        "how long to wait at start for a database or store that is unavailable, in seconds",
     )
 }
 
-/// Runs the program's life to its end, and tells what ended it.
-pub fn live<T: Termination>(life: impl Future<Output = Result<T, Fault>>) -> ExitCode {
+/// Reads `DRAIN_S`: how long running work may take after a stop.
+pub fn drain_limit(env: &mut Env) -> Duration {
+    env.seconds("DRAIN_S", "25", "how long running work may take after a stop, in seconds")
+}
+
+/// Runs `main` to its end on a multi-threaded runtime. On a fault, logs it and returns
+/// [`ExitCode::FAILURE`].
+pub fn run<T: Termination>(main: impl Future<Output = Result<T, Fault>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = runtime.doing("start the runtime").and_then(|runtime| {
-        let ended = runtime.block_on(life);
-        // a render that cannot be stopped does not keep the process alive
+        let ended = runtime.block_on(main);
+        // does not wait for a render that cannot be stopped
         runtime.shutdown_background();
         ended
     });
     match ended {
         Ok(ended) => ended.report(),
         Err(fault) => {
-            // why it ends is told whatever RUST_LOG leaves out
+            // reported even if RUST_LOG filters errors out
             match tracing::enabled!(tracing::Level::ERROR) {
                 true => tracing::error!("{fault}"),
                 false => eprintln!("{fault}"),
@@ -58,7 +64,7 @@ pub fn live<T: Termination>(life: impl Future<Output = Result<T, Fault>>) -> Exi
 /// A token that is cancelled by SIGINT (Ctrl-C) or SIGTERM; a second signal ends the process.
 ///
 /// # Errors
-/// The signals cannot be listened for.
+/// The signal handlers cannot be installed.
 pub fn stop_signal() -> Result<CancellationToken, Fault> {
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).doing("listen for SIGTERM")?;
@@ -80,48 +86,48 @@ pub fn stop_signal() -> Result<CancellationToken, Fault> {
     Ok(stop)
 }
 
-/// Opens the catalog and then the rest of the house, trying again for `wait`. `prepare` runs in
-/// between, such as the migration.
+/// Opens catalog, store and pipeline, and retries each for `wait`. `prepare` runs once the catalog
+/// is open, for example to migrate it.
 ///
 /// # Errors
-/// What the last try said.
-pub async fn open_house(
+/// The fault of the last attempt.
+pub async fn open_pipeline(
     config: Config,
     wait: Duration,
     prepare: impl AsyncFn(&Catalog) -> Result<(), Fault>,
 ) -> Result<Pipeline, Fault> {
-    let catalog = patiently(wait, async || {
+    let catalog = retry_for(wait, async || {
         let catalog = Catalog::open(&config.catalog).await?;
         prepare(&catalog).await?;
         catalog.check().await.map(|()| catalog)
     });
     let catalog = catalog.await?;
-    let store = patiently(wait, async || Store::open(&config.store).await).await?;
+    let store = retry_for(wait, async || Store::open(&config.store).await).await?;
     Pipeline::open(config, catalog, store).await
 }
 
-/// Tries until it works or `wait` is over.
+/// Calls `attempt` every second until it succeeds or `wait` is over.
 ///
 /// # Errors
-/// What the last try said.
-pub async fn patiently<T>(
+/// The fault of the last attempt.
+pub async fn retry_for<T>(
     wait: Duration,
     attempt: impl AsyncFn() -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     let deadline = Instant::now() + wait;
     loop {
         match attempt().await {
-            Err(fault) if Instant::now() + TRY_AGAIN < deadline => {
+            Err(fault) if Instant::now() + RETRY_INTERVAL < deadline => {
                 tracing::warn!("waiting: {fault}")
             }
             ended => return ended,
         }
-        sleep(TRY_AGAIN).await;
+        sleep(RETRY_INTERVAL).await;
     }
 }
 
-/// Whether `GET path` at `address` answers 200, for health checks of containers that have no
-/// HTTP client of their own.
+/// Whether `GET path` at `address` answers 200 within 5 seconds: the health check of containers
+/// that have no HTTP client.
 pub async fn healthy(address: &str, path: &str) -> bool {
     let ask = async {
         let mut stream = TcpStream::connect(address).await?;

@@ -1,4 +1,4 @@
-//! A render: the fact that this text, of this engine version, is in the store.
+//! A render: a text in the store, made by one engine version.
 
 use std::fmt::Write;
 
@@ -7,43 +7,43 @@ use sha2::{Digest, Sha256};
 
 use crate::image::Millis;
 
-/// A stored render. Rows of it never change; a newer engine adds newer ones.
+/// A stored render. Its row never changes; a newer engine version adds another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Render {
-    /// What was asked, in canonical form.
+    /// The options, in canonical form.
     pub spec: String,
-    /// The engine version that made it.
+    /// The engine version.
     pub engine: u32,
     /// Its key in the store.
     pub blob: String,
-    /// Of the text, in lower-case hex.
+    /// SHA-256 of the text, lower-case hex.
     pub sha256: String,
-    /// Length of the text.
+    /// Length of the text in bytes.
     pub bytes: u64,
-    /// Characters in a row.
+    /// Characters per row.
     pub columns: u32,
-    /// Rows.
+    /// Number of rows.
     pub rows: u32,
     /// When it was stored.
     pub created_at: Millis,
 }
 
-/// A short name of `spec`: 128 bits of the SHA-256 of its canonical form, in hex.
+/// The first 128 bits of the SHA-256 of the canonical form of `spec`: 32 lower-case hex digits.
 pub fn spec_hash(spec: &Spec) -> String {
     let mut hash = sha256_hex(spec.to_string().as_bytes());
     hash.truncate(32);
     hash
 }
 
-/// SHA-256 in lower-case hex (FIPS 180-4).
+/// SHA-256 (FIPS 180-4): 64 lower-case hex digits.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Lower-case hex.
+/// `bytes` in lower-case hex, two digits per byte.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        write!(out, "{byte:02x}").expect("a String takes everything");
+        write!(out, "{byte:02x}").expect("writing to a String cannot fail");
         out
     })
 }

@@ -1,6 +1,7 @@
 //! Telemetry: logs and metrics, set up in the same way for every program.
 //!
-//! Human lines on a terminal, JSON otherwise; `RUST_LOG` filters. Metrics are Prometheus text.
+//! Logs are text on a terminal and JSON elsewhere; `RUST_LOG` filters them. Metrics are in the
+//! Prometheus text format.
 
 use std::{
     fmt,
@@ -25,35 +26,36 @@ use crate::{
     fault::{Doing, Fault},
 };
 
-/// Bounds of the histogram buckets, in seconds.
+/// Upper bounds of the histogram buckets, in seconds.
 const BUCKETS_S: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
 
-/// Fields that machines join lines by: too long for humans, who have the path or the image.
+/// Fields that correlate lines, left out of the text for humans: they are long, and the path or the
+/// image is there as well.
 const FOR_MACHINES: &[&str] = &["id", "trace", "job"];
 
 /// How to log.
 pub struct Config {
     filter: EnvFilter,
     json: bool,
-    doubt: Option<String>,
+    warning: Option<String>,
 }
 
 impl Config {
-    /// `RUST_LOG` and `LOG_FORMAT`.
+    /// Reads `RUST_LOG` and `LOG_FORMAT`.
     pub fn read(env: &mut Env) -> Self {
         let filter = env.parsed(
             "RUST_LOG",
             "info,sea_orm_migration=warn,sqlx=warn",
             "tracing directives such as info or common=debug,info",
-            "which log lines to write, as tracing directives",
+            "filter of the log, as tracing directives",
             |text| EnvFilter::try_new(text).ok(),
         );
         let json = env.parsed(
             "LOG_FORMAT",
             "auto",
             "auto, human or json",
-            "auto, human or json; auto is human on a terminal",
+            "format of the log: auto, human or json; auto is human on a terminal, else json",
             |text| match text {
                 "auto" => Some(!io::stderr().is_terminal()),
                 "human" => Some(false),
@@ -61,14 +63,12 @@ impl Config {
                 _ => None,
             },
         );
-        Config { filter, json, doubt: env.doubt().map(str::to_owned) }
+        Config { filter, json, warning: env.warning().map(str::to_owned) }
     }
 }
 
-/// Starts logging to standard error.
-///
-/// A second call in one process leaves the first set-up in place.
-pub fn log(config: Config) {
+/// Starts logging to standard error. A second call in one process has no effect.
+pub fn install_logging(config: Config) {
     let registry = tracing_subscriber::registry().with(config.filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let for_humans = debug_fn(|out, field, value| match field.name() {
@@ -87,8 +87,8 @@ pub fn log(config: Config) {
             registry.with(lines.fmt_fields(for_humans)).try_init()
         }
     };
-    if let Some(doubt) = config.doubt {
-        tracing::warn!("{doubt}");
+    if let Some(warning) = config.warning {
+        tracing::warn!("{warning}");
     }
 }
 
@@ -103,34 +103,34 @@ impl FormatTime for Seconds {
     }
 }
 
-/// Starts counting, once for the whole process; the handle renders the metrics.
-pub fn count() -> PrometheusHandle {
+/// Installs the recorder of metrics, once per process. The handle renders them.
+pub fn install_metrics() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     let install = || {
-        let handle = exporter().install_recorder().expect("installed once");
+        let handle = exporter().install_recorder().expect("OnceLock calls this once");
         describe();
         handle
     };
     HANDLE.get_or_init(install).clone()
 }
 
-/// Starts counting, and serves the metrics at `address` for as long as the runtime lives.
+/// Installs the recorder of metrics, and serves them at `address` until the runtime ends.
 ///
 /// # Errors
 /// The address cannot be bound.
-pub fn count_and_serve(address: SocketAddr) -> Result<(), Fault> {
+pub fn serve_metrics(address: SocketAddr) -> Result<(), Fault> {
     let exporter = exporter().with_http_listener(address);
     exporter.install().doing("serve the metrics")?;
     describe();
     Ok(())
 }
 
-/// What `/metrics` says of each metric.
+/// Sets the `HELP` text of each metric.
 fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_counter!("planet_requests_total", "HTTP requests by method, route and status");
     describe_histogram!("planet_request_seconds", "Time to answer, by method and route");
-    describe_counter!("planet_cache_total", "Texts served, by whether they were in memory");
+    describe_counter!("planet_cache_total", "Texts served, by whether they were in the cache");
     describe_histogram!("planet_render_seconds", "Time of each stage of a render");
     describe_counter!("planet_jobs_total", "Jobs that ended here, by outcome");
     describe_gauge!("planet_jobs", "Unfinished jobs of this engine version, by state");
@@ -142,5 +142,5 @@ fn describe() {
 fn exporter() -> PrometheusBuilder {
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), BUCKETS_S)
-        .expect("there are buckets")
+        .expect("BUCKETS_S is not empty")
 }

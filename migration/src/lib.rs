@@ -1,6 +1,6 @@
-//! The schema of the catalog: one step a file, the same on PostgreSQL and SQLite.
+//! The schema of the catalog: one step per file, the same on PostgreSQL and SQLite.
 //!
-//! A step is never edited once released; a change is a new step.
+//! A released step is never edited; a change is a new step.
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode,
@@ -12,7 +12,7 @@ mod m0001_pipeline;
 mod m0002_layout;
 mod m0003_changes;
 
-/// Any number; whoever migrates a PostgreSQL database of ours holds the advisory lock of this name.
+/// The key of PostgreSQL's advisory lock for migrations: the text `planet` and a zero byte.
 const LOCK: i64 = 0x0070_6c61_6e65_7400;
 
 /// The list of steps, oldest first.
@@ -28,11 +28,11 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// Brings the schema up to date, in one transaction under one lock: any number of processes may
-/// call this at the same time, and each returns once the schema is there.
+/// Brings the schema up to date, in one transaction under one lock. Any number of processes may
+/// call this at the same time; each returns once the schema is up to date.
 ///
 /// # Errors
-/// What the database says; nothing is half done then.
+/// The error of the database; nothing has changed.
 pub async fn up(db: &DatabaseConnection) -> Result<(), DbErr> {
     let txn = db
         .begin_with_options(TransactionOptions {
@@ -48,26 +48,26 @@ pub async fn up(db: &DatabaseConnection) -> Result<(), DbErr> {
     txn.commit().await
 }
 
-/// How a database's schema stands to the one that we know.
+/// A database's schema compared with the steps of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// No step was ever taken.
+pub enum SchemaStatus {
+    /// No step was applied.
     Missing,
-    /// Some steps are missing.
-    Older,
-    /// It is ours.
+    /// Some steps were not applied.
+    Outdated,
+    /// All steps were applied.
     Current,
 }
 
-/// Looks at the schema, and changes nothing.
+/// Reads the status of the schema, and changes nothing.
 ///
 /// # Errors
-/// The database is out of reach, or knows steps that we do not.
-pub async fn standing(db: &DatabaseConnection) -> Result<Standing, DbErr> {
+/// The database is unavailable, or has steps that this program does not know.
+pub async fn schema_status(db: &DatabaseConnection) -> Result<SchemaStatus, DbErr> {
     let missing = Migrator::get_pending_migrations_read_only(db).await?.len();
     Ok(match missing {
-        0 => Standing::Current,
-        all if all == Migrator::migrations().len() => Standing::Missing,
-        _ => Standing::Older,
+        0 => SchemaStatus::Current,
+        all if all == Migrator::migrations().len() => SchemaStatus::Missing,
+        _ => SchemaStatus::Outdated,
     })
 }

@@ -1,4 +1,4 @@
-//! Images, jobs, renders and the blobs that no row refers to.
+//! Images, jobs, renders, and the garbage collection of blobs.
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::prelude::*;
@@ -6,7 +6,7 @@ use sea_orm_migration::prelude::*;
 #[derive(DeriveMigrationName)]
 pub(crate) struct Step;
 
-/// Times are milliseconds since 1970 on the database's clock. `{uuid}` is the backend's own type.
+/// Times are milliseconds since 1970 (UTC) on the database's clock. `{uuid}` is the backend's type.
 const UP: &[&str] = &[
     "CREATE TABLE images (
         id              {uuid}  NOT NULL PRIMARY KEY,
@@ -56,16 +56,16 @@ const UP: &[&str] = &[
         created_at bigint  NOT NULL,
         UNIQUE (image_id, spec_hash, engine)
     )",
-    "CREATE TABLE loose_blobs (
+    "CREATE TABLE blob_gc (
         blob   text   NOT NULL PRIMARY KEY,
-        state  text   NOT NULL CHECK (state IN ('promised', 'condemned', 'swept')),
+        state  text   NOT NULL CHECK (state IN ('reserved', 'marked', 'swept')),
         due_at bigint NOT NULL
     )",
-    "CREATE INDEX loose_blobs_due ON loose_blobs (due_at)",
+    "CREATE INDEX blob_gc_due ON blob_gc (due_at)",
 ];
 
 const DOWN: &[&str] =
-    &["DROP TABLE loose_blobs", "DROP TABLE renders", "DROP TABLE jobs", "DROP TABLE images"];
+    &["DROP TABLE blob_gc", "DROP TABLE renders", "DROP TABLE jobs", "DROP TABLE images"];
 
 #[async_trait::async_trait]
 impl MigrationTrait for Step {

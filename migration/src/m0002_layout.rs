@@ -1,4 +1,4 @@
-//! How an image's pixels are stored: unknown for those that are there already.
+//! How an image's pixels are stored; null for images that were stored before this step.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_migration::prelude::*;

@@ -1,8 +1,8 @@
-//! What changed when: a row for each image, kept by the database itself, whoever writes.
+//! The latest change of each image, recorded by triggers.
 //!
-//! A turn is a place in the order of changes. On SQLite it is counted up, in the order of commits.
-//! On PostgreSQL it is the number of the transaction, which may commit late: readers ask the
-//! database which of these have ended. Neither depends on a clock.
+//! `seq` is the position in the order of changes. On SQLite it is a counter, in the order of
+//! commits. On PostgreSQL it is the id of the transaction, which may commit late: readers ask the
+//! database which transactions have ended. Neither depends on a clock.
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::prelude::*;
@@ -11,73 +11,74 @@ use sea_orm_migration::prelude::*;
 pub(crate) struct Step;
 
 const SQLITE: &[&str] = &[
-    // a turn is never used again, even when the last row is forgotten
+    // with AUTOINCREMENT, no number is used again, even after the last row was deleted
     "CREATE TABLE changes (
-        turn     integer NOT NULL PRIMARY KEY AUTOINCREMENT,
-        image_id blob    NOT NULL UNIQUE,
-        gone_at  bigint
+        seq        integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+        image_id   blob    NOT NULL UNIQUE,
+        deleted_at bigint
     )",
-    "CREATE INDEX changes_gone ON changes (gone_at) WHERE gone_at IS NOT NULL",
-    "CREATE TRIGGER image_gone AFTER DELETE ON images WHEN OLD.state = 'stored' BEGIN
+    "CREATE INDEX changes_deleted ON changes (deleted_at) WHERE deleted_at IS NOT NULL",
+    "CREATE TRIGGER image_deleted AFTER DELETE ON images WHEN OLD.state = 'stored' BEGIN
         DELETE FROM changes WHERE image_id = OLD.id;
-        INSERT INTO changes (image_id, gone_at)
+        INSERT INTO changes (image_id, deleted_at)
             VALUES (OLD.id, CAST(unixepoch('subsec') * 1000 AS INTEGER));
     END",
-    "CREATE TRIGGER job_new AFTER INSERT ON jobs BEGIN
+    "CREATE TRIGGER job_inserted AFTER INSERT ON jobs BEGIN
         DELETE FROM changes WHERE image_id = NEW.image_id;
         INSERT INTO changes (image_id) VALUES (NEW.image_id);
     END",
-    "CREATE TRIGGER job_moved AFTER UPDATE OF state ON jobs WHEN OLD.state <> NEW.state BEGIN
+    "CREATE TRIGGER job_state_changed AFTER UPDATE OF state ON jobs WHEN OLD.state <> NEW.state BEGIN
         DELETE FROM changes WHERE image_id = NEW.image_id;
         INSERT INTO changes (image_id) VALUES (NEW.image_id);
     END",
 ];
 
 const SQLITE_DOWN: &[&str] = &[
-    "DROP TRIGGER job_moved",
-    "DROP TRIGGER job_new",
-    "DROP TRIGGER image_gone",
+    "DROP TRIGGER job_state_changed",
+    "DROP TRIGGER job_inserted",
+    "DROP TRIGGER image_deleted",
     "DROP TABLE changes",
 ];
 
 const POSTGRES: &[&str] = &[
     "CREATE TABLE changes (
-        image_id uuid   NOT NULL PRIMARY KEY,
-        turn     bigint NOT NULL,
-        gone_at  bigint
+        image_id   uuid   NOT NULL PRIMARY KEY,
+        seq        bigint NOT NULL,
+        deleted_at bigint
     )",
-    "CREATE INDEX changes_by_turn ON changes (turn, image_id)",
-    "CREATE INDEX changes_gone ON changes (gone_at) WHERE gone_at IS NOT NULL",
-    "CREATE FUNCTION note_change() RETURNS trigger LANGUAGE plpgsql AS $$
+    "CREATE INDEX changes_by_seq ON changes (seq, image_id)",
+    "CREATE INDEX changes_deleted ON changes (deleted_at) WHERE deleted_at IS NOT NULL",
+    "CREATE FUNCTION record_change() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
         changed uuid;
-        gone_at bigint;
+        deleted_at bigint;
     BEGIN
         IF TG_TABLE_NAME = 'images' THEN
             changed := OLD.id;
-            gone_at := extract(epoch from clock_timestamp()) * 1000;
+            deleted_at := extract(epoch from clock_timestamp()) * 1000;
         ELSE
             changed := NEW.image_id;
         END IF;
-        INSERT INTO changes VALUES (changed, pg_current_xact_id()::text::bigint, gone_at)
-            ON CONFLICT (image_id) DO UPDATE SET turn = excluded.turn, gone_at = excluded.gone_at;
+        INSERT INTO changes VALUES (changed, pg_current_xact_id()::text::bigint, deleted_at)
+            ON CONFLICT (image_id) DO UPDATE
+            SET seq = excluded.seq, deleted_at = excluded.deleted_at;
         RETURN NULL;
     END $$",
-    // Triggers go by their names: this one after the cascade to the jobs, so that everybody locks
-    // jobs before changes.
-    "CREATE TRIGGER image_gone AFTER DELETE ON images
-        FOR EACH ROW WHEN (OLD.state = 'stored') EXECUTE FUNCTION note_change()",
-    "CREATE TRIGGER job_new AFTER INSERT ON jobs
-        FOR EACH ROW EXECUTE FUNCTION note_change()",
-    "CREATE TRIGGER job_moved AFTER UPDATE OF state ON jobs
-        FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION note_change()",
+    // Triggers run in the order of their names: this one after the cascade to the jobs, so that
+    // every transaction locks jobs before changes.
+    "CREATE TRIGGER image_deleted AFTER DELETE ON images
+        FOR EACH ROW WHEN (OLD.state = 'stored') EXECUTE FUNCTION record_change()",
+    "CREATE TRIGGER job_inserted AFTER INSERT ON jobs
+        FOR EACH ROW EXECUTE FUNCTION record_change()",
+    "CREATE TRIGGER job_state_changed AFTER UPDATE OF state ON jobs
+        FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION record_change()",
 ];
 
 const POSTGRES_DOWN: &[&str] = &[
-    "DROP TRIGGER job_moved ON jobs",
-    "DROP TRIGGER job_new ON jobs",
-    "DROP TRIGGER image_gone ON images",
-    "DROP FUNCTION note_change",
+    "DROP TRIGGER job_state_changed ON jobs",
+    "DROP TRIGGER job_inserted ON jobs",
+    "DROP TRIGGER image_deleted ON images",
+    "DROP FUNCTION record_change",
     "DROP TABLE changes",
 ];
 

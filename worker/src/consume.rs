@@ -1,12 +1,13 @@
-//! The loop of a worker: a permit, a hint or a due row, a claim, a task that renders.
+//! The loop of a worker: take a permit, a hint or a due job, claim it, and render it in a task.
 
 use std::{sync::Arc, time::Duration};
 
 use common::{
-    crash,
+    failpoint,
     fault::Fault,
+    jitter::jitter,
     job::{Claim, JobId},
-    pipeline::{Pipeline, RenderError, Rendered},
+    pipeline::{Conclusion, Pipeline, RenderError, Rendered},
     queue::Hint,
 };
 use tokio::{
@@ -18,18 +19,18 @@ use tracing::Instrument;
 
 use crate::{config::Config, verdict::Verdict};
 
-/// How long a worker pauses when the database does not answer.
+/// Pause of a worker when the database is unavailable.
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
-/// How far apart a running job tries to reach a database that does not answer.
-const LOOK_AGAIN: Duration = Duration::from_millis(300);
+/// Interval at which a job that ended retries to record its verdict.
+const RETRY_INTERVAL: Duration = Duration::from_millis(300);
 
 struct Worker {
     pipeline: Pipeline,
     config: Config,
     permits: Arc<Semaphore>,
     tasks: TaskTracker,
-    /// Ends running renders whose time after a stop is over.
-    hurry: CancellationToken,
+    /// Cancels the renders that are still running when the time to drain is over.
+    abort: CancellationToken,
 }
 
 pub(crate) async fn run(pipeline: Pipeline, config: Config, stop: CancellationToken) {
@@ -37,14 +38,14 @@ pub(crate) async fn run(pipeline: Pipeline, config: Config, stop: CancellationTo
     let worker = Worker {
         permits: Arc::new(Semaphore::new(concurrency)),
         tasks: TaskTracker::new(),
-        hurry: CancellationToken::new(),
+        abort: CancellationToken::new(),
         pipeline,
         config,
     };
     tracing::info!(concurrency, name = worker.config.name, "the worker is up");
     while !stop.is_cancelled() {
         if let Err(fault) = worker.session(concurrency, &stop).await {
-            // The session's unacknowledged hints go back to the broker.
+            // the hints of this session that are not acknowledged go back to the broker
             tracing::warn!("the worker pauses: {fault}");
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -59,10 +60,10 @@ impl Worker {
     /// Listens and polls until `stop`.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// The database is unavailable.
     async fn session(&self, concurrency: usize, stop: &CancellationToken) -> Result<(), Fault> {
         let prefetch = u16::try_from(concurrency).unwrap_or(u16::MAX);
-        let mut hints = self.pipeline.queue().listen(prefetch);
+        let mut hints = self.pipeline.hints(prefetch);
         let mut next_poll = Instant::now();
         loop {
             let permit = tokio::select! {
@@ -74,74 +75,69 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                hint = hints.next() => self.answer(hint, permit).await?,
+                hint = hints.next() => self.handle_hint(hint, permit).await?,
                 () = sleep_until(next_poll) => {
                     drop(permit);
                     let full = self.poll().await?;
-                    let jitter = 0.8 + 0.4 * fastrand::f64();
-                    let wait = if full { Duration::ZERO } else { self.config.poll.mul_f64(jitter) };
+                    let interval = self.pipeline.config().poll;
+                    let wait = if full { Duration::ZERO } else { jitter(interval) };
                     next_poll = Instant::now() + wait;
                 }
             }
         }
     }
 
-    async fn answer(&self, hint: Hint, permit: OwnedSemaphorePermit) -> Result<(), Fault> {
-        crash::point("hint: heard");
+    async fn handle_hint(&self, hint: Hint, permit: OwnedSemaphorePermit) -> Result<(), Fault> {
+        failpoint::hit("hint: heard");
         let claim = claim(&self.pipeline, &self.config, hint.job).await?;
-        crash::point("hint: claim");
+        failpoint::hit("hint: claim");
         let trace = hint.trace.clone();
-        // "The database knows": claimed by us, or nothing to claim.
+        // only now: the database has the claim, or there is nothing to claim
         hint.acknowledge().await;
         if let Some(claim) = claim {
-            self.start(claim, trace, permit);
+            self.spawn(claim, trace, permit);
         }
         Ok(())
     }
 
-    /// Claims due jobs as far as permits go; `true` when there may be more.
+    /// Claims due jobs while there are permits; `true` when there may be more due jobs.
     async fn poll(&self) -> Result<bool, Fault> {
-        let room = self.permits.available_permits();
-        let mut due = self.due(4 * room as u64).await?;
-        let full = due.len() >= room;
-        // Workers that poll at the same moment shall not race for the same rows.
+        let free = self.permits.available_permits();
+        let mut due = self.pipeline.due_jobs(self.config.max_strikes, 4 * free as u64).await?;
+        let full = due.len() >= free;
+        // so that workers which poll at the same moment do not compete for the same rows
         fastrand::shuffle(&mut due);
         for job in due {
             let Ok(permit) = self.permits.clone().try_acquire_owned() else { break };
             if let Some(claim) = claim(&self.pipeline, &self.config, job).await? {
-                self.start(claim, None, permit);
+                self.spawn(claim, None, permit);
             }
         }
-        Ok(full && room > 0)
+        Ok(full && free > 0)
     }
 
-    async fn due(&self, limit: u64) -> Result<Vec<JobId>, Fault> {
-        let engine = self.pipeline.config().engine;
-        self.pipeline.catalog().due(engine, self.config.max_strikes, limit).await
-    }
-
-    fn start(&self, claim: Claim, trace: Option<String>, permit: OwnedSemaphorePermit) {
-        let (pipeline, config, hurry) =
-            (self.pipeline.clone(), self.config.clone(), self.hurry.clone());
+    fn spawn(&self, claim: Claim, trace: Option<String>, permit: OwnedSemaphorePermit) {
+        let (pipeline, config, abort) =
+            (self.pipeline.clone(), self.config.clone(), self.abort.clone());
         let span = tracing::info_span!("job", job = %claim.job, image = %claim.image,
             attempt = claim.attempt, trace = trace.as_deref().unwrap_or_default());
         let work = async move {
             let _permit = permit;
             tokio::select! {
                 () = work(&pipeline, &config, &claim) => {}
-                () = hurry.cancelled() => give_back(&pipeline, &claim).await,
+                () = abort.cancelled() => release(&pipeline, &claim).await,
             }
         };
         self.tasks.spawn(work.instrument(span));
     }
 
-    /// Gives running jobs some time, then gives them back.
+    /// Waits for running jobs, then aborts and releases them.
     async fn drain(&self) {
         self.tasks.close();
         tracing::info!(running = self.tasks.len(), "the worker drains");
         if timeout(self.config.drain, self.tasks.wait()).await.is_err() {
-            self.hurry.cancel();
-            // bounded by the database's own time limits
+            self.abort.cancel();
+            // ends within the time limit of a query
             self.tasks.wait().await;
         }
         tracing::info!("the worker is down");
@@ -149,21 +145,21 @@ impl Worker {
 }
 
 async fn claim(pipeline: &Pipeline, config: &Config, job: JobId) -> Result<Option<Claim>, Fault> {
-    let engine = pipeline.config().engine;
-    let Config { lease, max_strikes, name, .. } = config;
-    pipeline.catalog().claim(job, engine, name, *lease, *max_strikes).await
+    pipeline.claim(job, &config.name, config.lease, config.max_strikes).await
 }
 
-/// Renders a claimed job under a beating lease, and writes the verdict down.
+/// Renders a claimed job, extends its lease meanwhile, and records the verdict.
 async fn work(pipeline: &Pipeline, config: &Config, claim: &Claim) {
     let started = Instant::now();
     let outcome = tokio::select! {
         outcome = pipeline.render(claim) => outcome,
-        () = beat(pipeline, config, claim) => Err(RenderError::Fenced),
+        () = keep_lease(pipeline, config, claim) => Err(RenderError::Fenced),
     };
     let verdict = Verdict::on(&outcome);
     metrics::counter!("planet_jobs_total", "outcome" => verdict.label()).increment(1);
-    conclude(pipeline, config, claim, &verdict).await;
+    if let Some(conclusion) = verdict.conclusion(config.backoff(claim.strikes)) {
+        conclude(pipeline, claim, &conclusion).await;
+    }
     let renders = outcome.map_or(0, |Rendered { renders }| renders);
     let ms = started.elapsed().as_millis() as u64;
     match &verdict {
@@ -174,50 +170,41 @@ async fn work(pipeline: &Pipeline, config: &Config, claim: &Claim) {
     }
 }
 
-/// Writes the verdict down, however long the database is away: as long as it is not there, the
-/// claim's strike stands, which is no fault of the image. A late one changes nothing that is not
-/// ours any more.
-async fn conclude(pipeline: &Pipeline, config: &Config, claim: &Claim, verdict: &Verdict) {
-    let catalog = pipeline.catalog();
-    let wait = config.backoff(claim.strikes);
-    loop {
-        let written = match verdict {
-            Verdict::Done | Verdict::Gone => return,
-            Verdict::Retry { refund, why } => catalog.retry(claim, wait, *refund, Some(why)).await,
-            Verdict::Dead { why } => catalog.bury(claim, why).await,
-        };
-        match written {
-            Ok(_) => return pipeline.queue().tell(),
-            Err(fault) => tracing::warn!("the verdict has to wait: {fault}"),
-        }
-        sleep(LOOK_AGAIN).await;
+/// Records how a claim ended, and retries for as long as the database is unavailable: until it is
+/// recorded, the strike of the claim counts, although the image may not have caused the failure. A
+/// late call changes nothing if the claim was lost.
+async fn conclude(pipeline: &Pipeline, claim: &Claim, conclusion: &Conclusion) {
+    while let Err(fault) = pipeline.conclude(claim, conclusion).await {
+        tracing::warn!("the verdict is not recorded yet: {fault}");
+        sleep(RETRY_INTERVAL).await;
     }
 }
 
-/// Prolongs the lease for ever; returns when the job is not ours any more.
-async fn beat(pipeline: &Pipeline, config: &Config, claim: &Claim) {
+/// Extends the lease again and again; returns when the claim was lost.
+async fn keep_lease(pipeline: &Pipeline, config: &Config, claim: &Claim) {
     loop {
         sleep(config.lease / 4).await;
-        match pipeline.catalog().beat(claim, config.lease).await {
+        match pipeline.extend_lease(claim, config.lease).await {
             Ok(true) => {}
             Ok(false) => return,
-            // Whether the lease still holds is decided by the row, at the latest when we finish.
+            // the row decides whether the claim still holds, at the latest when the job is finished
             Err(fault) => tracing::warn!("{fault}"),
         }
     }
 }
 
-async fn give_back(pipeline: &Pipeline, claim: &Claim) {
-    match pipeline.catalog().retry(claim, Duration::ZERO, true, None).await {
-        Ok(_) => tracing::info!("given back"),
+/// Makes an aborted job due for another worker.
+async fn release(pipeline: &Pipeline, claim: &Claim) {
+    let conclusion = Conclusion::Retry { wait: Duration::ZERO, refund: true, reason: None };
+    match pipeline.conclude(claim, &conclusion).await {
+        Ok(_) => tracing::info!("released"),
         Err(fault) => tracing::warn!("the job waits for its lease to end: {fault}"),
     }
 }
 
 pub(crate) async fn drain(pipeline: &Pipeline, config: &Config, jobs: u64) -> Result<u64, Fault> {
-    let engine = pipeline.config().engine;
     let mut done = 0;
-    for job in pipeline.catalog().due(engine, config.max_strikes, jobs).await? {
+    for job in pipeline.due_jobs(config.max_strikes, jobs).await? {
         if let Some(claim) = claim(pipeline, config, job).await? {
             work(pipeline, config, &claim).await;
             done += 1;

@@ -1,7 +1,7 @@
-//! The queue door: claims jobs, renders them, says how each ended.
+//! The worker: claims jobs, renders them, and records how each ended.
 //!
-//! [`run`] is the life of a worker: it listens for hints and polls due rows, because a hint may be
-//! lost; beside it the janitor tidies. Any number of workers run side by side.
+//! [`run`] listens for hints, and polls due jobs as well, because a hint may be lost. The janitor
+//! runs beside it. Any number of workers may run at the same time.
 
 mod config;
 mod consume;
@@ -12,27 +12,28 @@ use common::{fault::Fault, pipeline::Pipeline};
 pub use config::{Config, metrics_bind};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-/// Works until `stop`, then drains: running jobs get some time to end, the rest is given back.
+/// Works until `stop`, then drains: running jobs get [`Config::drain`] to end, then they are aborted
+/// and become due for other workers.
 pub async fn run(pipeline: Pipeline, config: Config, stop: CancellationToken) {
     let janitor = tokio::spawn(janitor::run(pipeline.clone(), config.clone()));
-    // Nobody waits for it, so that a store that hangs delays no shutdown.
+    // aborted rather than awaited, so that a store that hangs does not delay the shutdown
     let _janitor = AbortOnDropHandle::new(janitor);
     consume::run(pipeline, config, stop).await;
 }
 
-/// Works `jobs` due jobs off and returns how many there were: a worker for tests.
+/// Does up to `jobs` due jobs, one after the other, and returns how many: a worker for tests.
 ///
 /// # Errors
-/// The database is out of reach.
+/// The database is unavailable.
 pub async fn drain(pipeline: &Pipeline, config: &Config, jobs: u64) -> Result<u64, Fault> {
     consume::drain(pipeline, config, jobs).await
 }
 
-/// One round of the janitor, backfill included: for tests and operators.
+/// One round of the janitor, including the backfill: for tests.
 ///
 /// # Errors
-/// The database is out of reach.
-pub async fn tidy(pipeline: &Pipeline, config: &Config) -> Result<(), Fault> {
+/// The database or the store is unavailable.
+pub async fn clean_up(pipeline: &Pipeline, config: &Config) -> Result<(), Fault> {
     janitor::backfill(pipeline).await?;
-    janitor::tidy(pipeline, config).await
+    janitor::clean_up(pipeline, config).await
 }

@@ -1,17 +1,19 @@
 //! The verdict on a job, from how its render ended.
 
-use common::pipeline::{DrawError, RenderError, Rendered};
+use std::time::Duration;
+
+use common::pipeline::{Conclusion, DrawError, RenderError, Rendered};
 
 /// What to do with the job's row.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The render ended it already.
+    /// The render is stored and the job is done.
     Done,
-    /// It is not ours any more: leave it alone.
+    /// The claim was lost, or the image deleted: nothing to do.
     Gone,
-    /// Put it off. `refund`: the strike is taken back, since the image is not to blame.
+    /// Try again later. `refund`: the strike is taken back, since the image did not cause the failure.
     Retry { refund: bool, why: String },
-    /// Give it up.
+    /// Discard it.
     Dead { why: String },
 }
 
@@ -35,6 +37,17 @@ impl Verdict {
                 DrawError::Image(_) => Verdict::Dead { why },
                 DrawError::Deleted => Verdict::Gone,
             },
+        }
+    }
+
+    /// What to record on the job; `wait` is the time before a retry.
+    pub(crate) fn conclusion(&self, wait: Duration) -> Option<Conclusion> {
+        match self {
+            Verdict::Done | Verdict::Gone => None,
+            Verdict::Retry { refund, why } => {
+                Some(Conclusion::Retry { wait, refund: *refund, reason: Some(why.clone()) })
+            }
+            Verdict::Dead { why } => Some(Conclusion::Discard { reason: why.clone() }),
         }
     }
 

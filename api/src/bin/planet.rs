@@ -1,4 +1,4 @@
-//! `planet`: the whole house in one process: migrate, serve, work.
+//! `planet`: the whole service in one process: migrate, serve, work.
 
 use std::{
     io::{IsTerminal, stdout},
@@ -10,7 +10,7 @@ use common::{
     env::Env,
     fault::Doing,
     pipeline,
-    program::{live, open_house, startup_wait, stop_signal},
+    program::{open_pipeline, run, startup_wait, stop_signal},
     telemetry,
 };
 
@@ -20,35 +20,36 @@ Planet Image API in one process: upload imagery once; look at it wherever there 
 Without settings it listens on http://127.0.0.1:8080 and keeps everything in ./data.";
 
 fn main() -> ExitCode {
-    let mut env = Env::of_process();
+    let mut env = Env::from_process();
     let door = api::Config::read(&mut env);
-    let house = pipeline::Config::read(&mut env);
+    let pipeline = pipeline::Config::read(&mut env);
     let work = worker::Config::read(&mut env);
     let wait = startup_wait(&mut env);
     let log = telemetry::Config::read(&mut env);
     if let Err(code) = env.settle("planet", ABOUT, &[]) {
         return code;
     }
-    telemetry::log(log);
-    live(async move {
-        let metrics = telemetry::count();
+    telemetry::install_logging(log);
+    run(async move {
+        let metrics = telemetry::install_metrics();
         let stop = stop_signal()?;
-        let alone = house.catalog.alone().await?;
+        let lock = pipeline.catalog.instance_lock().await?;
         let listener = api::bind(&door).await?;
         let address = listener.local_addr().doing("listen")?;
         let migrate = async |catalog: &common::catalog::Catalog| {
             migration::up(catalog.connection()).await.doing("migrate the database")
         };
-        let house = tokio::select! {
+        let pipeline = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            house = open_house(house, wait, migrate) => house?,
+            pipeline = open_pipeline(pipeline, wait, migrate) => pipeline?,
         };
-        if alone.is_some() {
-            // whoever held them is dead
-            house.catalog().end_leases().await?;
+        if lock.is_some() {
+            // the processes that held them are dead
+            pipeline.expire_leases().await?;
         }
         let at = format!("http://{address}");
-        let (database, store) = (house.config().catalog.place(), house.config().store.place());
+        let (database, store) =
+            (pipeline.config().catalog.location(), pipeline.config().store.location());
         tracing::info!(database, store, "listening on {at}");
         if stdout().is_terminal() {
             println!(
@@ -57,8 +58,8 @@ fn main() -> ExitCode {
                 env!("CARGO_PKG_VERSION"),
             );
         }
-        let working = tokio::spawn(worker::run(house.clone(), work, stop.clone()));
-        api::serve(listener, App::new(house, door, metrics), stop.clone()).await;
+        let working = tokio::spawn(worker::run(pipeline.clone(), work, stop.clone()));
+        api::serve(listener, App::new(pipeline, door, metrics), stop.clone()).await;
         stop.cancel();
         working.await.doing("end the worker")
     })

@@ -1,7 +1,7 @@
 //! The engine's options as controls of a form, with the values that a page was asked with.
 
 use asciify::{OPTIONS, Spec};
-use common::image::Facts;
+use common::image::Metadata;
 
 /// Controls that belong together.
 pub(super) struct Group {
@@ -42,7 +42,7 @@ pub(super) enum Kind {
 use Kind::{Cells, Number, Range, Segments, Select, Switch, Text};
 
 /// Every option that makes sense for an image, as `spec` has it.
-pub(super) fn groups(spec: &Spec, facts: &Facts) -> Vec<Group> {
+pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
     let canonical = spec.to_string();
     let values: Vec<(String, String)> =
         form_urlencoded::parse(canonical.as_bytes()).into_owned().collect();
@@ -57,13 +57,13 @@ pub(super) fn groups(spec: &Spec, facts: &Facts) -> Vec<Group> {
     let group = |title, is_open, controls| Group { title, is_open, controls };
 
     let mut source = Vec::new();
-    if facts.frames > 1 {
+    if metadata.frames > 1 {
         source.push(control("frame", "Frame", "0", number("0", "999999", "1")));
     }
-    if facts.layout.is_none_or(|layout| layout.bands > 1) {
+    if metadata.layout.is_none_or(|layout| layout.bands > 1) {
         source.push(control("bands", "Bands", "auto", Text));
     }
-    if facts.layout.is_none_or(|layout| layout.bit_depth > 8) {
+    if metadata.layout.is_none_or(|layout| layout.bit_depth > 8) {
         source.push(control("stretch", "Stretch", "auto", Text));
     }
     let mut groups = vec![

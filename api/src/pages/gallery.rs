@@ -4,7 +4,7 @@ use asciify::{Palette, Spec};
 use askama::Template;
 use axum::response::Response;
 use common::{
-    pipeline::Shown,
+    pipeline::ImageSummary,
     preset::{Preset, Presets},
 };
 
@@ -53,8 +53,8 @@ struct Tile {
 }
 
 impl Tile {
-    fn new(shown: &Shown, spec: &Spec) -> Self {
-        let facts = &shown.image.facts;
+    fn new(shown: &ImageSummary, spec: &Spec) -> Self {
+        let facts = &shown.image.metadata;
         let (columns, rows) = spec.size(facts.width, facts.height);
         let (status, error) = standing(shown);
         Tile {
@@ -81,7 +81,7 @@ pub(crate) fn gallery(
     origin: &str,
     presets: &Presets,
     look: &Preset,
-    shown: &[Shown],
+    shown: &[ImageSummary],
     next: Option<String>,
     is_first: bool,
 ) -> Response {

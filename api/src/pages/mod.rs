@@ -21,7 +21,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use common::{image::Status, pipeline::Shown};
+use common::{image::Status, pipeline::ImageSummary};
 
 use crate::problem::{INTERNAL, Problem};
 
@@ -50,12 +50,12 @@ pub(crate) fn page(template: &impl Template) -> Response {
 }
 
 /// How an image is called where people read it.
-fn name(shown: &Shown) -> String {
-    shown.image.facts.name.clone().unwrap_or_else(|| "unnamed".into())
+fn name(shown: &ImageSummary) -> String {
+    shown.image.metadata.name.clone().unwrap_or_else(|| "unnamed".into())
 }
 
 /// `pending`, `ready` or `failed`, and why it failed.
-fn standing(shown: &Shown) -> (&'static str, Option<String>) {
+fn standing(shown: &ImageSummary) -> (&'static str, Option<String>) {
     match &shown.status {
         Status::Pending => ("pending", None),
         Status::Ready => ("ready", None),

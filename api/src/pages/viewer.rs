@@ -3,7 +3,7 @@
 use asciify::{ENGINE_VERSION, Palette, Spec};
 use askama::Template;
 use axum::response::Response;
-use common::{image::Image, pipeline::Shown, preset::Presets, render::Render};
+use common::{image::Image, pipeline::ImageSummary, preset::Presets, render::Render};
 
 use super::{
     controls::{Group, Kind, groups},
@@ -69,12 +69,12 @@ struct Stored {
 pub(crate) fn viewer(
     origin: &str,
     presets: &Presets,
-    shown: &Shown,
+    shown: &ImageSummary,
     asked: &Asked,
     renders: &[Render],
 ) -> Response {
     let (image, spec) = (&shown.image, &asked.spec);
-    let (columns, rows) = spec.size(image.facts.width, image.facts.height);
+    let (columns, rows) = spec.size(image.metadata.width, image.metadata.height);
     let coloured_cells = if spec.color() == Palette::None { 0 } else { columns * rows };
     let is_plain = coloured_cells > MAX_PICTURE_CELLS;
     let is_heavy = !is_plain && coloured_cells > MAX_DRAWN_CELLS;
@@ -88,7 +88,7 @@ pub(crate) fn viewer(
         stem: name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned(),
         name,
         image,
-        size: size(image.facts.bytes),
+        size: size(image.metadata.bytes),
         status,
         error,
         seen: if is_plain { uncoloured(spec) } else { look.clone() },
@@ -106,12 +106,14 @@ pub(crate) fn viewer(
             })
             .collect(),
         main: presets.main().spec.to_string(),
-        groups: groups(spec, &image.facts),
+        groups: groups(spec, &image.metadata),
         stored: renders.iter().map(|render| stored(render, presets, spec, asked)).collect(),
         version: asked.version,
         engine: ENGINE_VERSION,
-        can_show_original: !matches!(image.facts.media_type.as_str(), "image/tiff" | "image/qoi")
-            && !image.facts.media_type.starts_with("image/x-portable"),
+        can_show_original: !matches!(
+            image.metadata.media_type.as_str(),
+            "image/tiff" | "image/qoi"
+        ) && !image.metadata.media_type.starts_with("image/x-portable"),
     })
 }
 

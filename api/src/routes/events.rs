@@ -11,8 +11,8 @@ use axum::{
     },
 };
 use common::{
-    catalog::Turn,
-    pipeline::{Follower, Told},
+    catalog::ChangeSeq,
+    pipeline::{ImageEvent, Subscription},
 };
 use futures_util::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
@@ -55,7 +55,7 @@ const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-bufferi
 )]
 pub(crate) async fn all(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     let (since, slot) = admit(&app, &headers)?;
-    let follower = app.pipeline.follow(since).await?;
+    let follower = app.pipeline.subscribe(since).await?;
     // so that a client that is cut off before the first event misses nothing, either
     let start = hello().id(follower.cursor().0.to_string());
     Ok(respond(&app, start, follower, slot, false))
@@ -85,12 +85,15 @@ pub(crate) async fn one(
     Id(id): Id,
 ) -> Result<Response, Problem> {
     let (since, slot) = admit(&app, &headers)?;
-    let follower = app.pipeline.follow_one(id, since).await?.ok_or_else(Problem::no_image)?;
+    let follower = app.pipeline.subscribe_to(id, since).await?.ok_or_else(Problem::no_image)?;
     Ok(respond(&app, hello(), follower, slot, true))
 }
 
 /// What the client has heard, and a place for him.
-fn admit(app: &App, headers: &HeaderMap) -> Result<(Option<Turn>, OwnedSemaphorePermit), Problem> {
+fn admit(
+    app: &App,
+    headers: &HeaderMap,
+) -> Result<(Option<ChangeSeq>, OwnedSemaphorePermit), Problem> {
     if negotiate(headers, &[MEDIA_TYPE]).is_none() {
         return Err(Problem::new(NOT_ACCEPTABLE, format!("there is only {MEDIA_TYPE}")));
     }
@@ -99,7 +102,7 @@ fn admit(app: &App, headers: &HeaderMap) -> Result<(Option<Turn>, OwnedSemaphore
         (None, _) => None,
         (Some(id), other) => {
             let id = id.to_str().ok().filter(|id| id.bytes().all(|b| b.is_ascii_digit()));
-            let turn = id.filter(|_| other.is_none()).and_then(|id| id.parse().ok()).map(Turn);
+            let turn = id.filter(|_| other.is_none()).and_then(|id| id.parse().ok()).map(ChangeSeq);
             let accepts = "the id of an event, unchanged, once";
             Some(turn.ok_or_else(|| Problem::parameter("Last-Event-ID", accepts))?)
         }
@@ -119,7 +122,7 @@ fn hello() -> Event {
 fn respond(
     app: &App,
     start: Event,
-    follower: Follower,
+    follower: Subscription,
     slot: OwnedSemaphorePermit,
     ends_with_image: bool,
 ) -> Response {
@@ -133,7 +136,7 @@ fn respond(
             }
         };
         let event = write_down(&told, follower.cursor());
-        let goes_on = !(ends_with_image && told.shown.is_none());
+        let goes_on = !(ends_with_image && told.summary.is_none());
         Some((event, goes_on.then_some((follower, slot))))
     });
     let closing = app.closing.clone().cancelled_owned();
@@ -142,9 +145,9 @@ fn respond(
     ([(header::CACHE_CONTROL, "no-cache"), UNBUFFERED], sse).into_response()
 }
 
-fn write_down(told: &Told, Turn(cursor): Turn) -> Event {
+fn write_down(told: &ImageEvent, ChangeSeq(cursor): ChangeSeq) -> Event {
     let event = Event::default().id(cursor.to_string());
-    let event = match &told.shown {
+    let event = match &told.summary {
         Some(shown) => event.event("image").json_data(ImageBody::from(shown.clone())),
         None => event.event("deleted").json_data(GoneBody { id: told.image.to_string() }),
     };

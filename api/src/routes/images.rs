@@ -8,8 +8,7 @@ use axum::{
 };
 use common::{
     image::Image,
-    pipeline::{Shown, SubmitError},
-    store::original_key,
+    pipeline::{ImageSummary, SubmitError},
 };
 use tokio_util::io::ReaderStream;
 
@@ -74,7 +73,7 @@ pub(crate) async fn upload(
         None
     });
     // deleted by somebody else already, or just not readable: it was stored all the same
-    let shown = shown.unwrap_or_else(|| Shown::fresh(submitted.image));
+    let shown = shown.unwrap_or_else(|| ImageSummary::pending(submitted.image));
 
     let is_form = negotiate(&headers, &["application/json", "text/html"]) == Some("text/html");
     let status = match submitted.created {
@@ -145,7 +144,7 @@ pub(crate) async fn list(
     ),
 )]
 pub(crate) async fn metadata(State(app): State<App>, Id(id): Id) -> Result<Response, Problem> {
-    let shown = app.pipeline.show(id).await?.ok_or_else(Problem::no_image)?;
+    let shown = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
     let no_cache = [(header::CACHE_CONTROL, "no-cache")];
     Ok((no_cache, Json(ImageBody::from(shown))).into_response())
 }
@@ -171,8 +170,8 @@ pub(crate) async fn original(
     headers: HeaderMap,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let image = app.pipeline.show(id).await?.ok_or_else(Problem::no_image)?.image;
-    let (length, etag) = (image.facts.bytes, format!("\"{}\"", image.facts.sha256));
+    let image = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?.image;
+    let (length, etag) = (image.metadata.bytes, format!("\"{}\"", image.metadata.sha256));
     let stored_at = super::system_time(image.stored_at);
     match condition(&headers, std::slice::from_ref(&etag), Some(stored_at)) {
         Condition::Holds => {}
@@ -190,10 +189,8 @@ pub(crate) async fn original(
             return Err(problem.with(header::CONTENT_RANGE, ascii(&format!("bytes */{length}"))));
         }
     };
-    let key = original_key(id, image.attempt);
-    let Some(body) = app.pipeline.store().stream(&key, range.clone()).await? else {
-        return Err((&app.pipeline.explain_lack(&image).await?).into());
-    };
+    let body = app.pipeline.original(&image, range.clone()).await;
+    let body = body.map_err(|err| Problem::from(&err))?;
 
     let mut response = (status, Body::from_stream(ReaderStream::new(body))).into_response();
     let headers = response.headers_mut();
@@ -227,7 +224,7 @@ pub(crate) async fn remove(
 ) -> Result<StatusCode, Problem> {
     if is_conditional(&headers) {
         let main = app.pipeline.config().presets.main().spec.clone();
-        let view = app.pipeline.look(id, main, None).await.map_err(|err| Problem::from(&err))?;
+        let view = app.pipeline.resolve(id, main, None).await.map_err(|err| Problem::from(&err))?;
         let tags: Vec<String> = Format::ALL.iter().map(|format| etag(&view, *format)).collect();
         if condition(&headers, &tags, modified(&view)) != Condition::Holds {
             return Err(Problem::precondition());
@@ -241,7 +238,7 @@ pub(crate) async fn remove(
 
 /// Headers that keep a browser from running what somebody uploaded.
 fn describe_original(headers: &mut HeaderMap, image: &Image) {
-    headers.insert(header::CONTENT_TYPE, ascii(&image.facts.media_type));
+    headers.insert(header::CONTENT_TYPE, ascii(&image.metadata.media_type));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHING));
     headers.insert(header::LAST_MODIFIED, super::http_date(super::system_time(image.stored_at)));
@@ -256,11 +253,11 @@ fn disposition(image: &Image) -> HeaderValue {
     use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
     const PLAIN: &percent_encoding::AsciiSet =
         &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
-    let given = image.facts.name.as_deref().unwrap_or_default();
+    let given = image.metadata.name.as_deref().unwrap_or_default();
     let name = match given.trim_start_matches(['.', ' ']) {
         "" => {
             let format = asciify::Format::ALL.iter();
-            let mut format = format.filter(|one| one.media_type() == image.facts.media_type);
+            let mut format = format.filter(|one| one.media_type() == image.metadata.media_type);
             let extension = format.next().map_or("bin", |format| format.extension());
             format!("{}.{extension}", image.id)
         }

@@ -51,8 +51,7 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
     responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain")),
 )]
 pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
-    let engine = app.pipeline.config().engine;
-    match app.pipeline.catalog().backlog(engine).await {
+    match app.pipeline.backlog().await {
         Ok(backlog) => {
             metrics::gauge!("planet_jobs", "state" => "pending").set(backlog.pending as f64);
             metrics::gauge!("planet_jobs", "state" => "dead").set(backlog.dead as f64);

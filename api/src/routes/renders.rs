@@ -12,7 +12,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use common::{
     image::ImageId,
-    pipeline::{Text, View},
+    pipeline::{ResolvedRender, Text},
     render::sha256_hex,
 };
 use sha2::{Digest, Sha256};
@@ -81,18 +81,18 @@ pub(crate) async fn text(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let Some(format) = choose(&headers, &asked)? else {
-        let shown = app.pipeline.show(id).await?.ok_or_else(Problem::no_image)?;
+        let shown = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
         let vary = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-cache")];
         return Ok((vary, Json(ImageBody::from(shown))).into_response());
     };
     if format == Format::Html && asked.format.is_none() {
-        let shown = app.pipeline.show(id).await?.ok_or_else(Problem::no_image)?;
+        let shown = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
         check(&app, id, &asked).await?;
         let renders = app.pipeline.renders(id).await?.map_or_else(Vec::new, |(all, _)| all);
         let presets = &app.pipeline.config().presets;
         return Ok(viewer(&origin(&headers), presets, &shown, &asked, &renders));
     }
-    let look = app.pipeline.look(id, asked.spec, asked.version);
+    let look = app.pipeline.resolve(id, asked.spec, asked.version);
     let view = look.await.map_err(|err| Problem::from(&err))?;
     let mut response = match condition(&headers, &[etag(&view, format)], modified(&view)) {
         Condition::Unchanged => StatusCode::NOT_MODIFIED.into_response(),
@@ -117,7 +117,7 @@ pub(crate) async fn text(
 async fn check(app: &App, id: ImageId, asked: &Asked) -> Result<(), Problem> {
     let is_part = asked.spec.frame() > 0 || asked.spec.bands() != Bands::Auto;
     if asked.version.is_some() || is_part {
-        let look = app.pipeline.look(id, asked.spec.clone(), asked.version);
+        let look = app.pipeline.resolve(id, asked.spec.clone(), asked.version);
         let view = look.await.map_err(|err| Problem::from(&err))?;
         if is_part {
             app.pipeline.text(&view).await.map_err(|err| Problem::from(&*err))?;
@@ -147,19 +147,24 @@ fn choose(headers: &HeaderMap, asked: &Asked) -> Result<Option<Format>, Problem>
 
 /// When the text was last modified. One that no worker stored has no such date: the next engine
 /// draws it anew.
-pub(crate) fn modified(view: &View) -> Option<SystemTime> {
+pub(crate) fn modified(view: &ResolvedRender) -> Option<SystemTime> {
     view.stored_at().map(super::system_time)
 }
 
 /// Strong: the same image, options, engine version and format always give the same bytes.
-pub(crate) fn etag(view: &View, format: Format) -> String {
+pub(crate) fn etag(view: &ResolvedRender, format: Format) -> String {
     let (id, spec, version) = (view.image.id, &view.spec, view.version);
     let facts = format!("{id} {spec} {version} {} {WRITERS}", format.name());
     format!("\"{}\"", &sha256_hex(facts.as_bytes())[..32])
 }
 
 /// Writes a render down in that format.
-async fn write_down(app: &App, view: &View, text: &Text, format: Format) -> Result<Bytes, Problem> {
+async fn write_down(
+    app: &App,
+    view: &ResolvedRender,
+    text: &Text,
+    format: Format,
+) -> Result<Bytes, Problem> {
     let plain = view.spec.color() == Palette::None;
     let length = text.as_str().len();
     if format == Format::Ansi || (format == Format::Txt && plain) {
@@ -171,7 +176,7 @@ async fn write_down(app: &App, view: &View, text: &Text, format: Format) -> Resu
         Problem::new(INTERNAL, "a bug: tell the operator the request_id")
     };
     let background = view.spec.background();
-    let title = view.image.facts.name.clone().unwrap_or_else(|| "image".into());
+    let title = view.image.metadata.name.clone().unwrap_or_else(|| "image".into());
     let text = text.clone();
     let write = move || {
         let grid: Grid = text.as_str().parse().map_err(|err| bug(&err))?;
@@ -218,7 +223,7 @@ fn respond(body: Bytes, text: &Text) -> Response {
     response
 }
 
-fn describe(headers: &mut HeaderMap, view: &View, format: Format, fixed: bool) {
+fn describe(headers: &mut HeaderMap, view: &ResolvedRender, format: Format, fixed: bool) {
     let caching = if fixed { "max-age=31536000, immutable" } else { "no-cache" };
     let charset = if format == Format::Png { "" } else { "; charset=utf-8" };
     let media_type = format!("{}{charset}", format.media_type());

@@ -1,17 +1,17 @@
-//! An installation is checked, and what was given up is tried again.
+//! `planet-admin` checks an installation, and retries dead jobs.
 
 use std::{fs, process::Command};
 
 use crate::{
     pictures::{png, png_with_broken_pixels},
-    programs::{PLANET_MIGRATE, run},
+    programs::{PLANET_ADMIN, run},
     support::{TestApp, files},
 };
 
-/// `planet-migrate` for the app's installation.
+/// `planet-admin` for the app's installation.
 fn command(app: &TestApp, words: &[&str]) -> Command {
     let at = |name: &str| app.folder().join(name).display().to_string();
-    let mut command = Command::new(PLANET_MIGRATE);
+    let mut command = Command::new(PLANET_ADMIN);
     command
         .args(words)
         .current_dir(app.folder())
@@ -22,14 +22,14 @@ fn command(app: &TestApp, words: &[&str]) -> Command {
 }
 
 /// What it says of the installation, and whether all is well.
-fn migrate(app: &TestApp, words: &[&str]) -> (String, bool) {
-    let output = command(app, words).env("RUST_LOG", "off").output().expect("run planet-migrate");
+fn admin(app: &TestApp, words: &[&str]) -> (String, bool) {
+    let output = command(app, words).env("RUST_LOG", "off").output().expect("run planet-admin");
     (String::from_utf8(output.stdout).expect("UTF-8"), output.status.success())
 }
 
-/// What a check complains of that cannot be made.
-fn complaint(app: &TestApp) -> String {
-    let output = command(app, &["check"]).output().expect("run planet-migrate");
+/// The error of a check that cannot run.
+fn error(app: &TestApp) -> String {
+    let output = command(app, &["check"]).output().expect("run planet-admin");
     assert!(!output.status.success() && output.stdout.is_empty());
     String::from_utf8(output.stderr).expect("UTF-8")
 }
@@ -39,10 +39,10 @@ async fn a_check_names_everything_that_is_missing_or_changed() {
     let app = TestApp::spawn().await;
     let images = [app.upload(png(64, 40)).await, app.upload(png(40, 64)).await];
     app.work(2).await;
-    let (said, is_well) = migrate(&app, &["check"]);
+    let (said, is_well) = admin(&app, &["check"]);
     assert_eq!(said, "2 images, 10 renders, 12 of these originals and texts hashed: 0 wrong\n");
     assert!(is_well);
-    let (said, _) = migrate(&app, &["check", "--check-percent=0"]);
+    let (said, _) = admin(&app, &["check", "--check-percent=0"]);
     assert_eq!(said, "2 images, 10 renders, 0 of these originals and texts hashed: 0 wrong\n");
 
     fs::remove_file(app.original(&images[0])).expect("lose an original");
@@ -54,7 +54,7 @@ async fn a_check_names_everything_that_is_missing_or_changed() {
     let render = files(&renders).pop().expect("a render");
     fs::write(renders.join(render), "short").expect("damage a render");
 
-    let (said, is_well) = migrate(&app, &["check"]);
+    let (said, is_well) = admin(&app, &["check"]);
     assert!(!is_well);
     for (id, wrong) in [
         (&images[0].id, "its original is missing in the store (originals/"),
@@ -65,7 +65,7 @@ async fn a_check_names_everything_that_is_missing_or_changed() {
     assert!(said.contains("has 5 bytes instead of"), "{said}");
     assert!(said.ends_with(": 3 wrong\n"), "{said}");
     // by their lengths alone, changed bytes pass
-    let (said, _) = migrate(&app, &["check", "--check-percent=0"]);
+    let (said, _) = admin(&app, &["check", "--check-percent=0"]);
     assert!(said.ends_with(": 2 wrong\n"), "{said}");
 }
 
@@ -73,7 +73,7 @@ async fn a_check_names_everything_that_is_missing_or_changed() {
 fn where_no_data_is_none_is_made_and_the_place_is_told() {
     // where a folder is empty, `run` sees to it that it stays so
     for words in [&["check"] as &[_], &["dead"], &["retry", "all"]] {
-        let output = run(PLANET_MIGRATE, words, &[]);
+        let output = run(PLANET_ADMIN, words, &[]);
         let said = String::from_utf8(output.stderr).expect("UTF-8");
         assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{said}");
         assert!(said.contains("/data/planet.db; DATABASE_URL names another place"), "{said}");
@@ -84,7 +84,7 @@ fn where_no_data_is_none_is_made_and_the_place_is_told() {
 async fn where_half_of_the_data_is_the_missing_half_is_told() {
     let app = TestApp::spawn().await;
     fs::remove_dir_all(app.folder().join("blobs")).expect("lose the store");
-    let said = complaint(&app);
+    let said = error(&app);
     assert!(said.contains("/blobs; STORE_URL names another place"), "{said}");
     assert!(!app.folder().join("blobs").exists());
 
@@ -93,16 +93,16 @@ async fn where_half_of_the_data_is_the_missing_half_is_told() {
     for beside in ["planet.db-wal", "planet.db-shm"] {
         let _not_there = fs::remove_file(app.folder().join(beside));
     }
-    let said = complaint(&app);
+    let said = error(&app);
     assert!(said.contains("/planet.db; DATABASE_URL names another place"), "{said}");
 }
 
 #[tokio::test]
 async fn a_list_of_no_dead_jobs_says_so_beside_the_list() {
     let app = TestApp::spawn().await;
-    let output = command(&app, &["dead"]).output().expect("run planet-migrate");
+    let output = command(&app, &["dead"]).output().expect("run planet-admin");
     assert!(output.status.success() && output.stdout.is_empty());
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "no job was given up\n");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "there are no dead jobs\n");
 }
 
 #[tokio::test]
@@ -113,18 +113,18 @@ async fn dead_jobs_are_listed_and_tried_again() {
     let metadata = format!("{}/metadata", image.at);
     assert_eq!(app.get(&metadata).await.json()["status"], "failed");
 
-    let (listed, is_well) = migrate(&app, &["dead"]);
+    let (listed, is_well) = admin(&app, &["dead"]);
     assert!(is_well && listed.lines().count() == 1, "{listed}");
     assert!(listed.starts_with(&format!("image {}: job ", image.id)), "{listed}");
     assert!(listed.contains("dead after 1 attempt: the PNG is damaged"), "{listed}");
-    let (checked, is_well) = migrate(&app, &["check"]);
+    let (checked, is_well) = admin(&app, &["check"]);
     assert!(!is_well && checked.starts_with(&listed), "{checked}");
 
     let job = listed.split_whitespace().nth(3).expect("the job's id");
-    assert_eq!(migrate(&app, &["retry", job]), ("1 job will be tried again\n".into(), true));
+    assert_eq!(admin(&app, &["retry", job]), ("1 job will be tried again\n".into(), true));
     assert_eq!(app.get(&metadata).await.json()["status"], "pending");
-    assert_eq!(migrate(&app, &["retry", job]), ("0 jobs will be tried again\n".into(), false));
+    assert_eq!(admin(&app, &["retry", job]), ("0 jobs will be tried again\n".into(), false));
     app.work(1).await;
-    assert_eq!(migrate(&app, &["retry", "all"]), ("1 job will be tried again\n".into(), true));
-    assert!(!migrate(&app, &["retry", "none"]).1 && !migrate(&app, &["chekc"]).1);
+    assert_eq!(admin(&app, &["retry", "all"]), ("1 job will be tried again\n".into(), true));
+    assert!(!admin(&app, &["retry", "none"]).1 && !admin(&app, &["chekc"]).1);
 }

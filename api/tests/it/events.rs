@@ -214,8 +214,8 @@ async fn deletions_are_forgotten_after_a_while() {
 #[tokio::test]
 async fn who_reads_slowly_misses_nothing() {
     let app = TestApp::spawn().await;
-    let mut slow = app.pipeline.follow(None).await.expect("a follower");
-    let mut quick = app.pipeline.follow(None).await.expect("a follower");
+    let mut slow = app.pipeline.subscribe(None).await.expect("a follower");
+    let mut quick = app.pipeline.subscribe(None).await.expect("a follower");
     let (first, image) = (app.upload(png(8, 8)).await, app.upload(png(8, 8)).await);
     let sql = |state| format!("UPDATE jobs SET state = '{state}' WHERE state <> '{state}'");
     // more than is kept for anybody
@@ -223,7 +223,7 @@ async fn who_reads_slowly_misses_nothing() {
         for state in ["dead", "pending"] {
             let db = app.pipeline.catalog().connection();
             db.execute_unprepared(&sql(state)).await.expect("a change");
-            app.pipeline.queue().tell();
+            app.pipeline.queue().notify_changes();
             quick.next().await.expect("news");
         }
     }
@@ -232,7 +232,7 @@ async fn who_reads_slowly_misses_nothing() {
     let (mut ready, mut gone) = (false, false);
     while !(ready && gone) {
         let told = timeout(SOON, slow.next()).await.expect("news in time").expect("news");
-        let status = told.shown.as_ref().map(|shown| &shown.status);
+        let status = told.summary.as_ref().map(|shown| &shown.status);
         ready |= told.image.to_string() == image.id && status == Some(&Status::Ready);
         gone |= told.image.to_string() == first.id && status.is_none();
     }
@@ -288,14 +288,14 @@ async fn a_stop_ends_the_streams_at_once() {
 #[tokio::test]
 async fn who_fell_behind_does_not_hear_of_old_times_after_the_new() {
     let app = TestApp::spawn().await;
-    let mut slow = app.pipeline.follow(None).await.expect("a follower");
-    let mut quick = app.pipeline.follow(None).await.expect("a follower");
+    let mut slow = app.pipeline.subscribe(None).await.expect("a follower");
+    let mut quick = app.pipeline.subscribe(None).await.expect("a follower");
     let mut hears = async |times: usize, there: bool| {
         let mut told = HashSet::new();
         while told.len() < times {
             let news =
                 timeout(SOON, quick.next()).await.expect("news in time").expect("a database");
-            if news.shown.is_some() == there {
+            if news.summary.is_some() == there {
                 told.insert(news.image);
             }
         }
@@ -314,7 +314,7 @@ async fn who_fell_behind_does_not_hear_of_old_times_after_the_new() {
 
     for _ in 0..HALF {
         let news = timeout(SOON, slow.next()).await.expect("news in time").expect("a database");
-        assert!(news.shown.is_none(), "it was deleted");
+        assert!(news.summary.is_none(), "it was deleted");
     }
     let (next, last) = tokio::join!(timeout(SOON, slow.next()), app.upload(png(1, 1)));
     let next = next.expect("news in time").expect("a database");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::{catalog::Intent, image::Facts, render::sha256_hex};
+use common::{catalog::Intent, image::Metadata, render::sha256_hex};
 use reqwest::Method;
 
 use crate::{
@@ -73,7 +73,7 @@ async fn of_many_at_once_one_is_stored() {
 #[tokio::test]
 async fn a_key_is_busy_until_the_upload_that_has_it_ends() {
     let app = TestApp::with(&[("UPLOAD_LEASE_S", "0.3")]).await;
-    let facts = Facts {
+    let metadata = Metadata {
         name: None,
         media_type: "image/png".into(),
         bytes: 1,
@@ -84,8 +84,8 @@ async fn a_key_is_busy_until_the_upload_that_has_it_ends() {
         sha256: sha256_hex(b""),
     };
     let lease = Duration::from_millis(300);
-    let begun = app.pipeline.catalog().begin_upload(&facts, Some("key"), lease).await;
-    assert!(matches!(begun, Ok(Intent::Ours(_))));
+    let begun = app.pipeline.catalog().begin_upload(&metadata, Some("key"), lease).await;
+    assert!(matches!(begun, Ok(Intent::Acquired(_))));
     post(&app, "key", png(8, 8)).await.is(409).tells_problem("key-busy", &["still running"]);
 
     // the process that had it died: its time passes

@@ -20,7 +20,7 @@ use crate::{
 
 pub(crate) const PLANET: &str = env!("CARGO_BIN_EXE_planet");
 pub(crate) const PLANET_API: &str = env!("CARGO_BIN_EXE_planet-api");
-pub(crate) const PLANET_MIGRATE: &str = env!("CARGO_BIN_EXE_planet-migrate");
+pub(crate) const PLANET_ADMIN: &str = env!("CARGO_BIN_EXE_planet-admin");
 
 /// `planet` in a folder of its own, where it listens, and what it logs from then on.
 struct Planet {
@@ -250,7 +250,7 @@ fn help_lists_the_settings_with_their_defaults() {
                 as &[_],
         ),
         (PLANET_API, &["BIND", "DATABASE_URL", "STORE_URL", "QUEUE_URL", "RUST_LOG"]),
-        (PLANET_MIGRATE, &["DATABASE_URL", "STARTUP_WAIT_S"]),
+        (PLANET_ADMIN, &["DATABASE_URL", "STARTUP_WAIT_S"]),
     ] {
         let output = run(program, &["--help"], &[]);
         assert_eq!(output.status.code(), Some(0));
@@ -304,7 +304,7 @@ fn health_is_asked_of_a_running_service() {
 
 #[test]
 fn whatever_is_logged_the_end_is_explained() {
-    let output = run(PLANET_MIGRATE, &["check"], &[("RUST_LOG", "planet=debug")]);
+    let output = run(PLANET_ADMIN, &["check"], &[("RUST_LOG", "planet=debug")]);
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(told.contains("DATABASE_URL"), "{told}");

@@ -56,7 +56,7 @@ async fn one_byte_too_many_is_refused_with_an_answer_that_can_be_read() {
     // whatever follows an image's end is ignored
     app.upload(&bytes[..300_000]).await;
     app.post_form("image", "x", &bytes[..300_000]).await.is(201);
-    let (images, blobs) = (app.count("images").await, app.count("loose_blobs").await);
+    let (images, blobs) = (app.count("images").await, app.count("blob_gc").await);
 
     // the length is told, and the client sends everything without waiting for a word of ours
     app.post(bytes.clone()).await.is(413).tells_problem("too-large", &["300000 bytes"]);
@@ -96,7 +96,7 @@ async fn one_byte_too_many_is_refused_with_an_answer_that_can_be_read() {
         .tells_problem("too-large", &["300000 bytes"]);
 
     assert_eq!(app.count("images").await, images);
-    assert_eq!(app.count("loose_blobs").await, blobs);
+    assert_eq!(app.count("blob_gc").await, blobs);
     assert_eq!(crate::support::files(&app.folder().join("spool")), [] as [&str; 0]);
 }
 
@@ -355,7 +355,7 @@ async fn uploads_leave_room_on_the_disk() {
     let app = TestApp::with(&[("SPOOL_FREE_BYTES", "9000000000000000000")]).await;
     let answer = app.post(png(64, 40)).await.is(507);
     assert_eq!(answer.header("retry-after"), "60");
-    answer.tells_problem("no-room", &["no room for uploads"]);
+    answer.tells_problem("no-room", &["no space for uploads"]);
     app.post_form("image", "x.png", &png(64, 40)).await.is(507);
     app.nothing_is_left().await;
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::programs::{PLANET, PLANET_API, PLANET_MIGRATE, run};
+use crate::programs::{PLANET, PLANET_ADMIN, PLANET_API, run};
 
 #[test]
 fn wrong_settings_are_told_all_at_once_and_without_their_values() {
@@ -23,7 +23,7 @@ fn wrong_settings_are_told_all_at_once_and_without_their_values() {
         }
         assert!(!text.contains("hunter2"), "{text}");
     }
-    let output = run(PLANET_MIGRATE, &[], &vars);
+    let output = run(PLANET_ADMIN, &[], &vars);
     assert_eq!(output.status.code(), Some(2));
 }
 
@@ -92,7 +92,7 @@ fn a_name_in_the_file_of_settings_that_nobody_reads_is_told_with_the_nearest() {
     let of_others = "COMPOSE_PROJECT_NAME=a\nPORT=80\nAWS_PROFILE=b\nMETRICS_BIND=\n";
     let run = |settings: &str, args: &[&str]| {
         std::fs::write(folder.path().join(".env"), settings).expect("write settings");
-        let mut program = Command::new(PLANET_MIGRATE);
+        let mut program = Command::new(PLANET_ADMIN);
         let output = program.current_dir(folder.path()).env_clear().args(args).output();
         String::from_utf8(output.expect("run a program").stderr).expect("UTF-8")
     };
@@ -101,7 +101,7 @@ fn a_name_in_the_file_of_settings_that_nobody_reads_is_told_with_the_nearest() {
     for args in [&["check"] as &[_], &["--max-sid-px=1"]] {
         let said = run(&settings, args);
         let names = "MAX_SIZE_PX (is MAX_SIDE_PX meant?), FAVOURITE";
-        assert!(said.contains(&format!(".env: no program of ours reads {names}")), "{said}");
+        assert!(said.contains(&format!(".env: no program reads {names}")), "{said}");
         assert!(!said.contains("hunter2"), "{said}");
     }
     let said = run(of_others, &["check"]);
@@ -114,21 +114,43 @@ fn a_mistake_on_the_command_line_is_told_with_what_would_be_right() {
         (PLANET, &["--max-sid-px=1"] as &[_], "--max-sid-px: no such setting; is --max-side-px"),
         (PLANET, &["--foo"], "--foo: no such setting"),
         (PLANET, &["--bind"], "--bind: a value is missing"),
-        (PLANET, &["check"], "check: no such command: it takes none"),
+        (PLANET, &["check"], "check: no such command: there are none"),
         (
             PLANET,
             &["--presets=nonsense"],
             "PRESETS: entry 1: expected NAME?OPTIONS, as in default?",
         ),
         (PLANET_API, &["healthy"], "there is health"),
-        (PLANET_MIGRATE, &["chekc"], "there are check, dead, retry"),
-        (PLANET_MIGRATE, &["dead", "all"], "dead: expected nothing more"),
-        (PLANET_MIGRATE, &["check", "all"], "check: expected nothing more"),
-        (PLANET_MIGRATE, &["retry"], "retry: expected the id of a job"),
-        (PLANET_MIGRATE, &["retry", "7"], "retry: expected the id of a job"),
+        (PLANET_ADMIN, &["chekc"], "there are migrate, check, dead, retry"),
+        (PLANET_ADMIN, &["dead", "all"], "dead: expected no arguments"),
+        (PLANET_ADMIN, &["check", "all"], "check: expected no arguments"),
+        (PLANET_ADMIN, &["migrate", "now"], "migrate: expected no arguments"),
+        (PLANET_ADMIN, &["retry"], "retry: expected the id of a job"),
+        (PLANET_ADMIN, &["retry", "7"], "retry: expected the id of a job"),
     ] {
         let output = run(program, args, &[]);
         let said = String::from_utf8(output.stderr).expect("UTF-8");
         assert!(output.status.code() == Some(2) && said.contains(right), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn the_admin_program_explains_its_commands() {
+    let stdout = |args: &[&str]| {
+        let output = run(PLANET_ADMIN, args, &[]);
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    // without a command, the help goes to stderr
+    let output = run(PLANET_ADMIN, &[], &[]);
+    assert!(output.status.code() == Some(2) && output.stdout.is_empty());
+    let help = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(help, stdout(&["--help"]));
+    for command in ["migrate", "check", "dead", "retry JOB"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
+        let name = command.split(' ').next().expect("a word");
+        let own = stdout(&[name, "--help"]);
+        let usage = format!("Usage: planet-admin {command} [--SETTING=VALUE]…");
+        assert!(own.contains(&usage) && !own.contains("Commands:"), "{own}");
     }
 }

@@ -94,7 +94,7 @@ impl TestApp {
         let mut house = pipeline::Config::read(&mut env);
         let door = api::Config::read(&mut env);
         let worker = worker::Config::read(&mut env);
-        assert_eq!(env.complaints(), [] as [&str; 0]);
+        assert_eq!(env.errors(), [] as [&str; 0]);
         // versions are counted from here, whatever the engine's own is
         house.engine = 1;
         change(&mut house);
@@ -106,7 +106,7 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address").to_string();
         let stop = CancellationToken::new();
-        let app = api::App::new(pipeline.clone(), door, telemetry::count());
+        let app = api::App::new(pipeline.clone(), door, telemetry::install_metrics());
         let router = api::router(app.clone());
         let serving = tokio::spawn(api::serve(listener, app, stop.clone()));
         TestApp {
@@ -196,7 +196,7 @@ impl TestApp {
     }
 
     pub async fn tidy(&self) {
-        worker::tidy(&self.pipeline, &self.worker).await.expect("tidy");
+        worker::clean_up(&self.pipeline, &self.worker).await.expect("tidy");
     }
 
     /// The text at `path`, which must be there.
@@ -217,7 +217,7 @@ impl TestApp {
     pub async fn leftovers(&self) -> Vec<String> {
         let mut left = files(&self.folder().join("spool"));
         left.extend(files(&self.folder().join("blobs")));
-        for rows in ["images", "jobs", "renders", "loose_blobs WHERE state = 'promised'"] {
+        for rows in ["images", "jobs", "renders", "blob_gc WHERE state = 'reserved'"] {
             let count = self.count(rows).await;
             if count > 0 {
                 left.push(format!("{count} rows in {rows}"));

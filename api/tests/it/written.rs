@@ -22,7 +22,7 @@ fn settings() -> BTreeMap<String, String> {
     worker::metrics_bind(&mut env);
     program::startup_wait(&mut env);
     telemetry::Config::read(&mut env);
-    pipeline::Closeness::read(&mut env);
+    pipeline::AuditOptions::read(&mut env);
     let settings = env.settings().iter();
     settings.map(|setting| (setting.name.to_owned(), setting.default.clone())).collect()
 }
@@ -55,7 +55,7 @@ fn compose_hands_every_setting_to_its_containers() {
 }
 
 #[test]
-fn a_release_has_no_crash_points() {
+fn a_release_has_no_failpoints() {
     let features = |edges: &str| {
         let tree = std::process::Command::new(env!("CARGO"))
             .args(["tree", "--offline", "--workspace", "--invert", "common", "--edges", edges])
@@ -64,9 +64,9 @@ fn a_release_has_no_crash_points() {
             .expect("run cargo");
         String::from_utf8(tree.stdout).expect("UTF-8")
     };
-    assert!(features("features").contains("crash-points"), "tests have them");
+    assert!(features("features").contains("failpoints"), "tests have them");
     let released = features("features,no-dev");
-    assert!(released.contains("common") && !released.contains("crash-points"), "{released}");
+    assert!(released.contains("common") && !released.contains("failpoints"), "{released}");
 }
 
 #[test]

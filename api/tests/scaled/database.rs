@@ -42,7 +42,7 @@ async fn while_the_database_is_away_nothing_is_promised_and_nothing_is_lost() {
     assert!(is_retryable(&refused), "{refused:?}");
     for worker in &workers {
         eventually("a worker cannot even put its job off", async || {
-            worker.process.log().contains("could not put a job off").then_some(())
+            worker.process.log().contains("could not reschedule a job").then_some(())
         })
         .await;
     }

@@ -58,7 +58,7 @@ async fn dies(point: &str) {
     let home = Home::new();
     let customer = Customer::of(&[&home.url]);
     let picture = pictures(1).remove(0);
-    let mut dying = home.start_with(&[("CRASH_AT", point)]);
+    let mut dying = home.start_with(&[("FAILPOINT", point)]);
     customer.sees_ready(0, true).await;
     // it may have answered just before
     let _broken_or_answered = customer.offer(0, &picture, "the-key").await;
@@ -92,7 +92,7 @@ async fn a_service_of_one_process_goes_on_at_once_with_what_it_had_when_it_died(
         let picture = pictures(1).remove(0);
         // longer than a test
         let waits = ["LEASE_S", "UPLOAD_LEASE_S", "BLOB_GRACE_S"].map(|name| (name, "7200"));
-        let mut dying = home.start_with(&[&waits[..], &[("CRASH_AT", point)]].concat());
+        let mut dying = home.start_with(&[&waits[..], &[("FAILPOINT", point)]].concat());
         customer.sees_ready(0, true).await;
         let _broken_or_answered = customer.offer(0, &picture, "the-key").await;
         assert_eq!(dying.ended().await.signal(), Some(9), "{point}");

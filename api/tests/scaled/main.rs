@@ -11,12 +11,12 @@ mod support;
 
 mod bombs;
 mod broker;
-mod crash_points;
 mod crashes;
 mod database;
 mod deletion;
 mod embedded;
 mod events;
+mod failpoints;
 mod hints;
 mod links;
 mod lost_answers;

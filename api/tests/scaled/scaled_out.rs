@@ -39,7 +39,7 @@ async fn a_check_makes_no_tables_and_no_bucket_where_there_are_none() {
 
     site.database.rows("DELETE FROM seaql_migrations WHERE version LIKE 'm0003%'").await;
     let said = complaint();
-    assert!(said.contains("planet-migrate brings it up to date"), "{said}");
+    assert!(said.contains("planet-admin migrate updates it"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! The backlog: what is due, what is missing, what is hopeless; asked by workers and operators.
+//! The backlog: which jobs are due, missing, exhausted, dead or overdue.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use sea_orm::{
 };
 
 use super::{
-    Asking, Catalog,
-    entity::{images, jobs, loose_blobs, renders},
+    Bounded, Catalog,
+    entity::{blob_gc, images, jobs, renders},
 };
 use crate::{
     fault::{Doing, Fault},
@@ -18,19 +18,26 @@ use crate::{
     job::{Job, JobId},
 };
 
-use jobs::Column as C;
+use jobs::{Column as C, State};
 
-/// How many rows one statement of the backfill touches at most.
+/// Filters of the partial indexes, as literals: neither database uses such an index for a bound
+/// parameter.
+const UNFINISHED: &str = "state <> 'done'";
+const PENDING: &str = "state = 'pending' AND state <> 'done'";
+const DEAD: &str = "state = 'dead' AND state <> 'done'";
+const NOT_STORED: &str = "state <> 'stored'";
+
+/// Rows that one statement of the backfill touches at most.
 const BATCH: u64 = 500;
 
 /// The unfinished jobs of one engine version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backlog {
-    /// Waiting, running or put off.
+    /// Due, running or scheduled for later.
     pub pending: u64,
-    /// Given up.
+    /// Dead.
     pub dead: u64,
-    /// How long the oldest one has been due without being claimed.
+    /// How long the oldest due job has waited; zero when none is due.
     pub oldest_due: Duration,
 }
 
@@ -38,7 +45,7 @@ impl Catalog {
     /// Up to `limit` jobs of `engine` that are due, the longest due first.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// The database is unavailable.
     pub async fn due(
         &self,
         engine: u32,
@@ -48,8 +55,7 @@ impl Catalog {
         let ids: Vec<Uuid> = jobs::Entity::find()
             .select_only()
             .column(C::Id)
-            // literal, so that both databases use the partial index
-            .filter(Expr::cust("state = 'pending' AND state <> 'done'"))
+            .filter(Expr::cust(PENDING))
             .filter(C::Engine.eq(engine as i32))
             .filter(C::Strikes.lt(max_strikes))
             .filter(Expr::col(C::DueAt).lte(self.now()))
@@ -57,86 +63,87 @@ impl Catalog {
             .limit(limit)
             .into_tuple()
             .all(&self.db)
-            .asking("look for due jobs")
+            .bounded("look for due jobs")
             .await?;
         Ok(ids.into_iter().map(JobId).collect())
     }
 
-    /// Ends the leases that dead processes left, for whoever knows that no other process is alive.
-    /// A job that died before waits for its lease to end, so that one which kills its process does
+    /// Ends the leases that dead processes left. Call this only when no other process is alive. The
+    /// leases of jobs with more than one strike stay, so that a job which kills its process does
     /// not do so several times in a row.
     ///
     /// # Errors
-    /// The database is out of reach.
-    pub async fn end_leases(&self) -> Result<(), Fault> {
+    /// The database is unavailable.
+    pub async fn expire_leases(&self) -> Result<(), Fault> {
         use images::Column as I;
         images::Entity::update_many()
             .col_expr(I::DueAt, self.now())
-            .filter(I::State.eq("uploading"))
+            .filter(I::State.eq(images::State::Uploading))
             .filter(Expr::col(I::DueAt).gt(self.now()))
             .exec(&self.db)
-            .asking("end the leases of uploads")
+            .bounded("end the leases of uploads")
             .await?;
         jobs::Entity::update_many()
             .col_expr(C::DueAt, self.now())
-            .filter(C::State.eq("pending"))
+            .filter(C::State.eq(State::Pending))
             .filter(C::Strikes.eq(1))
             .filter(Expr::col(C::DueAt).gt(self.now()))
             .exec(&self.db)
-            .asking("end the leases of jobs")
+            .bounded("end the leases of jobs")
             .await
             .map(drop)
     }
 
-    /// Gives up the jobs whose strikes are used up and whose last lease ended; returns how many.
+    /// Discards the jobs that used up their strikes and whose last lease ended; returns how many.
     ///
     /// # Errors
-    /// The database is out of reach.
-    pub async fn bury_hopeless(&self, engine: u32, max_strikes: i32) -> Result<u64, Fault> {
-        let reason = format!("gave up: {max_strikes} attempts ended without an answer");
-        let buried = jobs::Entity::update_many()
-            .col_expr(C::State, Expr::value("dead"))
+    /// The database is unavailable.
+    pub async fn discard_exhausted(&self, engine: u32, max_strikes: i32) -> Result<u64, Fault> {
+        let reason = format!("discarded: {max_strikes} attempts ended without a result");
+        let discarded = jobs::Entity::update_many()
+            .col_expr(C::State, State::Dead.into())
             .col_expr(C::Error, Func::coalesce([Expr::col(C::Error), Expr::value(reason)]).into())
-            .filter(Expr::cust("state = 'pending' AND state <> 'done'"))
+            .filter(Expr::cust(PENDING))
             .filter(C::Engine.eq(engine as i32))
             .filter(C::Strikes.gte(max_strikes))
             .filter(Expr::col(C::DueAt).lte(self.now()))
             .exec(&self.db)
-            .asking("give hopeless jobs up")
+            .bounded("discard exhausted jobs")
             .await?;
-        Ok(buried.rows_affected)
+        Ok(discarded.rows_affected)
     }
 
-    /// Forgets pending jobs of older engines whose image has been rendered by `engine`.
+    /// Deletes pending jobs of older engine versions whose image `engine` has rendered; returns how
+    /// many.
     ///
     /// # Errors
-    /// The database is out of reach.
-    pub async fn forget_superseded(&self, engine: u32) -> Result<u64, Fault> {
+    /// The database is unavailable.
+    pub async fn delete_superseded(&self, engine: u32) -> Result<u64, Fault> {
         let newer_done = Query::select()
             .column(C::ImageId)
             .from(jobs::Entity)
             .and_where(C::Engine.eq(engine as i32))
-            .and_where(C::State.eq("done"))
+            .and_where(C::State.eq(State::Done))
             .to_owned();
-        let forgotten = jobs::Entity::delete_many()
-            .filter(Expr::cust("state = 'pending' AND state <> 'done'"))
+        let deleted = jobs::Entity::delete_many()
+            .filter(Expr::cust(PENDING))
             .filter(C::Engine.lt(engine as i32))
             .filter(Expr::col(C::DueAt).lte(self.now()))
             .filter(C::ImageId.in_subquery(newer_done))
             .exec(&self.db)
-            .asking("forget superseded jobs")
+            .bounded("delete superseded jobs")
             .await?;
-        Ok(forgotten.rows_affected)
+        Ok(deleted.rows_affected)
     }
 
-    /// Makes the jobs that `engine` lacks, and opens those again that lack one of the specs;
-    /// returns how many. Safe to repeat, and to run in several processes.
+    /// Creates the jobs that `engine` lacks, and reopens those that lack a render of one of the
+    /// specs; returns how many. Safe to repeat, and to run in several processes.
     ///
     /// # Errors
-    /// The database is out of reach; what was made so far stays.
+    /// The database is unavailable; what was done so far stays.
     pub async fn backfill(&self, engine: u32, spec_hashes: &[String]) -> Result<u64, Fault> {
-        let missing = self.backfill_jobs(engine).await.doing("make missing jobs")?;
-        let reopened = self.reopen_jobs(engine, spec_hashes).await.doing("open jobs again")?;
+        let missing = self.backfill_jobs(engine).await.doing("create missing jobs")?;
+        let reopened = self.reopen_jobs(engine, spec_hashes).await.doing("reopen jobs")?;
         Ok(missing + reopened)
     }
 
@@ -155,7 +162,7 @@ impl Catalog {
             let ids: Vec<Uuid> = images::Entity::find()
                 .select_only()
                 .column(images::Column::Id)
-                .filter(images::Column::State.eq("stored"))
+                .filter(images::Column::State.eq(images::State::Stored))
                 .filter(Expr::exists(has_job).not())
                 .order_by_desc(images::Column::Id)
                 .limit(BATCH)
@@ -165,9 +172,9 @@ impl Catalog {
             if ids.is_empty() {
                 return Ok(made);
             }
-            let new: Vec<_> = ids.iter().map(|id| (JobId::fresh(), ImageId(*id))).collect();
+            let new: Vec<_> = ids.iter().map(|id| (JobId::generate(), ImageId(*id))).collect();
             match self.insert_jobs(&self.db, &new, engine).await {
-                // an image that was deleted since the look
+                // one of these images was deleted meanwhile: select again
                 Err(err)
                     if matches!(err.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_))) => {}
                 inserted => made += inserted?,
@@ -191,7 +198,7 @@ impl Catalog {
             let ids: Vec<Uuid> = jobs::Entity::find()
                 .select_only()
                 .column(C::Id)
-                .filter(C::State.eq("done"))
+                .filter(C::State.eq(State::Done))
                 .filter(C::Engine.eq(engine as i32))
                 .filter(Expr::expr(stored).lt(spec_hashes.len() as i64))
                 .limit(BATCH)
@@ -202,107 +209,108 @@ impl Catalog {
                 return Ok(reopened);
             }
             let opened = jobs::Entity::update_many()
-                .col_expr(C::State, Expr::value("pending"))
+                .col_expr(C::State, State::Pending.into())
                 .col_expr(C::Strikes, Expr::value(0))
                 .col_expr(C::DueAt, self.now())
                 .filter(C::Id.is_in(ids))
-                .filter(C::State.eq("done"))
+                .filter(C::State.eq(State::Done))
                 .exec(&self.db)
                 .await?;
             reopened += opened.rows_affected;
         }
     }
 
-    /// Up to `limit` jobs that were given up, of any engine, those of the newest images first.
+    /// Up to `limit` dead jobs, of any engine version, those of the newest images first.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// The database is unavailable.
     pub async fn dead(&self, limit: u64) -> Result<Vec<Job>, Fault> {
         let rows = jobs::Entity::find()
-            .filter(Expr::cust("state = 'dead' AND state <> 'done'"))
+            .filter(Expr::cust(DEAD))
             .order_by_desc(C::ImageId)
             .order_by_desc(C::Engine)
             .limit(limit)
             .all(&self.db)
-            .asking("list dead jobs")
+            .bounded("list dead jobs")
             .await?;
         Ok(rows.into_iter().map(Job::from).collect())
     }
 
-    /// Gives dead jobs all their tries again: that job, or every one. Returns how many.
+    /// Makes dead jobs pending again, without strikes: `job`, or all. Returns how many.
     ///
     /// # Errors
-    /// The database is out of reach.
-    pub async fn revive(&self, job: Option<JobId>) -> Result<u64, Fault> {
-        let mut revive = jobs::Entity::update_many()
-            .col_expr(C::State, Expr::value("pending"))
+    /// The database is unavailable.
+    pub async fn retry_dead(&self, job: Option<JobId>) -> Result<u64, Fault> {
+        let mut update = jobs::Entity::update_many()
+            .col_expr(C::State, State::Pending.into())
             .col_expr(C::Strikes, Expr::value(0))
             .col_expr(C::DueAt, self.now())
-            .filter(Expr::cust("state = 'dead' AND state <> 'done'"));
+            .filter(Expr::cust(DEAD));
         if let Some(job) = job {
-            revive = revive.filter(C::Id.eq(job.0));
+            update = update.filter(C::Id.eq(job.0));
         }
-        let revived = revive.exec(&self.db).asking("give dead jobs another try").await?;
-        Ok(revived.rows_affected)
+        let retried = update.exec(&self.db).bounded("retry dead jobs").await?;
+        Ok(retried.rows_affected)
     }
 
-    /// What somebody should have taken care of that long ago: unfinished uploads, due jobs, and blobs
-    /// to delete.
+    /// How many unfinished uploads, jobs and blobs to delete have been due for longer than `since`,
+    /// each with its name.
     ///
     /// # Errors
-    /// The database is out of reach.
-    pub async fn neglected(&self, since: Duration) -> Result<[(&'static str, u64); 3], Fault> {
+    /// The database is unavailable.
+    pub async fn overdue(&self, since: Duration) -> Result<[(&'static str, u64); 3], Fault> {
         let late = self.now().sub(since.as_millis() as i64);
-        let look = async {
+        let count = async {
             let uploads = images::Entity::find()
-                .filter(Expr::cust("state <> 'stored'"))
+                .filter(Expr::cust(NOT_STORED))
                 .filter(Expr::col(images::Column::DueAt).lte(late.clone()));
             let jobs = jobs::Entity::find()
-                .filter(Expr::cust("state = 'pending' AND state <> 'done'"))
+                .filter(Expr::cust(PENDING))
                 .filter(Expr::col(C::DueAt).lte(late.clone()));
-            let blobs = loose_blobs::Entity::find()
-                .filter(Expr::col(loose_blobs::Column::DueAt).lte(late.clone()));
+            let blobs =
+                blob_gc::Entity::find().filter(Expr::col(blob_gc::Column::DueAt).lte(late.clone()));
             Ok::<_, DbErr>([
                 ("unfinished uploads", uploads.count(&self.db).await?),
                 ("due jobs", jobs.count(&self.db).await?),
                 ("blobs to delete", blobs.count(&self.db).await?),
             ])
         };
-        look.asking("look for what is neglected").await
+        count.bounded("count what is overdue").await
     }
 
-    /// The unfinished jobs of `engine`.
+    /// Counts the unfinished jobs of `engine`.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// The database is unavailable.
     pub async fn backlog(&self, engine: u32) -> Result<Backlog, Fault> {
-        let counts: Vec<(String, i64)> = jobs::Entity::find()
+        let counts: Vec<(State, i64)> = jobs::Entity::find()
             .select_only()
             .column(C::State)
             .column_as(C::Id.count(), "n")
-            .filter(Expr::cust("state <> 'done'"))
+            .filter(Expr::cust(UNFINISHED))
             .filter(C::Engine.eq(engine as i32))
             .group_by(C::State)
             .into_tuple()
             .all(&self.db)
-            .asking("count jobs")
+            .bounded("count jobs")
             .await?;
-        let count =
-            |state| counts.iter().find(|(is, _)| is == state).map_or(0, |(_, count)| *count as u64);
+        let count = |state| {
+            counts.iter().find(|(is, _)| *is == state).map_or(0, |(_, count)| *count as u64)
+        };
         let oldest: Option<i64> = jobs::Entity::find()
             .select_only()
             .expr(self.now().sub(Expr::col(C::DueAt)))
-            .filter(Expr::cust("state = 'pending' AND state <> 'done'"))
+            .filter(Expr::cust(PENDING))
             .filter(C::Engine.eq(engine as i32))
             .filter(Expr::col(C::DueAt).lte(self.now()))
             .order_by_asc(C::DueAt)
             .into_tuple()
             .one(&self.db)
-            .asking("look for the oldest due job")
+            .bounded("look for the oldest due job")
             .await?;
         Ok(Backlog {
-            pending: count("pending"),
-            dead: count("dead"),
+            pending: count(State::Pending),
+            dead: count(State::Dead),
             oldest_due: Duration::from_millis(u64::try_from(oldest.unwrap_or(0)).unwrap_or(0)),
         })
     }

@@ -1,6 +1,6 @@
-//! Changes: which images were stored, rendered, given up or deleted, in an order that misses none.
+//! Changes: which images were stored, rendered, deleted, or had a job that died, in order.
 //!
-//! The database notes them by itself (see the migration), a row an image, whoever writes.
+//! Triggers of the database record them (see the migration), one row per image.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use sea_orm::{
 };
 
 use super::{
-    Asking, Catalog,
+    Bounded, Catalog,
     entity::{changes, images},
 };
 use crate::{
@@ -20,34 +20,34 @@ use crate::{
 
 use changes::Column as C;
 
-/// A place in the order of changes.
+/// A position in the order of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Turn(pub i64);
+pub struct ChangeSeq(pub i64);
 
-/// An image that changed, and its latest turn.
+/// An image and its latest change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Change {
-    /// When.
-    pub turn: Turn,
-    /// Which; it may be gone.
+    /// The position of the change.
+    pub seq: ChangeSeq,
+    /// The image, which may be deleted.
     pub image: ImageId,
 }
 
-/// Which turns can be seen.
+/// Which changes can be read at some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// Every change before this turn is there; from here on, some may be committed later.
-    pub settled: Turn,
-    /// No turn was given out from here on.
-    pub next: Turn,
+pub struct SeqWindow {
+    /// Every change before this one is committed; after it, some may be committed later.
+    pub settled: ChangeSeq,
+    /// No number from this one on was given out.
+    pub next: ChangeSeq,
 }
 
 impl Catalog {
-    /// Which turns can be seen now. Ask before you look at changes.
+    /// Which changes can be read now. Call this before [`Catalog::changes`].
     ///
     /// # Errors
-    /// The database is out of reach.
-    pub async fn window(&self) -> Result<Window, Fault> {
+    /// The database is unavailable.
+    pub async fn seq_window(&self) -> Result<SeqWindow, Fault> {
         let backend = self.db.get_database_backend();
         let sql = match backend {
             DbBackend::Sqlite => {
@@ -59,80 +59,80 @@ impl Catalog {
                  pg_snapshot_xmax(s)::text::bigint AS next FROM pg_current_snapshot() AS s"
             }
         };
-        let look = async {
+        let query = async {
             let row = self.db.query_one_raw(Statement::from_string(backend, sql)).await?;
-            let row = row.ok_or_else(|| DbErr::RecordNotFound("no window".into()))?;
-            let turn = |column| row.try_get("", column).map(Turn);
-            Ok::<_, DbErr>(Window { settled: turn("settled")?, next: turn("next")? })
+            let row = row.ok_or_else(|| DbErr::RecordNotFound("the position of changes".into()))?;
+            let seq = |column| row.try_get("", column).map(ChangeSeq);
+            Ok::<_, DbErr>(SeqWindow { settled: seq("settled")?, next: seq("next")? })
         };
-        look.asking("ask what has changed").await
+        query.bounded("read the position of changes").await
     }
 
-    /// Up to `limit` changes from `since` on, in their order; `after` is the last one of the page
-    /// before.
+    /// Up to `limit` changes from `since` on, and before `before`, in order. `after` is the last one
+    /// of the previous page.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// The database is unavailable.
     pub async fn changes(
         &self,
-        since: Turn,
+        since: ChangeSeq,
         after: Option<Change>,
-        before: Turn,
+        before: ChangeSeq,
         limit: u64,
     ) -> Result<Vec<Change>, Fault> {
         let mut query = changes::Entity::find()
-            .filter(C::Turn.gte(after.map_or(since, |change| change.turn).0))
-            .filter(C::Turn.lt(before.0));
-        if let Some(Change { turn, image }) = after {
-            let later = Condition::any().add(C::Turn.gt(turn.0)).add(C::ImageId.gt(image.0));
+            .filter(C::Seq.gte(after.map_or(since, |change| change.seq).0))
+            .filter(C::Seq.lt(before.0));
+        if let Some(Change { seq, image }) = after {
+            let later = Condition::any().add(C::Seq.gt(seq.0)).add(C::ImageId.gt(image.0));
             query = query.filter(later);
         }
         let rows = query
-            .order_by_asc(C::Turn)
+            .order_by_asc(C::Seq)
             .order_by_asc(C::ImageId)
             .limit(limit)
             .all(&self.db)
-            .asking("look for changes")
+            .bounded("list changes")
             .await?;
         let change =
-            |row: changes::Model| Change { turn: Turn(row.turn), image: ImageId(row.image_id) };
+            |row: changes::Model| Change { seq: ChangeSeq(row.seq), image: ImageId(row.image_id) };
         Ok(rows.into_iter().map(change).collect())
     }
 
-    /// The latest change of an image that is remembered.
+    /// The latest change of an image; `None` when none is recorded.
     ///
     /// # Errors
-    /// The database is out of reach.
-    pub async fn last_change(&self, image: ImageId) -> Result<Option<Turn>, Fault> {
+    /// The database is unavailable.
+    pub async fn last_change(&self, image: ImageId) -> Result<Option<ChangeSeq>, Fault> {
         let row =
-            changes::Entity::find_by_id(image.0).one(&self.db).asking("look a change up").await?;
-        Ok(row.map(|row| Turn(row.turn)))
+            changes::Entity::find_by_id(image.0).one(&self.db).bounded("look up a change").await?;
+        Ok(row.map(|row| ChangeSeq(row.seq)))
     }
 
     /// Those of the images that are stored.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// The database is unavailable.
     pub async fn images_of(&self, ids: &[ImageId]) -> Result<Vec<Image>, Fault> {
         let rows = images::Entity::find()
-            .filter(images::Column::State.eq("stored"))
+            .filter(images::Column::State.eq(images::State::Stored))
             .filter(images::Column::Id.is_in(ids.iter().map(|id| id.0)))
             .all(&self.db)
-            .asking("look images up")
+            .bounded("look up images")
             .await?;
         Ok(rows.into_iter().map(Image::from).collect())
     }
 
-    /// Forgets deletions that are older than `age`; returns how many.
+    /// Removes the records of deletions that are older than `age`; returns how many.
     ///
     /// # Errors
-    /// The database is out of reach.
-    pub async fn forget_deletions(&self, age: Duration) -> Result<u64, Fault> {
-        let forgotten = changes::Entity::delete_many()
-            .filter(Expr::col(C::GoneAt).lte(self.before(age)))
+    /// The database is unavailable.
+    pub async fn prune_deletions(&self, age: Duration) -> Result<u64, Fault> {
+        let pruned = changes::Entity::delete_many()
+            .filter(Expr::col(C::DeletedAt).lte(self.before(age)))
             .exec(&self.db)
-            .asking("forget deletions")
+            .bounded("prune deletions")
             .await?;
-        Ok(forgotten.rows_affected)
+        Ok(pruned.rows_affected)
     }
 }

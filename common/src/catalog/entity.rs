@@ -1,14 +1,22 @@
-//! The tables as SeaORM sees them; no type of this file leaves the catalog.
+//! The tables as SeaORM entities; the types of this file are private to the catalog.
 
 pub(super) mod images {
     use sea_orm::entity::prelude::*;
+
+    /// An upload becomes an image when it is stored.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+    #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+    pub(crate) enum State {
+        Uploading,
+        Stored,
+    }
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "images")]
     pub(crate) struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: Uuid,
-        pub state: String,
+        pub state: State,
         pub attempt: i32,
         pub idempotency_key: Option<String>,
         pub name: Option<String>,
@@ -35,6 +43,15 @@ pub(super) mod images {
 pub(super) mod jobs {
     use sea_orm::entity::prelude::*;
 
+    /// A running job is pending, with a lease.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+    #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+    pub(crate) enum State {
+        Pending,
+        Done,
+        Dead,
+    }
+
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "jobs")]
     pub(crate) struct Model {
@@ -42,7 +59,7 @@ pub(super) mod jobs {
         pub id: Uuid,
         pub image_id: Uuid,
         pub engine: i32,
-        pub state: String,
+        pub state: State,
         pub attempt: i32,
         pub strikes: i32,
         pub due_at: i64,
@@ -92,8 +109,8 @@ pub(super) mod changes {
     pub(crate) struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub image_id: Uuid,
-        pub turn: i64,
-        pub gone_at: Option<i64>,
+        pub seq: i64,
+        pub deleted_at: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -102,15 +119,24 @@ pub(super) mod changes {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-pub(super) mod loose_blobs {
+pub(super) mod blob_gc {
     use sea_orm::entity::prelude::*;
 
+    /// See [`super::super::blob_gc`].
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+    #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+    pub(crate) enum State {
+        Reserved,
+        Marked,
+        Swept,
+    }
+
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "loose_blobs")]
+    #[sea_orm(table_name = "blob_gc")]
     pub(crate) struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub blob: String,
-        pub state: String,
+        pub state: State,
         pub due_at: i64,
     }
 

@@ -1,51 +1,52 @@
-//! Images: looked up, listed, removed, with the renders that belong to them.
+//! Images: look up, list and remove them, with their jobs and renders.
 
 use sea_orm::{
     EntityTrait, QueryFilter, QueryOrder, QuerySelect, entity::prelude::*, sea_query::LockType,
 };
 
 use super::{
-    Asking, Catalog,
+    Bounded, Catalog,
     entity::{images, jobs, renders},
 };
 use crate::{
     fault::Fault,
-    image::{Facts, Image, ImageId, Layout, Millis},
+    image::{Image, ImageId, Layout, Metadata, Millis},
     job::{Job, JobId, JobState},
     render::Render,
 };
 
-/// Which images to list: newest first.
+/// Which images to list, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     /// Only images older than this one.
     pub before: Option<ImageId>,
-    /// Only images with this SHA-256, in lower-case hex.
+    /// Only images with this SHA-256, lower-case hex.
     pub sha256: Option<String>,
-    /// At most so many.
+    /// At most this many.
     pub limit: u64,
 }
 
 impl Catalog {
-    /// `None` when no such image is stored.
+    /// One stored image; `None` when no such image is stored.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// The database is unavailable.
     pub async fn image(&self, id: ImageId) -> Result<Option<Image>, Fault> {
         let row = images::Entity::find_by_id(id.0)
-            .filter(images::Column::State.eq("stored"))
+            .filter(images::Column::State.eq(images::State::Stored))
             .one(&self.db)
-            .asking("look an image up")
+            .bounded("look up an image")
             .await?;
         Ok(row.map(Image::from))
     }
 
-    /// A page of stored images.
+    /// A page of stored images, newest first.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// The database is unavailable.
     pub async fn images(&self, page: &Page) -> Result<Vec<Image>, Fault> {
-        let mut query = images::Entity::find().filter(images::Column::State.eq("stored"));
+        let mut query =
+            images::Entity::find().filter(images::Column::State.eq(images::State::Stored));
         if let Some(id) = page.before {
             query = query.filter(images::Column::Id.lt(id.0));
         }
@@ -56,29 +57,29 @@ impl Catalog {
             .order_by_desc(images::Column::Id)
             .limit(page.limit)
             .all(&self.db)
-            .asking("list images")
+            .bounded("list images")
             .await?;
         Ok(rows.into_iter().map(Image::from).collect())
     }
 
-    /// The jobs of those images, newest engine first.
+    /// The jobs of those images, newest engine version first.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// The database is unavailable.
     pub async fn jobs_of(&self, ids: &[ImageId]) -> Result<Vec<Job>, Fault> {
         let rows = jobs::Entity::find()
             .filter(jobs::Column::ImageId.is_in(ids.iter().map(|id| id.0)))
             .order_by_desc(jobs::Column::Engine)
             .all(&self.db)
-            .asking("look jobs up")
+            .bounded("look up jobs")
             .await?;
         Ok(rows.into_iter().map(Job::from).collect())
     }
 
-    /// Every stored render of an image, newest engine first.
+    /// Every stored render of an image, newest engine version first.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// The database is unavailable.
     pub async fn renders(&self, image: ImageId) -> Result<Vec<Render>, Fault> {
         let rows = renders::Entity::find()
             .filter(renders::Column::ImageId.eq(image.0))
@@ -86,15 +87,15 @@ impl Catalog {
             .order_by_asc(renders::Column::CreatedAt)
             .order_by_asc(renders::Column::Spec)
             .all(&self.db)
-            .asking("list renders")
+            .bounded("list renders")
             .await?;
         Ok(rows.into_iter().map(Render::from).collect())
     }
 
-    /// The stored render of that spec: of that engine version, or of the newest.
+    /// The stored render of a spec, of `engine` or else of the newest engine version.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// The database is unavailable.
     pub async fn render(
         &self,
         image: ImageId,
@@ -110,17 +111,16 @@ impl Catalog {
         let row = query
             .order_by_desc(renders::Column::Engine)
             .one(&self.db)
-            .asking("look a render up")
+            .bounded("look up a render")
             .await?;
         Ok(row.map(Render::from))
     }
 
-    /// Removes an image with its jobs and renders, and returns the blobs to delete, which are
-    /// condemned from now on. `original` tells the original's key from its attempt. `None` when no
-    /// such image is stored.
+    /// Removes an image with its jobs and renders, marks its blobs, and returns their keys.
+    /// `original` makes the original's key from its attempt. `None` when no such image is stored.
     ///
     /// # Errors
-    /// The database is out of reach; the image may be gone nevertheless.
+    /// The database is unavailable; the image may be removed nevertheless.
     pub async fn remove_image(
         &self,
         id: ImageId,
@@ -128,9 +128,9 @@ impl Catalog {
     ) -> Result<Option<Vec<String>>, Fault> {
         let remove = async {
             let txn = self.begin().await?;
-            // keeps a worker from adding renders between the look and the deletion
+            // keeps a worker from adding renders between this query and the deletion
             let row = images::Entity::find_by_id(id.0)
-                .filter(images::Column::State.eq("stored"))
+                .filter(images::Column::State.eq(images::State::Stored))
                 .lock(LockType::Update)
                 .one(&txn)
                 .await?;
@@ -138,12 +138,12 @@ impl Catalog {
                 txn.rollback().await?;
                 return Ok(None);
             };
-            let blobs = self.condemn_image(&txn, id, &original(row.attempt)).await?;
+            let blobs = self.mark_image(&txn, id, &original(row.attempt)).await?;
             images::Entity::delete_by_id(id.0).exec(&txn).await?;
             txn.commit().await?;
             Ok::<_, DbErr>(Some(blobs))
         };
-        remove.asking("remove an image").await
+        remove.bounded("remove an image").await
     }
 }
 
@@ -152,7 +152,7 @@ impl From<images::Model> for Image {
         Image {
             id: ImageId(row.id),
             attempt: row.attempt,
-            facts: Facts {
+            metadata: Metadata {
                 name: row.name,
                 media_type: row.media_type,
                 bytes: row.bytes as u64,
@@ -181,10 +181,10 @@ impl From<jobs::Model> for Job {
             id: JobId(row.id),
             image: ImageId(row.image_id),
             engine: row.engine as u32,
-            state: match row.state.as_str() {
-                "done" => JobState::Done,
-                "dead" => JobState::Dead,
-                _ => JobState::Pending,
+            state: match row.state {
+                jobs::State::Pending => JobState::Pending,
+                jobs::State::Done => JobState::Done,
+                jobs::State::Dead => JobState::Dead,
             },
             attempts: row.attempt,
             error: row.error,

@@ -1,5 +1,5 @@
-//! Jobs: claimed, kept alive and ended. Every statement carries the claim's attempt, so a worker
-//! that lost its lease matches no row.
+//! Jobs: claim, keep and end them. Every statement carries the claim's attempt as a fencing token,
+//! so a worker that lost its lease matches no row.
 
 use std::time::Duration;
 
@@ -11,9 +11,8 @@ use sea_orm::{
 };
 
 use super::{
-    Asking, Catalog,
+    Bounded, Catalog, blob_gc,
     entity::{images, jobs, renders},
-    loose,
 };
 use crate::{
     fault::Fault,
@@ -21,33 +20,33 @@ use crate::{
     job::{Claim, JobId},
 };
 
-use jobs::Column as C;
+use jobs::{Column as C, State};
 
-/// A render that was put, about to become a fact.
+/// A render whose blob was put and whose row is to be added.
 #[derive(Debug, Clone)]
-pub struct Finished {
-    /// Canonical form of what was asked.
+pub struct NewRender {
+    /// The options, in canonical form.
     pub spec: String,
-    /// Its short name.
+    /// Their hash, see [`crate::render::spec_hash`].
     pub spec_hash: String,
-    /// Where it was put.
+    /// Its key in the store.
     pub blob: String,
-    /// Of the text, in lower-case hex.
+    /// SHA-256 of the text, lower-case hex.
     pub sha256: String,
-    /// Length of the text.
+    /// Length of the text in bytes.
     pub bytes: u64,
-    /// Characters in a row.
+    /// Characters per row.
     pub columns: u32,
-    /// Rows.
+    /// Number of rows.
     pub rows: u32,
 }
 
 impl Catalog {
-    /// Claims a job that is due, for `lease`; `None` when there is nothing to claim. The strike is
-    /// counted now, because a render may kill the process.
+    /// Claims a job of `engine` that is due and has less than `max_strikes`, for `lease`; `None` when
+    /// there is no such job. The strike is counted now, because a render may kill the process.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// The database is unavailable.
     pub async fn claim(
         &self,
         job: JobId,
@@ -63,11 +62,11 @@ impl Catalog {
             .col_expr(C::DueAt, self.after(lease))
             .filter(C::Id.eq(job.0))
             .filter(C::Engine.eq(engine as i32))
-            .filter(C::State.eq("pending"))
+            .filter(C::State.eq(State::Pending))
             .filter(C::Strikes.lt(max_strikes))
             .filter(Expr::col(C::DueAt).lte(self.now()))
             .exec_with_returning(&self.db)
-            .asking("claim a job")
+            .bounded("claim a job")
             .await?;
         Ok(rows.into_iter().next().map(|row| Claim {
             job: JobId(row.id),
@@ -77,37 +76,37 @@ impl Catalog {
         }))
     }
 
-    /// Prolongs the lease; `false` means stop working.
+    /// Extends the lease to `lease` from now; `false` when the claim was lost: stop.
     ///
     /// # Errors
-    /// The database is out of reach.
-    pub async fn beat(&self, claim: &Claim, lease: Duration) -> Result<bool, Fault> {
-        let beat = held(claim).col_expr(C::DueAt, self.after(lease));
-        self.hit(beat).asking("prolong a lease").await
+    /// The database is unavailable.
+    pub async fn extend_lease(&self, claim: &Claim, lease: Duration) -> Result<bool, Fault> {
+        let extend = held(claim).col_expr(C::DueAt, self.after(lease));
+        self.hit(extend).bounded("extend a lease").await
     }
 
-    /// Ends a job: one transaction makes the renders facts and the job done. `false` when the claim
-    /// is not ours any more; nothing changed then.
+    /// Ends a job: one transaction adds the renders and makes the job done. `false` when the claim
+    /// was lost, and nothing changed.
     ///
     /// # Errors
-    /// The answer was lost, and the commit may have happened: look at [`Catalog::done_by`] before
-    /// the blobs are deleted.
+    /// The answer was lost, and the commit may have happened: call [`Catalog::done_by`] before the
+    /// blobs are deleted.
     pub async fn finish(
         &self,
         claim: &Claim,
         engine: u32,
-        finished: &[Finished],
+        finished: &[NewRender],
     ) -> Result<bool, Fault> {
         let finish = async {
             let txn = self.begin().await?;
-            let ours = self.try_finish(&txn, claim, engine, finished).await?;
-            match ours {
+            let held = self.try_finish(&txn, claim, engine, finished).await?;
+            match held {
                 true => txn.commit().await?,
                 false => txn.rollback().await?,
             }
-            Ok::<_, DbErr>(ours)
+            Ok::<_, DbErr>(held)
         };
-        finish.asking("finish a job").await
+        finish.bounded("finish a job").await
     }
 
     async fn try_finish(
@@ -115,21 +114,21 @@ impl Catalog {
         txn: &DatabaseTransaction,
         claim: &Claim,
         engine: u32,
-        finished: &[Finished],
+        finished: &[NewRender],
     ) -> Result<bool, DbErr> {
-        // the same order of locks as a removal: first the image, then its job
+        // locks in the same order as a removal: first the image, then its job
         let image = images::Entity::find_by_id(claim.image.0).lock(LockType::KeyShare);
         if image.one(txn).await?.is_none() {
             return Ok(false);
         }
         let done = held(claim)
-            .col_expr(C::State, Expr::value("done"))
+            .col_expr(C::State, State::Done.into())
             .col_expr(C::DoneAt, self.now())
             .col_expr(C::Error, Expr::value(None::<String>))
             .exec(txn)
             .await?;
         let blobs: Vec<String> = finished.iter().map(|render| render.blob.clone()).collect();
-        if done.rows_affected == 0 || !loose::keep(txn, &blobs).await? {
+        if done.rows_affected == 0 || !blob_gc::confirm(txn, &blobs).await? {
             return Ok(false);
         }
         if !finished.is_empty() {
@@ -143,7 +142,7 @@ impl Catalog {
         txn: &DatabaseTransaction,
         image: ImageId,
         engine: u32,
-        finished: &[Finished],
+        finished: &[NewRender],
     ) -> Result<(), DbErr> {
         use renders::Column as C;
         let mut insert = Query::insert();
@@ -178,25 +177,25 @@ impl Catalog {
         txn.execute(&insert).await.map(drop)
     }
 
-    /// What the row says of our claim after an answer was lost: `Some(true)` when this very claim
-    /// ended the job, `Some(false)` when it still holds it, `None` when it was fenced off.
+    /// What became of a claim whose answer was lost: `Some(true)` when it ended the job,
+    /// `Some(false)` when it still holds the job, `None` when it was lost.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// The database is unavailable.
     pub async fn done_by(&self, claim: &Claim) -> Result<Option<bool>, Fault> {
         let row = jobs::Entity::find_by_id(claim.job.0)
             .filter(C::Attempt.eq(claim.attempt))
             .one(&self.db)
-            .asking("look a claim up")
+            .bounded("look up a claim")
             .await?;
-        Ok(row.filter(|row| row.state != "dead").map(|row| row.state == "done"))
+        Ok(row.filter(|row| row.state != State::Dead).map(|row| row.state == State::Done))
     }
 
-    /// Puts the job off by `wait`. `refund` takes the claim's strike back: it was not the image's
-    /// fault. `false` when the claim is not ours any more.
+    /// Schedules the job for another attempt after `wait`. `refund` takes the claim's strike back:
+    /// the image did not cause the failure. `false` when the claim was lost.
     ///
     /// # Errors
-    /// The database is out of reach; the lease runs out by itself.
+    /// The database is unavailable; the lease runs out by itself.
     pub async fn retry(
         &self,
         claim: &Claim,
@@ -204,25 +203,25 @@ impl Catalog {
         refund: bool,
         error: Option<&str>,
     ) -> Result<bool, Fault> {
-        // absolute, so that a repetition after a lost answer refunds no second strike
+        // absolute, so that a repetition after a lost answer does not refund a second strike
         let strikes = Expr::value(claim.strikes - i32::from(refund));
         let mut retry =
             held(claim).col_expr(C::DueAt, self.after(wait)).col_expr(C::Strikes, strikes);
         if let Some(error) = error {
             retry = retry.col_expr(C::Error, Expr::value(error));
         }
-        self.hit(retry).asking("put a job off").await
+        self.hit(retry).bounded("reschedule a job").await
     }
 
-    /// Gives the job up. `false` when the claim is not ours any more.
+    /// Discards the job: it is dead until an operator retries it. `false` when the claim was lost.
     ///
     /// # Errors
-    /// The database is out of reach; the lease runs out by itself.
-    pub async fn bury(&self, claim: &Claim, error: &str) -> Result<bool, Fault> {
+    /// The database is unavailable; the lease runs out by itself.
+    pub async fn discard(&self, claim: &Claim, error: &str) -> Result<bool, Fault> {
         let dead = held(claim)
-            .col_expr(C::State, Expr::value("dead"))
+            .col_expr(C::State, State::Dead.into())
             .col_expr(C::Error, Expr::value(error));
-        self.hit(dead).asking("give a job up").await
+        self.hit(dead).bounded("discard a job").await
     }
 
     async fn hit(&self, update: UpdateMany<jobs::Entity>) -> Result<bool, DbErr> {
@@ -230,10 +229,10 @@ impl Catalog {
     }
 }
 
-/// An update of the job's row as long as the claim holds it.
+/// An update of the job's row, if the claim still holds it.
 fn held(claim: &Claim) -> UpdateMany<jobs::Entity> {
     jobs::Entity::update_many()
         .filter(C::Id.eq(claim.job.0))
         .filter(C::Attempt.eq(claim.attempt))
-        .filter(C::State.eq("pending"))
+        .filter(C::State.eq(State::Pending))
 }

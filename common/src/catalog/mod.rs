@@ -1,8 +1,8 @@
-//! The catalog: what is stored, what is to be done, what was made; the truth of the house.
+//! The catalog: images, jobs and renders in a database, which is the source of truth.
 //!
-//! Chosen by one URL: `sqlite:FILE` on this machine, `postgres://…` for several. SeaORM lives in
-//! this folder alone. Every time is the database's own clock, and every later write of an upload or
-//! a worker carries its attempt, so that whoever was overtaken changes nothing.
+//! Chosen by one URL: `sqlite:FILE` on this machine, `postgres://…` for several. Only this folder
+//! uses SeaORM. All times come from the database's clock. Every later write of an upload or a
+//! worker carries its attempt as a fencing token: a process that was overtaken changes nothing.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -23,65 +23,66 @@ use crate::{
     fault::{Doing, Fault, at},
 };
 
-mod alone;
 mod backlog;
+mod blob_gc;
 mod changes;
 mod entity;
 mod images;
+mod instance_lock;
 mod jobs;
-mod loose;
 mod uploads;
 
-pub use alone::Alone;
-pub use changes::{Change, Turn, Window};
+pub use backlog::Backlog;
+pub use blob_gc::MarkedBlob;
+pub use changes::{Change, ChangeSeq, SeqWindow};
 pub use images::Page;
-pub use jobs::Finished;
-pub use loose::Condemned;
+pub use instance_lock::InstanceLock;
+pub use jobs::NewRender;
 pub use uploads::{Intent, Upload};
 
 /// How long to wait for a connection.
-const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where the catalog lives.
+/// Where the catalog is.
 pub struct Config {
-    place: Place,
+    location: Location,
     url: String,
     connections: u32,
 }
 
 /// The two kinds of database.
-enum Place {
+enum Location {
     File(PathBuf),
     Server(Box<PgConnectOptions>),
 }
 
 impl Config {
-    /// `DATABASE_URL` and `DATABASE_CONNECTIONS`.
+    /// Reads `DATABASE_URL` and `DATABASE_CONNECTIONS`.
     pub fn read(env: &mut Env) -> Self {
-        let (place, url) = env.parsed(
+        let (location, url) = env.parsed(
             "DATABASE_URL",
             "sqlite://data/planet.db",
             "sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE, with parameters that \
              SQLite or libpq knows",
-            "what is stored and what is to be done: sqlite://FILE or postgres://…",
-            |url| Place::parse(url).map(|place| (place, url.to_owned())),
+            "database of images, renders and jobs: sqlite://FILE or postgres://…",
+            |url| Location::parse(url).map(|location| (location, url.to_owned())),
         );
         let connections = env.number(
             "DATABASE_CONNECTIONS",
             10,
             2..=1000,
-            "the most connections that one process opens",
+            "most connections to the database that one process opens",
         );
-        Config { place, url, connections: connections as u32 }
+        Config { location, url, connections: connections as u32 }
     }
 
-    /// Where the catalog lives, in words without secrets.
-    pub fn place(&self) -> String {
-        match &self.place {
-            Place::File(file) => {
+    /// Where the catalog is, without credentials: an absolute path, or `HOST:PORT/DATABASE`.
+    pub fn location(&self) -> String {
+        match &self.location {
+            Location::File(file) => {
                 std::path::absolute(file).as_ref().unwrap_or(file).display().to_string()
             }
-            Place::Server(server) => {
+            Location::Server(server) => {
                 let database = server.get_database().unwrap_or_default();
                 format!("{}:{}/{database}", server.get_host(), server.get_port())
             }
@@ -89,69 +90,72 @@ impl Config {
     }
 }
 
-impl Place {
+impl Location {
     fn parse(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once(':')?;
         match scheme {
-            // what is only in memory would be forgotten with the process
+            // a database in memory would be lost with the process
             "sqlite" if rest.contains(":memory:") => None,
             "sqlite" => {
                 let options: SqliteConnectOptions = url.parse().ok()?;
                 let file = options.get_filename().to_owned();
-                (file.file_name().is_some() && Url::parse(url).is_ok()).then_some(Place::File(file))
+                (file.file_name().is_some() && Url::parse(url).is_ok())
+                    .then_some(Location::File(file))
             }
-            "postgres" | "postgresql" => Some(Place::Server(Box::new(url.parse().ok()?))),
+            "postgres" | "postgresql" => Some(Location::Server(Box::new(url.parse().ok()?))),
             _ => None,
         }
     }
 }
 
-/// How long to wait for the answer to one question: longer than the database itself takes for a
-/// statement, since a link that hangs says nothing at all.
-const ANSWER: Duration = Duration::from_secs(12);
+/// How long a query may take: longer than the database's own limit for a statement, since a
+/// connection that hangs returns nothing at all.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// A question to the database.
-trait Asking<T>: Future<Output = Result<T, DbErr>> + Sized {
-    /// Its answer, or a fault after [`ANSWER`]: it may have been carried out all the same.
-    fn asking(self, doing: &'static str) -> impl Future<Output = Result<T, Fault>> {
-        async move { tokio::time::timeout(ANSWER, self).await.doing(doing)?.doing(doing) }
+/// A query with a time limit.
+trait Bounded<T>: Future<Output = Result<T, DbErr>> + Sized {
+    /// The result, or a fault after [`QUERY_TIMEOUT`]; the query may have been executed all the
+    /// same. `doing` completes the sentence "could not …".
+    fn bounded(self, doing: &'static str) -> impl Future<Output = Result<T, Fault>> {
+        async move { tokio::time::timeout(QUERY_TIMEOUT, self).await.doing(doing)?.doing(doing) }
     }
 }
 
-impl<T, F: Future<Output = Result<T, DbErr>>> Asking<T> for F {}
+impl<T, F: Future<Output = Result<T, DbErr>>> Bounded<T> for F {}
 
-/// A handle on the database; clones share its connections.
+/// A connection pool; clones share it.
 #[derive(Clone)]
 pub struct Catalog {
     db: DatabaseConnection,
 }
 
 impl Catalog {
-    /// Opens the database as it is, and makes no file: `None` where there is none.
+    /// Opens an existing database; `None` when the SQLite file does not exist.
     ///
     /// # Errors
-    /// The database is out of reach, or refuses us.
+    /// The database is unavailable, or refuses the connection.
     pub async fn find(config: &Config) -> Result<Option<Self>, Fault> {
-        match &config.place {
-            Place::File(file) if !file.is_file() => Ok(None),
+        match &config.location {
+            Location::File(file) if !file.is_file() => Ok(None),
             _ => Catalog::open(config).await.map(Some),
         }
     }
 
-    /// Opens the database; makes SQLite's file and its folder where they are missing.
+    /// Opens the database. Creates the SQLite file and its folder when they are missing.
     ///
     /// # Errors
-    /// The database is out of reach, or refuses us.
+    /// The database is unavailable, or refuses the connection.
     pub async fn open(config: &Config) -> Result<Self, Fault> {
-        match &config.place {
-            Place::File(file) => {
+        match &config.location {
+            Location::File(file) => {
                 let folder = file.parent().unwrap_or(file);
                 at(folder, tokio::fs::create_dir_all(folder).await)
-                    .doing("make the database's folder (DATABASE_URL)")?;
+                    .doing("create the database's folder (DATABASE_URL)")?;
             }
-            // the pool would only say that it took too long
-            Place::Server(server) => {
-                let first = tokio::time::timeout(CONNECT, PgConnection::connect_with(server)).await;
+            // the pool would report only a timeout, not the reason
+            Location::Server(server) => {
+                let first =
+                    tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(server)).await;
                 let first = first.doing("reach the database (DATABASE_URL) in time")?;
                 let first = first.doing("connect to the database (DATABASE_URL)")?;
                 first.close().await.doing("talk to the database (DATABASE_URL)")?;
@@ -160,13 +164,13 @@ impl Catalog {
         let mut options = ConnectOptions::new(&config.url);
         options
             .max_connections(config.connections)
-            .connect_timeout(CONNECT)
-            .acquire_timeout(CONNECT)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .acquire_timeout(CONNECT_TIMEOUT)
             .statement_timeout(Duration::from_secs(10))
             .test_before_acquire_if_idle_for(Duration::from_secs(5))
             .sqlx_logging(false)
-            // SQLite ends a transaction by itself when the disk is full. SQLx does not notice, and
-            // would take every later one on that connection for a nested one.
+            // When the disk is full, SQLite rolls a transaction back by itself. SQLx does not
+            // notice, and would run every later one on that connection as a nested one.
             .map_sqlx_sqlite_before_acquire(|connection, _| {
                 let idle = !connection.is_in_transaction();
                 Box::pin(async move { Ok(idle) })
@@ -175,7 +179,7 @@ impl Catalog {
                 sqlite
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
-                    // a commit that was answered survives power loss
+                    // a confirmed commit survives power loss
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(Duration::from_secs(10))
             });
@@ -184,28 +188,28 @@ impl Catalog {
         Ok(Catalog { db })
     }
 
-    /// The connection itself, for the migration.
+    /// The connection pool, for migrations.
     pub fn connection(&self) -> &DatabaseConnection {
         &self.db
     }
 
-    /// Whether the database answers, has our schema, and (SQLite's disk) has room.
+    /// Checks that the database answers and has the schema, and that SQLite can write.
     ///
     /// # Errors
     /// It does not.
     pub async fn check(&self) -> Result<(), Fault> {
         let probe = "SELECT 1 FROM images WHERE 1 = 0";
-        self.db.execute_unprepared(probe).asking("ask the database").await?;
+        self.db.execute_unprepared(probe).bounded("query the database").await?;
         if self.db.get_database_backend() == DbBackend::Sqlite {
-            // a number that nobody reads
+            // a number that is not used
             let write = "PRAGMA user_version = 1";
-            self.db.execute_unprepared(write).asking("write to the database").await?;
+            self.db.execute_unprepared(write).bounded("write to the database").await?;
         }
         Ok(())
     }
 
-    /// A transaction that may write: SQLite's lock is taken now, since a read that turns into a
-    /// write later fails at once instead of waiting.
+    /// Begins a transaction that will write. It takes SQLite's write lock now: a transaction that
+    /// begins with a read and writes later would fail instead of waiting.
     async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -214,7 +218,7 @@ impl Catalog {
         self.db.begin_with_options(options).await
     }
 
-    /// The database's clock, in milliseconds.
+    /// The database's clock, in milliseconds since 1970 (UTC).
     fn now(&self) -> SimpleExpr {
         Expr::cust(match self.db.get_database_backend() {
             DbBackend::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",

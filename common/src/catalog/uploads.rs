@@ -1,168 +1,139 @@
-//! Uploads: the intent first, the blob between, then one commit that makes image and job.
+//! Uploads: record the intent, then, once the blob was put, commit image and job together.
 
 use std::time::Duration;
 
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter,
     entity::prelude::*,
-    sea_query::{Expr, OnConflict, Query},
+    sea_query::{Expr, OnConflict, Query, SimpleExpr},
 };
 
 use super::{
-    Asking, Catalog,
+    Bounded, Catalog, blob_gc,
     entity::{images, jobs},
-    loose,
 };
 use crate::{
     fault::Fault,
-    image::{Facts, Image, ImageId, Layout},
+    image::{Image, ImageId, Layout, Metadata},
     job::JobId,
 };
 
-/// An upload that is ours to finish, as long as nobody took it over.
+use images::{Column as C, State};
+
+/// How often an upload tries to begin.
+const MAX_ROUNDS: usize = 3;
+
+/// An upload that this process may finish, unless another one takes it over.
 #[derive(Debug, Clone)]
 pub struct Upload {
-    /// The image that it will be.
+    /// The id of the image that it becomes.
     pub image: ImageId,
-    /// Which take-over this is, from 1: the fencing token.
+    /// The fencing token: 1, and one more for each take-over.
     pub attempt: i32,
 }
 
-/// What became of the wish to upload.
+/// How an upload begins.
 #[derive(Debug)]
 pub enum Intent {
-    /// Go on: put the blob, then commit.
-    Ours(Upload),
-    /// The idempotency key belongs to this image.
+    /// Go on: reserve and put the blob, then commit.
+    Acquired(Upload),
+    /// The idempotency key belongs to this stored image.
     Stored(Image),
-    /// The idempotency key belongs to an upload that is still running.
-    Running,
+    /// The idempotency key belongs to an upload that is in progress.
+    InProgress,
 }
 
 impl Catalog {
-    /// Records that an upload is about to be stored. `lease` is how long it may take before another
-    /// one with the same key takes over.
+    /// Records that an upload is about to be stored. After `lease`, another upload with the same
+    /// idempotency key may take it over.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// The database is unavailable, or the rows with that key kept changing.
     pub async fn begin_upload(
         &self,
-        facts: &Facts,
+        metadata: &Metadata,
         key: Option<&str>,
         lease: Duration,
     ) -> Result<Intent, Fault> {
-        // Two rounds at most: the row that was in our way may vanish before we look at it.
-        loop {
-            let image = ImageId::fresh();
-            if self.insert_intent(image, facts, key, lease).asking("begin an upload").await? {
-                return Ok(Intent::Ours(Upload { image, attempt: 1 }));
+        // the row with the same key may be deleted between these statements
+        for _ in 0..MAX_ROUNDS {
+            let image = ImageId::generate();
+            let insert = self.insert_intent(image, metadata, key, lease);
+            if insert.bounded("begin an upload").await? {
+                return Ok(Intent::Acquired(Upload { image, attempt: 1 }));
             }
             let key = key.unwrap_or_default();
-            if let Some(taken) =
-                self.take_over(facts, key, lease).asking("take an upload over").await?
-            {
-                return Ok(Intent::Ours(taken));
+            let take_over = self.take_over(metadata, key, lease);
+            if let Some(upload) = take_over.bounded("take over an upload").await? {
+                return Ok(Intent::Acquired(upload));
             }
             let row = images::Entity::find()
-                .filter(images::Column::IdempotencyKey.eq(key))
+                .filter(C::IdempotencyKey.eq(key))
                 .one(&self.db)
-                .asking("look an idempotency key up")
+                .bounded("look up an idempotency key")
                 .await?;
-            match row.map(|row| (row.state == "stored", row)) {
-                Some((true, row)) => return Ok(Intent::Stored(row.into())),
-                Some((false, _)) => return Ok(Intent::Running),
-                None => continue,
+            match row.map(|row| (row.state, row)) {
+                Some((State::Stored, row)) => return Ok(Intent::Stored(row.into())),
+                Some((State::Uploading, _)) => return Ok(Intent::InProgress),
+                None => {}
             }
         }
+        Err(Fault::new("begin an upload", "uploads with its idempotency key come and go"))
     }
 
     async fn insert_intent(
         &self,
         image: ImageId,
-        facts: &Facts,
+        metadata: &Metadata,
         key: Option<&str>,
         lease: Duration,
     ) -> Result<bool, DbErr> {
-        use images::Column as C;
-        let [bands, bit_depth, orientation] = layout_columns(facts);
+        let mut columns: Vec<(C, SimpleExpr)> = vec![
+            (C::Id, image.0.into()),
+            (C::State, State::Uploading.into()),
+            (C::Attempt, 1.into()),
+            (C::IdempotencyKey, key.map(str::to_owned).into()),
+            (C::DueAt, self.after(lease)),
+            (C::CreatedAt, self.now()),
+        ];
+        columns.extend(metadata_columns(metadata));
+        let (columns, values): (Vec<_>, Vec<SimpleExpr>) = columns.into_iter().unzip();
         let mut insert = Query::insert();
         insert
             .into_table(images::Entity)
-            .columns([
-                C::Id,
-                C::State,
-                C::Attempt,
-                C::IdempotencyKey,
-                C::Name,
-                C::MediaType,
-                C::Bytes,
-                C::Width,
-                C::Height,
-                C::Frames,
-                C::Bands,
-                C::BitDepth,
-                C::Orientation,
-                C::Sha256,
-                C::DueAt,
-                C::CreatedAt,
-            ])
-            .values_panic([
-                image.0.into(),
-                "uploading".into(),
-                1.into(),
-                key.map(str::to_owned).into(),
-                facts.name.clone().into(),
-                facts.media_type.clone().into(),
-                (facts.bytes as i64).into(),
-                i64::from(facts.width).into(),
-                i64::from(facts.height).into(),
-                i64::from(facts.frames).into(),
-                bands.into(),
-                bit_depth.into(),
-                orientation.into(),
-                facts.sha256.clone().into(),
-                self.after(lease),
-                self.now(),
-            ])
+            .columns(columns)
+            .values_panic(values)
             .on_conflict(OnConflict::column(C::IdempotencyKey).do_nothing().to_owned());
         Ok(self.db.execute(&insert).await?.rows_affected() == 1)
     }
 
-    /// The lease of the upload with that key ended: it is ours now, with our facts.
+    /// Takes over the upload with that key, if its lease ended; it gets the new metadata.
     async fn take_over(
         &self,
-        facts: &Facts,
+        metadata: &Metadata,
         key: &str,
         lease: Duration,
     ) -> Result<Option<Upload>, DbErr> {
-        use images::Column as C;
-        let [bands, bit_depth, orientation] = layout_columns(facts);
-        let rows = images::Entity::update_many()
+        let mut update = images::Entity::update_many()
             .col_expr(C::Attempt, Expr::col(C::Attempt).add(1))
-            .col_expr(C::DueAt, self.after(lease))
-            .col_expr(C::Name, Expr::value(facts.name.clone()))
-            .col_expr(C::MediaType, Expr::value(facts.media_type.clone()))
-            .col_expr(C::Bytes, Expr::value(facts.bytes as i64))
-            .col_expr(C::Width, Expr::value(i64::from(facts.width)))
-            .col_expr(C::Height, Expr::value(i64::from(facts.height)))
-            .col_expr(C::Frames, Expr::value(i64::from(facts.frames)))
-            .col_expr(C::Bands, Expr::value(bands))
-            .col_expr(C::BitDepth, Expr::value(bit_depth))
-            .col_expr(C::Orientation, Expr::value(orientation))
-            .col_expr(C::Sha256, Expr::value(facts.sha256.clone()))
+            .col_expr(C::DueAt, self.after(lease));
+        for (column, value) in metadata_columns(metadata) {
+            update = update.col_expr(column, value);
+        }
+        let rows = update
             .filter(C::IdempotencyKey.eq(key))
-            .filter(C::State.eq("uploading"))
+            .filter(C::State.eq(State::Uploading))
             .filter(Expr::col(C::DueAt).lte(self.now()))
             .exec_with_returning(&self.db)
             .await?;
         Ok(rows.first().map(|row| Upload { image: ImageId(row.id), attempt: row.attempt }))
     }
 
-    /// Makes the upload an image, and its job with it: one transaction. `None` when the upload is
-    /// not ours any more; nothing changed then.
+    /// Makes the upload a stored image and creates its job, in one transaction. `None` when the
+    /// upload was taken over or its reservation expired, and nothing changed.
     ///
     /// # Errors
-    /// The answer was lost, and the commit may have happened: look at [`Catalog::image`].
+    /// The answer was lost, and the commit may have happened: call [`Catalog::image`].
     pub async fn commit_upload(
         &self,
         upload: &Upload,
@@ -180,7 +151,7 @@ impl Catalog {
             txn.commit().await?;
             Ok::<_, DbErr>(Some(image))
         };
-        commit.asking("commit an upload").await
+        commit.bounded("commit an upload").await
     }
 
     async fn store_image(
@@ -189,20 +160,19 @@ impl Catalog {
         upload: &Upload,
         blob: &str,
     ) -> Result<Option<Image>, DbErr> {
-        use images::Column as C;
         let stored = images::Entity::update_many()
-            .col_expr(C::State, Expr::value("stored"))
+            .col_expr(C::State, State::Stored.into())
             .col_expr(C::StoredAt, self.now())
             .filter(C::Id.eq(upload.image.0))
-            .filter(C::State.eq("uploading"))
+            .filter(C::State.eq(State::Uploading))
             .filter(C::Attempt.eq(upload.attempt))
             .exec_with_returning(txn)
             .await?;
-        let kept = loose::keep(txn, &[blob.to_owned()]).await?;
-        Ok(stored.into_iter().next().filter(|_| kept).map(Image::from))
+        let confirmed = blob_gc::confirm(txn, &[blob.to_owned()]).await?;
+        Ok(stored.into_iter().next().filter(|_| confirmed).map(Image::from))
     }
 
-    /// New pending jobs; a job that is there already stays as it is.
+    /// Adds pending jobs; an existing job of the same image and engine version stays as it is.
     pub(super) async fn insert_jobs(
         &self,
         db: &impl ConnectionTrait,
@@ -226,7 +196,7 @@ impl Catalog {
                 job.0.into(),
                 image.0.into(),
                 (engine as i32).into(),
-                "pending".into(),
+                jobs::State::Pending.into(),
                 0.into(),
                 0.into(),
                 self.now(),
@@ -237,47 +207,54 @@ impl Catalog {
         Ok(db.execute(&insert).await?.rows_affected())
     }
 
-    /// Forgets an upload that came to nothing, and has its blob swept.
+    /// Deletes an upload that failed, and marks its blob.
     ///
     /// # Errors
-    /// The database is out of reach; the janitor comes for it later.
+    /// The database is unavailable; the janitor cleans up later.
     pub async fn abandon_upload(&self, upload: &Upload, blob: &str) -> Result<(), Fault> {
         let abandon = async {
             let txn = self.begin().await?;
             images::Entity::delete_many()
                 .filter(images::Column::Id.eq(upload.image.0))
-                .filter(images::Column::State.eq("uploading"))
+                .filter(C::State.eq(State::Uploading))
                 .filter(images::Column::Attempt.eq(upload.attempt))
                 .exec(&txn)
                 .await?;
-            self.condemn(&txn, &[blob.to_owned()]).await?;
+            self.mark(&txn, &[blob.to_owned()]).await?;
             txn.commit().await
         };
-        abandon.asking("abandon an upload").await
+        abandon.bounded("abandon an upload").await
     }
 
-    /// Forgets uploads whose lease ended more than `grace` ago; returns how many. What they had
-    /// put was promised, and is swept as such.
+    /// Deletes uploads whose lease ended more than `grace` ago; returns how many. The reservations
+    /// of their blobs expire.
     ///
     /// # Errors
-    /// The database is out of reach.
-    pub async fn forget_dead_uploads(&self, grace: Duration) -> Result<u64, Fault> {
-        let dead = images::Entity::delete_many()
+    /// The database is unavailable.
+    pub async fn delete_expired_uploads(&self, grace: Duration) -> Result<u64, Fault> {
+        let deleted = images::Entity::delete_many()
             .filter(Expr::cust("state <> 'stored'"))
             .filter(Expr::col(images::Column::DueAt).lte(self.before(grace)))
             .exec(&self.db)
-            .asking("forget dead uploads")
+            .bounded("delete expired uploads")
             .await?;
-        Ok(dead.rows_affected)
+        Ok(deleted.rows_affected)
     }
 }
 
-/// Bands, bit depth and orientation, as the table has them.
-fn layout_columns(facts: &Facts) -> [Option<i64>; 3] {
-    let column = |of: fn(Layout) -> i64| facts.layout.map(of);
+/// The columns that an upload's metadata fills.
+fn metadata_columns(metadata: &Metadata) -> [(C, SimpleExpr); 10] {
+    let layout = |of: fn(Layout) -> i64| metadata.layout.map(of);
     [
-        column(|layout| layout.bands.into()),
-        column(|layout| layout.bit_depth.into()),
-        column(|layout| layout.orientation.into()),
+        (C::Name, metadata.name.clone().into()),
+        (C::MediaType, metadata.media_type.clone().into()),
+        (C::Bytes, (metadata.bytes as i64).into()),
+        (C::Width, i64::from(metadata.width).into()),
+        (C::Height, i64::from(metadata.height).into()),
+        (C::Frames, i64::from(metadata.frames).into()),
+        (C::Bands, layout(|layout| layout.bands.into()).into()),
+        (C::BitDepth, layout(|layout| layout.bit_depth.into()).into()),
+        (C::Orientation, layout(|layout| layout.orientation.into()).into()),
+        (C::Sha256, metadata.sha256.clone().into()),
     ]
 }

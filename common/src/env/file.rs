@@ -1,4 +1,4 @@
-//! The file `.env` of the working folder: its variables become the process's own.
+//! The file `.env` of the working folder: adds its variables to the process's environment.
 
 use std::{
     cell::Cell,
@@ -8,15 +8,17 @@ use std::{
     path::Path,
 };
 
-use super::{nearest, shown};
+use super::names::{nearest, redact};
 
-/// Lists every name that the file may hold: our settings, and those of Docker Compose.
+/// Lists every name that the file may contain: the settings, and those of Docker Compose.
 const EXAMPLE: &str = include_str!("../../../.env.example");
-/// How names begin that libraries of ours read, or other programs out of the same file.
+/// Prefixes of names that libraries read, or other programs from the same file.
 const FOREIGN: &[&str] = &["AWS_", "COMPOSE_", "DOCKER_", "RUST_"];
 
-/// Loads the file, if there is one. `Ok` is what looks odd, `Err` why it is of no use; no value is
-/// shown.
+/// Loads the file, if there is one. `Ok` may have a warning. No message contains a value.
+///
+/// # Errors
+/// The file cannot be read or parsed.
 pub(super) fn load(path: &Path) -> Result<Option<String>, String> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
@@ -26,13 +28,13 @@ pub(super) fn load(path: &Path) -> Result<Option<String>, String> {
     let text = text.trim_start_matches('\u{feff}');
     let read = Cell::new(0);
     match dotenvy::from_read(ByLine { text, read: &read }) {
-        Ok(()) => Ok(doubt(text)),
+        Ok(()) => Ok(unknown_names(text)),
         Err(dotenvy::Error::LineParse(wrong, _)) => {
             let last = text.get(..read.get()).map_or(0, |read| read.lines().count());
             // a quote may have been opened some lines before
             let line = (last + 1).saturating_sub(wrong.lines().count().max(1));
             Err(format!(
-                ".env, line {line}: expected NAME=value; a value with spaces stands in quotes, as \
+                ".env, line {line}: expected NAME=value; a value with spaces needs quotes, as \
                  in NAME=\"one two\""
             ))
         }
@@ -40,25 +42,25 @@ pub(super) fn load(path: &Path) -> Result<Option<String>, String> {
     }
 }
 
-/// Hands out one line at a time: the parser does not say where it stopped.
+/// Reads one line at a time, so that `read` tells where the parser stopped.
 struct ByLine<'a> {
     text: &'a str,
     read: &'a Cell<usize>,
 }
 
 impl io::Read for ByLine<'_> {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let rest = &self.text.as_bytes()[self.read.get()..];
         let line = rest.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
-        let part = line.len().min(room.len());
-        room[..part].copy_from_slice(&line[..part]);
+        let part = line.len().min(buf.len());
+        buf[..part].copy_from_slice(&line[..part]);
         self.read.set(self.read.get() + part);
         Ok(part)
     }
 }
 
-/// Names that no program of ours reads, each with the one that may be meant.
-fn doubt(text: &str) -> Option<String> {
+/// A warning about names that no program reads, each with the one that may be meant.
+fn unknown_names(text: &str) -> Option<String> {
     let known: BTreeSet<&str> = EXAMPLE
         .lines()
         .filter_map(|line| Some(line.strip_prefix("# ")?.split_once('=')?.0))
@@ -70,9 +72,9 @@ fn doubt(text: &str) -> Option<String> {
     let unknown: Vec<String> = given
         .filter(|name| !is_known(name))
         .map(|name| match nearest(&name, known.iter().copied()) {
-            Some(near) => format!("{} (is {near} meant?)", shown(&name)),
-            None => shown(&name).to_owned(),
+            Some(near) => format!("{} (is {near} meant?)", redact(&name)),
+            None => redact(&name).to_owned(),
         })
         .collect();
-    (!unknown.is_empty()).then(|| format!(".env: no program of ours reads {}", unknown.join(", ")))
+    (!unknown.is_empty()).then(|| format!(".env: no program reads {}", unknown.join(", ")))
 }

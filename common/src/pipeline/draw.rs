@@ -1,7 +1,7 @@
-//! Draws: the one path from a stored original to grids, for workers and readers alike.
+//! Draws: the only path from a stored original to grids, for workers and for requests.
 //!
-//! A permit a core, then the original, then memory for its pixels and samples, then a blocking thread. Permits
-//! are held until that thread has really ended.
+//! It takes a permit to render, the original, permits for the memory of its pixels and samples, and
+//! a blocking thread. The permits are held until that thread has ended.
 
 use std::{
     io::{self, BufRead, Cursor, Read, Seek, SeekFrom},
@@ -16,72 +16,70 @@ use asciify::{Grid, Spec};
 use bytes::Bytes;
 use tokio::{task::spawn_blocking, time::timeout};
 
-use super::{MIB, Pipeline};
+use super::{MIB, Pipeline, cache::Stages};
 use crate::{fault::Fault, image::Image, store::original_key};
 
-/// Why there is no picture.
+/// Why an image was not drawn.
 #[derive(Debug, thiserror::Error)]
 pub enum DrawError {
-    /// Nothing was free in time.
-    #[error("every core is busy rendering: try again in a moment")]
+    /// No permit was free in time.
+    #[error("all cores are busy rendering: try again in a moment")]
     Busy,
     /// The image was deleted meanwhile.
     #[error("the image was deleted")]
     Deleted,
-    /// The row says stored, and the store has nothing.
+    /// The image is stored, and the store lacks its original.
     #[error("the original is missing in the store")]
     OriginalMissing,
-    /// The engine's verdict.
+    /// The engine cannot decode the image, or it exceeds a limit.
     #[error(transparent)]
     Image(asciify::Error),
     /// A decoder panicked.
-    #[error("the image made its decoder fail")]
+    #[error("the decoder crashed on this image")]
     Crashed,
     /// `RENDER_LIMIT_S` passed.
     #[error("the render took longer than {} s", limit.as_secs_f64())]
     TooSlow {
-        /// The limit.
+        /// `RENDER_LIMIT_S`.
         limit: Duration,
     },
-    /// Ours.
+    /// The service failed.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// Bytes that a decoder gets at a time.
-const MORSEL: usize = 4096;
+/// Bytes that a decoder gets at a time. A decompression bomb makes a few million pixels of them.
+const CHUNK_BYTES: usize = 4096;
 
-/// How long each stage took, by name.
-pub type Stages = Vec<(&'static str, Duration)>;
+/// Sets its flag when it is dropped, which cancels the render.
+struct CancelOnDrop(Arc<AtomicBool>);
 
-/// Sets its flag when it is dropped: whoever waited is gone, or stopped waiting.
-struct Cancel(Arc<AtomicBool>);
-
-impl Drop for Cancel {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
 impl Pipeline {
-    /// One grid a spec. `patience` bounds the wait for permits; dropping the future stops the work.
+    /// One grid per spec, in their order. `max_wait` limits the wait for each kind of permit.
+    /// Dropping the future cancels the render.
     pub(super) async fn draw(
         &self,
         image: &Image,
         specs: Vec<Spec>,
-        patience: Option<Duration>,
+        max_wait: Option<Duration>,
     ) -> Result<(Vec<Grid>, Stages), DrawError> {
-        let mut watch = Watch::start();
-        let patience = patience.unwrap_or(Duration::MAX);
-        let (cores, memory) = (self.0.cores.clone(), self.0.memory.clone());
-        let core = timeout(patience, cores.acquire_owned()).await.map_err(|_| DrawError::Busy)?;
-        watch.lap("wait");
+        let mut stopwatch = Stopwatch::start();
+        let max_wait = max_wait.unwrap_or(Duration::MAX);
+        let render = self.0.render_permits.clone().acquire_owned();
+        let render = timeout(max_wait, render).await.map_err(|_| DrawError::Busy)?;
+        stopwatch.lap("wait");
 
         let key = original_key(image.id, image.attempt);
         let Some(original) = self.store().get(&key).await? else {
-            return Err(self.explain_lack(image).await?);
+            return Err(self.explain_missing_original(image).await?);
         };
-        watch.lap("load");
+        stopwatch.lap("load");
 
         let limits = self.config().limits.clone();
         let (file, allowed) = (Cursor::new(original.clone()), limits.clone());
@@ -89,35 +87,36 @@ impl Pipeline {
         let header = probed.map_err(|_| DrawError::Crashed)?.map_err(verdict)?;
         specs.iter().try_for_each(|spec| header.offers(spec)).map_err(verdict)?;
         let working = specs.iter().map(|spec| spec.working_bytes(header.width, header.height));
-        // the header speaks of the first page
+        // the header describes the first page only
         let decoded = match specs.iter().any(|spec| spec.frame() > 0) {
             true => limits.max_decoded_bytes,
             false => header.decoded_bytes,
         };
         let bytes = decoded.saturating_add(working.sum::<u64>());
-        let room = admit(bytes, self.config().render_memory_mib)?;
-        let memory = timeout(patience, memory.acquire_many_owned(room)).await;
-        let memory = memory.map_err(|_| DrawError::Busy)?;
-        watch.lap("memory");
+        let mib = memory_mib(bytes, self.config().render_memory_mib)?;
+        let memory = self.0.memory_permits.clone().acquire_many_owned(mib);
+        let memory = timeout(max_wait, memory).await.map_err(|_| DrawError::Busy)?;
+        stopwatch.lap("memory");
 
         let flag = Arc::new(AtomicBool::new(false));
-        let _cancel = Cancel(flag.clone());
+        let _cancel = CancelOnDrop(flag.clone());
         let work = spawn_blocking(move || {
-            let _permits = (core, memory);
+            let _permits = (render, memory);
             asciify::render(Source { bytes: Cursor::new(original), flag }, &specs, &limits)
         });
         let limit = self.config().render_limit;
         let drawn = timeout(limit, work).await.map_err(|_| DrawError::TooSlow { limit })?;
         let grids = drawn.map_err(|_| DrawError::Crashed)?.map_err(verdict)?;
-        watch.lap("render");
-        Ok((grids, watch.stages))
+        stopwatch.lap("render");
+        Ok((grids, stopwatch.stages))
     }
 
-    /// Why the store has no original of an image that was stored a moment ago: it was deleted, or the store lost it.
+    /// Why the store has no original of an image that the catalog had a moment ago: the image was
+    /// deleted, or the store lost it.
     ///
     /// # Errors
-    /// The database is out of reach.
-    pub async fn explain_lack(&self, image: &Image) -> Result<DrawError, Fault> {
+    /// The database is unavailable.
+    pub(super) async fn explain_missing_original(&self, image: &Image) -> Result<DrawError, Fault> {
         if self.catalog().image(image.id).await?.is_none() {
             return Ok(DrawError::Deleted);
         }
@@ -127,10 +126,13 @@ impl Pipeline {
     }
 }
 
-/// So many MiB; more than there is at all would be taken from nowhere.
-fn admit(bytes: u64, all_mib: u32) -> Result<u32, DrawError> {
+/// `bytes` in whole MiB, at least 1.
+///
+/// # Errors
+/// They are more than `max_mib`, which no wait can free.
+fn memory_mib(bytes: u64, max_mib: u32) -> Result<u32, DrawError> {
     let what = "bytes when decoded and drawn at that size";
-    let max = u64::from(all_mib) * MIB;
+    let max = u64::from(max_mib) * MIB;
     match bytes <= max {
         true => Ok((bytes.div_ceil(MIB) as u32).max(1)),
         false => Err(DrawError::Image(asciify::Error::OverLimit { what, is: bytes, max })),
@@ -139,20 +141,20 @@ fn admit(bytes: u64, all_mib: u32) -> Result<u32, DrawError> {
 
 fn verdict(err: asciify::Error) -> DrawError {
     match err {
-        // the bytes are in memory: only the flag fails a read, and then nobody hears this
+        // the bytes are in memory: a read fails only when the render was cancelled
         asciify::Error::Read(err) => Fault::new("read an original", err).into(),
         verdict => DrawError::Image(verdict),
     }
 }
 
-struct Watch {
+struct Stopwatch {
     last: Instant,
     stages: Stages,
 }
 
-impl Watch {
+impl Stopwatch {
     fn start() -> Self {
-        Watch { last: Instant::now(), stages: Vec::new() }
+        Stopwatch { last: Instant::now(), stages: Vec::new() }
     }
 
     fn lap(&mut self, stage: &'static str) {
@@ -164,18 +166,17 @@ impl Watch {
     }
 }
 
-/// The original's bytes, until the flag says that nobody wants the result any more: decoders cannot
-/// be stopped, but they can be starved. So they get a little at a time, from which a bomb makes a few
-/// million pixels at most.
+/// The original's bytes, until the flag is set: a decoder cannot be cancelled, but its next read
+/// can fail. So it gets few bytes at a time.
 struct Source {
     bytes: Cursor<Bytes>,
     flag: Arc<AtomicBool>,
 }
 
 impl Source {
-    fn wanted(&self) -> io::Result<()> {
+    fn check_cancelled(&self) -> io::Result<()> {
         match self.flag.load(Ordering::Relaxed) {
-            true => Err(io::Error::new(io::ErrorKind::TimedOut, "nobody waits any more")),
+            true => Err(io::Error::new(io::ErrorKind::TimedOut, "the render was cancelled")),
             false => Ok(()),
         }
     }
@@ -183,16 +184,16 @@ impl Source {
 
 impl Read for Source {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.wanted()?;
+        self.check_cancelled()?;
         self.bytes.read(buf)
     }
 }
 
 impl BufRead for Source {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.wanted()?;
+        self.check_cancelled()?;
         let rest = self.bytes.fill_buf()?;
-        Ok(&rest[..rest.len().min(MORSEL)])
+        Ok(&rest[..rest.len().min(CHUNK_BYTES)])
     }
 
     fn consume(&mut self, amount: usize) {
@@ -202,7 +203,7 @@ impl BufRead for Source {
 
 impl Seek for Source {
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        self.wanted()?;
+        self.check_cancelled()?;
         self.bytes.seek(position)
     }
 }
@@ -212,14 +213,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_waits_for_is_read_no_further() {
+    fn a_cancelled_render_reads_no_further() {
         let (bytes, flag) = (Bytes::from(vec![7; 100_000]), Arc::<AtomicBool>::default());
         let mut source = Source { bytes: Cursor::new(bytes), flag: flag.clone() };
         let got = source.fill_buf().unwrap().len();
-        assert_eq!(got, MORSEL);
+        assert_eq!(got, CHUNK_BYTES);
         source.consume(got);
         source.read_exact(&mut [0; 50_000]).unwrap();
-        drop(Cancel(flag));
+        drop(CancelOnDrop(flag));
         assert!(source.fill_buf().is_err());
         assert!(source.read(&mut [0]).is_err());
         assert!(source.seek(SeekFrom::Start(0)).is_err());

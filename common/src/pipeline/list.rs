@@ -1,46 +1,30 @@
-//! Shows images with how far their renders are.
+//! Lists images, each with the status of its renders.
 
-use super::Pipeline;
+use super::{Pipeline, summary::ImageSummary};
 use crate::{
     catalog::Page,
     fault::Fault,
-    image::{Image, ImageId, Status},
+    image::{Image, ImageId},
     job::{Job, status},
     render::Render,
 };
 
-/// An image and where it stands.
-#[derive(Debug, Clone)]
-pub struct Shown {
-    /// The image.
-    pub image: Image,
-    /// Of its renders.
-    pub status: Status,
-}
-
-impl Shown {
-    /// An image that was stored this moment.
-    pub fn fresh(image: Image) -> Self {
-        Shown { image, status: Status::Pending }
-    }
-}
-
 impl Pipeline {
-    /// `None` when no such image is stored.
+    /// One image; `None` when no such image is stored.
     ///
     /// # Errors
-    /// The database is out of reach.
-    pub async fn show(&self, id: ImageId) -> Result<Option<Shown>, Fault> {
+    /// The database is unavailable.
+    pub async fn summary(&self, id: ImageId) -> Result<Option<ImageSummary>, Fault> {
         let Some(image) = self.catalog().image(id).await? else { return Ok(None) };
         let status = status(&self.catalog().jobs_of(&[id]).await?);
-        Ok(Some(Shown { image, status }))
+        Ok(Some(ImageSummary { image, status }))
     }
 
-    /// Images, newest first, and whether there are more.
+    /// A page of images, newest first, and whether there are more.
     ///
     /// # Errors
-    /// The database is out of reach.
-    pub async fn list(&self, mut page: Page) -> Result<(Vec<Shown>, bool), Fault> {
+    /// The database is unavailable.
+    pub async fn list(&self, mut page: Page) -> Result<(Vec<ImageSummary>, bool), Fault> {
         let limit = page.limit as usize;
         page.limit += 1;
         let mut images = self.catalog().images(&page).await?;
@@ -49,28 +33,29 @@ impl Pipeline {
         Ok((self.with_status(images).await?, more))
     }
 
-    /// Those of the images that are stored, in no order.
-    pub(super) async fn shown(&self, ids: &[ImageId]) -> Result<Vec<Shown>, Fault> {
+    /// Those of the images that are stored, in no particular order.
+    pub(super) async fn summaries(&self, ids: &[ImageId]) -> Result<Vec<ImageSummary>, Fault> {
         match ids {
             [] => Ok(Vec::new()),
             ids => self.with_status(self.catalog().images_of(ids).await?).await,
         }
     }
 
-    async fn with_status(&self, images: Vec<Image>) -> Result<Vec<Shown>, Fault> {
+    async fn with_status(&self, images: Vec<Image>) -> Result<Vec<ImageSummary>, Fault> {
         let ids: Vec<ImageId> = images.iter().map(|image| image.id).collect();
         let jobs = self.catalog().jobs_of(&ids).await?;
-        let shown = images.into_iter().map(|image| {
+        let summaries = images.into_iter().map(|image| {
             let own: Vec<Job> = jobs.iter().filter(|job| job.image == image.id).cloned().collect();
-            Shown { status: status(&own), image }
+            ImageSummary { status: status(&own), image }
         });
-        Ok(shown.collect())
+        Ok(summaries.collect())
     }
 
-    /// Every stored render of an image and its newest job; `None` when no such image is stored.
+    /// Every stored render of an image, newest engine version first, and its newest job; `None`
+    /// when no such image is stored.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// The database is unavailable.
     pub async fn renders(&self, id: ImageId) -> Result<Option<(Vec<Render>, Option<Job>)>, Fault> {
         if self.catalog().image(id).await?.is_none() {
             return Ok(None);

@@ -1,14 +1,17 @@
-//! The pipeline: the handles on every room, and the verbs over them, one a file.
+//! The pipeline: the operations of the service, one per file, over catalog, store and queue.
 //!
-//! It is the only place that knows all rooms. The doors (HTTP, queue) call its verbs; the verbs
-//! call the rooms; nothing calls back up.
+//! Only the pipeline uses all three. The HTTP API and the workers call its operations; the
+//! operations call catalog, store and queue; nothing calls back up.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use asciify::Limits;
-use moka::future::Cache;
 use tokio::sync::Semaphore;
 
+use self::{
+    cache::{TextCache, text_cache},
+    event::Hub,
+};
 use crate::{
     catalog::{self, Catalog},
     env::Env,
@@ -18,68 +21,79 @@ use crate::{
     store::{self, Store},
 };
 
-mod check;
+mod audit;
+mod cache;
 mod draw;
-mod follow;
+mod event;
+mod jobs;
 mod list;
+mod maintenance;
+mod original;
 mod remove;
 mod render;
+mod reread;
 mod serve;
 mod spool;
 mod submit;
+mod submit_error;
+mod subscribe;
+mod summary;
 mod wait;
 
-pub use check::{Checked, Closeness, check, counted, obituary};
+pub use audit::{AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
 pub use draw::DrawError;
-pub use follow::{Follower, Told};
-pub use list::Shown;
+pub use event::ImageEvent;
+pub use jobs::Conclusion;
 pub use render::{RenderError, Rendered};
-pub use serve::{ServeError, Text, View};
+pub use serve::{ResolvedRender, ServeError, Text};
 pub use spool::{Spool, Spooled};
-pub use submit::{SubmitError, Submitted};
+pub use submit::Submitted;
+pub use submit_error::SubmitError;
+pub use subscribe::Subscription;
+pub use summary::ImageSummary;
 
 const MIB: u64 = 1024 * 1024;
 
-/// Everything that the house can be told.
+/// The settings of the pipeline and of what it opens.
 pub struct Config {
-    /// Where the catalog lives.
+    /// Where the catalog is.
     pub catalog: catalog::Config,
-    /// Where blobs live.
+    /// Where blobs are stored.
     pub store: store::Config,
-    /// How workers hear of jobs.
+    /// How workers are notified of jobs.
     pub queue: queue::Config,
-    /// What is rendered in advance.
+    /// `PRESETS`: what is rendered in advance.
     pub presets: Presets,
-    /// What we agree to decode.
+    /// `MAX_SIDE_PX`, `MAX_PIXELS`, `MAX_FRAMES`, `MAX_DECODED_BYTES`: what is decoded at most.
     pub limits: Limits,
-    /// `MAX_UPLOAD_BYTES`.
+    /// `MAX_UPLOAD_BYTES`: the largest upload.
     pub max_upload_bytes: u64,
-    /// `SPOOL_DIR`: where uploads wait until they are stored.
+    /// `SPOOL_DIR`: folder for uploads until they are stored.
     pub spool: PathBuf,
-    /// `SPOOL_FREE_BYTES`: disk space that uploads leave free there.
+    /// `SPOOL_FREE_BYTES`: disk space that uploads leave free there, in bytes.
     pub spool_free_bytes: u64,
     /// `UPLOAD_LEASE_S`: how long storing an upload may take.
     pub upload_lease: Duration,
-    /// `BLOB_GRACE_S`: how long a blob may wait for the row that refers to it.
+    /// `BLOB_GRACE_S`: how long a blob may exist before a row refers to it.
     pub blob_grace: Duration,
     /// `RENDER_CONCURRENCY`: renders at the same time in this process.
     pub render_concurrency: usize,
-    /// `RENDER_MEMORY_MIB`: what is decoded and drawn at the same time in this process.
+    /// `RENDER_MEMORY_MIB`: memory for all renders of this process together, in MiB.
     pub render_memory_mib: u32,
-    /// `RENDER_WAIT_S`: how long a reader waits for its turn.
+    /// `RENDER_WAIT_S`: how long a reader waits for each permit to render.
     pub render_wait: Duration,
-    /// `RENDER_LIMIT_S`: how long a render may take.
+    /// `RENDER_LIMIT_S`: how long one render may take.
     pub render_limit: Duration,
-    /// `CACHE_BYTES`: texts kept in memory.
+    /// `CACHE_BYTES`: size of the cache of texts, in bytes.
     pub cache_bytes: u64,
-    /// `POLL_S`: how often whoever follows images looks for changes that no news told of.
+    /// `POLL_S`: interval at which workers poll due jobs, and subscriptions poll changes.
     pub poll: Duration,
-    /// The version that new renders get.
+    /// The engine version of new renders.
     pub engine: u32,
 }
 
 impl Config {
-    /// Reads every setting of the house.
+    /// Reads every setting.
     pub fn read(env: &mut Env) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let limits = Limits::default();
@@ -87,7 +101,7 @@ impl Config {
             "RENDER_MEMORY_MIB",
             1536,
             1..=1 << 20,
-            "memory for decoding and drawing at the same time in one process, in MiB",
+            "memory for all renders of one process together, in MiB",
         );
         Config {
             catalog: catalog::Config::read(env),
@@ -99,27 +113,27 @@ impl Config {
                     "MAX_SIDE_PX",
                     limits.max_side_px.into(),
                     1..=u32::MAX.into(),
-                    "the longest side that we agree to decode, in pixels",
+                    "longest side of an image, in pixels",
                 ) as u32,
                 max_pixels: env.number(
                     "MAX_PIXELS",
                     limits.max_pixels,
                     1..=u64::MAX,
-                    "the most pixels that we agree to decode",
+                    "most pixels of an image",
                 ),
                 max_frames: env.number(
                     "MAX_FRAMES",
                     limits.max_frames.into(),
                     1..=u32::MAX.into(),
-                    "the most frames or pages of one file",
+                    "most frames or pages of one file",
                 ) as u32,
                 max_decoded_bytes: env
                     .number(
                         "MAX_DECODED_BYTES",
                         limits.max_decoded_bytes,
                         1..=u64::MAX,
-                        "the most memory that decoding one image may take, in bytes; never more than \
-                         two thirds of RENDER_MEMORY_MIB",
+                        "most memory for decoding one image, in bytes; at most two thirds of \
+                         RENDER_MEMORY_MIB",
                     )
                     .min(render_memory_mib * MIB / 3 * 2),
             },
@@ -127,32 +141,32 @@ impl Config {
                 "MAX_UPLOAD_BYTES",
                 32 * MIB,
                 1..=1 << 40,
-                "the largest upload, in bytes",
+                "largest upload, in bytes",
             ),
             spool: env
-                .text("SPOOL_DIR", "data/spool", "folder where uploads wait until they are stored")
+                .text("SPOOL_DIR", "data/spool", "folder for uploads until they are stored")
                 .into(),
             spool_free_bytes: env.number(
                 "SPOOL_FREE_BYTES",
                 64 * MIB,
                 0..=u64::MAX,
-                "disk space that uploads leave free where they wait, in bytes",
+                "disk space that uploads leave free in SPOOL_DIR, in bytes",
             ),
             upload_lease: env.period(
                 "UPLOAD_LEASE_S",
                 "30",
-                "how long storing a received upload may take, in seconds",
+                "most time to store an upload that was received, in seconds",
             ),
             blob_grace: env.period(
                 "BLOB_GRACE_S",
                 "3600",
-                "how long a blob or an unfinished upload may stay without an owner, in seconds",
+                "how long an unfinished upload, or a blob that no row refers to, is kept, in seconds",
             ),
             render_concurrency: match env.number(
                 "RENDER_CONCURRENCY",
                 0,
                 0..=1024,
-                "renders at the same time; 0 is one a core",
+                "renders at the same time in one process; 0 means one per core",
             ) {
                 0 => cores,
                 concurrency => concurrency as usize,
@@ -161,107 +175,108 @@ impl Config {
             render_wait: env.seconds(
                 "RENDER_WAIT_S",
                 "5",
-                "how long a reader waits for a free core before 503, in seconds",
+                "how long a request waits for a free core before it gets 503, in seconds",
             ),
             render_limit: env.period(
                 "RENDER_LIMIT_S",
                 "120",
-                "how long one render may take, in seconds",
+                "most time for one render, in seconds",
             ),
             cache_bytes: env.number(
                 "CACHE_BYTES",
                 64 * MIB,
                 0..=u64::MAX,
-                "texts kept in memory for readers, in bytes",
+                "size of the cache of rendered texts, in bytes",
             ),
             poll: env.period(
                 "POLL_S",
                 "5",
-                "how often due jobs and changes that no hint told of are looked for, in seconds",
+                "interval at which due jobs and changed images are polled, in seconds",
             ),
             engine: asciify::ENGINE_VERSION,
         }
     }
 }
 
-/// The whole house; clones share everything.
+/// The service without its HTTP API and its workers; clones share everything.
 #[derive(Clone)]
-pub struct Pipeline(Arc<House>);
+pub struct Pipeline(Arc<Inner>);
 
-struct House {
+struct Inner {
     config: Config,
     catalog: Catalog,
     store: Store,
     queue: Queue,
-    cores: Arc<Semaphore>,
-    memory: Arc<Semaphore>,
-    cache: Cache<serve::Key, Arc<serve::Drawn>>,
-    line: follow::Line,
-    replays: Semaphore,
+    /// One permit per render.
+    render_permits: Arc<Semaphore>,
+    /// One permit per MiB.
+    memory_permits: Arc<Semaphore>,
+    cache: TextCache,
+    hub: Hub,
 }
 
 impl Pipeline {
-    /// The house over a catalog that is migrated and a store. (A broker may be away.)
+    /// The pipeline over a migrated catalog and a store. The broker may be away.
     ///
     /// # Errors
-    /// The spool folder cannot be made.
+    /// The spool folder cannot be created.
     pub async fn open(config: Config, catalog: Catalog, store: Store) -> Result<Self, Fault> {
         let folder = tokio::fs::create_dir_all(&config.spool).await;
-        at(&config.spool, folder).doing("make the spool folder (SPOOL_DIR)")?;
+        at(&config.spool, folder).doing("create the spool folder (SPOOL_DIR)")?;
         let queue = Queue::open(&config.queue, config.engine);
-        let cache = Cache::builder()
-            .max_capacity(config.cache_bytes)
-            .weigher(|key: &serve::Key, drawn: &Arc<serve::Drawn>| key.weight(drawn))
-            .build();
-        let pipeline = Pipeline(Arc::new(House {
-            cores: Arc::new(Semaphore::new(config.render_concurrency)),
-            memory: Arc::new(Semaphore::new(config.render_memory_mib as usize)),
+        let pipeline = Pipeline(Arc::new(Inner {
+            render_permits: Arc::new(Semaphore::new(config.render_concurrency)),
+            memory_permits: Arc::new(Semaphore::new(config.render_memory_mib as usize)),
+            cache: text_cache(config.cache_bytes),
             config,
             catalog,
             store,
             queue,
-            cache,
-            line: follow::Line::default(),
-            replays: Semaphore::new(follow::REPLAYS),
+            hub: Hub::new(),
         }));
         pipeline.clean_spool().await?;
         Ok(pipeline)
     }
 
-    /// What the house was told.
+    /// The settings.
     pub fn config(&self) -> &Config {
         &self.0.config
     }
 
-    /// The catalog, for workers and operators.
+    /// The catalog. Outside of tests, call the operations of the pipeline instead.
     pub fn catalog(&self) -> &Catalog {
         &self.0.catalog
     }
 
-    /// The store, for the janitor.
-    pub fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.0.store
     }
 
-    /// The doorbell, for workers.
+    /// The queue. Outside of tests, call the operations of the pipeline instead.
     pub fn queue(&self) -> &Queue {
         &self.0.queue
     }
 
-    /// Asks every dependency whether it answers within a few seconds, by name.
+    /// Readiness: checks each dependency, with its name, and waits a few seconds at most.
     pub async fn check(&self) -> [(&'static str, Result<(), Fault>); 4] {
-        let patience = Duration::from_secs(3);
+        let limit = Duration::from_secs(3);
         let (catalog, store, spool) = tokio::join!(
-            tokio::time::timeout(patience, self.0.catalog.check()),
-            tokio::time::timeout(patience, self.0.store.check()),
-            store::has_room(&self.0.config.spool),
+            tokio::time::timeout(limit, self.0.catalog.check()),
+            tokio::time::timeout(limit, self.0.store.check()),
+            store::check_writable(&self.0.config.spool),
         );
         [
             (
                 "database",
-                catalog.unwrap_or_else(|late| Err(late).doing("ask the database in time")),
+                catalog.unwrap_or_else(|late| {
+                    Err(late).doing("get an answer from the database in time")
+                }),
             ),
-            ("store", store.unwrap_or_else(|late| Err(late).doing("ask the store in time"))),
+            (
+                "store",
+                store
+                    .unwrap_or_else(|late| Err(late).doing("get an answer from the store in time")),
+            ),
             ("spool", spool.doing("write to the spool folder")),
             ("queue", self.0.queue.check()),
         ]

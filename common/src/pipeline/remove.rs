@@ -1,22 +1,21 @@
-//! Removes an image: the rows at once, then the blobs.
+//! Removes an image: its rows at once, then its blobs.
 
 use super::Pipeline;
-use crate::{catalog::Condemned, fault::Fault, image::ImageId, store::original_key};
+use crate::{catalog::MarkedBlob, fault::Fault, image::ImageId, store::original_key};
 
 impl Pipeline {
-    /// `false` when no such image is stored. Once this returned, no reader finds the image; a blob
-    /// that could not be deleted now is swept later.
+    /// Removes an image; `false` when no such image is stored. Once this returned, no reader finds
+    /// the image. A blob that could not be deleted now is swept later.
     ///
     /// # Errors
-    /// The database is out of reach; the image may be gone nevertheless.
+    /// The database is unavailable; the image may be removed nevertheless.
     pub async fn remove(&self, id: ImageId) -> Result<bool, Fault> {
-        let condemned =
-            self.catalog().remove_image(id, |attempt| original_key(id, attempt)).await?;
-        let Some(blobs) = condemned else { return Ok(false) };
-        self.queue().tell();
+        let marked = self.catalog().remove_image(id, |attempt| original_key(id, attempt)).await?;
+        let Some(blobs) = marked else { return Ok(false) };
+        self.queue().notify_changes();
         for blob in blobs {
-            let condemned = Condemned { blob, was_swept: false };
-            if let Err(fault) = self.sweep(&condemned).await {
+            let marked = MarkedBlob { blob, was_swept: false };
+            if let Err(fault) = self.sweep(&marked).await {
                 tracing::warn!("left to the janitor: {fault}");
                 break;
             }
@@ -24,13 +23,13 @@ impl Pipeline {
         Ok(true)
     }
 
-    /// Deletes a condemned blob, and has it deleted once more later: a writer that was asleep may
+    /// Deletes a marked blob, and schedules a second deletion: a writer that was suspended may
     /// still put it.
     ///
     /// # Errors
-    /// The store or the database is out of reach; the blob stays condemned.
-    pub async fn sweep(&self, condemned: &Condemned) -> Result<(), Fault> {
-        self.store().delete(&condemned.blob).await?;
-        self.catalog().swept(condemned, self.config().blob_grace).await
+    /// The store or the database is unavailable; the blob stays marked.
+    pub(super) async fn sweep(&self, marked: &MarkedBlob) -> Result<(), Fault> {
+        self.store().delete(&marked.blob).await?;
+        self.catalog().record_sweep(marked, self.config().blob_grace).await
     }
 }

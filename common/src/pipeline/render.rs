@@ -1,13 +1,11 @@
-//! Renders a claimed job: every preset that is missing, from one decoded original.
-
-use std::time::Duration;
+//! Renders a claimed job: every preset that is missing, from an original that is decoded once.
 
 use asciify::Grid;
 
-use super::{DrawError, Pipeline};
+use super::{Pipeline, draw::DrawError, reread::reread};
 use crate::{
-    catalog::Finished,
-    crash,
+    catalog::NewRender,
+    failpoint,
     fault::Fault,
     image::Image,
     job::Claim,
@@ -15,46 +13,42 @@ use crate::{
     store::{Content, render_key},
 };
 
-/// How long, and how far apart, the row is read again when the answer to the end was lost.
-const LOOK_FOR: Duration = Duration::from_secs(3);
-const LOOK_AGAIN: Duration = Duration::from_millis(300);
-
 /// A job that is done.
 #[derive(Debug)]
 pub struct Rendered {
-    /// How many renders it added.
+    /// How many renders were added.
     pub renders: usize,
 }
 
 /// Why a job is not done.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
-    /// The lease was lost, or the image was deleted: not our job any more.
-    #[error("the job is not ours any more")]
+    /// The claim was lost, or the image was deleted.
+    #[error("the claim on the job was lost")]
     Fenced,
-    /// No picture.
+    /// The image was not drawn.
     #[error(transparent)]
     Draw(#[from] DrawError),
-    /// Ours.
+    /// The service failed.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
 impl Pipeline {
-    /// Makes what is missing of the claimed job and ends it.
+    /// Makes the missing renders of a claimed job, stores them, and ends the job.
     ///
     /// # Errors
-    /// See [`RenderError`]; the row of the job is as the claim left it then.
+    /// See [`RenderError`]; the claim is still to be concluded then, see [`Pipeline::conclude`].
     pub async fn render(&self, claim: &Claim) -> Result<Rendered, RenderError> {
         let image = self.catalog().image(claim.image).await?.ok_or(RenderError::Fenced)?;
         let finished = self.make_missing(claim, &image).await?;
-        crash::point("render: drawn");
+        failpoint::hit("render: drawn");
         let blobs: Vec<String> = finished.iter().map(|(render, _)| render.blob.clone()).collect();
-        self.catalog().promise(&blobs, self.config().blob_grace).await?;
+        self.catalog().reserve_blobs(&blobs, self.config().blob_grace).await?;
         let published = self.publish(claim, finished).await;
         if published.is_err() {
-            // if this fails too, the promises run out by themselves
-            let _ = self.catalog().break_promise(&blobs).await;
+            // if this fails too, the reservations expire
+            let _ = self.catalog().release_blobs(&blobs).await;
         }
         published
     }
@@ -63,7 +57,7 @@ impl Pipeline {
         &self,
         claim: &Claim,
         image: &Image,
-    ) -> Result<Vec<(Finished, String)>, RenderError> {
+    ) -> Result<Vec<(NewRender, String)>, RenderError> {
         let stored = self.catalog().renders(image.id).await?;
         let engine = self.config().engine;
         let mut missing = self.config().presets.specs();
@@ -78,7 +72,7 @@ impl Pipeline {
         let finished = missing.iter().zip(&grids).map(|(spec, grid): (_, &Grid)| {
             let text = asciify::write::ansi(grid);
             let hash = spec_hash(spec);
-            let render = Finished {
+            let render = NewRender {
                 spec: spec.to_string(),
                 blob: render_key(claim, &hash),
                 spec_hash: hash,
@@ -95,40 +89,32 @@ impl Pipeline {
     async fn publish(
         &self,
         claim: &Claim,
-        finished: Vec<(Finished, String)>,
+        finished: Vec<(NewRender, String)>,
     ) -> Result<Rendered, RenderError> {
         let mut renders = Vec::with_capacity(finished.len());
         for (render, text) in finished {
             self.store().put(&render.blob, Content::Bytes(text.into())).await?;
             renders.push(render);
         }
-        crash::point("render: put");
+        failpoint::hit("render: put");
         let ended = self.catalog().finish(claim, self.config().engine, &renders).await;
-        crash::point("render: finish");
-        self.queue().tell();
+        failpoint::hit("render: finish");
+        self.queue().notify_changes();
         match ended {
             Ok(true) => Ok(Rendered { renders: renders.len() }),
             Ok(false) => Err(RenderError::Fenced),
             Err(lost) => {
-                self.look_at_claim(claim, lost).await.map(|()| Rendered { renders: renders.len() })
+                self.reread_claim(claim, lost).await.map(|()| Rendered { renders: renders.len() })
             }
         }
     }
 
-    /// The answer to the last commit was lost: the row knows.
-    async fn look_at_claim(&self, claim: &Claim, lost: Fault) -> Result<(), RenderError> {
-        let look = async {
-            loop {
-                tokio::time::sleep(LOOK_AGAIN).await;
-                if let Ok(row) = self.catalog().done_by(claim).await {
-                    return row;
-                }
-            }
-        };
-        match tokio::time::timeout(LOOK_FOR, look).await {
-            Ok(Some(true)) => Ok(()),
-            Ok(None) => Err(RenderError::Fenced),
-            Ok(Some(false)) | Err(_) => Err(lost.into()),
+    /// The answer to the last commit was lost: the row tells whether it happened.
+    async fn reread_claim(&self, claim: &Claim, lost: Fault) -> Result<(), RenderError> {
+        match reread(|| self.catalog().done_by(claim)).await {
+            Some(Some(true)) => Ok(()),
+            Some(None) => Err(RenderError::Fenced),
+            Some(Some(false)) | None => Err(lost.into()),
         }
     }
 }

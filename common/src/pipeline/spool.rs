@@ -1,4 +1,4 @@
-//! Spools an upload: bytes into a temporary file, counted and hashed as they come.
+//! Spools an upload into a temporary file, and counts and hashes its bytes.
 
 use std::{
     fs::{self, TryLockError},
@@ -16,13 +16,13 @@ use tokio::{
     io::AsyncWriteExt,
 };
 
-use super::{Pipeline, SubmitError};
+use super::{Pipeline, submit_error::SubmitError};
 use crate::{
     fault::{Doing, Fault},
     render::hex,
 };
 
-/// An upload on its way in. Dropping it removes the file.
+/// An upload that is being received. Dropping it removes the file.
 pub struct Spool {
     file: File,
     path: TempPath,
@@ -31,34 +31,34 @@ pub struct Spool {
     max_bytes: u64,
     /// Bytes that the disk must have left.
     free_bytes: u64,
-    /// Bytes until it is asked again.
-    unasked: u64,
+    /// Bytes until the free space is checked again.
+    until_check: u64,
 }
 
-/// A complete upload that waits in a file. Dropping it removes the file.
+/// A received upload in a file. Dropping it removes the file.
 pub struct Spooled {
     path: TempPath,
-    /// Locked, which says that we are alive.
+    /// Locked as long as this process lives.
     _file: File,
-    /// Of the bytes, in lower-case hex.
+    /// SHA-256 of the bytes, lower-case hex.
     pub sha256: String,
-    /// Length.
+    /// Length in bytes.
     pub bytes: u64,
 }
 
-/// Bytes of an upload after which the disk is asked again.
-const ASK_EVERY: u64 = 1 << 20;
-/// How the names of spool files begin.
+/// Bytes of an upload between two checks of the free space.
+const CHECK_EVERY: u64 = 1 << 20;
+/// Prefix of the names of spool files.
 const PREFIX: &str = "upload-";
 
 impl Pipeline {
-    /// Makes room for an upload.
+    /// Creates the file of an upload.
     ///
     /// # Errors
     /// The spool folder cannot be written.
     pub async fn spool(&self) -> Result<Spool, Fault> {
         let (file, path) =
-            locked_file(&self.config().spool).doing("make a spool file")?.into_parts();
+            locked_file(&self.config().spool).doing("create a spool file")?.into_parts();
         Ok(Spool {
             file: File::from_std(file),
             path,
@@ -66,41 +66,39 @@ impl Pipeline {
             bytes: 0,
             max_bytes: self.config().max_upload_bytes,
             free_bytes: self.config().spool_free_bytes,
-            unasked: 0,
+            until_check: 0,
         })
     }
-}
 
-impl Pipeline {
-    /// Removes files that crashed processes left in the spool folder.
+    /// Removes the files that crashed processes left in the spool folder.
     ///
     /// # Errors
-    /// The folder cannot be read.
+    /// The folder cannot be read, or a file not removed.
     pub async fn clean_spool(&self) -> Result<(), Fault> {
         let mut files = read_dir(&self.config().spool).await.doing("list the spool folder")?;
         while let Some(file) = files.next_entry().await.doing("list the spool folder")? {
-            // the folder may hold what is not ours
+            // the folder may have files of other programs
             if file.file_name().to_string_lossy().starts_with(PREFIX) {
-                remove_if_left(&file.path()).doing("remove a spool file")?;
+                remove_if_stale(&file.path()).doing("remove a spool file")?;
             }
         }
         Ok(())
     }
 }
 
-/// A new file, locked for as long as it is open: its process is alive.
+/// A new file, locked as long as it is open, which marks it as in use.
 fn locked_file(folder: &Path) -> io::Result<NamedTempFile> {
     loop {
         let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?;
         file.as_file().lock()?;
-        // it may have been taken for a left one before it was locked
+        // another process may have removed it as stale before it was locked
         if file.as_file().metadata()?.nlink() > 0 {
             return Ok(file);
         }
     }
 }
 
-fn remove_if_left(path: &Path) -> io::Result<()> {
+fn remove_if_stale(path: &Path) -> io::Result<()> {
     let gone = |err: &io::Error| err.kind() == ErrorKind::NotFound;
     let file = match fs::File::open(path) {
         Err(err) if gone(&err) => return Ok(()),
@@ -114,21 +112,21 @@ fn remove_if_left(path: &Path) -> io::Result<()> {
 }
 
 impl Spool {
-    /// Takes the next bytes.
+    /// Appends bytes.
     ///
     /// # Errors
-    /// [`SubmitError::TooLarge`] as soon as the limit is passed; [`SubmitError::NoRoom`] before the
-    /// disk is full, since others need it too.
+    /// [`SubmitError::TooLarge`] as soon as the limit is exceeded; [`SubmitError::NoRoom`] when less
+    /// than `SPOOL_FREE_BYTES` would stay free; a fault of the disk.
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), SubmitError> {
         self.bytes += chunk.len() as u64;
         if self.bytes > self.max_bytes {
             return Err(SubmitError::TooLarge { max: self.max_bytes });
         }
-        if self.unasked < chunk.len() as u64 {
-            self.leave_room()?;
-            self.unasked = ASK_EVERY + chunk.len() as u64;
+        if self.until_check < chunk.len() as u64 {
+            self.check_free_space()?;
+            self.until_check = CHECK_EVERY + chunk.len() as u64;
         }
-        self.unasked -= chunk.len() as u64;
+        self.until_check -= chunk.len() as u64;
         self.hash.update(&chunk);
         match self.file.write_all(&chunk).await {
             Err(err) if err.kind() == ErrorKind::StorageFull => Err(SubmitError::NoRoom),
@@ -136,18 +134,18 @@ impl Spool {
         }
     }
 
-    fn leave_room(&self) -> Result<(), SubmitError> {
-        let disk = statvfs(&*self.path).doing("ask the spool folder's disk")?;
+    fn check_free_space(&self) -> Result<(), SubmitError> {
+        let disk = statvfs(&*self.path).doing("get the free space of the spool folder")?;
         match disk.f_bavail.saturating_mul(disk.f_frsize) < self.free_bytes {
             true => Err(SubmitError::NoRoom),
             false => Ok(()),
         }
     }
 
-    /// No more bytes come.
+    /// Ends the upload.
     ///
     /// # Errors
-    /// [`SubmitError::Empty`] when none came at all.
+    /// [`SubmitError::Empty`] when there are no bytes; a fault of the disk.
     pub async fn finish(mut self) -> Result<Spooled, SubmitError> {
         if self.bytes == 0 {
             return Err(SubmitError::Empty);

@@ -1,53 +1,21 @@
-//! Takes an image in: header check, intent, blob, then one commit that makes image and job.
+//! Submits an upload: checks the header, records the intent, stores the blob, and commits image and
+//! job together.
 
-use std::{fs::File, io::BufReader, time::Duration};
+use std::{fs::File, io::BufReader};
 
 use tokio::task::spawn_blocking;
 
-use super::{Pipeline, Spooled};
+use super::{Pipeline, reread::reread, spool::Spooled, submit_error::SubmitError};
 use crate::{
     catalog::{Intent, Upload},
-    crash,
+    failpoint,
     fault::{Doing, Fault},
-    image::{Facts, Image, Layout},
+    image::{Image, Layout, Metadata},
     job::JobId,
     store::{Content, original_key},
 };
 
-/// How long, and how far apart, the row is read again when the answer to a commit was lost.
-const LOOK_FOR: Duration = Duration::from_secs(3);
-const LOOK_AGAIN: Duration = Duration::from_millis(300);
-
-/// Why an upload was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum SubmitError {
-    /// No bytes at all.
-    #[error("the upload is empty: send the image's bytes")]
-    Empty,
-    /// More bytes than `MAX_UPLOAD_BYTES`.
-    #[error("the upload is larger than {max} bytes, the most that this service takes")]
-    TooLarge {
-        /// The limit.
-        max: u64,
-    },
-    /// The disk has less than `SPOOL_FREE_BYTES` left.
-    #[error("there is no room for uploads at the moment: try again later, or tell the operator")]
-    NoRoom,
-    /// The engine does not know, or does not want, what came.
-    #[error(transparent)]
-    Image(asciify::Error),
-    /// The idempotency key belongs to an image with other bytes.
-    #[error("this Idempotency-Key was used for another upload: a new upload needs a new key")]
-    KeyReused,
-    /// The idempotency key belongs to an upload that is still running.
-    #[error("an upload with this Idempotency-Key is still running: try again in a moment")]
-    KeyBusy,
-    /// Ours.
-    #[error(transparent)]
-    Fault(#[from] Fault),
-}
-
-/// An upload that is an image now.
+/// An upload that was stored.
 #[derive(Debug)]
 pub struct Submitted {
     /// The image.
@@ -57,10 +25,11 @@ pub struct Submitted {
 }
 
 impl Pipeline {
-    /// Stores an upload and has it rendered. When this returns `Ok`, the original is in the store
-    /// and image and job are committed; a failed upload leaves nothing that is not swept later.
+    /// Stores an upload and creates its render job. When this returns `Ok`, the original is in the
+    /// store, and image and job are committed. What a failed upload leaves is swept later.
     ///
-    /// Goes on to the end even when the caller is dropped, so that nothing stays half done.
+    /// `name` is the file's name, `key` the idempotency key, `trace` the request's `traceparent`.
+    /// The work runs in a task of its own, to its end even when this future is dropped.
     ///
     /// # Errors
     /// See [`SubmitError`].
@@ -71,8 +40,8 @@ impl Pipeline {
         key: Option<String>,
         trace: Option<String>,
     ) -> Result<Submitted, SubmitError> {
-        let (upload, header) = self.look_at(upload).await?;
-        let facts = Facts {
+        let (upload, header) = self.probe(upload).await?;
+        let metadata = Metadata {
             name,
             media_type: header.format.media_type().to_owned(),
             bytes: upload.bytes,
@@ -87,13 +56,13 @@ impl Pipeline {
             sha256: upload.sha256.clone(),
         };
         let pipeline = self.clone();
-        let to_the_end = async move { pipeline.take(upload, facts, key, trace).await };
-        tokio::spawn(to_the_end).await.doing("store an upload")?
+        let store = async move { pipeline.store_upload(upload, metadata, key, trace).await };
+        tokio::spawn(store).await.doing("store an upload")?
     }
 
-    async fn look_at(&self, upload: Spooled) -> Result<(Spooled, asciify::Header), SubmitError> {
+    async fn probe(&self, upload: Spooled) -> Result<(Spooled, asciify::Header), SubmitError> {
         let limits = self.config().limits.clone();
-        let look = move || {
+        let probe = move || {
             let file = File::open(upload.path()).doing("open a spooled upload")?;
             let header = asciify::probe(BufReader::new(file), &limits);
             match header.and_then(|header| header.check_whole().map(|()| header)) {
@@ -104,76 +73,66 @@ impl Pipeline {
                 Ok(header) => Ok((upload, header)),
             }
         };
-        match spawn_blocking(look).await {
-            Ok(looked) => looked,
-            // the header alone made a decoder panic
+        match spawn_blocking(probe).await {
+            Ok(probed) => probed,
+            // a decoder panicked on the header
             Err(_) => Err(SubmitError::Image(asciify::Error::Malformed("broken header".into()))),
         }
     }
 
-    async fn take(
+    async fn store_upload(
         &self,
         upload: Spooled,
-        facts: Facts,
+        metadata: Metadata,
         key: Option<String>,
         trace: Option<String>,
     ) -> Result<Submitted, SubmitError> {
         let lease = self.config().upload_lease;
-        let ours = match self.catalog().begin_upload(&facts, key.as_deref(), lease).await? {
-            Intent::Ours(ours) => ours,
-            Intent::Running => return Err(SubmitError::KeyBusy),
-            Intent::Stored(image) if image.facts.sha256 == facts.sha256 => {
+        let begun = match self.catalog().begin_upload(&metadata, key.as_deref(), lease).await? {
+            Intent::Acquired(begun) => begun,
+            Intent::InProgress => return Err(SubmitError::KeyBusy),
+            Intent::Stored(image) if image.metadata.sha256 == metadata.sha256 => {
                 return Ok(Submitted { image, created: false });
             }
             Intent::Stored(_) => return Err(SubmitError::KeyReused),
         };
-        crash::point("upload: intent");
-        let blob = original_key(ours.image, ours.attempt);
+        failpoint::hit("upload: intent");
+        let blob = original_key(begun.image, begun.attempt);
         if let Err(fault) = self.put_original(&upload, &blob).await {
-            // if this fails too, the janitor comes later
-            let _ = self.catalog().abandon_upload(&ours, &blob).await;
+            // if this fails too, the janitor cleans up later
+            let _ = self.catalog().abandon_upload(&begun, &blob).await;
             return Err(fault.into());
         }
-        crash::point("upload: put");
-        let job = JobId::fresh();
-        let image = self.commit(&ours, &blob, job).await?;
-        crash::point("upload: commit");
-        self.queue().ring(job, trace);
-        self.queue().tell();
+        failpoint::hit("upload: put");
+        let job = JobId::generate();
+        let image = self.commit(&begun, &blob, job).await?;
+        failpoint::hit("upload: commit");
+        self.queue().notify_job(job, trace);
+        self.queue().notify_changes();
         Ok(Submitted { image, created: true })
     }
 
     async fn put_original(&self, upload: &Spooled, blob: &str) -> Result<(), Fault> {
-        self.catalog().promise(&[blob.to_owned()], self.config().blob_grace).await?;
+        self.catalog().reserve_blobs(&[blob.to_owned()], self.config().blob_grace).await?;
         let put = self.store().put(blob, Content::File(upload.path().to_owned()));
         tokio::time::timeout(self.config().upload_lease, put).await.doing("store in time")?
     }
 
-    async fn commit(&self, ours: &Upload, blob: &str, job: JobId) -> Result<Image, Fault> {
-        match self.catalog().commit_upload(ours, blob, job, self.config().engine).await {
+    async fn commit(&self, begun: &Upload, blob: &str, job: JobId) -> Result<Image, Fault> {
+        match self.catalog().commit_upload(begun, blob, job, self.config().engine).await {
             Ok(Some(image)) => Ok(image),
             Ok(None) => {
-                self.catalog().break_promise(&[blob.to_owned()]).await?;
-                Err(Fault::new("commit an upload", "it took so long that it was given up"))
+                self.catalog().release_blobs(&[blob.to_owned()]).await?;
+                Err(Fault::new("commit an upload", "it took longer than its lease"))
             }
-            Err(lost) => self.look_again(ours, lost).await,
+            Err(lost) => self.reread_upload(begun, lost).await,
         }
     }
 
-    /// The answer to the commit was lost: the row knows. Where it cannot be read either, nothing is
-    /// deleted, since the commit may have happened.
-    async fn look_again(&self, ours: &Upload, lost: Fault) -> Result<Image, Fault> {
-        let look = async {
-            loop {
-                tokio::time::sleep(LOOK_AGAIN).await;
-                match self.catalog().image(ours.image).await {
-                    Ok(Some(image)) if image.attempt == ours.attempt => return Some(image),
-                    Ok(_) => return None,
-                    Err(_) => {}
-                }
-            }
-        };
-        let found = tokio::time::timeout(LOOK_FOR, look).await.unwrap_or(None);
-        found.ok_or(lost)
+    /// The answer to the commit was lost: the row tells whether it happened. If it cannot be read
+    /// either, nothing is deleted, since the commit may have happened.
+    async fn reread_upload(&self, begun: &Upload, lost: Fault) -> Result<Image, Fault> {
+        let image = reread(|| self.catalog().image(begun.image)).await.flatten();
+        image.filter(|image| image.attempt == begun.attempt).ok_or(lost)
     }
 }

@@ -1,35 +1,40 @@
-//! Waits for renders: follows one image until they are ready, or failed.
+//! Waits until the renders of an image are ready or have failed.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Pipeline, Shown};
+use super::{Pipeline, summary::ImageSummary};
 use crate::{
     fault::Fault,
     image::{ImageId, Status},
 };
 
 impl Pipeline {
-    /// How the image stands once its renders are ready or failed, or after `patience`. `None` when no such image
-    /// is stored, or no longer.
+    /// The image once its status is not [`Status::Pending`], or after `max_wait`. `None` when no
+    /// such image is stored, or it was deleted meanwhile.
     ///
     /// # Errors
-    /// The database is out of reach.
-    pub async fn wait_for(&self, id: ImageId, patience: Duration) -> Result<Option<Shown>, Fault> {
-        if patience.is_zero() {
-            return self.show(id).await;
+    /// The database is unavailable.
+    pub async fn wait_for(
+        &self,
+        id: ImageId,
+        max_wait: Duration,
+    ) -> Result<Option<ImageSummary>, Fault> {
+        if max_wait.is_zero() {
+            return self.summary(id).await;
         }
-        let deadline = Instant::now() + patience;
-        let Some(mut follower) = self.follow_one(id, None).await? else { return Ok(None) };
-        // the first news is how it stands now
-        let mut told = follower.next().await?;
-        while told.shown.as_ref().is_some_and(|shown| shown.status == Status::Pending) {
-            match timeout_at(deadline, follower.next()).await {
-                Ok(next) => told = next?,
+        let deadline = Instant::now() + max_wait;
+        let Some(mut events) = self.subscribe_to(id, None).await? else { return Ok(None) };
+        // the first event is how it is now
+        let mut event = events.next().await?;
+        let pending = |summary: &ImageSummary| summary.status == Status::Pending;
+        while event.summary.as_ref().is_some_and(pending) {
+            match timeout_at(deadline, events.next()).await {
+                Ok(next) => event = next?,
                 Err(_) => break,
             }
         }
-        Ok(told.shown.clone())
+        Ok(event.summary.clone())
     }
 }

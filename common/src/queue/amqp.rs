@@ -1,8 +1,10 @@
-//! The doorbell over RabbitMQ; the only file that knows lapin.
+//! The queue over RabbitMQ; the only file that uses lapin.
 //!
-//! Whatever fails, the connection is thrown away and a new one made. Publisher and consumers have
-//! connections of their own, because a broker under memory pressure blocks publishers only. News
-//! go to whoever listens at the moment, over a fanout exchange, and are kept for nobody.
+//! Hints go through a durable quorum queue and are acknowledged. Notifications of changes go
+//! through a fanout exchange to everyone who is connected, and are not kept.
+//!
+//! After any failure the connection is dropped and a new one made. The publisher and each listener
+//! have connections of their own, because a broker under memory pressure blocks publishers only.
 
 use std::{
     pin::pin,
@@ -32,94 +34,95 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use super::Hint;
-use crate::{crash, fault::Fault, job::JobId};
+use crate::{failpoint, fault::Fault, jitter::jitter, job::JobId};
 
-/// Rings that may wait for the broker; the rest is dropped and found by polling.
-const ROOM: usize = 1_000;
-/// Hints that the broker keeps; beyond, it forgets the oldest.
+/// Hints that may wait for the broker. Workers find the jobs of dropped hints by polling.
+const CAPACITY: usize = 1_000;
+/// Hints that the broker keeps. When there are more, it drops the oldest.
 const MAX_LENGTH: i64 = 1_000_000;
-const CONNECT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For a publish and its confirmation together: a blocked connection does not even write.
-const PUBLISH: Duration = Duration::from_secs(5);
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// A queue without a leader, as a broker's crash may leave it, answers nobody, not even to a
-/// goodbye: each try leaves a connection behind.
-const LONGEST_WAIT_FOR_THE_MUTE: Duration = Duration::from_secs(600);
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+/// A session of this length resets the backoff.
+const STABLE_SESSION: Duration = Duration::from_secs(30);
+const MIN_BACKOFF: Duration = Duration::from_millis(200);
+const MAX_BACKOFF: Duration = Duration::from_secs(10);
+/// After a timeout. A queue without a leader, as a crash of the broker may leave it, answers no
+/// request, not even a close: each attempt leaks a connection on the broker.
+const MAX_TIMEOUT_BACKOFF: Duration = Duration::from_secs(600);
 
 /// What the broker wants acknowledged.
 pub(super) type Delivery = Box<message::Delivery>;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// The message on the wire.
+/// The body of a hint, as JSON. `v` is the version of this format.
 #[derive(Serialize, Deserialize)]
 struct Message {
     v: u32,
     job: Uuid,
 }
 
-struct Ring {
+struct JobNotice {
     job: JobId,
     trace: Option<String>,
 }
 
 /// What is to be published.
-enum Sending {
-    Ring(Ring),
-    News,
+enum Publication {
+    Job(JobNotice),
+    Changes,
 }
 
 /// A queue on a broker, and the task that publishes to it.
 #[derive(Clone)]
-pub struct Broker {
-    line: Arc<Line>,
-    rings: mpsc::Sender<Ring>,
-    news: Arc<Notify>,
+pub struct AmqpQueue {
+    topology: Arc<Topology>,
+    jobs: mpsc::Sender<JobNotice>,
+    changes: Arc<Notify>,
     connected: Arc<AtomicBool>,
 }
 
-struct Line {
+/// The broker and what is declared on it.
+struct Topology {
     uri: String,
     queue: ShortString,
     exchange: ShortString,
 }
 
-impl Broker {
+impl AmqpQueue {
     pub(super) fn new(uri: &str, queue: String, exchange: String) -> Self {
-        // A dead peer is noticed after two heartbeats.
-        let mark = if uri.contains('?') { '&' } else { '?' };
+        // a dead peer is noticed after two heartbeats
+        let separator = if uri.contains('?') { '&' } else { '?' };
         let uri = match uri.contains("heartbeat=") {
             true => uri.to_owned(),
-            false => format!("{uri}{mark}heartbeat=10"),
+            false => format!("{uri}{separator}heartbeat=10"),
         };
-        let line = Arc::new(Line { uri, queue: queue.into(), exchange: exchange.into() });
-        let (rings, mut waiting) = mpsc::channel(ROOM);
-        let connected = Arc::new(AtomicBool::new(false));
-        let news = Arc::new(Notify::new());
-        let broker =
-            Broker { line: line.clone(), rings, news: news.clone(), connected: connected.clone() };
-        tokio::spawn(async move {
-            // Ends with the last handle on the broker: the channel is closed then.
-            let (mut wait, mut unsent) = (FIRST_WAIT, None);
-            while !waiting.is_closed() {
-                let started = Instant::now();
-                let ended = publish_all(&line, &mut waiting, &news, &mut unsent, &connected).await;
-                connected.store(false, Ordering::Relaxed);
-                let Err(err) = ended else { return };
-                tracing::warn!("the broker is away: {err}");
-                pause(&mut wait, started, &err).await;
-            }
-        });
-        broker
+        let topology = Arc::new(Topology { uri, queue: queue.into(), exchange: exchange.into() });
+        let (jobs, receiver) = mpsc::channel(CAPACITY);
+        let queue = AmqpQueue {
+            topology,
+            jobs,
+            changes: Arc::new(Notify::new()),
+            connected: Arc::new(AtomicBool::new(false)),
+        };
+        let publisher = Publisher {
+            topology: queue.topology.clone(),
+            jobs: receiver,
+            changes: queue.changes.clone(),
+            unsent: None,
+            connected: queue.connected.clone(),
+        };
+        tokio::spawn(publisher.run());
+        queue
     }
 
-    pub(super) fn ring(&self, job: JobId, trace: Option<String>) -> bool {
-        self.rings.try_send(Ring { job, trace }).is_ok()
+    pub(super) fn notify_job(&self, job: JobId, trace: Option<String>) -> bool {
+        self.jobs.try_send(JobNotice { job, trace }).is_ok()
     }
 
-    pub(super) fn tell(&self) {
-        self.news.notify_one();
+    pub(super) fn notify_changes(&self) {
+        self.changes.notify_one();
     }
 
     pub(super) fn check(&self) -> Result<(), Fault> {
@@ -129,247 +132,300 @@ impl Broker {
         }
     }
 
-    pub(super) fn listen(&self, prefetch: u16) -> Listener<Hint> {
-        let (tell, heard) = mpsc::channel(1);
-        let stop = CancellationToken::new();
-        let guard = stop.clone().drop_guard();
-        let line = self.line.clone();
-        tokio::spawn(async move {
-            let mut wait = FIRST_WAIT;
-            loop {
-                let started = Instant::now();
-                let ended = consume_all(&line, prefetch, &tell, &stop).await;
-                let Err(err) = ended else { return };
-                tracing::warn!("lost the broker, polling meanwhile: {err}");
-                pause(&mut wait, started, &err).await;
-            }
-        });
-        Listener { heard, _guard: guard }
+    pub(super) fn listen_jobs(&self, prefetch: u16) -> Listener<Hint> {
+        self.listen(Jobs { prefetch })
     }
 
-    pub(super) fn news(&self) -> Listener<()> {
-        let (tell, heard) = mpsc::channel(1);
+    pub(super) fn listen_changes(&self) -> Listener<()> {
+        self.listen(Changes)
+    }
+
+    /// Consumes `feed` in a task that ends when the listener is dropped.
+    fn listen<F: Feed>(&self, feed: F) -> Listener<F::Item> {
+        let (sender, receiver) = mpsc::channel(1);
         let stop = CancellationToken::new();
         let guard = stop.clone().drop_guard();
-        let line = self.line.clone();
+        let topology = self.topology.clone();
         tokio::spawn(async move {
-            let mut wait = FIRST_WAIT;
+            let mut backoff = MIN_BACKOFF;
             loop {
                 let started = Instant::now();
-                let ended = hear_news(&line, &tell, &stop).await;
+                let ended = consume(&topology, &feed, &sender, &stop).await;
                 let Err(err) = ended else { return };
-                tracing::warn!("no news of the broker, looking from time to time: {err}");
+                tracing::warn!("{}: {err}", F::DISCONNECTED);
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = pause(&mut wait, started, &err) => {}
+                    () = pause(&mut backoff, started, &err) => {}
                 }
             }
         });
-        Listener { heard, _guard: guard }
+        Listener { receiver, _guard: guard }
     }
 }
 
-/// Hints, or news, out of a connection of its own.
+/// Receives what a connection of its own delivers.
 pub struct Listener<T> {
-    heard: mpsc::Receiver<T>,
+    receiver: mpsc::Receiver<T>,
     _guard: DropGuard,
 }
 
 impl<T> Listener<T> {
     pub(super) async fn next(&mut self) -> T {
-        match self.heard.recv().await {
-            Some(heard) => heard,
-            // the consuming task ends only with us
+        match self.receiver.recv().await {
+            Some(item) => item,
+            // the task that sends ends only with this listener
             None => std::future::pending().await,
         }
     }
 }
 
 pub(super) async fn acknowledge(delivery: Delivery) {
-    // Whatever goes wrong, the hint comes again, which does no harm.
+    // on failure, the hint is delivered again, which does no harm
     if let Err(err) = delivery.ack(BasicAckOptions::default()).await {
         tracing::debug!("could not acknowledge a hint: {err}");
     }
 }
 
-/// Publishes what comes in until the connection fails (`Err`) or nobody can ring any more.
-///
-/// A ring that the broker did not confirm stays in `unsent`, and goes out first the next time.
-async fn publish_all(
-    line: &Line,
-    waiting: &mut mpsc::Receiver<Ring>,
-    news: &Notify,
-    unsent: &mut Option<Sending>,
-    connected: &AtomicBool,
-) -> Result<(), Error> {
-    let session = connect(line, "planet publisher");
-    let (connection, channel) = time::timeout(CONNECT, session).await??;
-    let mut events = pin!(connection.events_listener());
-    channel.confirm_select(ConfirmSelectOptions::default()).await?;
-    connected.store(true, Ordering::Relaxed);
-    tracing::info!("connected to the broker");
-    loop {
-        if let Some(sending) = unsent {
-            let sent = time::timeout(PUBLISH, publish(line, &channel, sending)).await;
-            if matches!(sending, Sending::Ring(_)) {
-                let outcome = if matches!(sent, Ok(Ok(()))) { "sent" } else { "failed" };
-                metrics::counter!("planet_hints_total", "outcome" => outcome).increment(1);
-            }
-            sent??;
-            *unsent = None;
-        }
-        tokio::select! {
-            ring = waiting.recv() => match ring {
-                Some(ring) => *unsent = Some(Sending::Ring(ring)),
-                None => break,
-            },
-            () = news.notified() => *unsent = Some(Sending::News),
-            event = events.next() => match event {
-                Some(Event::Error(err)) => return Err(err.into()),
-                Some(_) => {}
-                None => return Err("the connection was closed".into()),
-            },
-        }
-    }
-    let _gone_anyway = connection.close(200, "bye".into()).await;
-    Ok(())
+/// The task that publishes.
+struct Publisher {
+    topology: Arc<Topology>,
+    jobs: mpsc::Receiver<JobNotice>,
+    changes: Arc<Notify>,
+    /// Published and not confirmed: goes out first on the next connection.
+    unsent: Option<Publication>,
+    connected: Arc<AtomicBool>,
 }
 
-async fn publish(line: &Line, channel: &Channel, sending: &Sending) -> Result<(), Error> {
-    let ring = match sending {
-        Sending::Ring(ring) => ring,
-        Sending::News => return publish_news(line, channel).await,
+impl Publisher {
+    /// Publishes until the last [`AmqpQueue`] is dropped, which closes the channel.
+    async fn run(mut self) {
+        let mut backoff = MIN_BACKOFF;
+        while !self.jobs.is_closed() {
+            let started = Instant::now();
+            let ended = self.session().await;
+            self.connected.store(false, Ordering::Relaxed);
+            let Err(err) = ended else { return };
+            tracing::warn!("the broker is away: {err}");
+            pause(&mut backoff, started, &err).await;
+        }
+    }
+
+    /// Publishes until the connection fails (`Err`) or the channel is closed.
+    async fn session(&mut self) -> Result<(), Error> {
+        let session = connect(&self.topology, "planet publisher");
+        let (connection, channel) = time::timeout(CONNECT_TIMEOUT, session).await??;
+        let mut events = pin!(connection.events_listener());
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        self.connected.store(true, Ordering::Relaxed);
+        tracing::info!("connected to the broker");
+        loop {
+            if let Some(unsent) = &self.unsent {
+                let sent = publish(&self.topology, &channel, unsent);
+                let sent = time::timeout(PUBLISH_TIMEOUT, sent).await;
+                if matches!(unsent, Publication::Job(_)) {
+                    let outcome = if matches!(sent, Ok(Ok(()))) { "sent" } else { "failed" };
+                    metrics::counter!("planet_hints_total", "outcome" => outcome).increment(1);
+                }
+                sent??;
+                self.unsent = None;
+            }
+            tokio::select! {
+                notice = self.jobs.recv() => match notice {
+                    Some(notice) => self.unsent = Some(Publication::Job(notice)),
+                    None => break,
+                },
+                () = self.changes.notified() => self.unsent = Some(Publication::Changes),
+                event = events.next() => match event {
+                    Some(Event::Error(err)) => return Err(err.into()),
+                    Some(_) => {}
+                    None => return Err("the connection was closed".into()),
+                },
+            }
+        }
+        close(connection).await;
+        Ok(())
+    }
+}
+
+async fn publish(
+    topology: &Topology,
+    channel: &Channel,
+    publication: &Publication,
+) -> Result<(), Error> {
+    let notice = match publication {
+        Publication::Job(notice) => notice,
+        Publication::Changes => return publish_changes(topology, channel).await,
     };
-    let body = serde_json::to_vec(&Message { v: 1, job: ring.job.0 })?;
+    let body = serde_json::to_vec(&Message { v: 1, job: notice.job.0 })?;
     let mut headers = FieldTable::default();
-    if let Some(trace) = &ring.trace {
+    if let Some(trace) = &notice.trace {
         headers.insert("traceparent".into(), AMQPValue::LongString(trace.as_str().into()));
     }
     let properties = BasicProperties::default()
         .with_delivery_mode(2)
         .with_content_type("application/json".into())
-        .with_message_id(ring.job.to_string().into())
+        .with_message_id(notice.job.to_string().into())
         .with_headers(headers);
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-    let confirm =
-        channel.basic_publish("".into(), line.queue.clone(), options, &body, properties).await?;
-    crash::point("hint: publish");
+    let queue = topology.queue.clone();
+    let confirm = channel.basic_publish("".into(), queue, options, &body, properties).await?;
+    failpoint::hit("hint: publish");
     match confirm.await? {
         Confirmation::Ack(None) => Ok(()),
-        Confirmation::Ack(Some(_)) => Err("the queue is gone".into()),
+        Confirmation::Ack(Some(_)) => Err("the queue does not exist any more".into()),
         Confirmation::Nack(_) => Err("the broker refused a hint".into()),
-        Confirmation::NotRequested => Err("the broker confirms nothing".into()),
+        Confirmation::NotRequested => Err("the broker does not confirm".into()),
     }
 }
 
-async fn publish_news(line: &Line, channel: &Channel) -> Result<(), Error> {
-    let (exchange, options) = (line.exchange.clone(), BasicPublishOptions::default());
-    // whoever hears it asks the database what is new
+/// The body is empty: subscribers ask the database what has changed.
+async fn publish_changes(topology: &Topology, channel: &Channel) -> Result<(), Error> {
+    let (exchange, options) = (topology.exchange.clone(), BasicPublishOptions::default());
     let confirm =
         channel.basic_publish(exchange, "".into(), options, b"", BasicProperties::default());
     confirm.await?.await?;
     Ok(())
 }
 
-/// Passes news on until the connection fails (`Err`) or the listener is dropped.
-async fn hear_news(
-    line: &Line,
-    tell: &mpsc::Sender<()>,
+/// What a listener consumes.
+trait Feed: Send + Sync + 'static {
+    type Item: Send + 'static;
+
+    /// Logged when the connection failed.
+    const DISCONNECTED: &str;
+
+    fn subscribe(
+        &self,
+        topology: &Topology,
+    ) -> impl Future<Output = Result<(Connection, Consumer), Error>> + Send;
+
+    /// Called once after each connect.
+    fn connected(&self, _listener: &mpsc::Sender<Self::Item>) {}
+
+    /// Passes a delivery on to the listener; `false` when the listener was dropped.
+    fn pass_on(
+        &self,
+        delivery: message::Delivery,
+        listener: &mpsc::Sender<Self::Item>,
+    ) -> impl Future<Output = bool> + Send;
+}
+
+/// Consumes `feed` until the connection fails (`Err`), or `stop`.
+async fn consume<F: Feed>(
+    topology: &Topology,
+    feed: &F,
+    listener: &mpsc::Sender<F::Item>,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let (connection, mut consumer) = tokio::select! {
         () = stop.cancelled() => return Ok(()),
-        session = time::timeout(CONNECT, subscribe(line)) => session??,
+        session = time::timeout(CONNECT_TIMEOUT, feed.subscribe(topology)) => session??,
     };
-    loop {
-        // What cannot wait adds nothing: the listener has yet to look. Something may have been told
-        // before we listened, too.
-        let _ = tell.try_send(());
-        tokio::select! {
-            () = stop.cancelled() => break,
-            delivery = consumer.next() => {
-                delivery.ok_or("the broker cancelled the consumer")??;
-            }
-        }
-    }
-    let _gone_anyway = connection.close(200, "bye".into()).await;
-    Ok(())
-}
-
-/// A queue of our own behind the exchange, which goes when we go.
-async fn subscribe(line: &Line) -> Result<(Connection, Consumer), Error> {
-    let (connection, channel) = connect(line, "planet follower").await?;
-    let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
-    let queue = channel.queue_declare(ShortString::default(), own, FieldTable::default()).await?;
-    let (name, exchange) = (queue.name().clone(), line.exchange.clone());
-    let (options, none) = (QueueBindOptions::default(), FieldTable::default());
-    channel.queue_bind(name.clone(), exchange, "".into(), options, none).await?;
-    let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
-    let consumer =
-        channel.basic_consume(name, ShortString::default(), options, FieldTable::default()).await?;
-    Ok((connection, consumer))
-}
-
-/// Hands hints on until the connection fails (`Err`) or the listener is dropped.
-async fn consume_all(
-    line: &Line,
-    prefetch: u16,
-    tell: &mpsc::Sender<Hint>,
-    stop: &CancellationToken,
-) -> Result<(), Error> {
-    let session = async {
-        let (connection, channel) = connect(line, "planet worker").await?;
-        channel.basic_qos(prefetch, BasicQosOptions { global: false }).await?;
-        let consumer = channel
-            .basic_consume(
-                line.queue.clone(),
-                ShortString::default(),
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            )
-            .await?;
-        Ok::<_, Error>((connection, consumer))
-    };
-    let (connection, mut consumer) = tokio::select! {
-        () = stop.cancelled() => return Ok(()),
-        session = time::timeout(CONNECT, session) => session??,
-    };
+    feed.connected(listener);
     loop {
         let delivery = tokio::select! {
             () = stop.cancelled() => break,
             delivery = consumer.next() => delivery.ok_or("the broker cancelled the consumer")??,
         };
-        let trace = trace_of(&delivery.properties);
-        match serde_json::from_slice::<Message>(&delivery.data) {
-            Ok(Message { v: 1, job }) => {
-                let hint = Hint { job: JobId(job), trace, receipt: Some(Box::new(delivery)) };
-                if tell.send(hint).await.is_err() {
-                    break;
-                }
-            }
-            _ => {
-                tracing::warn!("dropped a hint that cannot be read");
-                metrics::counter!("planet_hints_total", "outcome" => "unreadable").increment(1);
-                acknowledge(Box::new(delivery)).await;
-            }
+        if !feed.pass_on(delivery, listener).await {
+            break;
         }
     }
-    let _gone_anyway = connection.close(200, "bye".into()).await;
+    close(connection).await;
     Ok(())
 }
 
-async fn connect(line: &Line, name: &str) -> Result<(Connection, Channel), Error> {
+/// Hints. At most `prefetch` are delivered and not acknowledged.
+struct Jobs {
+    prefetch: u16,
+}
+
+impl Feed for Jobs {
+    type Item = Hint;
+
+    const DISCONNECTED: &str = "lost the broker; workers poll meanwhile";
+
+    async fn subscribe(&self, topology: &Topology) -> Result<(Connection, Consumer), Error> {
+        let (connection, channel) = connect(topology, "planet worker").await?;
+        channel.basic_qos(self.prefetch, BasicQosOptions { global: false }).await?;
+        let (queue, options) = (topology.queue.clone(), BasicConsumeOptions::default());
+        let consumer =
+            channel.basic_consume(queue, ShortString::default(), options, FieldTable::default());
+        Ok((connection, consumer.await?))
+    }
+
+    async fn pass_on(&self, delivery: message::Delivery, listener: &mpsc::Sender<Hint>) -> bool {
+        let trace = trace_of(&delivery.properties);
+        let message = serde_json::from_slice::<Message>(&delivery.data);
+        let delivery = Box::new(delivery);
+        match message {
+            Ok(Message { v: 1, job }) => {
+                let hint = Hint { job: JobId(job), trace, delivery: Some(delivery) };
+                listener.send(hint).await.is_ok()
+            }
+            _ => {
+                tracing::warn!("dropped a hint that cannot be parsed");
+                metrics::counter!("planet_hints_total", "outcome" => "unreadable").increment(1);
+                acknowledge(delivery).await;
+                true
+            }
+        }
+    }
+}
+
+/// Notifications that images have changed.
+struct Changes;
+
+impl Feed for Changes {
+    type Item = ();
+
+    const DISCONNECTED: &str = "lost the broker; changes of images are polled meanwhile";
+
+    /// A queue behind the exchange that exists as long as this connection.
+    async fn subscribe(&self, topology: &Topology) -> Result<(Connection, Consumer), Error> {
+        let (connection, channel) = connect(topology, "planet subscriber").await?;
+        let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+        let queue =
+            channel.queue_declare(ShortString::default(), own, FieldTable::default()).await?;
+        let (name, exchange) = (queue.name().clone(), topology.exchange.clone());
+        let (options, none) = (QueueBindOptions::default(), FieldTable::default());
+        channel.queue_bind(name.clone(), exchange, "".into(), options, none).await?;
+        let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
+        let consumer =
+            channel.basic_consume(name, ShortString::default(), options, FieldTable::default());
+        Ok((connection, consumer.await?))
+    }
+
+    /// A change may have been published before this connection was there.
+    fn connected(&self, listener: &mpsc::Sender<()>) {
+        let _pending_is_enough = listener.try_send(());
+    }
+
+    /// A notification that is pending already covers this one, too.
+    async fn pass_on(&self, _: message::Delivery, listener: &mpsc::Sender<()>) -> bool {
+        let _pending_is_enough = listener.try_send(());
+        !listener.is_closed()
+    }
+}
+
+/// Connects, and declares the queue and the exchange.
+async fn connect(topology: &Topology, name: &str) -> Result<(Connection, Channel), Error> {
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    let connection = Connection::connect(&line.uri, properties).await?;
+    let connection = Connection::connect(&topology.uri, properties).await?;
     let channel = connection.create_channel().await?;
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
     arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(MAX_LENGTH));
-    channel.queue_declare(line.queue.clone(), QueueDeclareOptions::durable(), arguments).await?;
+    let queue = topology.queue.clone();
+    channel.queue_declare(queue, QueueDeclareOptions::durable(), arguments).await?;
     let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
-    let (exchange, none) = (line.exchange.clone(), FieldTable::default());
+    let (exchange, none) = (topology.exchange.clone(), FieldTable::default());
     channel.exchange_declare(exchange, ExchangeKind::Fanout, durable, none).await?;
     Ok((connection, channel))
+}
+
+async fn close(connection: Connection) {
+    let _closed_anyway = connection.close(200, "bye".into()).await;
 }
 
 fn trace_of(properties: &BasicProperties) -> Option<String> {
@@ -380,14 +436,15 @@ fn trace_of(properties: &BasicProperties) -> Option<String> {
     }
 }
 
-async fn pause(wait: &mut Duration, started: Instant, err: &Error) {
-    if started.elapsed() > Duration::from_secs(30) {
-        *wait = FIRST_WAIT;
+/// Waits before the next attempt; `backoff` doubles from one call to the next.
+async fn pause(backoff: &mut Duration, started: Instant, err: &Error) {
+    if started.elapsed() > STABLE_SESSION {
+        *backoff = MIN_BACKOFF;
     }
-    time::sleep(wait.mul_f64(0.8 + 0.4 * fastrand::f64())).await;
-    let longest = match err.is::<time::error::Elapsed>() {
-        true => LONGEST_WAIT_FOR_THE_MUTE,
-        false => LONGEST_WAIT,
+    time::sleep(jitter(*backoff)).await;
+    let max = match err.is::<time::error::Elapsed>() {
+        true => MAX_TIMEOUT_BACKOFF,
+        false => MAX_BACKOFF,
     };
-    *wait = (*wait * 2).min(longest);
+    *backoff = (*backoff * 2).min(max);
 }

@@ -1,4 +1,4 @@
-//! The doorbell inside one process: a bounded channel.
+//! The in-process queue: a bounded channel.
 
 use std::sync::Arc;
 
@@ -7,41 +7,42 @@ use tokio::sync::{Mutex, mpsc, watch};
 use super::Hint;
 use crate::job::JobId;
 
-/// Rings that may wait for a worker; the rest is found by polling.
-const ROOM: usize = 10_000;
+/// Hints that may wait for a worker. Workers find the jobs of dropped hints by polling.
+const CAPACITY: usize = 10_000;
 
-type Ring = (JobId, Option<String>);
+type JobNotice = (JobId, Option<String>);
 
 /// Both ends of the channel.
 #[derive(Clone)]
-pub struct Bell {
-    rings: mpsc::Sender<Ring>,
-    heard: Arc<Mutex<mpsc::Receiver<Ring>>>,
-    /// Changes whenever something is told; the value says nothing.
-    news: watch::Sender<()>,
+pub struct MemoryQueue {
+    sender: mpsc::Sender<JobNotice>,
+    receiver: Arc<Mutex<mpsc::Receiver<JobNotice>>>,
+    /// A new version means that images have changed; there is no value.
+    changes: watch::Sender<()>,
 }
 
-impl Bell {
+impl MemoryQueue {
     pub(super) fn new() -> Self {
-        let (rings, heard) = mpsc::channel(ROOM);
-        Bell { rings, heard: Arc::new(Mutex::new(heard)), news: watch::Sender::new(()) }
+        let (sender, receiver) = mpsc::channel(CAPACITY);
+        let receiver = Arc::new(Mutex::new(receiver));
+        MemoryQueue { sender, receiver, changes: watch::Sender::new(()) }
     }
 
-    pub(super) fn ring(&self, job: JobId, trace: Option<String>) -> bool {
-        self.rings.try_send((job, trace)).is_ok()
+    pub(super) fn notify_job(&self, job: JobId, trace: Option<String>) -> bool {
+        self.sender.try_send((job, trace)).is_ok()
     }
 
-    pub(super) fn tell(&self) {
-        self.news.send_replace(());
+    pub(super) fn notify_changes(&self) {
+        self.changes.send_replace(());
     }
 
-    pub(super) fn news(&self) -> watch::Receiver<()> {
-        self.news.subscribe()
+    pub(super) fn listen_changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     pub(super) async fn next(&self) -> Hint {
-        let ring = self.heard.lock().await.recv().await;
-        let (job, trace) = ring.expect("we hold a sender ourselves");
-        Hint { job, trace, receipt: None }
+        let notice = self.receiver.lock().await.recv().await;
+        let (job, trace) = notice.expect("self holds a sender, so the channel is open");
+        Hint { job, trace, delivery: None }
     }
 }

@@ -1,8 +1,8 @@
-//! The doorbell: tells workers that a job is due.
+//! The queue: tells workers that a job is due, and subscribers that images have changed.
 //!
-//! Chosen by one URL: `memory:` inside one process, `amqp://…` between several. A ring may be lost,
-//! late or repeated; the catalog says what is true, and workers poll it as well. The same goes for
-//! news, which tell whoever follows images that some have changed.
+//! Chosen by one URL: `memory:` inside one process, `amqp://…` between several. A notification may
+//! be lost, late or repeated. The catalog is the source of truth: workers and subscribers poll it
+//! as well.
 
 use tokio::sync::watch;
 use url::Url;
@@ -12,158 +12,160 @@ use crate::{env::Env, fault::Fault, job::JobId};
 mod amqp;
 mod memory;
 
-/// Which doorbell.
+/// Which queue to use.
 pub struct Config {
     url: Url,
     name: String,
 }
 
 impl Config {
-    /// `QUEUE_URL` and `QUEUE_NAME`.
+    /// Reads `QUEUE_URL` and `QUEUE_NAME`.
     pub fn read(env: &mut Env) -> Self {
         let url = env.url(
             "QUEUE_URL",
             "memory:",
             &["memory", "amqp", "amqps"],
-            "how workers hear of jobs: memory: or amqp://USER:PASSWORD@HOST:PORT/VHOST",
+            "how workers are notified of jobs: memory: or amqp://USER:PASSWORD@HOST:PORT/VHOST",
         );
         let name = env.text(
             "QUEUE_NAME",
             "planet.jobs",
-            "the queue's name on the broker; the engine's version is appended",
+            "the queue's name on the broker; the engine version is appended",
         );
         Config { url, name }
     }
 }
 
-/// A ring of the bell.
+/// A notification that a job is due.
 pub struct Hint {
-    /// The job that is due, unless somebody has done it already.
+    /// The job. Another worker may have done it already.
     pub job: JobId,
-    /// W3C `traceparent` of the request that caused it.
+    /// The `traceparent` of the request that created the job (W3C Trace Context).
     pub trace: Option<String>,
-    receipt: Option<amqp::Delivery>,
+    /// `None` where nothing has to be acknowledged.
+    delivery: Option<amqp::Delivery>,
 }
 
 impl Hint {
-    /// Call it once the database knows: the broker may forget the hint now. A hint that is dropped
-    /// instead comes again.
+    /// Lets the broker forget the hint. Call this once the database has the claim: a hint that is
+    /// dropped without it is delivered again.
     pub async fn acknowledge(self) {
-        if let Some(receipt) = self.receipt {
-            amqp::acknowledge(receipt).await;
+        if let Some(delivery) = self.delivery {
+            amqp::acknowledge(delivery).await;
         }
     }
 }
 
-/// The two kinds of doorbell.
+/// A queue; clones share its connections.
 #[derive(Clone)]
 pub enum Queue {
     /// Inside this process.
-    Memory(memory::Bell),
+    Memory(memory::MemoryQueue),
     /// RabbitMQ.
-    Amqp(amqp::Broker),
+    Amqp(amqp::AmqpQueue),
 }
 
 impl Queue {
-    /// Opens the doorbell of that engine version. A broker that is away is waited for in the
+    /// Opens the queue of that engine version. If the broker is away, connecting goes on in the
     /// background.
     pub fn open(config: &Config, engine: u32) -> Self {
         match config.url.scheme() {
-            "memory" => Queue::Memory(memory::Bell::new()),
+            "memory" => Queue::Memory(memory::MemoryQueue::new()),
             _ => {
                 let queue = format!("{}.e{engine}", config.name);
-                // every version's: they change the same images
-                let exchange = format!("{}.news", config.name);
-                Queue::Amqp(amqp::Broker::new(config.url.as_str(), queue, exchange))
+                // one for all engine versions: they change the same images
+                let exchange = format!("{}.changes", config.name);
+                Queue::Amqp(amqp::AmqpQueue::new(config.url.as_str(), queue, exchange))
             }
         }
     }
 
-    /// Rings, and never waits: a ring that finds no place is dropped and counted.
-    pub fn ring(&self, job: JobId, trace: Option<String>) {
-        let rung = match self {
-            Queue::Memory(bell) => bell.ring(job, trace),
-            Queue::Amqp(broker) => broker.ring(job, trace),
+    /// Notifies one worker that `job` is due. Never waits: without capacity, the hint is dropped
+    /// and counted.
+    pub fn notify_job(&self, job: JobId, trace: Option<String>) {
+        let queued = match self {
+            Queue::Memory(queue) => queue.notify_job(job, trace),
+            Queue::Amqp(queue) => queue.notify_job(job, trace),
         };
-        if !rung {
+        if !queued {
             metrics::counter!("planet_hints_total", "outcome" => "dropped").increment(1);
         }
     }
 
-    /// Listens; at most `prefetch` hints are under way unacknowledged.
-    pub fn listen(&self, prefetch: u16) -> Hints {
+    /// Starts to listen for jobs. At most `prefetch` hints are delivered and not acknowledged.
+    pub fn listen_jobs(&self, prefetch: u16) -> Hints {
         match self {
-            Queue::Memory(bell) => Hints::Memory(bell.clone()),
-            Queue::Amqp(broker) => Hints::Amqp(broker.listen(prefetch)),
+            Queue::Memory(queue) => Hints::Memory(queue.clone()),
+            Queue::Amqp(queue) => Hints::Amqp(queue.listen_jobs(prefetch)),
         }
     }
 
-    /// Tells that images have changed, and never waits. Told several times at once, it may be heard
-    /// once.
-    pub fn tell(&self) {
+    /// Notifies all subscribers that images have changed. Never waits; several notifications may
+    /// be delivered as one.
+    pub fn notify_changes(&self) {
         match self {
-            Queue::Memory(bell) => bell.tell(),
-            Queue::Amqp(broker) => broker.tell(),
+            Queue::Memory(queue) => queue.notify_changes(),
+            Queue::Amqp(queue) => queue.notify_changes(),
         }
     }
 
-    /// Listens for news.
-    pub fn news(&self) -> News {
+    /// Starts to listen for changes of images.
+    pub fn listen_changes(&self) -> ChangeNotices {
         match self {
-            Queue::Memory(bell) => News::Memory(bell.news()),
-            Queue::Amqp(broker) => News::Amqp(broker.news()),
+            Queue::Memory(queue) => ChangeNotices::Memory(queue.listen_changes()),
+            Queue::Amqp(queue) => ChangeNotices::Amqp(queue.listen_changes()),
         }
     }
 
-    /// Whether rings go out at present.
+    /// Checks that notifications are sent at present.
     ///
     /// # Errors
-    /// The broker is away.
+    /// The broker is not connected.
     pub fn check(&self) -> Result<(), Fault> {
         match self {
             Queue::Memory(_) => Ok(()),
-            Queue::Amqp(broker) => broker.check(),
+            Queue::Amqp(queue) => queue.check(),
         }
     }
 }
 
-/// A listener. Dropping it gives back what it has not acknowledged.
+/// A listener for jobs. Dropping it returns the hints that are not acknowledged.
 pub enum Hints {
     /// Inside this process.
-    Memory(memory::Bell),
+    Memory(memory::MemoryQueue),
     /// RabbitMQ.
     Amqp(amqp::Listener<Hint>),
 }
 
 impl Hints {
-    /// Waits for the next hint, for ever if need be. Cancel-safe.
+    /// Waits for the next hint, without a time limit. Cancel-safe.
     pub async fn next(&mut self) -> Hint {
         match self {
-            Hints::Memory(bell) => bell.next().await,
+            Hints::Memory(queue) => queue.next().await,
             Hints::Amqp(listener) => listener.next().await,
         }
     }
 }
 
-/// A listener for news.
-pub enum News {
+/// A listener for changes of images.
+pub enum ChangeNotices {
     /// Inside this process.
     Memory(watch::Receiver<()>),
     /// RabbitMQ.
     Amqp(amqp::Listener<()>),
 }
 
-impl News {
-    /// Waits until images have changed, or may have. Cancel-safe.
+impl ChangeNotices {
+    /// Waits until images have changed, or may have changed. Cancel-safe.
     pub async fn next(&mut self) {
         match self {
-            News::Memory(news) => {
-                if news.changed().await.is_err() {
-                    // the house is gone, and with it what could change
+            ChangeNotices::Memory(changes) => {
+                if changes.changed().await.is_err() {
+                    // the queue was dropped: no image of this process changes any more
                     std::future::pending().await
                 }
             }
-            News::Amqp(news) => news.next().await,
+            ChangeNotices::Amqp(listener) => listener.next().await,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Blobs as files in a folder: written beside, synced, renamed, folder synced.
+//! Blobs as files in a folder. A file is written under a temporary name, synced and renamed, then its
+//! folders are synced.
 
 use std::{
     fs::{self, File},
@@ -14,7 +15,7 @@ use tokio::{io::AsyncReadExt, task::spawn_blocking};
 use super::{Body, Content};
 use crate::fault::{Doing, Fault, at};
 
-/// How often a put begins again because deletions take its folders away.
+/// How often a put is retried because a deletion removed its folders.
 const MAX_TRIES: u32 = 1_000;
 
 /// A folder of blobs.
@@ -27,31 +28,31 @@ impl Files {
     pub(super) async fn open(root: PathBuf) -> Result<Self, Fault> {
         let files = Files { root: root.into() };
         let root = files.root.clone();
-        blocking(move || at(&root, make_folder(&root)))
+        blocking(move || at(&root, create_folder(&root)))
             .await
-            .doing("make the blob folder (STORE_URL)")?;
+            .doing("create the blob folder (STORE_URL)")?;
         Ok(files)
     }
 
     pub(super) async fn check(&self) -> Result<(), Fault> {
-        has_room(&self.root).await.doing("write to the blob folder")
+        check_writable(&self.root).await.doing("write to the blob folder")
     }
 
     pub(super) async fn put(&self, key: &str, content: Content) -> Result<(), Fault> {
         let path = self.path(key);
         let root = self.root.clone();
         blocking(move || {
-            // A crash leaves this file behind under a name that belongs to the key: whoever deletes
-            // the key deletes it too.
-            let beside = partial(&path);
-            let mut file = create(&beside)?;
+            // A crash leaves the temporary file, whose name is derived from the key: deleting the
+            // key deletes it, too.
+            let temporary = partial(&path);
+            let mut file = create(&temporary)?;
             match content {
                 Content::Bytes(bytes) => file.write_all(&bytes)?,
                 Content::File(from) => drop(io::copy(&mut File::open(from)?, &mut file)?),
             }
             file.sync_all()?;
-            fs::rename(&beside, &path)?;
-            // All the way up: a folder may be another writer's, who has not synced it yet.
+            fs::rename(&temporary, &path)?;
+            // Up to the root: another writer may have created a folder and not synced it yet.
             path.ancestors()
                 .skip(1)
                 .take_while(|up| up.starts_with(&root))
@@ -67,7 +68,7 @@ impl Files {
 
     pub(super) async fn length(&self, key: &str) -> Result<Option<u64>, Fault> {
         let file = tokio::fs::metadata(self.path(key)).await;
-        found(file.map(|file| file.len())).doing("look at a blob")
+        found(file.map(|file| file.len())).doing("get the length of a blob")
     }
 
     pub(super) async fn stream(&self, key: &str, range: Range<u64>) -> Result<Option<Body>, Fault> {
@@ -89,7 +90,7 @@ impl Files {
             for file in [partial(&path), path.clone()] {
                 found(fs::remove_file(file))?;
             }
-            // Empty folders go with their last blob; the first that is not empty ends the walk.
+            // removes the folders that are empty now; stops at the first that is not
             for folder in path.ancestors().skip(1).take_while(|folder| **folder != *root) {
                 if fs::remove_dir(folder).is_err() {
                     break;
@@ -101,7 +102,7 @@ impl Files {
         .doing("delete a blob")
     }
 
-    /// Keys are made by the store alone: segments of ids, digits and hex, never `..`.
+    /// Keys come from [`super::original_key`] and [`super::render_key`]: never `..`.
     fn path(&self, key: &str) -> PathBuf {
         self.root.join(key)
     }
@@ -111,36 +112,36 @@ fn partial(path: &Path) -> PathBuf {
     path.with_extension("partial")
 }
 
-/// Writes a little, and takes it away again.
+/// Checks that a file can be written in `folder`, with a temporary one.
 ///
 /// # Errors
-/// The folder is away, may not be written, or its disk is full.
-pub(crate) async fn has_room(folder: &Path) -> io::Result<()> {
+/// The folder does not exist or cannot be written, or its disk is full.
+pub(crate) async fn check_writable(folder: &Path) -> io::Result<()> {
     let folder = folder.to_owned();
     blocking(move || tempfile::tempfile_in(&folder)?.write_all(&[0; 4096])).await
 }
 
-/// Makes a file, and its folders where they are missing.
+/// Creates a file, and its missing folders.
 fn create(path: &Path) -> io::Result<File> {
     let mut tries = 0;
     loop {
-        let made =
+        let created =
             path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| File::create(path));
-        match made {
-            // Another blob's deletion took an empty folder away between the steps.
+        match created {
+            // a deletion of another blob removed an empty folder between the two steps
             Err(err)
                 if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists)
                     && tries < MAX_TRIES =>
             {
                 tries += 1;
             }
-            made => return made,
+            created => return created,
         }
     }
 }
 
-/// Makes `folder` with its parents, each synced into the one above it.
-fn make_folder(folder: &Path) -> io::Result<()> {
+/// Creates `folder` with its parents, and syncs each new folder into its parent.
+fn create_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -148,10 +149,10 @@ fn make_folder(folder: &Path) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    make_folder(parent)?;
+    create_folder(parent)?;
     match fs::create_dir(folder) {
         Err(err) if err.kind() == ErrorKind::AlreadyExists => {}
-        made => made?,
+        created => created?,
     }
     sync_folder(parent)
 }

@@ -1,8 +1,8 @@
-//! The store: keeps blobs (originals and renders) under keys that are made here.
+//! The store: keeps blobs (originals and renders) under keys.
 //!
 //! Chosen by one URL: `file:FOLDER` on this machine, `s3://BUCKET` for several. A key is written
-//! once, by one writer, and never overwritten; what `put` acknowledged survives power loss as far
-//! as the backend promises it (files: fsync of file and folder).
+//! once, by one writer, and never overwritten. What `put` confirmed is durable as far as the
+//! backend guarantees it (files: fsync of file and folder). Keys are made in this module only.
 
 use std::{ops::Range, path::PathBuf, pin::Pin};
 
@@ -14,9 +14,9 @@ use crate::{env::Env, fault::Fault, image::ImageId, job::Claim};
 mod file;
 mod s3;
 
-pub(crate) use file::has_room;
+pub(crate) use file::check_writable;
 
-/// Where blobs live.
+/// Where blobs are stored.
 #[derive(Debug, Clone)]
 pub enum Config {
     /// `file:FOLDER`, relative to the working folder unless it begins with a slash.
@@ -26,13 +26,13 @@ pub enum Config {
 }
 
 impl Config {
-    /// `STORE_URL`.
+    /// Reads `STORE_URL`.
     pub fn read(env: &mut Env) -> Self {
         env.parsed(
             "STORE_URL",
             "file:data/blobs",
             "file:FOLDER or s3://BUCKET",
-            "where originals and renders are kept: file:FOLDER or s3://BUCKET",
+            "store of originals and renders: file:FOLDER or s3://BUCKET",
             Config::parse,
         )
     }
@@ -44,14 +44,14 @@ impl Config {
             return (!bucket.is_empty() && bucket.chars().all(plain))
                 .then(|| Config::S3(bucket.to_owned()));
         }
-        // A URL library would make a relative folder absolute.
+        // a URL parser would make a relative folder absolute
         let folder = text.strip_prefix("file:")?;
         let folder = folder.strip_prefix("//").unwrap_or(folder);
         (!folder.is_empty()).then(|| Config::File(folder.into()))
     }
 
-    /// Where blobs live, in words without secrets.
-    pub fn place(&self) -> String {
+    /// Where blobs are stored: an absolute path, or `s3://BUCKET`. Never contains credentials.
+    pub fn location(&self) -> String {
         match self {
             Config::File(folder) => {
                 std::path::absolute(folder).as_ref().unwrap_or(folder).display().to_string()
@@ -61,18 +61,18 @@ impl Config {
     }
 }
 
-/// A stream of a blob's bytes.
+/// A stream of the bytes of a blob.
 pub type Body = Pin<Box<dyn AsyncRead + Send>>;
 
-/// What a blob is made from.
+/// The source of a blob.
 pub enum Content {
     /// Bytes in memory.
     Bytes(Bytes),
-    /// A file, which is left as it is.
+    /// The content of a file, which is not changed.
     File(PathBuf),
 }
 
-/// The two kinds of store.
+/// A store; clones share its client.
 #[derive(Clone)]
 pub enum Store {
     /// A folder of this machine.
@@ -81,21 +81,21 @@ pub enum Store {
     S3(s3::Bucket),
 }
 
-/// The key of an image's original as stored by that upload attempt.
+/// The key of an image's original that this attempt of its upload stored.
 pub fn original_key(image: ImageId, attempt: i32) -> String {
     format!("originals/{image}/{attempt}")
 }
 
-/// The key of a render made under that claim.
+/// The key of a render that was made under this claim.
 pub fn render_key(claim: &Claim, spec_hash: &str) -> String {
     format!("renders/{}/{}/{spec_hash}", claim.job, claim.attempt)
 }
 
 impl Store {
-    /// Opens the store and makes the folder or the bucket where it is missing.
+    /// Opens the store. Creates the folder or the bucket when it is missing.
     ///
     /// # Errors
-    /// The store is out of reach, or refuses us.
+    /// The store is unavailable, or denies access.
     pub async fn open(config: &Config) -> Result<Self, Fault> {
         Ok(match config {
             Config::File(folder) => Store::File(file::Files::open(folder.clone()).await?),
@@ -103,10 +103,10 @@ impl Store {
         })
     }
 
-    /// Opens the store as it is and makes nothing; `None` where there is none.
+    /// Opens an existing store; `None` when the folder or the bucket does not exist.
     ///
     /// # Errors
-    /// The store is out of reach, or refuses us.
+    /// The store is unavailable, or denies access.
     pub async fn find(config: &Config) -> Result<Option<Self>, Fault> {
         match config {
             Config::File(folder) if !folder.is_dir() => Ok(None),
@@ -115,18 +115,18 @@ impl Store {
         }
     }
 
-    /// Opens a bucket where `config` says, instead of the AWS SDK's own variables and files.
+    /// Opens a bucket with an explicit `config`, instead of the AWS SDK's variables and files.
     ///
     /// # Errors
-    /// The store is out of reach, or refuses us.
+    /// The store is unavailable, or denies access.
     pub async fn s3(bucket: &str, config: &aws_config::SdkConfig) -> Result<Self, Fault> {
-        Ok(Store::S3(s3::Bucket::reach(bucket, config).await?))
+        Ok(Store::S3(s3::Bucket::open_with(bucket, config).await?))
     }
 
-    /// Stores `content` under a key that nobody used before.
+    /// Stores `content` under a key that was not used before.
     ///
     /// # Errors
-    /// The blob may or may not be there then.
+    /// The store failed; the blob may exist or not.
     pub async fn put(&self, key: &str, content: Content) -> Result<(), Fault> {
         match self {
             Store::File(files) => files.put(key, content).await,
@@ -134,10 +134,10 @@ impl Store {
         }
     }
 
-    /// The whole blob; `None` when there is none.
+    /// The whole blob; `None` when it does not exist.
     ///
     /// # Errors
-    /// The store is out of reach.
+    /// The store is unavailable.
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, Fault> {
         match self {
             Store::File(files) => files.get(key).await,
@@ -145,10 +145,10 @@ impl Store {
         }
     }
 
-    /// The blob's length in bytes; `None` when there is none.
+    /// The blob's length in bytes; `None` when it does not exist.
     ///
     /// # Errors
-    /// The store is out of reach.
+    /// The store is unavailable.
     pub async fn length(&self, key: &str) -> Result<Option<u64>, Fault> {
         match self {
             Store::File(files) => files.length(key).await,
@@ -156,10 +156,11 @@ impl Store {
         }
     }
 
-    /// A stream of the bytes in `range`, which is not empty and within the blob.
+    /// A stream of the bytes in `range`, which is not empty and within the blob; `None` when the blob
+    /// does not exist.
     ///
     /// # Errors
-    /// The store is out of reach.
+    /// The store is unavailable.
     pub async fn stream(&self, key: &str, range: Range<u64>) -> Result<Option<Body>, Fault> {
         match self {
             Store::File(files) => files.stream(key, range).await,
@@ -167,10 +168,10 @@ impl Store {
         }
     }
 
-    /// Removes the blob; it is no error when there is none.
+    /// Deletes the blob, if it exists.
     ///
     /// # Errors
-    /// The blob may still be there then.
+    /// The store failed; the blob may still exist.
     pub async fn delete(&self, key: &str) -> Result<(), Fault> {
         match self {
             Store::File(files) => files.delete(key).await,
@@ -178,7 +179,7 @@ impl Store {
         }
     }
 
-    /// Whether the store answers.
+    /// Checks that the store answers, and that a folder can be written.
     ///
     /// # Errors
     /// It does not.

@@ -1,4 +1,4 @@
-//! Blobs as objects in an S3 bucket; the only file that knows the AWS SDK.
+//! Blobs as objects in an S3 bucket; the only file that uses the AWS SDK's client.
 
 use std::{ops::Range, time::Duration};
 
@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::{Body, Content};
 use crate::fault::{Doing, Fault};
 
-/// A bucket and the client that reaches it.
+/// A bucket and its client.
 #[derive(Clone)]
 pub struct Bucket {
     client: Client,
@@ -25,20 +25,20 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Endpoint, region and keys come from the AWS SDK's own variables and files.
+    /// Endpoint, region and credentials come from the AWS SDK's variables and files.
     pub(super) async fn open(name: &str) -> Result<Self, Fault> {
-        Bucket::reach(name, &surroundings().await).await
+        Bucket::open_with(name, &sdk_config().await).await
     }
 
-    /// `None` where there is no such bucket.
+    /// `None` when the bucket does not exist.
     pub(super) async fn find(name: &str) -> Result<Option<Self>, Fault> {
-        let bucket = Bucket::new(name, &surroundings().await);
-        Ok(bucket.is_there().await?.then_some(bucket))
+        let bucket = Bucket::new(name, &sdk_config().await);
+        Ok(bucket.exists().await?.then_some(bucket))
     }
 
-    pub(super) async fn reach(name: &str, shared: &SdkConfig) -> Result<Self, Fault> {
+    pub(super) async fn open_with(name: &str, shared: &SdkConfig) -> Result<Self, Fault> {
         let bucket = Bucket::new(name, shared);
-        bucket.make().await?;
+        bucket.create_if_missing().await?;
         Ok(bucket)
     }
 
@@ -63,7 +63,7 @@ impl Bucket {
                     .build(),
             );
         if custom_endpoint(shared) {
-            // Servers other than AWS often know neither bucket host names nor the SDK's checksums.
+            // Servers other than AWS often support neither bucket host names nor the SDK's checksums.
             config = config
                 .force_path_style(true)
                 .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -72,7 +72,7 @@ impl Bucket {
         Bucket { client: Client::from_conf(config.build()), name: name.to_owned() }
     }
 
-    async fn is_there(&self) -> Result<bool, Fault> {
+    async fn exists(&self) -> Result<bool, Fault> {
         match self.client.head_bucket().bucket(&self.name).send().await {
             Ok(_) => Ok(true),
             Err(err) if err.as_service_error().is_some_and(|err| err.is_not_found()) => Ok(false),
@@ -80,15 +80,15 @@ impl Bucket {
         }
     }
 
-    async fn make(&self) -> Result<(), Fault> {
-        if self.is_there().await? {
+    async fn create_if_missing(&self) -> Result<(), Fault> {
+        if self.exists().await? {
             return Ok(());
         }
         match self.client.create_bucket().bucket(&self.name).send().await {
             Ok(_) => Ok(()),
             Err(err) if err.code() == Some("BucketAlreadyOwnedByYou") => Ok(()),
             Err(err) if err.code() == Some("BucketAlreadyExists") => Ok(()),
-            Err(err) => Err(err).doing("make the bucket"),
+            Err(err) => Err(err).doing("create the bucket"),
         }
     }
 
@@ -109,7 +109,7 @@ impl Bucket {
 
     pub(super) async fn length(&self, key: &str) -> Result<Option<u64>, Fault> {
         let head = self.client.head_object().bucket(&self.name).key(key);
-        let object = found(head.send().await, "look at an object")?;
+        let object = found(head.send().await, "get the length of an object")?;
         Ok(object.and_then(|object| u64::try_from(object.content_length?).ok()))
     }
 
@@ -137,24 +137,24 @@ impl Bucket {
     }
 }
 
-/// What the AWS SDK finds in its variables and files.
-async fn surroundings() -> SdkConfig {
+/// The configuration in the AWS SDK's variables and files.
+async fn sdk_config() -> SdkConfig {
     let region = RegionProviderChain::default_provider().or_else(Region::new("us-east-1"));
     aws_config::defaults(BehaviorVersion::latest()).region(region).load().await
 }
 
-#[expect(clippy::disallowed_methods, reason = "the AWS SDK's own variable, which it reads itself")]
+#[expect(clippy::disallowed_methods, reason = "a variable of the AWS SDK, which reads it itself")]
 fn custom_endpoint(shared: &SdkConfig) -> bool {
     shared.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some()
 }
 
-/// `None` when the server says that there is no such key.
+/// `None` when the server answers that the key does not exist.
 fn found<T, E>(result: Result<T, SdkError<E>>, doing: &'static str) -> Result<Option<T>, Fault>
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     match result {
-        // a HEAD has no body that could say more
+        // the answer to a HEAD has no body with a code of its own
         Err(err) if matches!(err.code(), Some("NoSuchKey" | "NotFound")) => Ok(None),
         other => other.doing(doing).map(Some),
     }

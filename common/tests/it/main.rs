@@ -1,5 +1,5 @@
-//! The promises of the rooms, kept by all of their backends: each behaviour is written once, and run
-//! on each of them.
+//! Conformance tests of catalog, queue and store: each behaviour is written once and runs on every
+//! backend. Also a model of the protocol, and the layering of the modules.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -7,6 +7,7 @@
 mod support;
 
 mod catalog;
+mod layering;
 mod model;
 mod queue;
 mod store;

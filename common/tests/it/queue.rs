@@ -1,4 +1,4 @@
-//! The doorbell's promises, kept inside one process and over RabbitMQ; and what a broker adds.
+//! The contract of the queue, in memory and over RabbitMQ, and what a broker adds.
 
 use std::{collections::HashSet, future::Future, time::Duration};
 
@@ -26,31 +26,31 @@ const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 conformance! {
     [memory = on_memory, rabbitmq = on_rabbitmq]
     [
-        a_ring_is_heard_with_its_trace
-        every_ring_is_heard_by_one_listener
-        a_ring_waits_for_a_listener
-        ringing_never_waits
+        a_hint_is_heard_with_its_trace
+        every_hint_is_heard_by_one_listener
+        a_hint_waits_for_a_listener
+        notifying_never_waits
         a_wait_that_is_broken_off_loses_nothing
-        news_are_heard_by_all_who_listen
+        changes_are_heard_by_all_listeners
     ]
 }
 
-async fn a_ring_is_heard_with_its_trace(queue: Queue) {
-    let mut hints = queue.listen(1);
+async fn a_hint_is_heard_with_its_trace(queue: Queue) {
+    let mut hints = queue.listen_jobs(1);
     for trace in [Some(TRACE.to_owned()), None] {
-        let job = JobId::fresh();
-        queue.ring(job, trace.clone());
+        let job = JobId::generate();
+        queue.notify_job(job, trace.clone());
         let hint = soon(hints.next()).await;
         assert_eq!((hint.job, &hint.trace), (job, &trace));
         hint.acknowledge().await;
     }
 }
 
-async fn every_ring_is_heard_by_one_listener(queue: Queue) {
-    let (mut one, mut other) = (queue.listen(2), queue.listen(2));
-    let jobs: HashSet<JobId> = (0..50).map(|_| JobId::fresh()).collect();
+async fn every_hint_is_heard_by_one_listener(queue: Queue) {
+    let (mut one, mut other) = (queue.listen_jobs(2), queue.listen_jobs(2));
+    let jobs: HashSet<JobId> = (0..50).map(|_| JobId::generate()).collect();
     for job in &jobs {
-        queue.ring(*job, None);
+        queue.notify_job(*job, None);
     }
     let mut heard = Vec::new();
     while heard.len() < jobs.len() {
@@ -64,31 +64,31 @@ async fn every_ring_is_heard_by_one_listener(queue: Queue) {
     assert_eq!(heard.into_iter().collect::<HashSet<_>>(), jobs);
 }
 
-async fn a_ring_waits_for_a_listener(queue: Queue) {
-    let jobs = [(); 3].map(|()| JobId::fresh());
+async fn a_hint_waits_for_a_listener(queue: Queue) {
+    let jobs = [(); 3].map(|()| JobId::generate());
     for job in jobs {
-        queue.ring(job, None);
+        queue.notify_job(job, None);
     }
-    let mut hints = queue.listen(1);
+    let mut hints = queue.listen_jobs(1);
     for job in jobs {
         assert_eq!(answer(&mut hints).await, job);
     }
 }
 
-async fn ringing_never_waits(queue: Queue) {
-    // far more than there is room for, and nobody listens
+async fn notifying_never_waits(queue: Queue) {
+    // far more than the capacity, without a listener
     for _ in 0..50_000 {
-        queue.ring(JobId::fresh(), None);
+        queue.notify_job(JobId::generate(), None);
     }
-    // those that found room are heard
-    answer(&mut queue.listen(1)).await;
+    // those within the capacity are heard
+    answer(&mut queue.listen_jobs(1)).await;
 }
 
 async fn a_wait_that_is_broken_off_loses_nothing(queue: Queue) {
-    let mut hints = queue.listen(1);
+    let mut hints = queue.listen_jobs(1);
     for _ in 0..20 {
-        let job = JobId::fresh();
-        queue.ring(job, None);
+        let job = JobId::generate();
+        queue.notify_job(job, None);
         let hint = eventually(async || timeout(Duration::ZERO, hints.next()).await.ok());
         let hint = hint.await;
         assert_eq!(hint.job, job);
@@ -96,17 +96,17 @@ async fn a_wait_that_is_broken_off_loses_nothing(queue: Queue) {
     }
 }
 
-async fn news_are_heard_by_all_who_listen(queue: Queue) {
-    let mut listeners = [queue.news(), queue.news(), queue.news()];
+async fn changes_are_heard_by_all_listeners(queue: Queue) {
+    let mut listeners = [queue.listen_changes(), queue.listen_changes(), queue.listen_changes()];
     for _ in 0..3 {
-        queue.tell();
-        for news in &mut listeners {
-            soon(news.next()).await;
+        queue.notify_changes();
+        for changes in &mut listeners {
+            soon(changes.next()).await;
         }
     }
-    // nobody listens any more
+    // without a listener
     drop(listeners);
-    queue.tell();
+    queue.notify_changes();
 }
 
 /// The next job, acknowledged.
@@ -186,7 +186,7 @@ impl Broker {
     }
 
     async fn leave(self) {
-        let exchange = format!("{}.news", self.name).into();
+        let exchange = format!("{}.changes", self.name).into();
         self.channel.exchange_delete(exchange, ExchangeDeleteOptions::default()).await.unwrap();
         self.forget_queue().await;
     }
@@ -202,25 +202,25 @@ async fn connected(queue: &Queue) {
 }
 
 #[tokio::test]
-async fn a_hint_that_nobody_acknowledged_comes_again() {
+async fn a_hint_that_is_not_acknowledged_is_delivered_again() {
     let Some(broker) = Broker::of_this_test().await else { return };
     let queue = broker.queue(ENGINE);
-    let job = JobId::fresh();
-    queue.ring(job, Some(TRACE.into()));
-    let mut first = queue.listen(1);
+    let job = JobId::generate();
+    queue.notify_job(job, Some(TRACE.into()));
+    let mut first = queue.listen_jobs(1);
     let hint: Hint = soon(first.next()).await;
     assert_eq!(hint.job, job);
     // a worker that dies
     drop((hint, first));
-    let mut second = queue.listen(1);
+    let mut second = queue.listen_jobs(1);
     let hint = soon(second.next()).await;
     assert_eq!((hint.job, hint.trace.as_deref()), (job, Some(TRACE)));
     hint.acknowledge().await;
     drop(second);
 
     // an acknowledged one does not: the next to be heard is another
-    let (other, mut third) = (JobId::fresh(), queue.listen(1));
-    queue.ring(other, None);
+    let (other, mut third) = (JobId::generate(), queue.listen_jobs(1));
+    queue.notify_job(other, None);
     assert_eq!(answer(&mut third).await, other);
     drop(third);
     broker.waits(0).await;
@@ -233,10 +233,10 @@ async fn a_listener_takes_no_more_than_it_has_room_for() {
     let queue = broker.queue(ENGINE);
     connected(&queue).await;
     for _ in 0..5 {
-        queue.ring(JobId::fresh(), None);
+        queue.notify_job(JobId::generate(), None);
     }
     broker.waits(5).await;
-    let mut hints = queue.listen(2);
+    let mut hints = queue.listen_jobs(2);
     let (first, second) = (soon(hints.next()).await, soon(hints.next()).await);
     broker.waits(3).await;
     first.acknowledge().await;
@@ -252,14 +252,14 @@ async fn what_cannot_be_read_is_dropped() {
     let Some(broker) = Broker::of_this_test().await else { return };
     let queue = broker.queue(ENGINE);
     connected(&queue).await;
-    let job = JobId::fresh();
+    let job = JobId::generate();
     let of_tomorrow = format!("{{\"v\":2,\"job\":\"{job}\"}}");
     for junk in ["", "hello", "{}", r#"{"v":1,"job":"7"}"#, &of_tomorrow, "\0\u{1f600}"] {
         broker.publish(junk.as_bytes()).await;
     }
     broker.publish(&vec![b'['; 1 << 20]).await;
-    queue.ring(job, None);
-    let mut hints = queue.listen(1);
+    queue.notify_job(job, None);
+    let mut hints = queue.listen_jobs(1);
     assert_eq!(answer(&mut hints).await, job);
     drop(hints);
     broker.waits(0).await;
@@ -270,10 +270,10 @@ async fn what_cannot_be_read_is_dropped() {
 async fn every_engine_has_a_queue_of_its_own() {
     let Some(broker) = Broker::of_this_test().await else { return };
     let (old, new) = (broker.queue(ENGINE), broker.queue(ENGINE + 1));
-    let (old_job, new_job) = (JobId::fresh(), JobId::fresh());
-    let (mut old_hints, mut new_hints) = (old.listen(5), new.listen(5));
-    old.ring(old_job, None);
-    new.ring(new_job, None);
+    let (old_job, new_job) = (JobId::generate(), JobId::generate());
+    let (mut old_hints, mut new_hints) = (old.listen_jobs(5), new.listen_jobs(5));
+    old.notify_job(old_job, None);
+    new.notify_job(new_job, None);
     assert_eq!(answer(&mut new_hints).await, new_job);
     assert_eq!(answer(&mut old_hints).await, old_job);
     broker.leave().await;
@@ -283,27 +283,27 @@ async fn every_engine_has_a_queue_of_its_own() {
 async fn a_queue_that_was_lost_is_made_again() {
     let Some(broker) = Broker::of_this_test().await else { return };
     let queue = broker.queue(ENGINE);
-    let mut hints = queue.listen(1);
-    queue.ring(JobId::fresh(), None);
+    let mut hints = queue.listen_jobs(1);
+    queue.notify_job(JobId::generate(), None);
     answer(&mut hints).await;
     broker.forget_queue().await;
     // the broker refuses the next hint, which is kept for the new queue
-    let job = JobId::fresh();
-    queue.ring(job, None);
+    let job = JobId::generate();
+    queue.notify_job(job, None);
     assert_eq!(answer(&mut hints).await, job);
     broker.leave().await;
 }
 
 #[tokio::test]
-async fn news_go_to_every_engine_and_are_kept_for_nobody() {
+async fn changes_go_to_every_engine_and_are_not_kept() {
     let Some(broker) = Broker::of_this_test().await else { return };
     let (one, other) = (broker.queue(ENGINE), broker.queue(ENGINE + 1));
-    let mut news = other.news();
-    // something may have been told before it listened
-    soon(news.next()).await;
-    one.tell();
-    soon(news.next()).await;
-    let mut late = one.news();
+    let mut changes = other.listen_changes();
+    // something may have changed before it listened
+    soon(changes.next()).await;
+    one.notify_changes();
+    soon(changes.next()).await;
+    let mut late = one.listen_changes();
     soon(late.next()).await;
     assert!(timeout(Duration::from_millis(100), late.next()).await.is_err());
     connected(&other).await;
@@ -314,22 +314,22 @@ async fn news_go_to_every_engine_and_are_kept_for_nobody() {
 }
 
 #[tokio::test]
-async fn a_broker_that_is_away_holds_nobody_up() {
+async fn a_broker_that_is_away_delays_nothing() {
     // it listens, and never says a word
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let refusing = nobody.local_addr().unwrap().port();
-    drop(nobody);
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let refusing = closed.local_addr().unwrap().port();
+    drop(closed);
     for port in [port, refusing] {
         let queue = open(&format!("amqp://guest:secret@127.0.0.1:{port}/%2f"), "test", ENGINE);
         for _ in 0..5_000 {
-            queue.ring(JobId::fresh(), None);
-            queue.tell();
+            queue.notify_job(JobId::generate(), None);
+            queue.notify_changes();
         }
         let fault = queue.check().unwrap_err().to_string();
         assert!(fault.contains("broker") && !fault.contains("secret"), "{fault}");
-        let heard = timeout(Duration::from_millis(100), queue.listen(1).next()).await;
+        let heard = timeout(Duration::from_millis(100), queue.listen_jobs(1).next()).await;
         assert!(heard.is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The store's promises, kept by a folder and by a bucket of a real S3 server in this process.
+//! Conformance tests of the store, on a folder and on a bucket of an S3 server in this process.
 
 use std::{future::Future, net::SocketAddr, ops::Range, path::Path};
 
@@ -102,7 +102,7 @@ async fn deleting_what_is_not_there_is_no_error(store: Store) {
 }
 
 async fn every_attempt_has_a_blob_of_its_own(store: Store) {
-    let (image, job) = (ImageId::fresh(), JobId::fresh());
+    let (image, job) = (ImageId::generate(), JobId::generate());
     let claim = |attempt| Claim { job, image, attempt, strikes: 1 };
     let keys = [
         original_key(image, 1),

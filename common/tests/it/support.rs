@@ -1,4 +1,4 @@
-//! What every room's behaviours need: backends to run on, servers to ask for, patience.
+//! Shared by the tests: conformance suites, waiting with a limit, servers.
 
 use std::{future::Future, io::Write, time::Duration};
 
@@ -23,8 +23,8 @@ macro_rules! conformance {
 /// Longer than anything takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How far apart one looks for something that happens soon.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Interval of polling.
+const INTERVAL: Duration = Duration::from_millis(20);
 
 /// The outcome of something that happens soon.
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
@@ -37,7 +37,7 @@ pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T
         loop {
             match look().await {
                 Some(seen) => return seen,
-                None => tokio::time::sleep(LOOK_AGAIN).await,
+                None => tokio::time::sleep(INTERVAL).await,
             }
         }
     })
@@ -56,8 +56,7 @@ pub(crate) async fn at_once<T: Send + 'static>(
     outcomes
 }
 
-/// The server that the environment names; `None`, after a word to the one who runs the tests, where
-/// there is none.
+/// The server that the environment names; `None`, with a message on stderr, when there is none.
 #[expect(clippy::disallowed_methods, reason = "the one place of these tests that reads variables")]
 pub(crate) fn server(variable: &str) -> Option<String> {
     let server = std::env::var(variable).ok().filter(|url| !url.is_empty());

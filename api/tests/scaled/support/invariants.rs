@@ -56,7 +56,7 @@ impl House<'_> {
         for unrest in [
             "SELECT COUNT(*) FROM jobs WHERE state = 'pending'",
             "SELECT COUNT(*) FROM images WHERE state <> 'stored'",
-            "SELECT COUNT(*) FROM loose_blobs",
+            "SELECT COUNT(*) FROM blob_gc",
         ] {
             let none = async || (self.database.number(unrest).await == 0).then_some(());
             eventually(&format!("none left: {unrest}"), none).await;

@@ -26,6 +26,16 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `program` in `folder` with `settings` and nothing else in its environment.
     pub(crate) fn start(program: &Path, folder: &Path, settings: &[(&str, String)]) -> Self {
+        Process::start_with(program, &[], folder, settings)
+    }
+
+    /// The same with arguments.
+    pub(crate) fn start_with(
+        program: &Path,
+        args: &[&str],
+        folder: &Path,
+        settings: &[(&str, String)],
+    ) -> Self {
         static COUNT: AtomicU16 = AtomicU16::new(1);
         assert!(
             program.is_file(),
@@ -37,6 +47,7 @@ impl Process {
         let log = folder.join(format!("{name}.log"));
         let out = File::create(&log).unwrap();
         let child = Command::new(program)
+            .args(args)
             .env_clear()
             .env("HOME", folder)
             .envs(settings.iter().map(|(name, value)| (name, value)))

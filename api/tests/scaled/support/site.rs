@@ -131,13 +131,13 @@ impl Site {
     }
 
     pub(crate) fn migrate(&self) -> Process {
-        let program = Path::new(env!("CARGO_BIN_EXE_planet-migrate"));
-        Process::start(program, self.folder.path(), &self.settings)
+        let program = Path::new(env!("CARGO_BIN_EXE_planet-admin"));
+        Process::start_with(program, &["migrate"], self.folder.path(), &self.settings)
     }
 
-    /// What `planet-migrate check` says.
+    /// What `planet-admin check` says.
     pub(crate) fn check(&self) -> Output {
-        let mut check = Command::new(env!("CARGO_BIN_EXE_planet-migrate"));
+        let mut check = Command::new(env!("CARGO_BIN_EXE_planet-admin"));
         let settings = self.settings.iter().map(|(name, value)| (name, value));
         check.arg("check").current_dir(self.folder.path()).env_clear().envs(settings);
         tokio::task::block_in_place(|| check.output().unwrap())

@@ -1,8 +1,8 @@
-//! Every change of an image is seen by whoever asks what is new, however late it is committed.
+//! A reader that continues from where it was sees every change, however late it is committed.
 
 use std::collections::HashSet;
 
-use common::catalog::{Catalog, Change, Turn};
+use common::catalog::{Catalog, Change, ChangeSeq};
 use sea_orm::TransactionTrait;
 
 use super::*;
@@ -11,39 +11,39 @@ use crate::support::{eventually, soon};
 conformance! {
     [sqlite = on_sqlite, postgres = on_postgres]
     [
-        every_change_is_seen_by_whoever_goes_on
+        every_change_is_seen_by_a_reader_that_continues
         a_claim_is_no_change
-        pages_of_changes_miss_none_of_the_same_turn
+        pages_of_changes_miss_none_with_the_same_number
         changes_at_the_same_time_are_all_seen
-        deletions_are_forgotten_and_turns_go_on
+        deletions_are_pruned_and_numbers_continue
     ]
 }
 
-/// What changed from `since` on; and where to go on.
-async fn news(catalog: &Catalog, since: Turn) -> (HashSet<ImageId>, Turn) {
-    let window = catalog.window().await.unwrap();
+/// The images that changed from `since` on, and where to continue.
+async fn changed(catalog: &Catalog, since: ChangeSeq) -> (HashSet<ImageId>, ChangeSeq) {
+    let window = catalog.seq_window().await.unwrap();
     let changes = catalog.changes(since, None, window.next, 999).await.unwrap();
-    assert!(changes.is_sorted_by_key(|change| (change.turn, change.image)));
+    assert!(changes.is_sorted_by_key(|change| (change.seq, change.image)));
     (changes.iter().map(|change| change.image).collect(), window.settled)
 }
 
-/// Goes on until `image` is among the news; other tests may keep the server's turns unsettled, so
-/// that some are seen again.
-async fn sees(catalog: &Catalog, since: &mut Turn, image: ImageId) {
-    let (images, settled) = news(catalog, *since).await;
+/// Continues until `image` was seen and is settled. Other tests may keep the server's numbers
+/// unsettled, so that some changes are seen again.
+async fn sees(catalog: &Catalog, since: &mut ChangeSeq, image: ImageId) {
+    let (images, settled) = changed(catalog, *since).await;
     assert!(images.contains(&image));
     assert!(settled >= *since);
     // once it is settled, it is not seen again
     eventually(async || {
-        let (images, settled) = news(catalog, *since).await;
+        let (images, settled) = changed(catalog, *since).await;
         *since = settled;
         (!images.contains(&image)).then_some(())
     })
     .await;
 }
 
-async fn every_change_is_seen_by_whoever_goes_on(catalog: Catalog) {
-    let mut since = catalog.window().await.unwrap().settled;
+async fn every_change_is_seen_by_a_reader_that_continues(catalog: Catalog) {
+    let mut since = catalog.seq_window().await.unwrap().settled;
     let (image, job) = stored(&catalog, "a").await;
     sees(&catalog, &mut since, image.id).await;
     finish(&catalog, job, ENGINE, "width=80").await;
@@ -51,9 +51,9 @@ async fn every_change_is_seen_by_whoever_goes_on(catalog: Catalog) {
     assert_eq!(catalog.backfill(ENGINE, &[hash("width=40")]).await.unwrap(), 1);
     sees(&catalog, &mut since, image.id).await;
     let claim = claimed(&catalog, job, LONG).await;
-    assert!(catalog.bury(&claim, "why").await.unwrap());
+    assert!(catalog.discard(&claim, "why").await.unwrap());
     sees(&catalog, &mut since, image.id).await;
-    assert_eq!(catalog.revive(None).await.unwrap(), 1);
+    assert_eq!(catalog.retry_dead(None).await.unwrap(), 1);
     sees(&catalog, &mut since, image.id).await;
     removed(&catalog, image.id).await.unwrap();
     sees(&catalog, &mut since, image.id).await;
@@ -64,28 +64,28 @@ async fn a_claim_is_no_change(catalog: Catalog) {
     let (image, job) = stored(&catalog, "a").await;
     let before = catalog.last_change(image.id).await.unwrap();
     let claim = claimed(&catalog, job, LONG).await;
-    assert!(catalog.beat(&claim, LONG).await.unwrap());
+    assert!(catalog.extend_lease(&claim, LONG).await.unwrap());
     assert!(catalog.retry(&claim, ENDED, true, Some("busy")).await.unwrap());
-    // nor is an upload that came to nothing
-    let upload = ours(catalog.begin_upload(&facts("b"), None, LONG).await.unwrap());
-    let blob = promised(&catalog, &upload).await;
+    // nor is an upload that failed
+    let upload = acquired(catalog.begin_upload(&metadata("b"), None, LONG).await.unwrap());
+    let blob = reserved(&catalog, &upload).await;
     catalog.abandon_upload(&upload, &blob).await.unwrap();
     assert_eq!(catalog.last_change(image.id).await.unwrap(), before);
     assert_eq!(catalog.last_change(upload.image).await.unwrap(), None);
 }
 
-async fn pages_of_changes_miss_none_of_the_same_turn(catalog: Catalog) {
-    let since = catalog.window().await.unwrap().settled;
+async fn pages_of_changes_miss_none_with_the_same_number(catalog: Catalog) {
+    let since = catalog.seq_window().await.unwrap().settled;
     let mut expected = HashSet::new();
     for nth in 0..7 {
         let (image, job) = stored(&catalog, &nth.to_string()).await;
         let claim = claimed(&catalog, job, LONG).await;
-        catalog.bury(&claim, "why").await.unwrap();
+        catalog.discard(&claim, "why").await.unwrap();
         expected.insert(image.id);
     }
     // one statement
-    assert_eq!(catalog.revive(None).await.unwrap(), 7);
-    let window = catalog.window().await.unwrap();
+    assert_eq!(catalog.retry_dead(None).await.unwrap(), 7);
+    let window = catalog.seq_window().await.unwrap();
     let (mut seen, mut after): (Vec<Change>, _) = (Vec::new(), None);
     loop {
         let page = catalog.changes(since, after, window.next, 2).await.unwrap();
@@ -98,7 +98,7 @@ async fn pages_of_changes_miss_none_of_the_same_turn(catalog: Catalog) {
 }
 
 async fn changes_at_the_same_time_are_all_seen(catalog: Catalog) {
-    let since = catalog.window().await.unwrap().settled;
+    let since = catalog.seq_window().await.unwrap().settled;
     let writers = (0..8).map(|writer| {
         let catalog = catalog.clone();
         async move {
@@ -112,11 +112,11 @@ async fn changes_at_the_same_time_are_all_seen(catalog: Catalog) {
             gone
         }
     });
-    // what is gone was seen as gone, by one who only ever goes on
+    // a reader that only continues sees every deletion
     let reader = async {
         let (mut since, mut gone) = (since, HashSet::new());
         while gone.len() < 80 {
-            let (images, settled) = news(&catalog, since).await;
+            let (images, settled) = changed(&catalog, since).await;
             for id in images {
                 if catalog.image(id).await.unwrap().is_none() {
                     gone.insert(id);
@@ -130,13 +130,13 @@ async fn changes_at_the_same_time_are_all_seen(catalog: Catalog) {
     assert_eq!(seen, written.into_iter().flatten().collect());
 }
 
-async fn deletions_are_forgotten_and_turns_go_on(catalog: Catalog) {
+async fn deletions_are_pruned_and_numbers_continue(catalog: Catalog) {
     let (kept, _) = stored(&catalog, "a").await;
     let (image, _) = stored(&catalog, "b").await;
     removed(&catalog, image.id).await.unwrap();
-    assert_eq!(catalog.forget_deletions(LONG).await.unwrap(), 0);
+    assert_eq!(catalog.prune_deletions(LONG).await.unwrap(), 0);
     let before = catalog.last_change(image.id).await.unwrap().unwrap();
-    assert_eq!(catalog.forget_deletions(ENDED).await.unwrap(), 1);
+    assert_eq!(catalog.prune_deletions(ENDED).await.unwrap(), 1);
     assert_eq!(catalog.last_change(image.id).await.unwrap(), None);
     assert!(catalog.last_change(kept.id).await.unwrap().is_some());
     let (new, _) = stored(&catalog, "c").await;
@@ -147,9 +147,9 @@ async fn deletions_are_forgotten_and_turns_go_on(catalog: Catalog) {
 async fn a_commit_that_comes_late_is_not_missed() {
     on_postgres(async |catalog| {
         let (early, _) = stored(&catalog, "a").await;
-        let mut since = catalog.window().await.unwrap().settled;
+        let mut since = catalog.seq_window().await.unwrap().settled;
         eventually(async || {
-            let (images, settled) = news(&catalog, since).await;
+            let (images, settled) = changed(&catalog, since).await;
             since = settled;
             images.is_empty().then_some(())
         })
@@ -159,7 +159,7 @@ async fn a_commit_that_comes_late_is_not_missed() {
         // others overtake it
         for nth in 0..3 {
             let (image, _) = stored(&catalog, &nth.to_string()).await;
-            let (images, settled) = news(&catalog, since).await;
+            let (images, settled) = changed(&catalog, since).await;
             assert!(images.contains(&image.id) && !images.contains(&early.id));
             since = settled;
         }

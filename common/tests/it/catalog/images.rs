@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use common::{
-    catalog::{Catalog, Condemned, Page},
+    catalog::{Catalog, MarkedBlob, Page},
     store::original_key,
 };
 
@@ -16,7 +16,7 @@ conformance! {
         images_are_found_by_their_bytes
         a_removed_image_takes_everything_along
         a_removal_and_a_finish_leave_no_blob
-        a_loose_blob_is_swept_twice
+        an_unreferenced_blob_is_swept_twice
         the_backlog_is_counted
     ]
 }
@@ -44,7 +44,7 @@ async fn images_are_found_by_their_bytes(catalog: Catalog) {
     let (first, _) = stored(&catalog, "a").await;
     stored(&catalog, "b").await;
     let (second, _) = stored(&catalog, "a").await;
-    let same = Page { sha256: Some(facts("a").sha256), ..page(9) };
+    let same = Page { sha256: Some(metadata("a").sha256), ..page(9) };
     let found = catalog.images(&same).await.unwrap();
     assert_eq!(found, [second, first.clone()]);
     let older = Page { before: Some(found[0].id), ..same };
@@ -59,7 +59,7 @@ async fn a_removed_image_takes_everything_along(catalog: Catalog) {
     let blob = finish(&catalog, job, ENGINE, "width=80").await;
     let removed = removed(&catalog, image.id).await.unwrap();
     assert_eq!(removed, HashSet::from([original_key(image.id, 1), blob]));
-    assert_eq!(condemned(&catalog).await, removed);
+    assert_eq!(marked(&catalog).await, removed);
     assert_eq!(catalog.image(image.id).await.unwrap(), None);
     assert_eq!(catalog.renders(image.id).await.unwrap(), []);
     assert_eq!(catalog.jobs_of(&[image.id]).await.unwrap(), []);
@@ -67,7 +67,7 @@ async fn a_removed_image_takes_everything_along(catalog: Catalog) {
     assert_eq!(catalog.images(&page(9)).await.unwrap(), [other]);
     assert_eq!(due(&catalog).await, [other_job]);
 
-    let unfinished = ours(catalog.begin_upload(&facts("c"), None, LONG).await.unwrap());
+    let unfinished = acquired(catalog.begin_upload(&metadata("c"), None, LONG).await.unwrap());
     assert_eq!(self::removed(&catalog, unfinished.image).await, None);
 }
 
@@ -83,44 +83,52 @@ async fn a_removal_and_a_finish_leave_no_blob(catalog: Catalog) {
         };
         let removed = removed(&catalog, image.id).await.unwrap();
         let finished = finish.await.unwrap();
-        assert_eq!(removed.contains(&blob), finished, "whoever came first knows of it");
+        assert_eq!(
+            removed.contains(&blob),
+            finished,
+            "the removal has the blob if and only if the finish came first"
+        );
         // what the worker does when it was fenced
-        catalog.break_promise(std::slice::from_ref(&blob)).await.unwrap();
-        let condemned = condemned(&catalog).await;
-        assert!(condemned.contains(&blob) && condemned.contains(&original_key(image.id, 1)));
+        catalog.release_blobs(std::slice::from_ref(&blob)).await.unwrap();
+        let marked = marked(&catalog).await;
+        assert!(marked.contains(&blob) && marked.contains(&original_key(image.id, 1)));
     }
 }
 
-async fn a_loose_blob_is_swept_twice(catalog: Catalog) {
+async fn an_unreferenced_blob_is_swept_twice(catalog: Catalog) {
     let blobs = ["a", "b"].map(str::to_owned);
-    catalog.promise(&blobs[..1], LONG).await.unwrap();
-    catalog.promise(&blobs[1..], ENDED).await.unwrap();
-    assert_eq!(condemned(&catalog).await, HashSet::new(), "promised ones are left alone");
-    assert_eq!(catalog.condemn_overdue().await.unwrap(), 1);
-    assert_eq!(catalog.condemn_overdue().await.unwrap(), 0);
+    catalog.reserve_blobs(&blobs[..1], LONG).await.unwrap();
+    catalog.reserve_blobs(&blobs[1..], ENDED).await.unwrap();
+    assert_eq!(marked(&catalog).await, HashSet::new(), "reserved blobs are not listed");
+    assert_eq!(catalog.mark_expired().await.unwrap(), 1);
+    assert_eq!(catalog.mark_expired().await.unwrap(), 0);
     let overdue = HashSet::from(["b".to_owned()]);
-    assert_eq!(condemned(&catalog).await, overdue);
+    assert_eq!(marked(&catalog).await, overdue);
 
     let sweep = async |blob: &str, was_swept, again| {
-        let condemned = Condemned { blob: blob.to_owned(), was_swept };
-        catalog.swept(&condemned, again).await.unwrap();
+        let marked = MarkedBlob { blob: blob.to_owned(), was_swept };
+        catalog.record_sweep(&marked, again).await.unwrap();
     };
-    // a promised blob is not marked as swept
+    // a reserved blob does not become swept
     sweep("a", false, ENDED).await;
-    assert_eq!(condemned(&catalog).await, overdue);
+    assert_eq!(marked(&catalog).await, overdue);
     sweep("b", false, ENDED).await;
-    assert_eq!(condemned(&catalog).await, overdue, "it is swept once more");
+    assert_eq!(marked(&catalog).await, overdue, "it is swept once more");
     sweep("b", false, ENDED).await;
-    assert_eq!(condemned(&catalog).await, overdue, "whoever listed it earlier does not forget it");
-    let listed = catalog.condemned(9).await.unwrap();
-    assert_eq!(listed, [Condemned { blob: "b".into(), was_swept: true }]);
+    assert_eq!(
+        marked(&catalog).await,
+        overdue,
+        "a sweep that listed it earlier does not remove it"
+    );
+    let listed = catalog.marked_blobs(9).await.unwrap();
+    assert_eq!(listed, [MarkedBlob { blob: "b".into(), was_swept: true }]);
     sweep("b", true, LONG).await;
-    assert_eq!(condemned(&catalog).await, HashSet::new(), "then it is forgotten");
+    assert_eq!(marked(&catalog).await, HashSet::new(), "then it is removed");
 
-    catalog.break_promise(&blobs).await.unwrap();
+    catalog.release_blobs(&blobs).await.unwrap();
     sweep("a", false, LONG).await;
-    assert_eq!(condemned(&catalog).await, HashSet::new(), "its second time has not come");
-    assert_eq!(catalog.condemned(1).await.unwrap().len(), 0);
+    assert_eq!(marked(&catalog).await, HashSet::new(), "its second time has not come");
+    assert_eq!(catalog.marked_blobs(1).await.unwrap().len(), 0);
 }
 
 async fn the_backlog_is_counted(catalog: Catalog) {
@@ -132,7 +140,7 @@ async fn the_backlog_is_counted(catalog: Catalog) {
     }
     next_millisecond().await;
     let claim = claimed(&catalog, jobs[0], LONG).await;
-    assert!(catalog.bury(&claim, "no picture").await.unwrap());
+    assert!(catalog.discard(&claim, "no picture").await.unwrap());
     finish(&catalog, jobs[1], ENGINE, "width=80").await;
     let backlog = catalog.backlog(ENGINE).await.unwrap();
     assert_eq!((backlog.pending, backlog.dead), (2, 1));

@@ -13,11 +13,11 @@ conformance! {
         a_job_is_claimed_by_one
         a_claim_needs_its_engine_and_its_time
         a_worker_that_was_overtaken_changes_nothing
-        a_beat_keeps_the_others_away
-        whoever_is_alone_waits_for_no_lease_but_of_a_job_that_died_before
+        an_extended_lease_keeps_other_workers_away
+        a_single_process_waits_for_no_lease_but_of_a_job_that_died_before
         the_row_tells_whether_a_claim_ended_its_job
         a_refund_is_given_once
-        jobs_that_end_without_an_answer_are_given_up
+        jobs_that_end_without_a_result_are_discarded
         the_longest_due_comes_first
     ]
 }
@@ -39,7 +39,7 @@ async fn a_claim_needs_its_engine_and_its_time(catalog: Catalog) {
     let (_, job) = stored(&catalog, "a").await;
     let claim = |job, engine| catalog.claim(job, engine, "worker", LONG, MAX_STRIKES);
     assert_eq!(claim(job, ENGINE + 1).await.unwrap(), None);
-    assert_eq!(claim(JobId::fresh(), ENGINE).await.unwrap(), None);
+    assert_eq!(claim(JobId::generate(), ENGINE).await.unwrap(), None);
     let first = claim(job, ENGINE).await.unwrap().unwrap();
     assert_eq!(claim(job, ENGINE).await.unwrap(), None, "its lease runs");
     assert!(catalog.retry(&first, LONG, true, None).await.unwrap());
@@ -53,16 +53,16 @@ async fn a_worker_that_was_overtaken_changes_nothing(catalog: Catalog) {
     assert_eq!((quick.attempt, quick.strikes), (2, 2));
 
     let slow_render = rendered(&catalog, &slow, "width=80").await;
-    assert!(!catalog.beat(&slow, LONG).await.unwrap());
+    assert!(!catalog.extend_lease(&slow, LONG).await.unwrap());
     assert!(!catalog.finish(&slow, ENGINE, &slow_render).await.unwrap());
     assert!(!catalog.retry(&slow, ENDED, true, Some("slow")).await.unwrap());
-    assert!(!catalog.bury(&slow, "slow").await.unwrap());
+    assert!(!catalog.discard(&slow, "slow").await.unwrap());
     assert_eq!(catalog.done_by(&slow).await.unwrap(), None);
     assert_eq!(catalog.renders(image.id).await.unwrap(), []);
 
     let render = rendered(&catalog, &quick, "width=80").await;
     assert!(catalog.finish(&quick, ENGINE, &render).await.unwrap());
-    assert!(!catalog.bury(&slow, "slow").await.unwrap());
+    assert!(!catalog.discard(&slow, "slow").await.unwrap());
     assert!(!catalog.finish(&slow, ENGINE, &slow_render).await.unwrap());
     let blobs: Vec<String> =
         catalog.renders(image.id).await.unwrap().into_iter().map(|render| render.blob).collect();
@@ -72,22 +72,22 @@ async fn a_worker_that_was_overtaken_changes_nothing(catalog: Catalog) {
     assert_eq!(of_image[0].error, None);
 }
 
-async fn whoever_is_alone_waits_for_no_lease_but_of_a_job_that_died_before(catalog: Catalog) {
+async fn a_single_process_waits_for_no_lease_but_of_a_job_that_died_before(catalog: Catalog) {
     let (_, job) = stored(&catalog, "a").await;
     let first = claimed(&catalog, job, LONG).await;
-    catalog.end_leases().await.unwrap();
+    catalog.expire_leases().await.unwrap();
     assert_eq!(due(&catalog).await, [job]);
     let second = claimed(&catalog, job, LONG).await;
-    assert!(!catalog.beat(&first, LONG).await.unwrap() && second.strikes == 2);
-    catalog.end_leases().await.unwrap();
+    assert!(!catalog.extend_lease(&first, LONG).await.unwrap() && second.strikes == 2);
+    catalog.expire_leases().await.unwrap();
     assert_eq!(due(&catalog).await, []);
 }
 
-async fn a_beat_keeps_the_others_away(catalog: Catalog) {
+async fn an_extended_lease_keeps_other_workers_away(catalog: Catalog) {
     let (_, job) = stored(&catalog, "a").await;
     let claim = claimed(&catalog, job, ENDED).await;
     assert_eq!(due(&catalog).await, [job]);
-    assert!(catalog.beat(&claim, LONG).await.unwrap());
+    assert!(catalog.extend_lease(&claim, LONG).await.unwrap());
     assert_eq!(due(&catalog).await, []);
     assert_eq!(catalog.claim(job, ENGINE, "other", LONG, MAX_STRIKES).await.unwrap(), None);
 }
@@ -105,7 +105,7 @@ async fn the_row_tells_whether_a_claim_ended_its_job(catalog: Catalog) {
 
     let (_, job) = stored(&catalog, "b").await;
     let dead = claimed(&catalog, job, LONG).await;
-    assert!(catalog.bury(&dead, "no picture").await.unwrap());
+    assert!(catalog.discard(&dead, "no picture").await.unwrap());
     assert_eq!(catalog.done_by(&dead).await.unwrap(), None);
 }
 
@@ -129,22 +129,22 @@ async fn a_refund_is_given_once(catalog: Catalog) {
     assert_eq!(due(&catalog).await, [], "its strikes are used up");
 }
 
-async fn jobs_that_end_without_an_answer_are_given_up(catalog: Catalog) {
+async fn jobs_that_end_without_a_result_are_discarded(catalog: Catalog) {
     let (image, job) = stored(&catalog, "a").await;
     stored(&catalog, "b").await;
     for _ in 1..MAX_STRIKES {
         claimed(&catalog, job, ENDED).await;
     }
     let last = claimed(&catalog, job, LONG).await;
-    assert_eq!(catalog.bury_hopeless(ENGINE, MAX_STRIKES).await.unwrap(), 0, "its lease runs");
-    assert!(catalog.beat(&last, ENDED).await.unwrap());
-    assert_eq!(catalog.bury_hopeless(ENGINE + 1, MAX_STRIKES).await.unwrap(), 0);
-    assert_eq!(catalog.bury_hopeless(ENGINE, MAX_STRIKES).await.unwrap(), 1);
-    assert_eq!(catalog.bury_hopeless(ENGINE, MAX_STRIKES).await.unwrap(), 0);
+    assert_eq!(catalog.discard_exhausted(ENGINE, MAX_STRIKES).await.unwrap(), 0, "its lease runs");
+    assert!(catalog.extend_lease(&last, ENDED).await.unwrap());
+    assert_eq!(catalog.discard_exhausted(ENGINE + 1, MAX_STRIKES).await.unwrap(), 0);
+    assert_eq!(catalog.discard_exhausted(ENGINE, MAX_STRIKES).await.unwrap(), 1);
+    assert_eq!(catalog.discard_exhausted(ENGINE, MAX_STRIKES).await.unwrap(), 0);
     let of_image = catalog.jobs_of(&[image.id]).await.unwrap();
     assert_eq!(of_image[0].state, JobState::Dead);
     assert!(of_image[0].error.as_deref().unwrap().contains("3 attempts"), "{of_image:?}");
-    assert!(!catalog.beat(&last, LONG).await.unwrap());
+    assert!(!catalog.extend_lease(&last, LONG).await.unwrap());
 }
 
 async fn the_longest_due_comes_first(catalog: Catalog) {
@@ -160,4 +160,16 @@ async fn the_longest_due_comes_first(catalog: Catalog) {
     assert_eq!(due(&catalog).await, [b, c, a]);
     assert_eq!(catalog.due(ENGINE, MAX_STRIKES, 2).await.unwrap(), [b, c]);
     assert_eq!(catalog.due(ENGINE + 1, MAX_STRIKES, 2).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_state_that_is_unknown_is_an_error() {
+    on_sqlite(async |catalog| {
+        let (image, _) = stored(&catalog, "a").await;
+        let sql = "PRAGMA ignore_check_constraints = ON; UPDATE jobs SET state = 'lost'";
+        catalog.connection().execute_unprepared(sql).await.unwrap();
+        let fault = catalog.jobs_of(&[image.id]).await.unwrap_err().to_string();
+        assert!(fault.contains("lost"), "{fault}");
+    })
+    .await;
 }

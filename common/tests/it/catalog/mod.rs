@@ -1,12 +1,12 @@
-//! The catalog's promises, kept by SQLite and PostgreSQL. Leases of no length have ended already:
-//! so nothing here waits for a clock.
+//! Conformance tests of the catalog, on SQLite and PostgreSQL. A lease of zero length has ended
+//! already, so no test waits for a clock.
 
 use std::{collections::HashSet, future::Future, time::Duration};
 
 use common::{
-    catalog::{Catalog, Config, Finished, Intent, Page, Upload},
+    catalog::{Catalog, Config, Intent, NewRender, Page, Upload},
     env::Env,
-    image::{Facts, Image, ImageId, Layout},
+    image::{Image, ImageId, Layout, Metadata},
     job::{Claim, JobId},
     store::{original_key, render_key},
 };
@@ -27,8 +27,8 @@ const MAX_STRIKES: i32 = 3;
 const LONG: Duration = Duration::from_secs(1_000);
 const ENDED: Duration = Duration::ZERO;
 
-fn facts(content: &str) -> Facts {
-    Facts {
+fn metadata(content: &str) -> Metadata {
+    Metadata {
         name: None,
         media_type: "image/png".into(),
         bytes: 5_000_000_000,
@@ -48,22 +48,22 @@ fn page(limit: u64) -> Page {
     Page { limit, ..Page::default() }
 }
 
-fn ours(intent: Intent) -> Upload {
+fn acquired(intent: Intent) -> Upload {
     match intent {
-        Intent::Ours(upload) => upload,
-        other => panic!("the upload is not ours: {other:?}"),
+        Intent::Acquired(upload) => upload,
+        other => panic!("not acquired: {other:?}"),
     }
 }
 
-async fn promised(catalog: &Catalog, upload: &Upload) -> String {
+async fn reserved(catalog: &Catalog, upload: &Upload) -> String {
     let blob = original_key(upload.image, upload.attempt);
-    catalog.promise(std::slice::from_ref(&blob), LONG).await.unwrap();
+    catalog.reserve_blobs(std::slice::from_ref(&blob), LONG).await.unwrap();
     blob
 }
 
 async fn stored(catalog: &Catalog, content: &str) -> (Image, JobId) {
-    let upload = ours(catalog.begin_upload(&facts(content), None, LONG).await.unwrap());
-    let (job, blob) = (JobId::fresh(), promised(catalog, &upload).await);
+    let upload = acquired(catalog.begin_upload(&metadata(content), None, LONG).await.unwrap());
+    let (job, blob) = (JobId::generate(), reserved(catalog, &upload).await);
     let image = catalog.commit_upload(&upload, &blob, job, ENGINE).await.unwrap().unwrap();
     (image, job)
 }
@@ -76,13 +76,13 @@ async fn claimed(catalog: &Catalog, job: JobId, lease: Duration) -> Claim {
     catalog.claim(job, ENGINE, "worker", lease, MAX_STRIKES).await.unwrap().unwrap()
 }
 
-/// A render whose blob is promised.
-async fn rendered(catalog: &Catalog, claim: &Claim, spec: &str) -> Vec<Finished> {
+/// A render whose blob is reserved.
+async fn rendered(catalog: &Catalog, claim: &Claim, spec: &str) -> Vec<NewRender> {
     let spec_hash = hash(spec);
     let blob = render_key(claim, &spec_hash);
-    catalog.promise(std::slice::from_ref(&blob), LONG).await.unwrap();
+    catalog.reserve_blobs(std::slice::from_ref(&blob), LONG).await.unwrap();
     let sha256 = spec_hash.clone();
-    vec![Finished { spec: spec.into(), spec_hash, blob, sha256, bytes: 81, columns: 80, rows: 1 }]
+    vec![NewRender { spec: spec.into(), spec_hash, blob, sha256, bytes: 81, columns: 80, rows: 1 }]
 }
 
 /// Claims and finishes a job; the blob of its render.
@@ -98,9 +98,9 @@ async fn removed(catalog: &Catalog, image: ImageId) -> Option<HashSet<String>> {
     blobs.map(HashSet::from_iter)
 }
 
-async fn condemned(catalog: &Catalog) -> HashSet<String> {
-    let condemned = catalog.condemned(99).await.unwrap();
-    condemned.into_iter().map(|condemned| condemned.blob).collect()
+async fn marked(catalog: &Catalog) -> HashSet<String> {
+    let marked = catalog.marked_blobs(99).await.unwrap();
+    marked.into_iter().map(|marked| marked.blob).collect()
 }
 
 /// Times are whole milliseconds.

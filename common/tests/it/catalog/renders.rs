@@ -1,4 +1,4 @@
-//! Renders are facts, newer ones are added, and what is missing is made.
+//! A stored render does not change, newer ones are added, and missing ones are made.
 
 use common::catalog::Catalog;
 
@@ -20,7 +20,7 @@ async fn a_finish_without_its_blobs_is_none(catalog: Catalog) {
     let claim = claimed(&catalog, job, LONG).await;
     let mut render = rendered(&catalog, &claim, "width=80").await;
     render.extend(rendered(&catalog, &claim, "width=40").await);
-    catalog.break_promise(&[render[1].blob.clone()]).await.unwrap();
+    catalog.release_blobs(&[render[1].blob.clone()]).await.unwrap();
     assert!(!catalog.finish(&claim, ENGINE, &render).await.unwrap());
     assert_eq!(catalog.renders(image.id).await.unwrap(), []);
     assert_eq!(catalog.done_by(&claim).await.unwrap(), Some(false), "the job is to be done");
@@ -57,7 +57,7 @@ async fn the_backfill_makes_what_is_missing_once(catalog: Catalog) {
         stored(&catalog, name).await;
     }
     // an upload that is not stored yet gets no job
-    ours(catalog.begin_upload(&facts("f"), None, LONG).await.unwrap());
+    acquired(catalog.begin_upload(&metadata("f"), None, LONG).await.unwrap());
     assert_eq!(catalog.backfill(ENGINE, &[]).await.unwrap(), 0);
     let made = at_once((0..4).map(|_| {
         let catalog = catalog.clone();
@@ -94,7 +94,7 @@ async fn superseded_jobs_are_forgotten(catalog: Catalog) {
             finish(&catalog, job, ENGINE + 1, "width=80").await;
         }
     }
-    assert_eq!(catalog.forget_superseded(ENGINE + 1).await.unwrap(), 1);
+    assert_eq!(catalog.delete_superseded(ENGINE + 1).await.unwrap(), 1);
     assert_eq!(due(&catalog).await, [old]);
     let engines = catalog.jobs_of(&[done.id]).await.unwrap();
     assert_eq!(engines.iter().map(|job| job.engine).collect::<Vec<_>>(), [ENGINE + 1]);

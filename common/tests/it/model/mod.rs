@@ -1,26 +1,27 @@
 //! A model of the protocol: everything that can happen to one upload and its renders when processes
 //! die, answers are lost and requests are late, looked at state by state.
 //!
-//! Two doors take an upload whose client comes again with its idempotency key until it is told that
-//! the image is stored; two workers render, a janitor sweeps, a user removes. What each asks, in
-//! which order, and what it makes of the answer is as in `common/src/pipeline`,
-//! `common/src/catalog` and `worker/src`; a change there belongs here too. A bounded number of
-//! faults may happen anywhere; being asleep past a lease or a promise is one. One thing is taken for
-//! granted: whoever promised a blob puts it before its second sweep is due, or never.
+//! Two api processes handle an upload whose client retries with its idempotency key until the upload
+//! is confirmed; two workers render, a janitor sweeps, a user removes. The requests of each, their
+//! order, and the reaction to each reply are as in `common/src/pipeline`, `common/src/catalog` and
+//! `worker/src`; a change there belongs here, too. A bounded number of faults may happen anywhere;
+//! being suspended past a lease or a reservation is one. One assumption: a process that reserved a
+//! blob puts it before its second sweep is due, or never.
 //!
-//! Each rule can be broken, to see that the model would notice. (`cargo test -p common model --
-//! --nocapture` tells how things go wrong then.)
+//! Each rule can be broken, to test that the model detects it. (`cargo test -p common model --
+//! --nocapture` prints the steps to each violation.)
 //!
 //! Not in the model: strikes and dead jobs, decoders' verdicts, new presets, uploads without a key,
-//! more than one text an image, and isolation below that of a transaction as one step.
+//! more than one text per image, and isolation weaker than a transaction as one step.
 
+mod display;
 mod moves;
 mod processes;
 mod rules;
 mod search;
 mod world;
 
-use processes::{Door, Remover, State, Worker};
+use processes::{Api, Remover, State, Worker};
 use rules::Rules;
 use search::search;
 use world::{Request, World, Wrong};
@@ -34,7 +35,7 @@ const UPGRADE: Engines = [1, 2];
 fn upload(faults: u8, removals: u8, engines: Engines) -> State {
     State {
         world: World::EMPTY,
-        doors: [Door::IDLE; 2],
+        apis: [Api::IDLE; 2],
         workers: engines.map(|engine| Worker { engine, task: None }),
         janitor: None,
         remover: Remover::Idle,
@@ -46,13 +47,13 @@ fn upload(faults: u8, removals: u8, engines: Engines) -> State {
     }
 }
 
-/// An upload was acknowledged, and nobody has rendered it yet.
+/// An upload was confirmed, and is not rendered yet.
 fn stored(faults: u8, removals: u8, engines: Engines) -> State {
     let mut state = upload(faults, removals, engines);
     let blob = Rules::KEPT.original(0, 1);
     for request in [
         Request::InsertIntent,
-        Request::Promise(blob),
+        Request::ReserveBlob(blob),
         Request::Put { blob, writer: 1 },
         Request::CommitUpload { image: 0, attempt: 1 },
     ] {
@@ -135,7 +136,7 @@ fn deleting_the_render_after_an_unknown_finish_is_caught() {
 fn attempts_that_share_an_original_are_caught() {
     let broken = Rules { originals_named_by_attempt: false, ..KEPT };
     assert_eq!(caught(broken, upload(1, 0, SAME)), Wrong::LostOriginal);
-    let broken = Rules { promises_give_way: true, ..broken };
+    let broken = Rules { reservations_give_way: true, ..broken };
     assert_eq!(caught(broken, upload(1, 0, SAME)), Wrong::Overwritten);
 }
 
@@ -176,22 +177,22 @@ fn an_upload_that_commits_for_another_attempt_is_caught() {
 }
 
 #[test]
-fn a_commit_whose_promise_was_condemned_is_caught() {
-    let broken = Rules { commits_need_promise: false, ..KEPT };
+fn a_commit_whose_reservation_was_marked_is_caught() {
+    let broken = Rules { commits_need_reservation: false, ..KEPT };
     assert_eq!(caught(broken, upload(1, 0, SAME)), Wrong::LostOriginal);
     assert_eq!(caught(broken, stored(1, 0, SAME)), Wrong::LostRender);
 }
 
 #[test]
-fn deleting_before_condemning_is_caught() {
-    let broken = Rules { condemned_before_deleted: false, ..KEPT };
+fn deleting_before_marking_is_caught() {
+    let broken = Rules { marked_before_deleted: false, ..KEPT };
     assert_eq!(caught(broken, upload(1, 0, SAME)), Wrong::LostOriginal);
     assert_eq!(caught(broken, stored(1, 0, SAME)), Wrong::LostRender);
 }
 
 #[test]
-fn putting_before_promising_is_caught() {
-    let broken = Rules { promised_before_put: false, ..KEPT };
+fn putting_before_reserving_is_caught() {
+    let broken = Rules { reserved_before_put: false, ..KEPT };
     assert_eq!(caught(broken, upload(0, 0, SAME)), Wrong::Unknown);
 }
 
@@ -208,12 +209,12 @@ fn a_sweep_that_does_not_remember_what_it_listed_is_caught() {
 }
 
 #[test]
-fn a_sweep_may_sleep_for_a_period_of_grace() {
-    let asleep = Rules { sweeps_end_in_time: false, ..KEPT };
-    holds(asleep, stored(2, 0, SAME));
+fn a_sweep_may_be_suspended_for_a_period_of_grace() {
+    let slow = Rules { sweeps_end_in_time: false, ..KEPT };
+    holds(slow, stored(2, 0, SAME));
 }
 
-/// The one way for a version to go back: nothing is stored yet and a new door draws the text itself;
+/// The one way for a version to go back: nothing is stored yet and a new api process draws the text itself;
 /// then an old worker stores the older one, which is served until the newer one is stored.
 #[test]
 fn what_a_new_door_draws_itself_may_be_followed_by_an_older_version() {

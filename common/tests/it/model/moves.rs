@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::{
-    processes::{Door, DoorStep, Remover, State, Sweep, Task, TaskStep, Who},
+    processes::{Api, ApiStep, Remover, State, Sweep, Task, TaskStep, Who},
     rules::Rules,
-    world::{Blob, Claim, Few, Job, JobId, Loose, Render, Reply, Request, Wrong},
+    world::{Blob, Claim, GcState, Job, JobId, Render, Reply, Request, SmallSet, Wrong},
 };
 
 /// One line of a story.
@@ -28,7 +28,7 @@ pub enum Move {
     UploadLeaseEnds,
     UploadForgotten,
     JobFallsDue(JobId),
-    PromiseRunsOut(Blob),
+    ReservationExpires(Blob),
     SweptFallsDue(Blob),
     Backfill(u8),
     Superseded,
@@ -70,8 +70,8 @@ impl<'a> Next<'a> {
     fn push(&mut self, how: Move, change: impl FnOnce(&mut State)) {
         let mut state = self.state;
         change(&mut state);
-        // whoever has the same program and the same memory is the same
-        state.doors.sort_unstable();
+        // processes with the same program and the same memory are interchangeable
+        state.apis.sort_unstable();
         state.workers.sort_unstable();
         self.found.push((how, state));
     }
@@ -90,14 +90,8 @@ impl<'a> Next<'a> {
     }
 
     fn processes(&mut self) {
-        let all = [
-            Who::Door(0),
-            Who::Door(1),
-            Who::Worker(0),
-            Who::Worker(1),
-            Who::Janitor,
-            Who::Remover,
-        ];
+        let all =
+            [Who::Api(0), Who::Api(1), Who::Worker(0), Who::Worker(1), Who::Janitor, Who::Remover];
         for who in all {
             if let Some(request) = self.state.request(self.rules, who) {
                 self.ask(who, request);
@@ -161,27 +155,27 @@ impl<'a> Next<'a> {
                 state.world.hints.remove(hint);
             });
             self.fault(Move::HintRepeated, |state| {
-                state.ring(hint);
+                state.notify(hint);
             });
         }
     }
 
     fn client_and_user(&mut self) {
         let state = self.state;
-        let heard = state.doors.iter().position(|door| door.heard);
-        let idle = state.doors.iter().position(|door| *door == Door::IDLE);
+        let heard = state.apis.iter().position(|api| api.heard);
+        let idle = state.apis.iter().position(|api| *api == Api::IDLE);
         match (heard, idle) {
             (Some(at), _) => self.fault(Move::ClientHangsUp, |state| {
-                state.doors[at].heard = false;
+                state.apis[at].heard = false;
             }),
             (None, Some(at)) if state.acked.is_none() => self.push(Move::ClientAsks, |state| {
-                state.doors[at] = Door { step: DoorStep::Insert, heard: true, ..Door::IDLE };
+                state.apis[at] = Api { step: ApiStep::Insert, heard: true, ..Api::IDLE };
             }),
             _ => {}
         }
         if self.rules.read_meanwhile && state.world.row.is_some_and(|row| row.stored) {
             let newest = state.world.renders.iter().map(|render| render.job.engine).max();
-            // where nothing is stored, the door draws
+            // when nothing is stored, the api process draws
             let version = newest.unwrap_or(2);
             self.push(Move::Reads(version), |state| {
                 if version < state.read {
@@ -195,7 +189,7 @@ impl<'a> Next<'a> {
             && let Some(row) = state.world.row.filter(|row| row.stored)
         {
             let image = row.image;
-            let mut blobs = Few::NONE;
+            let mut blobs = SmallSet::NONE;
             blobs.add(self.rules.original(image, row.attempt));
             for render in state.world.renders.iter() {
                 blobs.add(self.rules.render(render.job, render.claim.attempt));
@@ -241,12 +235,12 @@ impl<'a> Next<'a> {
             }
             let row = state.world.job(task.job);
             if !row.is_some_and(|row| !row.done && row.attempt == task.claim.attempt) {
-                // a beat matches no row: the work is dropped where it is
+                // extending the lease matches no row: the work is aborted
                 self.push(Move::NoticesLoss, |state| state.workers[n].task = None);
             }
-            if task.step != TaskStep::GiveBack {
+            if task.step != TaskStep::ReleaseJob {
                 self.fault(Move::StopsInTime, |state| {
-                    let task = Task { step: TaskStep::GiveBack, original: 0, ..task };
+                    let task = Task { step: TaskStep::ReleaseJob, original: 0, ..task };
                     state.workers[n].task = Some(task);
                 });
             }
@@ -281,32 +275,32 @@ impl<'a> Next<'a> {
         if self.state.janitor.is_some() {
             return;
         }
-        for (blob, listed) in self.state.world.loose.iter().collect::<Vec<_>>() {
+        for (blob, listed) in self.state.world.gc.iter().collect::<Vec<_>>() {
             let list = |state: &mut State| {
                 state.janitor = Some(Sweep { blob, listed, deleted: false });
             };
             match listed {
-                Loose::Condemned | Loose::Swept { due: true } => {
+                GcState::Marked | GcState::Swept { due: true } => {
                     self.push(Move::Lists(blob), list);
                 }
-                Loose::Promised if !self.rules.condemned_before_deleted => {
+                GcState::Reserved if !self.rules.marked_before_deleted => {
                     let free = !self.state.is_held(self.rules, blob);
                     self.push_if_free(free, Move::Lists(blob), list);
                 }
-                Loose::Promised | Loose::Swept { due: false } => {}
+                GcState::Reserved | GcState::Swept { due: false } => {}
             }
         }
     }
 
-    /// What runs out while somebody still works on it is a fault: that process was asleep. What
-    /// nobody works on runs out by itself.
+    /// A lease that ends while a process still works is a fault: that process was suspended. A lease
+    /// without a process ends by itself.
     fn time(&mut self) {
         let state = self.state;
         if let Some(row) = state.world.row.filter(|row| !row.stored) {
-            let holds = |door: &Door| {
-                door.image_held() && (door.image, door.attempt) == (row.image, row.attempt)
+            let holds = |api: &Api| {
+                api.image_held() && (api.image, api.attempt) == (row.image, row.attempt)
             };
-            let free = !state.doors.iter().any(holds);
+            let free = !state.apis.iter().any(holds);
             match row.lease_over {
                 false => self.push_if_free(free, Move::UploadLeaseEnds, |state| {
                     state.world.row.iter_mut().for_each(|row| row.lease_over = true);
@@ -326,22 +320,22 @@ impl<'a> Next<'a> {
                 state.world.set_job(Job { due: true, ..job });
             });
         }
-        for (blob, loose) in state.world.loose.iter() {
-            match loose {
-                Loose::Promised if self.rules.condemned_before_deleted => {
+        for (blob, gc) in state.world.gc.iter() {
+            match gc {
+                GcState::Reserved if self.rules.marked_before_deleted => {
                     let free = !state.is_held(self.rules, blob);
-                    self.push_if_free(free, Move::PromiseRunsOut(blob), |state| {
-                        state.world.set_loose(blob, Some(Loose::Condemned));
+                    self.push_if_free(free, Move::ReservationExpires(blob), |state| {
+                        state.world.set_gc(blob, Some(GcState::Marked));
                     });
                 }
-                // the assumption on time: whoever was to put the blob has done so, or never will
-                Loose::Swept { due: false } if !state.will_be_put(self.rules, blob) => {
+                // the assumption on time: the writer has put the blob, or never will
+                GcState::Swept { due: false } if !state.will_be_put(self.rules, blob) => {
                     if state.is_swept(blob, true) && self.rules.sweeps_end_in_time {
                         continue;
                     }
                     let free = !state.is_swept(blob, false);
                     self.push_if_free(free, Move::SweptFallsDue(blob), |state| {
-                        state.world.set_loose(blob, Some(Loose::Swept { due: true }));
+                        state.world.set_gc(blob, Some(GcState::Swept { due: true }));
                     });
                 }
                 _ => {}
@@ -385,7 +379,7 @@ pub fn wrong(rules: &Rules, before: &State, after: &State) -> Option<Wrong> {
             return Some(Wrong::Vanished);
         }
     }
-    let known = |blob| world.loose(blob).is_some() || world.is_named(rules, blob);
+    let known = |blob| world.gc(blob).is_some() || world.is_named(rules, blob);
     if !world.store.iter().all(|(blob, _)| known(blob)) {
         return Some(Wrong::Unknown);
     }
@@ -395,11 +389,11 @@ pub fn wrong(rules: &Rules, before: &State, after: &State) -> Option<Wrong> {
 /// Nothing is left to do, and the client has what it wanted.
 pub fn at_rest(state: &State) -> bool {
     let world = &state.world;
-    let idle = state.doors == [Door::IDLE; 2]
+    let idle = state.apis == [Api::IDLE; 2]
         && state.workers.iter().all(|worker| worker.task.is_none())
         && state.janitor.is_none()
         && state.remover == Remover::Idle;
-    let quiet = world.on_the_way.is_empty() && world.hints.is_empty() && world.loose.is_empty();
+    let quiet = world.on_the_way.is_empty() && world.hints.is_empty() && world.gc.is_empty();
     let row_done = world.row.is_none_or(|row| row.stored && !world.renders.is_empty())
         && world.jobs.iter().all(|job| job.done);
     idle && quiet && row_done && state.acked.is_some()
@@ -422,21 +416,25 @@ impl fmt::Display for Move {
             }
             Move::Crashes(who) => write!(f, "{who} dies"),
             Move::Lands(request) => write!(f, "late, this is carried out: {request}"),
-            Move::ClientAsks => write!(f, "the client sends its upload to an idle door"),
-            Move::ClientHangsUp => write!(f, "the client gives up waiting; the door goes on"),
+            Move::ClientAsks => write!(f, "the client sends its upload to an idle api process"),
+            Move::ClientHangsUp => write!(f, "the client stops waiting; the api process continues"),
             Move::Polls(job) => write!(f, "a worker polls and sees job {job}"),
             Move::TakesHint(job) => write!(f, "a worker takes the hint of job {job}"),
             Move::HintLost => write!(f, "the broker loses a hint"),
             Move::HintRepeated => write!(f, "the broker repeats a hint"),
-            Move::StopsInTime => write!(f, "a worker is told to stop, and drops its work"),
-            Move::NoticesLoss => write!(f, "a worker's beat matches no row: it drops its work"),
+            Move::StopsInTime => write!(f, "a worker is stopped, and aborts"),
+            Move::NoticesLoss => write!(f, "a worker's lease is lost: it aborts"),
             Move::UserRemoves(image) => write!(f, "a user removes image {image}"),
-            Move::Reads(version) => write!(f, "a reader of a new door gets version {version}"),
+            Move::Reads(version) => {
+                write!(f, "a reader of a new api process gets version {version}")
+            }
             Move::Lists(blob) => write!(f, "the janitor lists {blob}"),
             Move::UploadLeaseEnds => write!(f, "the upload's lease ends"),
             Move::UploadForgotten => write!(f, "the janitor forgets the dead upload"),
             Move::JobFallsDue(job) => write!(f, "job {job} falls due"),
-            Move::PromiseRunsOut(blob) => write!(f, "the promise of {blob} runs out: condemned"),
+            Move::ReservationExpires(blob) => {
+                write!(f, "the reservation of {blob} expires: marked")
+            }
             Move::SweptFallsDue(blob) => write!(f, "a period of grace later, {blob} is due again"),
             Move::Backfill(engine) => write!(f, "the backfill makes a job of engine {engine}"),
             Move::Superseded => write!(f, "the janitor forgets the job of the older engine"),

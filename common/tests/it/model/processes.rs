@@ -4,13 +4,13 @@ use std::fmt;
 
 use super::{
     rules::Rules,
-    world::{Blob, Claim, Few, JobId, Loose, Reply, Request, World},
+    world::{Blob, Claim, GcState, JobId, Reply, Request, SmallSet, World},
 };
 
 /// One of the processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
-    Door(usize),
+    Api(usize),
     Worker(usize),
     Janitor,
     Remover,
@@ -18,8 +18,8 @@ pub enum Who {
 
 /// An api process on an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Door {
-    pub step: DoorStep,
+pub struct Api {
+    pub step: ApiStep,
     pub image: u8,
     pub attempt: u8,
     /// The client still waits for the answer.
@@ -27,17 +27,17 @@ pub struct Door {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum DoorStep {
+pub enum ApiStep {
     Idle,
     Insert,
     TakeOver,
-    LookKeyUp,
-    Promise,
+    FindKey,
+    Reserve,
     Put,
     Abandon,
     Commit,
-    LookAgain,
-    BreakPromise,
+    Reread,
+    Release,
     /// Of a broken rule only: deletes its blob without a look.
     DeleteOwn,
 }
@@ -63,19 +63,19 @@ pub enum TaskStep {
     Claim {
         hinted: bool,
     },
-    LookJobUp,
+    ReadJob,
     Load,
-    Promise,
+    Reserve,
     Put,
     Finish {
         puts: bool,
     },
     DoneBy,
-    BreakPromise {
+    Release {
         fenced: bool,
     },
-    PutOff,
-    GiveBack,
+    RetryJob,
+    ReleaseJob,
     /// Of a broken rule only: deletes its blob without a look.
     DeleteOwn,
 }
@@ -85,7 +85,7 @@ pub enum TaskStep {
 pub struct Sweep {
     pub blob: Blob,
     /// As what it was listed.
-    pub listed: Loose,
+    pub listed: GcState,
     pub deleted: bool,
 }
 
@@ -97,12 +97,12 @@ pub enum Remover {
     Sweep {
         image: u8,
         sweep: Sweep,
-        rest: Few<Blob, 3>,
+        rest: SmallSet<Blob, 3>,
     },
     /// Of a broken rule only: the blobs go first.
     BlobsFirst {
         image: u8,
-        rest: Few<Blob, 3>,
+        rest: SmallSet<Blob, 3>,
     },
 }
 
@@ -110,11 +110,11 @@ pub enum Remover {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     pub world: World,
-    pub doors: [Door; 2],
+    pub apis: [Api; 2],
     pub workers: [Worker; 2],
     pub janitor: Option<Sweep>,
     pub remover: Remover,
-    /// The image that the client was told.
+    /// The image that was confirmed to the client.
     pub acked: Option<u8>,
     /// The image whose removal was confirmed.
     pub removal_acked: Option<u8>,
@@ -124,15 +124,15 @@ pub struct State {
     pub faults_left: u8,
 }
 
-impl Door {
-    pub const IDLE: Door = Door { step: DoorStep::Idle, image: 0, attempt: 0, heard: false };
+impl Api {
+    pub const IDLE: Api = Api { step: ApiStep::Idle, image: 0, attempt: 0, heard: false };
 }
 
 impl State {
     /// What that process is about to ask.
     pub fn request(&self, rules: &Rules, who: Who) -> Option<Request> {
         match who {
-            Who::Door(n) => door_request(rules, self.doors[n]),
+            Who::Api(n) => api_request(rules, self.apis[n]),
             Who::Worker(n) => self.workers[n].task.map(|task| task_request(rules, task)),
             Who::Janitor => self.janitor.map(sweep_request),
             Who::Remover => match self.remover {
@@ -147,7 +147,7 @@ impl State {
     /// What that process makes of the answer.
     pub fn hear(&mut self, rules: &Rules, who: Who, reply: Reply) {
         match who {
-            Who::Door(n) => self.door_hears(rules, n, reply),
+            Who::Api(n) => self.api_hears(rules, n, reply),
             Who::Worker(n) => self.worker_hears(rules, n, reply),
             Who::Janitor => {
                 self.janitor = self.janitor.and_then(|sweep| sweep_hears(sweep, reply));
@@ -159,7 +159,7 @@ impl State {
     /// The process is gone, and knows nothing when it is back.
     pub fn crash(&mut self, rules: &Rules, who: Who) {
         match who {
-            Who::Door(n) => self.doors[n] = Door::IDLE,
+            Who::Api(n) => self.apis[n] = Api::IDLE,
             Who::Worker(n) => {
                 if let Some(Task { step: TaskStep::Claim { hinted: true }, job, .. }) =
                     self.workers[n].task
@@ -177,34 +177,32 @@ impl State {
 
     /// Whether a living process still means to put the blob.
     pub fn will_be_put(&self, rules: &Rules, blob: Blob) -> bool {
-        let door = |door: &Door| {
-            matches!(door.step, DoorStep::Promise | DoorStep::Put)
-                && rules.original(door.image, door.attempt) == blob
+        let api = |api: &Api| {
+            matches!(api.step, ApiStep::Reserve | ApiStep::Put)
+                && rules.original(api.image, api.attempt) == blob
         };
         let task = |task: Task| {
-            matches!(task.step, TaskStep::Promise | TaskStep::Put)
+            matches!(task.step, TaskStep::Reserve | TaskStep::Put)
                 && rules.render(task.job, task.claim.attempt) == blob
         };
         let put = |request| matches!(request, Request::Put { blob: other, .. } if other == blob);
-        self.doors.iter().any(door)
+        self.apis.iter().any(api)
             || self.workers.iter().filter_map(|worker| worker.task).any(task)
             || self.world.on_the_way.iter().any(put)
     }
 
-    /// Whether a living process holds the blob, from its promise to its commit.
+    /// Whether a living process holds the blob, from its reservation to its commit.
     pub fn is_held(&self, rules: &Rules, blob: Blob) -> bool {
-        let door =
-            |door: &Door| door.image_held() && rules.original(door.image, door.attempt) == blob;
+        let api = |api: &Api| api.image_held() && rules.original(api.image, api.attempt) == blob;
         let task = |task: Task| {
             !matches!(task.step, TaskStep::Claim { .. })
                 && rules.render(task.job, task.claim.attempt) == blob
         };
-        self.doors.iter().any(door)
-            || self.workers.iter().filter_map(|worker| worker.task).any(task)
+        self.apis.iter().any(api) || self.workers.iter().filter_map(|worker| worker.task).any(task)
     }
 
-    /// Whether somebody is between the listing of the blob and the note that it was deleted;
-    /// `or_late`: or was, and the note is still on its way.
+    /// Whether a process has listed the blob and not yet recorded its deletion; `or_late`: or the
+    /// record is still on its way.
     pub fn is_swept(&self, blob: Blob, or_late: bool) -> bool {
         let removal = match self.remover {
             Remover::Sweep { sweep, .. } => Some(sweep),
@@ -215,56 +213,56 @@ impl State {
             || or_late && self.world.on_the_way.iter().any(late)
     }
 
-    fn door_hears(&mut self, rules: &Rules, n: usize, reply: Reply) {
-        use DoorStep as S;
-        let mut door = self.doors[n];
-        door.step = match (door.step, reply) {
-            (S::Insert | S::TakeOver, Reply::Ours { image, attempt }) => {
-                (door.image, door.attempt) = (image, attempt);
-                if rules.promised_before_put { S::Promise } else { S::Put }
+    fn api_hears(&mut self, rules: &Rules, n: usize, reply: Reply) {
+        use ApiStep as S;
+        let mut api = self.apis[n];
+        api.step = match (api.step, reply) {
+            (S::Insert | S::TakeOver, Reply::Acquired { image, attempt }) => {
+                (api.image, api.attempt) = (image, attempt);
+                if rules.reserved_before_put { S::Reserve } else { S::Put }
             }
             (S::Insert, Reply::No) => S::TakeOver,
-            (S::TakeOver, Reply::No) => S::LookKeyUp,
-            (S::LookKeyUp, Reply::No) => S::Insert,
-            (S::LookKeyUp, Reply::Stored(image)) => {
-                self.answer(door.heard, image);
+            (S::TakeOver, Reply::No) => S::FindKey,
+            (S::FindKey, Reply::No) => S::Insert,
+            (S::FindKey, Reply::Stored(image)) => {
+                self.answer(api.heard, image);
                 S::Idle
             }
-            (S::Promise, Reply::Yes) if rules.promised_before_put => S::Put,
-            (S::Put, Reply::Yes) if !rules.promised_before_put => S::Promise,
-            (S::Promise | S::Put, Reply::Yes) => {
+            (S::Reserve, Reply::Yes) if rules.reserved_before_put => S::Put,
+            (S::Put, Reply::Yes) if !rules.reserved_before_put => S::Reserve,
+            (S::Reserve | S::Put, Reply::Yes) => {
                 if !rules.answered_after_commit {
-                    self.answer(door.heard, door.image);
+                    self.answer(api.heard, api.image);
                 }
                 S::Commit
             }
-            (S::Promise | S::Put, _) => S::Abandon,
-            (S::Commit | S::LookAgain, Reply::Yes) => {
-                self.answer(door.heard, door.image);
-                let job = JobId { image: door.image, engine: 1, made: 0 };
-                self.ring(job);
+            (S::Reserve | S::Put, _) => S::Abandon,
+            (S::Commit | S::Reread, Reply::Yes) => {
+                self.answer(api.heard, api.image);
+                let job = JobId { image: api.image, engine: 1, made: 0 };
+                self.notify(job);
                 S::Idle
             }
-            (S::Commit, Reply::Error) if rules.unknown_commits_reread => S::LookAgain,
+            (S::Commit, Reply::Error) if rules.unknown_commits_reread => S::Reread,
             (S::Commit, Reply::Error) => S::DeleteOwn,
-            (S::Commit, _) => S::BreakPromise,
-            // busy, failed, or not heard: the client is told to come again
+            (S::Commit, _) => S::Release,
+            // busy, failed, or no reply: the client retries
             _ => S::Idle,
         };
-        self.doors[n] = if door.step == S::Idle { Door::IDLE } else { door };
+        self.apis[n] = if api.step == S::Idle { Api::IDLE } else { api };
     }
 
-    /// Two copies of a hint are as good as many: a ring beyond is as good as lost.
-    pub fn ring(&mut self, job: JobId) -> bool {
+    /// Two copies of a hint are equivalent to more: a third is the same as a lost one.
+    pub fn notify(&mut self, job: JobId) -> bool {
         let hinted = |worker: &Worker| {
             worker.task.is_some_and(|task| task.step == TaskStep::Claim { hinted: true })
         };
         let held = self.workers.iter().filter(|worker| hinted(worker)).count();
-        let room = self.world.hints.iter().count() + held < 2;
-        if room {
+        let free = self.world.hints.iter().count() + held < 2;
+        if free {
             self.world.hints.add(job);
         }
-        room
+        free
     }
 
     fn answer(&mut self, heard: bool, image: u8) {
@@ -279,7 +277,7 @@ impl State {
         let next = match (task.step, reply) {
             (S::Claim { .. }, Reply::Claimed(claim)) => {
                 task.claim = claim;
-                Some(S::LookJobUp)
+                Some(S::ReadJob)
             }
             (S::Claim { hinted: true }, Reply::Error) => {
                 // the session ends, and its hints go back
@@ -289,34 +287,34 @@ impl State {
                 None
             }
             (S::Claim { .. }, _) => None,
-            (S::LookJobUp, Reply::ToDraw { original, missing }) => {
+            (S::ReadJob, Reply::ToDraw { original, missing }) => {
                 task.original = if missing { original } else { 0 };
                 Some(if missing { S::Load } else { S::Finish { puts: false } })
             }
-            (S::LookJobUp, Reply::No) => None,
+            (S::ReadJob, Reply::No) => None,
             (S::Load, Reply::Yes) => {
                 task.original = 0;
-                Some(if rules.promised_before_put { S::Promise } else { S::Put })
+                Some(if rules.reserved_before_put { S::Reserve } else { S::Put })
             }
-            (S::LookJobUp | S::Load, _) => Some(S::PutOff),
-            (S::Promise, Reply::Yes) if rules.promised_before_put => Some(S::Put),
-            (S::Put, Reply::Yes) if !rules.promised_before_put => Some(S::Promise),
-            (S::Promise | S::Put, Reply::Yes) => Some(S::Finish { puts: true }),
-            (S::Promise, _) => Some(S::PutOff),
-            (S::Put, _) => Some(S::BreakPromise { fenced: false }),
+            (S::ReadJob | S::Load, _) => Some(S::RetryJob),
+            (S::Reserve, Reply::Yes) if rules.reserved_before_put => Some(S::Put),
+            (S::Put, Reply::Yes) if !rules.reserved_before_put => Some(S::Reserve),
+            (S::Reserve | S::Put, Reply::Yes) => Some(S::Finish { puts: true }),
+            (S::Reserve, _) => Some(S::RetryJob),
+            (S::Put, _) => Some(S::Release { fenced: false }),
             (S::Finish { .. } | S::DoneBy, Reply::Yes) => None,
             (S::Finish { puts: false }, Reply::No) => None,
-            (S::Finish { .. } | S::DoneBy, Reply::No) => Some(S::BreakPromise { fenced: true }),
+            (S::Finish { .. } | S::DoneBy, Reply::No) => Some(S::Release { fenced: true }),
             (S::Finish { .. }, _) if rules.unknown_commits_reread => Some(S::DoneBy),
             (S::Finish { .. }, _) => Some(S::DeleteOwn),
-            // still ours, or nobody answers: again later
-            (S::DoneBy, _) => Some(S::BreakPromise { fenced: false }),
-            (S::BreakPromise { fenced: true }, _) => None,
-            (S::BreakPromise { .. } | S::DeleteOwn, _) => Some(S::PutOff),
-            (S::PutOff, Reply::Error) => Some(S::PutOff),
-            (S::PutOff | S::GiveBack, _) => None,
+            // the claim still holds, or there is no reply: retry later
+            (S::DoneBy, _) => Some(S::Release { fenced: false }),
+            (S::Release { fenced: true }, _) => None,
+            (S::Release { .. } | S::DeleteOwn, _) => Some(S::RetryJob),
+            (S::RetryJob, Reply::Error) => Some(S::RetryJob),
+            (S::RetryJob | S::ReleaseJob, _) => None,
         };
-        if matches!(next, Some(S::PutOff)) {
+        if matches!(next, Some(S::RetryJob)) {
             task.original = 0;
         }
         self.workers[n].task = next.map(|step| Task { step, ..task });
@@ -324,7 +322,7 @@ impl State {
 
     fn remover_hears(&mut self, reply: Reply) {
         self.remover = match (self.remover, reply) {
-            (Remover::Remove(image), Reply::Condemned(rest)) => self.sweep_next(image, rest),
+            (Remover::Remove(image), Reply::Marked(rest)) => self.sweep_next(image, rest),
             (Remover::Remove(image), Reply::No) => {
                 self.removal_acked = Some(image);
                 Remover::Idle
@@ -357,40 +355,40 @@ impl State {
         };
     }
 
-    fn sweep_next(&mut self, image: u8, mut rest: Few<Blob, 3>) -> Remover {
+    fn sweep_next(&mut self, image: u8, mut rest: SmallSet<Blob, 3>) -> Remover {
         let Some(blob) = rest.iter().next() else {
             self.removal_acked = Some(image);
             return Remover::Idle;
         };
         rest.remove(blob);
-        let sweep = Sweep { blob, listed: Loose::Condemned, deleted: false };
+        let sweep = Sweep { blob, listed: GcState::Marked, deleted: false };
         Remover::Sweep { image, sweep, rest }
     }
 }
 
-impl Door {
+impl Api {
     /// Whether it has an upload that is its own.
     pub fn image_held(&self) -> bool {
-        use DoorStep as S;
-        !matches!(self.step, S::Idle | S::Insert | S::TakeOver | S::LookKeyUp)
+        use ApiStep as S;
+        !matches!(self.step, S::Idle | S::Insert | S::TakeOver | S::FindKey)
     }
 }
 
-fn door_request(rules: &Rules, door: Door) -> Option<Request> {
-    use DoorStep as S;
-    let Door { image, attempt, .. } = door;
+fn api_request(rules: &Rules, api: Api) -> Option<Request> {
+    use ApiStep as S;
+    let Api { image, attempt, .. } = api;
     let blob = rules.original(image, attempt);
-    Some(match door.step {
+    Some(match api.step {
         S::Idle => return None,
         S::Insert => Request::InsertIntent,
         S::TakeOver => Request::TakeOver,
-        S::LookKeyUp => Request::LookKeyUp,
-        S::Promise => Request::Promise(blob),
+        S::FindKey => Request::FindKey,
+        S::Reserve => Request::ReserveBlob(blob),
         S::Put => Request::Put { blob, writer: attempt },
         S::Abandon => Request::AbandonUpload { image, attempt },
         S::Commit => Request::CommitUpload { image, attempt },
-        S::LookAgain => Request::LookImageUp { image, attempt },
-        S::BreakPromise => Request::BreakPromise(blob),
+        S::Reread => Request::RereadUpload { image, attempt },
+        S::Release => Request::ReleaseBlob(blob),
         S::DeleteOwn => Request::Delete(blob),
     })
 }
@@ -401,15 +399,15 @@ fn task_request(rules: &Rules, task: Task) -> Request {
     let blob = rules.render(job, claim.attempt);
     match task.step {
         S::Claim { .. } => Request::Claim(job),
-        S::LookJobUp => Request::LookJobUp(job),
+        S::ReadJob => Request::ReadJob(job),
         S::Load => Request::Load { image: job.image, attempt: original },
-        S::Promise => Request::Promise(blob),
+        S::Reserve => Request::ReserveBlob(blob),
         S::Put => Request::Put { blob, writer: claim.number },
         S::Finish { puts } => Request::Finish { job, claim, puts },
         S::DoneBy => Request::DoneBy { job, claim },
-        S::BreakPromise { .. } => Request::BreakPromise(blob),
-        S::PutOff => Request::PutOff { job, claim },
-        S::GiveBack => Request::GiveBack { job, claim },
+        S::Release { .. } => Request::ReleaseBlob(blob),
+        S::RetryJob => Request::RetryJob { job, claim },
+        S::ReleaseJob => Request::ReleaseJob { job, claim },
         S::DeleteOwn => Request::Delete(blob),
     }
 }
@@ -418,8 +416,8 @@ fn sweep_request(sweep: Sweep) -> Request {
     let Sweep { blob, listed, deleted } = sweep;
     match (deleted, listed) {
         (false, _) => Request::Delete(blob),
-        // of a broken rule only: what is listed as promised is condemned when it is too late
-        (true, Loose::Promised) => Request::BreakPromise(blob),
+        // of a broken rule only: what is listed as reserved is marked too late
+        (true, GcState::Reserved) => Request::ReleaseBlob(blob),
         (true, _) => Request::NoteSwept { blob, listed },
     }
 }
@@ -431,7 +429,7 @@ fn sweep_hears(sweep: Sweep, reply: Reply) -> Option<Sweep> {
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Who::Door(_) => "a door",
+            Who::Api(_) => "an api process",
             Who::Worker(_) => "a worker",
             Who::Janitor => "the janitor",
             Who::Remover => "the remover",

@@ -9,32 +9,32 @@ pub struct Rules {
     pub hints_acked_after_claim: bool,
     /// Workers look for due rows as well.
     pub workers_poll: bool,
-    /// Whoever does not know whether its commit happened re-reads the row.
+    /// A process that does not know whether its commit happened reads the row again.
     pub unknown_commits_reread: bool,
     /// The attempt is part of an original's key.
     pub originals_named_by_attempt: bool,
     /// The attempt is part of a render's key.
     pub renders_named_by_attempt: bool,
-    /// A promise takes an entry of the same key over (`false` in the code: it fails).
-    pub promises_give_way: bool,
+    /// A reservation replaces an entry of the same key (`false` in the code: it fails).
+    pub reservations_give_way: bool,
     pub finish_checks_attempt: bool,
     pub finish_checks_state: bool,
     pub commit_checks_attempt: bool,
     pub commit_checks_state: bool,
-    /// A commit fails when the promise of its blob was condemned.
-    pub commits_need_promise: bool,
-    /// The janitor condemns an overdue promise before it deletes the blob.
-    pub condemned_before_deleted: bool,
-    pub promised_before_put: bool,
+    /// A commit fails when its blob was marked.
+    pub commits_need_reservation: bool,
+    /// The janitor marks an expired reservation before it deletes the blob.
+    pub marked_before_deleted: bool,
+    pub reserved_before_put: bool,
     /// A swept blob is deleted once more before it is forgotten.
     pub swept_twice: bool,
-    /// Nobody sleeps for a whole period of grace between deleting a blob and noting that: taken for
-    /// granted to keep the search small, since it is not needed.
+    /// No process is suspended for a whole period of grace between deleting a blob and recording
+    /// that: assumed to keep the search small, since the protocol does not need it.
     pub sweeps_end_in_time: bool,
     /// A sweep forgets a blob only if it listed it as swept.
     pub sweeps_remember: bool,
     pub claims_raise_attempt: bool,
-    /// Readers of a new door look at the image (`false` to keep the search small: no process
+    /// Readers of a new api process look at the image (`false` to keep the search small: no process
     /// notices them, and that stored renders stay is looked at anyway).
     pub read_meanwhile: bool,
     pub answered_after_commit: bool,
@@ -51,14 +51,14 @@ impl Rules {
         unknown_commits_reread: true,
         originals_named_by_attempt: true,
         renders_named_by_attempt: true,
-        promises_give_way: false,
+        reservations_give_way: false,
         finish_checks_attempt: true,
         finish_checks_state: true,
         commit_checks_attempt: true,
         commit_checks_state: true,
-        commits_need_promise: true,
-        condemned_before_deleted: true,
-        promised_before_put: true,
+        commits_need_reservation: true,
+        marked_before_deleted: true,
+        reserved_before_put: true,
         swept_twice: true,
         sweeps_end_in_time: true,
         sweeps_remember: true,

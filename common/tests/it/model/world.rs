@@ -1,21 +1,20 @@
 //! The world of the model: rows, blobs and requests under way, and what each request does to them.
 //!
-//! A request is one statement, one transaction or one call of the store, as the rooms have them.
+//! A request is one statement, one transaction or one call of the store, as in catalog and store.
 //! Time is a flag: what a lease or a grace period allows is either allowed by now or not.
-
-use std::fmt;
 
 use super::rules::Rules;
 
-/// The most requests, blobs or loose entries that a world of a few faults ever has at once.
-const ROOM: usize = 7;
+/// The most requests, blobs or entries of the garbage collection that a world with a few faults has
+/// at once.
+const CAPACITY: usize = 7;
 
-/// A few things in order, without the heap: worlds are copied all the time.
+/// A small sorted set without heap memory: worlds are copied often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Few<T, const N: usize = ROOM>([Option<T>; N]);
+pub struct SmallSet<T, const N: usize = CAPACITY>([Option<T>; N]);
 
-impl<T: Copy + Ord, const N: usize> Few<T, N> {
-    pub const NONE: Self = Few([None; N]);
+impl<T: Copy + Ord, const N: usize> SmallSet<T, N> {
+    pub const NONE: Self = SmallSet([None; N]);
 
     pub fn iter(&self) -> impl Iterator<Item = T> + '_ {
         self.0.iter().map_while(|item| *item)
@@ -31,7 +30,7 @@ impl<T: Copy + Ord, const N: usize> Few<T, N> {
 
     pub fn add(&mut self, item: T) {
         let at = self.iter().take_while(|other| *other < item).count();
-        assert!(self.0[N - 1].is_none(), "the world has no room for more");
+        assert!(self.0[N - 1].is_none(), "the set is full");
         self.0[at..].rotate_right(1);
         self.0[at] = Some(item);
     }
@@ -47,7 +46,7 @@ impl<T: Copy + Ord, const N: usize> Few<T, N> {
     }
 }
 
-/// `made` tells a job from an earlier one of the same image and engine.
+/// `made` distinguishes a job from an earlier one of the same image and engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId {
     pub image: u8,
@@ -94,39 +93,39 @@ pub struct Render {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Claim {
     pub attempt: u8,
-    /// Tells claims apart even when a broken rule gives them the same attempt.
+    /// Distinguishes claims even when a broken rule gives them the same attempt.
     pub number: u8,
 }
 
-/// A row of `loose_blobs`.
+/// The state in a row of `blob_gc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Loose {
-    Promised,
-    Condemned,
+pub enum GcState {
+    Reserved,
+    Marked,
     Swept { due: bool },
 }
 
-/// A request, with all that it carries.
+/// A request with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Request {
     InsertIntent,
     TakeOver,
-    LookKeyUp,
-    LookImageUp { image: u8, attempt: u8 },
+    FindKey,
+    RereadUpload { image: u8, attempt: u8 },
     CommitUpload { image: u8, attempt: u8 },
     AbandonUpload { image: u8, attempt: u8 },
-    Promise(Blob),
-    BreakPromise(Blob),
+    ReserveBlob(Blob),
+    ReleaseBlob(Blob),
     Put { blob: Blob, writer: u8 },
     Delete(Blob),
-    NoteSwept { blob: Blob, listed: Loose },
+    NoteSwept { blob: Blob, listed: GcState },
     Claim(JobId),
-    LookJobUp(JobId),
+    ReadJob(JobId),
     Load { image: u8, attempt: u8 },
     Finish { job: JobId, claim: Claim, puts: bool },
     DoneBy { job: JobId, claim: Claim },
-    PutOff { job: JobId, claim: Claim },
-    GiveBack { job: JobId, claim: Claim },
+    RetryJob { job: JobId, claim: Claim },
+    ReleaseJob { job: JobId, claim: Claim },
     RemoveImage(u8),
 }
 
@@ -136,11 +135,7 @@ impl Request {
         use Request as R;
         !matches!(
             self,
-            R::LookKeyUp
-                | R::LookImageUp { .. }
-                | R::LookJobUp(_)
-                | R::Load { .. }
-                | R::DoneBy { .. }
+            R::FindKey | R::RereadUpload { .. } | R::ReadJob(_) | R::Load { .. } | R::DoneBy { .. }
         )
     }
 }
@@ -148,12 +143,12 @@ impl Request {
 /// The answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// None, or an error: nobody knows whether it was carried out.
+    /// None, or an error: the request may have been carried out.
     Error,
     Yes,
     No,
-    /// That upload is ours.
-    Ours {
+    /// The process holds that upload.
+    Acquired {
         image: u8,
         attempt: u8,
     },
@@ -165,7 +160,7 @@ pub enum Reply {
         original: u8,
         missing: bool,
     },
-    Condemned(Few<Blob, 3>),
+    Marked(SmallSet<Blob, 3>),
 }
 
 /// What must never happen.
@@ -188,15 +183,15 @@ pub enum Wrong {
 pub struct World {
     pub row: Option<Row>,
     pub images_made: u8,
-    pub jobs: Few<Job, 2>,
+    pub jobs: SmallSet<Job, 2>,
     /// How many jobs that row had so far, by engine.
     pub jobs_made: [u8; 2],
-    pub renders: Few<Render, 2>,
-    pub loose: Few<(Blob, Loose)>,
+    pub renders: SmallSet<Render, 2>,
+    pub gc: SmallSet<(Blob, GcState)>,
     /// Each blob with its writer.
-    pub store: Few<(Blob, u8)>,
-    pub on_the_way: Few<Request, 3>,
-    pub hints: Few<JobId, 2>,
+    pub store: SmallSet<(Blob, u8)>,
+    pub on_the_way: SmallSet<Request, 3>,
+    pub hints: SmallSet<JobId, 2>,
     /// Images whose removal was carried out, a bit each.
     pub removed: u8,
     pub wrong: Option<Wrong>,
@@ -206,13 +201,13 @@ impl World {
     pub const EMPTY: World = World {
         row: None,
         images_made: 0,
-        jobs: Few::NONE,
+        jobs: SmallSet::NONE,
         jobs_made: [0; 2],
-        renders: Few::NONE,
-        loose: Few::NONE,
-        store: Few::NONE,
-        on_the_way: Few::NONE,
-        hints: Few::NONE,
+        renders: SmallSet::NONE,
+        gc: SmallSet::NONE,
+        store: SmallSet::NONE,
+        on_the_way: SmallSet::NONE,
+        hints: SmallSet::NONE,
         removed: 0,
         wrong: None,
     };
@@ -249,21 +244,21 @@ impl World {
 
     pub fn forget_row(&mut self) {
         self.row = None;
-        self.jobs = Few::NONE;
+        self.jobs = SmallSet::NONE;
         self.jobs_made = [0; 2];
-        self.renders = Few::NONE;
+        self.renders = SmallSet::NONE;
     }
 
-    pub fn loose(&self, blob: Blob) -> Option<Loose> {
-        self.loose.iter().find(|(other, _)| *other == blob).map(|(_, state)| state)
+    pub fn gc(&self, blob: Blob) -> Option<GcState> {
+        self.gc.iter().find(|(other, _)| *other == blob).map(|(_, state)| state)
     }
 
-    pub fn set_loose(&mut self, blob: Blob, state: Option<Loose>) {
-        if let Some(old) = self.loose(blob) {
-            self.loose.remove((blob, old));
+    pub fn set_gc(&mut self, blob: Blob, state: Option<GcState>) {
+        if let Some(old) = self.gc(blob) {
+            self.gc.remove((blob, old));
         }
         if let Some(state) = state {
-            self.loose.add((blob, state));
+            self.gc.add((blob, state));
         }
     }
 
@@ -289,41 +284,41 @@ impl World {
                 let image = self.images_made;
                 self.images_made += 1;
                 self.row = Some(Row { image, stored: false, attempt: 1, lease_over: false });
-                Reply::Ours { image, attempt: 1 }
+                Reply::Acquired { image, attempt: 1 }
             }
             R::TakeOver => match &mut self.row {
                 Some(row) if !row.stored && row.lease_over => {
                     row.attempt += 1;
                     row.lease_over = false;
-                    Reply::Ours { image: row.image, attempt: row.attempt }
+                    Reply::Acquired { image: row.image, attempt: row.attempt }
                 }
                 _ => Reply::No,
             },
-            R::LookKeyUp => match self.row {
+            R::FindKey => match self.row {
                 Some(row) if row.stored => Reply::Stored(row.image),
                 Some(_) => Reply::Yes,
                 None => Reply::No,
             },
-            R::LookImageUp { image, attempt } => match self.row {
+            R::RereadUpload { image, attempt } => match self.row {
                 Some(row) if self.is_stored(image) && row.attempt == attempt => Reply::Yes,
                 _ => Reply::No,
             },
             R::CommitUpload { image, attempt } => self.commit_upload(rules, image, attempt),
             R::AbandonUpload { image, attempt } => {
-                let ours = |row: Row| row.image == image && !row.stored && row.attempt == attempt;
-                if self.row.is_some_and(ours) {
+                let held = |row: Row| row.image == image && !row.stored && row.attempt == attempt;
+                if self.row.is_some_and(held) {
                     self.forget_row();
                 }
-                self.condemn(rules.original(image, attempt))
+                self.mark(rules.original(image, attempt))
             }
-            R::Promise(blob) if self.loose(blob).is_some() && !rules.promises_give_way => {
+            R::ReserveBlob(blob) if self.gc(blob).is_some() && !rules.reservations_give_way => {
                 Reply::Error
             }
-            R::Promise(blob) => {
-                self.set_loose(blob, Some(Loose::Promised));
+            R::ReserveBlob(blob) => {
+                self.set_gc(blob, Some(GcState::Reserved));
                 Reply::Yes
             }
-            R::BreakPromise(blob) => self.condemn(blob),
+            R::ReleaseBlob(blob) => self.mark(blob),
             R::Put { blob, writer } => {
                 match self.writer(blob) {
                     None => self.store.add((blob, writer)),
@@ -346,12 +341,12 @@ impl World {
             R::NoteSwept { blob, listed } => self.note_swept(rules, blob, listed),
             R::RemoveImage(image) => self.remove_image(rules, image),
             R::Claim(_)
-            | R::LookJobUp(_)
+            | R::ReadJob(_)
             | R::Load { .. }
             | R::Finish { .. }
             | R::DoneBy { .. }
-            | R::PutOff { .. }
-            | R::GiveBack { .. } => self.carry_out_for_worker(rules, request),
+            | R::RetryJob { .. }
+            | R::ReleaseJob { .. } => self.carry_out_for_worker(rules, request),
         }
     }
 
@@ -370,7 +365,7 @@ impl World {
                 }
                 _ => Reply::No,
             },
-            R::LookJobUp(id) => match self.row {
+            R::ReadJob(id) => match self.row {
                 Some(row) if self.is_stored(id.image) => {
                     let made = self.renders.iter().any(|render| render.job.engine == id.engine);
                     Reply::ToDraw { original: row.attempt, missing: !made }
@@ -387,14 +382,16 @@ impl World {
                 Some(job) if job.attempt == claim.attempt => Reply::Claimed(claim),
                 _ => Reply::No,
             },
-            R::PutOff { job, claim } | R::GiveBack { job, claim } => match held(self, job, claim) {
-                Some(job) => {
-                    let due = matches!(request, R::GiveBack { .. });
-                    self.set_job(Job { due, ..job });
-                    Reply::Yes
+            R::RetryJob { job, claim } | R::ReleaseJob { job, claim } => {
+                match held(self, job, claim) {
+                    Some(job) => {
+                        let due = matches!(request, R::ReleaseJob { .. });
+                        self.set_job(Job { due, ..job });
+                        Reply::Yes
+                    }
+                    None => Reply::No,
                 }
-                None => Reply::No,
-            },
+            }
             _ => unreachable!("no worker asks for {request:?}"),
         }
     }
@@ -402,14 +399,14 @@ impl World {
     fn commit_upload(&mut self, rules: &Rules, image: u8, attempt: u8) -> Reply {
         let before = *self;
         let Some(row) = &mut self.row else { return Reply::No };
-        let ours = (!row.stored || !rules.commit_checks_state)
+        let held = (!row.stored || !rules.commit_checks_state)
             && (row.attempt == attempt || !rules.commit_checks_attempt);
-        if row.image != image || !ours {
+        if row.image != image || !held {
             return Reply::No;
         }
         row.stored = true;
         row.lease_over = false;
-        if !self.keep(rules, rules.original(image, attempt)) {
+        if !self.confirm(rules, rules.original(image, attempt)) {
             *self = before;
             return Reply::No;
         }
@@ -420,13 +417,13 @@ impl World {
     }
 
     fn finish(&mut self, rules: &Rules, id: JobId, claim: Claim, puts: bool) -> Reply {
-        let ours = self.job(id).filter(|job| {
+        let held = self.job(id).filter(|job| {
             (!job.done || !rules.finish_checks_state)
                 && (job.attempt == claim.attempt || !rules.finish_checks_attempt)
         });
-        let Some(job) = ours else { return Reply::No };
+        let Some(job) = held else { return Reply::No };
         if puts {
-            if !self.keep(rules, rules.render(id, claim.attempt)) {
+            if !self.confirm(rules, rules.render(id, claim.attempt)) {
                 return Reply::No;
             }
             if self.renders.iter().any(|render| render.job.engine == id.engine) {
@@ -439,24 +436,24 @@ impl World {
         Reply::Yes
     }
 
-    /// A row names the blob from now on; `false` when it was condemned meanwhile.
-    fn keep(&mut self, rules: &Rules, blob: Blob) -> bool {
-        self.loose.remove((blob, Loose::Promised)) || !rules.commits_need_promise
+    /// A row names the blob from now on; `false` when it was marked meanwhile.
+    fn confirm(&mut self, rules: &Rules, blob: Blob) -> bool {
+        self.gc.remove((blob, GcState::Reserved)) || !rules.commits_need_reservation
     }
 
-    fn condemn(&mut self, blob: Blob) -> Reply {
-        if self.loose(blob) == Some(Loose::Promised) {
-            self.set_loose(blob, Some(Loose::Condemned));
+    fn mark(&mut self, blob: Blob) -> Reply {
+        if self.gc(blob) == Some(GcState::Reserved) {
+            self.set_gc(blob, Some(GcState::Marked));
         }
         Reply::Yes
     }
 
-    fn note_swept(&mut self, rules: &Rules, blob: Blob, listed: Loose) -> Reply {
-        let listed_as_swept = matches!(listed, Loose::Swept { .. }) || !rules.sweeps_remember;
-        match self.loose(blob) {
-            Some(Loose::Swept { due: true }) if listed_as_swept => self.set_loose(blob, None),
-            Some(Loose::Condemned) if !rules.swept_twice => self.set_loose(blob, None),
-            Some(Loose::Condemned) => self.set_loose(blob, Some(Loose::Swept { due: false })),
+    fn note_swept(&mut self, rules: &Rules, blob: Blob, listed: GcState) -> Reply {
+        let listed_as_swept = matches!(listed, GcState::Swept { .. }) || !rules.sweeps_remember;
+        match self.gc(blob) {
+            Some(GcState::Swept { due: true }) if listed_as_swept => self.set_gc(blob, None),
+            Some(GcState::Marked) if !rules.swept_twice => self.set_gc(blob, None),
+            Some(GcState::Marked) => self.set_gc(blob, Some(GcState::Swept { due: false })),
             _ => {}
         }
         Reply::Yes
@@ -464,79 +461,19 @@ impl World {
 
     fn remove_image(&mut self, rules: &Rules, image: u8) -> Reply {
         let Some(row) = self.row.filter(|_| self.is_stored(image)) else { return Reply::No };
-        let mut blobs = Few::NONE;
+        let mut blobs = SmallSet::NONE;
         blobs.add(rules.original(image, row.attempt));
         for render in self.renders.iter() {
             blobs.add(rules.render(render.job, render.claim.attempt));
         }
-        if blobs.iter().any(|blob| self.loose(blob).is_some()) {
+        if blobs.iter().any(|blob| self.gc(blob).is_some()) {
             return Reply::Error;
         }
         for blob in blobs.iter() {
-            self.set_loose(blob, Some(Loose::Condemned));
+            self.set_gc(blob, Some(GcState::Marked));
         }
         self.forget_row();
         self.removed |= 1 << image;
-        Reply::Condemned(blobs)
-    }
-}
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}e{}", self.image, self.engine)?;
-        if self.made > 0 { write!(f, " (made again)") } else { Ok(()) }
-    }
-}
-
-impl fmt::Display for Blob {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Blob::Original { image, attempt } => write!(f, "originals/{image}/{attempt}"),
-            Blob::Render { job, attempt } => write!(f, "renders/{job}/{attempt}"),
-        }
-    }
-}
-
-impl fmt::Display for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use Request as R;
-        match self {
-            R::InsertIntent => write!(f, "insert the intent"),
-            R::TakeOver => write!(f, "take the upload over"),
-            R::LookKeyUp => write!(f, "look the key up"),
-            R::LookImageUp { image, attempt } => write!(f, "re-read upload {image}.{attempt}"),
-            R::CommitUpload { image, attempt } => write!(f, "commit upload {image}.{attempt}"),
-            R::AbandonUpload { image, attempt } => write!(f, "abandon upload {image}.{attempt}"),
-            R::Promise(blob) => write!(f, "promise {blob}"),
-            R::BreakPromise(blob) => write!(f, "break the promise of {blob}"),
-            R::Put { blob, writer } => write!(f, "put {blob} (writer {writer})"),
-            R::Delete(blob) => write!(f, "delete {blob}"),
-            R::NoteSwept { blob, .. } => write!(f, "note that {blob} was swept"),
-            R::Claim(job) => write!(f, "claim job {job}"),
-            R::LookJobUp(job) => write!(f, "look at the image of job {job}"),
-            R::Load { image, .. } => write!(f, "load the original of image {image}"),
-            R::Finish { job, claim, .. } => write!(f, "finish job {job} as {}", claim.attempt),
-            R::DoneBy { job, claim } => write!(f, "re-read job {job} as {}", claim.attempt),
-            R::PutOff { job, claim } => write!(f, "put job {job} off as {}", claim.attempt),
-            R::GiveBack { job, claim } => write!(f, "give job {job} back as {}", claim.attempt),
-            R::RemoveImage(image) => write!(f, "remove image {image}"),
-        }
-    }
-}
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Wrong::LostUpload => "an acknowledged upload is not stored",
-            Wrong::LostOriginal => "a stored image lacks its original, or has another's",
-            Wrong::LostRender => "a render lacks its blob, or has another's",
-            Wrong::Overwritten => "a blob was overwritten by a second writer",
-            Wrong::SecondRender => "a second render of the same text was about to be recorded",
-            Wrong::Vanished => "what readers could see vanished though nobody removed it",
-            Wrong::StillVisible => "a removed image is visible",
-            Wrong::VersionWentBack => "a reader got an older version than before",
-            Wrong::Unknown => "the store has a blob that no row and no loose entry knows",
-            Wrong::Stuck => "from here nothing leads to a state of rest without another fault",
-        })
+        Reply::Marked(blobs)
     }
 }

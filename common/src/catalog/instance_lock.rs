@@ -1,4 +1,4 @@
-//! SQLite's file for one process alone: a lock beside it, which ends with its process.
+//! The instance lock: one process at a time uses a SQLite file. The lock ends with its process.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -8,42 +8,42 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
-use super::{Config, Place};
+use super::{Config, Location};
 use crate::fault::{Doing, Fault, at};
 
-/// How long one that was killed may hold its lock while it is taken down.
-const LAST_BREATH: Duration = Duration::from_secs(5);
-const TRY_AGAIN: Duration = Duration::from_millis(50);
+/// How long a process that was killed may hold its lock until the kernel has cleaned up.
+const TIMEOUT: Duration = Duration::from_secs(5);
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A database that one process has to itself, until this is dropped or the process ends.
-pub struct Alone(#[expect(dead_code, reason = "it holds the lock")] File);
+/// Exclusive use of a database, until this is dropped or the process ends.
+pub struct InstanceLock(#[expect(dead_code, reason = "it holds the lock")] File);
 
 impl Config {
-    /// Takes SQLite's file for this process alone, by a lock on a file beside it. `None` of a
-    /// server, which others use as well.
+    /// Takes exclusive use of the SQLite file, by a lock on a file beside it. `None` for a database
+    /// server, which other processes may use.
     ///
     /// # Errors
-    /// Another process has it, or its folder cannot be written.
-    pub async fn alone(&self) -> Result<Option<Alone>, Fault> {
-        let Place::File(file) = &self.place else { return Ok(None) };
+    /// Another process holds the lock, or its folder cannot be written.
+    pub async fn instance_lock(&self) -> Result<Option<InstanceLock>, Fault> {
+        let Location::File(file) = &self.location else { return Ok(None) };
         let folder = file.parent().unwrap_or(file);
         at(folder, fs::create_dir_all(folder))
-            .doing("make the database's folder (DATABASE_URL)")?;
+            .doing("create the database's folder (DATABASE_URL)")?;
         let mut name = file.clone().into_os_string();
         name.push(".lock");
         let path = PathBuf::from(name);
         let lock = at(&path, File::create(&path)).doing("lock the database (DATABASE_URL)")?;
-        let deadline = Instant::now() + LAST_BREATH;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             match lock.try_lock() {
-                Ok(()) => return Ok(Some(Alone(lock))),
+                Ok(()) => return Ok(Some(InstanceLock(lock))),
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    sleep(TRY_AGAIN).await;
+                    sleep(RETRY_INTERVAL).await;
                 }
                 Err(TryLockError::WouldBlock) => {
                     let why = format!(
                         "another planet runs on {}: start this one in another folder",
-                        self.place()
+                        self.location()
                     );
                     return Err(Fault::new("start", why));
                 }

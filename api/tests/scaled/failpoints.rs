@@ -1,4 +1,4 @@
-//! Processes that die at the worst moments, one after the other: see `common::crash`.
+//! Processes that die at the worst moments, one after the other: see `common::failpoint`.
 
 use std::os::unix::process::ExitStatusExt;
 
@@ -8,9 +8,9 @@ use crate::support::{customer::Customer, pictures::pictures, servers::Servers, s
 async fn a_door_dies(point: &str) {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
-    site.set("CRASH_AT", point);
+    site.set("FAILPOINT", point);
     let mut dying = site.api().await;
-    site.unset("CRASH_AT");
+    site.unset("FAILPOINT");
     let (living, worker) = (site.api().await, site.worker().await);
     let customer = Customer::of(&[&living.url, &dying.url]);
     let picture = pictures(1).remove(0);
@@ -30,9 +30,9 @@ async fn a_worker_dies(point: &str) {
     let api = site.api().await;
     // it hears of the job by a hint
     site.set("POLL_S", "1000");
-    site.set("CRASH_AT", point);
+    site.set("FAILPOINT", point);
     let mut dying = site.worker().await;
-    site.unset("CRASH_AT");
+    site.unset("FAILPOINT");
     site.set("POLL_S", "0.5");
     let customer = Customer::of(&[&api.url]);
     let kept = customer.keep_all(&pictures(1)).await;

@@ -1,0 +1,195 @@
+//! Audits an installation: compares what the catalog records with what the store has.
+//!
+//! It changes nothing and may run while the service does. Images are deleted meanwhile, so a blob
+//! that is missing is reported only if its image is still stored.
+
+use std::{fmt, time::Duration};
+
+use crate::{
+    catalog::{Catalog, Page},
+    env::Env,
+    fault::Fault,
+    image::Image,
+    job::Job,
+    render::{Render, sha256_hex},
+    store::{Store, original_key},
+};
+
+/// Images in one page.
+const PAGE: u64 = 200;
+/// Dead jobs that are reported.
+const MAX_DEAD: u64 = 1_000;
+
+/// What an audit looked at, and how many problems it found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct AuditReport {
+    /// Stored images.
+    pub images: u64,
+    /// Stored renders.
+    pub renders: u64,
+    /// Originals and renders whose bytes were read and hashed; of the others, only the length was
+    /// compared.
+    pub hashed: u64,
+    /// Problems that were reported.
+    pub problems: u64,
+}
+
+impl fmt::Display for AuditReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}, {}, {} of these originals and texts hashed: {} wrong",
+            pluralize(self.images, "image"),
+            pluralize(self.renders, "render"),
+            self.hashed,
+            self.problems
+        )
+    }
+}
+
+/// `count` and the noun `thing`, such as `1 image` or `2 images`.
+pub fn pluralize(count: u64, thing: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{s}")
+}
+
+/// How thorough an audit is.
+#[derive(Debug, Clone, Copy)]
+pub struct AuditOptions {
+    /// `CHECK_PERCENT`: how many originals and renders are hashed, 0 to 100.
+    pub percent: u8,
+    /// `CHECK_PATIENCE_S`: how long something may be overdue before it is reported.
+    pub patience: Duration,
+}
+
+impl AuditOptions {
+    /// Reads both settings.
+    pub fn read(env: &mut Env) -> Self {
+        AuditOptions {
+            percent: env.number(
+                "CHECK_PERCENT",
+                100,
+                0..=100,
+                "share of originals and renders, chosen at random, whose bytes a check hashes",
+            ) as u8,
+            patience: env.period(
+                "CHECK_PATIENCE_S",
+                "14400",
+                "how long uploads, jobs and blobs to delete may be overdue before a check reports \
+                 them, in seconds",
+            ),
+        }
+    }
+}
+
+/// Checks that every stored image has its original and every render its text, that no job is dead,
+/// and that nothing is overdue. Calls `report` with one line per problem.
+///
+/// # Errors
+/// The database or the store is unavailable.
+pub async fn audit(
+    catalog: &Catalog,
+    store: &Store,
+    AuditOptions { percent, patience }: AuditOptions,
+    report: impl FnMut(String),
+) -> Result<AuditReport, Fault> {
+    let mut audit = Audit { catalog, store, percent, counts: AuditReport::default(), report };
+    let mut page = Page { limit: PAGE, ..Page::default() };
+    loop {
+        let images = catalog.images(&page).await?;
+        for image in &images {
+            audit.check_image(image).await?;
+        }
+        match images.last() {
+            Some(last) => page.before = Some(last.id),
+            None => break,
+        }
+    }
+    for job in catalog.dead(MAX_DEAD).await? {
+        audit.problem(describe_dead_job(&job));
+    }
+    for (what, count) in catalog.overdue(patience).await? {
+        if count > 0 {
+            let s = patience.as_secs();
+            audit.problem(format!("{count} {what} wait for more than {s} s: is a worker running?"));
+        }
+    }
+    Ok(audit.counts)
+}
+
+/// A dead job, in one line.
+pub fn describe_dead_job(job: &Job) -> String {
+    let Job { id, image, engine, attempts, .. } = job;
+    let reason = job.error.as_deref().unwrap_or("no reason was recorded");
+    let attempts = pluralize(u64::try_from(*attempts).unwrap_or_default(), "attempt");
+    format!("image {image}: job {id} of version {engine} is dead after {attempts}: {reason}")
+}
+
+struct Audit<'a, R> {
+    catalog: &'a Catalog,
+    store: &'a Store,
+    percent: u8,
+    counts: AuditReport,
+    report: R,
+}
+
+/// A blob as its row describes it.
+struct Expected<'a> {
+    key: &'a str,
+    bytes: u64,
+    sha256: &'a str,
+}
+
+impl<R: FnMut(String)> Audit<'_, R> {
+    fn problem(&mut self, line: String) {
+        self.counts.problems += 1;
+        (self.report)(line);
+    }
+
+    /// Checks an image's original and renders.
+    async fn check_image(&mut self, image: &Image) -> Result<(), Fault> {
+        self.counts.images += 1;
+        let Image { id, metadata, .. } = image;
+        let key = original_key(*id, image.attempt);
+        let original = Expected { key: &key, bytes: metadata.bytes, sha256: &metadata.sha256 };
+        if let Some(wrong) = self.check_blob(original).await?
+            && self.catalog.image(*id).await?.is_some()
+        {
+            self.problem(format!("image {id}: its original {wrong}"));
+        }
+        for Render { spec, engine, blob, bytes, sha256, .. } in self.catalog.renders(*id).await? {
+            self.counts.renders += 1;
+            let text = Expected { key: &blob, bytes, sha256: &sha256 };
+            if let Some(wrong) = self.check_blob(text).await?
+                && self.catalog.image(*id).await?.is_some()
+            {
+                self.problem(format!("image {id}: its render {spec} of version {engine} {wrong}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong with a blob; `None` when it is as expected.
+    async fn check_blob(&mut self, expected: Expected<'_>) -> Result<Option<String>, Fault> {
+        let Expected { key, bytes, sha256 } = expected;
+        let reads = fastrand::u8(..100) < self.percent;
+        let (length, hash) = match reads {
+            true => match self.store.get(key).await? {
+                Some(blob) => (blob.len() as u64, Some(sha256_hex(&blob))),
+                None => return Ok(Some(format!("is missing in the store ({key})"))),
+            },
+            false => match self.store.length(key).await? {
+                Some(length) => (length, None),
+                None => return Ok(Some(format!("is missing in the store ({key})"))),
+            },
+        };
+        self.counts.hashed += u64::from(reads);
+        Ok(if length != bytes {
+            Some(format!("has {length} bytes instead of {bytes} ({key})"))
+        } else if hash.is_some_and(|hash| hash != sha256) {
+            Some(format!("has other bytes than those that were stored ({key})"))
+        } else {
+            None
+        })
+    }
+}

@@ -1,0 +1,94 @@
+//! Jobs as workers see them: find, claim, keep and end them.
+
+use std::time::Duration;
+
+use super::Pipeline;
+use crate::{
+    catalog::Backlog,
+    fault::Fault,
+    job::{Claim, JobId},
+    queue::Hints,
+};
+
+/// How a claim ends without renders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conclusion {
+    /// Try again after `wait`. `refund` takes the strike of this claim back: the image did not
+    /// cause the failure.
+    Retry {
+        /// How long the job is not due.
+        wait: Duration,
+        /// Whether the strike is taken back.
+        refund: bool,
+        /// Recorded on the job; `None` leaves what is there.
+        reason: Option<String>,
+    },
+    /// The job is dead, until an operator retries it.
+    Discard {
+        /// Recorded on the job.
+        reason: String,
+    },
+}
+
+impl Pipeline {
+    /// Starts to listen for jobs of this engine version. At most `prefetch` hints are delivered and
+    /// not acknowledged.
+    pub fn hints(&self, prefetch: u16) -> Hints {
+        self.queue().listen_jobs(prefetch)
+    }
+
+    /// Up to `limit` jobs of this engine version that are due, the longest due first.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn due_jobs(&self, max_strikes: i32, limit: u64) -> Result<Vec<JobId>, Fault> {
+        self.catalog().due(self.config().engine, max_strikes, limit).await
+    }
+
+    /// Claims a job of this engine version that is due, for `lease`; `None` when it is not due, or
+    /// another worker was faster. `worker` is the name of the claiming process.
+    ///
+    /// # Errors
+    /// The database is unavailable; the claim may have happened, and its lease runs out by itself.
+    pub async fn claim(
+        &self,
+        job: JobId,
+        worker: &str,
+        lease: Duration,
+        max_strikes: i32,
+    ) -> Result<Option<Claim>, Fault> {
+        self.catalog().claim(job, self.config().engine, worker, lease, max_strikes).await
+    }
+
+    /// Extends the lease of a claim to `lease` from now; `false` when the claim was lost: stop.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn extend_lease(&self, claim: &Claim, lease: Duration) -> Result<bool, Fault> {
+        self.catalog().extend_lease(claim, lease).await
+    }
+
+    /// Ends a claim without renders; `false` when the claim was lost, and nothing changed. Safe to
+    /// repeat after an error.
+    ///
+    /// # Errors
+    /// The database is unavailable; the lease runs out by itself.
+    pub async fn conclude(&self, claim: &Claim, conclusion: &Conclusion) -> Result<bool, Fault> {
+        let held = match conclusion {
+            Conclusion::Retry { wait, refund, reason } => {
+                self.catalog().retry(claim, *wait, *refund, reason.as_deref()).await?
+            }
+            Conclusion::Discard { reason } => self.catalog().discard(claim, reason).await?,
+        };
+        self.queue().notify_changes();
+        Ok(held)
+    }
+
+    /// The unfinished jobs of this engine version.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn backlog(&self) -> Result<Backlog, Fault> {
+        self.catalog().backlog(self.config().engine).await
+    }
+}
