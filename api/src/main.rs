@@ -1,4 +1,4 @@
-//! `planet-api`: the HTTP door as a process of its own.
+//! `planet-api`: the HTTP API as a process of its own.
 
 use std::process::ExitCode;
 
@@ -12,15 +12,15 @@ use common::{
 };
 
 const ABOUT: &str = "\
-The HTTP door of Planet Image API. Workers are processes of their own: planet-worker.
+The HTTP server of Planet Image API. Workers are separate processes: planet-worker.
 
   planet-api          serves until SIGTERM or Ctrl-C
-  planet-api health   asks a running service at BIND; exit code 0 when it is ready";
+  planet-api health   exits with code 0 when the service at BIND is ready, otherwise with 1";
 
 fn main() -> ExitCode {
     let mut env = Env::of_process();
     let config = api::Config::read(&mut env);
-    let house = pipeline::Config::read(&mut env);
+    let pipeline = pipeline::Config::read(&mut env);
     let wait = startup_wait(&mut env);
     let log = telemetry::Config::read(&mut env);
     let health = env.words() == ["health"];
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         return live(async move {
             match healthy(&config.bind.to_string(), "/readyz").await {
                 true => Ok(()),
-                false => Err(Fault::new("ask the service", "it is not ready at BIND")),
+                false => Err(Fault::new("check the service", "it is not ready at BIND")),
             }
         });
     }
@@ -42,11 +42,11 @@ fn main() -> ExitCode {
         let listener = api::bind(&config).await?;
         let address = listener.local_addr().doing("listen")?;
         tracing::info!("listening on http://{address}");
-        let house = tokio::select! {
+        let pipeline = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            house = open_house(house, wait, async |_| Ok(())) => house?,
+            pipeline = open_house(pipeline, wait, async |_| Ok(())) => pipeline?,
         };
-        api::serve(listener, App::new(house, config, metrics), stop).await;
+        api::serve(listener, App::new(pipeline, config, metrics), stop).await;
         Ok(())
     })
 }

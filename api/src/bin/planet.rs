@@ -1,4 +1,4 @@
-//! `planet`: the whole house in one process: migrate, serve, work.
+//! `planet`: migration, API and worker in one process.
 
 use std::{
     io::{IsTerminal, stdout},
@@ -15,15 +15,15 @@ use common::{
 };
 
 const ABOUT: &str = "\
-Planet Image API in one process: upload imagery once; look at it wherever there is only text.
+Planet Image API in one process: upload images and view them as text.
 
-Without settings it listens on http://127.0.0.1:8080 and keeps everything in ./data.";
+Without settings it listens on http://127.0.0.1:8080 and stores its data in ./data.";
 
 fn main() -> ExitCode {
     let mut env = Env::of_process();
-    let door = api::Config::read(&mut env);
-    let house = pipeline::Config::read(&mut env);
-    let work = worker::Config::read(&mut env);
+    let api = api::Config::read(&mut env);
+    let pipeline = pipeline::Config::read(&mut env);
+    let worker = worker::Config::read(&mut env);
     let wait = startup_wait(&mut env);
     let log = telemetry::Config::read(&mut env);
     if let Err(code) = env.settle("planet", ABOUT, &[]) {
@@ -33,22 +33,23 @@ fn main() -> ExitCode {
     live(async move {
         let metrics = telemetry::count();
         let stop = stop_signal()?;
-        let alone = house.catalog.alone().await?;
-        let listener = api::bind(&door).await?;
+        let lock = pipeline.catalog.alone().await?;
+        let listener = api::bind(&api).await?;
         let address = listener.local_addr().doing("listen")?;
         let migrate = async |catalog: &common::catalog::Catalog| {
             migration::up(catalog.connection()).await.doing("migrate the database")
         };
-        let house = tokio::select! {
+        let pipeline = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            house = open_house(house, wait, migrate) => house?,
+            pipeline = open_house(pipeline, wait, migrate) => pipeline?,
         };
-        if alone.is_some() {
-            // whoever held them is dead
-            house.catalog().end_leases().await?;
+        if lock.is_some() {
+            // no other process uses the database: the holders of its leases have ended
+            pipeline.catalog().end_leases().await?;
         }
         let at = format!("http://{address}");
-        let (database, store) = (house.config().catalog.place(), house.config().store.place());
+        let (database, store) =
+            (pipeline.config().catalog.place(), pipeline.config().store.place());
         tracing::info!(database, store, "listening on {at}");
         if stdout().is_terminal() {
             println!(
@@ -57,9 +58,9 @@ fn main() -> ExitCode {
                 env!("CARGO_PKG_VERSION"),
             );
         }
-        let working = tokio::spawn(worker::run(house.clone(), work, stop.clone()));
-        api::serve(listener, App::new(house, door, metrics), stop.clone()).await;
+        let worker = tokio::spawn(worker::run(pipeline.clone(), worker, stop.clone()));
+        api::serve(listener, App::new(pipeline, api, metrics), stop.clone()).await;
         stop.cancel();
-        working.await.doing("end the worker")
+        worker.await.doing("end the worker")
     })
 }
