@@ -1,6 +1,6 @@
-// The gallery: takes images in, shows them as they come, and goes on where the page ends.
+// The gallery: uploads images, shows changes as they happen, and loads older images on demand.
 
-import { $, $$, complaint, confirmed, remove, size, toast } from "./page.js";
+import { $, $$, confirmDelete, deleteImage, errorMessage, formatBytes, toast } from "./page.js";
 import { upload } from "./uploads.js";
 
 const tiles = $(".tiles");
@@ -12,72 +12,72 @@ const blank = $("#blank").content.firstElementChild;
 
 // Tiles.
 
-const source = (tile) => `/images/${tile.dataset.id}?${tiles.dataset.spec}&format=svg`;
+const renderUrl = (tile) => `/images/${tile.dataset.id}?${tiles.dataset.spec}&format=svg`;
 
-// A drawing has thousands of nodes: those that are screens away are put down, or thousands of tiles would take gigabytes.
-const shown = new IntersectionObserver((entries) => {
+// An SVG has thousands of nodes. Those far outside the viewport are unloaded: thousands of tiles would take gigabytes.
+const visibility = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
-    const picture = $("img", target);
+    const img = $("img", target);
     if (!isIntersecting) {
-      picture.removeAttribute("src");
-    } else if (!picture.hasAttribute("src")) {
-      picture.src = source(target);
+      img.removeAttribute("src");
+    } else if (!img.hasAttribute("src")) {
+      img.src = renderUrl(target);
     }
   }
 }, { rootMargin: "200% 0px" });
 
-function fill(tile, image) {
+function update(tile, image) {
   const name = image.name ?? "unnamed";
   tile.dataset.id = image.id;
   tile.dataset.status = image.status;
   for (const link of $$("a", tile)) {
     link.href = `/images/${image.id}`;
   }
-  const picture = $("img", tile);
-  picture.alt = `${name}, as text`;
-  // one that could not be drawn a moment ago, as when all were busy, is tried again
-  if (tile.classList.contains("blind")) {
-    picture.src = source(tile);
+  const img = $("img", tile);
+  img.alt = `${name}, as text`;
+  // an image that failed to load, as while the service was busy, is loaded again
+  if (tile.classList.contains("load-failed")) {
+    img.src = renderUrl(tile);
   }
   $(".name", tile).textContent = name;
-  $(".facts", tile).textContent = `${image.width} × ${image.height} · ${size(image.bytes)}`;
+  $(".details", tile).textContent = `${image.width} × ${image.height} · ${formatBytes(image.bytes)}`;
   $(".state", tile).textContent = image.error ?? "";
   $(".remove", tile).setAttribute("aria-label", `Delete ${name}`);
 }
 
-/** Every tile by its image's id. */
-const known = new Map();
-/** Images that were deleted while this page was open: an older answer may still have them. */
-const gone = new Set();
-/** Images as whoever we listen to told of them since he was there: answers may be older. */
-let told = new Map();
-const newest = (image) => told.get(image.id) ?? image;
+/** The tiles by the id of their image. */
+const tilesById = new Map();
+/** Ids of images that were deleted since the page was opened: an older response may still list them. */
+const deleted = new Set();
+/** Images by id, as of the latest event of the current event stream: a response may be older. */
+let latest = new Map();
+const newest = (image) => latest.get(image.id) ?? image;
 
-function make(image) {
+function createTile(image) {
   const tile = blank.cloneNode(true);
   tile.classList.add("new");
-  fill(tile, image);
-  ready(tile);
+  update(tile, image);
+  register(tile);
   return tile;
 }
 
-function ready(tile) {
-  known.set(tile.dataset.id, tile);
+function register(tile) {
+  tilesById.set(tile.dataset.id, tile);
   $(".remove", tile).hidden = false;
-  shown.observe(tile);
-  const picture = $("img", tile);
-  picture.addEventListener("error", () => tile.classList.add("blind"));
-  picture.addEventListener("load", () => tile.classList.remove("blind"));
+  visibility.observe(tile);
+  const img = $("img", tile);
+  img.addEventListener("error", () => tile.classList.add("load-failed"));
+  img.addEventListener("load", () => tile.classList.remove("load-failed"));
 }
 
-/** Shows an image where it belongs: ids sort by time. */
+/** Adds or updates an image at its position: ids sort by time. */
 function place(image) {
-  const old = known.get(image.id);
-  if (gone.has(image.id)) {
+  const old = tilesById.get(image.id);
+  if (deleted.has(image.id)) {
     return;
   }
   if (old) {
-    fill(old, image);
+    update(old, image);
     return;
   }
   if (!("first" in tiles.dataset)) {
@@ -85,22 +85,22 @@ function place(image) {
   }
   const after = [...tiles.children].find((tile) => tile.dataset.id < image.id);
   if (!after && tiles.dataset.next) {
-    return; // older than all that is shown
+    return; // older than all tiles of the page
   }
-  tiles.insertBefore(make(image), after ?? null);
+  tiles.insertBefore(createTile(image), after ?? null);
   empty.hidden = true;
 }
 
-function forget(id) {
-  const tile = known.get(id);
-  gone.add(id);
+function removeTile(id) {
+  const tile = tilesById.get(id);
+  deleted.add(id);
   if (!tile) {
     return;
   }
-  known.delete(id);
+  tilesById.delete(id);
   const neighbour = tile.nextElementSibling ?? tile.previousElementSibling;
   const hadFocus = tile.contains(document.activeElement);
-  shown.unobserve(tile);
+  visibility.unobserve(tile);
   tile.remove();
   if (hadFocus) {
     ($("a", neighbour ?? document) ?? $("#picker")).focus();
@@ -108,7 +108,7 @@ function forget(id) {
   empty.hidden = tiles.children.length > 0;
 }
 
-$$(".tile", tiles).forEach(ready);
+$$(".tile", tiles).forEach(register);
 
 tiles.addEventListener("click", async (event) => {
   const button = event.target.closest(".remove");
@@ -117,18 +117,18 @@ tiles.addEventListener("click", async (event) => {
   }
   const tile = button.closest(".tile");
   const name = $(".name", tile).textContent;
-  $("#ask-title").textContent = `Delete ${name}?`;
-  if (await confirmed($("#ask")) && await remove(tile.dataset.id)) {
-    forget(tile.dataset.id);
-    toast(`${name} is deleted.`);
+  $("#confirm-title").textContent = `Delete ${name}?`;
+  if (await confirmDelete($("#confirm")) && await deleteImage(tile.dataset.id)) {
+    removeTile(tile.dataset.id);
+    toast(`${name} was deleted.`);
   }
 });
 
-// Older ones, as the end of the page comes near.
+// Older images, loaded when the end of the page comes into view.
 
 let loading = false;
 
-async function older() {
+async function loadOlder() {
   if (loading || !tiles.dataset.next) {
     return;
   }
@@ -136,117 +136,117 @@ async function older() {
   try {
     const response = await fetch(tiles.dataset.next);
     if (!response.ok) {
-      throw new Error(await complaint(response));
+      throw new Error(await errorMessage(response));
     }
     const { items, next } = await response.json();
-    tiles.append(...items.filter(({ id }) => !known.has(id) && !gone.has(id)).map(newest).map(make));
+    tiles.append(...items.filter(({ id }) => !tilesById.has(id) && !deleted.has(id)).map(newest).map(createTile));
     if (next) {
       tiles.dataset.next = next;
     } else {
       delete tiles.dataset.next;
       more.hidden = true;
     }
-    nearing.unobserve(more);
-    nearing.observe(more);
+    pageEnd.unobserve(more);
+    pageEnd.observe(more);
   } catch (error) {
-    tell(`Older images could not be fetched: ${error.message}.`);
+    showBanner(`Older images could not be loaded: ${error.message}.`);
   }
   loading = false;
 }
 
-// Whoever is watched anew is told of even where he never left.
-const nearing = more && new IntersectionObserver((entries) => entries.at(-1).isIntersecting && older(), {
+// observing it again reports it even if it has stayed in view
+const pageEnd = more && new IntersectionObserver((entries) => entries.at(-1).isIntersecting && loadOlder(), {
   rootMargin: "100% 0px",
 });
 if (more) {
-  nearing.observe(more);
+  pageEnd.observe(more);
   $("a", more).addEventListener("click", (event) => {
     event.preventDefault();
-    older();
+    loadOlder();
   });
 }
 
-// What happens meanwhile.
+// Changes.
 
-function tell(text) {
+function showBanner(text) {
   banner.textContent = text;
   banner.hidden = text === "";
 }
 
 let events;
-let lost;
+let lostTimer;
 
-/** Hears of changes from now on, and looks at what changed before. */
-function follow() {
+/** Subscribes to changes, and loads those of the time before. */
+function subscribe() {
   events = new EventSource("/images/events");
   events.addEventListener("image", ({ data }) => {
     const image = JSON.parse(data);
-    told.set(image.id, image);
+    latest.set(image.id, image);
     place(image);
   });
-  events.addEventListener("deleted", ({ data }) => forget(JSON.parse(data).id));
+  events.addEventListener("deleted", ({ data }) => removeTile(JSON.parse(data).id));
   events.addEventListener("open", ({ target }) => {
-    clearTimeout(lost);
-    lost = undefined;
-    tell("");
-    told = new Map();
+    clearTimeout(lostTimer);
+    lostTimer = undefined;
+    showBanner("");
+    latest = new Map();
     refresh(target);
   });
   events.addEventListener("error", () => {
-    // a service that restarts is back in a moment
-    lost ??= setTimeout(() => tell(
-      "The service cannot be reached. What you see may be old; this page goes on by itself when it is back.",
+    // a restart takes a moment
+    lostTimer ??= setTimeout(() => showBanner(
+      "The service is unreachable. This page may be outdated; it reconnects automatically.",
     ), 2500);
     if (events.readyState === EventSource.CLOSED) {
-      setTimeout(() => events.readyState === EventSource.CLOSED && !document.hidden && follow(), 5000);
+      setTimeout(() => events.readyState === EventSource.CLOSED && !document.hidden && subscribe(), 5000);
     }
   });
 }
 
 /**
- * Looks at everything that is shown, and at all that is newer: deletions are remembered for a day, and a page may be
- * hidden for longer. Ends when somebody else listens.
+ * Reloads the images of the page and all newer ones: the event stream keeps deletions for a day only, and a page may be
+ * hidden for longer. Ends when `source` is no longer the current event stream.
  */
-async function refresh(listener) {
-  const before = new Set(known.keys());
+async function refresh(source) {
+  const missing = new Set(tilesById.keys());
   const oldest = tiles.lastElementChild?.dataset.id ?? "";
   const cursor = new URLSearchParams(location.search).get("cursor");
   let next = `/images?limit=200${cursor ? `&cursor=${cursor}` : ""}`;
   for (let last; next && (last === undefined || last > oldest);) {
     const response = await fetch(next).catch(() => null);
-    if (listener !== events) {
+    if (source !== events) {
       return;
     }
     if (!response?.ok) {
-      setTimeout(() => listener === events && refresh(listener), 5000);
+      setTimeout(() => source === events && refresh(source), 5000);
       return;
     }
     const page = await response.json();
     page.items.map(newest).forEach(place);
-    page.items.forEach(({ id }) => before.delete(id));
+    page.items.forEach(({ id }) => missing.delete(id));
     last = page.items.at(-1)?.id ?? "";
     next = page.next;
   }
-  before.forEach(forget);
+  missing.forEach(removeTile);
 }
 
-// A browser has few connections to a host: a page that nobody sees holds none.
+// A browser opens few connections per host: a hidden page must not hold one.
 document.addEventListener("visibilitychange", () => {
   events.close();
   if (!document.hidden) {
-    follow();
+    subscribe();
   }
 });
-follow();
+subscribe();
 
 // Uploads.
 
 const picker = $("#picker");
-const veil = $(".veil");
-const take = (files) => files.length > 0 && upload(files, uploads, (image) => place(newest(image)));
+const dropOverlay = $(".drop-overlay");
+const uploadFiles = (files) => files.length > 0 && upload(files, uploads, (image) => place(newest(image)));
 
 picker.addEventListener("change", () => {
-  take([...picker.files]);
+  uploadFiles([...picker.files]);
   picker.value = "";
 });
 
@@ -256,13 +256,13 @@ let depth = 0;
 addEventListener("dragenter", (event) => {
   if (holdsFiles(event)) {
     depth += 1;
-    veil.hidden = false;
+    dropOverlay.hidden = false;
   }
 });
 addEventListener("dragleave", (event) => {
   if (holdsFiles(event)) {
     depth -= 1;
-    veil.hidden = depth <= 0;
+    dropOverlay.hidden = depth <= 0;
   }
 });
 addEventListener("dragover", (event) => holdsFiles(event) && event.preventDefault());
@@ -270,8 +270,8 @@ addEventListener("drop", (event) => {
   if (holdsFiles(event)) {
     event.preventDefault();
     depth = 0;
-    veil.hidden = true;
-    take([...event.dataTransfer.files]);
+    dropOverlay.hidden = true;
+    uploadFiles([...event.dataTransfer.files]);
   }
 });
-addEventListener("paste", (event) => take([...(event.clipboardData?.files ?? [])]));
+addEventListener("paste", (event) => uploadFiles([...(event.clipboardData?.files ?? [])]));

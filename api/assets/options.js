@@ -1,4 +1,4 @@
-// The viewer's form: reads and writes its options, and says beside one why it was refused.
+// The form of the viewer: reads and writes the options, and shows errors beside them.
 
 import { $, $$ } from "./page.js";
 
@@ -11,40 +11,40 @@ function valueOf(option) {
   return field?.value.trim() ?? option.dataset.default;
 }
 
-function put(option, value) {
+function setValue(option, value) {
   for (const field of $$("[name]", option)) {
     if (field.type === "radio") {
       field.checked = field.value === value;
     } else if (field.type === "checkbox") {
       field.checked = value === "true";
     } else {
-      if (field.tagName === "SELECT" && ![...field.options].some((offer) => offer.value === value)) {
-        field.add(new Option("As asked", value));
+      if (field.tagName === "SELECT" && ![...field.options].some((known) => known.value === value)) {
+        field.add(new Option("Custom", value));
       }
       field.value = value;
     }
   }
-  echo(option);
+  showValue(option);
 }
 
-/** Shows a value beside its slider, and on its twin. */
-export function echo(option) {
+/** Shows the value of an option beside its slider, and on the slider of a number field. */
+export function showValue(option) {
   const output = $("output", option);
   if (output) {
     output.textContent = valueOf(option);
   }
-  const twin = $("input[type=range]:not([name])", option);
-  if (twin) {
-    twin.value = valueOf(option);
+  const slider = $("input[type=range]:not([name])", option);
+  if (slider) {
+    slider.value = valueOf(option);
   }
 }
 
-/** What the form says, as an address has it. */
-export function query() {
+/** The options of the form as a query, without defaults. */
+export function readForm() {
   const given = new URLSearchParams();
   for (const option of options) {
     const [name, value] = [option.dataset.option, valueOf(option)];
-    // a size is always there, as in the canonical form
+    // the canonical form always has a width
     if (value !== "" && (value !== option.dataset.default || name === "width")) {
       given.set(name, value);
     }
@@ -52,24 +52,24 @@ export function query() {
   return given;
 }
 
-/** Fills the form in. */
-export function take(given) {
+/** Fills in the form from a query. */
+export function fillForm(given) {
   for (const option of options) {
-    put(option, given.get(option.dataset.option) ?? option.dataset.default);
+    setValue(option, given.get(option.dataset.option) ?? option.dataset.default);
   }
   if (!given.has("width") && given.has("height")) {
-    put(options.find((option) => option.dataset.option === "width"), "");
+    setValue(options.find((option) => option.dataset.option === "width"), "");
   }
 }
 
-const refusal = document.createElement("p");
-refusal.id = "refusal";
-refusal.className = "refused";
-refusal.setAttribute("role", "alert");
+const fieldError = document.createElement("p");
+fieldError.id = "field-error";
+fieldError.className = "field-error";
+fieldError.setAttribute("role", "alert");
 
-/** Takes back what `refuse` said. */
-export function accept() {
-  refusal.remove();
+/** Removes the message of `showFieldError`. */
+export function clearFieldError() {
+  fieldError.remove();
   for (const field of $$("[aria-invalid]", form)) {
     field.removeAttribute("aria-invalid");
     field.removeAttribute("aria-describedby");
@@ -77,30 +77,30 @@ export function accept() {
 }
 
 /**
- * Says why a look was refused beside the option that the reason names, by the option's label; else beside `touched`.
- * False where that is no option, either.
+ * Shows an error beside the option that it names, with the label of that option; otherwise beside `changed`. Returns
+ * false when neither is an option.
  */
-export function refuse(reason, touched) {
+export function showFieldError(reason, changed) {
   const named = options.find((option) => reason.split(/[ :]/)[0] === option.dataset.option);
-  const option = named ?? options.find((option) => option === touched);
-  accept();
+  const option = named ?? options.find((option) => option === changed);
+  clearFieldError();
   if (!option) {
     return false;
   }
   const label = $(":scope > span, legend", option).textContent;
-  refusal.textContent = named ? label + reason.slice(named.dataset.option.length) : reason;
+  fieldError.textContent = named ? label + reason.slice(named.dataset.option.length) : reason;
   for (const field of $$("[name]", option)) {
     field.setAttribute("aria-invalid", "true");
-    field.setAttribute("aria-describedby", refusal.id);
+    field.setAttribute("aria-describedby", fieldError.id);
   }
   option.closest("details").open = true;
-  option.after(refusal);
-  refusal.scrollIntoView({ block: "nearest" });
+  option.after(fieldError);
+  fieldError.scrollIntoView({ block: "nearest" });
   return true;
 }
 
-/** Why the browser itself takes a field's text for no value, if it does. */
-export function unreadable() {
+/** The error of a field whose text the browser cannot parse, if there is one. */
+export function inputError() {
   for (const option of options) {
     const field = $$("[name]", option).find(({ validity }) => validity.badInput);
     if (field) {

@@ -1,10 +1,10 @@
-// What every page with a script shares: words for people, and the service's answers.
+// Helpers that all scripts share.
 
 export const $ = (selector, from = document) => from.querySelector(selector);
 export const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
 
-/** `112 kB`: as the server writes it. */
-export function size(bytes) {
+/** A number of bytes in SI units, such as `112 kB`; the same format as on the server. */
+export function formatBytes(bytes) {
   let value = bytes;
   for (const unit of ["B", "kB", "MB", "GB"]) {
     if (value < 999.5 || unit === "GB") {
@@ -14,13 +14,13 @@ export function size(bytes) {
   }
 }
 
-/** What an answer that is no success says, in its own words where it has some. */
-export async function complaint(response) {
+/** The error message of a response: the problem's detail, otherwise the status code. */
+export async function errorMessage(response) {
   const problem = await response.json().catch(() => ({}));
-  return problem.detail ?? `the service answered ${response.status}`;
+  return problem.detail ?? `the service returned status ${response.status}`;
 }
 
-/** Says something for a while, to those who listen as well. */
+/** Shows a message for a few seconds, also to screen readers. */
 export function toast(text) {
   let box = $("#toast");
   if (!box) {
@@ -35,7 +35,7 @@ export function toast(text) {
   toast.timer = setTimeout(() => box.classList.remove("shown"), 3500);
 }
 
-/** Copies; where the page may not (plain HTTP from another machine), by way of a selection. */
+/** Copies text. Without the Clipboard API (plain HTTP from another machine), with a selection. */
 export async function copy(text, what) {
   try {
     await navigator.clipboard.writeText(text);
@@ -47,32 +47,32 @@ export async function copy(text, what) {
     const copied = document.execCommand("copy");
     area.remove();
     if (!copied) {
-      toast("The browser does not let this page copy.");
+      toast("The browser does not allow this page to copy.");
       return;
     }
   }
   toast(`${what} copied.`);
 }
 
-/** Asks whether to delete; true when it was confirmed. */
-export function confirmed(dialog) {
+/** Opens a dialog that asks whether to delete; resolves to whether the user confirms. */
+export function confirmDelete(dialog) {
   return new Promise((resolve) => {
-    dialog.returnValue = "keep";
+    dialog.returnValue = "cancel";
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "delete"), { once: true });
     dialog.showModal();
   });
 }
 
-/** Deletes an image; false, and told, when that failed. One that is gone already is gone. */
-export async function remove(id) {
+/** Deletes an image. Shows a message and returns false when that fails; an image that no longer exists counts as deleted. */
+export async function deleteImage(id) {
   try {
     const response = await fetch(`/images/${id}`, { method: "DELETE" });
     if (response.ok || response.status === 404) {
       return true;
     }
-    toast(`Not deleted: ${await complaint(response)}`);
+    toast(`Not deleted: ${await errorMessage(response)}`);
   } catch {
-    toast("Not deleted: the service cannot be reached.");
+    toast("Not deleted: the service is unreachable.");
   }
   return false;
 }

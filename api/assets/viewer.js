@@ -1,110 +1,110 @@
-// The viewer: draws with every change of an option, and writes it into the address.
+// The viewer: renders again when an option changes, and keeps the options in the address.
 
-import { $, $$, complaint, confirmed, copy, remove, toast } from "./page.js";
-import { accept, echo, form, query, refuse, take, unreadable } from "./options.js";
+import { $, $$, confirmDelete, copy, deleteImage, errorMessage, toast } from "./page.js";
+import { clearFieldError, fillForm, form, inputError, readForm, showFieldError, showValue } from "./options.js";
 
-const desk = $(".desk");
-const picture = $("#render");
-const caption = $("#drawn");
+const workspace = $(".workspace");
+const renderImage = $("#render");
+const caption = $("#caption");
 const banner = $(".banner");
-const { id } = desk.dataset;
+const { id } = workspace.dataset;
 const address = `/images/${id}`;
-/** Coloured renders of more cells come as pictures: a drawing would have a node for each. */
-const MAX_DRAWN_CELLS = 20000;
-/** Those of more come without their colours: no picture is as large. */
-const MAX_PICTURE_CELLS = 100000;
-/** Units across a cell, by format; a cell is twice as high. */
-const CELL = { svg: 10, png: 8 };
-/** A look that stood for so long is one to come back to. */
-const SETTLED_MS = 1000;
-/** What we wait for more of the same: less while something slides than while somebody types. */
-const [SLIDING_MS, TYPING_MS] = [120, 350];
+/** Colored renders with more cells are shown as PNG. */
+const maxSvgCells = Number(workspace.dataset.maxSvgCells);
+/** Colored renders with more cells are shown without colors. */
+const maxPngCells = Number(workspace.dataset.maxPngCells);
+/** Width of a cell by format, in the pixels of the image; a cell is twice as high. */
+const cellWidth = { svg: Number(workspace.dataset.svgCellWidth), png: Number(workspace.dataset.pngCellWidth) };
+/** A render that was shown for this time gets a history entry of its own. */
+const HISTORY_DELAY_MS = 1000;
+/** The pause after a change before it is rendered, for sliders and for text fields. */
+const [SLIDER_DELAY_MS, TYPING_DELAY_MS] = [120, 350];
 
-// Drawing.
+// Rendering.
 
 let version = new URLSearchParams(location.search).get("version");
-/** The look that is seen, and stands in the address; its form may be ahead of it. */
-let shown = look();
+/** The query of the render on the page and in the address; the form may have newer values. */
+let current = formQuery();
 let shownAt = 0;
-let touched = null;
-let isStep = false;
-let drawing = null;
-let due = null;
+let lastChanged = null;
+let needsHistoryEntry = false;
+let pendingRequest = null;
+let timer = null;
 
-function look() {
-  const given = query();
+function formQuery() {
+  const given = readForm();
   if (version) {
     given.set("version", version);
   }
   return given.toString();
 }
 
-/** `part` of the page was used: what it changes is drawn in a moment. */
-function changed(part, wait = SLIDING_MS) {
-  isStep ||= part !== touched || performance.now() - shownAt > SETTLED_MS;
-  touched = part;
+/** Schedules a render after a change of `control`. */
+function schedule(control, delay = SLIDER_DELAY_MS) {
+  needsHistoryEntry ||= control !== lastChanged || performance.now() - shownAt > HISTORY_DELAY_MS;
+  lastChanged = control;
   version = null;
-  clearTimeout(due);
-  due = setTimeout(draw, wait);
+  clearTimeout(timer);
+  timer = setTimeout(render, delay);
 }
 
-/** How a browser is shown a look: in which format, and whether without its colours. */
-function visible(asked) {
-  const given = new URLSearchParams(asked);
-  const slope = (given.get("cell") ?? 0.5) * desk.dataset.height / desk.dataset.width;
-  const columns = given.get("width") ?? given.get("height") / slope;
-  const cells = given.has("color") ? columns * (given.get("height") ?? columns * slope) : 0;
-  const isPlain = cells > MAX_PICTURE_CELLS;
+/** The URL of the image for a query, its format, and whether it is without colors. */
+function imageFor(query) {
+  const given = new URLSearchParams(query);
+  const aspect = (given.get("cell") ?? 0.5) * workspace.dataset.height / workspace.dataset.width;
+  const columns = given.get("width") ?? given.get("height") / aspect;
+  const cells = given.has("color") ? columns * (given.get("height") ?? columns * aspect) : 0;
+  const isPlain = cells > maxPngCells;
   if (isPlain) {
     given.delete("color");
     given.delete("color_on");
   }
-  const format = cells > MAX_DRAWN_CELLS && !isPlain ? "png" : "svg";
-  return { source: `${address}?${given}&format=${format}`, format, isPlain };
+  const format = cells > maxSvgCells && !isPlain ? "png" : "svg";
+  return { url: `${address}?${given}&format=${format}`, format, isPlain };
 }
 
-async function draw(remember = true) {
-  const asked = look();
-  drawing?.abort();
-  const { signal } = drawing = new AbortController();
-  desk.classList.add("busy");
-  const bad = unreadable();
+async function render(updateHistory = true) {
+  const query = formQuery();
+  pendingRequest?.abort();
+  const { signal } = pendingRequest = new AbortController();
+  workspace.classList.add("busy");
+  const invalid = inputError();
   try {
-    if (bad) {
-      throw Object.assign(new Error(bad), { isLook: true });
+    if (invalid) {
+      throw Object.assign(new Error(invalid), { isInvalidOption: true });
     }
     const started = performance.now();
-    const { source, format, isPlain } = visible(asked);
-    const response = await fetch(source, { signal });
+    const { url, format, isPlain } = imageFor(query);
+    const response = await fetch(url, { signal });
     if (!response.ok) {
-      throw Object.assign(new Error(await complaint(response)), { isLook: response.status === 400 });
+      throw Object.assign(new Error(await errorMessage(response)), { isInvalidOption: response.status === 400 });
     }
-    await show(picture, URL.createObjectURL(await response.blob()));
+    await replaceImage(renderImage, URL.createObjectURL(await response.blob()));
     if (signal.aborted) {
       return;
     }
-    const [columns, rows] = [picture.naturalWidth / CELL[format], picture.naturalHeight / CELL[format] / 2];
-    picture.alt = `${$("h1").textContent}, drawn as text: ${columns} columns, ${rows} rows`;
+    const [columns, rows] = [renderImage.naturalWidth / cellWidth[format], renderImage.naturalHeight / cellWidth[format] / 2];
+    renderImage.alt = `${$("h1").textContent} as text: ${columns} columns, ${rows} rows`;
     caption.textContent = `${columns} × ${rows} characters · version ${response.headers.get("render-version")}`
-      + ` · ${Math.round(performance.now() - started)} ms${isPlain ? " · too many for a browser to colour" : ""}`;
-    caption.classList.remove("wrong");
-    accept();
-    settle(asked, remember);
+      + ` · ${Math.round(performance.now() - started)} ms${isPlain ? " · too large to show in color" : ""}`;
+    caption.classList.remove("error");
+    clearFieldError();
+    commit(query, updateHistory);
   } catch (error) {
     if (signal.aborted) {
       return;
     }
-    const reason = error instanceof TypeError ? "The service cannot be reached." : error.message;
-    if (!error.isLook || !refuse(reason, touched)) {
+    const reason = error instanceof TypeError ? "The service is unreachable." : error.message;
+    if (!error.isInvalidOption || !showFieldError(reason, lastChanged)) {
       caption.textContent = reason;
-      caption.classList.add("wrong");
+      caption.classList.add("error");
     }
   }
-  desk.classList.remove("busy");
+  workspace.classList.remove("busy");
 }
 
-/** Swaps a picture once the next one is decoded: nothing flickers. */
-async function show(target, url) {
+/** Replaces an image, and waits until the new one is decoded. */
+async function replaceImage(target, url) {
   const old = target.src;
   target.removeAttribute("width");
   target.removeAttribute("height");
@@ -115,24 +115,24 @@ async function show(target, url) {
   }
 }
 
-/** The look is seen: from now on the page goes by it. Back leads to the one before, not to each that slid by. */
-function settle(asked, remember) {
-  if (remember && asked !== shown) {
-    const keep = isStep ? "pushState" : "replaceState";
-    history[keep]({ look: asked }, "", `${address}?${asked}${location.hash}`);
+/** Makes `query` the current one. Moving a slider adds one history entry, not one per value. */
+function commit(query, updateHistory) {
+  if (updateHistory && query !== current) {
+    const method = needsHistoryEntry ? "pushState" : "replaceState";
+    history[method]({ query }, "", `${address}?${query}${location.hash}`);
   }
-  [shown, shownAt, isStep] = [asked, performance.now(), false];
-  describe();
-  weigh();
+  [current, shownAt, needsHistoryEntry] = [query, performance.now(), false];
+  updateLinks();
+  compareTexts();
 }
 
-/** Everything on the page that names the look. */
-function describe() {
-  $("#curl").replaceChildren(`curl '${location.origin}`, document.createElement("wbr"), `${address}?${shown}'`);
+/** Updates the command and the links with the current query. */
+function updateLinks() {
+  $("#curl").replaceChildren(`curl '${location.origin}`, document.createElement("wbr"), `${address}?${current}'`);
   for (const link of $$(".download")) {
-    link.href = `${address}?${shown}&format=${link.textContent.trim()}`;
+    link.href = `${address}?${current}&format=${link.textContent.trim()}`;
   }
-  const plain = new URLSearchParams(shown);
+  const plain = new URLSearchParams(current);
   plain.delete("version");
   for (const link of $$("nav [data-spec]", form)) {
     link.setAttribute("aria-current", String(`${new URLSearchParams(link.dataset.spec)}` === `${plain}`));
@@ -141,7 +141,7 @@ function describe() {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  changed(touched);
+  schedule(lastChanged);
 });
 form.addEventListener("input", ({ target }) => {
   const option = target.closest("[data-option]");
@@ -151,15 +151,15 @@ form.addEventListener("input", ({ target }) => {
   if (!target.name) {
     $("[name]", option).value = target.value;
   }
-  echo(option);
-  changed(option, target.matches("[type=number], [type=text]") ? TYPING_MS : SLIDING_MS);
+  showValue(option);
+  schedule(option, target.matches("[type=number], [type=text]") ? TYPING_DELAY_MS : SLIDER_DELAY_MS);
 });
 form.addEventListener("click", (event) => {
   const link = event.target.closest("[data-spec]");
   if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey) {
     event.preventDefault();
-    take(new URLSearchParams(link.dataset.spec));
-    changed(link);
+    fillForm(new URLSearchParams(link.dataset.spec));
+    schedule(link);
   }
 });
 for (const field of $$("[disabled]", form)) {
@@ -168,141 +168,141 @@ for (const field of $$("[disabled]", form)) {
 
 addEventListener("popstate", ({ state }) => {
   if (!state) {
-    // a jump within the page
-    history.replaceState({ look: shown }, "");
+    // only the fragment changed
+    history.replaceState({ query: current }, "");
     return;
   }
-  clearTimeout(due);
-  const given = new URLSearchParams(state.look);
+  clearTimeout(timer);
+  const given = new URLSearchParams(state.query);
   version = given.get("version");
-  touched = null;
-  take(given);
-  recall();
-  draw(false);
+  lastChanged = null;
+  fillForm(given);
+  readComparison();
+  render(false);
 });
 
-// Copies and downloads.
+// Copy and zoom.
 
 $("#copy-text").addEventListener("click", async () => {
-  const response = await fetch(`${address}?${shown}&format=txt`).catch(() => null);
+  const response = await fetch(`${address}?${current}&format=txt`).catch(() => null);
   if (response?.ok) {
     await copy(await response.text(), "Text");
   } else {
-    toast(response ? await complaint(response) : "The service cannot be reached.");
+    toast(response ? await errorMessage(response) : "The service is unreachable.");
   }
 });
 
 $("#zoom").addEventListener("click", ({ target }) => {
-  const actual = desk.classList.toggle("actual");
+  const actual = workspace.classList.toggle("actual");
   target.setAttribute("aria-pressed", String(actual));
 });
 
-// Something to compare with.
+// Comparison.
 
-const beside = $("#beside");
-const other = $("#other");
+const comparison = $("#comparison");
+const compareWith = $("#compare-with");
 
-other.addEventListener("change", () => {
-  const hash = other.value ? `#beside=${encodeURIComponent(other.value)}` : "";
+compareWith.addEventListener("change", () => {
+  const hash = compareWith.value ? `#compare=${encodeURIComponent(compareWith.value)}` : "";
   history.replaceState(history.state, "", location.pathname + location.search + hash);
-  compare();
+  showComparison();
 });
 
-/** Shows what was chosen. */
-function compare() {
-  const chosen = other.selectedOptions[0];
-  beside.hidden = chosen.value === "";
-  desk.classList.toggle("double", !beside.hidden);
-  if (beside.hidden) {
+/** Shows the selected render or original. */
+function showComparison() {
+  const chosen = compareWith.selectedOptions[0];
+  comparison.hidden = chosen.value === "";
+  workspace.classList.toggle("comparing", !comparison.hidden);
+  if (comparison.hidden) {
     return;
   }
-  const [frame, words] = [$("img", beside), $("figcaption", beside)];
+  const [image, text] = [$("img", comparison), $("figcaption", comparison)];
   const isOriginal = chosen.value === "original";
-  frame.hidden = "unseen" in chosen.dataset;
-  words.textContent = frame.hidden
-    ? "No browser shows this format. “original”, among the downloads, has it as a file."
+  image.hidden = "unsupported" in chosen.dataset;
+  text.textContent = image.hidden
+    ? "Browsers cannot show this format. Use the download “original” instead."
     : chosen.textContent;
-  if (!frame.hidden) {
-    frame.alt = isOriginal ? "The original" : `Stored: ${chosen.textContent}`;
-    frame.src = isOriginal ? `${address}/original` : `${address}?${chosen.value}&format=svg`;
+  if (!image.hidden) {
+    image.alt = isOriginal ? "The original" : `Stored render: ${chosen.textContent}`;
+    image.src = isOriginal ? `${address}/original` : `${address}?${chosen.value}&format=svg`;
   }
-  weigh();
+  compareTexts();
 }
 
-/** Says how many characters differ from what stands beside. */
-async function weigh() {
-  const chosen = other.selectedOptions[0];
+/** Shows how many characters differ from the selected render. */
+async function compareTexts() {
+  const chosen = compareWith.selectedOptions[0];
   if (["", "original"].includes(chosen.value)) {
     return;
   }
-  const mine = shown;
+  const query = current;
   const text = async (spec) => {
     const response = await fetch(`${address}?${spec}&format=txt`);
-    return response.ok ? response.text() : Promise.reject(new Error(await complaint(response)));
+    return response.ok ? response.text() : Promise.reject(new Error(await errorMessage(response)));
   };
-  const texts = await Promise.all([text(mine), text(chosen.value)]).catch((error) => error);
-  if (mine !== shown || chosen !== other.selectedOptions[0]) {
+  const texts = await Promise.all([text(query), text(chosen.value)]).catch((error) => error);
+  if (query !== current || chosen !== compareWith.selectedOptions[0]) {
     return;
   }
   if (texts instanceof Error) {
-    $("figcaption", beside).textContent = texts instanceof TypeError ? "The service cannot be reached." : texts.message;
+    $("figcaption", comparison).textContent = texts instanceof TypeError ? "The service is unreachable." : texts.message;
     return;
   }
   const [left, right] = texts.map((text) => [...text]);
   const differing = left.filter((symbol, index) => symbol !== right[index]).length;
-  $("figcaption", beside).textContent = left.length === right.length
+  $("figcaption", comparison).textContent = left.length === right.length
     ? `${chosen.textContent}: ${differing} of ${left.length} characters differ`
-    : `${chosen.textContent}: of another size`;
+    : `${chosen.textContent}: different size`;
 }
 
-/** Chooses what the address says. */
-function recall() {
-  const wanted = new URLSearchParams(location.hash.slice(1)).get("beside") ?? "";
-  other.value = [...other.options].some((offer) => offer.value === wanted) ? wanted : "";
-  compare();
+/** Selects the comparison of the address. */
+function readComparison() {
+  const wanted = new URLSearchParams(location.hash.slice(1)).get("compare") ?? "";
+  compareWith.value = [...compareWith.options].some((option) => option.value === wanted) ? wanted : "";
+  showComparison();
 }
 
-history.replaceState({ look: shown }, "");
-describe();
-recall();
+history.replaceState({ query: current }, "");
+updateLinks();
+readComparison();
 
-// Its life.
+// Changes of the image.
 
 $(".remove").addEventListener("click", async () => {
-  if (await confirmed($("#ask")) && await remove(id)) {
+  if (await confirmDelete($("#confirm")) && await deleteImage(id)) {
     location.assign("/");
   }
 });
 
-function tell(text) {
+function showBanner(text) {
   banner.textContent = text;
   banner.hidden = text === "";
 }
 
-if (desk.dataset.status === "pending") {
+if (workspace.dataset.status === "pending") {
   const events = new EventSource(`${address}/events`);
   events.addEventListener("image", ({ data }) => {
     const image = JSON.parse(data);
     if (image.status !== "pending") {
       events.close();
-      tell(image.error ? `This image cannot be drawn: ${image.error}` : "");
-      showStored();
+      showBanner(image.error ? `This image cannot be rendered: ${image.error}` : "");
+      reloadStored();
     }
   });
   events.addEventListener("deleted", () => {
     events.close();
-    tell("This image was deleted.");
+    showBanner("This image was deleted.");
   });
 }
 
-/** What is stored by now, as the server says it. */
-async function showStored() {
+/** Reloads the lists of stored renders. */
+async function reloadStored() {
   const response = await fetch(address, { headers: { accept: "text/html" } }).catch(() => null);
   if (response?.ok) {
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    for (const part of [".stored", "#other"]) {
+    for (const part of [".stored", "#compare-with"]) {
       $(part).replaceChildren(...$(part, page).childNodes);
     }
-    recall();
+    readComparison();
   }
 }

@@ -4,19 +4,19 @@ use std::{ops::Range, time::SystemTime};
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-/// What a request's conditions say of a representation.
+/// The result of evaluating a request's preconditions (RFC 9110, 13.2).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// Go on.
+    /// Perform the request.
     Holds,
-    /// The client has it already: 304 to whoever reads, 412 to whoever writes.
+    /// The client has the current representation: 304 for GET and HEAD, 412 for other methods.
     Unchanged,
-    /// It is not the one that the client means: 412.
+    /// The client means another representation: 412.
     Fails,
 }
 
-/// Evaluates the conditions in their order (RFC 9110, 13.2.2) for a representation that has one of
-/// those strong `tags` (quotes included) and was last modified then, if that is known.
+/// Evaluates the preconditions in the order of RFC 9110, 13.2.2. `tags` are the strong entity tags
+/// of the current representation, with their quotes; `modified` is its modification date, if known.
 pub(crate) fn condition(
     headers: &HeaderMap,
     tags: &[String],
@@ -31,7 +31,7 @@ pub(crate) fn condition(
         value.and_then(|value| httpdate::parse_http_date(value).ok())
     };
     let is_one = |tag: &str| tag == "*" || tags.iter().any(|one| one == tag);
-    // dates have no fractions of a second
+    // HTTP dates have no fractions of a second
     let later_than = |date| {
         let late = modified.and_then(|modified| modified.duration_since(date).ok());
         late.is_some_and(|late| late.as_secs() > 0)
@@ -56,24 +56,25 @@ pub(crate) fn condition(
     if unchanged { Condition::Unchanged } else { Condition::Holds }
 }
 
-/// Whether the request has a condition that can stop one that writes.
+/// Whether the request has a precondition that applies to methods other than GET and HEAD.
 pub(crate) fn is_conditional(headers: &HeaderMap) -> bool {
     let names = [header::IF_MATCH, header::IF_NONE_MATCH, header::IF_UNMODIFIED_SINCE];
     names.iter().any(|name| headers.contains_key(name))
 }
 
-/// What to send of a representation of `length` bytes.
+/// Which bytes of a representation to send.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// All of it, with 200.
+    /// All bytes, with 200.
     Whole,
-    /// These bytes, with 206.
+    /// This range of bytes, with 206.
     Bytes(Range<u64>),
-    /// Nothing, with 416.
-    Outside,
+    /// None, with 416.
+    Unsatisfiable,
 }
 
-/// Reads `Range` and `If-Range`. Several ranges, and what is no range, get the whole.
+/// Evaluates `Range` and `If-Range` (RFC 9110, 14.2 and 13.1.5) for a representation of `length`
+/// bytes. Several ranges, and malformed ones, are ignored.
 pub(crate) fn part(headers: &HeaderMap, etag: &str, length: u64) -> Part {
     if headers.get(header::IF_RANGE).is_some_and(|tag| tag.as_bytes() != etag.as_bytes()) {
         return Part::Whole;
@@ -85,7 +86,7 @@ pub(crate) fn part(headers: &HeaderMap, etag: &str, length: u64) -> Part {
         return Part::Whole;
     };
     let (first, last) = (first.trim(), last.trim());
-    // a number may have a sign where Rust reads it, but not here
+    // `parse` accepts a sign, the header does not
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
     if !digits(first) || !digits(last) {
         return Part::Whole;
@@ -96,16 +97,16 @@ pub(crate) fn part(headers: &HeaderMap, etag: &str, length: u64) -> Part {
         (Err(_), Ok(suffix)) if first.is_empty() => length.saturating_sub(suffix)..length,
         _ => return Part::Whole,
     };
-    if range.is_empty() { Part::Outside } else { Part::Bytes(range) }
+    if range.is_empty() { Part::Unsatisfiable } else { Part::Bytes(range) }
 }
 
-/// All lines of a header as one list; empty when there is none.
+/// All lines of a list header, joined by commas; empty when there is none (RFC 9110, 5.3).
 pub(crate) fn list(headers: &HeaderMap, name: &header::HeaderName) -> String {
     let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     lines.collect::<Vec<_>>().join(", ")
 }
 
-/// Gives a header one line, if `value` can be one.
+/// Replaces a header, if `value` is a valid header value.
 pub(crate) fn set(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
@@ -118,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    fn part_of(range: &str, length: u64) -> Part {
+    fn parse(range: &str, length: u64) -> Part {
         let mut headers = HeaderMap::new();
         headers.insert(header::RANGE, range.parse().unwrap());
         part(&headers, "\"e\"", length)
@@ -126,21 +127,21 @@ mod tests {
 
     #[test]
     fn ranges_count_from_both_ends() {
-        assert_eq!(part_of("bytes=0-3", 10), Part::Bytes(0..4));
-        assert_eq!(part_of("bytes=8-", 10), Part::Bytes(8..10));
-        assert_eq!(part_of("bytes=-3", 10), Part::Bytes(7..10));
-        assert_eq!(part_of("bytes=5-99999999999999999999", 10), Part::Whole);
-        assert_eq!(part_of("bytes=5-18446744073709551615", 10), Part::Bytes(5..10));
-        assert_eq!(part_of("bytes=10-", 10), Part::Outside);
-        assert_eq!(part_of("bytes=-0", 10), Part::Outside);
-        assert_eq!(part_of("bytes=0-1,4-5", 10), Part::Whole);
-        assert_eq!(part_of("lines=1-2", 10), Part::Whole);
-        assert_eq!(part_of("bytes=+1-2", 10), Part::Whole);
-        assert_eq!(part_of("bytes=-+2", 10), Part::Whole);
+        assert_eq!(parse("bytes=0-3", 10), Part::Bytes(0..4));
+        assert_eq!(parse("bytes=8-", 10), Part::Bytes(8..10));
+        assert_eq!(parse("bytes=-3", 10), Part::Bytes(7..10));
+        assert_eq!(parse("bytes=5-99999999999999999999", 10), Part::Whole);
+        assert_eq!(parse("bytes=5-18446744073709551615", 10), Part::Bytes(5..10));
+        assert_eq!(parse("bytes=10-", 10), Part::Unsatisfiable);
+        assert_eq!(parse("bytes=-0", 10), Part::Unsatisfiable);
+        assert_eq!(parse("bytes=0-1,4-5", 10), Part::Whole);
+        assert_eq!(parse("lines=1-2", 10), Part::Whole);
+        assert_eq!(parse("bytes=+1-2", 10), Part::Whole);
+        assert_eq!(parse("bytes=-+2", 10), Part::Whole);
     }
 
     #[test]
-    fn a_range_of_another_representation_gets_the_whole() {
+    fn a_range_of_another_representation_is_ignored() {
         let mut headers = HeaderMap::new();
         headers.insert(header::RANGE, "bytes=0-3".parse().unwrap());
         headers.insert(header::IF_RANGE, "\"old\"".parse().unwrap());
@@ -154,7 +155,7 @@ mod tests {
             (header::IF_NONE_MATCH, "b", Condition::Unchanged),
             (header::IF_NONE_MATCH, "c", Condition::Holds),
             (header::IF_MATCH, "a", Condition::Holds),
-            // what is weak may not be the same bytes
+            // a weak tag does not guarantee the same bytes
             (header::IF_MATCH, "b", Condition::Fails),
             (header::IF_MATCH, "c", Condition::Fails),
         ] {
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_count_where_no_tag_does() {
+    fn dates_apply_where_there_is_no_tag() {
         let of = |hour: u32| format!("Sun, 06 Nov 1994 {hour:02}:00:00 GMT");
         let modified = httpdate::parse_http_date(&of(12)).unwrap() + Duration::from_millis(900);
         for (name, hour, expected, tag, with_another_tag) in [
@@ -189,10 +190,11 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(name.clone(), of(hour).parse().unwrap());
-            let told = |headers: &HeaderMap| condition(headers, &["\"a\"".into()], Some(modified));
-            assert_eq!(told(&headers), expected, "{name} {hour}");
+            let evaluate =
+                |headers: &HeaderMap| condition(headers, &["\"a\"".into()], Some(modified));
+            assert_eq!(evaluate(&headers), expected, "{name} {hour}");
             headers.insert(tag, "\"b\"".parse().unwrap());
-            assert_eq!(told(&headers), with_another_tag, "{name} {hour}");
+            assert_eq!(evaluate(&headers), with_another_tag, "{name} {hour}");
         }
     }
 }

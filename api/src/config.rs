@@ -1,44 +1,44 @@
-//! What the HTTP door can be told.
+//! The settings of the HTTP API.
 
 use std::{net::SocketAddr, time::Duration};
 
 use common::{env::Env, program::drain_limit};
 
-use crate::{hosts::Hosts, incoming::Pace};
+use crate::{hosts::Hosts, request_body::MinRate};
 
-/// The settings of the HTTP door.
+/// The settings of the HTTP API. Each field names its environment variable.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `BIND`.
+    /// `BIND`: the listening address.
     pub bind: SocketAddr,
-    /// `ALLOWED_HOSTS`: names of this service.
+    /// `ALLOWED_HOSTS`: host names of this service.
     pub(crate) allowed_hosts: Hosts,
-    /// `MAX_CONNECTIONS`: clients at the same time; more are told to come again.
+    /// `MAX_CONNECTIONS`: connections at the same time; further ones get 503.
     pub max_connections: usize,
-    /// `MAX_EVENT_STREAMS`: clients that follow events at the same time.
+    /// `MAX_EVENT_STREAMS`: event streams at the same time; further ones get 503.
     pub max_event_streams: usize,
-    /// `HEADER_TIMEOUT_S`: how long a connection may take to send a request's head.
+    /// `HEADER_TIMEOUT_S`: how long a client may take to send the head of a request.
     pub header_timeout: Duration,
-    /// `ANSWER_IDLE_S`: how long a client may pause while it reads an answer.
+    /// `ANSWER_IDLE_S`: how long a client may pause while it reads a response.
     pub answer_idle: Duration,
-    /// `ANSWER_MEMORY_MIB`: texts on their way at the same time.
+    /// `ANSWER_MEMORY_MIB`: memory for responses that are being sent, in MiB; beyond it, 503.
     pub answer_memory_mib: u32,
-    /// `MAX_UPLOADS`: uploads at the same time.
+    /// `MAX_UPLOADS`: uploads at the same time; further ones get 503.
     pub max_uploads: usize,
-    /// `UPLOAD_IDLE_S` and `UPLOAD_MIN_RATE`: how fast a client has to send.
-    pub(crate) upload_pace: Pace,
-    /// `DRAIN_S`: how long running requests may take after a stop.
+    /// `UPLOAD_IDLE_S` and `UPLOAD_MIN_RATE`: how fast a client has to send an upload.
+    pub(crate) upload_min_rate: MinRate,
+    /// `DRAIN_S`: how long running requests may take at shutdown.
     pub drain: Duration,
 }
 
 impl Config {
-    /// Reads the door's settings.
+    /// Reads the settings; `env` collects the errors.
     pub fn read(env: &mut Env) -> Self {
         let bind = env.parsed(
             "BIND",
             "127.0.0.1:8080",
             "an address and a port, such as 127.0.0.1:8080",
-            "address at which the service listens",
+            "address on which the service listens",
             |text| text.parse().ok(),
         );
         Config {
@@ -46,54 +46,58 @@ impl Config {
             allowed_hosts: env.parsed(
                 "ALLOWED_HOSTS",
                 "",
-                "names with commas between, such as planet.example.org, or * for every name",
-                "names under which clients may ask, beside numeric addresses and names without a \
-                 dot; when empty: none if BIND is this machine only, else every name",
+                "comma-separated names, such as planet.example.org, or * for every name",
+                "host names of this service; IP addresses and names without a dot are always \
+                 allowed. Empty: no other name if BIND is a loopback address, otherwise every name",
                 |text| Hosts::parse(text, bind),
             ),
             max_connections: env.number(
                 "MAX_CONNECTIONS",
                 512,
                 1..=100_000,
-                "connections at the same time; more get 503. Each takes a file descriptor, with an \
-                 upload two",
+                "connections at the same time; further ones get 503. Each uses one file \
+                 descriptor, an upload two",
             ) as usize,
             max_event_streams: env.number(
                 "MAX_EVENT_STREAMS",
                 256,
                 0..=100_000,
-                "clients that follow events at the same time; each takes one of the connections",
+                "event streams at the same time; each uses one of the connections",
             ) as usize,
             header_timeout: env.period(
                 "HEADER_TIMEOUT_S",
                 "30",
-                "how long a connection may take to send the next request's head, in seconds",
+                "how long a client may take to send the head of the next request, in seconds",
             ),
             answer_idle: env.period(
                 "ANSWER_IDLE_S",
                 "60",
-                "how long a client may pause while it reads an answer, in seconds",
+                "how long a client may pause while it reads a response, in seconds",
             ),
             answer_memory_mib: env.number(
                 "ANSWER_MEMORY_MIB",
                 512,
                 1..=1 << 20,
-                "texts on their way to readers at the same time, in MiB; more get 503",
+                "memory for responses that are being sent, in MiB; beyond it, requests get 503",
             ) as u32,
-            max_uploads: env.number("MAX_UPLOADS", 64, 1..=100_000, "uploads at the same time")
-                as usize,
-            upload_pace: Pace {
-                idle: env.period(
+            max_uploads: env.number(
+                "MAX_UPLOADS",
+                64,
+                1..=100_000,
+                "uploads at the same time; further ones get 503",
+            ) as usize,
+            upload_min_rate: MinRate {
+                idle_timeout: env.period(
                     "UPLOAD_IDLE_S",
                     "30",
                     "how long a client may pause while it sends an upload, in seconds",
                 ),
-                min_rate: env.number(
+                bytes_per_s: env.number(
                     "UPLOAD_MIN_RATE",
                     8192,
                     0..=u64::MAX,
-                    "bytes a second that an uploading client must reach on average, after the first \
-                     pause; 0 is any",
+                    "average rate that an upload must reach after the first UPLOAD_IDLE_S, in \
+                     bytes a second; 0 is no minimum",
                 ),
             },
             drain: drain_limit(env),

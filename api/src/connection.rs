@@ -1,5 +1,4 @@
-//! A connection: requests are answered until the client has enough or is too slow, and for a while
-//! after a stop.
+//! One client connection: write timeouts, and its end at shutdown.
 
 use std::{
     sync::{
@@ -19,42 +18,45 @@ use tokio::{net::TcpStream, time::sleep};
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::{io::InspectWriter, sync::CancellationToken, task::TaskTracker};
 
-/// How long a client may pause after a stop where nothing is worked on for it. The system takes up to
-/// a megabyte ahead, so that one who reads slowly seems to pause.
-const LAST_PAUSE: Duration = Duration::from_secs(10);
+/// At shutdown, a connection without a running request is closed after this time without progress.
+/// It is long because the kernel buffers up to a megabyte: a slow reader seems to pause.
+const SHUTDOWN_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How every connection is served.
 #[derive(Clone)]
 pub(crate) struct Connection {
     pub http: http1::Builder,
     pub service: TowerToHyperService<Router>,
-    /// How long a client may pause while it reads.
-    pub answer_idle: Duration,
+    /// How long a client may pause while it reads a response.
+    pub write_timeout: Duration,
+    /// Cancelled at shutdown.
     pub closing: CancellationToken,
 }
 
 impl Connection {
-    /// Answers what comes over `stream`, until its end.
-    pub async fn answer(self, stream: TcpStream, watcher: Watcher) {
-        let _delays_small_answers_otherwise = stream.set_nodelay(true);
+    /// Serves the requests of `stream` until it closes.
+    pub async fn serve(self, stream: TcpStream, watcher: Watcher) {
+        // without it, small responses are delayed
+        let _best_effort = stream.set_nodelay(true);
         let requests = TaskTracker::new();
         let written = Arc::new(AtomicU64::new(0));
         let mut stream = TimeoutWriter::new(stream);
-        stream.set_timeout(Some(self.answer_idle));
-        let count = written.clone();
+        stream.set_timeout(Some(self.write_timeout));
+        let counter = written.clone();
         let stream = InspectWriter::new(stream, move |bytes| {
-            count.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            counter.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         });
-        let at_work = requests.clone();
-        let service = service_fn(move |request| at_work.track_future(self.service.call(request)));
+        let running = requests.clone();
+        let service = service_fn(move |request| running.track_future(self.service.call(request)));
         let stream = TokioIo::new(Box::pin(stream));
         let connection = watcher.watch(self.http.serve_connection(stream, service));
-        // Half a head, or an answer that nobody reads, is not worth waiting for.
-        let let_go = async {
+        // Shutdown does not wait for an incomplete request head, nor for a response that the client
+        // does not read.
+        let stalled = async {
             self.closing.cancelled().await;
             loop {
                 let before = written.load(Ordering::Relaxed);
-                sleep(LAST_PAUSE).await;
+                sleep(SHUTDOWN_IDLE_TIMEOUT).await;
                 if requests.is_empty() && written.load(Ordering::Relaxed) == before {
                     return;
                 }
@@ -63,10 +65,10 @@ impl Connection {
         tokio::select! {
             ended = connection => {
                 if let Err(err) = ended {
-                    tracing::debug!("a connection ended: {err}");
+                    tracing::debug!("a connection ended with an error: {err}");
                 }
             }
-            () = let_go => tracing::debug!("a connection was let go of"),
+            () = stalled => tracing::debug!("closed an idle connection at shutdown"),
         }
     }
 }

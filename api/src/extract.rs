@@ -1,4 +1,4 @@
-//! Reads requests: ids, options and conditions, each refused at the door with what would be right.
+//! Extractors: parse and validate path, query and headers. Errors say what would be valid.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -14,17 +14,17 @@ use common::{
 };
 
 use crate::{
-    App,
+    app::App,
     problem::{BAD_PARAMETER, NOT_FOUND, Problem},
 };
 
-/// Images on a page where nothing else is asked.
-const PAGE: u64 = 50;
-const MAX_PAGE: u64 = 200;
-/// The longest that a client may have us wait for a render.
+/// Images on a page of the list.
+const DEFAULT_LIMIT: u64 = 50;
+const MAX_LIMIT: u64 = 200;
+/// The longest `Prefer: wait`, in seconds.
 const MAX_WAIT_S: u64 = 30;
 
-/// The `{id}` of an address.
+/// The `{id}` of the path.
 pub(crate) struct Id(pub ImageId);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
@@ -41,9 +41,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
-/// The formats of a text render, with the media type of each.
+/// The output formats of a render.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum OutputFormat {
     Txt,
     Ansi,
     Html,
@@ -51,49 +51,55 @@ pub(crate) enum Format {
     Png,
 }
 
-impl Format {
-    /// Our favourite first.
-    pub const ALL: &[Format] = &[Format::Txt, Format::Ansi, Format::Html, Format::Svg, Format::Png];
-    /// Those that `Accept` can tell apart.
-    pub const NEGOTIABLE: &[Format] = &[Format::Txt, Format::Html, Format::Svg, Format::Png];
+impl OutputFormat {
+    /// All formats, the preferred one first.
+    pub const ALL: &[Self] = &[Self::Txt, Self::Ansi, Self::Html, Self::Svg, Self::Png];
+    /// The formats with a media type of their own, the preferred one first.
+    pub const NEGOTIABLE: &[Self] = &[Self::Txt, Self::Html, Self::Svg, Self::Png];
 
+    /// The value of `?format=`, and the extension of a file.
     pub fn name(self) -> &'static str {
         match self {
-            Format::Txt => "txt",
-            Format::Ansi => "ansi",
-            Format::Html => "html",
-            Format::Svg => "svg",
-            Format::Png => "png",
+            Self::Txt => "txt",
+            Self::Ansi => "ansi",
+            Self::Html => "html",
+            Self::Svg => "svg",
+            Self::Png => "png",
         }
     }
 
+    /// The media type without parameters.
     pub fn media_type(self) -> &'static str {
         match self {
-            Format::Txt | Format::Ansi => "text/plain",
-            Format::Html => "text/html",
-            Format::Svg => "image/svg+xml",
-            Format::Png => "image/png",
+            Self::Txt | Self::Ansi => "text/plain",
+            Self::Html => "text/html",
+            Self::Svg => "image/svg+xml",
+            Self::Png => "image/png",
         }
     }
 }
 
-/// What `GET /images/{id}` asks for.
-pub(crate) struct Asked {
+/// The query of `GET /images/{id}`.
+pub(crate) struct RenderQuery {
     pub spec: Spec,
-    /// `None` leaves the format to `Accept`.
-    pub format: Option<Format>,
+    /// `None`: `Accept` decides.
+    pub format: Option<OutputFormat>,
+    /// The engine version of a stored render; `None`: the newest.
     pub version: Option<u32>,
 }
 
-impl FromRequestParts<App> for Asked {
+impl FromRequestParts<App> for RenderQuery {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        asked(&query(&parts.uri)?, &app.pipeline.config().presets)
+        parse_render_query(&query(&parts.uri)?, &app.pipeline.config().presets)
     }
 }
 
-fn asked(query: &[(String, String)], presets: &Presets) -> Result<Asked, Problem> {
+fn parse_render_query(
+    query: &[(String, String)],
+    presets: &Presets,
+) -> Result<RenderQuery, Problem> {
     let (mut format, mut version) = (None, None);
     let mut preset: Option<&Preset> = None;
     let mut options = Vec::new();
@@ -107,63 +113,66 @@ fn asked(query: &[(String, String)], presets: &Presets) -> Result<Asked, Problem
                     Some(number.ok_or(Problem::parameter("version", "a positive whole number"))?);
             }
             "preset" => {
-                preset = Some(named(presets, "preset", value)?);
+                preset = Some(find_preset(presets, value)?);
             }
             _ => options.push((name, value)),
         }
     }
-    // Options alone say everything, so that a spec is an address whatever the presets are.
+    // Options without a preset are complete, so that an address has the same meaning whatever the
+    // presets are.
     let mut spec = match preset {
         Some(preset) => preset.spec.clone(),
         None if options.is_empty() => presets.main().spec.clone(),
         None => Spec::default(),
     };
-    // A size that is asked for replaces the preset's, instead of being fitted into it.
+    // A size in the query replaces the preset's, instead of being fitted into it.
     if options.iter().any(|(name, _)| matches!(name.as_str(), "width" | "height")) {
         spec = spec.without_size();
     }
     for (name, value) in options {
         spec.set(name, value).map_err(|err| match err {
             SpecError::UnknownOption { .. } => {
-                Problem::new(BAD_PARAMETER, format!("{err}; beside preset, format and version"))
+                Problem::new(BAD_PARAMETER, format!("{err}, as well as preset, format and version"))
             }
             _ => Problem::new(BAD_PARAMETER, err.to_string()),
         })?;
     }
-    Ok(Asked { spec, format, version })
+    Ok(RenderQuery { spec, format, version })
 }
 
-/// The preset that a parameter names.
-pub(crate) fn named<'a>(
-    presets: &'a Presets,
-    parameter: &str,
-    name: &str,
-) -> Result<&'a Preset, Problem> {
+/// The preset of a parameter `preset`.
+///
+/// # Errors
+/// 400 with the names of all presets.
+pub(crate) fn find_preset<'a>(presets: &'a Presets, name: &str) -> Result<&'a Preset, Problem> {
     presets.named(name).ok_or_else(|| {
         let names: Vec<&str> = presets.iter().map(|preset| preset.name.as_str()).collect();
-        Problem::parameter(parameter, &format!("one of {}", names.join(", ")))
+        Problem::parameter("preset", &format!("one of {}", names.join(", ")))
     })
 }
 
-fn parse_format(value: &str) -> Result<Format, Problem> {
-    let format = Format::ALL.iter().find(|format| format.name() == value);
+fn parse_format(value: &str) -> Result<OutputFormat, Problem> {
+    let format = OutputFormat::ALL.iter().find(|format| format.name() == value);
     format.copied().ok_or_else(|| Problem::parameter("format", "txt, ansi, html, svg or png"))
 }
 
-/// What `GET /images` asks for.
-pub(crate) struct Listed(pub Page);
+/// The query of `GET /images`.
+pub(crate) struct ListQuery(pub Page);
 
-impl<S: Send + Sync> FromRequestParts<S> for Listed {
+impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let mut page = Page { limit: PAGE, ..Page::default() };
+        let mut page = Page { limit: DEFAULT_LIMIT, ..Page::default() };
         for (name, value) in query(&parts.uri)? {
             match name.as_str() {
                 "limit" => {
-                    let limit = value.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
+                    let limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
                     page.limit = limit.ok_or_else(|| {
-                        Problem::parameter("limit", &format!("a whole number from 1 to {MAX_PAGE}"))
+                        Problem::parameter(
+                            "limit",
+                            &format!("a whole number from 1 to {MAX_LIMIT}"),
+                        )
                     })?;
                 }
                 "cursor" => {
@@ -179,34 +188,37 @@ impl<S: Send + Sync> FromRequestParts<S> for Listed {
                     page.sha256 = Some(hash.ok_or_else(|| Problem::parameter("sha256", accepts))?);
                 }
                 _ => {
-                    let known = "unknown parameter; there are limit, cursor and sha256";
-                    return Err(Problem::new(BAD_PARAMETER, format!("{}: {known}", shown(&name))));
+                    let known = "unknown parameter; expected limit, cursor or sha256";
+                    return Err(Problem::new(
+                        BAD_PARAMETER,
+                        format!("{}: {known}", printable(&name)),
+                    ));
                 }
             }
         }
-        Ok(Listed(page))
+        Ok(ListQuery(page))
     }
 }
 
-/// The pairs of the query, each name once.
+/// The parameters of a query, decoded. Repeated names are refused with 400.
 pub(crate) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     let text = uri.query().unwrap_or_default();
     let mut names = HashSet::new();
     let pairs = form_urlencoded::parse(text.as_bytes()).map(|(name, value)| {
         match names.insert(name.clone()) {
             true => Ok((name.into_owned(), value.into_owned())),
-            false => Err(Problem::new(BAD_PARAMETER, format!("{}: given twice", shown(&name)))),
+            false => Err(Problem::new(BAD_PARAMETER, format!("{}: given twice", printable(&name)))),
         }
     });
     pairs.collect()
 }
 
-/// A name that the client made up, short enough to be repeated.
-pub(crate) fn shown(name: &str) -> String {
+/// An unknown name for an error message: without control characters, at most 40 characters.
+pub(crate) fn printable(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(40).collect()
 }
 
-/// `Idempotency-Key`: 1 to 255 visible ASCII characters.
+/// The `Idempotency-Key` header: 1 to 255 visible ASCII characters.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -220,7 +232,7 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
         .ok_or_else(|| Problem::parameter("Idempotency-Key", accepts))
 }
 
-/// `Prefer: wait=N` (RFC 7240, 4.3), at most 30 seconds; what is no number is no preference.
+/// `Prefer: wait=N` (RFC 7240, 4.3), at most [`MAX_WAIT_S`]. A malformed preference is ignored.
 pub(crate) fn prefer_wait(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let mut preferences = values.flat_map(|value| value.split(','));
@@ -229,7 +241,7 @@ pub(crate) fn prefer_wait(headers: &HeaderMap) -> Option<Duration> {
         name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"'))
     })?;
     let is_number = !seconds.is_empty() && seconds.bytes().all(|b| b.is_ascii_digit());
-    // one that is too long to be read is long
+    // too large for a u64: the maximum
     let seconds = is_number.then(|| seconds.parse().unwrap_or(MAX_WAIT_S))?;
     Some(Duration::from_secs(seconds.min(MAX_WAIT_S)))
 }
@@ -240,12 +252,12 @@ mod tests {
 
     fn spec(query: &str) -> String {
         let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        asked(&pairs, &Presets::default())
-            .map_or_else(|_| "400".into(), |asked| asked.spec.to_string())
+        parse_render_query(&pairs, &Presets::default())
+            .map_or_else(|_| "400".into(), |query| query.spec.to_string())
     }
 
     #[test]
-    fn options_that_equal_a_preset_are_that_preset() {
+    fn options_change_a_preset() {
         assert_eq!(spec(""), "width=80");
         assert_eq!(spec("width=80"), "width=80");
         assert_eq!(spec("preset=small"), "width=40");
@@ -254,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_that_is_asked_for_replaces_the_preset_s() {
+    fn a_size_replaces_that_of_the_preset() {
         assert_eq!(spec("height=20"), "height=20");
         assert_eq!(spec("preset=large&width=10"), "width=10");
     }

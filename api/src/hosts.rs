@@ -1,7 +1,9 @@
-//! Names of this service: a request for another one is refused.
+//! Validates the `Host` header against the names of this service, as a defence against DNS
+//! rebinding.
 //!
-//! The owner of a name can have it point here and have a browser read, as its own, what we answer to
-//! a page of that name (DNS rebinding). Numeric addresses, and names without a dot, nobody else owns.
+//! In that attack, the owner of a domain resolves it to this server's address; a page of that
+//! domain can then read our responses in the visitor's browser as if they were its own. IP
+//! addresses, and names without a dot, cannot be taken over in this way.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -14,18 +16,19 @@ use axum::{
 
 use crate::problem::{BAD_REQUEST, MISDIRECTED, Problem};
 
-/// Which names are ours.
+/// The host names of this service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Hosts {
-    /// Whatever points here.
+    /// Every name.
     All,
-    /// These, beside those that nobody else owns.
+    /// These, besides IP addresses, names without a dot, and `*.localhost`.
     Named(Vec<String>),
 }
 
 impl Hosts {
-    /// Reads a list with commas between; `*` is every name. Without a list, `bind` decides: on a
-    /// loopback address nobody but this machine's users is meant.
+    /// Parses a comma-separated list; `*` is every name. An empty list is [`Hosts::All`], unless
+    /// `bind` is a loopback address: then only users of this machine are expected. `None` when a
+    /// name is malformed.
     pub fn parse(list: &str, bind: SocketAddr) -> Option<Self> {
         let names: Vec<String> =
             list.split(',').map(|name| name.trim().trim_end_matches('.').to_lowercase()).collect();
@@ -39,12 +42,13 @@ impl Hosts {
         }
     }
 
+    /// Whether `host`, without a port, is a name of this service.
     fn include(&self, host: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host).to_lowercase();
         match self {
             Hosts::All => true,
             Hosts::Named(names) => {
-                is_number(&host)
+                is_ip_address(&host)
                     || !host.contains('.')
                     || host.ends_with(".localhost")
                     || names.contains(&host)
@@ -53,33 +57,36 @@ impl Hosts {
     }
 }
 
-/// Letters, digits, hyphens, underscores and dots: pages and commands show it.
+/// Letters, digits, hyphens, underscores and dots only: pages and commands contain the name.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
-fn is_number(text: &str) -> bool {
+/// An IPv4 address, or an IPv6 address in brackets (RFC 3986, 3.2.2).
+fn is_ip_address(text: &str) -> bool {
     let v6 = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     text.parse::<Ipv4Addr>().is_ok() || v6.is_some_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }
 
-/// What is before the port (RFC 9110, 7.2).
+/// The host of a `Host` header, without the port (RFC 9110, 7.2); `None` when it is malformed.
 fn host(text: &str) -> Option<&str> {
     let end = text.rfind(':').filter(|&at| text[at + 1..].bytes().all(|b| b.is_ascii_digit()));
     let host = &text[..end.unwrap_or(text.len())];
-    (is_name(host) || is_number(host)).then_some(host)
+    (is_name(host) || is_ip_address(host)).then_some(host)
 }
 
-/// Lets requests for us pass. (HTTP/1.0 knows no `Host`, and no browser speaks it.)
+/// Middleware: responds with 421 to requests for another host. Requests without `Host` pass:
+/// HTTP/1.0 has no such header, and browsers do not use HTTP/1.0.
 pub(crate) async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     let Some(given) = request.headers().get(header::HOST) else { return next.run(request).await };
     let Some(host) = given.to_str().ok().and_then(host) else {
-        let detail = "the Host header is no name or address with or without a port";
+        let detail = "the Host header is not a name or address, with or without a port";
         return Problem::new(BAD_REQUEST, detail).into_response();
     };
     if hosts.include(host) {
         return next.run(request).await;
     }
-    let detail = format!("{host} is no name of this service: ALLOWED_HOSTS={host} makes it one");
+    let detail =
+        format!("{host} is not a name of this service: to allow it, set ALLOWED_HOSTS={host}");
     Problem::new(MISDIRECTED, detail).into_response()
 }

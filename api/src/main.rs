@@ -1,4 +1,4 @@
-//! `planet-api`: the HTTP door as a process of its own.
+//! `planet-api`: the HTTP API as a process of its own.
 
 use std::process::ExitCode;
 
@@ -12,8 +12,7 @@ use common::{
 };
 
 const ABOUT: &str = "\
-Serves the HTTP API of Planet Image API, until SIGTERM or Ctrl-C. Workers are separate programs:
-planet-worker.";
+The HTTP server of Planet Image API. Workers are separate processes: planet-worker.";
 
 const HEALTH: Command = Command {
     name: "health",
@@ -24,7 +23,7 @@ const HEALTH: Command = Command {
 fn main() -> ExitCode {
     let mut env = Env::from_process();
     let config = api::Config::read(&mut env);
-    let house = pipeline::Config::read(&mut env);
+    let pipeline = pipeline::Config::read(&mut env);
     let wait = startup_wait(&mut env);
     let log = telemetry::Config::read(&mut env);
     let health = env.args() == ["health"];
@@ -36,7 +35,7 @@ fn main() -> ExitCode {
         return run(async move {
             match healthy(&config.bind.to_string(), "/readyz").await {
                 true => Ok(()),
-                false => Err(Fault::new("ask the service", "it is not ready at BIND")),
+                false => Err(Fault::new("check the service", "it is not ready at BIND")),
             }
         });
     }
@@ -46,11 +45,11 @@ fn main() -> ExitCode {
         let listener = api::bind(&config).await?;
         let address = listener.local_addr().doing("listen")?;
         tracing::info!("listening on http://{address}");
-        let house = tokio::select! {
+        let pipeline = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            house = open_pipeline(house, wait, async |_| Ok(())) => house?,
+            pipeline = open_pipeline(pipeline, wait, async |_| Ok(())) => pipeline?,
         };
-        api::serve(listener, App::new(house, config, metrics), stop).await;
+        api::serve(listener, App::new(pipeline, config, metrics), stop).await;
         Ok(())
     })
 }

@@ -1,5 +1,5 @@
-//! The engine's options as query parameters of the OpenAPI document: the engine's words, and the
-//! types and limits that machines want.
+//! The engine's options as query parameters of the OpenAPI document: the engine's help texts, with
+//! types, ranges and defaults.
 
 use asciify::OPTIONS;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-/// Every option of a look.
+/// All options of a render, as query parameters.
 pub(crate) struct Options;
 
 impl IntoParams for Options {
@@ -38,7 +38,7 @@ impl IntoParams for Options {
     }
 }
 
-/// What an option may be, and what the document's example has it be.
+/// The schema of an option, and its value in the document's example.
 fn schema(name: &str) -> (Object, Option<Value>) {
     let text = |default: &str| typed(Type::String).default(Some(default.into())).build();
     match name {
@@ -67,7 +67,7 @@ fn typed(kind: Type) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(kind)
 }
 
-/// One of a few words; the first is the default.
+/// An enumeration; the first word is the default.
 fn words(words: &[&str]) -> Object {
     let first = words.first().map(|word| (*word).into());
     typed(Type::String).enum_values(Some(words.iter().copied())).default(first).build()
@@ -77,7 +77,7 @@ fn range(kind: Type, min: f64, max: f64, default: Option<f64>) -> Object {
     typed(kind).minimum(Some(min)).maximum(Some(max)).default(default.map(number)).build()
 }
 
-/// Without a fraction where there is none.
+/// A JSON integer if `value` has no fraction, otherwise a JSON number.
 fn number(value: f64) -> Value {
     if value.fract() == 0.0 { Value::from(value as i64) } else { Value::from(value) }
 }
@@ -88,30 +88,30 @@ mod tests {
 
     use super::*;
 
-    /// Whether the engine takes that value.
-    fn takes(name: &str, value: &Value) -> bool {
+    /// Whether the engine accepts `value`.
+    fn accepts(name: &str, value: &Value) -> bool {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         Spec::default().set(name, &value).is_ok()
     }
 
     #[test]
-    fn the_document_has_the_limits_that_the_engine_has() {
+    fn the_document_has_the_limits_of_the_engine() {
         for option in OPTIONS {
             let (schema, example) = schema(option.name);
             let schema = serde_json::to_value(schema).unwrap();
             let words = schema["enum"].as_array().cloned().unwrap_or_default();
-            assert!(words.iter().all(|word| takes(option.name, word)), "{}", option.name);
+            assert!(words.iter().all(|word| accepts(option.name, word)), "{}", option.name);
             for word in &words {
                 assert!(option.accepts.contains(word.as_str().unwrap()), "{}: {word}", option.name);
             }
             let default = schema.get("default");
-            assert!(default.is_none_or(|it| takes(option.name, it)), "{}", option.name);
-            assert!(example.is_none_or(|it| takes(option.name, &it)), "{}", option.name);
+            assert!(default.is_none_or(|it| accepts(option.name, it)), "{}", option.name);
+            assert!(example.is_none_or(|it| accepts(option.name, &it)), "{}", option.name);
             for (bound, outwards) in [("minimum", -1.0), ("maximum", 1.0)] {
                 if let Some(bound) = schema.get(bound) {
                     let outside = number(bound.as_f64().unwrap() + outwards);
-                    assert!(takes(option.name, bound), "{} {bound}", option.name);
-                    assert!(!takes(option.name, &outside), "{} {outside}", option.name);
+                    assert!(accepts(option.name, bound), "{} {bound}", option.name);
+                    assert!(!accepts(option.name, &outside), "{} {outside}", option.name);
                 }
             }
         }

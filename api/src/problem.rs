@@ -1,7 +1,7 @@
-//! Problems: the one place where an error meets a status code (RFC 9457).
+//! Problem details (RFC 9457): the mapping from errors to status codes.
 //!
-//! A handler returns a [`Problem`]; [`dress`] writes it down with the request's id, and turns every
-//! other error response (no such route, wrong method, a refused extractor) into one too.
+//! A handler returns a [`Problem`]. [`render_problem`] writes its body, and gives one to every
+//! other error response as well (unknown route, wrong method, a rejection of axum's).
 
 mod kinds;
 
@@ -20,13 +20,14 @@ use common::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::body::Json;
+use crate::responses::Json;
 
-/// What is said where there is no such image, and nothing of it to lead back to.
+/// The detail for an image that does not exist. Pages compare with it: there is no image to link
+/// to.
 pub(crate) const NO_IMAGE: &str = "no such image: it was never stored, or it was deleted";
 const ACCEPT: HeaderValue = HeaderValue::from_static("accept");
 
-/// What went wrong, for the client. `detail` says what was wrong and what would be right.
+/// An error response. `detail` tells the client what was wrong, and what would be right.
 #[derive(Debug, Clone)]
 pub struct Problem {
     kind: &'static Kind,
@@ -40,13 +41,13 @@ impl fmt::Display for Problem {
     }
 }
 
-/// So that it finds its way through a library's errors.
+/// A library that reads a body can wrap it as the source of an error of its own.
 impl Error for Problem {}
 
-/// A problem as JSON.
+/// A problem details object (RFC 9457, 3).
 #[derive(Serialize, ToSchema)]
 pub struct ProblemBody<'a> {
-    /// The kind of problem: an address that explains it.
+    /// The kind of problem: the address of its explanation.
     #[schema(example = "/problems/over-limit")]
     pub(crate) r#type: String,
     /// Short, the same for every occurrence.
@@ -55,15 +56,15 @@ pub struct ProblemBody<'a> {
     pub(crate) status: u16,
     /// What was wrong, and what would be right.
     pub(crate) detail: &'a str,
-    /// The address that was asked.
+    /// The path of the request.
     pub(crate) instance: &'a str,
-    /// Of this request, as in the `X-Request-Id` header and the logs.
+    /// Id of the request, as in the `X-Request-Id` header and in the logs.
     pub(crate) request_id: &'a str,
 }
 
 impl Kind {
-    /// A problem of this kind as it is told.
-    pub(crate) fn told<'a>(
+    /// The body of a problem of this kind.
+    pub(crate) fn body<'a>(
         &self,
         detail: &'a str,
         instance: &'a str,
@@ -81,32 +82,39 @@ impl Kind {
 }
 
 impl Problem {
-    /// A problem of that kind.
+    /// A problem of kind `kind`.
     pub(crate) fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
         Problem { kind, detail: detail.into(), header: None }
     }
 
-    /// With one header more.
-    pub(crate) fn with(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+    /// Sets a response header; there can be one.
+    pub(crate) fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.header = Some((name, value));
         self
     }
 
-    /// With a word more on what may be wrong.
-    pub(crate) fn hinting(mut self, hint: &str) -> Self {
+    /// Appends a hint to the detail.
+    pub(crate) fn with_hint(mut self, hint: &str) -> Self {
         self.detail = format!("{}; {hint}", self.detail);
         self
     }
 
+    /// 500: a bug of ours, which the caller has logged.
+    pub(crate) fn bug() -> Self {
+        Problem::new(INTERNAL, "a bug: report the request_id to the operator")
+    }
+
+    /// 404: the image does not exist.
     pub(crate) fn no_image() -> Self {
         Problem::new(NOT_FOUND, NO_IMAGE)
     }
 
+    /// 412: a precondition does not hold.
     pub(crate) fn precondition() -> Self {
-        Problem::new(PRECONDITION, "it is not in the state that the request's condition means")
+        Problem::new(PRECONDITION, "the current state does not meet the condition of the request")
     }
 
-    /// A parameter has a value that it does not accept.
+    /// 400: the parameter or header `name` has a value outside of what it `accepts`.
     pub(crate) fn parameter(name: &str, accepts: &str) -> Self {
         Problem::new(BAD_PARAMETER, format!("{name}: expected {accepts}"))
     }
@@ -126,9 +134,9 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Writes an error response down as a problem, with `page` for a browser and as JSON for everybody
-/// else; leaves every other response as it is.
-pub(crate) fn dress(
+/// Gives an error response its body: `page` if there is one, otherwise JSON. Returns every other
+/// response unchanged.
+pub(crate) fn render_problem(
     response: Response,
     instance: &str,
     request_id: &str,
@@ -139,39 +147,39 @@ pub(crate) fn dress(
         return response;
     }
     if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
-        // says itself what is wrong, as readiness does
+        // has a body already, as `/readyz`
         return response;
     }
     let problem = response.extensions().get::<Arc<Problem>>().cloned();
-    let problem = problem.unwrap_or_else(|| Arc::new(undressed(status)));
+    let problem = problem.unwrap_or_else(|| Arc::new(default_problem(status)));
     let body = ProblemBody {
         status: status.as_u16(),
-        ..problem.kind.told(&problem.detail, instance, request_id)
+        ..problem.kind.body(&problem.detail, instance, request_id)
     };
-    let mut dressed = match page {
+    let mut rendered = match page {
         Some(page) => page(problem.kind, &body),
         None => {
             let json = HeaderValue::from_static("application/problem+json");
-            let mut dressed = ([(header::VARY, ACCEPT)], Json(body)).into_response();
-            dressed.headers_mut().insert(header::CONTENT_TYPE, json);
-            dressed
+            let mut rendered = ([(header::VARY, ACCEPT)], Json(body)).into_response();
+            rendered.headers_mut().insert(header::CONTENT_TYPE, json);
+            rendered
         }
     };
-    *dressed.status_mut() = status;
+    *rendered.status_mut() = status;
     let (parts, _) = response.into_parts();
     let keep = parts.headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
     for (name, value) in keep {
         if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
-            dressed.headers_mut().append(name, value);
+            rendered.headers_mut().append(name, value);
         }
     }
-    // what is wrong now may be right in a moment
-    dressed.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    dressed
+    // the next request may succeed
+    rendered.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    rendered
 }
 
-/// The problem behind an error that axum answered by itself.
-fn undressed(status: StatusCode) -> Problem {
+/// The problem of an error response that axum created.
+fn default_problem(status: StatusCode) -> Problem {
     match status {
         StatusCode::NOT_FOUND => Problem::new(NOT_FOUND, "no such address; /docs lists them"),
         StatusCode::METHOD_NOT_ALLOWED => {
@@ -181,7 +189,7 @@ fn undressed(status: StatusCode) -> Problem {
         status if status.is_client_error() => {
             Problem::new(BAD_REQUEST, "the request could not be understood")
         }
-        _ => Problem::new(INTERNAL, "the request could not be answered; nothing was changed by it"),
+        _ => Problem::new(INTERNAL, "the request failed; it changed nothing"),
     }
 }
 
@@ -192,10 +200,13 @@ impl From<Fault> for Problem {
 }
 
 impl From<&Fault> for Problem {
-    /// The client learns nothing of the inside; the log does.
+    /// Logs the fault; the client does not see its details.
     fn from(fault: &Fault) -> Self {
         tracing::error!("{fault}");
-        Problem::new(UNAVAILABLE, "a part of the service is away; nothing was lost, try again soon")
+        Problem::new(
+            UNAVAILABLE,
+            "a dependency of the service is unavailable; nothing was lost, try again soon",
+        )
     }
 }
 
@@ -238,9 +249,10 @@ impl From<&ServeError> for Problem {
     fn from(err: &ServeError) -> Self {
         match err {
             ServeError::NoImage => Problem::no_image(),
-            ServeError::NoVersion { .. } => {
-                Problem::new(NOT_FOUND, format!("{err}: see /images/ID/renders for what is"))
-            }
+            ServeError::NoVersion { .. } => Problem::new(
+                NOT_FOUND,
+                format!("{err}: see /images/ID/renders for the stored versions"),
+            ),
             ServeError::Draw(draw) => draw.into(),
             ServeError::Fault(fault) => fault.into(),
         }
@@ -253,7 +265,7 @@ impl From<&DrawError> for Problem {
             DrawError::Busy => Problem::new(BUSY, err.to_string()),
             DrawError::Deleted => Problem::no_image(),
             DrawError::OriginalMissing => {
-                Problem::new(UNAVAILABLE, "the original is out of reach; try again soon")
+                Problem::new(UNAVAILABLE, "the original is unavailable; try again soon")
             }
             DrawError::Image(verdict) => verdict.into(),
             DrawError::Crashed | DrawError::TooSlow { .. } => {

@@ -1,4 +1,4 @@
-//! Every address that we answer, and the OpenAPI 3.1 document that is generated from the same list.
+//! All routes, and the OpenAPI 3.1 document that is generated from them.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use axum::{
     Extension, Router,
     extract::DefaultBodyLimit,
     http::Uri,
-    middleware::{from_fn, from_fn_with_state, map_response},
+    middleware::{from_fn, from_fn_with_state},
     response::IntoResponse,
     routing::get,
 };
@@ -15,35 +15,36 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    App,
-    coding::{self, Press},
+    app::App,
+    compression::{Compressor, compress},
     hosts,
-    observe::observe,
-    problem::{CROSS_SITE, INTERNAL, NOT_FOUND, Problem},
+    problem::{CROSS_SITE, NOT_FOUND, Problem},
+    request_log::log_request,
     routes::{assets, docs, events, home, images, ops, presets, renders},
 };
 
-/// The document's root.
+/// The root of the OpenAPI document.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Planet Image API",
-        description = "Upload imagery once; look at it wherever there is only text.",
+        description = "Stores images and renders them as text.",
         license(name = "MIT OR Apache-2.0"),
     ),
     tags(
-        (name = "images", description = "Images are taken in, listed, described, given back and removed."),
-        (name = "renders", description = "The same images as text: made in advance, or drawn when somebody asks."),
-        (name = "operations", description = "For operators and their machines."),
-        (name = "documentation", description = "What you are reading, for machines as well."),
+        (name = "images", description = "Upload, list, download and delete images."),
+        (name = "renders", description = "Images as text: presets are rendered in advance, everything else on demand."),
+        (name = "operations", description = "Health checks and metrics for operators."),
+        (name = "documentation", description = "This reference as a page, as text, and as an OpenAPI document; the kinds of problems."),
     ),
 )]
 struct Document;
 
-/// The service as a router: without a network, for tests, as well as behind [`crate::serve`].
+/// The service as a router, which [`serve`](crate::serve) runs on a listener. Tests call it
+/// directly.
 pub fn router(app: App) -> Router {
     let hosts = app.config.allowed_hosts.clone();
-    let press = Press::new(app.outgoing.clone());
+    let compressor = Compressor::new(app.response_budget.clone());
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(home::home))
         .routes(routes!(images::upload, images::list))
@@ -64,33 +65,26 @@ pub fn router(app: App) -> Router {
         .route("/assets/{name}", get(assets::asset))
         .split_for_parts();
     router
-        .fallback(nowhere)
+        .fallback(unknown_route)
         .with_state(app)
         .layer(Extension(Arc::new(document)))
-        // uploads are counted and limited as they are spooled
+        // uploads are limited while they are spooled
         .layer(DefaultBodyLimit::disable())
         .layer(CsrfLayer::new().with_rejection_response(|_| {
             let detail = "pages of other sites may not upload or delete";
             Problem::new(CROSS_SITE, detail).into_response()
         }))
-        .layer(map_response(coding::measure))
-        .layer(coding::layer())
-        .layer(from_fn_with_state(press, coding::press))
-        .layer(from_fn(coding::tag))
-        .layer(CatchPanicLayer::custom(|_| {
-            Problem::new(INTERNAL, "a bug: tell the operator the request_id").into_response()
-        }))
+        .layer(from_fn_with_state(compressor, compress))
+        .layer(CatchPanicLayer::custom(|_| Problem::bug().into_response()))
         .layer(from_fn_with_state(hosts, hosts::check))
-        .layer(from_fn(observe))
+        .layer(from_fn(log_request))
 }
 
-async fn nowhere(uri: Uri) -> Problem {
+async fn unknown_route(uri: Uri) -> Problem {
     Problem::new(
         NOT_FOUND,
         match uri.path().ends_with('/') {
-            true => {
-                "no such address: those that there are do not end with a slash; /docs lists them"
-            }
+            true => "no such address: addresses do not end with a slash; /docs lists them",
             false => "no such address; /docs lists them",
         },
     )

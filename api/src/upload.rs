@@ -1,4 +1,4 @@
-//! Receives an upload: a form's file part or the bare body, into the spool.
+//! Extractor of an upload: writes the file part of a form, or the bare body, to the spool.
 
 use std::pin::pin;
 
@@ -16,34 +16,37 @@ use futures_util::{Stream, TryStreamExt};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use crate::{
-    App,
-    extract::{idempotency_key, query, shown},
-    incoming::{Frame, LINGER, Pace, paced, problem_in, read_over},
-    observe::Trace,
+    app::App,
+    extract::{idempotency_key, printable, query},
     problem::{BAD_PARAMETER, BAD_REQUEST, BUSY, NO_FILE, Problem, SEVERAL_FILES},
+    request_body::{DRAIN_TIMEOUT, FormOverhead, MinRate, drain, problem_in, with_min_rate},
+    request_log::Trace,
 };
 
-/// What a form may hold beside the file.
-const MAX_OTHER_BYTES: usize = 64 * 1024;
+/// Length of a form field other than the file.
+const MAX_FIELD_BYTES: usize = 64 * 1024;
 const MAX_PARTS: usize = 100;
-/// Names of files are kept up to this length.
+/// Longer file names are cut.
 const MAX_NAME_CHARS: usize = 255;
-/// Of a form whose file part has no file's name.
-const NO_AT: &str = "with curl, a file is sent as -F image=@photo.jpg, with the @";
-/// Of a body that is declared as the fields of a form.
-const TEXT_ONLY: &str =
-    "curl -d would leave out line ends; --data-binary @photo.jpg and -F image=@photo.jpg keep them";
+/// The hint for a form whose file part has no file name.
+const MISSING_AT_HINT: &str = "to send a file with curl, use -F image=@photo.jpg, with the @";
+/// The hint for a body that is declared as form fields.
+const URLENCODED_HINT: &str =
+    "curl -d strips line breaks; use --data-binary @photo.jpg or -F image=@photo.jpg";
 
-/// An upload that was received whole.
+/// A completely received upload.
 pub(crate) struct Upload {
     pub spooled: Spooled,
+    /// The file name, cleaned.
     pub name: Option<String>,
+    /// The `Idempotency-Key`.
     pub key: Option<String>,
+    /// The `traceparent` of the request.
     pub trace: Option<String>,
-    /// What its sender may have got wrong, should it be no image.
-    pub slip: Option<&'static str>,
-    /// Held until the upload is stored.
-    pub slot: OwnedSemaphorePermit,
+    /// The client's probable mistake, if the upload is not an image.
+    pub hint: Option<&'static str>,
+    /// Counts against `MAX_UPLOADS`; held until the upload is stored.
+    pub permit: OwnedSemaphorePermit,
 }
 
 impl FromRequest<App> for Upload {
@@ -52,95 +55,102 @@ impl FromRequest<App> for Upload {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let headers = request.headers().clone();
         let trace = request.extensions().get::<Trace>().map(|trace| trace.0.clone());
-        let pace = app.config.upload_pace;
-        let (key, slot) = match admit(app, request.uri(), &headers) {
+        let min_rate = app.config.upload_min_rate;
+        let (key, permit) = match admit(app, request.uri(), &headers) {
             Ok(admitted) => admitted,
             Err(problem) => {
-                // A client that asks first has sent nothing yet.
+                // with `Expect: 100-continue`, the client has not sent its body yet
                 if !headers.contains_key(header::EXPECT) {
-                    read_over(pin!(paced(request.into_body().into_data_stream(), pace))).await;
+                    drain(pin!(with_min_rate(request.into_body().into_data_stream(), min_rate)))
+                        .await;
                 }
                 return Err(problem);
             }
         };
         let spool = app.pipeline.spool().await?;
-        let (spooled, name, slip) = match is_media_type(&headers, "multipart/form-data") {
+        let (spooled, name, hint) = match is_media_type(&headers, "multipart/form-data") {
             true => {
-                let (spooled, name) = Form::open(request, pace).await?.file(spool).await?;
-                let slip = name.is_none().then_some(NO_AT);
-                (spooled, name, slip)
+                let (spooled, name) =
+                    Form::open(request, min_rate).await?.spool_file(spool).await?;
+                let hint = name.is_none().then_some(MISSING_AT_HINT);
+                (spooled, name, hint)
             }
             false => {
-                let body = paced(request.into_body().into_data_stream(), pace);
-                let slip = is_media_type(&headers, "application/x-www-form-urlencoded");
-                (bare(body, spool).await?, disposition_name(&headers), slip.then_some(TEXT_ONLY))
+                let body = with_min_rate(request.into_body().into_data_stream(), min_rate);
+                let hint = is_media_type(&headers, "application/x-www-form-urlencoded");
+                (
+                    spool_body(body, spool).await?,
+                    disposition_name(&headers),
+                    hint.then_some(URLENCODED_HINT),
+                )
             }
         };
-        Ok(Upload { spooled, name: name.and_then(tidy_name), key, trace, slip, slot })
+        Ok(Upload { spooled, name: name.and_then(clean_name), key, trace, hint, permit })
     }
 }
 
-/// What can be refused before the body is read.
+/// Everything that can be refused before the body is read. Returns the idempotency key and a
+/// permit.
 fn admit(
     app: &App,
     address: &Uri,
     headers: &HeaderMap,
 ) -> Result<(Option<String>, OwnedSemaphorePermit), Problem> {
     if let Some((name, _)) = query(address)?.first() {
-        let detail =
-            "an upload has no parameters; how it is drawn is asked for when it is looked at";
-        return Err(Problem::new(BAD_PARAMETER, format!("{}: {detail}", shown(name))));
+        let detail = "an upload has no parameters; options apply when the image is requested";
+        return Err(Problem::new(BAD_PARAMETER, format!("{}: {detail}", printable(name))));
     }
     let key = idempotency_key(headers)?;
     let max = app.pipeline.config().max_upload_bytes;
     let length =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let framing =
-        if is_media_type(headers, "multipart/form-data") { MAX_OTHER_BYTES as u64 } else { 0 };
-    if length.is_some_and(|length: u64| length > max.saturating_add(framing)) {
+    let overhead =
+        if is_media_type(headers, "multipart/form-data") { MAX_FIELD_BYTES as u64 } else { 0 };
+    if length.is_some_and(|length: u64| length > max.saturating_add(overhead)) {
         return Err(SubmitError::TooLarge { max }.into());
     }
-    let slot = app.uploads.clone().try_acquire_owned();
-    let busy = |_| Problem::new(BUSY, "every upload slot is taken: try again in a moment");
-    Ok((key, slot.map_err(busy)?))
+    let permit = app.uploads.clone().try_acquire_owned();
+    let busy = |_| Problem::new(BUSY, "every upload slot is in use: try again in a moment");
+    Ok((key, permit.map_err(busy)?))
 }
 
-/// Spools the bare body.
-async fn bare(
+/// Writes the bare body to the spool.
+async fn spool_body(
     body: impl Stream<Item = Result<Bytes, Problem>>,
     mut spool: Spool,
 ) -> Result<Spooled, Problem> {
     let mut body = pin!(body);
     while let Some(chunk) = body.try_next().await? {
         if let Err(err) = spool.write(chunk).await {
-            read_over(&mut body).await;
+            drain(&mut body).await;
             return Err(err.into());
         }
     }
     Ok(spool.finish().await?)
 }
 
-/// A form on its way in.
+/// A form that is being received (RFC 7578).
 struct Form {
     parts: Multipart,
-    frame: Frame,
+    overhead: FormOverhead,
 }
 
 impl Form {
-    async fn open(request: Request, pace: Pace) -> Result<Self, Problem> {
-        let frame = Frame::default();
+    async fn open(request: Request, min_rate: MinRate) -> Result<Self, Problem> {
+        let overhead = FormOverhead::default();
         let (head, body) = request.into_parts();
-        let body = Body::from_stream(frame.around(paced(body.into_data_stream(), pace)));
+        let body =
+            Body::from_stream(overhead.limit(with_min_rate(body.into_data_stream(), min_rate)));
         let parts = Multipart::from_request(Request::from_parts(head, body), &()).await;
         let parts = parts.map_err(|err| Problem::new(BAD_REQUEST, err.body_text()))?;
-        Ok(Form { parts, frame })
+        Ok(Form { parts, overhead })
     }
 
-    /// Spools the file part.
-    async fn file(mut self, spool: Spool) -> Result<(Spooled, Option<String>), Problem> {
+    /// Writes the file part to the spool; returns it with its file name.
+    async fn spool_file(mut self, spool: Spool) -> Result<(Spooled, Option<String>), Problem> {
         let read = self.read(spool).await;
         if read.is_err() {
-            self.read_over().await;
+            self.drain().await;
         }
         read
     }
@@ -156,26 +166,26 @@ impl Form {
             match part.name() {
                 Some("image" | "file") => {
                     let Some(mut spool) = spool.take() else {
-                        let detail = "the form has several files: send one image a request";
+                        let detail = "the form has several files: send one image per request";
                         return Err(Problem::new(SEVERAL_FILES, detail));
                     };
                     let name = part.file_name().map(str::to_owned);
-                    while let Some(chunk) = chunk(&mut part, &self.frame).await? {
+                    while let Some(chunk) = chunk(&mut part, &self.overhead).await? {
                         spool.write(chunk).await?;
                     }
                     file = Some((spool.finish().await?, name));
                 }
                 _ if part.file_name().is_some() => {
-                    let detail = "a file part must be named image (file works too)";
+                    let detail = "a file part must be named image or file";
                     return Err(Problem::new(NO_FILE, detail));
                 }
                 _ => {
                     let mut bytes = 0;
-                    while let Some(chunk) = chunk(&mut part, &self.frame).await? {
+                    while let Some(chunk) = chunk(&mut part, &self.overhead).await? {
                         bytes += chunk.len();
-                        if bytes > MAX_OTHER_BYTES {
+                        if bytes > MAX_FIELD_BYTES {
                             let detail = format!(
-                                "a field of the form has more than {MAX_OTHER_BYTES} bytes"
+                                "a field of the form has more than {MAX_FIELD_BYTES} bytes"
                             );
                             return Err(Problem::new(BAD_REQUEST, detail));
                         }
@@ -186,20 +196,21 @@ impl Form {
         Err(Problem::new(BAD_REQUEST, format!("the form has more than {MAX_PARTS} parts")))
     }
 
-    /// As [`read_over`].
-    async fn read_over(&mut self) {
+    /// Reads and discards the rest of the form, as [`drain`].
+    async fn drain(&mut self) {
         let rest = async {
             while let Ok(Some(mut part)) = self.parts.next_field().await {
-                while let Ok(Some(_)) = chunk(&mut part, &self.frame).await {}
+                while let Ok(Some(_)) = chunk(&mut part, &self.overhead).await {}
             }
         };
-        let _hangs_up_otherwise = timeout(LINGER, rest).await;
+        let _closed_in_any_case = timeout(DRAIN_TIMEOUT, rest).await;
     }
 }
 
-async fn chunk(part: &mut Field<'_>, frame: &Frame) -> Result<Option<Bytes>, Problem> {
+/// The next chunk of a part.
+async fn chunk(part: &mut Field<'_>, overhead: &FormOverhead) -> Result<Option<Bytes>, Problem> {
     let chunk = part.chunk().await.map_err(malformed)?;
-    frame.found(chunk.as_ref().map_or(0, Bytes::len));
+    overhead.exclude(chunk.as_ref().map_or(0, Bytes::len));
     Ok(chunk)
 }
 
@@ -214,22 +225,22 @@ fn is_media_type(headers: &HeaderMap, media_type: &str) -> bool {
     kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with(media_type))
 }
 
-/// The file name of a `Content-Disposition` header, in the plain or the extended form (RFC 6266).
+/// The file name of a `Content-Disposition` header, from `filename*` or `filename` (RFC 6266, 4.3).
 fn disposition_name(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_DISPOSITION)?;
     let parameters = parameters(&String::from_utf8_lossy(value.as_bytes()));
-    let named = |name: &str| {
-        let mut found = parameters.iter().filter(|(is, _)| is.eq_ignore_ascii_case(name));
-        found.next().map(|(_, value)| value.clone())
+    let parameter = |wanted: &str| {
+        let found = parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        found.map(|(_, value)| value.clone())
     };
-    let extended = named("filename*").and_then(|text| {
+    let extended = parameter("filename*").and_then(|text| {
         let encoded = text.splitn(3, '\'').nth(2)?;
         Some(percent_encoding::percent_decode_str(encoded).decode_utf8_lossy().into_owned())
     });
-    extended.or_else(|| named("filename"))
+    extended.or_else(|| parameter("filename"))
 }
 
-/// The parameters of a header, quoted strings without their quotes (RFC 9110, 5.6.6).
+/// The parameters of a header value, with quoted strings unquoted (RFC 9110, 5.6.6).
 fn parameters(value: &str) -> Vec<(String, String)> {
     let mut parts = vec![String::new()];
     let (mut quoted, mut escaped) = (false, false);
@@ -250,19 +261,19 @@ fn parameters(value: &str) -> Vec<(String, String)> {
             }
             _ => {}
         }
-        parts.last_mut().expect("there is always one").push(c);
+        parts.last_mut().expect("`parts` starts with one element").push(c);
     }
     let pairs = parts.iter().filter_map(|part| part.split_once('='));
     pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
 }
 
-/// A name to show: no control characters, nothing that is not seen, or turns the text around it
-/// (UAX #9), not too long; `None` when nothing is left.
-fn tidy_name(name: String) -> Option<String> {
-    let turns = |c| matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let shown = name.chars().filter(|&c| !c.is_control() && !turns(c));
-    let tidy: String = shown.take(MAX_NAME_CHARS).collect();
-    (!tidy.trim().is_empty()).then_some(tidy)
+/// A file name without control characters, zero-width characters, and bidirectional controls (UAX
+/// #9), at most [`MAX_NAME_CHARS`] long; `None` when nothing is left.
+fn clean_name(name: String) -> Option<String> {
+    let is_invisible = |c| matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let visible = name.chars().filter(|&c| !c.is_control() && !is_invisible(c));
+    let clean: String = visible.take(MAX_NAME_CHARS).collect();
+    (!clean.trim().is_empty()).then_some(clean)
 }
 
 #[cfg(test)]
@@ -272,7 +283,7 @@ mod tests {
     fn name(disposition: &str) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_DISPOSITION, disposition.parse().unwrap());
-        disposition_name(&headers).and_then(tidy_name)
+        disposition_name(&headers).and_then(clean_name)
     }
 
     #[test]

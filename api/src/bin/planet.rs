@@ -1,4 +1,4 @@
-//! `planet`: the whole service in one process: migrate, serve, work.
+//! `planet`: migration, API and worker in one process.
 
 use std::{
     io::{IsTerminal, stdout},
@@ -15,15 +15,15 @@ use common::{
 };
 
 const ABOUT: &str = "\
-Planet Image API in one process: upload imagery once; look at it wherever there is only text.
+Planet Image API in one process: upload images and view them as text.
 
-Without settings it listens on http://127.0.0.1:8080 and keeps everything in ./data.";
+Without settings it listens on http://127.0.0.1:8080 and stores its data in ./data.";
 
 fn main() -> ExitCode {
     let mut env = Env::from_process();
-    let door = api::Config::read(&mut env);
+    let api = api::Config::read(&mut env);
     let pipeline = pipeline::Config::read(&mut env);
-    let work = worker::Config::read(&mut env);
+    let worker = worker::Config::read(&mut env);
     let wait = startup_wait(&mut env);
     let log = telemetry::Config::read(&mut env);
     if let Err(code) = env.settle("planet", ABOUT, &[]) {
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         let metrics = telemetry::install_metrics();
         let stop = stop_signal()?;
         let lock = pipeline.catalog.instance_lock().await?;
-        let listener = api::bind(&door).await?;
+        let listener = api::bind(&api).await?;
         let address = listener.local_addr().doing("listen")?;
         let migrate = async |catalog: &common::catalog::Catalog| {
             migration::up(catalog.connection()).await.doing("migrate the database")
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
             pipeline = open_pipeline(pipeline, wait, migrate) => pipeline?,
         };
         if lock.is_some() {
-            // the processes that held them are dead
+            // no other process uses the database: the holders of its leases have ended
             pipeline.expire_leases().await?;
         }
         let at = format!("http://{address}");
@@ -58,9 +58,9 @@ fn main() -> ExitCode {
                 env!("CARGO_PKG_VERSION"),
             );
         }
-        let working = tokio::spawn(worker::run(pipeline.clone(), work, stop.clone()));
-        api::serve(listener, App::new(pipeline, door, metrics), stop.clone()).await;
+        let worker = tokio::spawn(worker::run(pipeline.clone(), worker, stop.clone()));
+        api::serve(listener, App::new(pipeline, api, metrics), stop.clone()).await;
         stop.cancel();
-        working.await.doing("end the worker")
+        worker.await.doing("end the worker")
     })
 }

@@ -1,4 +1,4 @@
-//! Commands that can be pasted: curl for every operation, built from the document's examples.
+//! curl commands: a first tour, and one per operation, from the examples of the OpenAPI document.
 
 use serde_json::Value;
 use utoipa::openapi::{OpenApi, RefOr, Schema, path::Operation};
@@ -8,72 +8,72 @@ use super::{
     schema::{plain, text, value},
 };
 
-/// What commands are filled in with.
-pub(crate) struct Guide<'a> {
-    /// Scheme and host, as the client sees them.
+/// The values that commands contain.
+pub(crate) struct CommandContext<'a> {
+    /// Scheme and host of the service, as the client sees them.
     pub origin: &'a str,
-    /// An image that is there; `ID` where there is none.
+    /// Id of an existing image; `ID` if there is none.
     pub image: &'a str,
 }
 
-/// A thing to do first, with commands that do it.
+/// A step of the tour.
 pub(super) struct Step {
     pub about: Prose,
     pub commands: Vec<String>,
 }
 
-/// What to do first, in this order.
-pub(super) fn steps(document: &OpenApi, guide: &Guide<'_>) -> Vec<Step> {
-    let Guide { origin, image } = guide;
+/// The steps of the tour, in order.
+pub(super) fn steps(document: &OpenApi, context: &CommandContext<'_>) -> Vec<Step> {
+    let CommandContext { origin, image } = context;
     let at = format!("{origin}/images/{image}");
-    let file = |format| format!("curl -o look.{format} '{at}?format={format}'");
+    let file = |format| format!("curl -o image.{format} '{at}?format={format}'");
     let step = |about, commands| Step { about: Prose::new(about), commands };
     let mut steps = vec![
         step(
-            "Upload an image. The answer is its JSON, `id` included.",
+            "Upload an image. The response is JSON with its `id`.",
             vec![format!("curl -F image=@photo.jpg {origin}/images")],
         ),
-        step("Look at it.", vec![format!("curl {at}")]),
+        step("View it as text.", vec![format!("curl {at}")]),
         step(
-            "In another size, and in colours.",
+            "View it in another size, with colors.",
             vec![format!("curl '{at}?width=120&color=full&symbols=half&color_on=both'")],
         ),
-        step("As a page, a drawing or a picture.", vec![file("html"), file("svg"), file("png")]),
-        step("List what there is, newest first.", vec![format!("curl {origin}/images")]),
+        step("Save it as HTML, SVG or PNG.", vec![file("html"), file("svg"), file("png")]),
+        step("List all images, newest first.", vec![format!("curl {origin}/images")]),
         step(
-            "Upload, and wait until every preset is rendered: ten seconds at most.",
+            "Upload an image, and wait up to ten seconds until all presets are rendered.",
             vec![format!("curl -F image=@photo.jpg -H 'Prefer: wait=10' {origin}/images")],
         ),
     ];
     if document.paths.paths.contains_key("/images/events") {
         let follow = vec![format!("curl -N {origin}/images/events")];
-        steps.push(step("Follow what happens, as it happens.", follow));
+        steps.push(step("Follow changes of all images.", follow));
     }
-    // nobody should lose an image by trying a command
+    // not an existing id: trying the command must not delete an image
     let delete = vec![format!("curl -X DELETE {origin}/images/ID")];
-    steps.push(step("Delete an image: put its `id` in.", delete));
+    steps.push(step("Delete an image; replace `ID` with its `id`.", delete));
     steps
 }
 
-/// curl for an operation.
+/// The curl command of an operation.
 pub(super) fn command(
     document: &OpenApi,
-    guide: &Guide<'_>,
+    context: &CommandContext<'_>,
     path: &str,
     method: &str,
     operation: &Operation,
 ) -> String {
-    // as above
-    let image = if method == "DELETE" { "ID" } else { guide.image };
-    let mut address = format!("{}{path}", guide.origin);
+    // as in `steps`
+    let image = if method == "DELETE" { "ID" } else { context.image };
+    let mut address = format!("{}{path}", context.origin);
     let (mut query, mut headers) = (Vec::new(), String::new());
     for parameter in operation.parameters.iter().flatten().map(value) {
         let name = text(&parameter, "name");
         let example = parameter.get("example").map(plain);
         match (text(&parameter, "in"), example) {
             ("path", example) => {
-                let filling = example.as_deref().unwrap_or(image);
-                address = address.replace(&format!("{{{name}}}"), filling);
+                let value = example.as_deref().unwrap_or(image);
+                address = address.replace(&format!("{{{name}}}"), value);
             }
             ("query", Some(example)) => query.push(format!("{name}={example}")),
             ("header", Some(example)) => headers.push_str(&format!(" -H '{name}: {example}'")),
@@ -86,7 +86,7 @@ pub(super) fn command(
     format!("curl{}{headers}{} {address}", flags(method, operation), form(document, operation))
 }
 
-/// How the answer, or the lack of one, is dealt with.
+/// The options of curl that suit the method and the response.
 fn flags(method: &str, operation: &Operation) -> &'static str {
     let ok = operation.responses.responses.get("200");
     let Some(RefOr::T(ok)) = ok else { return if method == "DELETE" { " -X DELETE" } else { "" } };
@@ -98,7 +98,7 @@ fn flags(method: &str, operation: &Operation) -> &'static str {
     }
 }
 
-/// The parts of a form that are files.
+/// The file parts of a form, as options of curl.
 fn form(document: &OpenApi, operation: &Operation) -> String {
     let forms =
         operation.request_body.iter().filter_map(|it| it.content.get("multipart/form-data"));

@@ -1,56 +1,56 @@
-//! The engine's options as controls of a form, with the values that a page was asked with.
+//! The engine's options as form controls, with the values of a request.
 
 use asciify::{OPTIONS, Spec};
 use common::image::Metadata;
 
-/// Controls that belong together.
+/// A collapsible group of controls.
 pub(super) struct Group {
     pub title: &'static str,
     pub is_open: bool,
     pub controls: Vec<Control>,
 }
 
-/// One option.
+/// The control of one option.
 pub(super) struct Control {
     pub name: &'static str,
     pub label: &'static str,
     pub help: &'static str,
-    pub kind: Kind,
+    pub input: Input,
     pub value: String,
-    /// What is left out of an address.
+    /// The value that addresses omit.
     pub default: &'static str,
 }
 
-/// How an option is chosen.
-pub(super) enum Kind {
-    /// One of a few words, all in sight.
+/// The form element of a control.
+pub(super) enum Input {
+    /// Radio buttons: values with their labels.
     Segments(Vec<(&'static str, &'static str)>),
-    /// One of many; a value that is none of them is there as well.
+    /// A list: values with their labels.
     Select(Vec<(String, &'static str)>),
-    /// A number that is found by sliding.
+    /// A number with a slider.
     Range { min: &'static str, max: &'static str, step: &'static str },
-    /// A number of cells: `slide` is the longest that a slider offers.
-    Cells { slide: u32 },
-    /// A number.
+    /// A number of columns or rows. `slider_max` is the maximum of its slider; 0 is no slider.
+    Cells { slider_max: u32 },
+    /// A number without a slider.
     Number { min: &'static str, max: &'static str, step: &'static str },
-    /// Anything else.
+    /// Free text.
     Text,
-    /// On or off.
+    /// A checkbox.
     Switch,
 }
 
-use Kind::{Cells, Number, Range, Segments, Select, Switch, Text};
+use Input::{Cells, Number, Range, Segments, Select, Switch, Text};
 
-/// Every option that makes sense for an image, as `spec` has it.
+/// The controls of every option that applies to the image, with the values of `spec`.
 pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
     let canonical = spec.to_string();
     let values: Vec<(String, String)> =
         form_urlencoded::parse(canonical.as_bytes()).into_owned().collect();
-    let control = |name, label, default: &'static str, kind| {
+    let control = |name, label, default: &'static str, input| {
         let value = values.iter().find(|(option, _)| option == name);
         let value = value.map_or_else(|| default.to_owned(), |(_, value)| value.clone());
         let help = OPTIONS.iter().find(|option| option.name == name).map_or("", |it| it.help);
-        Control { name, label, help, kind: kind_with(kind, &value), value, default }
+        Control { name, label, help, input: with_value(input, &value), value, default }
     };
     let slider = |min, max, step| Range { min, max, step };
     let number = |min, max, step| Number { min, max, step };
@@ -71,13 +71,13 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
             "Size",
             true,
             vec![
-                control("width", "Columns", "80", Cells { slide: 320 }),
-                control("height", "Rows", "", Cells { slide: 0 }),
+                control("width", "Columns", "80", Cells { slider_max: 320 }),
+                control("height", "Rows", "", Cells { slider_max: 0 }),
                 control(
                     "fit",
                     "Fit",
                     "contain",
-                    words(&[("contain", "Whole"), ("cover", "Crop"), ("stretch", "Stretch")]),
+                    words(&[("contain", "Contain"), ("cover", "Crop"), ("stretch", "Stretch")]),
                 ),
             ],
         ),
@@ -85,10 +85,10 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
             "Characters",
             true,
             vec![
-                control("symbols", "Drawn with", "ascii", symbols()),
+                control("symbols", "Symbols", "ascii", symbols()),
                 control(
                     "match",
-                    "Chosen by",
+                    "Match by",
                     "shape",
                     words(&[("shape", "Shape"), ("ramp", "Brightness")]),
                 ),
@@ -106,28 +106,28 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
             ],
         ),
         group(
-            "Colour",
+            "Color",
             true,
             vec![
                 control(
                     "color",
-                    "Colours",
+                    "Colors",
                     "none",
                     words(&[("none", "None"), ("16", "16"), ("256", "256"), ("full", "All")]),
                 ),
                 control(
                     "color_on",
-                    "Coloured",
+                    "Applies to",
                     "foreground",
                     words(&[("foreground", "Text"), ("both", "Both")]),
                 ),
                 control(
                     "background",
-                    "Ground",
+                    "Background",
                     "dark",
                     words(&[("dark", "Dark"), ("light", "Light")]),
                 ),
-                control("alpha", "Transparent", "auto", Text),
+                control("alpha", "Transparency", "auto", Text),
             ],
         ),
         group(
@@ -136,11 +136,11 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
             vec![
                 control(
                     "tone",
-                    "Range",
+                    "Tone",
                     "auto",
                     words(&[("auto", "Auto"), ("natural", "Natural"), ("linear", "Linear")]),
                 ),
-                control("invert", "Negative", "false", Switch),
+                control("invert", "Invert", "false", Switch),
                 control("brightness", "Brightness", "0", slider("-1", "1", "0.05")),
                 control("contrast", "Contrast", "1", slider("0", "3", "0.05")),
                 control("gamma", "Gamma", "1", slider("0.2", "4", "0.05")),
@@ -155,20 +155,20 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
     groups
 }
 
-fn words(words: &[(&'static str, &'static str)]) -> Kind {
+fn words(words: &[(&'static str, &'static str)]) -> Input {
     Segments(words.to_vec())
 }
 
-fn select(words: &[(&'static str, &'static str)]) -> Kind {
+fn select(words: &[(&'static str, &'static str)]) -> Input {
     Select(words.iter().map(|(value, label)| ((*value).to_owned(), *label)).collect())
 }
 
-fn symbols() -> Kind {
+fn symbols() -> Input {
     select(&[
         ("ascii", "ASCII"),
         ("blocks", "Blocks"),
         ("half", "Half blocks"),
-        ("quad", "Quarters"),
+        ("quad", "Quadrants"),
         ("sextant", "Sextants"),
         ("octant", "Octants"),
         ("braille", "Braille"),
@@ -177,13 +177,13 @@ fn symbols() -> Kind {
     ])
 }
 
-/// A value that was asked for is among those that are offered.
-fn kind_with(kind: Kind, value: &str) -> Kind {
-    match kind {
+/// Adds the requested value to a list that does not have it.
+fn with_value(input: Input, value: &str) -> Input {
+    match input {
         Select(mut offers) if offers.iter().all(|(offer, _)| offer != value) => {
-            offers.push((value.to_owned(), "As asked"));
+            offers.push((value.to_owned(), "Custom"));
             Select(offers)
         }
-        kind => kind,
+        input => input,
     }
 }

@@ -1,4 +1,4 @@
-//! The gallery: every image as its text, newest first.
+//! The gallery: all images as text, newest first.
 
 use asciify::{Palette, Spec};
 use askama::Template;
@@ -8,44 +8,36 @@ use common::{
     preset::{Preset, Presets},
 };
 
-use super::{name, page, size, standing};
-
-/// Columns and rows of a cell of a drawing, in its units: see [`asciify::write::svg`].
-const CELL: (u32, u32) = (10, 20);
+use super::{PresetLink, SVG_CELL, display_name, format_bytes, page, preset_links, status};
 
 #[derive(Template)]
 #[template(path = "gallery.html")]
 struct Gallery<'a> {
     /// Scheme and host, as the client sees them.
     origin: &'a str,
-    looks: Vec<Look<'a>>,
-    /// The options that the tiles are drawn with.
+    presets: Vec<PresetLink>,
+    /// The options of all tiles.
     spec: &'a Spec,
     tiles: Vec<Tile>,
-    /// Fills the page's own template of a tile.
+    /// For the `<template>` that the script fills.
     blank: Tile,
-    /// Address of the images after these, for programs.
+    /// Address of the next images as JSON, for the script.
     next: Option<String>,
-    /// The same as a page.
+    /// Address of the next images as a page.
     older: Option<String>,
     is_first: bool,
 }
 
-/// A way to draw all tiles.
-struct Look<'a> {
-    name: &'a str,
-    spec: String,
-    is_chosen: bool,
-}
-
-/// An image on the page.
+/// An image of the gallery.
 #[derive(Default)]
 struct Tile {
     id: String,
     name: String,
-    facts: String,
+    /// Its size in pixels and bytes.
+    details: String,
+    /// Address of the render.
     source: String,
-    /// Of the drawing, so that nothing moves when it comes.
+    /// Size of the render in its own units: the page does not move when it is loaded.
     width: u32,
     height: u32,
     status: &'static str,
@@ -53,51 +45,51 @@ struct Tile {
 }
 
 impl Tile {
-    fn new(shown: &ImageSummary, spec: &Spec) -> Self {
-        let facts = &shown.image.metadata;
-        let (columns, rows) = spec.size(facts.width, facts.height);
-        let (status, error) = standing(shown);
+    fn new(summary: &ImageSummary, spec: &Spec) -> Self {
+        let metadata = &summary.image.metadata;
+        let (columns, rows) = spec.size(metadata.width, metadata.height);
+        let (status, error) = status(summary);
         Tile {
-            id: shown.image.id.to_string(),
-            name: name(shown),
-            facts: format!("{} × {} · {}", facts.width, facts.height, size(facts.bytes)),
-            source: format!("/images/{}?{spec}&format=svg", shown.image.id),
-            width: columns * CELL.0,
-            height: rows * CELL.1,
+            id: summary.image.id.to_string(),
+            name: display_name(summary),
+            details: format!(
+                "{} × {} · {}",
+                metadata.width,
+                metadata.height,
+                format_bytes(metadata.bytes)
+            ),
+            source: format!("/images/{}?{spec}&format=svg", summary.image.id),
+            width: columns * SVG_CELL.0,
+            height: rows * SVG_CELL.1,
             status,
             error,
         }
     }
 }
 
-/// The preset that tiles have where nobody chose another: the first in colours, if there is any.
-pub(crate) fn favourite(presets: &Presets) -> &Preset {
+/// The default preset of the gallery: the first one with colors, if any.
+pub(crate) fn default_preset(presets: &Presets) -> &Preset {
     let mut all = presets.iter();
     all.find(|preset| preset.spec.color() != Palette::None).unwrap_or(presets.main())
 }
 
-/// The page of those images; `next` is the address of the ones after them.
+/// The page with `images`, rendered with `preset`. `next` is the address of the images after them.
 pub(crate) fn gallery(
     origin: &str,
     presets: &Presets,
-    look: &Preset,
-    shown: &[ImageSummary],
+    preset: &Preset,
+    images: &[ImageSummary],
     next: Option<String>,
     is_first: bool,
 ) -> Response {
-    let looks = presets.iter().map(|preset| Look {
-        name: &preset.name,
-        spec: preset.spec.to_string(),
-        is_chosen: preset.name == look.name,
-    });
-    let last = shown.last().filter(|_| next.is_some());
+    let last = images.last().filter(|_| next.is_some());
     page(&Gallery {
         origin,
-        looks: looks.collect(),
-        spec: &look.spec,
-        tiles: shown.iter().map(|shown| Tile::new(shown, &look.spec)).collect(),
+        presets: preset_links(presets, |other| other.name == preset.name),
+        spec: &preset.spec,
+        tiles: images.iter().map(|summary| Tile::new(summary, &preset.spec)).collect(),
         blank: Tile { status: "pending", ..Tile::default() },
-        older: last.map(|last| format!("/?look={}&cursor={}", look.name, last.image.id)),
+        older: last.map(|last| format!("/?preset={}&cursor={}", preset.name, last.image.id)),
         next,
         is_first,
     })

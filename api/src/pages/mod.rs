@@ -1,4 +1,4 @@
-//! Pages for browsers: templates that come out of the binary and fetch nothing from elsewhere.
+//! HTML pages, from templates in the binary. They load nothing from other hosts.
 
 mod commands;
 mod controls;
@@ -10,33 +10,41 @@ mod reference;
 mod schema;
 mod viewer;
 
-pub(crate) use commands::Guide;
-pub(crate) use gallery::{favourite, gallery};
+pub(crate) use commands::CommandContext;
+pub(crate) use gallery::{default_preset, gallery};
 pub(crate) use problems::{kind, kinds, problem};
 pub(crate) use reference::reference;
-pub(crate) use viewer::{MAX_PICTURE_CELLS, viewer};
+pub(crate) use viewer::{MAX_PNG_CELLS, viewer};
 
 use askama::Template;
 use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use common::{image::Status, pipeline::ImageSummary};
+use common::{
+    image::Status,
+    pipeline::ImageSummary,
+    preset::{Preset, Presets},
+};
 
-use crate::problem::{INTERNAL, Problem};
+use crate::problem::Problem;
 
-/// Everything from here, no script or style in a page itself, no frame around it.
+/// Scripts, styles and images come from this host only; no inline code, no embedding in frames.
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
                    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Answers with a page.
+/// Width and height of a cell in [`asciify::write::svg`], in its user units.
+const SVG_CELL: (u32, u32) = (10, 20);
+/// Width of a cell in [`asciify::write::png`], in pixels, for renders of up to [`MAX_PNG_CELLS`].
+const PNG_CELL_WIDTH: u32 = 8;
+
+/// The response with a page.
 pub(crate) fn page(template: &impl Template) -> Response {
     let html = match template.render() {
         Ok(html) => html,
         Err(err) => {
-            tracing::error!("a page cannot be written: {err}");
-            return Problem::new(INTERNAL, "a bug: tell the operator the request_id")
-                .into_response();
+            tracing::error!("could not render a page: {err}");
+            return Problem::bug().into_response();
         }
     };
     let headers = [
@@ -49,22 +57,38 @@ pub(crate) fn page(template: &impl Template) -> Response {
     (headers, html).into_response()
 }
 
-/// How an image is called where people read it.
-fn name(shown: &ImageSummary) -> String {
-    shown.image.metadata.name.clone().unwrap_or_else(|| "unnamed".into())
+/// A link that applies a preset.
+struct PresetLink {
+    name: String,
+    spec: String,
+    is_chosen: bool,
 }
 
-/// `pending`, `ready` or `failed`, and why it failed.
-fn standing(shown: &ImageSummary) -> (&'static str, Option<String>) {
-    match &shown.status {
+fn preset_links(presets: &Presets, is_chosen: impl Fn(&Preset) -> bool) -> Vec<PresetLink> {
+    let links = presets.iter().map(|preset| PresetLink {
+        name: preset.name.clone(),
+        spec: preset.spec.to_string(),
+        is_chosen: is_chosen(preset),
+    });
+    links.collect()
+}
+
+/// The name of an image as pages show it.
+fn display_name(summary: &ImageSummary) -> String {
+    summary.image.metadata.name.clone().unwrap_or_else(|| "unnamed".into())
+}
+
+/// `pending`, `ready` or `failed`, with the reason of a failure.
+fn status(summary: &ImageSummary) -> (&'static str, Option<String>) {
+    match &summary.status {
         Status::Pending => ("pending", None),
         Status::Ready => ("ready", None),
         Status::Failed(why) => ("failed", Some(why.clone())),
     }
 }
 
-/// `112 kB`: SI units, at most three digits.
-fn size(bytes: u64) -> String {
+/// A number of bytes in SI units with at most three digits, such as `112 kB`.
+fn format_bytes(bytes: u64) -> String {
     let mut value = bytes as f64;
     for unit in ["B", "kB", "MB", "GB"] {
         if value < 999.5 || unit == "GB" {
@@ -78,12 +102,12 @@ fn size(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::size;
+    use super::format_bytes;
 
     #[test]
     fn sizes_are_short() {
         let sizes = [0, 999, 1000, 9_940, 112_621, 999_600, 33_554_432, 5_000_000_000_000];
         let expected = ["0 B", "999 B", "1.0 kB", "9.9 kB", "113 kB", "1.0 MB", "34 MB", "5000 GB"];
-        assert_eq!(sizes.map(size), expected);
+        assert_eq!(sizes.map(format_bytes), expected);
     }
 }

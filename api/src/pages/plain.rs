@@ -1,4 +1,4 @@
-//! The pages about the API as plain text, for terminals.
+//! The reference and the problem pages as plain text, for terminals.
 
 use std::fmt::Write;
 
@@ -9,74 +9,74 @@ use axum::{
 use utoipa::openapi::OpenApi;
 
 use super::{
-    commands::{Guide, steps},
-    problems::{answer, sorted},
+    commands::{CommandContext, steps},
+    problems::{example_response, sorted},
     reference::methods,
 };
 use crate::problem::Kind;
 
-/// Columns that a terminal has at least.
+/// Columns of a line of prose.
 const WIDTH: usize = 80;
 
-/// What can be done, with commands to paste, and every address.
-pub(crate) fn reference(document: &OpenApi, guide: &Guide<'_>) -> Response {
+/// The tour of commands, and every address.
+pub(crate) fn reference(document: &OpenApi, context: &CommandContext<'_>) -> Response {
     let mut text = format!("{}\n", document.info.title);
-    for step in steps(document, guide) {
+    for step in steps(document, context) {
         paragraph(&mut text, step.about.as_str());
         for command in step.commands {
             line(&mut text, format_args!("  {command}"));
         }
     }
-    text.push_str("\nEvery address:\n\n");
+    text.push_str("\nAll addresses:\n\n");
     for (path, item) in &document.paths.paths {
         for (method, operation) in methods(item) {
             let about = operation.summary.as_deref().unwrap_or_default();
             line(&mut text, format_args!("  {method:6} {path:22} {about}"));
         }
     }
-    let at = guide.origin;
+    let at = context.origin;
     line(
         &mut text,
-        format_args!("\nEvery option and answer: {at}/docs in a browser, {at}/openapi.json"),
+        format_args!("\nAll options and responses: {at}/docs in a browser, {at}/openapi.json"),
     );
-    line(&mut text, format_args!("What errors mean:        {at}/problems"));
-    answered(text)
+    line(&mut text, format_args!("What errors mean:          {at}/problems"));
+    respond(text)
 }
 
 /// Every kind of problem.
 pub(crate) fn kinds(origin: &str) -> Response {
-    let mut text = String::from("Problems: the last part of an error's `type`\n\n");
+    let mut text = String::from("Kinds of problems, by the last part of their `type`:\n\n");
     for kind in sorted() {
         line(&mut text, format_args!("  {} {:20} {}", kind.status.as_str(), kind.slug, kind.title));
     }
-    line(&mut text, format_args!("\nOne of them: curl {origin}/problems/busy"));
-    answered(text)
+    line(&mut text, format_args!("\nOne in detail: curl {origin}/problems/busy"));
+    respond(text)
 }
 
 /// One kind of problem, explained.
 pub(crate) fn kind(kind: &Kind) -> Response {
     let mut text = format!("{}: {}\n", kind.status, kind.title);
     paragraph(&mut text, kind.about);
-    for (title, words) in [("What leads to it", kind.cause), ("What to do", kind.remedy)] {
+    for (title, words) in [("Typical cause", kind.cause), ("What to do", kind.remedy)] {
         paragraph(&mut text, &format!("{title}: {words}"));
     }
     line(
         &mut text,
-        format_args!("\nThe answer to {}, for instance:\n\n{}", kind.request, answer(kind)),
+        format_args!("\nExample response to {}:\n\n{}", kind.request, example_response(kind)),
     );
-    answered(text)
+    respond(text)
 }
 
-fn answered(text: String) -> Response {
+fn respond(text: String) -> Response {
     let headers = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-cache")];
     (headers, text).into_response()
 }
 
 fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
-    writeln!(text, "{words}").expect("a String takes everything");
+    writeln!(text, "{words}").expect("writing to a String cannot fail");
 }
 
-/// An empty line, and words in lines that a terminal has room for.
+/// Appends an empty line, and the words in lines of at most [`WIDTH`] columns.
 fn paragraph(text: &mut String, words: &str) {
     text.push('\n');
     let mut column = 0;

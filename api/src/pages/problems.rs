@@ -1,4 +1,4 @@
-//! Pages about problems: every kind, one kind, and one that a browser met.
+//! Pages about problems: all kinds, one kind, and the error page of a browser.
 
 use askama::Template;
 use axum::{http::header, response::Response};
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::problem::{KINDS, Kind, NO_IMAGE, NOT_FOUND, ProblemBody};
 
-/// A request's id in an example.
+/// The request id of examples.
 const REQUEST_ID: &str = "01a20b0c-93d1-70e2-b0b0-6cc66bd5bd0f";
 
 #[derive(Template)]
@@ -24,12 +24,12 @@ pub(crate) fn kinds() -> Response {
     page(&Index { kinds: explained() })
 }
 
-/// Every kind with what it means.
+/// Every kind with its meaning, by status code.
 pub(super) fn explained() -> Vec<(&'static Kind, Prose)> {
     sorted().into_iter().map(|kind| (kind, Prose::new(kind.about))).collect()
 }
 
-/// Every kind, by its status.
+/// Every kind, by status code.
 pub(super) fn sorted() -> Vec<&'static Kind> {
     let mut kinds: Vec<&Kind> = KINDS.to_vec();
     kinds.sort_by_key(|kind| kind.status);
@@ -38,30 +38,30 @@ pub(super) fn sorted() -> Vec<&'static Kind> {
 
 #[derive(Template)]
 #[template(path = "kind.html")]
-struct Explained {
+struct KindPage {
     kind: &'static Kind,
     about: Vec<Prose>,
     cause: Prose,
     remedy: Prose,
-    answer: String,
+    response: String,
 }
 
 /// One kind of problem, explained.
 pub(crate) fn kind(kind: &'static Kind) -> Response {
-    page(&Explained {
+    page(&KindPage {
         kind,
         about: paragraphs(kind.about),
         cause: Prose::new(kind.cause),
         remedy: Prose::new(kind.remedy),
-        answer: answer(kind),
+        response: example_response(kind),
     })
 }
 
-/// An answer of that kind as it goes over the wire, with room for the eye.
-pub(super) fn answer(kind: &Kind) -> String {
+/// An HTTP response with a problem of that kind; its JSON is indented.
+pub(super) fn example_response(kind: &Kind) -> String {
     let address = kind.request.split(' ').next_back().unwrap_or_default();
     let path = address.split('?').next().unwrap_or_default();
-    let body = kind.told(kind.detail, path, REQUEST_ID);
+    let body = kind.body(kind.detail, path, REQUEST_ID);
     let retry = kind.retry_after_s().map(|s| format!("Retry-After: {s}\n")).unwrap_or_default();
     format!(
         "HTTP/1.1 {}\nContent-Type: application/problem+json\n{retry}X-Request-Id: {REQUEST_ID}\n\n{}",
@@ -72,31 +72,31 @@ pub(super) fn answer(kind: &Kind) -> String {
 
 #[derive(Template)]
 #[template(path = "problem.html")]
-struct Met<'a> {
+struct ErrorPage<'a> {
     kind: &'a Kind,
     problem: &'a ProblemBody<'a>,
     detail: Prose,
     remedy: Prose,
-    /// The address of the image whose look was refused.
+    /// The address of the image, if it exists.
     image: Option<&'a str>,
 }
 
-/// A problem that a browser met.
+/// The error page of a browser.
 pub(crate) fn problem(kind: &Kind, problem: &ProblemBody<'_>) -> Response {
-    let is_gone = problem.detail == NO_IMAGE;
-    let image = image(problem.instance).filter(|_| !is_gone);
+    let is_missing = problem.detail == NO_IMAGE;
+    let image = image(problem.instance).filter(|_| !is_missing);
     let remedy = match image {
-        _ if kind != NOT_FOUND || is_gone => kind.remedy,
-        Some(_) => "The page of the image lists the versions that are stored.",
-        None => "Check the address for a slip, or begin with the images.",
+        _ if kind != NOT_FOUND || is_missing => kind.remedy,
+        Some(_) => "The page of the image lists the stored versions.",
+        None => "Check the address, or start from the list of images.",
     };
     let (detail, remedy) = (Prose::new(problem.detail), Prose::new(remedy));
-    let mut response = page(&Met { kind, problem, detail, remedy, image });
+    let mut response = page(&ErrorPage { kind, problem, detail, remedy, image });
     response.headers_mut().remove(header::CACHE_CONTROL);
     response
 }
 
-/// The address, where it is an image's own.
+/// `address`, if it is the address of an image.
 fn image(address: &str) -> Option<&str> {
     let id: Option<ImageId> = address.strip_prefix("/images/")?.parse().ok();
     id.map(|_| address)

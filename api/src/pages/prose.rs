@@ -1,18 +1,18 @@
-//! Prose as documents have it: paragraphs, code between backticks, and pages of ours that it names.
-//! Everything else is text.
+//! A subset of Markdown as HTML: paragraphs, and code in backticks. Names of our own pages become
+//! links. Everything else is escaped.
 
 use std::fmt;
 
 use askama::filters::{Html, HtmlSafe, escape};
 
-/// Pages that prose names by their addresses: there, a reader wants to go.
+/// Addresses that become links.
 const PAGES: &[&str] = &["/docs", "/problems", "/openapi.json"];
 
-/// Text for one line; writes itself as HTML.
+/// A paragraph of prose; its `Display` is HTML.
 #[derive(Clone, Default)]
 pub(super) struct Prose(String);
 
-/// It escapes what it writes.
+/// Its `Display` escapes the text.
 impl HtmlSafe for Prose {}
 
 impl Prose {
@@ -20,7 +20,7 @@ impl Prose {
         Prose(text.trim().to_owned())
     }
 
-    /// As it was written.
+    /// The source text.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
@@ -55,7 +55,7 @@ impl fmt::Display for Prose {
     }
 }
 
-/// Details are JSON's as well, and have no backticks.
+/// Text outside of backticks. The details of problems name pages without them.
 fn words(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     text.split_inclusive(' ').try_for_each(|word| {
         let name = word.trim_end_matches([' ', '.', ',', ';', ':']);
@@ -77,11 +77,11 @@ mod tests {
 
     #[test]
     fn code_is_marked_and_everything_is_escaped() {
-        let shown = |text| Prose::new(text).to_string();
-        assert_eq!(shown("a `<b>` & c"), "a <code>&#60;b&#62;</code> &#38; c");
-        assert_eq!(shown("`a` `b` \"`"), "<code>a</code> <code>b</code> &#34;`");
-        assert_eq!(shown("See `/docs`."), "See <a href=\"/docs\"><code>/docs</code></a>.");
-        assert_eq!(shown("no; /docs lists"), "no; <a href=\"/docs\">/docs</a> lists");
+        let html = |text| Prose::new(text).to_string();
+        assert_eq!(html("a `<b>` & c"), "a <code>&#60;b&#62;</code> &#38; c");
+        assert_eq!(html("`a` `b` \"`"), "<code>a</code> <code>b</code> &#34;`");
+        assert_eq!(html("See `/docs`."), "See <a href=\"/docs\"><code>/docs</code></a>.");
+        assert_eq!(html("no; /docs lists"), "no; <a href=\"/docs\">/docs</a> lists");
         assert_eq!(paragraphs("a\nb\n\n\nc").len(), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! The reference: the OpenAPI document as a page.
+//! The API reference: the OpenAPI document as a page.
 
 use askama::Template;
 use axum::response::Response;
@@ -9,7 +9,7 @@ use utoipa::openapi::{
 };
 
 use super::{
-    commands::{Guide, Step, command, steps},
+    commands::{CommandContext, Step, command, steps},
     page,
     problems::explained,
     prose::{Prose, paragraphs},
@@ -22,20 +22,20 @@ use crate::problem::Kind;
 struct Reference<'a> {
     title: &'a str,
     steps: Vec<Step>,
-    groups: Vec<Group>,
+    groups: Vec<TagGroup>,
     schemas: Vec<Named>,
     kinds: Vec<(&'static Kind, Prose)>,
 }
 
-/// Operations that belong together.
-struct Group {
+/// The operations of an OpenAPI tag.
+struct TagGroup {
     name: String,
     about: Prose,
-    operations: Vec<Described>,
+    operations: Vec<OperationView>,
 }
 
 /// A method of an address.
-struct Described {
+struct OperationView {
     anchor: String,
     method: &'static str,
     path: String,
@@ -43,9 +43,9 @@ struct Described {
     about: Vec<Prose>,
     parameters: Vec<Field>,
     body: Option<Body>,
-    answers: Vec<Answer>,
+    responses: Vec<ResponseView>,
     command: String,
-    /// Whether the command takes something away.
+    /// Whether the command deletes something.
     is_danger: bool,
 }
 
@@ -54,68 +54,70 @@ struct Body {
     media: Vec<(String, Shape)>,
 }
 
-struct Answer {
+struct ResponseView {
     status: String,
     about: Prose,
     media: Vec<(String, Shape)>,
     headers: Vec<Field>,
 }
 
-/// The page of that document.
-pub(crate) fn reference(document: &OpenApi, guide: &Guide<'_>) -> Response {
+/// The page of `document`.
+pub(crate) fn reference(document: &OpenApi, context: &CommandContext<'_>) -> Response {
     let schemas = document.components.iter().flat_map(|components| &components.schemas);
     page(&Reference {
         title: &document.info.title,
-        steps: steps(document, guide),
-        groups: groups(document, guide),
+        steps: steps(document, context),
+        groups: groups(document, context),
         schemas: schemas.map(|(name, schema)| named(name, schema)).collect(),
         kinds: explained(),
     })
 }
 
-fn groups(document: &OpenApi, guide: &Guide<'_>) -> Vec<Group> {
+fn groups(document: &OpenApi, context: &CommandContext<'_>) -> Vec<TagGroup> {
     let all: Vec<_> = document
         .paths
         .paths
         .iter()
         .flat_map(|(path, item)| methods(item).map(move |(method, it)| (path, method, it)))
         .collect();
-    let groups = document.tags.iter().flatten().map(|tag| Group {
+    let groups = document.tags.iter().flatten().map(|tag| TagGroup {
         name: tag.name.clone(),
         about: Prose::new(tag.description.as_deref().unwrap_or_default()),
         operations: all
             .iter()
             .filter(|(.., operation)| operation.tags.iter().flatten().any(|it| *it == tag.name))
-            .map(|(path, method, operation)| described(document, guide, path, method, operation))
+            .map(|(path, method, operation)| {
+                operation_view(document, context, path, method, operation)
+            })
             .collect(),
     });
     groups.collect()
 }
 
-/// The methods that we have, in the order in which one needs them.
+/// The methods of an address, in the order of the page.
 pub(super) fn methods(item: &PathItem) -> impl Iterator<Item = (&'static str, &Operation)> {
     let methods = [("POST", &item.post), ("GET", &item.get), ("DELETE", &item.delete)];
     methods.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
 }
 
-fn described(
+fn operation_view(
     document: &OpenApi,
-    guide: &Guide<'_>,
+    context: &CommandContext<'_>,
     path: &str,
     method: &'static str,
     operation: &Operation,
-) -> Described {
+) -> OperationView {
     let name: String =
         path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let body = operation.request_body.as_ref().map(|body| Body {
         about: Prose::new(body.description.as_deref().unwrap_or_default()),
         media: media(&body.content),
     });
-    let answers = operation.responses.responses.iter().filter_map(|(status, response)| {
+    let responses = operation.responses.responses.iter().filter_map(|(status, response)| {
         let RefOr::T(response) = response else { return None };
-        Some(answer(status, response))
+        Some(response_view(status, response))
     });
-    Described {
+    OperationView {
         anchor: format!("{}{}", method.to_lowercase(), name.trim_end_matches('-')),
         method,
         path: path.to_owned(),
@@ -123,8 +125,8 @@ fn described(
         about: paragraphs(operation.description.as_deref().unwrap_or_default()),
         parameters: operation.parameters.iter().flatten().map(field).collect(),
         body,
-        answers: answers.collect(),
-        command: command(document, guide, path, method, operation),
+        responses: responses.collect(),
+        command: command(document, context, path, method, operation),
         is_danger: method == "DELETE",
     }
 }
@@ -140,20 +142,20 @@ fn field(parameter: &Parameter) -> Field {
     Field {
         name: parameter.name.clone(),
         note,
-        // what is left out is no null
+        // a parameter is omitted, never null
         shape: Shape { is_nullable: false, ..shape(&value(&parameter.schema)) },
         about: Prose::new(parameter.description.as_deref().unwrap_or_default()),
     }
 }
 
-fn answer(status: &str, response: &response::Response) -> Answer {
+fn response_view(status: &str, response: &response::Response) -> ResponseView {
     let headers = response.headers.iter().map(|(name, header)| Field {
         name: name.clone(),
         note: "",
         shape: shape(&value(&header.schema)),
         about: Prose::new(header.description.as_deref().unwrap_or_default()),
     });
-    Answer {
+    ResponseView {
         status: status.to_owned(),
         about: Prose::new(&response.description),
         media: media(&response.content),

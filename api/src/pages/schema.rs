@@ -1,45 +1,45 @@
-//! Schemas in words: what a value is, where its parts are described, and what it may be.
+//! JSON schemas as rows of a table: type, values, range, default, example.
 
 use serde_json::Value;
 use utoipa::openapi::{RefOr, Schema};
 
 use super::prose::Prose;
 
-/// What a value is.
+/// The type of a value and its constraints.
 #[derive(Default)]
 pub(super) struct Shape {
-    /// `list of`, or nothing.
+    /// `list of`, or empty.
     pub before: &'static str,
     /// `integer`, or the name of a schema.
     pub name: String,
     /// Whether `name` is described on the same page.
     pub is_linked: bool,
     pub is_nullable: bool,
-    /// What it may be, where that is a choice.
+    /// The values of an enumeration.
     pub words: Vec<String>,
-    /// `1 to 1000`.
+    /// The range of the value or of its length, such as `1 to 1000`.
     pub range: Option<String>,
     pub default: Option<String>,
     pub example: Option<String>,
 }
 
-/// A named part of a whole.
+/// A parameter, a header, or a field of an object.
 pub(super) struct Field {
     pub name: String,
-    /// Where it stands, or whether it has to be there.
+    /// Where a parameter is, or whether a field is optional.
     pub note: &'static str,
     pub shape: Shape,
     pub about: Prose,
 }
 
-/// A schema with a name.
+/// A named schema.
 pub(super) struct Named {
     pub name: String,
     pub about: Prose,
     pub fields: Vec<Field>,
 }
 
-/// The fields of a schema that has a name.
+/// A named schema with its fields.
 pub(super) fn named(name: &str, schema: &RefOr<Schema>) -> Named {
     let RefOr::T(Schema::Object(object)) = schema else {
         return Named { name: name.to_owned(), about: Prose::default(), fields: Vec::new() };
@@ -48,7 +48,7 @@ pub(super) fn named(name: &str, schema: &RefOr<Schema>) -> Named {
         let schema = value(schema);
         Field {
             name: field.clone(),
-            note: if object.required.contains(field) { "" } else { "may be absent" },
+            note: if object.required.contains(field) { "" } else { "optional" },
             about: Prose::new(text(&schema, "description")),
             shape: shape(&schema),
         }
@@ -60,7 +60,7 @@ pub(super) fn named(name: &str, schema: &RefOr<Schema>) -> Named {
     }
 }
 
-/// What a value of that schema is.
+/// The type of `schema`.
 pub(super) fn shape(schema: &Value) -> Shape {
     if let Some(reference) = schema["$ref"].as_str() {
         let name = reference.rsplit('/').next().unwrap_or(reference).to_owned();
@@ -98,7 +98,7 @@ pub(super) fn shape(schema: &Value) -> Shape {
 fn range(schema: &Value) -> Option<String> {
     let of = |least, most| match (schema.get(least), schema.get(most)) {
         (Some(least), Some(most)) => Some(format!("{} to {}", plain(least), plain(most))),
-        // zero goes without saying
+        // a minimum of 0 is not worth mentioning
         (Some(least), None) if least.as_f64() > Some(0.0) => {
             Some(format!("at least {}", plain(least)))
         }
@@ -108,7 +108,7 @@ fn range(schema: &Value) -> Option<String> {
     of("minimum", "maximum").or(length)
 }
 
-/// A value as an address has it.
+/// A value as in a query: strings without quotes.
 pub(super) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -118,6 +118,7 @@ pub(super) fn value(part: &impl serde::Serialize) -> Value {
     serde_json::to_value(part).unwrap_or_default()
 }
 
+/// The string `name` of an object; empty when there is none.
 pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The viewer: one image as text, every option at hand.
+//! The viewer: one image as text, with a control for every option.
 
 use asciify::{ENGINE_VERSION, Palette, Spec};
 use askama::Template;
@@ -6,17 +6,16 @@ use axum::response::Response;
 use common::{image::Image, pipeline::ImageSummary, preset::Presets, render::Render};
 
 use super::{
-    controls::{Group, Kind, groups},
-    name, page, size, standing,
+    PNG_CELL_WIDTH, PresetLink, SVG_CELL,
+    controls::{Group, Input, groups},
+    display_name, format_bytes, page, preset_links, status,
 };
-use crate::extract::Asked;
+use crate::extract::RenderQuery;
 
-/// Coloured renders of more cells come as pictures: a drawing would have a node for each. The script
-/// of the page has the same limit, and counts on pictures of so many cells to have 8 pixels across
-/// each: see [`asciify::write::png`].
-const MAX_DRAWN_CELLS: u32 = 20_000;
-/// Those of more come without their colours: no picture is as large. In the script, too.
-pub(crate) const MAX_PICTURE_CELLS: u32 = 100_000;
+/// Colored renders with more cells are shown as PNG: an SVG has a node for each cell.
+const MAX_SVG_CELLS: u32 = 20_000;
+/// Colored renders with more cells are shown without colors: the largest PNG that is served.
+pub(crate) const MAX_PNG_CELLS: u32 = 100_000;
 
 #[derive(Template)]
 #[template(path = "viewer.html")]
@@ -24,39 +23,35 @@ struct Viewer<'a> {
     origin: &'a str,
     id: String,
     name: String,
-    /// The name without its extension: what files that are made of it are called.
+    /// The name without its extension, for the names of downloads.
     stem: String,
     image: &'a Image,
+    /// Length of the original.
     size: String,
     status: &'static str,
     error: Option<String>,
-    /// The look as it stands in an address: canonical, `version` included.
-    look: String,
-    /// The look as a browser can show it.
-    seen: String,
-    /// Whether that is without its colours.
+    /// The query of the render: canonical options, and `version` if it was requested.
+    query: String,
+    /// The query of the image on the page, which is without colors if `is_plain`.
+    image_query: String,
     is_plain: bool,
     columns: u32,
     rows: u32,
+    /// `svg` or `png`.
     format: &'static str,
     presets: Vec<PresetLink>,
-    /// The options of the preset that stands for none.
-    main: String,
+    /// The options of the default preset.
+    default_spec: String,
     groups: Vec<Group>,
-    stored: Vec<Stored>,
+    renders: Vec<StoredRender>,
     version: Option<u32>,
     engine: u32,
+    /// Whether browsers can show the original.
     can_show_original: bool,
 }
 
-struct PresetLink {
-    name: String,
-    spec: String,
-    is_chosen: bool,
-}
-
-/// A stored render.
-struct Stored {
+/// A stored render in the list of the page.
+struct StoredRender {
     name: String,
     spec: String,
     version: u32,
@@ -65,50 +60,43 @@ struct Stored {
     is_shown: bool,
 }
 
-/// The page of an image with the look that was asked for.
+/// The page of an image, rendered with the options of `query`.
 pub(crate) fn viewer(
     origin: &str,
     presets: &Presets,
-    shown: &ImageSummary,
-    asked: &Asked,
+    summary: &ImageSummary,
+    query: &RenderQuery,
     renders: &[Render],
 ) -> Response {
-    let (image, spec) = (&shown.image, &asked.spec);
+    let (image, spec) = (&summary.image, &query.spec);
     let (columns, rows) = spec.size(image.metadata.width, image.metadata.height);
-    let coloured_cells = if spec.color() == Palette::None { 0 } else { columns * rows };
-    let is_plain = coloured_cells > MAX_PICTURE_CELLS;
-    let is_heavy = !is_plain && coloured_cells > MAX_DRAWN_CELLS;
-    let name = name(shown);
-    let (status, error) = standing(shown);
-    let version = asked.version.map_or_else(String::new, |it| format!("&version={it}"));
-    let look = format!("{spec}{version}");
+    let colored_cells = if spec.color() == Palette::None { 0 } else { columns * rows };
+    let is_plain = colored_cells > MAX_PNG_CELLS;
+    let is_heavy = !is_plain && colored_cells > MAX_SVG_CELLS;
+    let name = display_name(summary);
+    let (status, error) = status(summary);
+    let version = query.version.map_or_else(String::new, |it| format!("&version={it}"));
+    let full_query = format!("{spec}{version}");
     page(&Viewer {
         origin,
         id: image.id.to_string(),
         stem: name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned(),
         name,
         image,
-        size: size(image.metadata.bytes),
+        size: format_bytes(image.metadata.bytes),
         status,
         error,
-        seen: if is_plain { uncoloured(spec) } else { look.clone() },
-        look,
+        image_query: if is_plain { without_colors(spec) } else { full_query.clone() },
+        query: full_query,
         is_plain,
         columns,
         rows,
         format: if is_heavy { "png" } else { "svg" },
-        presets: presets
-            .iter()
-            .map(|preset| PresetLink {
-                name: preset.name.clone(),
-                spec: preset.spec.to_string(),
-                is_chosen: preset.spec == *spec,
-            })
-            .collect(),
-        main: presets.main().spec.to_string(),
+        presets: preset_links(presets, |preset| preset.spec == *spec),
+        default_spec: presets.main().spec.to_string(),
         groups: groups(spec, &image.metadata),
-        stored: renders.iter().map(|render| stored(render, presets, spec, asked)).collect(),
-        version: asked.version,
+        renders: renders.iter().map(|render| stored_render(render, presets, query)).collect(),
+        version: query.version,
         engine: ENGINE_VERSION,
         can_show_original: !matches!(
             image.metadata.media_type.as_str(),
@@ -117,24 +105,24 @@ pub(crate) fn viewer(
     })
 }
 
-/// The same characters, as far as they need no colours.
-fn uncoloured(spec: &Spec) -> String {
+/// The options of `spec` without its colors, as a query.
+fn without_colors(spec: &Spec) -> String {
     let text = spec.to_string();
     let options = form_urlencoded::parse(text.as_bytes());
     let kept = options.filter(|(name, _)| !matches!(&**name, "color" | "color_on"));
     form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish()
 }
 
-fn stored(render: &Render, presets: &Presets, spec: &Spec, asked: &Asked) -> Stored {
-    let drawn: Option<Spec> = render.spec.parse().ok();
-    let preset = drawn.as_ref().and_then(|drawn| presets.of(drawn));
-    Stored {
+fn stored_render(render: &Render, presets: &Presets, query: &RenderQuery) -> StoredRender {
+    let spec: Option<Spec> = render.spec.parse().ok();
+    let preset = spec.as_ref().and_then(|spec| presets.of(spec));
+    StoredRender {
         name: preset.map_or_else(|| render.spec.clone(), |preset| preset.name.clone()),
         spec: render.spec.clone(),
         version: render.engine,
         columns: render.columns,
         rows: render.rows,
-        is_shown: drawn.is_some_and(|drawn| drawn == *spec)
-            && asked.version.is_none_or(|version| version == render.engine),
+        is_shown: spec.is_some_and(|spec| spec == query.spec)
+            && query.version.is_none_or(|version| version == render.engine),
     }
 }

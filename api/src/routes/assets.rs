@@ -1,4 +1,4 @@
-//! What pages are made of, out of the binary.
+//! The assets of the pages, from the binary.
 
 use axum::{
     extract::{Path, rejection::PathRejection},
@@ -26,15 +26,15 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("planet.svg", "image/svg+xml", include_str!("../../assets/planet.svg")),
 ];
 
-/// A style sheet, a script, a picture. Asked for again by each page, and answered with 304 until
-/// the program is another.
+/// A style sheet, a script or an image. Browsers revalidate it for each page, and get 304 until the
+/// program changes.
 pub(crate) async fn asset(
     headers: HeaderMap,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let asset = ASSETS.iter().find(|(known, ..)| name.as_ref().is_ok_and(|Path(it)| it == known));
     let (_, media_type, bytes) =
-        *asset.ok_or_else(|| Problem::new(NOT_FOUND, "no such part of a page"))?;
+        *asset.ok_or_else(|| Problem::new(NOT_FOUND, "no such asset of a page"))?;
     let tag = format!("\"{}\"", &sha256_hex(bytes.as_bytes())[..32]);
     let response = match condition(&headers, std::slice::from_ref(&tag), None) {
         Condition::Unchanged => StatusCode::NOT_MODIFIED.into_response(),

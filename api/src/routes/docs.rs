@@ -1,4 +1,4 @@
-//! Documentation that comes out of the binary: nothing is fetched from elsewhere.
+//! The API reference and the explanations of problems.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use common::catalog::Page;
 use utoipa::openapi::OpenApi;
 
 use crate::{
-    App, KINDS,
-    accept::negotiate,
-    body::Json,
-    pages::{self, Guide, plain},
-    problem::{NOT_FOUND, Problem, ProblemBody},
+    app::App,
+    negotiate::negotiate,
+    pages::{self, CommandContext, plain},
+    problem::{KINDS, NOT_FOUND, Problem, ProblemBody},
+    responses::Json,
     routes::home::origin,
 };
 
-/// The OpenAPI 3.1 document.
+/// Returns the OpenAPI 3.1 document.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "documentation",
     responses((status = 200, description = "The document.", content_type = "application/json")),
@@ -29,11 +29,11 @@ pub(crate) async fn openapi(document: Extension<Arc<OpenApi>>) -> Response {
     Json(document.as_ref()).into_response()
 }
 
-/// Shows the OpenAPI document as a page; with `Accept: text/plain`, what can be done, with commands.
+/// Returns the API reference as a page; with `Accept: text/plain`, an overview with commands.
 #[utoipa::path(
     get, path = "/docs", tag = "documentation",
     responses(
-        (status = 200, description = "The page, or a screen of text.", content((String = "text/html"), (String = "text/plain"))),
+        (status = 200, description = "The page, or the overview.", content((String = "text/html"), (String = "text/plain"))),
     ),
 )]
 pub(crate) async fn page(
@@ -41,22 +41,24 @@ pub(crate) async fn page(
     headers: HeaderMap,
     document: Extension<Arc<OpenApi>>,
 ) -> Response {
-    // without a database there is no example, but there are words
+    // the reference works without the database, then without an example id
     let newest = app.pipeline.list(Page { limit: 1, ..Page::default() }).await;
-    let newest = newest.ok().and_then(|(shown, _)| shown.first().map(|it| it.image.id.to_string()));
+    let newest =
+        newest.ok().and_then(|(images, _)| images.first().map(|it| it.image.id.to_string()));
     let image = newest.as_deref().unwrap_or("ID");
-    let guide = Guide { origin: &origin(&headers), image };
+    let context = CommandContext { origin: &origin(&headers), image };
     match negotiate(&headers, &["text/html", "text/plain"]) {
-        Some("text/plain") => plain::reference(&document, &guide),
-        _ => pages::reference(&document, &guide),
+        Some("text/plain") => plain::reference(&document, &context),
+        _ => pages::reference(&document, &context),
     }
 }
 
-fn is_browser(headers: &HeaderMap) -> bool {
+/// Whether the client prefers HTML to plain text.
+fn prefers_html(headers: &HeaderMap) -> bool {
     negotiate(headers, &["text/plain", "text/html"]) == Some("text/html")
 }
 
-/// Lists every kind of problem.
+/// Lists all kinds of problems.
 #[utoipa::path(
     get, path = "/problems", tag = "documentation",
     responses(
@@ -64,19 +66,19 @@ fn is_browser(headers: &HeaderMap) -> bool {
     ),
 )]
 pub(crate) async fn problems(headers: HeaderMap) -> Response {
-    match is_browser(&headers) {
+    match prefers_html(&headers) {
         true => pages::kinds(),
         false => plain::kinds(&origin(&headers)),
     }
 }
 
-/// Explains a kind of problem: where it comes from, what to do, and an example.
+/// Explains a kind of problem: typical cause, remedy, and an example.
 #[utoipa::path(
     get, path = "/problems/{slug}", tag = "documentation",
     params(("slug" = String, Path, example = "busy", description = "The last part of a problem's `type`.")),
     responses(
         (status = 200, description = "The explanation.", content((String = "text/plain"), (String = "text/html"))),
-        (status = 404, description = "No such kind.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No such kind of problem.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn problem(
@@ -84,7 +86,7 @@ pub(crate) async fn problem(
     slug: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let kind = KINDS.iter().find(|kind| slug.as_ref().is_ok_and(|Path(slug)| slug == kind.slug));
-    let lost = || Problem::new(NOT_FOUND, "no such kind of problem; /problems lists them");
-    let kind = kind.ok_or_else(lost)?;
-    Ok(if is_browser(&headers) { pages::kind(kind) } else { plain::kind(kind) })
+    let unknown = || Problem::new(NOT_FOUND, "no such kind of problem; /problems lists them");
+    let kind = kind.ok_or_else(unknown)?;
+    Ok(if prefers_html(&headers) { pages::kind(kind) } else { plain::kind(kind) })
 }

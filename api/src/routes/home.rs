@@ -1,4 +1,4 @@
-//! The first page: a gallery for a browser, a few lines for a terminal.
+//! The home page: the gallery for a browser, an overview for a terminal.
 
 use axum::{
     extract::{FromRequestParts, State},
@@ -8,92 +8,95 @@ use axum::{
 use common::{catalog::Page, image::ImageId, preset::Preset};
 
 use crate::{
-    App,
-    accept::negotiate,
-    extract::{named, query},
-    pages::{favourite, gallery},
+    app::App,
+    extract::{find_preset, query},
+    negotiate::negotiate,
+    pages::{default_preset, gallery},
     problem::{Problem, ProblemBody},
 };
 
-/// Images on a page.
-const PAGE: u64 = 24;
-/// Images that the page's script asks for at a time, when a reader goes on.
-const MORE: u64 = 96;
+/// Images on a page of the gallery.
+const PAGE_SIZE: u64 = 24;
+/// Images that the script of the gallery loads at a time.
+const SCRIPT_PAGE_SIZE: u64 = 96;
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// What `GET /` asks for.
-pub(crate) struct Wanted {
-    look: Preset,
+/// The query of `GET /`.
+pub(crate) struct GalleryQuery {
+    preset: Preset,
     before: Option<ImageId>,
 }
 
-impl FromRequestParts<App> for Wanted {
+impl FromRequestParts<App> for GalleryQuery {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let presets = &app.pipeline.config().presets;
-        let mut wanted = Wanted { look: favourite(presets).clone(), before: None };
+        let mut gallery = GalleryQuery { preset: default_preset(presets).clone(), before: None };
         for (name, value) in query(&parts.uri)? {
             match name.as_str() {
-                "look" => wanted.look = named(presets, "look", &value)?.clone(),
+                "preset" => gallery.preset = find_preset(presets, &value)?.clone(),
                 "cursor" => {
                     let cursor = value.parse().ok();
-                    wanted.before = Some(cursor.ok_or_else(|| {
-                        Problem::parameter("cursor", "the cursor of an older page, unchanged")
+                    gallery.before = Some(cursor.ok_or_else(|| {
+                        Problem::parameter(
+                            "cursor",
+                            "the cursor of a link to older images, unchanged",
+                        )
                     })?);
                 }
-                // links to a page carry all sorts of things
+                // links from other sites may add parameters, such as utm_source
                 _ => {}
             }
         }
-        Ok(wanted)
+        Ok(gallery)
     }
 }
 
-/// Says what to do first; to a browser, shows every image.
+/// Returns an overview of the API; to a browser, the gallery of all images.
 #[utoipa::path(
     get, path = "/", tag = "documentation",
     params(
-        ("look" = Option<String>, Query, description = "The preset that the gallery draws with."),
-        ("cursor" = Option<String>, Query, description = "From the gallery's link to older images."),
+        ("preset" = Option<String>, Query, description = "The preset of the gallery's renders."),
+        ("cursor" = Option<String>, Query, description = "The cursor of a link to older images."),
     ),
     responses(
-        (status = 200, description = "A few lines, or the gallery.", content((String = "text/plain"), (String = "text/html"))),
-        (status = 400, description = "A parameter is wrong.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 200, description = "The overview, or the gallery.", content((String = "text/plain"), (String = "text/html"))),
+        (status = 400, description = "A parameter is invalid.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn home(
     State(app): State<App>,
     headers: HeaderMap,
-    wanted: Wanted,
+    query: GalleryQuery,
 ) -> Result<Response, Problem> {
     let at = origin(&headers);
     if negotiate(&headers, &["text/plain", "text/html"]) != Some("text/html") {
-        return Ok(([(header::VARY, "accept")], lines(&at)).into_response());
+        return Ok(([(header::VARY, "accept")], overview(&at)).into_response());
     }
-    let page = Page { limit: PAGE, before: wanted.before, ..Page::default() };
-    let (shown, more) = app.pipeline.list(page).await?;
-    let last = shown.last().filter(|_| more).map(|shown| shown.image.id);
-    let next = last.map(|id| format!("/images?cursor={id}&limit={MORE}"));
+    let page = Page { limit: PAGE_SIZE, before: query.before, ..Page::default() };
+    let (images, has_more) = app.pipeline.list(page).await?;
+    let last = images.last().filter(|_| has_more).map(|summary| summary.image.id);
+    let next = last.map(|id| format!("/images?cursor={id}&limit={SCRIPT_PAGE_SIZE}"));
     let presets = &app.pipeline.config().presets;
-    Ok(gallery(&at, presets, &wanted.look, &shown, next, wanted.before.is_none()))
+    Ok(gallery(&at, presets, &query.preset, &images, next, query.before.is_none()))
 }
 
-fn lines(at: &str) -> String {
+fn overview(at: &str) -> String {
     format!(
-        "Planet Image API: upload imagery once; look at it wherever there is only text.\n\n\
-         \x20 curl -F image=@photo.jpg {at}/images      upload; answers the image's JSON\n\
-         \x20 curl {at}/images                          list, newest first\n\
-         \x20 curl {at}/images/ID                       look at it\n\
-         \x20 curl '{at}/images/ID?width=160'           look at it, larger\n\
-         \x20 curl -X DELETE {at}/images/ID             remove it\n\n\
-         Everything else: {at}/docs in a browser, or here:\n\n\
+        "Planet Image API: stores images and renders them as text.\n\n\
+         \x20 curl -F image=@photo.jpg {at}/images      upload; returns JSON with the id\n\
+         \x20 curl {at}/images                          list all images, newest first\n\
+         \x20 curl {at}/images/ID                       view it as text\n\
+         \x20 curl '{at}/images/ID?width=160'           view it 160 columns wide\n\
+         \x20 curl -X DELETE {at}/images/ID             delete it\n\n\
+         All options: {at}/docs in a browser, or in a terminal:\n\n\
          \x20 curl -H 'Accept: text/plain' {at}/docs\n"
     )
 }
 
-/// Scheme and host as the client sees them, for commands that are shown: a proxy in front may speak
-/// TLS.
+/// Scheme and host as the client sees them, for commands on pages. A proxy in front may terminate
+/// TLS (`X-Forwarded-Proto`).
 pub(crate) fn origin(headers: &HeaderMap) -> String {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let scheme = if text(FORWARDED_PROTO) == Some("https") { "https" } else { "http" };

@@ -1,4 +1,4 @@
-//! The handlers, a file an endpoint family.
+//! The handlers, one file per group of endpoints.
 
 pub(crate) mod assets;
 pub(crate) mod docs;
@@ -14,11 +14,12 @@ use std::time::{Duration, SystemTime};
 use axum::http::HeaderValue;
 use common::image::Millis;
 
+/// A timestamp of the database as a `SystemTime`.
 fn system_time(at: Millis) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(at.0).unwrap_or(0))
 }
 
-/// A point in time as HTTP writes it (RFC 9110, 5.6.7).
+/// An HTTP date (RFC 9110, 5.6.7).
 fn http_date(at: SystemTime) -> HeaderValue {
-    HeaderValue::from_str(&httpdate::fmt_http_date(at)).expect("a date is ASCII")
+    HeaderValue::from_str(&httpdate::fmt_http_date(at)).expect("an HTTP date is ASCII")
 }

@@ -1,4 +1,4 @@
-//! For operators and their machines: life, readiness, metrics.
+//! Endpoints for operators: liveness, readiness, metrics.
 
 use axum::{
     extract::State,
@@ -7,32 +7,32 @@ use axum::{
 };
 
 use crate::{
-    App,
-    body::{DependencyBody, Json, ReadyBody},
+    app::App,
+    responses::{DependencyBody, Json, ReadyBody},
 };
 
-/// Says that the process is alive.
+/// Checks that the process runs.
 #[utoipa::path(
     get, path = "/livez", tag = "operations",
-    responses((status = 200, description = "It is.", body = String, content_type = "text/plain")),
+    responses((status = 200, description = "The process runs.", body = String, content_type = "text/plain")),
 )]
 pub(crate) async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// Says whether requests should be sent here, with one entry a dependency.
+/// Checks whether this instance should receive requests; returns the state of each dependency.
 ///
-/// Without the broker the service goes on: workers poll.
+/// The message broker is not required: without it, workers poll the database.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations",
     responses(
         (status = 200, description = "Ready.", body = ReadyBody),
-        (status = 503, description = "A dependency that is required is away.", body = ReadyBody),
+        (status = 503, description = "A required dependency is unavailable.", body = ReadyBody),
     ),
 )]
 pub(crate) async fn readyz(State(app): State<App>) -> Response {
-    let dependencies = app.pipeline.check().await.map(|(name, answer)| {
-        let ok = answer.map_err(|fault| tracing::warn!("not ready: {fault}")).is_ok();
+    let dependencies = app.pipeline.check().await.map(|(name, result)| {
+        let ok = result.map_err(|fault| tracing::warn!("not ready: {fault}")).is_ok();
         DependencyBody { name, ok, required: name != "queue" }
     });
     let ready = dependencies.iter().all(|dependency| dependency.ok || !dependency.required);
@@ -45,7 +45,7 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
     }
 }
 
-/// Metrics in the Prometheus text format.
+/// Returns metrics in the Prometheus text format.
 #[utoipa::path(
     get, path = "/metrics", tag = "operations",
     responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain")),

@@ -1,10 +1,10 @@
-//! Presets: what is rendered in advance.
+//! Presets: the renders that are made in advance.
 
 use axum::extract::State;
 
 use crate::{
-    App,
-    body::{Json, PresetBody, PresetsBody},
+    app::App,
+    responses::{Json, PresetBody, PresetsBody},
 };
 
 /// Lists the presets with their options.

@@ -1,4 +1,4 @@
-//! Renders: the text of an image, and the list of what is stored.
+//! Renders: an image as text, and the list of stored renders.
 
 use std::{fmt::Write, time::SystemTime};
 
@@ -18,193 +18,197 @@ use common::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    App,
-    accept::negotiate,
-    body::{Binary, ImageBody, Json, RenderBody, RendersBody},
+    app::App,
     conditional::{Condition, condition},
-    extract::{Asked, Format, Id},
+    extract::{Id, OutputFormat, RenderQuery},
+    negotiate::negotiate,
     options::Options,
-    pages::{MAX_PICTURE_CELLS, viewer},
-    problem::{INTERNAL, NOT_ACCEPTABLE, Problem, ProblemBody},
+    pages::{MAX_PNG_CELLS, viewer},
+    problem::{NOT_ACCEPTABLE, Problem, ProblemBody},
+    responses::{Binary, ImageBody, Json, RenderBody, RendersBody},
     routes::home::origin,
 };
 
 const JSON: &str = "application/json";
-/// A picture takes time in proportion, and is kept by nobody.
-const MAX_PNG_CELLS: usize = MAX_PICTURE_CELLS as usize;
-/// Raised when a format is written in another way, for those who hold the old one.
-const WRITERS: u32 = 2;
-/// What writing markup takes at most, in lengths of the text: its cells one by one, and each with its
-/// colours in words.
-const MARKUP: usize = 16;
+/// Part of every entity tag: raised when the bytes of an output format change for the same render.
+const OUTPUT_REVISION: u32 = 2;
+/// Memory for writing HTML, SVG or PNG, as a multiple of the text's length: the parsed cells, and
+/// the colors of each cell as markup.
+const OUTPUT_EXPANSION: usize = 16;
 const RENDER_VERSION: HeaderName = HeaderName::from_static("render-version");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// Draws an image as text.
+/// Returns an image as text.
 ///
-/// Without options this is the preset `default`. Presets come from the store once a worker has made
-/// them; everything else is drawn now and kept in memory for a while. With
-/// `Accept: application/json` this is the image's metadata, with `Accept: text/html` a page that
-/// shows the text and every option of it; `format=html` is the text alone as a page.
+/// Without options, this is the default preset. Presets come from the store once a worker has
+/// rendered them; everything else is rendered on demand and cached in memory. With
+/// `Accept: application/json` the response is the image's metadata, with `Accept: text/html` a page
+/// with the text and all options; `format=html` is the text alone as a page.
 #[utoipa::path(
     get, path = "/images/{id}", tag = "renders",
     params(
         ("id" = String, Path, description = "Id of the image."),
-        ("preset" = Option<String>, Query, description = "A named set of options; other options change it. `/presets` lists them."),
+        ("preset" = Option<String>, Query, description = "A named set of options, which other options override. `/presets` lists them."),
         Options,
-        ("format" = Option<String>, Query, description = "`txt`, `ansi` (with the colours of a terminal), `html`, `svg` or `png`; without it `Accept` decides, and plain text has its colours."),
-        ("version" = Option<u32>, Query, minimum = 1, description = "The stored render of that engine version."),
+        ("format" = Option<String>, Query, description = "`txt`, `ansi` (text with terminal colors), `html`, `svg` or `png`. Without it, `Accept` decides, and plain text includes colors."),
+        ("version" = Option<u32>, Query, minimum = 1, description = "The stored render of this engine version."),
     ),
     responses(
-        (status = 200, description = "The text.", content(
+        (status = 200, description = "The image as text.", content(
             (String = "text/plain"), (String = "text/html"), (String = "image/svg+xml"),
             (inline(Binary) = "image/png"), (ImageBody = "application/json"),
         ), headers(
-            ("Render-Version" = u32, description = "Engine version of the text."),
-            ("Cache-Status" = String, description = "Whether it was in memory (RFC 9211)."),
-            ("Server-Timing" = String, description = "Stages of an on-demand render."),
+            ("Render-Version" = u32, description = "Engine version of the render."),
+            ("Cache-Status" = String, description = "Whether the render was cached in memory (RFC 9211)."),
+            ("Server-Timing" = String, description = "Duration of the stages of an on-demand render."),
         )),
-        (status = 304, description = "You have it already."),
-        (status = 400, description = "A parameter is wrong.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 304, description = "Not modified."),
+        (status = 400, description = "A parameter is invalid.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such image or version.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 406, description = "Nothing that you accept.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 412, description = "A condition does not hold.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 406, description = "`Accept` excludes every format.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 412, description = "A precondition does not hold.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The image cannot be decoded.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Busy, or a dependency is away.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Busy, or a dependency is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn text(
     State(app): State<App>,
     headers: HeaderMap,
     Id(id): Id,
-    asked: Asked,
+    query: RenderQuery,
 ) -> Result<Response, Problem> {
-    let Some(format) = choose(&headers, &asked)? else {
-        let shown = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
+    let Some(format) = choose_format(&headers, &query)? else {
+        let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
         let vary = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-cache")];
-        return Ok((vary, Json(ImageBody::from(shown))).into_response());
+        return Ok((vary, Json(ImageBody::from(summary))).into_response());
     };
-    if format == Format::Html && asked.format.is_none() {
-        let shown = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
-        check(&app, id, &asked).await?;
+    if format == OutputFormat::Html && query.format.is_none() {
+        let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
+        check_exists(&app, id, &query).await?;
         let renders = app.pipeline.renders(id).await?.map_or_else(Vec::new, |(all, _)| all);
         let presets = &app.pipeline.config().presets;
-        return Ok(viewer(&origin(&headers), presets, &shown, &asked, &renders));
+        return Ok(viewer(&origin(&headers), presets, &summary, &query, &renders));
     }
-    let look = app.pipeline.resolve(id, asked.spec, asked.version);
-    let view = look.await.map_err(|err| Problem::from(&err))?;
-    let mut response = match condition(&headers, &[etag(&view, format)], modified(&view)) {
+    let render = app.pipeline.resolve(id, query.spec, query.version);
+    let render = render.await.map_err(|err| Problem::from(&err))?;
+    let mut response = match condition(&headers, &[etag(&render, format)], modified(&render)) {
         Condition::Unchanged => StatusCode::NOT_MODIFIED.into_response(),
         Condition::Fails => return Err(Problem::precondition()),
         Condition::Holds => {
-            let text = app.pipeline.text(&view).await.map_err(|err| Problem::from(&*err))?;
-            let body = write_down(&app, &view, &text, format).await?;
-            let policy = policy(format, &body);
+            let text = app.pipeline.text(&render).await.map_err(|err| Problem::from(&*err))?;
+            let body = write_output(&app, &render, &text, format).await?;
+            let policy = content_security_policy(format, &body);
             let mut response = respond(body, &text);
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
             response
         }
     };
-    describe(response.headers_mut(), &view, format, asked.version.is_some());
-    if asked.format.is_none() {
+    set_headers(response.headers_mut(), &render, format, query.version.is_some());
+    if query.format.is_none() {
         response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
     }
     Ok(response)
 }
 
-/// Whether there is what a page would show: a version, a frame or bands may be missing.
-async fn check(app: &App, id: ImageId, asked: &Asked) -> Result<(), Problem> {
-    let is_part = asked.spec.frame() > 0 || asked.spec.bands() != Bands::Auto;
-    if asked.version.is_some() || is_part {
-        let look = app.pipeline.resolve(id, asked.spec.clone(), asked.version);
-        let view = look.await.map_err(|err| Problem::from(&err))?;
-        if is_part {
-            app.pipeline.text(&view).await.map_err(|err| Problem::from(&*err))?;
+/// Checks that the version, the frame and the bands of a page's query exist.
+async fn check_exists(app: &App, id: ImageId, query: &RenderQuery) -> Result<(), Problem> {
+    let selects_part = query.spec.frame() > 0 || query.spec.bands() != Bands::Auto;
+    if query.version.is_some() || selects_part {
+        let render = app.pipeline.resolve(id, query.spec.clone(), query.version);
+        let render = render.await.map_err(|err| Problem::from(&err))?;
+        if selects_part {
+            app.pipeline.text(&render).await.map_err(|err| Problem::from(&*err))?;
         }
     }
     Ok(())
 }
 
-/// The format asked for, else the one that `Accept` likes best; `None` is JSON, the metadata.
-fn choose(headers: &HeaderMap, asked: &Asked) -> Result<Option<Format>, Problem> {
-    if asked.format.is_some() {
-        return Ok(asked.format);
+/// The requested format, otherwise the one that `Accept` prefers; `None` is JSON, the metadata.
+fn choose_format(
+    headers: &HeaderMap,
+    query: &RenderQuery,
+) -> Result<Option<OutputFormat>, Problem> {
+    if query.format.is_some() {
+        return Ok(query.format);
     }
     let mut offers: Vec<&str> =
-        Format::NEGOTIABLE.iter().map(|format| format.media_type()).collect();
+        OutputFormat::NEGOTIABLE.iter().map(|format| format.media_type()).collect();
     offers.push(JSON);
-    let chosen = negotiate(headers, &offers)
-        .ok_or_else(|| Problem::new(NOT_ACCEPTABLE, format!("there are {}", offers.join(", "))))?;
-    let format = Format::ALL.iter().copied().find(|format| format.media_type() == chosen);
-    let coloured = asked.spec.color() != Palette::None;
+    let chosen = negotiate(headers, &offers).ok_or_else(|| {
+        Problem::new(NOT_ACCEPTABLE, format!("available are {}", offers.join(", ")))
+    })?;
+    let format = OutputFormat::ALL.iter().copied().find(|format| format.media_type() == chosen);
+    let is_colored = query.spec.color() != Palette::None;
     Ok(format.map(|format| match format {
-        // whoever asks for colours and reads plain text has a terminal
-        Format::Txt if coloured => Format::Ansi,
+        // a client that requests colors as plain text is a terminal
+        OutputFormat::Txt if is_colored => OutputFormat::Ansi,
         format => format,
     }))
 }
 
-/// When the text was last modified. One that no worker stored has no such date: the next engine
-/// draws it anew.
-pub(crate) fn modified(view: &ResolvedRender) -> Option<SystemTime> {
-    view.stored_at().map(super::system_time)
+/// When a render was stored; `None` for one that is rendered on demand: it changes with the engine.
+pub(crate) fn modified(render: &ResolvedRender) -> Option<SystemTime> {
+    render.stored_at().map(super::system_time)
 }
 
-/// Strong: the same image, options, engine version and format always give the same bytes.
-pub(crate) fn etag(view: &ResolvedRender, format: Format) -> String {
-    let (id, spec, version) = (view.image.id, &view.spec, view.version);
-    let facts = format!("{id} {spec} {version} {} {WRITERS}", format.name());
-    format!("\"{}\"", &sha256_hex(facts.as_bytes())[..32])
+/// A strong entity tag, with quotes: the same image, options, engine version and format always give
+/// the same bytes.
+pub(crate) fn etag(render: &ResolvedRender, format: OutputFormat) -> String {
+    let (id, spec, version) = (render.image.id, &render.spec, render.version);
+    let identity = format!("{id} {spec} {version} {} {OUTPUT_REVISION}", format.name());
+    format!("\"{}\"", &sha256_hex(identity.as_bytes())[..32])
 }
 
-/// Writes a render down in that format.
-async fn write_down(
+/// A render in `format`, as a body within the response budget.
+async fn write_output(
     app: &App,
-    view: &ResolvedRender,
+    render: &ResolvedRender,
     text: &Text,
-    format: Format,
+    format: OutputFormat,
 ) -> Result<Bytes, Problem> {
-    let plain = view.spec.color() == Palette::None;
+    let is_plain = render.spec.color() == Palette::None;
     let length = text.as_str().len();
-    if format == Format::Ansi || (format == Format::Txt && plain) {
-        return Ok(app.outgoing.room(length)?.fill(text.clone()));
+    if format == OutputFormat::Ansi || (format == OutputFormat::Txt && is_plain) {
+        return Ok(app.response_budget.reserve(length)?.attach(text.clone()));
     }
-    let room = app.outgoing.room(length.saturating_mul(MARKUP))?;
+    let reservation = app.response_budget.reserve(length.saturating_mul(OUTPUT_EXPANSION))?;
     let bug = |err: &dyn std::fmt::Display| {
-        tracing::error!("a stored render cannot be written: {err}");
-        Problem::new(INTERNAL, "a bug: tell the operator the request_id")
+        tracing::error!("could not write a render: {err}");
+        Problem::bug()
     };
-    let background = view.spec.background();
-    let title = view.image.metadata.name.clone().unwrap_or_else(|| "image".into());
+    let background = render.spec.background();
+    let title = render.image.metadata.name.clone().unwrap_or_else(|| "image".into());
     let text = text.clone();
     let write = move || {
         let grid: Grid = text.as_str().parse().map_err(|err| bug(&err))?;
-        if format == Format::Png && grid.columns() * grid.rows() > MAX_PNG_CELLS {
+        if format == OutputFormat::Png && grid.columns() * grid.rows() > MAX_PNG_CELLS as usize {
             let accepts = format!("a render of at most {MAX_PNG_CELLS} cells for png");
             return Err(Problem::parameter("format", &accepts));
         }
-        Ok(room.fill(match format {
-            Format::Txt | Format::Ansi => write::txt(&grid).into_bytes(),
-            Format::Html => write::html(&grid, background, &title).into_bytes(),
-            Format::Svg => write::svg(&grid, background, &title).into_bytes(),
-            Format::Png => write::png(&grid, background),
+        Ok(reservation.attach(match format {
+            OutputFormat::Txt | OutputFormat::Ansi => write::txt(&grid).into_bytes(),
+            OutputFormat::Html => write::html(&grid, background, &title).into_bytes(),
+            OutputFormat::Svg => write::svg(&grid, background, &title).into_bytes(),
+            OutputFormat::Png => write::png(&grid, background),
         }))
     };
-    // a large one takes a while
+    // CPU-bound
     tokio::task::spawn_blocking(write).await.map_err(|err| bug(&err))?
 }
 
-/// Nothing but the style sheet that a page holds, told by its hash (CSP level 3, 2.3.1).
-fn policy(format: Format, body: &[u8]) -> HeaderValue {
-    let sheet = (format == Format::Html).then(|| std::str::from_utf8(body).ok()).flatten();
-    let sheet = sheet.and_then(|page| page.split_once("<style>")?.1.split_once("</style>"));
-    let style = sheet.map_or_else(String::new, |(sheet, _)| {
-        format!("; style-src 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(sheet)))
+/// Permits nothing but the inline style sheet of an HTML page, by its hash (CSP Level 3, 2.3.1).
+fn content_security_policy(format: OutputFormat, body: &[u8]) -> HeaderValue {
+    let style = (format == OutputFormat::Html).then(|| std::str::from_utf8(body).ok()).flatten();
+    let style = style.and_then(|page| page.split_once("<style>")?.1.split_once("</style>"));
+    let style_src = style.map_or_else(String::new, |(style, _)| {
+        format!("; style-src 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(style)))
     });
-    HeaderValue::from_str(&format!("default-src 'none'{style}")).expect("all of it is ASCII")
+    HeaderValue::from_str(&format!("default-src 'none'{style_src}"))
+        .expect("a hash in Base64 is ASCII")
 }
 
+/// A response with `body`, and with the origin and the timing of `text`.
 fn respond(body: Bytes, text: &Text) -> Response {
     let mut response = body.into_response();
     let cache = if text.hit { "planet; hit" } else { "planet; fwd=miss; stored" };
@@ -213,7 +217,7 @@ fn respond(body: Bytes, text: &Text) -> Response {
     for (stage, took) in text.stages() {
         let comma = if timing.is_empty() { "" } else { ", " };
         let ms = took.as_secs_f64() * 1000.0;
-        write!(timing, "{comma}{stage};dur={ms:.1}").expect("a String takes everything");
+        write!(timing, "{comma}{stage};dur={ms:.1}").expect("writing to a String cannot fail");
     }
     if let Ok(timing) = HeaderValue::from_str(&timing)
         && !timing.is_empty()
@@ -223,28 +227,35 @@ fn respond(body: Bytes, text: &Text) -> Response {
     response
 }
 
-fn describe(headers: &mut HeaderMap, view: &ResolvedRender, format: Format, fixed: bool) {
-    let caching = if fixed { "max-age=31536000, immutable" } else { "no-cache" };
-    let charset = if format == Format::Png { "" } else { "; charset=utf-8" };
+/// Sets the headers that responses with 200 and 304 have in common. `is_pinned`: the query has a
+/// version, so that the response never changes.
+fn set_headers(
+    headers: &mut HeaderMap,
+    render: &ResolvedRender,
+    format: OutputFormat,
+    is_pinned: bool,
+) {
+    let caching = if is_pinned { "max-age=31536000, immutable" } else { "no-cache" };
+    let charset = if format == OutputFormat::Png { "" } else { "; charset=utf-8" };
     let media_type = format!("{}{charset}", format.media_type());
     for (name, value) in [
         (header::CONTENT_TYPE, media_type.as_str()),
         (header::CACHE_CONTROL, caching),
-        (header::ETAG, &etag(view, format)),
+        (header::ETAG, &etag(render, format)),
     ] {
-        headers.insert(name, HeaderValue::from_str(value).expect("all of it is ASCII"));
+        headers.insert(name, HeaderValue::from_str(value).expect("these values are ASCII"));
     }
-    let since = modified(view).unwrap_or_else(|| super::system_time(view.image.stored_at));
+    let since = modified(render).unwrap_or_else(|| super::system_time(render.image.stored_at));
     headers.insert(header::LAST_MODIFIED, super::http_date(since));
-    headers.insert(RENDER_VERSION, view.version.into());
+    headers.insert(RENDER_VERSION, render.version.into());
 }
 
-/// Lists every stored render of an image, and the state of its job.
+/// Lists the stored renders of an image, and the state of its job.
 #[utoipa::path(
     get, path = "/images/{id}/renders", tag = "renders",
     params(("id" = String, Path, description = "Id of the image.")),
     responses(
-        (status = 200, description = "The renders.", body = RendersBody),
+        (status = 200, description = "The stored renders.", body = RendersBody),
         (status = 404, description = "No such image.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]

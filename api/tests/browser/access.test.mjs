@@ -56,7 +56,7 @@ test("without scripts, images are sent, seen, and drawn with other options", asy
   await page.locator(".tile .screen").nth(1).click();
   await page.locator("h1", { hasText: "b.bmp" }).waitFor();
   await page.locator("[name=width]").fill("30");
-  await page.getByRole("button", { name: "Draw" }).click();
+  await page.getByRole("button", { name: "Apply" }).click();
   await page.waitForURL(/width=30/);
   assert.match(await page.locator("#render").getAttribute("src"), /width=30&format=svg$/);
   await page.getByText("30 × 10 characters").waitFor();
@@ -91,13 +91,13 @@ test("the keyboard alone leads everywhere", async () => {
   await drawn(page.locator("#render"));
   await tabTo(/ width /);
   await page.keyboard.press("ArrowUp");
-  await until("one column more", async () => /^81 ×/.test(await page.locator("#drawn").textContent()));
+  await until("one column more", async () => /^81 ×/.test(await page.locator("#caption").textContent()));
   await close(page);
 });
 
 test("the render has words in its stead", async () => {
   const page = await open();
   await page.goto(service.origin + image.links.text);
-  await page.getByRole("img", { name: /^b\.bmp, drawn as text: 80 columns, \d+ rows$/ }).waitFor();
+  await page.getByRole("img", { name: /^b\.bmp, as text: 80 columns, \d+ rows$/ }).waitFor();
   await close(page);
 });

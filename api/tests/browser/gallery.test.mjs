@@ -1,4 +1,4 @@
-// The gallery: images come, are shown as text, and go.
+// The gallery: upload, list and delete images.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -18,13 +18,13 @@ async function isReady(page, name) {
 test("chosen files appear by themselves, newest first, and are drawn", async () => {
   const page = await open();
   await page.goto(service.origin);
-  await page.getByText("Nothing here yet.").waitFor();
+  await page.getByText("No images yet.").waitFor();
   await page.getByText("Choose images").waitFor();
   await page.locator("#picker").setInputFiles(["one.bmp", "two.bmp", "three.bmp", "four.bmp"].map((name, n) => file(name, picture(n))));
   for (const name of ["one.bmp", "two.bmp", "three.bmp", "four.bmp"]) {
     await isReady(page, name);
   }
-  assert.equal(await page.getByText("Nothing here yet.").isVisible(), false);
+  assert.equal(await page.getByText("No images yet.").isVisible(), false);
   await until("the uploads are done", async () => await page.locator(".uploads li").count() === 0);
   const ids = await page.locator(".tile").evaluateAll((tiles) => tiles.map((tile) => tile.dataset.id));
   assert.deepEqual(ids, [...ids].sort().reverse());
@@ -45,11 +45,11 @@ test("files are dropped anywhere, and pasted", async () => {
     if (type === "drop") {
       target.dispatchEvent(make("dragenter"));
     }
-    const veil = !document.querySelector(".veil").hidden;
+    const isShown = !document.querySelector(".drop-overlay").hidden;
     target.dispatchEvent(make(type));
-    return veil;
+    return isShown;
   }, [type, name, bytes]);
-  assert.equal(await hand("drop", "dropped.bmp"), true, "a veil says where to drop");
+  assert.equal(await hand("drop", "dropped.bmp"), true, "an overlay says where to drop");
   await isReady(page, "dropped.bmp");
   await hand("paste", "pasted.bmp");
   await isReady(page, "pasted.bmp");
@@ -100,7 +100,7 @@ test("what others store and delete is seen", async () => {
   await isReady(there, "elsewhere.bmp");
   await tile(there, "elsewhere.bmp").hover();
   await tile(there, "elsewhere.bmp").getByRole("button").click();
-  await there.getByRole("button", { name: "Keep it" }).click();
+  await there.getByRole("button", { name: "Cancel" }).click();
   assert.equal(await tile(there, "elsewhere.bmp").count(), 1);
   await tile(there, "elsewhere.bmp").getByRole("button").click();
   await there.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
@@ -159,7 +159,7 @@ test("the page ends where the images do", async () => {
   });
   await drawn(tiles.first().locator("img"));
   await page.getByRole("link", { name: "small", exact: true }).click();
-  await page.waitForURL(/look=small/);
+  await page.waitForURL(/preset=small/);
   await drawn(tiles.first().locator("img"));
   assert.match(await tiles.first().locator("img").getAttribute("src"), /width=40/);
   await close(page);
@@ -196,11 +196,11 @@ test("a service that is away is told, and the page goes on when it is back", asy
   const page = await open();
   await page.goto(service.origin);
   await service.end();
-  await page.getByText("The service cannot be reached").waitFor();
+  await page.getByText("The service is unreachable").waitFor();
   await page.locator("#picker").setInputFiles([file("patient.bmp", picture(5))]);
   await page.getByText("the connection was lost").waitFor();
   await service.begin();
-  await until("the page is well again", async () => !await page.getByText("The service cannot be reached").isVisible());
+  await until("the page is well again", async () => !await page.getByText("The service is unreachable").isVisible());
   await page.getByRole("button", { name: "Try again" }).click();
   await isReady(page, "patient.bmp");
   // the browser itself writes refused connections to the console

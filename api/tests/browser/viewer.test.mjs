@@ -1,4 +1,4 @@
-// The viewer: every option has an effect, an address, and a command.
+// The viewer: every option changes the render, the address and the command.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -20,9 +20,9 @@ const visit = async (options, query = "") => {
   return page;
 };
 
-const caption = (page, words) => until(`the caption says ${words}`, async () => words.test(await page.locator("#drawn").textContent()));
+const caption = (page, words) => until(`the caption says ${words}`, async () => words.test(await page.locator("#caption").textContent()));
 
-test("an option that is changed is drawn, and stands in the address", async () => {
+test("a changed option is rendered, and written into the address", async () => {
   const page = await visit();
   await page.locator("[name=width]").fill("50");
   await caption(page, /^50 × 16 characters · version \d+ · \d+ ms$/);
@@ -41,7 +41,7 @@ test("an option that is changed is drawn, and stands in the address", async () =
   assert.equal(await page.locator("[name=symbols]").inputValue(), "half");
   assert.equal(await page.locator("[name=invert]").isChecked(), true);
   assert.equal(await page.locator("[name=contrast]").inputValue(), "1.5");
-  await page.getByRole("link", { name: "Start over" }).click();
+  await page.getByRole("link", { name: "Reset" }).click();
   await caption(page, /^80 × 25/);
   await close(page);
 });
@@ -56,7 +56,7 @@ test("presets set all options at once", async () => {
   await close(page);
 });
 
-test("a value that is refused is told beside its control, and enters neither the address nor the command", async () => {
+test("an invalid value shows an error beside its control, and changes neither the address nor the command", async () => {
   const page = await visit({ viewport: { width: 320, height: 640 } }, "?width=40");
   const columns = page.locator("[name=width]");
   const command = await page.locator("#curl").textContent();
@@ -76,7 +76,7 @@ test("a value that is refused is told beside its control, and enters neither the
   await page.reload();
   assert.equal(await columns.inputValue(), "40", "there is no way into a page of errors");
   await page.locator("[name=alpha]").fill("blurple");
-  await page.getByRole("alert").filter({ hasText: "Transparent must be auto, dark, light or a colour" }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "Transparency must be auto" }).waitFor();
   await page.locator("[name=alpha]").fill("light");
   await until("the address has it", () => new URL(page.url()).search === "?width=40&alpha=light");
   assert.equal(await page.getByRole("alert").count(), 0);
@@ -85,7 +85,7 @@ test("a value that is refused is told beside its control, and enters neither the
   await close(page);
 });
 
-test("back leads to the look before, in the page that is there", async () => {
+test("back restores the previous options without loading the page again", async () => {
   const page = await visit();
   await page.evaluate(() => { window.stays = true; });
   const search = (expected) => until(`the address is ${expected}`, () => new URL(page.url()).search === expected);
@@ -107,7 +107,7 @@ test("back leads to the look before, in the page that is there", async () => {
   await caption(page, /^54 ×/);
   assert.equal(await page.locator("[name=symbols]").inputValue(), "braille");
   await page.goBack();
-  await until("the command is of that look", async () => (await page.locator("#curl").textContent()).endsWith("?width=54'"));
+  await until("the command is of the previous options", async () => (await page.locator("#curl").textContent()).endsWith("?width=54'"));
   await caption(page, /^54 ×/);
   assert.equal(await page.locator("[name=symbols]").inputValue(), "ascii");
   await page.goBack();
@@ -119,7 +119,7 @@ test("back leads to the look before, in the page that is there", async () => {
   await close(page);
 });
 
-test("a version or a frame that is not there is a page that says so, with a way back", async () => {
+test("a missing version or frame is an error page with a link back", async () => {
   const page = await open();
   for (const [query, status, words] of [
     ["?version=999", 404, /no render of engine version 999|version 999/i],
@@ -137,7 +137,7 @@ test("a version or a frame that is not there is a page that says so, with a way 
   await close(page);
 });
 
-test("the text is copied as the service gives it, and so is the command", async () => {
+test("the text and the command are copied", async () => {
   const page = await visit({ permissions: ["clipboard-read", "clipboard-write"] }, "?width=30");
   const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
   await page.getByRole("button", { name: "Copy as text" }).click();
@@ -149,7 +149,7 @@ test("the text is copied as the service gives it, and so is the command", async 
   await close(page);
 });
 
-test("every format is downloaded as the service gives it", async () => {
+test("every format is downloaded as the service sends it", async () => {
   const page = await visit({}, "?width=40&color=16");
   for (const format of ["txt", "ansi", "html", "svg", "png"]) {
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: `Download as ${format}` }).click()]);
@@ -161,7 +161,7 @@ test("every format is downloaded as the service gives it", async () => {
   await close(page);
 });
 
-test("the original is downloaded, and the page stays", async () => {
+test("the original is downloaded without leaving the page", async () => {
   const page = await visit();
   const link = page.getByRole("link", { name: "Download the original" });
   const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
@@ -171,21 +171,21 @@ test("the original is downloaded, and the page stays", async () => {
   await close(page);
 });
 
-test("the original stands beside it, and so does another version", async () => {
+test("the original or a stored render is shown for comparison", async () => {
   const page = await visit({}, "?width=40");
-  await page.locator("#other").selectOption("original");
-  await drawn(page.locator("#beside img"));
-  assert.equal(await page.locator("#beside img").evaluate((img) => img.naturalWidth), 160);
-  await until("the address says so", () => page.url().endsWith("#beside=original"));
+  await page.locator("#compare-with").selectOption("original");
+  await drawn(page.locator("#comparison img"));
+  assert.equal(await page.locator("#comparison img").evaluate((img) => img.naturalWidth), 160);
+  await until("the address says so", () => page.url().endsWith("#compare=original"));
   await page.reload();
-  await drawn(page.locator("#beside img"));
-  const stored = await page.locator("#other option", { hasText: "small, version" }).getAttribute("value");
-  await page.locator("#other").selectOption(stored);
+  await drawn(page.locator("#comparison img"));
+  const stored = await page.locator("#compare-with option", { hasText: "small, version" }).getAttribute("value");
+  await page.locator("#compare-with").selectOption(stored);
   await page.getByText(/: 0 of \d+ characters differ/).waitFor();
   await close(page);
 });
 
-test("an image is deleted here after a question", async () => {
+test("an image is deleted after confirmation", async () => {
   const other = await service.upload("short-lived.bmp", picture(2));
   const page = await open();
   await page.goto(service.origin + other.links.text);
@@ -199,22 +199,22 @@ test("an image is deleted here after a question", async () => {
   await close(page);
 });
 
-test("an image that somebody else deleted is told to be gone, and no option is blamed", async () => {
+test("an image that another client deleted is an error of no option", async () => {
   const other = await service.upload("gone.bmp", picture(3));
   const page = await open();
   await page.goto(service.origin + other.links.text);
-  await page.locator("#other option", { hasText: "small, version" }).waitFor({ state: "attached" });
+  await page.locator("#compare-with option", { hasText: "small, version" }).waitFor({ state: "attached" });
   await fetch(service.origin + other.links.text, { method: "DELETE" });
   await page.locator("[name=width]").fill("50");
   await caption(page, /no such image/);
-  await page.locator("#other").selectOption({ index: 2 });
-  await page.locator("#beside figcaption", { hasText: "no such image" }).waitFor();
+  await page.locator("#compare-with").selectOption({ index: 2 });
+  await page.locator("#comparison figcaption", { hasText: "no such image" }).waitFor();
   assert.equal(await page.getByRole("alert").count(), 0);
   assert.ok(page.complaints.splice(0).every((complaint) => /404/.test(complaint)));
   await close(page);
 });
 
-test("a large render in colours comes as a picture, and is there soon", async () => {
+test("a large render in color is shown as PNG", async () => {
   const page = await visit();
   await page.locator("[name=color][value=full]").check();
   await page.locator("[name=width]").fill("300");
@@ -223,23 +223,23 @@ test("a large render in colours comes as a picture, and is there soon", async ()
   await close(page);
 });
 
-test("more characters than a browser can colour are shown without colours", async () => {
+test("renders too large for color are shown without it", async () => {
   const page = await visit({}, "?width=1000&color=full");
-  assert.match(await page.locator("#drawn").textContent(), /^1000 × 313 characters · too many for a browser to colour$/);
+  assert.match(await page.locator("#caption").textContent(), /^1000 × 313 characters · too large to show in color$/);
   await page.locator("[name=width]").fill("900");
-  await caption(page, /^900 × \d+ characters · .* · too many for a browser to colour$/);
+  await caption(page, /^900 × \d+ characters · .* · too large to show in color$/);
   await until("the address says so", () => new URL(page.url()).search === "?width=900&color=full");
   await close(page);
 });
 
-test("what becomes of an image is seen while its page is open", async () => {
+test("changes of an image appear while its page is open", async () => {
   const page = await open();
   const form = new FormData();
   form.append("image", new Blob([picture(6, 2000, 1500)]), "fresh.bmp");
   const answer = await fetch(`${service.origin}/images`, { method: "POST", body: form });
   const fresh = await answer.json();
   await page.goto(service.origin + fresh.links.text);
-  await page.locator("#other option", { hasText: "small, version" }).waitFor({ state: "attached" });
+  await page.locator("#compare-with option", { hasText: "small, version" }).waitFor({ state: "attached" });
   await until("nothing is left to wait for", async () => !await page.locator(".banner").isVisible());
   await drawn(page.locator("#render"));
   await close(page);

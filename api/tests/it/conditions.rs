@@ -1,4 +1,4 @@
-//! Requests that are meant for one state of a thing only (RFC 9110, 13).
+//! Conditional requests (RFC 9110, 13).
 
 use reqwest::Method;
 
@@ -55,7 +55,7 @@ async fn only_what_the_client_means_is_deleted() {
         answer.tells_problem("precondition-failed", &["condition"]);
         app.get(&image.at).await.is(200);
     }
-    // in whatever coding it was read
+    // the tag of any coding
     let coded = tag.replace("\"", "-gzip\"").replacen("-gzip\"", "\"", 1);
     with(&app, Method::DELETE, &image.at, ("if-match", &coded)).await.is(204);
     with(&app, Method::DELETE, &image.at, ("if-match", "*")).await.is(404);

@@ -1,4 +1,4 @@
-//! More clients than there is room for: those beyond are told at once, the others notice nothing.
+//! Overload: further clients get 503 at once, and do not affect the others.
 
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
@@ -6,7 +6,7 @@ use reqwest::Method;
 
 use crate::{
     pictures::{noise, png},
-    support::{SOON, TestApp},
+    support::{SOON, TestApp, until},
     wire::Wire,
 };
 
@@ -24,14 +24,14 @@ async fn a_connection_too_many_is_told_to_come_again_and_the_others_go_on() {
         assert_eq!(refused.header("connection"), "close");
         refused.tells_problem("busy", &["connection"]);
     }
-    // whoever sends much reads the answer as well
+    // a client with a large body gets the response as well
     app.post(vec![0; 5_000_000]).await.is(503).tells_problem("busy", &["connection"]);
 
     upload.send(&bytes[100..]).await;
     upload.answer().await.is(201);
-    while app.get("/livez").await.status == 503 {}
+    until("a connection is free", async || app.get("/livez").await.status != 503).await;
     drop(silent);
-    while app.post(bytes.clone()).await.status == 503 {}
+    until("a connection is free", async || app.post(bytes.clone()).await.status != 503).await;
     assert_eq!(app.count("images").await, 2);
 }
 
@@ -43,21 +43,21 @@ async fn a_flood_of_connections_is_hung_up_on() {
     for _ in 0..200 {
         flood.push(TcpStream::connect(&app.address).await.expect("connect"));
     }
-    // all of them, the last first: nothing of the flood is kept
+    // the last one first: no connection of the flood stays open
     for stream in flood.iter_mut().rev() {
         let end = timeout(SOON, stream.read_to_end(&mut Vec::new())).await;
         let _hung_up_or_reset = end.expect("it is not kept");
     }
     first.send(b"Host: localhost\r\n\r\n").await;
     first.answer().await.is(200);
-    while app.get("/livez").await.status == 503 {}
+    until("a connection is free", async || app.get("/livez").await.status != 503).await;
 }
 
 #[tokio::test]
 async fn large_answers_to_slow_readers_keep_a_limit() {
     let app = TestApp::with(&[("ANSWER_MEMORY_MIB", "2")]).await;
     let image = app.upload(noise(800, 1)).await;
-    // more than the kernel takes of it (4 and 6 MB)
+    // more than the socket buffers of the kernel (4 and 6 MB)
     let large =
         "width=1000&height=700&fit=stretch&match=ramp&symbols=half&color=full&color_on=both";
     let large = format!("{}?{large}&format=ansi", image.at);
@@ -67,12 +67,13 @@ async fn large_answers_to_slow_readers_keep_a_limit() {
         assert!(wire.hears_something(SOON).await);
         slow.push(wire);
     }
-    app.get(&large).await.is(503).tells_problem("busy", &["large answers"]);
+    app.get(&large).await.is(503).tells_problem("busy", &["large responses"]);
     app.get(&format!("{}?format=html", image.at)).await.is(503);
     app.get("/livez").await.is(200);
 
     drop(slow.pop());
-    while app.get(&format!("{}?format=html", image.at)).await.status == 503 {}
+    let html = format!("{}?format=html", image.at);
+    until("memory is free", async || app.get(&html).await.status != 503).await;
     let read = slow.remove(0).answer().await.is(200);
     assert!(app.get(&large).await.is(200).body == read.body);
     assert!(read.body.len() > 12_000_000, "{}", read.body.len());

@@ -1,4 +1,4 @@
-//! What the service says of itself: true, complete, and fetched from nowhere else.
+//! The documentation of the API: correct, complete, and without requests to other hosts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::{pictures::png, support::TestApp};
 const BROWSER: &[(&str, &str)] = &[("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// Address to methods, as the document has them.
+/// The methods of each address, as in the OpenAPI document.
 fn documented(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
     let paths = document["paths"].as_object().expect("paths");
     let methods = |item: &Value| {
@@ -39,7 +39,7 @@ async fn every_documented_address_exists_and_takes_the_documented_methods() {
             if is_documented && method != "GET" {
                 continue; // its own stories
             }
-            // what does not end by itself is only asked for its head
+            // a stream has no end
             let endless = is_documented && path.ends_with("/events");
             let method = if endless { "HEAD" } else { method.as_str() };
             let request = Method::from_bytes(method.as_bytes()).expect("a method");
@@ -78,7 +78,7 @@ async fn every_option_is_documented() {
             assert!(operation["responses"].as_object().is_some_and(|all| !all.is_empty()));
         }
     }
-    // every reference leads somewhere
+    // every reference resolves
     let text = document.to_string();
     for reference in text.split("\"$ref\":\"#").skip(1) {
         let pointer = reference.split('"').next().expect("a pointer");
@@ -111,7 +111,7 @@ async fn pages_fetch_nothing_from_elsewhere() {
         for link in links.into_iter().filter(|link| link.starts_with('/')) {
             app.get(link).await.is(200);
         }
-        // what the contents and the schemas lead to is on the page
+        // every anchor that is linked is on the page
         let anchors = html.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next());
         for anchor in anchors {
             assert_eq!(html.matches(&format!("id=\"{anchor}\"")).count(), 1, "{page}#{anchor}");
@@ -207,7 +207,7 @@ async fn a_terminal_reads_about_the_api_as_text() {
         let text = app.get(&format!("/problems/{}", kind.slug)).await.is(200).text();
         assert!(text.starts_with(&format!("{}: {}\n\n", kind.status, kind.title)), "{text}");
         assert!(text.contains("\nWhat to do: ") && !text.contains('<'), "{text}");
-        let prose = text.split("\nThe answer to").next().expect("prose");
+        let prose = text.split("\nExample response to").next().expect("prose");
         assert!(prose.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
     app.get("/problems/nothing").await.is(404).tells_problem("not-found", &["/problems"]);

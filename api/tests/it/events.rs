@@ -1,4 +1,4 @@
-//! Whoever follows images hears what becomes of them, and misses nothing.
+//! Event streams: clients get every change, also after a reconnect.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -10,14 +10,14 @@ use tokio::time::timeout;
 
 use crate::{
     pictures::png,
-    support::{SOON, TestApp, Uploaded},
+    support::{SOON, TestApp, Uploaded, until},
 };
 
-/// A stream of events as a browser reads it.
+/// A client of an event stream.
 struct Events {
     response: Response,
     unread: String,
-    /// The cursor that a browser would come again with.
+    /// The `Last-Event-ID` of a reconnect.
     last_id: String,
 }
 
@@ -28,7 +28,7 @@ struct Event {
 }
 
 impl Event {
-    /// The image's id, and its status or that it was deleted.
+    /// The image's id, and its status or `deleted`.
     fn tells(&self) -> (&str, &str) {
         let status = match self.kind.as_str() {
             "image" => self.data["status"].as_str().expect("a status"),
@@ -49,7 +49,7 @@ impl Events {
         Events { response, unread: String::new(), last_id: String::new() }
     }
 
-    /// A stream whose first bytes have come.
+    /// Opens a stream, and waits for its first bytes.
     async fn open(app: &TestApp, path: &str) -> Self {
         let mut events = Events::of(app, path, &[]).await;
         let hello = events.block().await.expect("a first word");
@@ -61,7 +61,7 @@ impl Events {
         Events::of(app, path, &[("Last-Event-ID", last_id)]).await
     }
 
-    /// Everything up to the next empty line; `None` at the end.
+    /// The text up to the next empty line; `None` at the end of the stream.
     async fn block(&mut self) -> Option<String> {
         loop {
             if let Some((block, rest)) = self.unread.split_once("\n\n") {
@@ -78,7 +78,7 @@ impl Events {
         }
     }
 
-    /// The next event; `None` at the end.
+    /// The next event; `None` at the end of the stream.
     async fn next(&mut self) -> Option<Event> {
         loop {
             let block = self.block().await?;
@@ -90,7 +90,7 @@ impl Events {
         }
     }
 
-    /// Reads on until the image is told to stand so.
+    /// Reads until an event has this status of the image.
     async fn hears(&mut self, image: &Uploaded, status: &str) -> Event {
         loop {
             let event = self.next().await.expect("an event");
@@ -124,7 +124,7 @@ async fn an_image_that_is_given_up_is_told_with_the_reason() {
     let app = TestApp::spawn().await;
     let mut bytes = png(64, 64);
     let mut events = Events::open(&app, "/images/events").await;
-    // looks whole, and is not
+    // a valid header with damaged pixels
     let at = bytes.len() / 2;
     bytes[at..at + 8].fill(0);
     let image = app.upload(bytes).await;
@@ -155,7 +155,7 @@ async fn one_image_is_followed_from_how_it_stands_to_its_end() {
     assert_eq!(told.first().map(String::as_str), Some("pending"));
     assert_eq!(told.last().map(String::as_str), Some("deleted"));
 
-    // whoever comes again hears of the end once
+    // a reconnect after the deletion gets the event once
     let mut again = Events::again(&app, &path, &before).await;
     assert_eq!(again.next().await.expect("the end").tells(), (&*image.id, "deleted"));
     assert_eq!(again.next().await, None);
@@ -168,7 +168,7 @@ async fn whoever_comes_again_has_missed_nothing() {
     let app = TestApp::spawn().await;
     let (gone, kept) = (app.upload(png(8, 8)).await, app.upload(png(8, 8)).await);
     let events = Events::open(&app, "/images/events").await;
-    // cut off before the first event
+    // disconnected before the first event
     let last_id = events.last_id.clone();
     drop(events);
     app.work(2).await;
@@ -186,11 +186,11 @@ async fn whoever_comes_again_has_missed_nothing() {
         let (id, status) = event.tells();
         assert!(expected.remove(&(id.to_owned(), status.to_owned())), "{event:?}");
     }
-    // and goes on
+    // the stream continues
     app.work(1).await;
     again.hears(&new, "ready").await;
 
-    // a cursor that is of another database's life: everything is told
+    // a position of another database: the stream starts over
     let mut lost = Events::again(&app, "/images/events", "9000000000000000").await;
     lost.hears(&gone, "deleted").await;
     lost.hears(&new, "ready").await;
@@ -201,11 +201,13 @@ async fn deletions_are_forgotten_after_a_while() {
     let app = TestApp::with(&[("DELETIONS_KEPT_S", "0.01")]).await;
     let image = app.upload(png(8, 8)).await;
     app.delete(&image.at).await.is(204);
-    while app.count("changes").await > 0 {
+    until("the deletion is forgotten", async || {
         app.tidy().await;
-    }
+        app.count("changes").await == 0
+    })
+    .await;
     app.ask(&format!("{}/events", image.at), &[("Last-Event-ID", "0")]).await.is(404);
-    // turns go on where they were
+    // positions continue
     let mut events = Events::open(&app, "/images/events").await;
     let image = app.upload(png(8, 8)).await;
     events.hears(&image, "pending").await;
@@ -218,7 +220,7 @@ async fn who_reads_slowly_misses_nothing() {
     let mut quick = app.pipeline.subscribe(None).await.expect("a follower");
     let (first, image) = (app.upload(png(8, 8)).await, app.upload(png(8, 8)).await);
     let sql = |state| format!("UPDATE jobs SET state = '{state}' WHERE state <> '{state}'");
-    // more than is kept for anybody
+    // more than a subscription buffers
     for _ in 0..200 {
         for state in ["dead", "pending"] {
             let db = app.pipeline.catalog().connection();
@@ -245,26 +247,27 @@ async fn many_hear_the_same_and_too_many_are_told_to_come_again() {
     for _ in 0..20 {
         crowd.push(Events::open(&app, "/images/events").await);
     }
-    app.get("/images/events").await.is(503).tells_problem("busy", &["events"]);
+    app.get("/images/events").await.is(503).tells_problem("busy", &["event streams"]);
     let image = app.upload(png(8, 8)).await;
     app.work(1).await;
     for events in &mut crowd {
         events.hears(&image, "ready").await;
     }
-    // whoever goes makes room
+    // a closed stream returns its permit
     crowd.pop();
-    while app.request(Method::GET, "/images/events").send().await.expect("an answer").status()
-        == 503
-    {
+    until("a stream is free", async || {
         app.upload(png(8, 8)).await;
-    }
+        let answer = app.request(Method::GET, "/images/events").send().await.expect("an answer");
+        answer.status() != 503
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_quiet_stream_is_not_cut_off() {
     let app = TestApp::with(&[("ANSWER_IDLE_S", "0.05"), ("HEADER_TIMEOUT_S", "0.05")]).await;
     let mut events = Events::open(&app, "/images/events").await;
-    // longer than a client may pause
+    // longer than `ANSWER_IDLE_S`
     tokio::time::sleep(Duration::from_millis(300)).await;
     let image = app.upload(png(8, 8)).await;
     events.hears(&image, "pending").await;
@@ -272,7 +275,7 @@ async fn a_quiet_stream_is_not_cut_off() {
 
 #[tokio::test]
 async fn a_stop_ends_the_streams_at_once() {
-    // longer than this story waits for anything
+    // longer than the timeout of this test
     let app = TestApp::with(&[("DRAIN_S", "600")]).await;
     let mut events = Events::open(&app, "/images/events").await;
     let image = app.upload(png(8, 8)).await;
@@ -336,7 +339,7 @@ async fn a_stream_is_asked_for_as_http_asks() {
         }
         let refused = app.ask(&path, &[("Accept", "application/json")]).await.is(406);
         refused.tells_problem("not-acceptable", &["text/event-stream"]);
-        // compressed, it would come late
+        // compression would delay events
         let coded = Events::of(&app, &path, &[("Accept-Encoding", "gzip, br")]).await;
         assert!(!coded.response.headers().contains_key("content-encoding"));
     }

@@ -1,14 +1,13 @@
-//! Requests that a proxy before us may read in another way than we do: none of them gets a second
-//! request past anybody.
+//! Request smuggling: framing that a proxy may read differently never hides a second request.
 
 use reqwest::Method;
 
 use crate::{pictures::png, support::TestApp, wire::Wire};
 
-/// What follows, for those who think that the first request is over.
+/// The hidden request after the first one.
 const NEXT: &str = "GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// The status codes of all that is answered to `head`, `body` and whatever comes next.
+/// The status codes of all responses to `head`, `body` and the hidden request.
 async fn statuses(app: &TestApp, request: &str) -> Vec<u16> {
     let said = Wire::raw(app, &format!("{request}{NEXT}")).await.everything().await;
     let lines = said.lines().filter_map(|line| line.strip_prefix("HTTP/1.1 "));
@@ -61,7 +60,7 @@ async fn a_body_whose_length_is_told_oddly_is_refused_and_nothing_behind_it_is_h
     app.nothing_is_left().await;
 }
 
-/// RFC 9112, 6.1: the chunks count, and the connection ends.
+/// RFC 9112, 6.1: `Transfer-Encoding` takes precedence, and the connection is closed.
 #[tokio::test]
 async fn where_chunks_and_a_length_disagree_the_connection_ends_with_the_answer() {
     let app = TestApp::spawn().await;
@@ -96,7 +95,7 @@ async fn a_body_that_nobody_wants_is_never_taken_for_a_request() {
         let said = wire.everything().await;
         assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{said}");
         assert!(!said.contains("/images/x"), "{said}");
-        // it goes on where the body ends, or not at all
+        // the next request starts after the body, or the connection is closed
         let answers = said.matches("HTTP/1.1 ").count();
         assert!(answers == 1 || (answers == 2 && said.contains("\"/last\"")), "{said}");
     }

@@ -1,4 +1,4 @@
-//! The main job: an image goes in, its text comes out, and one day it is removed.
+//! The main journey: an image is uploaded, rendered, read and deleted.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -70,12 +70,12 @@ async fn an_image_is_described_in_full() {
     expected["status"] = json!("ready");
     let metadata = format!("{at}/metadata");
     assert_eq!(app.get(&metadata).await.is(200).json(), expected);
-    // whatever Accept says
+    // regardless of `Accept`
     assert_eq!(app.ask(&metadata, &[("accept", "text/html")]).await.json(), expected);
     assert_eq!(app.ask(at, &[("accept", "application/json")]).await.json(), expected);
     assert_eq!(app.get("/images").await.json()["items"], json!([expected]));
     for link in expected["links"].as_object().expect("links").values() {
-        // the events would not end
+        // an event stream has no end
         let link = link.as_str().expect("an address");
         app.send(app.request(Method::HEAD, link)).await.is(200);
     }
@@ -135,7 +135,7 @@ async fn images_are_listed_newest_first_page_by_page() {
         pages += 1;
     }
     assert_eq!((listed, pages), (uploaded, 3));
-    // a page that is just full is the last one
+    // an exactly full page is the last one
     assert_eq!(app.get("/images?limit=5").await.json()["next"], Value::Null);
 }
 
@@ -298,7 +298,7 @@ async fn head_equals_get_without_a_body() {
     ]);
     for path in paths {
         for coding in ["identity", "gzip"] {
-            // the first one may be a miss in the cache
+            // the first one may be a cache miss
             app.ask(path, &[("accept-encoding", coding)]).await;
             let get = app.ask(path, &[("accept-encoding", coding)]).await;
             let head = app.request(Method::HEAD, path).header("accept-encoding", coding);
@@ -314,7 +314,7 @@ async fn head_equals_get_without_a_body() {
             assert!(head.body.is_empty(), "{path}");
         }
     }
-    // its values differ from one moment to the next
+    // metrics differ between two requests
     let head = app.send(app.request(Method::HEAD, "/metrics")).await.is(200);
     assert_eq!(head.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
 }

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: an upload that is sent twice is stored once.
+//! `Idempotency-Key`: a repeated upload is stored once.
 
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ async fn a_key_is_busy_until_the_upload_that_has_it_ends() {
     assert!(matches!(begun, Ok(Intent::Acquired(_))));
     post(&app, "key", png(8, 8)).await.is(409).tells_problem("key-busy", &["still running"]);
 
-    // the process that had it died: its time passes
+    // its process crashed: the lease expires
     tokio::time::sleep(lease).await;
     let image = Uploaded::from(&post(&app, "key", png(8, 8)).await.is(201));
     app.work(1).await;

@@ -1,10 +1,10 @@
-//! The HTTP door over the embedded house, as stories: a real port, SQLite, files, and a worker that
-//! the story plays. One binary, so that it links once.
+//! Tests of the HTTP API with the embedded backends: a real port, SQLite, files, and a worker that
+//! the test runs. One binary, so that it links once.
 
 #[path = "../../../asciify/tests/it/chance.rs"]
 mod chance;
 mod checks;
-mod coding;
+mod compression;
 mod conditions;
 mod crowds;
 mod documents;

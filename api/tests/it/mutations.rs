@@ -1,5 +1,4 @@
-//! Damaged files by the hundred: none may bring the service down, or make it say that it is to
-//! blame.
+//! Damaged files: none may crash the service, or cause a 5xx response.
 
 use futures_util::stream::{self, StreamExt};
 
@@ -9,7 +8,7 @@ use crate::{
     support::{TestApp, Uploaded},
 };
 
-/// Damaged files a format.
+/// Damaged files per format.
 const FILES: u64 = 250;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -27,7 +26,7 @@ async fn damaged_files_are_pictures_or_refused() {
     app.get("/readyz").await.is(200);
 }
 
-/// Uploads the bytes and looks at them; the last answer's status.
+/// Uploads the bytes and requests their render; returns the last status.
 async fn tell(app: &TestApp, bytes: Vec<u8>) -> u16 {
     let taken = app.post(bytes.clone()).await;
     if taken.status != 201 {

@@ -1,4 +1,4 @@
-//! Which format a client gets, and how caches tell one text from another.
+//! Content negotiation, and caching of its results.
 
 use std::collections::BTreeSet;
 
@@ -92,7 +92,7 @@ async fn whoever_has_a_text_is_not_sent_it_again() {
     app.work(1).await;
     let full = app.get(&image.at).await.is(200);
     let tag = full.header("etag");
-    // nothing of the store is touched
+    // without reading the store
     std::fs::remove_dir_all(app.folder().join("blobs")).expect("lose the store");
     for held in [tag.to_owned(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
         let answer = app.ask(&image.at, &[("if-none-match", &held)]).await.is(304);
@@ -104,7 +104,7 @@ async fn whoever_has_a_text_is_not_sent_it_again() {
     let mut lines = app.request(reqwest::Method::GET, &image.at).header("if-none-match", "\"x\"");
     lines = lines.header("if-none-match", tag);
     app.send(lines).await.is(304);
-    // an unknown image is not "unchanged"
+    // 404 rather than 304
     let unknown = image.at.replace(&image.id[..8], "01999999");
     app.ask(&unknown, &[("if-none-match", "*")]).await.is(404);
     app.ask(&format!("{}?width=0", image.at), &[("if-none-match", "*")]).await.is(400);
@@ -121,7 +121,7 @@ async fn a_fixed_version_may_be_kept_for_ever() {
     assert!(fixed.header("cache-control").contains("immutable"));
     assert_eq!(fixed.header("etag"), moving.header("etag"));
     assert_eq!(fixed.body, moving.body);
-    // what is not there yet may be there tomorrow
+    // a missing version may be stored later
     let missing = app.get(&format!("{}?version=2", image.at)).await.is(404);
     assert_eq!(missing.header("cache-control"), "no-store");
 }

@@ -1,4 +1,4 @@
-//! For operators: life, readiness, metrics, and ids to find a request by.
+//! For operators: liveness, readiness, metrics, request ids.
 
 use std::{fs::File, time::Duration};
 
@@ -70,7 +70,7 @@ async fn a_service_without_its_store_is_alive_but_not_ready() {
     app.get(&format!("{}/metadata", image.at)).await.is(200);
     assert_eq!((app.count("images").await, app.count("jobs").await), (1, 1));
 
-    // a job is put off, and it is nobody's fault
+    // the job is postponed, without a failed attempt
     app.work(1).await;
     let job = app.get(&format!("{}/renders", image.at)).await.is(200).json()["job"].clone();
     assert_eq!((&job["state"], &job["attempts"]), (&json!("pending"), &json!(1)));
@@ -108,7 +108,7 @@ async fn a_service_without_its_database_is_alive_but_not_ready() {
     app.get("/images").await.is(503);
     app.post(png(8, 8)).await.is(503);
     app.delete(&image.at).await.is(503);
-    // operators want to see this
+    // metrics work without the database
     app.get("/metrics").await.is(200);
 }
 
@@ -127,7 +127,7 @@ async fn every_request_has_an_id() {
     }
 }
 
-/// The value of the first series whose name and labels hold every one of `parts`.
+/// The value of the first series whose name and labels contain all of `parts`.
 pub fn metric(text: &str, parts: &[&str]) -> Option<f64> {
     let line = text
         .lines()
@@ -137,7 +137,7 @@ pub fn metric(text: &str, parts: &[&str]) -> Option<f64> {
 
 #[tokio::test]
 async fn metrics_tell_what_happens() {
-    // the recorder is one for the whole process: other stories count too
+    // the recorder is shared by all tests of the process
     let app = TestApp::spawn().await;
     let image = app.upload(png(64, 40)).await;
     app.upload(png_with_broken_pixels()).await;

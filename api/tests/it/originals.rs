@@ -1,4 +1,4 @@
-//! The original: given back byte for byte, whole or in parts, and harmless in a browser.
+//! The original: returned byte for byte, whole or in ranges, and safe in a browser.
 
 use asciify::Spec;
 use common::pipeline::{DrawError, ServeError};
@@ -53,7 +53,7 @@ async fn whoever_has_it_is_not_sent_it_again() {
         }
     }
     app.ask(&at, &[("if-none-match", "\"x\"")]).await.is(200);
-    // 304 also when the store has lost it: nothing is read
+    // 304 does not read the store
     std::fs::remove_file(app.original(&image)).expect("remove the blob");
     app.ask(&at, &[("if-none-match", tag)]).await.is(304);
     app.get(&at).await.is(503).tells_problem("unavailable", &[]);
@@ -88,7 +88,7 @@ async fn parts_of_it_can_be_had() {
         assert_eq!(answer.header("content-range"), format!("bytes */{all}"));
         answer.tells_problem("range-not-satisfiable", &[&all.to_string()]);
     }
-    // another representation, several ranges, and what is no range: the whole
+    // another representation, several ranges, malformed ranges: the whole
     for (range, condition) in [
         ("bytes=0-9", "\"other\""),
         ("bytes=0-1,4-5", &*tag),
@@ -160,7 +160,7 @@ async fn a_name_is_text_in_every_answer() {
         let page = answer.text();
         assert!(page.contains("&lt;script") && !page.contains("<script"), "{page}");
         assert_eq!(page.matches("</title>").count(), 1, "{page}");
-        // what XML cannot hold, not even escaped
+        // characters that XML does not allow, not even escaped
         assert!(!page.contains(['\u{fffe}', '\u{ffff}']), "{page}");
     }
 }

@@ -1,4 +1,4 @@
-//! The pages that a browser gets: complete without scripts, strict about what they load.
+//! The HTML pages: complete without scripts, with a strict content security policy.
 
 use reqwest::Method;
 
@@ -15,7 +15,7 @@ async fn a_browser_gets_the_gallery_and_a_terminal_a_few_lines() {
     let empty = app.ask("/", BROWSER).await.is(200);
     assert_eq!(empty.header("content-type"), "text/html; charset=utf-8");
     assert_eq!(empty.header("vary"), "accept");
-    assert!(empty.text().contains("Nothing here yet."));
+    assert!(empty.text().contains("No images yet."));
     let image = app.upload(png(64, 40)).await;
     let page = app.ask("/", BROWSER).await.is(200).text();
     assert!(page.contains(&format!("href=\"{}\"", image.at)), "{page}");
@@ -31,7 +31,7 @@ async fn older_images_are_links_away() {
         app.upload(png(8, 8)).await;
     }
     let tiles = |page: &str| page.matches("<li class=\"tile\" data-id=\"0").count();
-    let page = app.ask("/?look=small", BROWSER).await.is(200).text();
+    let page = app.ask("/?preset=small", BROWSER).await.is(200).text();
     assert_eq!(tiles(&page), 24);
     let older = page.split("rel=\"next\" href=\"").nth(1).expect("a link to older ones");
     let older = older.split('"').next().expect("an address").replace("&#38;", "&");
@@ -39,8 +39,8 @@ async fn older_images_are_links_away() {
     assert_eq!(tiles(&page), 1);
     assert!(!page.contains("rel=\"next\"") && page.contains("?width=40&#38;format=svg"), "{page}");
 
-    let wrong = app.ask("/?look=huge", BROWSER).await.is(400).text();
-    assert!(wrong.contains("look: expected one of default, small"), "{wrong}");
+    let wrong = app.ask("/?preset=huge", BROWSER).await.is(400).text();
+    assert!(wrong.contains("preset: expected one of default, small"), "{wrong}");
     assert!(app.ask("/?cursor=x", BROWSER).await.is(400).text().contains("cursor: expected"));
     app.ask("/?utm_source=x", BROWSER).await.is(200);
 }
@@ -160,7 +160,7 @@ async fn a_browser_that_meets_a_problem_gets_a_page_and_everybody_else_json() {
         }
         assert!(text.contains(page.header("x-request-id")) && !text.contains("<0"), "{text}");
 
-        // as scripts, pictures and programs ask
+        // the `Accept` of scripts, images and programs
         for accept in ["*/*", "image/avif,image/*;q=0.8,*/*;q=0.5", "application/json"] {
             let answer = app.ask(path, &[("accept", accept)]).await.is(status);
             assert!(answer.header("vary").contains("accept"), "{path}");
@@ -189,7 +189,7 @@ async fn a_page_of_a_problem_leads_to_what_is_there() {
     }
     app.delete(&image.at).await.is(204);
     let gone = app.ask(&image.at, BROWSER).await.is(404).text();
-    assert!(!gone.contains("To this image") && gone.contains("Look the id up"), "{gone}");
+    assert!(!gone.contains("To this image") && gone.contains("Find the id in"), "{gone}");
 
     let lost = app.ask("/nowhere", BROWSER).await.is(404).text();
     assert!(lost.contains("<a href=\"/docs\">/docs</a> lists them"), "{lost}");
@@ -205,7 +205,7 @@ async fn pages_of_other_sites_change_nothing() {
             let request = app.request(method, at).header(name, value).body(png(8, 8));
             app.send(request).await.is(403).tells_problem("cross-site", &["other sites"]);
         }
-        // links to us are no harm
+        // links from other sites are allowed
         app.ask(&image.at, &[(name, value)]).await.is(200);
     }
     let own = app.request(Method::DELETE, &image.at).header("sec-fetch-site", "same-origin");

@@ -1,11 +1,11 @@
-//! Pictures, drawn here, and what an engine makes of them.
+//! Test images, and their expected renders.
 
 use std::io::Cursor;
 
 use asciify::{Limits, Spec};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 
-/// The formats whose damaged files are worth a look, with their media types.
+/// The formats of the tests with damaged files.
 pub const FORMATS: [(ImageFormat, &str); 6] = [
     (ImageFormat::Jpeg, "image/jpeg"),
     (ImageFormat::Png, "image/png"),
@@ -15,7 +15,7 @@ pub const FORMATS: [(ImageFormat, &str); 6] = [
     (ImageFormat::Tiff, "image/tiff"),
 ];
 
-/// Brighter to the right, with a dark corner: no symmetry.
+/// A PNG that is brighter to the right, with a dark corner: it has no symmetry.
 pub fn picture(width: u32, height: u32) -> DynamicImage {
     RgbImage::from_fn(width, height, |x, y| match x < width / 3 && y < height / 2 {
         true => Rgb([10, 20, 60]),
@@ -34,7 +34,7 @@ pub fn png(width: u32, height: u32) -> Vec<u8> {
     file(ImageFormat::Png, width, height)
 }
 
-/// Takes a while to decode, and no compressor makes it small.
+/// A PNG that is slow to decode and cannot be compressed.
 pub fn noise(side: u32, seed: u64) -> Vec<u8> {
     let mut chance = fastrand::Rng::with_seed(seed);
     let noise = RgbImage::from_fn(side, side, |_, _| Rgb([0; 3].map(|_| chance.u8(..))));
@@ -43,7 +43,7 @@ pub fn noise(side: u32, seed: u64) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A PNG whose header says that it is that large.
+/// A PNG whose header declares this size.
 pub fn png_claiming(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = png(8, 8);
     bytes[16..20].copy_from_slice(&width.to_be_bytes());
@@ -53,7 +53,7 @@ pub fn png_claiming(width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
-/// A PNG that is whole by its chunks, and whose pixels cannot be unpacked.
+/// A PNG with valid chunks whose pixels cannot be decompressed.
 pub fn png_with_broken_pixels() -> Vec<u8> {
     let mut bytes = png(64, 64);
     let data = bytes.windows(4).position(|name| name == b"IDAT").expect("pixels") + 4;
@@ -64,7 +64,7 @@ pub fn png_with_broken_pixels() -> Vec<u8> {
     bytes
 }
 
-/// What the engine itself makes of `bytes`.
+/// The engine's render of `bytes`.
 pub fn drawn(bytes: &[u8], spec: &str) -> String {
     let spec: Spec = spec.parse().expect("a spec");
     let grids = asciify::render(Cursor::new(bytes), &[spec], &Limits::default());

@@ -1,4 +1,4 @@
-//! The programs themselves: started, stopped, killed.
+//! The programs as processes: started, stopped, killed.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -22,7 +22,7 @@ pub(crate) const PLANET: &str = env!("CARGO_BIN_EXE_planet");
 pub(crate) const PLANET_API: &str = env!("CARGO_BIN_EXE_planet-api");
 pub(crate) const PLANET_ADMIN: &str = env!("CARGO_BIN_EXE_planet-admin");
 
-/// `planet` in a folder of its own, where it listens, and what it logs from then on.
+/// A running `planet` with its address and its log.
 struct Planet {
     child: Child,
     at: String,
@@ -46,7 +46,7 @@ impl Planet {
             .expect("start planet");
         let says = BufReader::new(child.stderr.take().expect("its log"));
         let (heard, log) = mpsc::channel();
-        // whoever writes into a pipe that nobody reads dies
+        // a process that writes to a closed pipe is killed
         std::thread::spawn(move || {
             says.lines().map_while(Result::ok).for_each(|line| drop(heard.send(line)));
         });
@@ -82,7 +82,7 @@ impl Drop for Planet {
     }
 }
 
-/// The next line of a log that has that part.
+/// The next line of the log that contains `part`.
 fn line_with(log: &Receiver<String>, part: &str) -> String {
     loop {
         let line = log.recv_timeout(SOON).expect("planet goes on writing its log");
@@ -169,7 +169,7 @@ async fn a_polite_signal_ends_it_cleanly() {
         assert_eq!(image["status"], "ready");
         planet.signal(signal);
         assert_eq!(planet.end(), Some(0), "{signal}");
-        // what it greets with is for terminals
+        // the greeting is for terminals only
         let mut said = String::new();
         let stdout = planet.child.stdout.take();
         stdout.expect("its output").read_to_string(&mut said).expect("UTF-8");
@@ -217,7 +217,7 @@ async fn its_metrics_are_its_own() {
         (&["planet_cache_total{", "miss"], 1.0),
         (&["planet_cache_total{", "hit"], 2.0),
         (&["planet_jobs_total{", "done"], 1.0),
-        // one by the worker, one for the reader
+        // one by the worker, one on demand
         (&["planet_render_seconds_count{", "stage=\"render\""], 2.0),
         (&["planet_jobs{", "pending"], 0.0),
         (&["planet_jobs{", "dead"], 0.0),
@@ -227,7 +227,7 @@ async fn its_metrics_are_its_own() {
     }
 }
 
-/// Runs a program that is to end without a trace, in an empty folder.
+/// Runs a program in an empty folder, and checks that it creates no file.
 pub(crate) fn run(program: &str, args: &[&str], vars: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut command = Command::new(program);

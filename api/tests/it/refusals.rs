@@ -1,4 +1,4 @@
-//! What we refuse: each time a problem that names what would be right, and nothing left behind.
+//! Refused requests: the problem says what is valid, and nothing is left behind.
 
 use image::ImageFormat;
 use reqwest::{
@@ -53,19 +53,19 @@ async fn one_byte_too_many_is_refused_with_an_answer_that_can_be_read() {
     let app = TestApp::with(&[("MAX_UPLOAD_BYTES", "300000")]).await;
     let mut bytes = png(64, 40);
     bytes.resize(300_001, 0);
-    // whatever follows an image's end is ignored
+    // bytes after the end of an image are ignored
     app.upload(&bytes[..300_000]).await;
     app.post_form("image", "x", &bytes[..300_000]).await.is(201);
     let (images, blobs) = (app.count("images").await, app.count("blob_gc").await);
 
-    // the length is told, and the client sends everything without waiting for a word of ours
+    // with a Content-Length, and a client that sends the body without waiting for the response
     app.post(bytes.clone()).await.is(413).tells_problem("too-large", &["300000 bytes"]);
     app.post_form("image", "x", &bytes).await.is(413).tells_problem("too-large", &["300000 bytes"]);
     let mut much = Wire::post(&app, &["Content-Length: 30000000"]).await;
     much.send(&vec![0; 30_000_000]).await;
     much.answer().await.is(413).tells_problem("too-large", &["300000 bytes"]);
 
-    // the length is not told
+    // without a Content-Length
     let mut chunked = Wire::post(&app, &["Transfer-Encoding: chunked"]).await;
     for chunk in bytes.chunks(10_000) {
         chunked.send(format!("{:x}\r\n", chunk.len()).as_bytes()).await;
@@ -86,7 +86,7 @@ async fn one_byte_too_many_is_refused_with_an_answer_that_can_be_read() {
     form.send(b"\r\n0\r\n\r\n").await;
     form.answer().await.is(413).tells_problem("too-large", &["300000 bytes"]);
 
-    // a client that asks first need not send at all
+    // with `Expect: 100-continue`, the client does not send the body
     let ask = ["Content-Length: 300001", "Expect: 100-continue"];
     Wire::post(&app, &ask)
         .await
@@ -121,7 +121,7 @@ async fn forms_that_hold_no_image_or_several() {
     post(many).await.is(400).tells_problem("bad-request", &["100 parts"]);
     app.nothing_is_left().await;
 
-    // other fields are no harm, before or after
+    // other fields are allowed
     post(Form::new().text("title", "Mars").part("image", image()).text("x", "y")).await.is(201);
 }
 
@@ -146,7 +146,7 @@ async fn forms_that_are_malformed() {
         answer.tells_problem("bad-request", &["form"]);
         assert_eq!(app.leftovers().await, [] as [&str; 0]);
     }
-    // also when there is much to send
+    // also with a large body
     let request =
         app.request(Method::POST, "/images").header("content-type", "multipart/form-data");
     app.send(request.body(vec![0; 20_000_000]))
@@ -212,7 +212,7 @@ async fn options_that_do_not_exist_or_make_no_sense() {
         assert_eq!(answer.status, 400, "{query}");
         answer.tells_problem("bad-parameter", &words);
     }
-    // as long as it may be, an unknown name is not repeated at length
+    // a long unknown name is truncated in the message
     let long = app.get(&format!("{}?{}=1", image.at, "x".repeat(5000))).await.is(400);
     assert!(long.body.len() < 1000, "{}", long.text());
 }
@@ -283,7 +283,7 @@ async fn addresses_that_do_not_exist() {
         "/docs/",
         "/favicon.ico",
     ] {
-        // by hand: a client library would tidy the address up
+        // by hand: a client library would normalise the address
         let answer = Wire::open(&app, Method::GET, path, &[]).await.answer().await.is(404);
         answer.tells_problem("not-found", &["no such"]);
     }
@@ -308,7 +308,7 @@ async fn slips_with_curl_are_guessed() {
         answer.tells_problem("unknown-format", &["PNG", hint]);
     }
     let drawn = app.request(Method::POST, "/images?width=20").body(png(8, 8));
-    app.send(drawn).await.is(400).tells_problem("bad-parameter", &["width", "looked at"]);
+    app.send(drawn).await.is(400).tells_problem("bad-parameter", &["width", "requested"]);
     app.nothing_is_left().await;
 }
 

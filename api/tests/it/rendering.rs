@@ -1,4 +1,4 @@
-//! `GET /images/{id}`: options, where the text comes from, and how often it is made.
+//! `GET /images/{id}`: options, sources of a render, and concurrent requests.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ async fn options_that_equal_a_preset_s_are_that_preset() {
             "{asked}"
         );
     }
-    // everything else needs the original
+    // other renders need the original
     let other = app.get(&format!("{}?width=41", image.at)).await.is(503);
     other.tells_problem("unavailable", &["original"]);
 }
@@ -80,7 +80,7 @@ async fn a_text_is_made_once_and_kept_in_memory() {
     assert_eq!(stages, ["wait", "load", "memory", "render"], "{timing}");
 
     lose_original(&app, &image);
-    // another way to say the same
+    // an equivalent query
     let again = app.get(&format!("{}?cell=0.500&width=033", image.at)).await.is(200);
     assert_eq!(again.header("cache-status"), "planet; hit");
     assert_eq!(again.header("server-timing"), "");
@@ -112,7 +112,7 @@ async fn who_cannot_be_served_in_time_is_told_to_come_again() {
     for answer in refused {
         answer.is(503).tells_problem("busy", &["try again"]);
     }
-    // a refusal is not remembered
+    // a refusal is not cached
     for path in &paths {
         assert_eq!(app.get(path).await.is(200).version(), 1);
     }

@@ -1,6 +1,6 @@
-//! The whole house in a temporary folder, behind a real port.
+//! The service in a temporary folder, on a real port.
 //!
-//! Every answer that comes through here is held against what the contract says of all answers: see
+//! Every response is checked against the contract of all responses: see
 //! [`Answer::keeps_the_contract`].
 
 use std::{
@@ -34,7 +34,7 @@ use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt;
 
-/// How long a story waits for what has to happen soon, before it fails.
+/// How long a test waits for a condition before it fails.
 pub const SOON: Duration = Duration::from_secs(20);
 
 pub struct TestApp {
@@ -55,13 +55,13 @@ impl TestApp {
         TestApp::with(&[]).await
     }
 
-    /// With some settings unlike the test's own.
+    /// Starts the service with some settings changed.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
         TestApp::open(folder, settings, |_| {}).await
     }
 
-    /// Ends the service, and starts it again over the same folder.
+    /// Stops the service, and starts it again in the same folder.
     pub async fn restart(
         self,
         settings: &[(&str, &str)],
@@ -95,7 +95,7 @@ impl TestApp {
         let door = api::Config::read(&mut env);
         let worker = worker::Config::read(&mut env);
         assert_eq!(env.errors(), [] as [&str; 0]);
-        // versions are counted from here, whatever the engine's own is
+        // tests are independent of the current engine version
         house.engine = 1;
         change(&mut house);
 
@@ -126,7 +126,7 @@ impl TestApp {
         self.client.request(method, format!("http://{}{path}", self.address))
     }
 
-    /// Sends a request, and looks at its answer as at every answer.
+    /// Sends a request, and checks the contract of its response.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
         let request = request.build().expect("a request");
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
@@ -138,7 +138,7 @@ impl TestApp {
         answer
     }
 
-    /// As [`send`](Self::send), without a network: what no client of ours would send is answered, too.
+    /// As [`send`](Self::send), but without a network: also requests that no client library sends.
     pub async fn knock(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.expect("an answer");
@@ -179,18 +179,18 @@ impl TestApp {
         self.send(self.request(Method::POST, "/images").multipart(form)).await
     }
 
-    /// Uploads an image that must be taken.
+    /// Uploads an image; it must be accepted.
     pub async fn upload(&self, bytes: impl Into<Vec<u8>>) -> Uploaded {
         Uploaded::from(&self.post(bytes.into()).await.is(201))
     }
 
-    /// Works off exactly `jobs` jobs, as a worker would.
+    /// Runs exactly `jobs` jobs, as a worker does.
     pub async fn work(&self, jobs: u64) {
         let done = worker::drain(&self.pipeline, &self.worker, jobs).await.expect("drain");
         assert_eq!(done, jobs, "jobs worked off");
     }
 
-    /// Runs a worker beside the story.
+    /// Starts a worker in the background.
     pub fn hire(&self) -> JoinHandle<()> {
         tokio::spawn(worker::run(self.pipeline.clone(), self.worker.clone(), self.stop.clone()))
     }
@@ -199,7 +199,7 @@ impl TestApp {
         worker::clean_up(&self.pipeline, &self.worker).await.expect("tidy");
     }
 
-    /// The text at `path`, which must be there.
+    /// The text at `path`; the status must be 200.
     pub async fn text(&self, path: &str) -> String {
         self.get(path).await.is(200).text()
     }
@@ -213,7 +213,8 @@ impl TestApp {
         self.folder().join("blobs/originals").join(&image.id).join("1")
     }
 
-    /// What refused or removed uploads must not leave behind: spooled bytes, rows, blobs.
+    /// Everything that refused or deleted uploads must not leave behind: spooled files, rows,
+    /// blobs.
     pub async fn leftovers(&self) -> Vec<String> {
         let mut left = files(&self.folder().join("spool"));
         left.extend(files(&self.folder().join("blobs")));
@@ -226,7 +227,7 @@ impl TestApp {
         left
     }
 
-    /// Waits until nothing is left behind: a connection that broke ends a little later.
+    /// Waits until nothing is left behind: a broken connection is noticed with a delay.
     pub async fn nothing_is_left(&self) {
         let deadline = Instant::now() + SOON;
         loop {
@@ -239,6 +240,12 @@ impl TestApp {
         }
     }
 
+    /// Waits until an upload is being spooled.
+    pub async fn an_upload_is_spooled(&self) {
+        let spool = self.folder().join("spool");
+        until("an upload is being spooled", async || !files(&spool).is_empty()).await;
+    }
+
     pub async fn count(&self, rows: &str) -> i64 {
         let db = self.pipeline.catalog().connection();
         let sql = format!("SELECT COUNT(*) AS n FROM {rows}");
@@ -247,7 +254,16 @@ impl TestApp {
     }
 }
 
-/// A client that adds nothing to a request and takes nothing from an answer.
+/// Waits until `condition` holds; fails after [`SOON`].
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + SOON;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A client that does not change requests and responses.
 fn client() -> Client {
     let plain = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
     plain.no_gzip().no_brotli().no_zstd().build().expect("a client")
@@ -265,7 +281,7 @@ pub fn files(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-/// An image that was taken.
+/// An uploaded image.
 #[derive(Debug, Clone)]
 pub struct Uploaded {
     pub id: String,
@@ -282,7 +298,7 @@ impl From<&Answer> for Uploaded {
     }
 }
 
-/// An answer that was read whole.
+/// A completely received response.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub method: Method,
@@ -299,7 +315,7 @@ impl Answer {
         self
     }
 
-    /// A problem of that kind, whose detail holds every one of `words`.
+    /// Checks that it is a problem of this kind, with all of `words` in its detail.
     #[track_caller]
     pub fn tells_problem(self, slug: &str, words: &[&str]) -> Self {
         let problem = self.json();
@@ -330,7 +346,7 @@ impl Answer {
         self.header("render-version").parse().expect("Render-Version")
     }
 
-    /// How the text came to be: `memory`, `store`, or `render`.
+    /// Where the text came from: `memory`, `store`, or `render`.
     pub fn source(&self) -> &'static str {
         let timing = self.header("server-timing");
         match self.header("cache-status") {
@@ -345,7 +361,7 @@ impl Answer {
         format!("{} {:?} {}", self.status, self.headers, String::from_utf8_lossy(&self.body))
     }
 
-    /// What holds for every answer: an id, a problem for every error, and never one of ours.
+    /// The contract of all responses: a request id, a problem for every error, and never a 500.
     #[track_caller]
     pub fn keeps_the_contract(&self) {
         let shown = format!("{} {}: {}", self.method, self.path, self.shown());
@@ -355,7 +371,7 @@ impl Answer {
             assert!(self.body.is_empty(), "{shown}");
             return;
         }
-        // tells its dependencies instead
+        // has a body of its own
         if self.status < 400 || self.path == "/readyz" {
             return;
         }

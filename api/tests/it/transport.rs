@@ -1,4 +1,4 @@
-//! Clients that stall, hang up, come too many at a time, or do not speak HTTP.
+//! Clients that stall, disconnect, exceed limits, or do not speak HTTP.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     pictures::png,
-    support::{SOON, TestApp, files},
+    support::{SOON, TestApp, until},
     wire::Wire,
 };
 
@@ -51,10 +51,15 @@ async fn an_upload_that_trickles_in_is_given_up() {
     for headers in [&["Content-Length: 100000"] as &[_], &["Content-Length: 100000", form]] {
         let mut wire = Wire::post(&app, headers).await;
         wire.send(b"--b\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n").await;
-        // no pause is too long
-        while !wire.hears_something(Duration::from_millis(50)).await {
-            wire.send(b"x").await;
-        }
+        // each pause is short enough
+        until("the upload is refused", async || {
+            let is_refused = wire.hears_something(Duration::from_millis(50)).await;
+            if !is_refused {
+                wire.send(b"x").await;
+            }
+            is_refused
+        })
+        .await;
         wire.answer().await.is(408).tells_problem("timeout", &["1000 bytes a second"]);
     }
     app.nothing_is_left().await;
@@ -158,28 +163,22 @@ async fn too_many_uploads_at_a_time_are_told_to_come_again() {
     let length = format!("Content-Length: {}", bytes.len());
     let mut first = Wire::post(&app, &[&length]).await;
     first.send(&bytes[..100]).await;
-    // its slot is taken once its spool file is there
-    while files(&app.folder().join("spool")).is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    // it has a slot as soon as its spool file exists
+    app.an_upload_is_spooled().await;
     app.post(bytes.clone()).await.is(503).tells_problem("busy", &["upload slot"]);
-    // readers have slots of their own
+    // other requests need no upload slot
     app.get("/images").await.is(200);
 
     first.send(&bytes[100..]).await;
     first.answer().await.is(201);
     app.upload(bytes.clone()).await;
 
-    // a client that hangs up gives its slot back
+    // a client that disconnects returns its slot
     let mut second = Wire::post(&app, &[&length]).await;
     second.send(&bytes[..100]).await;
-    while files(&app.folder().join("spool")).is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    app.an_upload_is_spooled().await;
     drop(second);
-    while app.post(bytes.clone()).await.status == 503 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("a slot is free", async || app.post(bytes.clone()).await.status != 503).await;
 }
 
 #[tokio::test]
@@ -200,7 +199,7 @@ async fn what_is_no_http_ends_its_connection_and_nothing_else() {
     let app = TestApp::spawn().await;
     let large = format!("X-Large: {}", "x".repeat(100_000));
     Wire::open(&app, Method::GET, "/livez", &[&large]).await.answer().await.is(200);
-    // these the HTTP library answers before we see them
+    // the HTTP library answers these before our code runs
     let many: Vec<String> = (0..200).map(|n| format!("X-{n}: x")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let answer = Wire::open(&app, Method::GET, "/livez", &many).await.answer_of_hyper().await;
@@ -223,9 +222,7 @@ async fn a_stop_lets_running_uploads_end() {
     let length = format!("Content-Length: {}", bytes.len());
     let mut wire = Wire::post(&app, &[&length]).await;
     wire.send(&bytes[..100]).await;
-    while files(&app.folder().join("spool")).is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    app.an_upload_is_spooled().await;
     app.stop.cancel();
     wire.send(&bytes[100..]).await;
     wire.answer().await.is(201);
@@ -234,12 +231,12 @@ async fn a_stop_lets_running_uploads_end() {
 
 #[tokio::test]
 async fn a_stop_does_not_wait_for_those_who_say_and_hear_nothing() {
-    // longer than this story waits for anything
+    // longer than the timeout of this test
     let patient = ["DRAIN_S", "HEADER_TIMEOUT_S", "ANSWER_IDLE_S"].map(|name| (name, "600"));
     let app = TestApp::with(&patient).await;
     let mut half = TcpStream::connect(&app.address).await.expect("connect");
     half.write_all(b"GET / HTTP/1.1\r\nHost:").await.expect("send");
-    // more than the buffers between us hold
+    // more than the socket buffers hold
     let mut deaf = TcpStream::connect(&app.address).await.expect("connect");
     let asked = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(500);
     deaf.write_all(asked.as_bytes()).await.expect("send");
@@ -250,13 +247,12 @@ async fn a_stop_does_not_wait_for_those_who_say_and_hear_nothing() {
 
 #[tokio::test]
 async fn a_stop_does_not_wait_with_a_client_for_renders() {
-    // longer than this story waits for anything; nobody works
+    // longer than the timeout of this test, and no worker runs
     let app = TestApp::with(&[("DRAIN_S", "600")]).await;
     let upload = app.request(Method::POST, "/images").header("prefer", "wait=30").body(png(8, 8));
     let asked = tokio::spawn(upload.send());
-    while app.count("images WHERE state = 'stored'").await == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let stored = "images WHERE state = 'stored'";
+    until("the image is stored", async || app.count(stored).await > 0).await;
     let stopped = app.restart(&[], |_| {});
     timeout(SOON, stopped).await.expect("a stop in time");
     let answer = asked.await.expect("a task").expect("an answer");

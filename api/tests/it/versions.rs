@@ -1,11 +1,11 @@
-//! Engine versions and presets change while readers read.
+//! Changes of the engine version and of presets while images are read.
 
 use crate::{
     pictures::{drawn, png},
     support::{TestApp, Uploaded},
 };
 
-/// From now on only what was rendered before can be served.
+/// Removes the originals: only stored renders can be served.
 pub fn lose_original(app: &TestApp, image: &Uploaded) {
     std::fs::remove_file(app.original(image)).expect("lose the original");
 }
@@ -28,7 +28,7 @@ async fn the_old_version_is_served_until_the_new_one_is_there() {
     app.tidy().await;
     assert_eq!(app.get(&image.at).await.is(200).version(), 1);
     assert_eq!(app.get(&format!("{}/renders", image.at)).await.json()["job"]["state"], "pending");
-    // what is stored is there for readers
+    // stored renders stay available
     assert_eq!(app.get(&metadata).await.json()["status"], "ready");
 
     app.work(1).await;
@@ -48,7 +48,7 @@ async fn the_old_version_is_served_until_the_new_one_is_there() {
         items.as_array().expect("items").iter().map(|item| item["version"].clone()).collect();
     assert_eq!(versions, [2, 2, 2, 2, 2, 1, 1, 1, 1, 1]);
 
-    // a roll-back does not take back what readers have seen
+    // a rollback does not serve an older version again
     let app = app.restart(&[], |config| config.engine = 1).await;
     app.tidy().await;
     app.work(0).await;
@@ -60,7 +60,7 @@ async fn an_image_that_was_never_rendered_is_drawn_by_the_new_engine() {
     let app = TestApp::spawn().await;
     let image = app.upload(png(64, 40)).await;
     assert_eq!(app.get(&image.at).await.is(200).version(), 1);
-    // drawn, but not stored
+    // rendered on demand, not stored
     app.get(&format!("{}?version=1", image.at)).await.is(404);
     let app = app.restart(&[], |config| config.engine = 2).await;
     let drawn = app.get(&image.at).await.is(200);
@@ -140,7 +140,7 @@ async fn a_new_preset_is_made_for_old_images_too() {
     lose_original(&app, &image);
     assert_eq!(app.text(&wide).await, drawn(&bytes, "width=200&invert=true"));
     assert_eq!(app.text(&image.at).await, default);
-    // no preset any more, and still a fact
+    // no longer a preset, but still stored
     assert_eq!(app.text(&format!("{}?width=160", image.at)).await, drawn(&bytes, "width=160"));
     app.get(&format!("{}?preset=large", image.at))
         .await

@@ -1,4 +1,4 @@
-//! HTTP by hand, for what no client library would send.
+//! Raw HTTP over TCP, for requests that no client library sends.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::support::{Answer, SOON, TestApp};
 
-/// A connection on which a story writes what it likes.
+/// A raw connection.
 pub struct Wire {
     stream: TcpStream,
     method: Method,
@@ -22,7 +22,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Opens a connection and sends a request's head; `headers` are whole lines.
+    /// Opens a connection and sends the head of a request; `headers` are complete lines.
     pub async fn open(app: &TestApp, method: Method, path: &str, headers: &[&str]) -> Self {
         let mut head =
             format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
@@ -33,7 +33,7 @@ impl Wire {
         Wire::raw(app, &format!("{head}\r\n")).await
     }
 
-    /// Opens a connection and sends a head as it is.
+    /// Opens a connection and sends `head` unchanged.
     pub async fn raw(app: &TestApp, head: &str) -> Self {
         let mut words = head.split(' ');
         let mut word = || words.next().expect("a request line");
@@ -49,7 +49,7 @@ impl Wire {
         Wire::open(app, Method::POST, "/images", headers).await
     }
 
-    /// Sends all of `bytes`: a client that stops for an answer in the middle is another one.
+    /// Sends all of `bytes`.
     pub async fn send(&mut self, bytes: &[u8]) {
         let sent = timeout(SOON, self.stream.write_all(bytes)).await.expect("send in time");
         sent.expect("a connection that stays open while we send");
@@ -60,31 +60,31 @@ impl Wire {
         self.send(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes()).await;
     }
 
-    /// Says that nothing more comes.
+    /// Closes the sending side.
     pub async fn end(&mut self) {
         self.stream.shutdown().await.expect("shut down");
     }
 
-    /// Whether the service says something within that time.
+    /// Whether the service sends something within this time.
     pub async fn hears_something(&mut self, within: Duration) -> bool {
         timeout(within, self.stream.peek(&mut [0])).await.is_ok()
     }
 
-    /// Reads the answer to the end of the connection.
+    /// Reads the response until the connection is closed.
     pub async fn answer(self) -> Answer {
         let answer = self.answer_of_hyper().await;
         answer.keeps_the_contract();
         answer
     }
 
-    /// All that is said until the connection ends, in order or not.
+    /// Everything that is received until the connection is closed or reset.
     pub async fn everything(mut self) -> String {
         let mut bytes = Vec::new();
         let _reset = timeout(SOON, self.stream.read_to_end(&mut bytes)).await.expect("an end");
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// An answer that the HTTP library may have given without asking us.
+    /// A response that may come from the HTTP library itself.
     pub async fn answer_of_hyper(mut self) -> Answer {
         let mut bytes = Vec::new();
         let read =

@@ -1,4 +1,4 @@
-//! Images that were made to hurt: they are refused, drawn or given up, and cost nobody else anything.
+//! Decompression bombs: they are refused, rendered or given up, without effect on other images.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -21,9 +21,9 @@ const RENDER_MEMORY_MIB: u64 = 192;
 const ANSWER_MEMORY_MIB: u64 = 32;
 const CACHE_MIB: u64 = 8;
 const UPLOAD_MIB: u64 = 12;
-/// What two renders hold of their originals beside what was admitted: the file, and a copy of it.
+/// Memory of two renders outside of the budget, in MiB: each original file, and a copy of it.
 const ORIGINALS_MIB: u64 = 2 * 2 * UPLOAD_MIB;
-/// What an allocator keeps of what was given back, and buffers of connections and of SQLite.
+/// Memory that the allocator does not return, and buffers of connections and of SQLite, in MiB.
 const LEEWAY_MIB: u64 = 64;
 const BOMBS_AT_ONCE: usize = 4;
 
@@ -37,7 +37,7 @@ async fn bombs_take_no_more_memory_than_was_configured_and_cost_nobody_anything(
         ("ANSWER_MEMORY_MIB", ANSWER_MEMORY_MIB.to_string()),
         ("CACHE_BYTES", (CACHE_MIB << 20).to_string()),
         ("MAX_UPLOAD_BYTES", (UPLOAD_MIB << 20).to_string()),
-        // the machine may be slow, and that is not what is looked at here
+        // a slow machine must not fail the test
         ("RENDER_WAIT_S", "50".to_owned()),
         ("UPLOAD_LEASE_S", "50".to_owned()),
     ]);
@@ -93,7 +93,7 @@ async fn bombs_take_no_more_memory_of_a_worker_than_was_configured() {
     assert!(peak <= base + budget + LEEWAY_MIB, "{base} MiB at rest, {peak} MiB at most");
 }
 
-/// Throws every bomb, and sees what becomes of it.
+/// Uploads every bomb, and checks its outcome.
 async fn throw_all(url: &str, looks: &'static [&str]) {
     let customer = Customer::of(&[url]);
     let mut left = bombs();
@@ -106,7 +106,7 @@ async fn throw_all(url: &str, looks: &'static [&str]) {
     }
 }
 
-/// Uploads a bomb, and looks at it in sizes of its own; where it is, if it was taken.
+/// Uploads a bomb, and requests renders of several sizes; returns its address if it was accepted.
 async fn throw(
     url: String,
     Bomb { what, bytes }: Bomb,
@@ -128,7 +128,7 @@ async fn throw(
     Some((what, at))
 }
 
-/// It is drawn, or given up for a reason.
+/// Checks that the image is rendered, or failed with a reason.
 async fn has_ended(customer: &Customer, what: &str, at: &str) -> Value {
     let body: Value = eventually(&format!("the end of {what}"), async || {
         let body = customer.json(&format!("{at}/metadata")).await;
@@ -141,7 +141,7 @@ async fn has_ended(customer: &Customer, what: &str, at: &str) -> Value {
     body
 }
 
-/// A line of what Linux tells of the process.
+/// A line of `/proc/PID/status`.
 fn memory_mib(process: &Process, line: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
     let value = status.lines().find_map(|it| it.strip_prefix(line)).unwrap();
@@ -173,7 +173,7 @@ async fn a_render_that_takes_too_long_is_stopped_and_its_core_is_free_again() {
     assert_eq!(end["status"], "failed");
     assert!(end["error"].as_str().unwrap().contains("longer than 0.2 s"), "{end}");
 
-    // the only core works for others
+    // the only core is free for other renders
     let quick = customer.upload(gif(8, 1)).await;
     eventually("the quick one is seen", async || {
         let look = customer.get(&format!("/images/{quick}?width=9")).await.ok()?;
@@ -184,13 +184,13 @@ async fn a_render_that_takes_too_long_is_stopped_and_its_core_is_free_again() {
     eventually("the process rests", async || {
         let before = cpu_ticks(&process);
         tokio::time::sleep(Duration::from_millis(300)).await;
-        // of 30, if it went on
+        // it would use 30 if it continued
         (cpu_ticks(&process) - before < 10).then_some(())
     })
     .await;
 }
 
-/// What it has used of the processor, in hundredths of a second.
+/// Processor time of the process, in hundredths of a second.
 fn cpu_ticks(process: &Process) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! The broker is a luxury: without it, work is found a little later.
+//! Outages of the broker: workers find jobs by polling, a little later.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::support::{
     site::Site,
 };
 
-/// An upload that waited for the broker would take five seconds or more.
+/// An upload that waits for the broker takes five seconds or more.
 const NORMAL: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +33,7 @@ async fn without_a_broker_uploads_are_as_quick_and_workers_poll() {
     kept.extend(quick_uploads(&customer, &pictures[4..12]).await);
     customer.all_ready(&kept).await;
 
-    // It takes connections, and then says nothing.
+    // It accepts connections, but does not respond.
     let address = servers.queue.split('@').nth(1).unwrap().split('/').next().unwrap();
     let mute = TcpListener::bind(address).await.unwrap();
     let (_silence, _) = mute.accept().await.unwrap();
@@ -43,7 +43,7 @@ async fn without_a_broker_uploads_are_as_quick_and_workers_poll() {
 
     servers.run("start", "rabbitmq").await;
     sees_queue(&customer, true).await;
-    // This one polls once, when there is nothing to do.
+    // This worker polls once, while there is no job.
     site.set("POLL_S", "1000");
     let listener = site.worker().await;
     drop(worker);
@@ -52,7 +52,7 @@ async fn without_a_broker_uploads_are_as_quick_and_workers_poll() {
     site.assert_invariants(&[&api], &[&listener], &kept).await;
 }
 
-/// Uploads that are not retried: each is answered at once.
+/// Uploads without retries: each gets its response at once.
 async fn quick_uploads(customer: &Customer, pictures: &[std::sync::Arc<Picture>]) -> Vec<Kept> {
     let mut kept = Vec::new();
     for picture in pictures {
@@ -67,7 +67,7 @@ async fn quick_uploads(customer: &Customer, pictures: &[std::sync::Arc<Picture>]
     kept
 }
 
-/// Waits until `/readyz`, which is 200 all the while, says so of the queue.
+/// Waits until `/readyz` reports this state of the queue; its status must stay 200.
 async fn sees_queue(customer: &Customer, ok: bool) {
     eventually(&format!("the queue is ok: {ok}"), async || {
         let body: Value = customer.json("/readyz").await;

@@ -1,4 +1,4 @@
-//! Processes that die, or sleep and wake too late.
+//! Processes that crash, or are suspended for too long.
 
 use axum::http::Method;
 use reqwest::StatusCode;
@@ -19,7 +19,7 @@ async fn a_worker_that_sleeps_past_its_lease_is_fenced() {
     let workers = [site.worker().await, site.worker().await];
     let customer = Customer::of(&[&api.url]);
 
-    // It falls asleep while its first blob is on the way.
+    // It is suspended while its first blob is being stored.
     let mut trap = site.bucket.trap(Method::PUT, "renders/");
     let kept = customer.keep_all(&pictures(1)).await;
     let key = trap.sprung().await;
@@ -29,7 +29,7 @@ async fn a_worker_that_sleeps_past_its_lease_is_fenced() {
     let attempts = "SELECT COUNT(*) FROM jobs WHERE state = 'done' AND attempt = 2";
     assert_eq!(site.database.number(attempts).await, 1, "another worker did the job");
 
-    // The blob arrives after all, and its writer wakes.
+    // The blob is stored after all, and its writer continues.
     trap.release();
     let blob = site.bucket.folder().join(&key);
     eventually("the late blob", async || blob.exists().then_some(())).await;
@@ -55,7 +55,7 @@ async fn an_image_that_kills_its_workers_is_given_up_and_no_other() {
     let pictures = pictures(6);
     let killer = customer.keep(0, pictures[0].clone()).await;
     for _ in 0..STRIKES {
-        // A worker that reads it dies.
+        // A worker that reads it crashes.
         let mut trap = site.bucket.trap(Method::GET, &format!("originals/{}", killer.id));
         let mut worker = site.worker().await;
         trap.sprung().await;
@@ -91,7 +91,7 @@ async fn an_upload_whose_door_dies_is_taken_over() {
     trap.sprung().await;
     dying.process.kill();
     assert!(first.await.unwrap().is_err(), "nobody answered");
-    // between the put and the commit, as far as the store can tell
+    // between the put and the commit, as seen by the store
     trap.release();
 
     let running = customer.offer(0, &pictures[0], "the-key").await.unwrap();

@@ -1,4 +1,4 @@
-//! The database goes away and comes back.
+//! Outages of the database.
 
 use axum::http::Method;
 use reqwest::StatusCode;
@@ -18,7 +18,7 @@ use crate::support::{
 async fn while_the_database_is_away_nothing_is_promised_and_nothing_is_lost() {
     let Some(servers) = Servers::alone().await else { return };
     let mut site = Site::open(&servers).await;
-    // longer than the outages: no lease ends by itself
+    // longer than the outages: no lease expires
     site.set("LEASE_S", "20");
     let [one, two] = [site.api().await, site.api().await];
     let workers = [site.worker().await, site.worker().await];
@@ -28,7 +28,7 @@ async fn while_the_database_is_away_nothing_is_promised_and_nothing_is_lost() {
     let crowd = Crowd::gather(&customer, &pictures, &reader.shelf());
 
     crowd.grows_by(10).await;
-    // Workers are about to draw when the database dies.
+    // Workers are about to render when the database crashes.
     let mut traps = [(); 4].map(|()| site.bucket.trap(Method::GET, "originals/"));
     let mut images = Vec::new();
     for trap in &mut traps {

@@ -29,7 +29,7 @@ async fn an_image_that_is_deleted_while_it_renders_leaves_nothing() {
     })
     .await;
 
-    // at whatever moment each of them happens to be
+    // at any point of its job
     let mut kept = customer.keep_all(&pictures[1..]).await;
     for gone in kept.drain(..10) {
         let deleted = customer.delete(&gone.id).await.unwrap();

@@ -14,7 +14,7 @@ use crate::support::{
     site::SHORT_WAITS,
 };
 
-/// `planet` in a folder of its own, at an address that stays.
+/// `planet` in a folder of its own, at a fixed address.
 struct Home {
     folder: TempDir,
     bind: String,
@@ -40,7 +40,7 @@ impl Home {
         Process::start(Path::new(env!("CARGO_BIN_EXE_planet")), self.folder.path(), &settings)
     }
 
-    /// Nothing but `kept` is there, and all of it.
+    /// Checks that exactly `kept` is stored, complete.
     async fn assert_invariants(&self, kept: &[Kept]) {
         let file = self.folder.path().join("data/planet.db");
         let house = House {
@@ -53,14 +53,15 @@ impl Home {
     }
 }
 
-/// It dies at that point of an upload or of its job; it is started again, and the client comes again.
+/// The process crashes at this point of an upload or of its job; after a restart the client
+/// retries.
 async fn dies(point: &str) {
     let home = Home::new();
     let customer = Customer::of(&[&home.url]);
     let picture = pictures(1).remove(0);
     let mut dying = home.start_with(&[("FAILPOINT", point)]);
     customer.sees_ready(0, true).await;
-    // it may have answered just before
+    // it may have responded just before
     let _broken_or_answered = customer.offer(0, &picture, "the-key").await;
     assert_eq!(dying.ended().await.signal(), Some(9), "{point}");
 
@@ -90,7 +91,7 @@ async fn a_service_of_one_process_goes_on_at_once_with_what_it_had_when_it_died(
         let home = Home::new();
         let customer = Customer::of(&[&home.url]);
         let picture = pictures(1).remove(0);
-        // longer than a test
+        // longer than the test
         let waits = ["LEASE_S", "UPLOAD_LEASE_S", "BLOB_GRACE_S"].map(|name| (name, "7200"));
         let mut dying = home.start_with(&[&waits[..], &[("FAILPOINT", point)]].concat());
         customer.sees_ready(0, true).await;

@@ -1,4 +1,4 @@
-//! Whoever follows images at one door hears what happens at the others, and misses nothing.
+//! Event streams: a client of one API process gets the changes of all others, and misses none.
 
 use crate::support::{
     customer::Customer, events::Events, link::Mood, pictures::pictures, servers::Servers,
@@ -9,7 +9,7 @@ use crate::support::{
 async fn what_happens_at_one_door_is_heard_at_another() {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
-    // doors that look only when they are told
+    // without polling: only notifications
     site.set("POLL_S", "1000");
     let [one, two] = [site.api().await, site.api().await];
     site.set("POLL_S", "0.5");
@@ -65,7 +65,7 @@ async fn whoever_comes_again_after_a_crash_has_missed_nothing() {
     events.hears(&kept[0].id, "ready").await;
 
     two.process.kill();
-    // what was on its way may still be read
+    // data in transit can still be read
     while soon("the end of the stream", events.next()).await.is_some() {}
     let told_before = events.last_id.clone();
     let more = customer.keep_all(&pictures[8..]).await;

@@ -1,10 +1,10 @@
-//! Processes that die at the worst moments, one after the other: see `common::failpoint`.
+//! Processes that crash at the critical points: see `common::failpoint`.
 
 use std::os::unix::process::ExitStatusExt;
 
 use crate::support::{customer::Customer, pictures::pictures, servers::Servers, site::Site};
 
-/// A door dies at that point of an upload; its client comes again, to another.
+/// An API process crashes at this point of an upload; the client retries with another one.
 async fn a_door_dies(point: &str) {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
@@ -14,7 +14,7 @@ async fn a_door_dies(point: &str) {
     let (living, worker) = (site.api().await, site.worker().await);
     let customer = Customer::of(&[&living.url, &dying.url]);
     let picture = pictures(1).remove(0);
-    // it may have answered just before
+    // it may have responded just before
     let _broken_or_answered = customer.offer(1, &picture, "the-key").await;
     assert_eq!(dying.process.ended().await.signal(), Some(9), "{point}");
 
@@ -23,12 +23,12 @@ async fn a_door_dies(point: &str) {
     site.assert_invariants(&[&living], &[&worker], &kept).await;
 }
 
-/// A worker dies at that point of a job; another one does it.
+/// A worker crashes at this point of a job; another one completes it.
 async fn a_worker_dies(point: &str) {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
     let api = site.api().await;
-    // it hears of the job by a hint
+    // it gets the job by a hint
     site.set("POLL_S", "1000");
     site.set("FAILPOINT", point);
     let mut dying = site.worker().await;

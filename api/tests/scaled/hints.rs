@@ -1,4 +1,4 @@
-//! Hints that come too often, or say nothing: the row of the job is what counts.
+//! Repeated and malformed hints: the row of the job is authoritative.
 
 use crate::support::{
     customer::Customer, eventually, pictures::pictures, servers::Servers, site::Site,
@@ -18,17 +18,17 @@ async fn a_hint_that_comes_three_times_is_one_render() {
     }
     broker.waits(3).await;
 
-    // they hear of it by hints alone
+    // they get jobs by hints only
     site.set("POLL_S", "1000");
     let workers = [site.worker().await, site.worker().await];
     customer.all_ready(&kept).await;
     broker.waits(0).await;
-    // and once more, when it is done
+    // and again, after the job
     broker.publish(format!("{{\"v\":1,\"job\":\"{job}\"}}").as_bytes()).await;
     broker.waits(0).await;
     assert_eq!(site.database.number("SELECT MAX(attempt) FROM jobs").await, 1);
     site.assert_invariants(&[&api], &[&workers[0], &workers[1]], &kept).await;
-    // each was acknowledged: none comes again
+    // each was acknowledged: none is redelivered
     drop(workers);
     broker.waits(0).await;
 }

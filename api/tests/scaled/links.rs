@@ -1,4 +1,4 @@
-//! Links to the database, the broker and the store that are slow, or end in the middle of a word.
+//! Slow and broken connections to the database, the broker and the store.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::support::{
     site::Site,
 };
 
-/// With this, an upload takes about a second more.
+/// This delay makes an upload about a second longer.
 const SLOW: Mood = Mood::Delay(Duration::from_millis(30));
 
-/// Everybody works over slow links of one kind.
+/// All processes use a slow link to one of the servers.
 async fn is_slow(link: impl AsyncFnOnce(&mut Site, &Servers) -> Link) {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
@@ -108,7 +108,7 @@ async fn an_upload_whose_database_link_is_cut_between_two_bytes_is_kept_once_or_
     let pictures = pictures(8);
     let mut kept = Vec::new();
     for (nth, picture) in pictures.iter().enumerate() {
-        // sooner and later, in either direction
+        // early and late, in either direction
         link.set(Mood::CutAfter(1 + 300 * nth));
         let answer = customer.offer(0, picture, &picture.name).await.unwrap();
         let is_taken = answer.status() == StatusCode::CREATED;

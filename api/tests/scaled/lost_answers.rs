@@ -1,4 +1,4 @@
-//! Answers that never arrive: the database did what it was told, and nobody heard of it.
+//! Lost responses: the database committed, but its client did not learn of it.
 
 use reqwest::StatusCode;
 
@@ -22,14 +22,14 @@ async fn an_upload_whose_commit_was_not_heard_of_is_found_by_its_row_or_by_its_k
     let customer = Customer::of(&[&api.url]);
     let pictures = pictures(2);
 
-    // The row is read again, and knows.
+    // The row is read again.
     link.lose_answer_to(b"COMMIT", Mood::Pass);
     let answer = customer.offer(0, &pictures[0], "heard").await.unwrap();
     assert_eq!(answer.status(), StatusCode::CREATED);
     assert!(!link.is_waiting());
     let first = id(answer).await.unwrap();
 
-    // It cannot be read either: the client is told to come again.
+    // The row is unreadable, too: the client gets 503.
     link.lose_answer_to(b"COMMIT", Mood::Refuse);
     let answer = customer.offer(0, &pictures[1], "unheard").await.unwrap();
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -70,7 +70,7 @@ async fn a_job_whose_end_was_not_heard_of_is_done_once() {
     let attempts = "SELECT MAX(attempt) FROM jobs";
     assert_eq!(site.database.number(attempts).await, 1, "the row was read again");
 
-    // It cannot be read for a while.
+    // The row is unreadable for a while.
     link.lose_answer_to(b"COMMIT", Mood::Hang);
     kept.extend(customer.keep_all(&pictures[1..]).await);
     customer.all_ready(&kept).await;
@@ -100,7 +100,7 @@ async fn a_door_whose_database_hangs_promises_nothing_and_comes_back() {
     link.set(Mood::Pass);
     customer.sees_ready(0, true).await;
     customer.all_ready(&kept).await;
-    // what hung may have been carried out in the end: then its key has it, and nothing is lost
+    // the delayed commit may have succeeded in the end: then the key finds its image
     let second = eventually("the upload is taken", async || {
         let answer = customer.offer(0, &pictures[1], "hanging").await.ok()?;
         let is_taken = matches!(answer.status(), StatusCode::CREATED | StatusCode::OK);

@@ -1,9 +1,9 @@
-//! The service as it runs, with real processes, real servers and the faults that befall them.
+//! Fault tests of the distributed service, with real processes and real servers.
 //!
-//! Every test has a database, a queue and a bucket of its own, breaks something while the service
-//! is busy, and then has [`support::invariants`] look for anything that was lost, doubled or left
-//! behind. PostgreSQL and RabbitMQ are those of `scripts/test`; without them only the embedded
-//! service is tested, and the rest says that it is left out.
+//! Every test has a database, a queue and a bucket of its own, injects a fault while the service
+//! is busy, and then has [`support::invariants`] check that nothing was lost, duplicated or left
+//! behind. `scripts/test` starts PostgreSQL and RabbitMQ; without them only the embedded service
+//! is tested, and the other tests report that they are skipped.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! Several doors and several workers, as one service.
+//! Several API processes and several workers as one service.
 
 use axum::http::Method;
 
@@ -53,7 +53,7 @@ async fn a_worker_that_dies_and_a_broker_that_restarts_lose_nothing() {
     let shelf = reader.shelf();
     let pictures = pictures(50);
 
-    // The worker dies between its put and its commit; the put comes late.
+    // The worker crashes between its put and its commit; the put is executed late.
     let mut trap = site.bucket.trap(Method::PUT, "renders/");
     let mut kept = customer.keep_all(&pictures[..25]).await;
     shelf.add(&kept);

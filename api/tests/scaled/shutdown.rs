@@ -1,4 +1,4 @@
-//! SIGTERM under load: what runs is ended or given back, what was asked is answered.
+//! SIGTERM under load: running jobs are completed or released, running requests are completed.
 
 use axum::http::Method;
 use reqwest::StatusCode;
@@ -42,7 +42,7 @@ async fn a_stopped_worker_ends_what_it_began() {
 async fn a_stopped_worker_gives_back_what_takes_too_long() {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
-    // so that nobody waits for a lease to end
+    // no lease may expire in this test
     site.set("LEASE_S", "1000");
     let api = site.api().await;
     site.set("DRAIN_S", "0.5");
@@ -72,7 +72,7 @@ async fn a_stopped_worker_does_not_wait_for_a_store_that_hangs() {
     let gone = customer.keep_all(&pictures(1)).await;
     customer.all_ready(&gone).await;
 
-    // The door and the janitor both try to delete its blobs.
+    // The API and the janitor both try to delete its blobs.
     let mut traps = [(); 2].map(|()| site.bucket.trap(Method::DELETE, ""));
     let deletion = tokio::spawn(async move { customer.delete(&gone[0].id).await });
     for trap in &mut traps {

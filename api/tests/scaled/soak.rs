@@ -1,4 +1,4 @@
-//! Everything at once, for as long as one likes: `scripts/soak SECONDS`.
+//! All faults in random order, for any time: `scripts/soak SECONDS`.
 
 use std::{
     collections::BTreeMap,
@@ -85,7 +85,7 @@ async fn whatever_breaks_nothing_acknowledged_is_lost_or_wrong() {
     let House { site, apis, workers, .. } = house;
     let (apis, workers): (Vec<&Api>, Vec<&Worker>) =
         (apis.iter().collect(), workers.iter().collect());
-    // workers that met a fault remember it in their metrics
+    // the metrics of running workers include injected faults
     site.assert_invariants(&apis, &workers, &kept).await;
     let reads = reader.leaves_content().await;
     recoveries.sort();
@@ -112,7 +112,7 @@ struct House {
 }
 
 impl House {
-    /// Breaks something for a while, and mends it.
+    /// Injects a fault for a while, and ends it.
     async fn breaks(&mut self, fault: &str) {
         let a_while = Duration::from_millis(100 + self.dice.below(1400) as u64);
         let worker = self.dice.below(self.workers.len());
@@ -128,7 +128,7 @@ impl House {
             }
             "worker asleep" => {
                 self.workers[worker].process.signal("STOP");
-                // past its lease, half of the time
+                // half of the time for longer than its lease
                 sleep(2 * a_while + Duration::from_secs(1)).await;
                 self.workers[worker].process.signal("CONT");
             }
@@ -148,7 +148,7 @@ impl House {
         }
     }
 
-    /// However much there is, it gets less.
+    /// Waits until the backlog is empty; it must keep shrinking.
     async fn works_off_its_backlog(&self) {
         let pending = "SELECT COUNT(*) FROM jobs WHERE state = 'pending'";
         let mut left = self.site.database.number(pending).await;
@@ -171,7 +171,7 @@ impl House {
 async fn for_a_while(link: &Link, mood: Mood, a_while: Duration) {
     link.set(mood);
     sleep(a_while).await;
-    // whoever hung on the line starts anew
+    // clients on the old connections reconnect
     link.set(Mood::Refuse);
     link.set(Mood::Pass);
 }
@@ -182,7 +182,7 @@ async fn time_until_uploads_go_on(shelf: &Shelf) -> Duration {
     mended.elapsed()
 }
 
-/// They upload, look at their image in a size of their own, and delete it.
+/// Clients that upload an image, request a size outside the presets, and delete the image.
 struct Tourists {
     leave: Arc<AtomicBool>,
     visits: Arc<AtomicU32>,
@@ -218,7 +218,7 @@ impl Tourists {
     }
 }
 
-/// An answer that is a text, or says honestly that it cannot be had now.
+/// Whether the response is a text, or an error that allows a retry.
 async fn look(customer: &Customer, path: &str) {
     let Ok(answer) = customer.get(path).await else { return };
     let honest = [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE];

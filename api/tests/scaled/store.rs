@@ -1,4 +1,4 @@
-//! The store misbehaves.
+//! Faults of the store.
 
 use axum::http::Method;
 use reqwest::{Response, StatusCode};
@@ -20,7 +20,7 @@ async fn while_the_store_fails_nothing_is_recorded_and_no_image_is_blamed() {
     let customer = Customer::of(&[&api.url]);
     let pictures = pictures(8);
 
-    // The jobs are there before the store fails, and the worker gets them afterwards.
+    // The jobs exist before the store fails; the worker starts afterwards.
     worker.process.signal("STOP");
     let kept = customer.keep_all(&pictures[..5]).await;
     site.bucket.weather(Weather::Unavailable);
@@ -39,7 +39,7 @@ async fn while_the_store_fails_nothing_is_recorded_and_no_image_is_blamed() {
     site.bucket.weather(Weather::Deaf);
     refuses(&site, customer.offer(0, &pictures[6], "deaf").await.unwrap()).await;
 
-    // It hangs, and carries the put out when nobody counts on it any more.
+    // It hangs, and executes the put after its client has given up.
     site.bucket.weather(Weather::Fair);
     let trap = site.bucket.trap(Method::PUT, "originals/");
     refuses(&site, customer.offer(0, &pictures[7], "hanging").await.unwrap()).await;
@@ -78,12 +78,12 @@ async fn an_original_that_the_store_lost_is_an_alarm_and_never_the_end() {
     std::fs::rename(&aside, &blob).unwrap();
     customer.all_ready(&kept).await;
     drop(worker);
-    // its metrics remember the alarm; a new worker has none
+    // its metrics include the alarm; those of a new worker do not
     let worker = site.worker().await;
     site.assert_invariants(&[&api], &[&worker], &kept).await;
 }
 
-/// It was an honest refusal: the client may come again, and nothing was recorded.
+/// Checks that the upload was refused with `Retry-After`, and that nothing was recorded.
 async fn refuses(site: &Site, answer: Response) {
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(is_retryable(&answer), "{answer:?}");

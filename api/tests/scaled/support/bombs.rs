@@ -1,16 +1,16 @@
-//! Files that are small, and claim or truly hold far more than anybody would like to decode.
+//! Decompression bombs: small files that declare or contain huge images.
 
 use std::io::Cursor;
 
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 
-/// A file and what is wicked about it.
+/// A bomb and its description.
 pub(crate) struct Bomb {
     pub what: &'static str,
     pub bytes: Vec<u8>,
 }
 
-/// One of every format, and more of those that know more tricks.
+/// At least one bomb per format.
 pub(crate) fn bombs() -> Vec<Bomb> {
     let mut bombs = Vec::new();
     let mut add = |what, bytes| bombs.push(Bomb { what, bytes });
@@ -61,7 +61,7 @@ fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     chunk
 }
 
-/// The pixels of a small picture behind the header of another one.
+/// The pixels of a small image behind the header of a large one.
 fn png(width: u32, height: u32, interlace: u8, extra: &[u8]) -> Vec<u8> {
     let small = encoded(GrayImage::new(100, 100).into(), ImageFormat::Png);
     let sides = [width.to_be_bytes(), height.to_be_bytes()];
@@ -79,7 +79,7 @@ fn encoded(picture: DynamicImage, format: ImageFormat) -> Vec<u8> {
     file.into_inner()
 }
 
-/// The first frame is truly there, of that side; those behind it are single pixels.
+/// A complete first frame of this side; the following frames are single pixels.
 pub(crate) fn gif(side: u16, frames: u32) -> Vec<u8> {
     let [low, high] = side.to_le_bytes();
     let mut file = b"GIF89a".to_vec();
@@ -98,7 +98,7 @@ pub(crate) fn gif(side: u16, frames: u32) -> Vec<u8> {
     file
 }
 
-/// Zeros in the codes of LZW: each code of the table is one longer than the one before it.
+/// Zeros in LZW: each code of the table stands for one more byte than the one before.
 fn black_lzw(mut pixels: usize) -> Vec<u8> {
     const CLEAR: u32 = 4;
     let (mut bytes, mut buffer, mut filled) = (Vec::new(), 0_u64, 0);
@@ -140,7 +140,7 @@ fn riff_chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     [kind.as_slice(), &(data.len() as u32).to_le_bytes(), data, padding].concat()
 }
 
-/// A header and zeros, which mean something to both kinds.
+/// A header and zeros, which are valid in both kinds.
 fn webp(kind: &[u8; 4], side: u32) -> Vec<u8> {
     let mut data = match kind {
         b"VP8L" => [&[0x2f], ((side - 1) | ((side - 1) << 14)).to_le_bytes().as_slice()].concat(),
@@ -162,7 +162,7 @@ fn animated_webp(frames: usize) -> Vec<u8> {
     riff(&[head, riff_chunk(b"ANMF", &frame).repeat(frames)].concat())
 }
 
-/// Eight bits of grey, all packed into runs; `next` is where the next page stands.
+/// An 8-bit grayscale page in PackBits; `next` is the offset of the next page.
 fn tiff(side: u32, layout: &[(u16, u32)], next: Option<u32>) -> Vec<u8> {
     let piece = layout.iter().filter(|(tag, _)| matches!(tag, 278 | 322 | 323));
     let rows = piece.map(|(_, rows)| *rows).min().unwrap();
@@ -195,7 +195,7 @@ fn tiff(side: u32, layout: &[(u16, u32)], next: Option<u32>) -> Vec<u8> {
     }
     file.extend(next.unwrap_or(0).to_le_bytes());
     if count > 1 {
-        // every piece is the same bytes
+        // all strips share the same bytes
         file.extend((start + 2 * table).to_le_bytes().repeat(count as usize));
         file.extend((packed.len() as u32).to_le_bytes().repeat(count as usize));
     }
@@ -203,7 +203,7 @@ fn tiff(side: u32, layout: &[(u16, u32)], next: Option<u32>) -> Vec<u8> {
     file
 }
 
-/// A small picture's data behind another frame header, in so many scans, and zeros for the rest.
+/// The data of a small image behind another frame header, in `scans` scans, and zeros for the rest.
 fn jpeg(side: u16, frame: u8, sampling: u8, scans: usize) -> Vec<u8> {
     let mut file = encoded(RgbImage::new(16, 16).into(), ImageFormat::Jpeg);
     let position = |marker: u8| move |it: &[u8]| it == [0xff, marker];
@@ -215,7 +215,7 @@ fn jpeg(side: u16, frame: u8, sampling: u8, scans: usize) -> Vec<u8> {
     let mut data = file.split_off(scan);
     data.truncate(data.len() - 2);
     if frame == 0xc2 {
-        // first coefficients only
+        // DC coefficients only
         data[12] = 0;
     }
     data.resize(data.len() + 400_000 / scans, 0);
@@ -228,7 +228,7 @@ fn bmp(side: i32) -> Vec<u8> {
     let mut file = b"BM".to_vec();
     file.extend([0, 0, 0, 0, 0, 0, 0, 0, 0x36, 4, 0, 0, 40, 0, 0, 0]);
     file.extend([side.to_le_bytes(), side.to_le_bytes()].as_flattened());
-    // eight bits in runs
+    // 8 bits, run-length encoded
     file.extend([1, 0, 8, 0, 1, 0, 0, 0]);
     file.extend([0; 20]);
     file.extend([0; 1024]);

@@ -1,4 +1,4 @@
-//! The broker as a stranger sees it, who publishes what he likes.
+//! Direct access to the queue, to publish arbitrary messages.
 
 use asciify::ENGINE_VERSION;
 use lapin::{
@@ -17,7 +17,7 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// `name` as in `QUEUE_NAME`.
+    /// `name` is the value of `QUEUE_NAME`.
     pub(crate) async fn of(url: &str, name: &str) -> Self {
         let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
         let channel = connection.create_channel().await.unwrap();
@@ -33,7 +33,7 @@ impl Broker {
         assert!(sent.unwrap().await.unwrap().is_ack());
     }
 
-    /// Waits until so many messages wait there that nobody has.
+    /// Waits until the queue has this number of undelivered messages.
     pub(crate) async fn waits(&self, messages: u32) {
         eventually(&format!("{messages} messages in the queue"), async || {
             let options = QueueDeclareOptions { passive: true, ..Default::default() };

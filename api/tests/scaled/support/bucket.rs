@@ -1,4 +1,4 @@
-//! A bucket on a real S3 server in this process, behind a front that can misbehave.
+//! A bucket on a real S3 server in this process, with injected faults.
 
 use std::{
     fs,
@@ -29,18 +29,18 @@ pub(crate) const ACCESS_KEY: &str = "test-access-key";
 pub(crate) const SECRET_KEY: &str = "test-secret-key";
 const NAME: &str = "planet";
 
-/// How the server behaves.
+/// The injected fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Weather {
-    /// As it should.
+    /// None.
     Fair,
-    /// Answers 503 to everything.
+    /// Responds with 503 to every request.
     Unavailable,
-    /// Hangs up on everybody.
+    /// Closes every connection.
     Deaf,
 }
 
-/// A bucket and its server, which lives as long as the test's runtime.
+/// A bucket and its server, which runs as long as the runtime of the test.
 pub(crate) struct Bucket {
     pub url: String,
     folder: PathBuf,
@@ -54,7 +54,7 @@ struct Front {
     traps: Arc<Mutex<Vec<Set>>>,
 }
 
-/// A trap that nobody walked into so far.
+/// A trap that waits for its request.
 struct Set {
     method: Method,
     prefix: String,
@@ -62,19 +62,19 @@ struct Set {
     released: oneshot::Receiver<()>,
 }
 
-/// Holds one request before the server hears of it; released on drop.
+/// Holds one request before the server gets it; released on drop.
 pub(crate) struct Trap {
     caught: oneshot::Receiver<String>,
     _held: oneshot::Sender<()>,
 }
 
 impl Trap {
-    /// Waits for the request; its key.
+    /// Waits for the request; returns its key.
     pub(crate) async fn sprung(&mut self) -> String {
         soon("a request in the trap", &mut self.caught).await.unwrap()
     }
 
-    /// Lets the request through, though nobody may wait for its answer any more.
+    /// Forwards the request, even if its client has disconnected.
     pub(crate) fn release(self) {}
 }
 
@@ -83,7 +83,7 @@ impl Bucket {
         NAME
     }
 
-    /// Serves a new bucket out of `folder`.
+    /// Serves a new bucket from `folder`.
     pub(crate) async fn serve(folder: &Path) -> Self {
         fs::create_dir_all(folder).unwrap();
         let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder).unwrap());
@@ -103,7 +103,7 @@ impl Bucket {
         *self.front.weather.lock().unwrap() = weather;
     }
 
-    /// Holds the next request of that method whose key begins with `prefix`.
+    /// Holds the next request of this method whose key starts with `prefix`.
     pub(crate) fn trap(&self, method: Method, prefix: &str) -> Trap {
         let (catch, caught) = oneshot::channel();
         let (held, released) = oneshot::channel();
@@ -127,7 +127,7 @@ impl Front {
                 TowerToHyperService::new(service_fn(move |request| front.clone().answer(request)));
             tokio::spawn(async move {
                 let builder = Builder::new(TokioExecutor::new());
-                // clients hang up as they like
+                // clients may disconnect at any time
                 let _ = builder.serve_connection(TokioIo::new(socket), service).await;
             });
         }
@@ -143,7 +143,7 @@ impl Front {
         let key = head.uri.path().trim_start_matches('/').split_once('/').map(|(_, key)| key);
         let trap = self.trap_for(&head.method, key.unwrap_or_default());
         let request = Request::from_parts(head, s3s::Body::from(body));
-        // A held request is carried out in the end, whether or not its client still waits.
+        // A held request is executed in the end, whether or not its client is still connected.
         let answer = tokio::spawn(async move {
             if let Some((key, set)) = trap {
                 let _nobody_looks = set.caught.send(key);

@@ -1,4 +1,4 @@
-//! Customers who upload all the while.
+//! Clients that upload continuously.
 
 use std::sync::{
     Arc,
@@ -14,7 +14,7 @@ use super::{
     soon,
 };
 
-/// Customers who upload one picture after the other until they are told to leave.
+/// Clients that upload one image after the other until they are stopped.
 pub(crate) struct Crowd {
     leave: Arc<AtomicBool>,
     shelf: Shelf,

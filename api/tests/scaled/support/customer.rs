@@ -1,4 +1,4 @@
-//! A customer: uploads as a careful client does, and remembers what was promised.
+//! A client that retries with idempotency keys, and records what was acknowledged.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,20 +9,20 @@ use uuid::Uuid;
 
 use super::{LOOK_AGAIN, eventually, pictures::Picture, soon};
 
-/// Longer than the service may take for any answer.
+/// Longer than any response may take.
 const PATIENCE: Duration = Duration::from_secs(50);
 
-/// An image that the service has promised to keep.
+/// An image that the service has acknowledged.
 #[derive(Clone)]
 pub(crate) struct Kept {
     pub id: String,
     pub picture: Arc<Picture>,
     pub key: String,
-    /// What was answered before.
+    /// The response of an earlier attempt.
     pub refusals: Vec<StatusCode>,
 }
 
-/// An HTTP client and the addresses that it may choose from.
+/// An HTTP client with the addresses of the API processes.
 #[derive(Clone)]
 pub(crate) struct Customer {
     http: Client,
@@ -39,7 +39,7 @@ impl Customer {
         &self.doors[nth % self.doors.len()]
     }
 
-    /// `GET` at the first door.
+    /// `GET` from the first API process.
     pub(crate) async fn get(&self, path: &str) -> reqwest::Result<Response> {
         self.http.get(format!("{}{path}", self.door(0))).send().await
     }
@@ -52,7 +52,7 @@ impl Customer {
         self.http.delete(format!("{}/images/{id}", self.door(0))).send().await
     }
 
-    /// Deletes it, however many tries that takes: an answer may get lost.
+    /// Deletes the image, with retries: a response may be lost.
     pub(crate) async fn remove(&self, id: &str) {
         const GONE: [StatusCode; 2] = [StatusCode::NO_CONTENT, StatusCode::NOT_FOUND];
         soon("it is deleted", async {
@@ -66,7 +66,7 @@ impl Customer {
         .await;
     }
 
-    /// One try to upload, as a form or as a bare body.
+    /// One upload attempt, as a form or as a bare body.
     pub(crate) async fn offer(
         &self,
         door: usize,
@@ -88,20 +88,20 @@ impl Customer {
         post.send().await
     }
 
-    /// Uploads bytes that must be taken; their id.
+    /// Uploads bytes that must be accepted; returns the id.
     pub(crate) async fn upload(&self, bytes: Vec<u8>) -> String {
         let answer = self.http.post(format!("{}/images", self.door(0))).body(bytes).send().await;
         id(answer.unwrap().error_for_status().unwrap()).await.unwrap()
     }
 
-    /// Uploads, at any door, until it is acknowledged; one key for all tries.
+    /// Uploads to any API process until it is acknowledged; all attempts have the same key.
     pub(crate) async fn keep(&self, first_door: usize, picture: Arc<Picture>) -> Kept {
         let key = Uuid::now_v7().to_string();
         let mut refusals = Vec::new();
         let what = format!("an upload of {}", picture.name);
         let id = soon(&what, async {
             for door in first_door.. {
-                // a connection that broke says nothing about the upload
+                // a broken connection leaves the result unknown
                 if let Ok(answer) = self.offer(door, &picture, &key).await {
                     let status = answer.status();
                     match status {
@@ -120,7 +120,7 @@ impl Customer {
         Kept { id: id.await, picture, key, refusals }
     }
 
-    /// Offers it with that key until it is taken, or was before.
+    /// Uploads with this key until it is stored, now or by an earlier attempt.
     pub(crate) async fn come_again(&self, picture: &Arc<Picture>, key: &str) -> Kept {
         let id = eventually(&format!("{} is taken", picture.name), async || {
             let answer = self.offer(0, picture, key).await.ok()?;
@@ -133,7 +133,7 @@ impl Customer {
         Kept { id, picture: picture.clone(), key: key.to_owned(), refusals: Vec::new() }
     }
 
-    /// Uploads all of them, a few at a time at every door.
+    /// Uploads all of them, a few at a time to each API process.
     pub(crate) async fn keep_all(&self, pictures: &[Arc<Picture>]) -> Vec<Kept> {
         const AT_ONCE: usize = 8;
         let lanes = (0..AT_ONCE).map(|lane| {
@@ -150,7 +150,7 @@ impl Customer {
         super::at_once(lanes).await.into_iter().flatten().collect()
     }
 
-    /// Waits until every preset of these is stored.
+    /// Waits until all presets of these images are stored.
     pub(crate) async fn all_ready(&self, kept: &[Kept]) {
         for Kept { id, .. } in kept {
             eventually(&format!("{id} is ready"), async || {
@@ -163,7 +163,7 @@ impl Customer {
         }
     }
 
-    /// Waits for `/readyz` of that door to answer so.
+    /// Waits until `/readyz` of this API process has this status.
     pub(crate) async fn sees_ready(&self, door: usize, ready: bool) {
         let url = format!("{}/readyz", self.door(door));
         let expected = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -175,13 +175,13 @@ impl Customer {
     }
 }
 
-/// The id in the answer to an upload; `None` when the connection broke half-way.
+/// The id in the response to an upload; `None` when the connection broke.
 pub(crate) async fn id(answer: Response) -> Option<String> {
     let body: Value = answer.json().await.ok()?;
     Some(body["id"].as_str().unwrap().to_owned())
 }
 
-/// Whether the client was told to come again, and when.
+/// Whether the response is an error with `Retry-After`.
 pub(crate) fn is_retryable(answer: &Response) -> bool {
     let status = answer.status();
     let told = answer.headers().contains_key(RETRY_AFTER);

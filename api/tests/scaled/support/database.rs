@@ -1,4 +1,4 @@
-//! A look into the database, past the service.
+//! Direct access to the database.
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database as SeaOrm, DatabaseConnection, DbBackend,
@@ -15,7 +15,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// A new, empty one on the server at `server`.
+    /// Creates an empty database on the server at `server`.
     pub(crate) async fn create(server: &str) -> Self {
         let name = format!("planet_{}", Uuid::now_v7().simple());
         let admin = connect(server).await;
@@ -25,24 +25,24 @@ impl Database {
         Database::at(format!("{server}/{name}")).await
     }
 
-    /// The one at `url`.
+    /// The database at `url`.
     pub(crate) async fn at(url: String) -> Self {
         Database { db: connect(&url).await, url }
     }
 
-    /// The rows that `sql` finds. A server that is just restarting is asked again.
+    /// The rows of a query, with retries while the server restarts.
     pub(crate) async fn rows(&self, sql: &str) -> Vec<QueryResult> {
         let statement = Statement::from_string(self.db.get_database_backend(), sql);
         eventually(sql, async || self.db.query_all_raw(statement.clone()).await.ok()).await
     }
 
-    /// The first column of what `sql` finds.
+    /// The first column of a query.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
         let rows = self.rows(sql).await;
         rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
     }
 
-    /// The number that `sql` finds, which selects a count, a maximum, or the like.
+    /// The result of a query for one number.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         let rows = self.rows(&format!("SELECT CAST(({sql}) AS bigint)")).await;
         rows[0].try_get_by_index::<Option<i64>>(0).unwrap().unwrap_or(0)

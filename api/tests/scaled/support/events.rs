@@ -1,11 +1,11 @@
-//! Somebody who follows images, and comes again as a browser does.
+//! A client of an event stream that reconnects as a browser does.
 
 use reqwest::{Client, Response};
 use serde_json::Value;
 
 use super::{eventually, soon};
 
-/// A stream of events, and the cursor that it is at.
+/// An event stream and the id of its last event.
 pub(crate) struct Events {
     response: Response,
     unread: String,
@@ -13,7 +13,7 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Opens the stream at that door; from where `last_id` was, unless it is empty.
+    /// Opens the stream at this API process, after the event `last_id` unless it is empty.
     pub(crate) async fn of(door: &str, path: &str, last_id: &str) -> Self {
         let client = Client::builder().no_proxy().build().unwrap();
         let response = eventually("a stream of events", async || {
@@ -31,7 +31,7 @@ impl Events {
         events
     }
 
-    /// Everything up to the next empty line; `None` at the end, be it an orderly one or not.
+    /// The text up to the next empty line; `None` when the connection ends or breaks.
     async fn block(&mut self) -> Option<String> {
         loop {
             if let Some((block, rest)) = self.unread.split_once("\n\n") {
@@ -47,7 +47,7 @@ impl Events {
         }
     }
 
-    /// The next event: the image's id, and its status or that it was deleted; `None` at the end.
+    /// The next event: the image's id, and its status or `deleted`; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<(String, String)> {
         loop {
             let block = self.block().await?;
@@ -63,12 +63,12 @@ impl Events {
         }
     }
 
-    /// Reads on until the image is told to stand so.
+    /// Reads until an event has this status of the image.
     pub(crate) async fn hears(&mut self, image: &str, status: &str) {
         self.hears_all(&[(image, status)]).await;
     }
 
-    /// Reads on until each image is told to stand so, in any order.
+    /// Reads until events have this status of all images, in any order.
     pub(crate) async fn hears_all(&mut self, expected: &[(&str, &str)]) {
         let mut missing = expected.to_vec();
         soon(&format!("{expected:?} are told"), async {

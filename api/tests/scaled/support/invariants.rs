@@ -1,4 +1,4 @@
-//! What holds after every fault, once it is over: nothing lost, nothing doubled, nothing left.
+//! The invariants after every fault: nothing is lost, duplicated, or left behind.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,10 +20,10 @@ use super::{
     site::SHORT_WAITS,
 };
 
-/// Images that are looked at together.
+/// Images that are checked concurrently.
 const AT_ONCE: usize = 8;
 
-/// Where to look.
+/// The places to check.
 pub(crate) struct House<'a> {
     pub customer: Customer,
     pub database: &'a Database,
@@ -33,8 +33,8 @@ pub(crate) struct House<'a> {
     pub metrics: Vec<String>,
 }
 
-/// Waits until the house is at rest; then it has exactly the images in `kept`, complete, and
-/// nothing else.
+/// Waits until the service is idle, and checks that it has exactly the images in `kept`, complete,
+/// and nothing else.
 pub(crate) async fn assert_invariants(house: &House<'_>, kept: &[Kept]) {
     house.comes_to_rest().await;
     let ids: BTreeSet<&str> = kept.iter().map(|kept| kept.id.as_str()).collect();
@@ -51,7 +51,7 @@ pub(crate) async fn assert_invariants(house: &House<'_>, kept: &[Kept]) {
 }
 
 impl House<'_> {
-    /// No job is pending or dead, no upload unfinished, no blob loose.
+    /// Whether no job is pending or dead, no upload is unfinished, and no blob is unreferenced.
     async fn comes_to_rest(&self) {
         for unrest in [
             "SELECT COUNT(*) FROM jobs WHERE state = 'pending'",
@@ -65,7 +65,7 @@ impl House<'_> {
         assert_eq!(errors, [] as [&str; 0], "dead jobs");
     }
 
-    /// The image is readable as it was uploaded, and as every preset has it.
+    /// Checks the original and every preset of an image.
     async fn has(&self, kept: &Kept, drawn: &[(Spec, String)]) {
         let id = &kept.id;
         let original = self.customer.get(&format!("/images/{id}/original")).await.unwrap();
@@ -135,14 +135,14 @@ impl House<'_> {
     }
 }
 
-/// Specs of the presets that the programs are told.
+/// Specs of the configured presets.
 fn presets() -> Vec<Spec> {
     let (_, presets) = SHORT_WAITS.iter().find(|(name, _)| *name == "PRESETS").unwrap();
     let specs = presets.split(' ').map(|preset| preset.split_once('?').unwrap().1);
     specs.map(|spec| spec.parse().unwrap()).collect()
 }
 
-/// Every preset of the picture, without the service.
+/// The expected renders of all presets.
 pub(crate) fn drawn(picture: &Picture) -> Vec<(Spec, String)> {
     let specs = presets();
     let source = Cursor::new(&picture.bytes);

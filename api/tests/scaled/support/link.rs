@@ -1,4 +1,4 @@
-//! A link to a server that can be cut, jammed, or lose an answer.
+//! A TCP proxy that can break, block, or lose a response.
 
 use std::{
     sync::{Arc, Mutex},
@@ -12,30 +12,30 @@ use tokio::{
     time::sleep,
 };
 
-/// How the link behaves.
+/// The injected fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mood {
-    /// Passes everything on.
+    /// None: forwards everything.
     Pass,
-    /// Hangs up on everybody, whoever is on the line included.
+    /// Closes all connections, new and open ones.
     Refuse,
-    /// Takes connections and bytes, and passes nothing on.
+    /// Accepts connections and bytes, but forwards nothing.
     Hang,
-    /// Passes everything on, each read after a pause.
+    /// Forwards everything, with a delay per read.
     Delay(Duration),
-    /// Passes so many bytes of each connection on, in each direction, and hangs up then.
+    /// Forwards this number of bytes per connection and direction, then closes the connection.
     CutAfter(usize),
 }
 
-/// A TCP proxy on this machine, which lives as long as the test's runtime.
+/// A TCP proxy on this machine, which runs as long as the runtime of the test.
 pub(crate) struct Link {
-    /// `HOST:PORT` to use instead of the server's own.
+    /// `HOST:PORT` of the proxy.
     pub address: String,
     mood: watch::Sender<Mood>,
     phrase: Phrase,
 }
 
-/// What a client says last (the server hears it, and its answer is lost), and the mood from then on.
+/// The message whose response is lost (the server executes it), and the fault from then on.
 type Phrase = Arc<Mutex<Option<(&'static [u8], Mood)>>>;
 
 impl Link {
@@ -58,13 +58,13 @@ impl Link {
         self.mood.send_replace(mood);
     }
 
-    /// Loses the answer to the next message that holds `phrase`, and the connection with it; the link
-    /// is in that mood by then.
+    /// Loses the response to the next message that contains `phrase`, and closes its connection;
+    /// the link has this fault from then on.
     pub(crate) fn lose_answer_to(&self, phrase: &'static [u8], mood: Mood) {
         *self.phrase.lock().unwrap() = Some((phrase, mood));
     }
 
-    /// Whether an answer is still to be lost.
+    /// Whether the response has not been lost yet.
     pub(crate) fn is_waiting(&self) -> bool {
         self.phrase.lock().unwrap().is_some()
     }
@@ -85,7 +85,7 @@ async fn connect(client: TcpStream, server: String, mood: watch::Sender<Mood>, p
             }
             true
         });
-        // the answer to what was asked last is not passed on
+        // the response is not forwarded
         let answers = pass(from_server, to_client, mood.subscribe(), |_| {
             let doom = *doom.lock().unwrap();
             if let Some(next) = doom.filter(|next| *next != Mood::Pass) {
@@ -104,12 +104,12 @@ async fn connect(client: TcpStream, server: String, mood: watch::Sender<Mood>, p
     }
 }
 
-/// Waits for a mood, or for the test to end.
+/// Waits for a fault, or for the end of the test.
 async fn until(moods: &mut watch::Receiver<Mood>, is: impl Fn(Mood) -> bool) {
     let _ended = moods.wait_for(|mood| is(*mood)).await.is_err();
 }
 
-/// Passes bytes on until either side ends, or `goes_on` says no.
+/// Forwards bytes until either side ends, or `goes_on` returns false.
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,

@@ -1,4 +1,4 @@
-//! What the stories need: servers, processes, a bucket to tamper with, customers, and patience.
+//! Test support: servers, processes, fault injection, clients, and waiting for conditions.
 
 use std::{future::Future, time::Duration};
 
@@ -19,19 +19,19 @@ pub(crate) mod reader;
 pub(crate) mod servers;
 pub(crate) mod site;
 
-/// Longer than anything takes, even on a busy machine.
+/// Timeout of all waits: longer than anything takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How far apart one looks for something that happens soon.
+/// Polling interval of all waits.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
-/// The outcome of something that happens soon; `what` tells what was awaited in vain.
+/// The result of a future, with a timeout; `what` describes it in the failure.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let outcome = tokio::time::timeout(PATIENCE, future).await;
     outcome.unwrap_or_else(|_| panic!("{what}: it never happened"))
 }
 
-/// Waits until `look` sees something.
+/// Waits until `look` returns something.
 pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     soon(what, async {
         loop {
@@ -44,7 +44,7 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Opt
     .await
 }
 
-/// Runs `futures` as tasks at the same time; their outcomes, in the order of the futures.
+/// Runs `futures` as concurrent tasks; returns their results in the same order.
 pub(crate) async fn at_once<T: Send + 'static>(
     futures: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {

@@ -1,4 +1,4 @@
-//! Pictures of every format that we read, no two alike.
+//! Test images in all supported formats, each different.
 
 use std::{io::Cursor, sync::Arc};
 
@@ -30,7 +30,7 @@ pub(crate) fn pictures(count: u32) -> Vec<Arc<Picture>> {
 fn picture(seed: u32) -> Picture {
     let format = FORMATS[seed as usize % FORMATS.len()];
     let (width, height) = match seed % 10 {
-        // enough to keep a worker busy for a moment
+        // large enough to keep a worker busy for a moment
         9 => (1200, 900),
         _ => (9 + seed * 37 % 240, 7 + seed * 53 % 200),
     };

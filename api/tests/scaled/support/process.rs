@@ -1,4 +1,4 @@
-//! A program of ours as a child process: its log in a file, shown when a test fails; killed on drop.
+//! Our programs as child processes, killed on drop. A failed test prints their logs.
 
 use std::{
     fs::{self, File},
@@ -13,10 +13,10 @@ use tokio::time::sleep;
 
 use super::{LOOK_AGAIN, eventually, soon};
 
-/// Lines of a log that a failed test shows.
+/// Lines of a log that a failed test prints.
 const TAIL: usize = 40;
 
-/// A running program, or one that has ended.
+/// A running or ended program.
 pub(crate) struct Process {
     name: String,
     log: PathBuf,
@@ -70,14 +70,14 @@ impl Process {
         assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
     }
 
-    /// SIGKILL: it is gone when this returns.
+    /// Sends SIGKILL, and waits for the end.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
         assert_eq!(status.signal(), Some(9), "{} had ended by itself: {status}", self.name);
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the process.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let what = format!("the end of {}", self.name);
         soon(&what, async {
@@ -95,7 +95,7 @@ impl Process {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Where it says that it listens.
+    /// The listening address in its log.
     pub(crate) async fn address(&self) -> String {
         eventually(&format!("the address of {}", self.name), async || {
             let log = self.log();
@@ -125,8 +125,8 @@ impl Drop for Process {
     }
 }
 
-/// A port of this machine that is free. It is below those of outgoing connections, so that none of
-/// these takes it before, or after, its program has it.
+/// A free port of this machine, below the range of outgoing connections: none of them can take it
+/// while the program is not running.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = (std::process::id() % 9_000) as u16;

@@ -1,5 +1,5 @@
-//! A reader who looks all the while: an image that was promised never vanishes, a text never
-//! changes, a version never goes back.
+//! A client that reads continuously: an acknowledged image never disappears, a text never
+//! changes, a version never decreases.
 
 use std::{
     collections::HashMap,
@@ -17,17 +17,17 @@ use super::{
     invariants::drawn,
 };
 
-/// Far enough apart to leave the cores to the workers.
+/// The pause between two reads leaves the cores to the workers.
 const BETWEEN_READS: Duration = Duration::from_millis(20);
 
-/// A reader at work.
+/// A running reader.
 pub(crate) struct Reader {
     shelf: Shelf,
     stop: CancellationToken,
     reading: JoinHandle<u32>,
 }
 
-/// What there is to read; grows as uploads are acknowledged.
+/// The images to read; more are added as uploads are acknowledged.
 #[derive(Clone, Default)]
 pub(crate) struct Shelf(Arc<Mutex<Vec<Kept>>>);
 
@@ -40,7 +40,7 @@ impl Shelf {
         self.0.lock().unwrap().len()
     }
 
-    /// Waits until so many images are there.
+    /// Waits until there is this number of images.
     pub(crate) async fn reaches(&self, count: usize) {
         let what = format!("{count} uploads");
         eventually(&what, async || (self.len() >= count).then_some(())).await;
@@ -63,7 +63,7 @@ impl Reader {
         self.shelf.clone()
     }
 
-    /// Ends the reading, which must have come to something; how many texts were read.
+    /// Stops the reader, which must have read some texts; returns their number.
     pub(crate) async fn leaves_content(self) -> u32 {
         self.stop.cancel();
         let reads = self.reading.await.unwrap();
@@ -73,7 +73,7 @@ impl Reader {
 }
 
 async fn read_on(customer: Customer, shelf: Shelf, stop: CancellationToken) -> u32 {
-    // by picture: many images are of the same
+    // by file: many images have the same one
     let mut texts = HashMap::new();
     let mut versions: HashMap<String, u32> = HashMap::new();
     let mut reads = 0;

@@ -1,5 +1,5 @@
-//! The servers that `scripts/servers` keeps: shared by the tests that only use them, alone for
-//! those that break them.
+//! The servers of `scripts/servers`: shared by the tests that only use them, exclusive for tests
+//! that stop them.
 
 use std::{
     io::Write,
@@ -21,15 +21,15 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// Servers that nobody breaks meanwhile; `None`, after a word to the one who runs the tests,
-    /// where there are none.
+    /// Shared servers, which no other test stops meanwhile; `None`, with a message on the terminal,
+    /// without servers.
     pub(crate) async fn shared() -> Option<Self> {
         let mut servers = Servers::given()?;
         servers._shared = Some(PEACE.read().await);
         Some(servers)
     }
 
-    /// Servers that nobody else uses meanwhile, to be broken.
+    /// Exclusive servers, which the test may stop.
     pub(crate) async fn alone() -> Option<Self> {
         let mut servers = Servers::given()?;
         servers.alone = Some(PEACE.write().await);
@@ -41,7 +41,7 @@ impl Servers {
             .map(setting);
         let [Some(database), Some(queue), Some(script), Some(folder)] = all else {
             let test = std::thread::current().name().unwrap_or("a test").to_owned();
-            // past the test harness, which shows only what failed tests print
+            // directly: the test harness only shows the output of failed tests
             let line = format!("left out: scaled::{test} (scripts/test runs it)\n");
             std::io::stderr().write_all(line.as_bytes()).unwrap();
             return None;
@@ -66,7 +66,7 @@ impl Servers {
 }
 
 impl Drop for Servers {
-    /// A test that failed half-way leaves no broken server to the next one.
+    /// Restarts the servers, so that a failed test does not affect the next one.
     fn drop(&mut self) {
         if self.alone.is_some() && std::thread::panicking() {
             let _as_well_as_possible = self.command("start").arg(&self.folder).status();

@@ -1,4 +1,4 @@
-//! A site: several processes of ours over one database, one queue and one bucket.
+//! A site: several processes with one database, one queue and one bucket.
 
 use std::{
     path::{Path, PathBuf},
@@ -20,7 +20,7 @@ use super::{
     servers::Servers,
 };
 
-/// What every program is told: all waits short, so that a fault and its end take seconds.
+/// Settings of all programs: short timeouts, so that recovery from a fault takes seconds.
 pub(crate) const SHORT_WAITS: [(&str, &str); 11] = [
     ("PRESETS", "default?width=80 small?width=40 large?width=160&invert=true"),
     ("LEASE_S", "3"),
@@ -35,7 +35,7 @@ pub(crate) const SHORT_WAITS: [(&str, &str); 11] = [
     ("STARTUP_WAIT_S", "30"),
 ];
 
-/// Everything but the processes, which a test starts and ends as it likes.
+/// Everything but the processes, which a test starts and stops.
 pub(crate) struct Site {
     pub bucket: Bucket,
     pub database: Database,
@@ -56,14 +56,14 @@ pub(crate) struct Worker {
 }
 
 impl Site {
-    /// A site whose database is migrated.
+    /// A site with a migrated database.
     pub(crate) async fn open(servers: &Servers) -> Self {
         let site = Site::plot(servers).await;
         assert!(site.migrate().ended().await.success());
         site
     }
 
-    /// A site whose database is empty.
+    /// A site with an empty database.
     pub(crate) async fn plot(servers: &Servers) -> Self {
         let folder = TempDir::new().unwrap();
         let bucket = Bucket::serve(&folder.path().join("s3")).await;
@@ -83,18 +83,18 @@ impl Site {
         Site { bucket, database, settings, folder }
     }
 
-    /// The same site, with one setting changed for the processes that start from now on.
+    /// Changes one setting of processes that start from now on.
     pub(crate) fn set(&mut self, name: &'static str, value: &str) {
         self.settings.retain(|(known, _)| *known != name);
         self.settings.push((name, value.to_owned()));
     }
 
-    /// The setting is the default again.
+    /// Resets a setting to its default.
     pub(crate) fn unset(&mut self, name: &str) {
         self.settings.retain(|(known, _)| *known != name);
     }
 
-    /// Has the processes that start from now on reach the database over a link.
+    /// Processes that start from now on connect to the database over a link.
     pub(crate) async fn link_to_database(&mut self) -> Link {
         let url = self.database.url.clone();
         let server = url.split('@').nth(1).unwrap().split('/').next().unwrap();
@@ -103,7 +103,7 @@ impl Site {
         link
     }
 
-    /// Has them reach the broker over a link.
+    /// They connect to the broker over a link.
     pub(crate) async fn link_to_broker(&mut self, servers: &Servers) -> Link {
         let server = servers.queue.split('@').nth(1).unwrap().split('/').next().unwrap();
         let link = Link::to(server).await;
@@ -111,20 +111,20 @@ impl Site {
         link
     }
 
-    /// Has them reach the store over a link.
+    /// They connect to the store over a link.
     pub(crate) async fn link_to_store(&mut self) -> Link {
         let link = Link::to(self.bucket.url.trim_start_matches("http://")).await;
         self.set("AWS_ENDPOINT_URL_S3", &format!("http://{}", link.address));
         link
     }
 
-    /// The site's queue, for a stranger.
+    /// Direct access to the queue of the site.
     pub(crate) async fn broker(&self, servers: &Servers) -> Broker {
         let name = self.settings.iter().find(|(name, _)| *name == "QUEUE_NAME");
         Broker::of(&servers.queue, &name.unwrap().1).await
     }
 
-    /// Has them reach the database directly.
+    /// They connect to the database directly.
     pub(crate) fn unlink_database(&mut self) {
         let url = self.database.url.clone();
         self.set("DATABASE_URL", &url);
@@ -135,7 +135,7 @@ impl Site {
         Process::start_with(program, &["migrate"], self.folder.path(), &self.settings)
     }
 
-    /// What `planet-admin check` says.
+    /// The output of `planet-admin check`.
     pub(crate) fn check(&self) -> Output {
         let mut check = Command::new(env!("CARGO_BIN_EXE_planet-admin"));
         let settings = self.settings.iter().map(|(name, value)| (name, value));
@@ -143,12 +143,12 @@ impl Site {
         tokio::task::block_in_place(|| check.output().unwrap())
     }
 
-    /// A door that answers.
+    /// Starts an API process, and waits until it is ready.
     pub(crate) async fn api(&self) -> Api {
         self.api_at("127.0.0.1:0").await
     }
 
-    /// A door that answers at that address.
+    /// Starts an API process at this address, and waits until it is ready.
     pub(crate) async fn api_at(&self, bind: &str) -> Api {
         let program = Path::new(env!("CARGO_BIN_EXE_planet-api"));
         let process = self.start(program, ("BIND", bind));
@@ -157,7 +157,7 @@ impl Site {
         Api { process, url }
     }
 
-    /// A worker that is up.
+    /// Starts a worker, and waits until it runs.
     pub(crate) async fn worker(&self) -> Worker {
         let bind = format!("127.0.0.1:{}", free_port());
         let process = self.start(&worker_program(), ("METRICS_BIND", &bind));
@@ -166,7 +166,7 @@ impl Site {
         Worker { process, metrics: format!("http://{bind}/metrics") }
     }
 
-    /// Spool folders are not shared between machines.
+    /// A new spool folder: processes of different machines share none.
     fn start(&self, program: &Path, bind: (&'static str, &str)) -> Process {
         let mut settings = self.settings.clone();
         settings.push((bind.0, bind.1.to_owned()));
@@ -174,7 +174,7 @@ impl Site {
         Process::start(program, self.folder.path(), &settings)
     }
 
-    /// Which of `workers` claimed the job that the render `key` belongs to.
+    /// The worker that claimed the job of the render `key`.
     pub(crate) async fn holder(&self, key: &str, workers: &[Worker]) -> usize {
         let job = key.split('/').nth(1).unwrap();
         let sql = format!("SELECT worker FROM jobs WHERE id = '{job}'");
@@ -183,7 +183,7 @@ impl Site {
         workers.iter().position(is).unwrap_or_else(|| panic!("{name} is none of ours"))
     }
 
-    /// Everything that was promised holds, by the testimony of these doors and workers.
+    /// Checks the invariants with these API processes and workers.
     pub(crate) async fn assert_invariants(
         &self,
         apis: &[&Api],
@@ -203,7 +203,7 @@ impl Site {
     }
 }
 
-/// Cargo builds it for the tests of its own crate only.
+/// The path of a program of another crate: Cargo has no variable for it.
 fn worker_program() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_planet-api")).with_file_name("planet-worker")
 }

@@ -1,9 +1,9 @@
-//! Content negotiation (RFC 9110, 12.5.1): which of our media types a client likes best.
+//! Content negotiation by the `Accept` header (RFC 9110, 12.5.1).
 
 use axum::http::{HeaderMap, header};
 
-/// The one of `offers` (media types, our favourite first) that the `Accept` header likes best;
-/// `None` when it refuses them all. No header accepts everything.
+/// The media type of `offers` to which the `Accept` header gives the highest quality; the first one
+/// among equals, and without the header. `None` when it accepts none of them.
 pub(crate) fn negotiate<'a>(headers: &HeaderMap, offers: &[&'a str]) -> Option<&'a str> {
     let accept: Vec<&str> =
         headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
@@ -22,7 +22,7 @@ pub(crate) fn negotiate<'a>(headers: &HeaderMap, offers: &[&'a str]) -> Option<&
     best.map(|(_, offer)| offer)
 }
 
-/// A media range with its quality in thousandths.
+/// A media range with its quality, in thousandths.
 struct Range<'a> {
     range: &'a str,
     quality: u32,
@@ -40,7 +40,8 @@ impl<'a> Range<'a> {
         Some(Range { range, quality })
     }
 
-    /// How exactly the range names `offer`; 0 when it does not.
+    /// How specific the range is for `offer`: 3 for the type itself, 2 for `type/*`, 1 for `*/*`, 0
+    /// when it does not match.
     fn specificity(&self, offer: &str) -> u32 {
         let family = offer.split('/').next().unwrap_or(offer);
         match self.range.split_once('/') {
@@ -52,10 +53,11 @@ impl<'a> Range<'a> {
     }
 }
 
-/// The quality that the most specific range gives to `offer`.
+/// The quality of `offer` by the most specific range that matches it, in thousandths; 0 without
+/// one.
 fn quality(ranges: &[Range<'_>], offer: &str) -> u32 {
-    let named = ranges.iter().filter(|range| range.specificity(offer) > 0);
-    named.max_by_key(|range| range.specificity(offer)).map_or(0, |range| range.quality)
+    let matching = ranges.iter().filter(|range| range.specificity(offer) > 0);
+    matching.max_by_key(|range| range.specificity(offer)).map_or(0, |range| range.quality)
 }
 
 #[cfg(test)]
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn curl_gets_text_and_a_browser_gets_a_page() {
+    fn curl_gets_text_and_a_browser_gets_html() {
         assert_eq!(negotiate(&HeaderMap::new(), OFFERS), Some("text/plain"));
         assert_eq!(chosen("*/*"), Some("text/plain"));
         assert_eq!(
@@ -81,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn qualities_and_refusals_count() {
+    fn quality_values_are_respected() {
         assert_eq!(chosen("text/*;q=0.5, application/json"), Some("application/json"));
         assert_eq!(chosen("text/plain;q=0, text/*"), Some("text/html"));
         assert_eq!(chosen("image/avif"), None);

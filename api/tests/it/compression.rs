@@ -1,4 +1,4 @@
-//! Compressed answers: they unpack to the same bytes, and caches can tell them apart.
+//! Compression: each coding decodes to the same bytes, and has an entity tag of its own.
 
 use std::collections::BTreeSet;
 
@@ -52,12 +52,12 @@ async fn whoever_has_a_compressed_text_is_not_sent_it_again() {
         let tag = full.header("etag");
         for held in [tag.to_owned(), format!("\"x\",{tag}")] {
             let answer = app.ask(&image.at, &[accept, ("if-none-match", &held)]).await.is(304);
-            // the tag of what the client holds: with another one it would have to drop that
+            // the tag of the cached response: another one would invalidate it
             assert_eq!(answer.header("etag"), tag);
             let vary: Vec<_> = answer.headers.get_all("vary").iter().collect();
             assert_eq!(vary, full.headers.get_all("vary").iter().collect::<Vec<_>>());
         }
-        // it holds what it could not read now
+        // a cached body in a coding that this request does not accept
         app.ask(&image.at, &[("if-none-match", tag)]).await.is(200);
     }
 }

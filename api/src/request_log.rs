@@ -1,4 +1,4 @@
-//! Observes every request: gives it an id, dresses its problem, logs one line, counts.
+//! Middleware around every request: request id, log line, metrics, and the body of a problem.
 
 use std::time::Instant;
 
@@ -12,25 +12,27 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
-    accept::negotiate,
+    negotiate::negotiate,
     pages,
-    problem::{BAD_REQUEST, Problem, dress},
+    problem::{BAD_REQUEST, Problem, render_problem},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
-/// What a problem can be written as.
-const PROBLEMS: &[&str] = &["application/problem+json", "application/json", "text/html"];
+/// The media types of a problem.
+const PROBLEM_TYPES: &[&str] = &["application/problem+json", "application/json", "text/html"];
 
-/// W3C `traceparent` of a request: the caller's, or one of our own.
+/// The `traceparent` of a request (W3C Trace Context, 3.2): the client's, or a new one.
 #[derive(Clone)]
 pub(crate) struct Trace(pub String);
 
-pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
+/// Gives the request an id, rejects ambiguous framing, renders a problem as JSON or as a page,
+/// writes one log line, and records metrics.
+pub(crate) async fn log_request(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let trace = trace(request.headers());
-    let is_browser = negotiate(request.headers(), PROBLEMS) == Some("text/html");
+    let is_browser = negotiate(request.headers(), PROBLEM_TYPES) == Some("text/html");
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().map_or("none", |path| path.as_str());
@@ -39,20 +41,21 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(Trace(trace));
 
     async move {
-        let answer = match well_formed(&request) {
+        let response = match check_framing(&request) {
             Ok(()) => next.run(request).await,
-            Err(problem) => problem.with(header::CONNECTION, CLOSE).into_response(),
+            Err(problem) => problem.with_header(header::CONNECTION, CLOSE).into_response(),
         };
-        let mut response = dress(answer, &path, &id, is_browser.then_some(pages::problem));
+        let mut response =
+            render_problem(response, &path, &id, is_browser.then_some(pages::problem));
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
-        // what is sent is what it says it is
+        // browsers must not guess another media type
         let nosniff = HeaderValue::from_static("nosniff");
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
         let (status, took) = (response.status().as_u16(), started.elapsed());
         let labels = [
-            ("method", known(method.as_str()).to_owned()),
+            ("method", method_label(method.as_str()).to_owned()),
             ("route", route),
             ("status", status.to_string()),
         ];
@@ -65,26 +68,25 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     .await
 }
 
-/// What the HTTP library lets pass, and what others before us may have understood in another way.
-fn well_formed(request: &Request) -> Result<(), Problem> {
+/// Rejects what the HTTP library accepts but a proxy in front may read differently (request
+/// smuggling).
+fn check_framing(request: &Request) -> Result<(), Problem> {
     let malformed = |detail| Err(Problem::new(BAD_REQUEST, detail));
     let hosts = request.headers().get_all(header::HOST).iter().count();
-    // RFC 9112, 3.2: HTTP/1.1 wants the header once, HTTP/1.0 does not know it
+    // RFC 9112, 3.2: required once in HTTP/1.1, unknown in HTTP/1.0
     if hosts > 1 || (hosts == 0 && request.version() >= Version::HTTP_11) {
-        return malformed("a request has one Host header");
+        return malformed("a request must have exactly one Host header");
     }
-    // RFC 9112, 6.1 and 7: chunks once, and nothing around them
+    // RFC 9112, 6.1 and 7: `chunked` alone, once
     let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
         (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => {
-            malformed("a body is sent by its length or in chunks: Transfer-Encoding: chunked, once")
-        }
+        _ => malformed("Transfer-Encoding must be chunked, once; otherwise use Content-Length"),
     }
 }
 
-/// The caller's id where it is short and plain, else a new one.
+/// The client's `X-Request-Id` if it is 1 to 128 visible ASCII characters, otherwise a new UUID.
 fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     match given {
@@ -95,6 +97,7 @@ fn request_id(headers: &HeaderMap) -> String {
     }
 }
 
+/// The request's `traceparent` if it is well-formed, otherwise a new one:
 /// `00-{32 hex}-{16 hex}-{2 hex}` (W3C Trace Context, 3.2).
 fn trace(headers: &HeaderMap) -> String {
     let given = headers.get("traceparent").and_then(|value| value.to_str().ok());
@@ -112,8 +115,9 @@ fn trace(headers: &HeaderMap) -> String {
     format!("00-{id}-{}-01", &parent[16..])
 }
 
-/// Methods are the client's text: a metric has a bounded number of them.
-fn known(method: &str) -> &str {
+/// The label of a method in metrics. Clients may send any method: others share one label, so that
+/// the number of time series is bounded.
+fn method_label(method: &str) -> &str {
     match method {
         "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" => method,
         _ => "other",

@@ -1,4 +1,4 @@
-//! What we answer in JSON: the shapes of the API.
+//! The JSON bodies of responses; the OpenAPI document has their schemas.
 
 use axum::{
     http::{StatusCode, header},
@@ -15,7 +15,7 @@ use serde::Serialize;
 use time::{OffsetDateTime, macros::format_description};
 use utoipa::ToSchema;
 
-/// An answer in JSON; it ends its line, as a terminal likes it.
+/// A JSON response. It ends with a newline, for terminals.
 pub struct Json<T>(pub T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -26,7 +26,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
                 ([(header::CONTENT_TYPE, "application/json")], body).into_response()
             }
             Err(err) => {
-                tracing::error!("an answer cannot be written: {err}");
+                tracing::error!("could not write a response as JSON: {err}");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
         }
@@ -39,59 +39,60 @@ pub struct ImageBody {
     /// UUID version 7.
     #[schema(example = "019a9c4e-5f0e-7cc1-9d52-0d3a36a3a9d1")]
     id: String,
-    /// The file's name as the client gave it.
+    /// The file name, as sent by the client.
     #[schema(required = true)]
     name: Option<String>,
-    /// By content.
+    /// Detected from the content.
     #[schema(example = "image/jpeg")]
     media_type: String,
-    /// By content; TIFF is GeoTIFF, too.
+    /// Detected from the content; a GeoTIFF is `TIFF`.
     #[schema(example = "JPEG")]
     format: String,
-    /// Length of the original.
+    /// Length of the original, in bytes.
     bytes: u64,
-    /// Pixels, upright.
+    /// Width of the upright image, in pixels.
     width: u32,
-    /// Pixels, upright.
+    /// Height of the upright image, in pixels.
     height: u32,
-    /// Frames or pages; 1 for a still picture.
+    /// Number of frames or pages; 1 for a still image.
     frames: u32,
-    /// Values of a pixel, alpha counted: 3 for red, green and blue. Null for images that were stored
-    /// before it was noted, as are the next two.
+    /// Samples per pixel, alpha included: 3 for RGB. `bands`, `bit_depth` and `orientation` are
+    /// null for images that were stored by a version that did not record them.
     #[schema(required = true)]
     bands: Option<u32>,
-    /// Bits of each value.
+    /// Bits per sample.
     #[schema(required = true)]
     bit_depth: Option<u32>,
-    /// How the original is turned upright: EXIF's number, 1 for as it is, to 8.
+    /// EXIF orientation of the original: 1 (upright) to 8.
     #[schema(required = true)]
     orientation: Option<u8>,
-    /// Of the original, in lower-case hex.
+    /// SHA-256 of the original, in lower-case hex.
     sha256: String,
-    /// RFC 3339.
+    /// When the image was uploaded (RFC 3339, UTC).
     created_at: String,
-    /// `pending` until every preset is stored, then `ready`; `failed` when the image cannot be rendered.
+    /// `pending` until every preset is rendered, then `ready`; `failed` if the image cannot be
+    /// rendered.
     #[schema(example = "ready")]
     status: &'static str,
-    /// Why it failed.
+    /// Why rendering failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// Where to go from here.
+    /// Related addresses.
     links: ImageLinks,
 }
 
-/// Addresses that belong to an image.
+/// Addresses of an image.
 #[derive(Serialize, ToSchema)]
 pub struct ImageLinks {
-    /// The text render.
+    /// The image as text.
     text: String,
-    /// The bytes as uploaded.
+    /// The original file.
     original: String,
-    /// This JSON.
+    /// This object.
     metadata: String,
-    /// Every stored render.
+    /// The list of stored renders.
     renders: String,
-    /// What becomes of it (Server-Sent Events).
+    /// Changes of the image, as Server-Sent Events.
     events: String,
 }
 
@@ -102,15 +103,14 @@ impl From<ImageSummary> for ImageBody {
         let (status, error) = match status {
             Status::Pending => ("pending", None),
             Status::Ready => ("ready", None),
-            Status::Failed(why) => ("failed", Some(why)),
+            Status::Failed(reason) => ("failed", Some(reason)),
         };
         ImageBody {
             id: id.to_string(),
             name: metadata.name,
-            format: asciify::Format::ALL
-                .iter()
+            format: asciify::formats()
                 .find(|format| format.media_type() == metadata.media_type)
-                .map_or_else(|| metadata.media_type.clone(), ToString::to_string),
+                .map_or_else(|| metadata.media_type.clone(), |format| format.to_string()),
             media_type: metadata.media_type,
             bytes: metadata.bytes,
             width: metadata.width,
@@ -134,20 +134,20 @@ impl From<ImageSummary> for ImageBody {
     }
 }
 
-/// An image that was deleted.
+/// The data of an event `deleted`.
 #[derive(Serialize)]
-pub(crate) struct GoneBody {
-    /// Its id.
+pub(crate) struct DeletedBody {
+    /// Id of the image.
     pub(crate) id: String,
 }
 
-/// Bytes as they are.
+/// A body of bytes, in the OpenAPI document.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = Binary)]
 #[expect(dead_code, reason = "describes bodies to the OpenAPI document")]
 pub struct Binary(Vec<u8>);
 
-/// A page of images, newest first.
+/// A page of the list of images, newest first.
 #[derive(Serialize, ToSchema)]
 pub struct ImagesBody {
     /// The images.
@@ -160,12 +160,12 @@ pub struct ImagesBody {
     pub(crate) next: Option<String>,
 }
 
-/// Every stored render of an image, newest version first.
+/// The stored renders of an image, newest version first.
 #[derive(Serialize, ToSchema)]
 pub struct RendersBody {
     /// The renders.
     pub(crate) items: Vec<RenderBody>,
-    /// The job that makes them; null before it exists.
+    /// The job that makes the renders; null before it exists.
     #[schema(required = true)]
     pub(crate) job: Option<JobBody>,
 }
@@ -173,32 +173,32 @@ pub struct RendersBody {
 /// A stored render.
 #[derive(Serialize, ToSchema)]
 pub struct RenderBody {
-    /// The preset that stands for these options today, if any.
+    /// The preset that has these options now, if any.
     #[schema(example = "default", required = true)]
     preset: Option<String>,
     /// The options, in canonical form.
     #[schema(example = "width=80")]
     spec: String,
-    /// The engine version that made it.
+    /// The engine version that made the render.
     version: u32,
-    /// Characters in a row.
+    /// Characters per row.
     columns: u32,
-    /// Rows.
+    /// Number of rows.
     rows: u32,
-    /// Length of the text.
+    /// Length of the text, in bytes.
     bytes: u64,
-    /// Of the text, in lower-case hex.
+    /// SHA-256 of the text, in lower-case hex.
     sha256: String,
-    /// RFC 3339.
+    /// When the render was stored (RFC 3339, UTC).
     created_at: String,
-    /// Where to go from here.
+    /// Related addresses.
     links: RenderLinks,
 }
 
-/// Addresses that belong to a render.
+/// Addresses of a render.
 #[derive(Serialize, ToSchema)]
 pub struct RenderLinks {
-    /// The text, of this version for ever.
+    /// The text of this version; it never changes.
     text: String,
 }
 
@@ -219,18 +219,18 @@ impl RenderBody {
     }
 }
 
-/// A job.
+/// A job: rendering all presets of an image with one engine version.
 #[derive(Serialize, ToSchema)]
 pub struct JobBody {
-    /// `pending`, `done`, or `dead` with its reason.
+    /// `pending`, `done`, or `dead` when it was given up.
     #[schema(example = "done")]
     state: &'static str,
-    /// How often it was tried.
+    /// Number of attempts.
     attempts: i32,
-    /// Why the last try failed.
+    /// Why the last attempt failed.
     #[schema(required = true)]
     error: Option<String>,
-    /// The engine version that it renders with.
+    /// The engine version of its renders.
     version: u32,
 }
 
@@ -245,19 +245,19 @@ impl From<Job> for JobBody {
     }
 }
 
-/// The presets.
+/// The list of presets.
 #[derive(Serialize, ToSchema)]
 pub struct PresetsBody {
-    /// In the operator's order.
+    /// The presets, in the order of the operator's setting.
     pub(crate) items: Vec<PresetBody>,
     /// The engine version of new renders.
     pub(crate) version: u32,
 }
 
-/// A named set of options that is rendered in advance.
+/// A preset: a named set of options that is rendered in advance.
 #[derive(Serialize, ToSchema)]
 pub struct PresetBody {
-    /// As in `?preset=`.
+    /// The value of `?preset=`.
     #[schema(example = "small")]
     name: String,
     /// The options, in canonical form.
@@ -271,27 +271,28 @@ impl From<&Preset> for PresetBody {
     }
 }
 
-/// Whether the service can do its work.
+/// Readiness of the service.
 #[derive(Serialize, ToSchema)]
 pub struct ReadyBody {
-    /// Whether requests should be sent here.
+    /// Whether this instance should receive requests.
     pub(crate) ready: bool,
-    /// One a dependency.
+    /// The state of each dependency.
     pub(crate) dependencies: Vec<DependencyBody>,
 }
 
-/// A dependency.
+/// The state of a dependency.
 #[derive(Serialize, ToSchema)]
 pub struct DependencyBody {
     /// `database`, `store`, `spool` or `queue`.
     #[schema(example = "database")]
     pub(crate) name: &'static str,
-    /// Whether it answers.
+    /// Whether it responds.
     pub(crate) ok: bool,
-    /// Whether the service is of use without it.
+    /// Whether the service needs it to be ready.
     pub(crate) required: bool,
 }
 
+/// A timestamp as RFC 3339 in UTC, with milliseconds.
 fn rfc3339(at: Millis) -> String {
     let millis = format_description!(
         version = 2,

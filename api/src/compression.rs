@@ -1,0 +1,194 @@
+//! Compression of response bodies (RFC 9110, 8.4 and 12.5.3), in one middleware.
+
+use std::{convert::Infallible, future::ready, sync::Arc, thread::available_parallelism};
+
+use axum::{
+    body::{Body, HttpBody, to_bytes},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tokio::{runtime::Handle, sync::Semaphore, task::spawn_blocking};
+use tower::{ServiceExt, service_fn};
+use tower_http::compression::{
+    Compression,
+    predicate::{DefaultPredicate, Predicate},
+};
+
+use crate::{
+    conditional::{list, set},
+    problem::Problem,
+    response_budget::ResponseBudget,
+};
+
+/// The content codings that tower-http is built with.
+const CODINGS: [&str; 3] = ["gzip", "br", "zstd"];
+/// Longer bodies are sent uncompressed: they are renders of hundreds of thousands of cells.
+const MAX_BYTES: u64 = 1 << 20;
+/// Bodies up to this length are compressed without a permit and without a reservation: it takes a
+/// moment, and so the response to a completed upload is never replaced by 503.
+const SMALL_BYTES: u64 = 32 << 10;
+
+/// Compresses complete bodies on blocking threads. The memory of an encoder, which can be many
+/// times that of its input, is thus released before a slow client reads the response.
+#[derive(Clone)]
+pub(crate) struct Compressor {
+    /// One permit per core.
+    permits: Arc<Semaphore>,
+    budget: ResponseBudget,
+}
+
+impl Compressor {
+    /// Compressed bodies are reserved in `budget`.
+    pub fn new(budget: ResponseBudget) -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Compressor { permits: Arc::new(Semaphore::new(cores)), budget }
+    }
+
+    /// The encoded bytes of `body`, which encodes as it is read and had `length` bytes before.
+    async fn encode(&self, body: Body, length: Option<u64>) -> Result<Body, Problem> {
+        let bug = |err: &dyn std::fmt::Display| {
+            tracing::error!("could not compress a response: {err}");
+            Problem::bug()
+        };
+        let is_small = length.is_some_and(|bytes| bytes <= SMALL_BYTES);
+        let permit = match is_small {
+            true => None,
+            false => Some(self.permits.clone().acquire_owned().await.map_err(|err| bug(&err))?),
+        };
+        let runtime = Handle::current();
+        let encode = move || {
+            let encoded = runtime.block_on(to_bytes(body, usize::MAX));
+            drop(permit);
+            encoded
+        };
+        let encoded = spawn_blocking(encode).await.map_err(|err| bug(&err))?;
+        let encoded = encoded.map_err(|err| bug(&err))?;
+        Ok(match is_small {
+            true => encoded.into(),
+            false => self.budget.reserve(encoded.len())?.attach(encoded).into(),
+        })
+    }
+}
+
+/// Middleware: compresses responses with the coding that the client prefers. Each coding has an
+/// entity tag of its own: a strong tag identifies bytes (RFC 9110, 8.8.3.3).
+pub(crate) async fn compress(
+    State(compressor): State<Compressor>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    allow_identity(request.headers_mut());
+    let accepted = list(request.headers(), &header::ACCEPT_ENCODING);
+    let held_tags = list(request.headers(), &header::IF_NONE_MATCH);
+    strip_tag_suffixes(request.headers_mut(), &accepted);
+
+    let response = next.run(request).await;
+    let length = response.body().size_hint().exact();
+    let mut response = select_coding(response, &accepted).await;
+    if response.headers().contains_key(header::CONTENT_ENCODING) {
+        let (head, body) = response.into_parts();
+        response = match compressor.encode(body, length).await {
+            Ok(body) => Response::from_parts(head, body),
+            Err(problem) => problem.into_response(),
+        };
+    }
+
+    let is_unmodified = response.status() == StatusCode::NOT_MODIFIED;
+    add_tag_suffix(response.headers_mut(), is_unmodified, &held_tags);
+    vary_by_coding(response.headers_mut());
+    response
+}
+
+/// Applies tower-http's compression, with its choice among `accepted`, to one response. The body is
+/// encoded as it is read.
+async fn select_coding(response: Response, accepted: &str) -> Response {
+    let mut response = Some(response);
+    let respond = service_fn(move |_: Request<()>| {
+        ready(Ok::<_, Infallible>(response.take().expect("a oneshot calls its service once")))
+    });
+    let mut request = Request::new(());
+    if !accepted.is_empty() {
+        set(request.headers_mut(), header::ACCEPT_ENCODING, accepted);
+    }
+    let compression = Compression::new(respond).compress_when(IsCompressible);
+    let Ok(response) = compression.oneshot(request).await;
+    response.map(Body::new)
+}
+
+/// Selects complete bodies of up to [`MAX_BYTES`], except those that tower-http leaves as they are:
+/// tiny ones, and images other than SVG.
+#[derive(Clone)]
+struct IsCompressible;
+
+impl Predicate for IsCompressible {
+    fn should_compress<B: HttpBody>(&self, response: &axum::http::Response<B>) -> bool {
+        let length = response.body().size_hint().exact();
+        length.is_some_and(|bytes| bytes <= MAX_BYTES)
+            && DefaultPredicate::new().should_compress(response)
+    }
+}
+
+/// Removes the coding from the entity tags of a request, as handlers know the tags of uncompressed
+/// bodies. In `If-None-Match`, only codings that the client accepts in this request: it could not
+/// decode a cached body in another one.
+fn strip_tag_suffixes(headers: &mut HeaderMap, accepted: &str) {
+    let accepted = accepted.to_ascii_lowercase();
+    for name in [header::IF_NONE_MATCH, header::IF_MATCH] {
+        let mut tags = list(headers, &name);
+        if tags.is_empty() {
+            continue;
+        }
+        for coding in CODINGS {
+            if name == header::IF_MATCH || accepted.contains(coding) {
+                tags = tags.replace(&format!("-{coding}\""), "\"");
+            }
+        }
+        set(headers, name, &tags);
+    }
+}
+
+/// Appends the coding to the entity tag of a response: `"abc"` becomes `"abc-gzip"`. The tag of a
+/// 304 response is the one that the client has.
+fn add_tag_suffix(headers: &mut HeaderMap, is_unmodified: bool, held_tags: &str) {
+    let tag = list(headers, &header::ETAG);
+    let Some(open) = tag.strip_suffix('"') else { return };
+    let coding = list(headers, &header::CONTENT_ENCODING);
+    let tag = if is_unmodified {
+        let mut held = held_tags.split(',').map(str::trim);
+        held.find(|tag| tag.starts_with(&format!("{open}-"))).map(str::to_owned)
+    } else {
+        (!coding.is_empty()).then(|| format!("{open}-{coding}\""))
+    };
+    if let Some(tag) = tag {
+        set(headers, header::ETAG, &tag);
+    }
+}
+
+/// Lists `Accept-Encoding` in the `Vary` of every negotiated response, so that it is the same for
+/// GET, HEAD and 304.
+fn vary_by_coding(headers: &mut HeaderMap) {
+    if list(headers, &header::VARY).split(',').any(|name| name.trim() == "accept") {
+        headers.insert(header::VARY, HeaderValue::from_static("accept"));
+        headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
+}
+
+/// Removes a refusal of uncompressed bodies from `Accept-Encoding`. Such a request gets one all the
+/// same instead of a 406 response: RFC 9110, 12.5.3, permits both.
+fn allow_identity(headers: &mut HeaderMap) {
+    let codings = list(headers, &header::ACCEPT_ENCODING).to_ascii_lowercase();
+    let refuses = |item: &&str| {
+        let (coding, quality) = item.split_once(';').unwrap_or((item, ""));
+        let zero = quality.trim().strip_prefix("q=").and_then(|q| q.parse().ok()) == Some(0.0);
+        zero && matches!(coding.trim(), "identity" | "*")
+    };
+    if codings.split(',').any(|item| refuses(&item)) {
+        let kept: Vec<&str> = codings.split(',').filter(|item| !refuses(item)).collect();
+        match kept.is_empty() {
+            true => drop(headers.remove(header::ACCEPT_ENCODING)),
+            false => set(headers, header::ACCEPT_ENCODING, &kept.join(",")),
+        }
+    }
+}

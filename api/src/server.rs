@@ -1,0 +1,102 @@
+//! The HTTP server: accepts connections up to a limit, and shuts down gracefully.
+
+use std::{io, sync::Arc, time::Duration};
+
+use common::fault::{Doing, Fault};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::TokioTimer, server::graceful::GracefulShutdown, service::TowerToHyperService,
+};
+use tokio::{
+    net::TcpListener,
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use crate::{app::App, config::Config, connection::Connection, overload::Overload, router::router};
+
+/// How often the metrics exporter condenses its histograms.
+const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// The pause after a failed `accept`, as when the process has no file descriptor left.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(500);
+/// Read buffer of a connection, in bytes: the head of a request has to fit.
+const READ_BUFFER_BYTES: usize = 128 * 1024;
+
+/// Listens on the configured address.
+///
+/// # Errors
+/// The address is in use, or does not belong to this machine.
+pub async fn bind(config: &Config) -> Result<TcpListener, Fault> {
+    let explain = |err: io::Error| {
+        io::Error::new(err.kind(), format!("{}: {err}; BIND sets another address", config.bind))
+    };
+    TcpListener::bind(config.bind).await.map_err(explain).doing("listen")
+}
+
+/// Serves requests until `stop` is cancelled. Requests that run then have `DRAIN_S` to complete.
+pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
+    let config = app.config.clone();
+    let _maintenance = AbortOnDropHandle::new(tokio::spawn(run_maintenance(app.clone())));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(config.header_timeout)
+        .max_buf_size(READ_BUFFER_BYTES);
+    let overload = Overload::new(&http);
+    let closing = app.closing.clone();
+    let connection = Connection {
+        http,
+        service: TowerToHyperService::new(router(app)),
+        write_timeout: config.answer_idle,
+        closing: closing.clone(),
+    };
+    let permits = Arc::new(Semaphore::new(config.max_connections));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(err) => {
+                tracing::warn!("could not accept a connection: {err}");
+                sleep(ACCEPT_RETRY_DELAY).await;
+                continue;
+            }
+        };
+        let Ok(permit) = permits.clone().try_acquire_owned() else {
+            overload.refuse(stream);
+            continue;
+        };
+        let served = connection.clone().serve(stream, graceful.watcher());
+        tokio::spawn(async move {
+            served.await;
+            drop(permit);
+        });
+    }
+    drop(listener);
+    closing.cancel();
+    if timeout(config.drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not complete within DRAIN_S");
+    }
+}
+
+/// Periodic work of the server. Does not return.
+async fn run_maintenance(app: App) {
+    let histograms = async {
+        loop {
+            sleep(METRICS_UPKEEP_INTERVAL).await;
+            app.metrics.run_upkeep();
+        }
+    };
+    let spool = async {
+        loop {
+            sleep(app.pipeline.config().blob_grace).await;
+            if let Err(fault) = app.pipeline.clean_spool().await {
+                tracing::warn!("{fault}");
+            }
+        }
+    };
+    tokio::join!(histograms, spool);
+}
