@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         tracing::info!("listening on http://{address}");
         let pipeline = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            pipeline = open_pipeline(pipeline, wait, async |_| Ok(())) => pipeline?,
+            pipeline = open_pipeline(pipeline, wait, |_| Box::pin(async { Ok(()) })) => pipeline?,
         };
         api::serve(listener, App::new(pipeline, config, metrics), stop).await;
         Ok(())

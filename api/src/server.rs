@@ -3,6 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use common::fault::{Doing, Fault};
+use futures_util::future::BoxFuture;
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::TokioTimer, server::graceful::GracefulShutdown, service::TowerToHyperService,
@@ -27,59 +28,63 @@ const READ_BUFFER_BYTES: usize = 128 * 1024;
 ///
 /// # Errors
 /// The address is in use, or does not belong to this machine.
-pub async fn bind(config: &Config) -> Result<TcpListener, Fault> {
-    let explain = |err: io::Error| {
-        io::Error::new(err.kind(), format!("{}: {err}; BIND sets another address", config.bind))
-    };
-    TcpListener::bind(config.bind).await.map_err(explain).doing("listen")
+pub fn bind(config: &Config) -> BoxFuture<'_, Result<TcpListener, Fault>> {
+    Box::pin(async move {
+        let explain = |err: io::Error| {
+            io::Error::new(err.kind(), format!("{}: {err}; BIND sets another address", config.bind))
+        };
+        TcpListener::bind(config.bind).await.map_err(explain).doing("listen")
+    })
 }
 
 /// Serves requests until `stop` is cancelled. Requests that run then have `DRAIN_S` to complete.
-pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
-    let config = app.config.clone();
-    let _maintenance = AbortOnDropHandle::new(tokio::spawn(run_maintenance(app.clone())));
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(config.header_timeout)
-        .max_buf_size(READ_BUFFER_BYTES);
-    let overload = Overload::new(&http);
-    let closing = app.closing.clone();
-    let connection = Connection {
-        http,
-        service: TowerToHyperService::new(router(app)),
-        write_timeout: config.answer_idle,
-        closing: closing.clone(),
-    };
-    let permits = Arc::new(Semaphore::new(config.max_connections));
-    let graceful = GracefulShutdown::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => break,
+pub fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let config = app.config.clone();
+        let _maintenance = AbortOnDropHandle::new(tokio::spawn(run_maintenance(app.clone())));
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(config.header_timeout)
+            .max_buf_size(READ_BUFFER_BYTES);
+        let overload = Overload::new(&http);
+        let closing = app.closing.clone();
+        let connection = Connection {
+            http,
+            service: TowerToHyperService::new(router(app)),
+            write_timeout: config.answer_idle,
+            closing: closing.clone(),
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(err) => {
-                tracing::warn!("could not accept a connection: {err}");
-                sleep(ACCEPT_RETRY_DELAY).await;
+        let permits = Arc::new(Semaphore::new(config.max_connections));
+        let graceful = GracefulShutdown::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = stop.cancelled() => break,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(err) => {
+                    tracing::warn!("could not accept a connection: {err}");
+                    sleep(ACCEPT_RETRY_DELAY).await;
+                    continue;
+                }
+            };
+            let Ok(permit) = permits.clone().try_acquire_owned() else {
+                overload.refuse(stream);
                 continue;
-            }
-        };
-        let Ok(permit) = permits.clone().try_acquire_owned() else {
-            overload.refuse(stream);
-            continue;
-        };
-        let served = connection.clone().serve(stream, graceful.watcher());
-        tokio::spawn(async move {
-            served.await;
-            drop(permit);
-        });
-    }
-    drop(listener);
-    closing.cancel();
-    if timeout(config.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests did not complete within DRAIN_S");
-    }
+            };
+            let served = connection.clone().serve(stream, graceful.watcher());
+            tokio::spawn(async move {
+                served.await;
+                drop(permit);
+            });
+        }
+        drop(listener);
+        closing.cancel();
+        if timeout(config.drain, graceful.shutdown()).await.is_err() {
+            tracing::warn!("some requests did not complete within DRAIN_S");
+        }
+    })
 }
 
 /// Periodic work of the server. Does not return.

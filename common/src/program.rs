@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::{BoxFuture, LocalBoxFuture};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -91,19 +92,21 @@ pub fn stop_signal() -> Result<CancellationToken, Fault> {
 ///
 /// # Errors
 /// The fault of the last attempt.
-pub async fn open_pipeline(
+pub fn open_pipeline(
     config: Config,
     wait: Duration,
-    prepare: impl AsyncFn(&Catalog) -> Result<(), Fault>,
-) -> Result<Pipeline, Fault> {
-    let catalog = retry_for(wait, async || {
-        let catalog = Catalog::open(&config.catalog).await?;
-        prepare(&catalog).await?;
-        catalog.check().await.map(|()| catalog)
-    });
-    let catalog = catalog.await?;
-    let store = retry_for(wait, async || Store::open(&config.store).await).await?;
-    Pipeline::open(config, catalog, store).await
+    prepare: fn(&Catalog) -> BoxFuture<'_, Result<(), Fault>>,
+) -> LocalBoxFuture<'static, Result<Pipeline, Fault>> {
+    Box::pin(async move {
+        let catalog = retry_for(wait, async || {
+            let catalog = Catalog::open(&config.catalog).await?;
+            prepare(&catalog).await?;
+            catalog.check().await.map(|()| catalog)
+        });
+        let catalog = catalog.await?;
+        let store = retry_for(wait, async || Store::open(&config.store).await).await?;
+        Pipeline::open(config, catalog, store).await
+    })
 }
 
 /// Calls `attempt` every second until it succeeds or `wait` is over.
@@ -128,15 +131,17 @@ pub async fn retry_for<T>(
 
 /// Whether `GET path` at `address` answers 200 within 5 seconds: the health check of containers
 /// that have no HTTP client.
-pub async fn healthy(address: &str, path: &str) -> bool {
-    let ask = async {
-        let mut stream = TcpStream::connect(address).await?;
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut status = [0; 12];
-        stream.read_exact(&mut status).await?;
-        Ok::<_, std::io::Error>(status == *b"HTTP/1.1 200")
-    };
-    matches!(timeout(Duration::from_secs(5), ask).await, Ok(Ok(true)))
+pub fn healthy<'a>(address: &'a str, path: &'a str) -> BoxFuture<'a, bool> {
+    Box::pin(async move {
+        let ask = async {
+            let mut stream = TcpStream::connect(address).await?;
+            let request =
+                format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await?;
+            let mut status = [0; 12];
+            stream.read_exact(&mut status).await?;
+            Ok::<_, std::io::Error>(status == *b"HTTP/1.1 200")
+        };
+        matches!(timeout(Duration::from_secs(5), ask).await, Ok(Ok(true)))
+    })
 }

@@ -10,30 +10,42 @@ mod verdict;
 
 use common::{fault::Fault, pipeline::Pipeline};
 pub use config::{Config, metrics_bind};
+use futures_util::future::BoxFuture;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 /// Works until `stop`, then drains: running jobs get [`Config::drain`] to end, then they are aborted
 /// and become due for other workers.
-pub async fn run(pipeline: Pipeline, config: Config, stop: CancellationToken) {
-    let janitor = tokio::spawn(janitor::run(pipeline.clone(), config.clone()));
-    // aborted rather than awaited, so that a store that hangs does not delay the shutdown
-    let _janitor = AbortOnDropHandle::new(janitor);
-    consume::run(pipeline, config, stop).await;
+pub fn run(pipeline: Pipeline, config: Config, stop: CancellationToken) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let janitor = tokio::spawn(janitor::run(pipeline.clone(), config.clone()));
+        // aborted rather than awaited, so that a store that hangs does not delay the shutdown
+        let _janitor = AbortOnDropHandle::new(janitor);
+        consume::run(pipeline, config, stop).await;
+    })
 }
 
 /// Does up to `jobs` due jobs, one after the other, and returns how many: a worker for tests.
 ///
 /// # Errors
 /// The database is unavailable.
-pub async fn drain(pipeline: &Pipeline, config: &Config, jobs: u64) -> Result<u64, Fault> {
-    consume::drain(pipeline, config, jobs).await
+pub fn drain<'a>(
+    pipeline: &'a Pipeline,
+    config: &'a Config,
+    jobs: u64,
+) -> BoxFuture<'a, Result<u64, Fault>> {
+    Box::pin(async move { consume::drain(pipeline, config, jobs).await })
 }
 
 /// One round of the janitor, including the backfill: for tests.
 ///
 /// # Errors
 /// The database or the store is unavailable.
-pub async fn clean_up(pipeline: &Pipeline, config: &Config) -> Result<(), Fault> {
-    janitor::backfill(pipeline).await?;
-    janitor::clean_up(pipeline, config).await
+pub fn clean_up<'a>(
+    pipeline: &'a Pipeline,
+    config: &'a Config,
+) -> BoxFuture<'a, Result<(), Fault>> {
+    Box::pin(async move {
+        janitor::backfill(pipeline).await?;
+        janitor::clean_up(pipeline, config).await
+    })
 }

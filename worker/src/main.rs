@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         let stop = stop_signal()?;
         let pipeline = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            pipeline = open_pipeline(pipeline, wait, async |_| Ok(())) => pipeline?,
+            pipeline = open_pipeline(pipeline, wait, |_| Box::pin(async { Ok(()) })) => pipeline?,
         };
         worker::run(pipeline, config, stop).await;
         Ok(())

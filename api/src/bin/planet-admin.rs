@@ -147,7 +147,7 @@ async fn migrate(installation: Installation) -> Result<(), Fault> {
 
 async fn check(installation: Installation, options: AuditOptions) -> Result<ExitCode, Fault> {
     let (catalog, store) = (installation.catalog().await?, installation.store().await?);
-    let report = audit(&catalog, &store, options, |line| println!("{line}")).await?;
+    let report = audit(&catalog, &store, options, &mut |line| println!("{line}")).await?;
     println!("{report}");
     Ok(if report.problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -7,12 +7,14 @@ use std::{
 
 use api::App;
 use common::{
+    catalog::Catalog,
     env::Env,
-    fault::Doing,
+    fault::{Doing, Fault},
     pipeline,
     program::{open_pipeline, run, startup_wait, stop_signal},
     telemetry,
 };
+use futures_util::future::BoxFuture;
 
 const ABOUT: &str = "\
 Planet Image API in one process: upload images and view them as text.
@@ -36,9 +38,6 @@ fn main() -> ExitCode {
         let lock = pipeline.catalog.instance_lock().await?;
         let listener = api::bind(&api).await?;
         let address = listener.local_addr().doing("listen")?;
-        let migrate = async |catalog: &common::catalog::Catalog| {
-            migration::up(catalog.connection()).await.doing("migrate the database")
-        };
         let pipeline = tokio::select! {
             () = stop.cancelled() => return Ok(()),
             pipeline = open_pipeline(pipeline, wait, migrate) => pipeline?,
@@ -63,4 +62,8 @@ fn main() -> ExitCode {
         stop.cancel();
         worker.await.doing("end the worker")
     })
+}
+
+fn migrate(catalog: &Catalog) -> BoxFuture<'_, Result<(), Fault>> {
+    Box::pin(async { migration::up(catalog.connection()).await.doing("migrate the database") })
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use sea_orm::{
     DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
     entity::prelude::*,
@@ -224,33 +225,37 @@ impl Catalog {
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn dead(&self, limit: u64) -> Result<Vec<Job>, Fault> {
-        let rows = jobs::Entity::find()
-            .filter(Expr::cust(DEAD))
-            .order_by_desc(C::ImageId)
-            .order_by_desc(C::Engine)
-            .limit(limit)
-            .all(&self.db)
-            .bounded("list dead jobs")
-            .await?;
-        Ok(rows.into_iter().map(Job::from).collect())
+    pub fn dead(&self, limit: u64) -> BoxFuture<'_, Result<Vec<Job>, Fault>> {
+        Box::pin(async move {
+            let rows = jobs::Entity::find()
+                .filter(Expr::cust(DEAD))
+                .order_by_desc(C::ImageId)
+                .order_by_desc(C::Engine)
+                .limit(limit)
+                .all(&self.db)
+                .bounded("list dead jobs")
+                .await?;
+            Ok(rows.into_iter().map(Job::from).collect())
+        })
     }
 
     /// Makes dead jobs pending again, without strikes: `job`, or all. Returns how many.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn retry_dead(&self, job: Option<JobId>) -> Result<u64, Fault> {
-        let mut update = jobs::Entity::update_many()
-            .col_expr(C::State, State::Pending.into())
-            .col_expr(C::Strikes, Expr::value(0))
-            .col_expr(C::DueAt, self.now())
-            .filter(Expr::cust(DEAD));
-        if let Some(job) = job {
-            update = update.filter(C::Id.eq(job.0));
-        }
-        let retried = update.exec(&self.db).bounded("retry dead jobs").await?;
-        Ok(retried.rows_affected)
+    pub fn retry_dead(&self, job: Option<JobId>) -> BoxFuture<'_, Result<u64, Fault>> {
+        Box::pin(async move {
+            let mut update = jobs::Entity::update_many()
+                .col_expr(C::State, State::Pending.into())
+                .col_expr(C::Strikes, Expr::value(0))
+                .col_expr(C::DueAt, self.now())
+                .filter(Expr::cust(DEAD));
+            if let Some(job) = job {
+                update = update.filter(C::Id.eq(job.0));
+            }
+            let retried = update.exec(&self.db).bounded("retry dead jobs").await?;
+            Ok(retried.rows_affected)
+        })
     }
 
     /// How many unfinished uploads, jobs and blobs to delete have been due for longer than `since`,

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
 use super::{Config, Location};
@@ -24,33 +25,35 @@ impl Config {
     ///
     /// # Errors
     /// Another process holds the lock, or its folder cannot be written.
-    pub async fn instance_lock(&self) -> Result<Option<InstanceLock>, Fault> {
-        let Location::File(file) = &self.location else { return Ok(None) };
-        let folder = file.parent().unwrap_or(file);
-        at(folder, fs::create_dir_all(folder))
-            .doing("create the database's folder (DATABASE_URL)")?;
-        let mut name = file.clone().into_os_string();
-        name.push(".lock");
-        let path = PathBuf::from(name);
-        let lock = at(&path, File::create(&path)).doing("lock the database (DATABASE_URL)")?;
-        let deadline = Instant::now() + TIMEOUT;
-        loop {
-            match lock.try_lock() {
-                Ok(()) => return Ok(Some(InstanceLock(lock))),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    sleep(RETRY_INTERVAL).await;
-                }
-                Err(TryLockError::WouldBlock) => {
-                    let why = format!(
-                        "another planet runs on {}: start this one in another folder",
-                        self.location()
-                    );
-                    return Err(Fault::new("start", why));
-                }
-                Err(TryLockError::Error(err)) => {
-                    return at(&path, Err(err)).doing("lock the database (DATABASE_URL)");
+    pub fn instance_lock(&self) -> BoxFuture<'_, Result<Option<InstanceLock>, Fault>> {
+        Box::pin(async move {
+            let Location::File(file) = &self.location else { return Ok(None) };
+            let folder = file.parent().unwrap_or(file);
+            at(folder, fs::create_dir_all(folder))
+                .doing("create the database's folder (DATABASE_URL)")?;
+            let mut name = file.clone().into_os_string();
+            name.push(".lock");
+            let path = PathBuf::from(name);
+            let lock = at(&path, File::create(&path)).doing("lock the database (DATABASE_URL)")?;
+            let deadline = Instant::now() + TIMEOUT;
+            loop {
+                match lock.try_lock() {
+                    Ok(()) => return Ok(Some(InstanceLock(lock))),
+                    Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                        sleep(RETRY_INTERVAL).await;
+                    }
+                    Err(TryLockError::WouldBlock) => {
+                        let why = format!(
+                            "another planet runs on {}: start this one in another folder",
+                            self.location()
+                        );
+                        return Err(Fault::new("start", why));
+                    }
+                    Err(TryLockError::Error(err)) => {
+                        return at(&path, Err(err)).doing("lock the database (DATABASE_URL)");
+                    }
                 }
             }
-        }
+        })
     }
 }

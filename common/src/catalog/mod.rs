@@ -6,6 +6,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use futures_util::future::BoxFuture;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     DbErr, ExprTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait,
@@ -134,58 +135,63 @@ impl Catalog {
     ///
     /// # Errors
     /// The database is unavailable, or refuses the connection.
-    pub async fn find(config: &Config) -> Result<Option<Self>, Fault> {
-        match &config.location {
-            Location::File(file) if !file.is_file() => Ok(None),
-            _ => Catalog::open(config).await.map(Some),
-        }
+    pub fn find(config: &Config) -> BoxFuture<'_, Result<Option<Self>, Fault>> {
+        Box::pin(async move {
+            match &config.location {
+                Location::File(file) if !file.is_file() => Ok(None),
+                _ => Catalog::open(config).await.map(Some),
+            }
+        })
     }
 
     /// Opens the database. Creates the SQLite file and its folder when they are missing.
     ///
     /// # Errors
     /// The database is unavailable, or refuses the connection.
-    pub async fn open(config: &Config) -> Result<Self, Fault> {
-        match &config.location {
-            Location::File(file) => {
-                let folder = file.parent().unwrap_or(file);
-                at(folder, tokio::fs::create_dir_all(folder).await)
-                    .doing("create the database's folder (DATABASE_URL)")?;
+    pub fn open(config: &Config) -> BoxFuture<'_, Result<Self, Fault>> {
+        Box::pin(async move {
+            match &config.location {
+                Location::File(file) => {
+                    let folder = file.parent().unwrap_or(file);
+                    at(folder, tokio::fs::create_dir_all(folder).await)
+                        .doing("create the database's folder (DATABASE_URL)")?;
+                }
+                // the pool would report only a timeout, not the reason
+                Location::Server(server) => {
+                    let first =
+                        tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(server))
+                            .await;
+                    let first = first.doing("reach the database (DATABASE_URL) in time")?;
+                    let first = first.doing("connect to the database (DATABASE_URL)")?;
+                    first.close().await.doing("talk to the database (DATABASE_URL)")?;
+                }
             }
-            // the pool would report only a timeout, not the reason
-            Location::Server(server) => {
-                let first =
-                    tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(server)).await;
-                let first = first.doing("reach the database (DATABASE_URL) in time")?;
-                let first = first.doing("connect to the database (DATABASE_URL)")?;
-                first.close().await.doing("talk to the database (DATABASE_URL)")?;
-            }
-        }
-        let mut options = ConnectOptions::new(&config.url);
-        options
-            .max_connections(config.connections)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .acquire_timeout(CONNECT_TIMEOUT)
-            .statement_timeout(Duration::from_secs(10))
-            .test_before_acquire_if_idle_for(Duration::from_secs(5))
-            .sqlx_logging(false)
-            // When the disk is full, SQLite rolls a transaction back by itself. SQLx does not
-            // notice, and would run every later one on that connection as a nested one.
-            .map_sqlx_sqlite_before_acquire(|connection, _| {
-                let idle = !connection.is_in_transaction();
-                Box::pin(async move { Ok(idle) })
-            })
-            .map_sqlx_sqlite_opts(|sqlite| {
-                sqlite
-                    .create_if_missing(true)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    // a confirmed commit survives power loss
-                    .synchronous(SqliteSynchronous::Full)
-                    .busy_timeout(Duration::from_secs(10))
-            });
-        let db = Database::connect(options).await;
-        let db = db.doing("open the database (DATABASE_URL)")?;
-        Ok(Catalog { db })
+            let mut options = ConnectOptions::new(&config.url);
+            options
+                .max_connections(config.connections)
+                .connect_timeout(CONNECT_TIMEOUT)
+                .acquire_timeout(CONNECT_TIMEOUT)
+                .statement_timeout(Duration::from_secs(10))
+                .test_before_acquire_if_idle_for(Duration::from_secs(5))
+                .sqlx_logging(false)
+                // When the disk is full, SQLite rolls a transaction back by itself. SQLx does not
+                // notice, and would run every later one on that connection as a nested one.
+                .map_sqlx_sqlite_before_acquire(|connection, _| {
+                    let idle = !connection.is_in_transaction();
+                    Box::pin(async move { Ok(idle) })
+                })
+                .map_sqlx_sqlite_opts(|sqlite| {
+                    sqlite
+                        .create_if_missing(true)
+                        .journal_mode(SqliteJournalMode::Wal)
+                        // a confirmed commit survives power loss
+                        .synchronous(SqliteSynchronous::Full)
+                        .busy_timeout(Duration::from_secs(10))
+                });
+            let db = Database::connect(options).await;
+            let db = db.doing("open the database (DATABASE_URL)")?;
+            Ok(Catalog { db })
+        })
     }
 
     /// The connection pool, for migrations.

@@ -14,6 +14,7 @@ use crate::{
     render::{Render, sha256_hex},
     store::{Store, original_key},
 };
+use futures_util::future::BoxFuture;
 
 /// Images in one page.
 const PAGE: u64 = 200;
@@ -87,34 +88,15 @@ impl AuditOptions {
 ///
 /// # Errors
 /// The database or the store is unavailable.
-pub async fn audit(
-    catalog: &Catalog,
-    store: &Store,
-    AuditOptions { percent, patience }: AuditOptions,
-    report: impl FnMut(String),
-) -> Result<AuditReport, Fault> {
-    let mut audit = Audit { catalog, store, percent, counts: AuditReport::default(), report };
-    let mut page = Page { limit: PAGE, ..Page::default() };
-    loop {
-        let images = catalog.images(&page).await?;
-        for image in &images {
-            audit.check_image(image).await?;
-        }
-        match images.last() {
-            Some(last) => page.before = Some(last.id),
-            None => break,
-        }
-    }
-    for job in catalog.dead(MAX_DEAD).await? {
-        audit.problem(describe_dead_job(&job));
-    }
-    for (what, count) in catalog.overdue(patience).await? {
-        if count > 0 {
-            let s = patience.as_secs();
-            audit.problem(format!("{count} {what} wait for more than {s} s: is a worker running?"));
-        }
-    }
-    Ok(audit.counts)
+pub fn audit<'a>(
+    catalog: &'a Catalog,
+    store: &'a Store,
+    options: AuditOptions,
+    report: &'a mut (dyn FnMut(String) + Send),
+) -> BoxFuture<'a, Result<AuditReport, Fault>> {
+    let AuditOptions { percent, patience } = options;
+    let audit = Audit { catalog, store, percent, counts: AuditReport::default(), report };
+    Box::pin(audit.run(patience))
 }
 
 /// A dead job, in one line.
@@ -125,12 +107,12 @@ pub fn describe_dead_job(job: &Job) -> String {
     format!("image {image}: job {id} of version {engine} is dead after {attempts}: {reason}")
 }
 
-struct Audit<'a, R> {
+struct Audit<'a> {
     catalog: &'a Catalog,
     store: &'a Store,
     percent: u8,
     counts: AuditReport,
-    report: R,
+    report: &'a mut (dyn FnMut(String) + Send),
 }
 
 /// A blob as its row describes it.
@@ -140,7 +122,33 @@ struct Expected<'a> {
     sha256: &'a str,
 }
 
-impl<R: FnMut(String)> Audit<'_, R> {
+impl Audit<'_> {
+    async fn run(mut self, patience: Duration) -> Result<AuditReport, Fault> {
+        let mut page = Page { limit: PAGE, ..Page::default() };
+        loop {
+            let images = self.catalog.images(&page).await?;
+            for image in &images {
+                self.check_image(image).await?;
+            }
+            match images.last() {
+                Some(last) => page.before = Some(last.id),
+                None => break,
+            }
+        }
+        for job in self.catalog.dead(MAX_DEAD).await? {
+            self.problem(describe_dead_job(&job));
+        }
+        for (what, count) in self.catalog.overdue(patience).await? {
+            if count > 0 {
+                let s = patience.as_secs();
+                self.problem(format!(
+                    "{count} {what} wait for more than {s} s: is a worker running?"
+                ));
+            }
+        }
+        Ok(self.counts)
+    }
+
     fn problem(&mut self, line: String) {
         self.counts.problems += 1;
         (self.report)(line);

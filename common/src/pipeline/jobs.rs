@@ -9,6 +9,7 @@ use crate::{
     job::{Claim, JobId},
     queue::Hints,
 };
+use futures_util::future::BoxFuture;
 
 /// How a claim ends without renders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +42,12 @@ impl Pipeline {
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn due_jobs(&self, max_strikes: i32, limit: u64) -> Result<Vec<JobId>, Fault> {
-        self.catalog().due(self.config().engine, max_strikes, limit).await
+    pub fn due_jobs(
+        &self,
+        max_strikes: i32,
+        limit: u64,
+    ) -> BoxFuture<'_, Result<Vec<JobId>, Fault>> {
+        Box::pin(async move { self.catalog().due(self.config().engine, max_strikes, limit).await })
     }
 
     /// Claims a job of this engine version that is due, for `lease`; `None` when it is not due, or
@@ -50,22 +55,28 @@ impl Pipeline {
     ///
     /// # Errors
     /// The database is unavailable; the claim may have happened, and its lease runs out by itself.
-    pub async fn claim(
-        &self,
+    pub fn claim<'a>(
+        &'a self,
         job: JobId,
-        worker: &str,
+        worker: &'a str,
         lease: Duration,
         max_strikes: i32,
-    ) -> Result<Option<Claim>, Fault> {
-        self.catalog().claim(job, self.config().engine, worker, lease, max_strikes).await
+    ) -> BoxFuture<'a, Result<Option<Claim>, Fault>> {
+        Box::pin(async move {
+            self.catalog().claim(job, self.config().engine, worker, lease, max_strikes).await
+        })
     }
 
     /// Extends the lease of a claim to `lease` from now; `false` when the claim was lost: stop.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn extend_lease(&self, claim: &Claim, lease: Duration) -> Result<bool, Fault> {
-        self.catalog().extend_lease(claim, lease).await
+    pub fn extend_lease<'a>(
+        &'a self,
+        claim: &'a Claim,
+        lease: Duration,
+    ) -> BoxFuture<'a, Result<bool, Fault>> {
+        Box::pin(async move { self.catalog().extend_lease(claim, lease).await })
     }
 
     /// Ends a claim without renders; `false` when the claim was lost, and nothing changed. Safe to
@@ -73,22 +84,28 @@ impl Pipeline {
     ///
     /// # Errors
     /// The database is unavailable; the lease runs out by itself.
-    pub async fn conclude(&self, claim: &Claim, conclusion: &Conclusion) -> Result<bool, Fault> {
-        let held = match conclusion {
-            Conclusion::Retry { wait, refund, reason } => {
-                self.catalog().retry(claim, *wait, *refund, reason.as_deref()).await?
-            }
-            Conclusion::Discard { reason } => self.catalog().discard(claim, reason).await?,
-        };
-        self.queue().notify_changes();
-        Ok(held)
+    pub fn conclude<'a>(
+        &'a self,
+        claim: &'a Claim,
+        conclusion: &'a Conclusion,
+    ) -> BoxFuture<'a, Result<bool, Fault>> {
+        Box::pin(async move {
+            let held = match conclusion {
+                Conclusion::Retry { wait, refund, reason } => {
+                    self.catalog().retry(claim, *wait, *refund, reason.as_deref()).await?
+                }
+                Conclusion::Discard { reason } => self.catalog().discard(claim, reason).await?,
+            };
+            self.queue().notify_changes();
+            Ok(held)
+        })
     }
 
     /// The unfinished jobs of this engine version.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn backlog(&self) -> Result<Backlog, Fault> {
-        self.catalog().backlog(self.config().engine).await
+    pub fn backlog(&self) -> BoxFuture<'_, Result<Backlog, Fault>> {
+        Box::pin(async move { self.catalog().backlog(self.config().engine).await })
     }
 }

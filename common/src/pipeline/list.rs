@@ -8,29 +8,34 @@ use crate::{
     job::{Job, status},
     render::Render,
 };
+use futures_util::future::BoxFuture;
 
 impl Pipeline {
     /// One image; `None` when no such image is stored.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn summary(&self, id: ImageId) -> Result<Option<ImageSummary>, Fault> {
-        let Some(image) = self.catalog().image(id).await? else { return Ok(None) };
-        let status = status(&self.catalog().jobs_of(&[id]).await?);
-        Ok(Some(ImageSummary { image, status }))
+    pub fn summary(&self, id: ImageId) -> BoxFuture<'_, Result<Option<ImageSummary>, Fault>> {
+        Box::pin(async move {
+            let Some(image) = self.catalog().image(id).await? else { return Ok(None) };
+            let status = status(&self.catalog().jobs_of(&[id]).await?);
+            Ok(Some(ImageSummary { image, status }))
+        })
     }
 
     /// A page of images, newest first, and whether there are more.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn list(&self, mut page: Page) -> Result<(Vec<ImageSummary>, bool), Fault> {
-        let limit = page.limit as usize;
-        page.limit += 1;
-        let mut images = self.catalog().images(&page).await?;
-        let more = images.len() > limit;
-        images.truncate(limit);
-        Ok((self.with_status(images).await?, more))
+    pub fn list(&self, mut page: Page) -> BoxFuture<'_, Result<(Vec<ImageSummary>, bool), Fault>> {
+        Box::pin(async move {
+            let limit = page.limit as usize;
+            page.limit += 1;
+            let mut images = self.catalog().images(&page).await?;
+            let more = images.len() > limit;
+            images.truncate(limit);
+            Ok((self.with_status(images).await?, more))
+        })
     }
 
     /// Those of the images that are stored, in no particular order.
@@ -56,12 +61,17 @@ impl Pipeline {
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn renders(&self, id: ImageId) -> Result<Option<(Vec<Render>, Option<Job>)>, Fault> {
-        if self.catalog().image(id).await?.is_none() {
-            return Ok(None);
-        }
-        let renders = self.catalog().renders(id).await?;
-        let job = self.catalog().jobs_of(&[id]).await?.into_iter().next();
-        Ok(Some((renders, job)))
+    pub fn renders(
+        &self,
+        id: ImageId,
+    ) -> BoxFuture<'_, Result<Option<(Vec<Render>, Option<Job>)>, Fault>> {
+        Box::pin(async move {
+            if self.catalog().image(id).await?.is_none() {
+                return Ok(None);
+            }
+            let renders = self.catalog().renders(id).await?;
+            let job = self.catalog().jobs_of(&[id]).await?.into_iter().next();
+            Ok(Some((renders, job)))
+        })
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Pipeline;
 use crate::{fault::Fault, render::spec_hash};
+use futures_util::future::BoxFuture;
 
 /// Blobs listed at a time.
 const BATCH: u64 = 200;
@@ -16,9 +17,11 @@ impl Pipeline {
     ///
     /// # Errors
     /// The database is unavailable; what was made so far stays.
-    pub async fn backfill(&self) -> Result<u64, Fault> {
-        let hashes: Vec<String> = self.config().presets.specs().iter().map(spec_hash).collect();
-        self.catalog().backfill(self.config().engine, &hashes).await
+    pub fn backfill(&self) -> BoxFuture<'_, Result<u64, Fault>> {
+        Box::pin(async move {
+            let hashes: Vec<String> = self.config().presets.specs().iter().map(spec_hash).collect();
+            self.catalog().backfill(self.config().engine, &hashes).await
+        })
     }
 
     /// Discards jobs whose strikes are used up, deletes superseded jobs and expired uploads,
@@ -26,18 +29,24 @@ impl Pipeline {
     ///
     /// # Errors
     /// The database or the store is unavailable; the next call continues.
-    pub async fn clean_up(&self, max_strikes: i32, deletions_kept: Duration) -> Result<(), Fault> {
-        let (catalog, engine) = (self.catalog(), self.config().engine);
-        let discarded = catalog.discard_exhausted(engine, max_strikes).await?;
-        if discarded > 0 {
-            tracing::error!(jobs = discarded, "discarded jobs that used up their strikes");
-            metrics::counter!("planet_jobs_total", "outcome" => "dead").increment(discarded);
-        }
-        catalog.delete_superseded(engine).await?;
-        catalog.delete_expired_uploads(self.config().blob_grace).await?;
-        catalog.prune_deletions(deletions_kept).await?;
-        catalog.mark_expired().await?;
-        self.sweep_marked().await
+    pub fn clean_up(
+        &self,
+        max_strikes: i32,
+        deletions_kept: Duration,
+    ) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            let (catalog, engine) = (self.catalog(), self.config().engine);
+            let discarded = catalog.discard_exhausted(engine, max_strikes).await?;
+            if discarded > 0 {
+                tracing::error!(jobs = discarded, "discarded jobs that used up their strikes");
+                metrics::counter!("planet_jobs_total", "outcome" => "dead").increment(discarded);
+            }
+            catalog.delete_superseded(engine).await?;
+            catalog.delete_expired_uploads(self.config().blob_grace).await?;
+            catalog.prune_deletions(deletions_kept).await?;
+            catalog.mark_expired().await?;
+            self.sweep_marked().await
+        })
     }
 
     /// Deletes every marked blob.
@@ -61,7 +70,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn expire_leases(&self) -> Result<(), Fault> {
-        self.catalog().expire_leases().await
+    pub fn expire_leases(&self) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(async move { self.catalog().expire_leases().await })
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! Only the pipeline uses all three. The HTTP API and the workers call its operations; the
 //! operations call catalog, store and queue; nothing calls back up.
+//!
+//! They return boxed futures, so that their state machines, with those of the database, the store and
+//! the broker inside, are compiled once, here, and not again in every crate that awaits them.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use asciify::Limits;
+use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 use self::{
@@ -220,22 +224,28 @@ impl Pipeline {
     ///
     /// # Errors
     /// The spool folder cannot be created.
-    pub async fn open(config: Config, catalog: Catalog, store: Store) -> Result<Self, Fault> {
-        let folder = tokio::fs::create_dir_all(&config.spool).await;
-        at(&config.spool, folder).doing("create the spool folder (SPOOL_DIR)")?;
-        let queue = Queue::open(&config.queue, config.engine);
-        let pipeline = Pipeline(Arc::new(Inner {
-            render_permits: Arc::new(Semaphore::new(config.render_concurrency)),
-            memory_permits: Arc::new(Semaphore::new(config.render_memory_mib as usize)),
-            cache: text_cache(config.cache_bytes),
-            config,
-            catalog,
-            store,
-            queue,
-            hub: Hub::new(),
-        }));
-        pipeline.clean_spool().await?;
-        Ok(pipeline)
+    pub fn open(
+        config: Config,
+        catalog: Catalog,
+        store: Store,
+    ) -> BoxFuture<'static, Result<Self, Fault>> {
+        Box::pin(async move {
+            let folder = tokio::fs::create_dir_all(&config.spool).await;
+            at(&config.spool, folder).doing("create the spool folder (SPOOL_DIR)")?;
+            let queue = Queue::open(&config.queue, config.engine);
+            let pipeline = Pipeline(Arc::new(Inner {
+                render_permits: Arc::new(Semaphore::new(config.render_concurrency)),
+                memory_permits: Arc::new(Semaphore::new(config.render_memory_mib as usize)),
+                cache: text_cache(config.cache_bytes),
+                config,
+                catalog,
+                store,
+                queue,
+                hub: Hub::new(),
+            }));
+            pipeline.clean_spool().await?;
+            Ok(pipeline)
+        })
     }
 
     /// The settings.
@@ -258,27 +268,30 @@ impl Pipeline {
     }
 
     /// Readiness: checks each dependency, with its name, and waits a few seconds at most.
-    pub async fn check(&self) -> [(&'static str, Result<(), Fault>); 4] {
-        let limit = Duration::from_secs(3);
-        let (catalog, store, spool) = tokio::join!(
-            tokio::time::timeout(limit, self.0.catalog.check()),
-            tokio::time::timeout(limit, self.0.store.check()),
-            store::check_writable(&self.0.config.spool),
-        );
-        [
-            (
-                "database",
-                catalog.unwrap_or_else(|late| {
-                    Err(late).doing("get an answer from the database in time")
-                }),
-            ),
-            (
-                "store",
-                store
-                    .unwrap_or_else(|late| Err(late).doing("get an answer from the store in time")),
-            ),
-            ("spool", spool.doing("write to the spool folder")),
-            ("queue", self.0.queue.check()),
-        ]
+    pub fn check(&self) -> BoxFuture<'_, [(&'static str, Result<(), Fault>); 4]> {
+        Box::pin(async move {
+            let limit = Duration::from_secs(3);
+            let (catalog, store, spool) = tokio::join!(
+                tokio::time::timeout(limit, self.0.catalog.check()),
+                tokio::time::timeout(limit, self.0.store.check()),
+                store::check_writable(&self.0.config.spool),
+            );
+            [
+                (
+                    "database",
+                    catalog.unwrap_or_else(|late| {
+                        Err(late).doing("get an answer from the database in time")
+                    }),
+                ),
+                (
+                    "store",
+                    store.unwrap_or_else(|late| {
+                        Err(late).doing("get an answer from the store in time")
+                    }),
+                ),
+                ("spool", spool.doing("write to the spool folder")),
+                ("queue", self.0.queue.check()),
+            ]
+        })
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     image::Image,
     store::{Body, original_key},
 };
+use futures_util::future::BoxFuture;
 
 impl Pipeline {
     /// A stream of the bytes of `image` in `range`, which is not empty and within the file.
@@ -14,11 +15,17 @@ impl Pipeline {
     /// # Errors
     /// [`DrawError::Deleted`], [`DrawError::OriginalMissing`], or [`DrawError::Fault`] when the
     /// store or the database is unavailable.
-    pub async fn original(&self, image: &Image, range: Range<u64>) -> Result<Body, DrawError> {
-        let key = original_key(image.id, image.attempt);
-        match self.store().stream(&key, range).await? {
-            Some(body) => Ok(body),
-            None => Err(self.explain_missing_original(image).await?),
-        }
+    pub fn original<'a>(
+        &'a self,
+        image: &'a Image,
+        range: Range<u64>,
+    ) -> BoxFuture<'a, Result<Body, DrawError>> {
+        Box::pin(async move {
+            let key = original_key(image.id, image.attempt);
+            match self.store().stream(&key, range).await? {
+                Some(body) => Ok(body),
+                None => Err(self.explain_missing_original(image).await?),
+            }
+        })
     }
 }

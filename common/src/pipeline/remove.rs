@@ -2,6 +2,7 @@
 
 use super::Pipeline;
 use crate::{catalog::MarkedBlob, fault::Fault, image::ImageId, store::original_key};
+use futures_util::future::BoxFuture;
 
 impl Pipeline {
     /// Removes an image; `false` when no such image is stored. Once this returned, no reader finds
@@ -9,18 +10,21 @@ impl Pipeline {
     ///
     /// # Errors
     /// The database is unavailable; the image may be removed nevertheless.
-    pub async fn remove(&self, id: ImageId) -> Result<bool, Fault> {
-        let marked = self.catalog().remove_image(id, |attempt| original_key(id, attempt)).await?;
-        let Some(blobs) = marked else { return Ok(false) };
-        self.queue().notify_changes();
-        for blob in blobs {
-            let marked = MarkedBlob { blob, was_swept: false };
-            if let Err(fault) = self.sweep(&marked).await {
-                tracing::warn!("left to the janitor: {fault}");
-                break;
+    pub fn remove(&self, id: ImageId) -> BoxFuture<'_, Result<bool, Fault>> {
+        Box::pin(async move {
+            let marked =
+                self.catalog().remove_image(id, |attempt| original_key(id, attempt)).await?;
+            let Some(blobs) = marked else { return Ok(false) };
+            self.queue().notify_changes();
+            for blob in blobs {
+                let marked = MarkedBlob { blob, was_swept: false };
+                if let Err(fault) = self.sweep(&marked).await {
+                    tracing::warn!("left to the janitor: {fault}");
+                    break;
+                }
             }
-        }
-        Ok(true)
+            Ok(true)
+        })
     }
 
     /// Deletes a marked blob, and schedules a second deletion: a writer that was suspended may

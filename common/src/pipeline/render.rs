@@ -1,6 +1,7 @@
 //! Renders a claimed job: every preset that is missing, from an original that is decoded once.
 
 use asciify::Grid;
+use futures_util::future::BoxFuture;
 
 use super::{Pipeline, draw::DrawError, reread::reread};
 use crate::{
@@ -39,18 +40,21 @@ impl Pipeline {
     ///
     /// # Errors
     /// See [`RenderError`]; the claim is still to be concluded then, see [`Pipeline::conclude`].
-    pub async fn render(&self, claim: &Claim) -> Result<Rendered, RenderError> {
-        let image = self.catalog().image(claim.image).await?.ok_or(RenderError::Fenced)?;
-        let finished = self.make_missing(claim, &image).await?;
-        failpoint::hit("render: drawn");
-        let blobs: Vec<String> = finished.iter().map(|(render, _)| render.blob.clone()).collect();
-        self.catalog().reserve_blobs(&blobs, self.config().blob_grace).await?;
-        let published = self.publish(claim, finished).await;
-        if published.is_err() {
-            // if this fails too, the reservations expire
-            let _ = self.catalog().release_blobs(&blobs).await;
-        }
-        published
+    pub fn render<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<Rendered, RenderError>> {
+        Box::pin(async move {
+            let image = self.catalog().image(claim.image).await?.ok_or(RenderError::Fenced)?;
+            let finished = self.make_missing(claim, &image).await?;
+            failpoint::hit("render: drawn");
+            let blobs: Vec<String> =
+                finished.iter().map(|(render, _)| render.blob.clone()).collect();
+            self.catalog().reserve_blobs(&blobs, self.config().blob_grace).await?;
+            let published = self.publish(claim, finished).await;
+            if published.is_err() {
+                // if this fails too, the reservations expire
+                let _ = self.catalog().release_blobs(&blobs).await;
+            }
+            published
+        })
     }
 
     async fn make_missing(

@@ -7,6 +7,7 @@
 use std::{sync::Arc, time::Instant};
 
 use asciify::Spec;
+use futures_util::future::BoxFuture;
 
 use super::{
     Pipeline,
@@ -90,38 +91,48 @@ impl Pipeline {
     ///
     /// # Errors
     /// See [`ServeError`].
-    pub async fn resolve(
+    pub fn resolve(
         &self,
         id: ImageId,
         spec: Spec,
         version: Option<u32>,
-    ) -> Result<ResolvedRender, ServeError> {
-        let image = self.catalog().image(id).await?.ok_or(ServeError::NoImage)?;
-        let mut stored = self.catalog().render(id, &spec_hash(&spec), version).await?;
-        if let (Some(version), None) = (version, &stored) {
-            return Err(ServeError::NoVersion { version });
-        }
-        let engine = self.config().engine;
-        if version.is_none() && self.config().presets.of(&spec).is_none() {
-            // Not a preset any more: no worker will replace an old render.
-            stored = stored.filter(|render| render.engine >= engine);
-        }
-        let version = stored.as_ref().map_or(engine, |render| render.engine);
-        Ok(ResolvedRender { image, spec, version, stored })
+    ) -> BoxFuture<'_, Result<ResolvedRender, ServeError>> {
+        Box::pin(async move {
+            let image = self.catalog().image(id).await?.ok_or(ServeError::NoImage)?;
+            let mut stored = self.catalog().render(id, &spec_hash(&spec), version).await?;
+            if let (Some(version), None) = (version, &stored) {
+                return Err(ServeError::NoVersion { version });
+            }
+            let engine = self.config().engine;
+            if version.is_none() && self.config().presets.of(&spec).is_none() {
+                // Not a preset any more: no worker will replace an old render.
+                stored = stored.filter(|render| render.engine >= engine);
+            }
+            let version = stored.as_ref().map_or(engine, |render| render.engine);
+            Ok(ResolvedRender { image, spec, version, stored })
+        })
     }
 
     /// The text of a resolved render. Concurrent calls for the same one do the work once.
     ///
     /// # Errors
     /// See [`ServeError`]; concurrent calls share the error.
-    pub async fn text(&self, render: &ResolvedRender) -> Result<Text, Arc<ServeError>> {
-        let key =
-            CacheKey { image: render.image.id, spec: render.spec.clone(), version: render.version };
-        let entry = self.0.cache.entry(key).or_try_insert_with(self.fetch(render)).await?;
-        let hit = !entry.is_fresh();
-        metrics::counter!("planet_cache_total", "outcome" => if hit { "hit" } else { "miss" })
-            .increment(1);
-        Ok(Text { cached: entry.into_value(), hit })
+    pub fn text<'a>(
+        &'a self,
+        render: &'a ResolvedRender,
+    ) -> BoxFuture<'a, Result<Text, Arc<ServeError>>> {
+        Box::pin(async move {
+            let key = CacheKey {
+                image: render.image.id,
+                spec: render.spec.clone(),
+                version: render.version,
+            };
+            let entry = self.0.cache.entry(key).or_try_insert_with(self.fetch(render)).await?;
+            let hit = !entry.is_fresh();
+            metrics::counter!("planet_cache_total", "outcome" => if hit { "hit" } else { "miss" })
+                .increment(1);
+            Ok(Text { cached: entry.into_value(), hit })
+        })
     }
 
     async fn fetch(&self, render: &ResolvedRender) -> Result<Arc<CachedText>, ServeError> {

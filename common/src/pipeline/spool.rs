@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempPath};
@@ -56,17 +57,19 @@ impl Pipeline {
     ///
     /// # Errors
     /// The spool folder cannot be written.
-    pub async fn spool(&self) -> Result<Spool, Fault> {
-        let (file, path) =
-            locked_file(&self.config().spool).doing("create a spool file")?.into_parts();
-        Ok(Spool {
-            file: File::from_std(file),
-            path,
-            hash: Sha256::new(),
-            bytes: 0,
-            max_bytes: self.config().max_upload_bytes,
-            free_bytes: self.config().spool_free_bytes,
-            until_check: 0,
+    pub fn spool(&self) -> BoxFuture<'_, Result<Spool, Fault>> {
+        Box::pin(async move {
+            let (file, path) =
+                locked_file(&self.config().spool).doing("create a spool file")?.into_parts();
+            Ok(Spool {
+                file: File::from_std(file),
+                path,
+                hash: Sha256::new(),
+                bytes: 0,
+                max_bytes: self.config().max_upload_bytes,
+                free_bytes: self.config().spool_free_bytes,
+                until_check: 0,
+            })
         })
     }
 
@@ -117,21 +120,23 @@ impl Spool {
     /// # Errors
     /// [`SubmitError::TooLarge`] as soon as the limit is exceeded; [`SubmitError::NoRoom`] when less
     /// than `SPOOL_FREE_BYTES` would stay free; a fault of the disk.
-    pub async fn write(&mut self, chunk: Bytes) -> Result<(), SubmitError> {
-        self.bytes += chunk.len() as u64;
-        if self.bytes > self.max_bytes {
-            return Err(SubmitError::TooLarge { max: self.max_bytes });
-        }
-        if self.until_check < chunk.len() as u64 {
-            self.check_free_space()?;
-            self.until_check = CHECK_EVERY + chunk.len() as u64;
-        }
-        self.until_check -= chunk.len() as u64;
-        self.hash.update(&chunk);
-        match self.file.write_all(&chunk).await {
-            Err(err) if err.kind() == ErrorKind::StorageFull => Err(SubmitError::NoRoom),
-            written => Ok(written.doing("spool an upload")?),
-        }
+    pub fn write(&mut self, chunk: Bytes) -> BoxFuture<'_, Result<(), SubmitError>> {
+        Box::pin(async move {
+            self.bytes += chunk.len() as u64;
+            if self.bytes > self.max_bytes {
+                return Err(SubmitError::TooLarge { max: self.max_bytes });
+            }
+            if self.until_check < chunk.len() as u64 {
+                self.check_free_space()?;
+                self.until_check = CHECK_EVERY + chunk.len() as u64;
+            }
+            self.until_check -= chunk.len() as u64;
+            self.hash.update(&chunk);
+            match self.file.write_all(&chunk).await {
+                Err(err) if err.kind() == ErrorKind::StorageFull => Err(SubmitError::NoRoom),
+                written => Ok(written.doing("spool an upload")?),
+            }
+        })
     }
 
     fn check_free_space(&self) -> Result<(), SubmitError> {
@@ -146,16 +151,18 @@ impl Spool {
     ///
     /// # Errors
     /// [`SubmitError::Empty`] when there are no bytes; a fault of the disk.
-    pub async fn finish(mut self) -> Result<Spooled, SubmitError> {
-        if self.bytes == 0 {
-            return Err(SubmitError::Empty);
-        }
-        self.file.flush().await.doing("spool an upload")?;
-        Ok(Spooled {
-            path: self.path,
-            _file: self.file,
-            sha256: hex(&self.hash.finalize()),
-            bytes: self.bytes,
+    pub fn finish(mut self) -> BoxFuture<'static, Result<Spooled, SubmitError>> {
+        Box::pin(async move {
+            if self.bytes == 0 {
+                return Err(SubmitError::Empty);
+            }
+            self.file.flush().await.doing("spool an upload")?;
+            Ok(Spooled {
+                path: self.path,
+                _file: self.file,
+                sha256: hex(&self.hash.finalize()),
+                bytes: self.bytes,
+            })
         })
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{fs::File, io::BufReader};
 
+use futures_util::future::BoxFuture;
 use tokio::task::spawn_blocking;
 
 use super::{Pipeline, reread::reread, spool::Spooled, submit_error::SubmitError};
@@ -33,31 +34,33 @@ impl Pipeline {
     ///
     /// # Errors
     /// See [`SubmitError`].
-    pub async fn submit(
+    pub fn submit(
         &self,
         upload: Spooled,
         name: Option<String>,
         key: Option<String>,
         trace: Option<String>,
-    ) -> Result<Submitted, SubmitError> {
-        let (upload, header) = self.probe(upload).await?;
-        let metadata = Metadata {
-            name,
-            media_type: header.format.media_type().to_owned(),
-            bytes: upload.bytes,
-            width: header.width,
-            height: header.height,
-            frames: header.frames,
-            layout: Some(Layout {
-                bands: header.bands,
-                bit_depth: header.bit_depth,
-                orientation: header.orientation,
-            }),
-            sha256: upload.sha256.clone(),
-        };
-        let pipeline = self.clone();
-        let store = async move { pipeline.store_upload(upload, metadata, key, trace).await };
-        tokio::spawn(store).await.doing("store an upload")?
+    ) -> BoxFuture<'_, Result<Submitted, SubmitError>> {
+        Box::pin(async move {
+            let (upload, header) = self.probe(upload).await?;
+            let metadata = Metadata {
+                name,
+                media_type: header.format.media_type().to_owned(),
+                bytes: upload.bytes,
+                width: header.width,
+                height: header.height,
+                frames: header.frames,
+                layout: Some(Layout {
+                    bands: header.bands,
+                    bit_depth: header.bit_depth,
+                    orientation: header.orientation,
+                }),
+                sha256: upload.sha256.clone(),
+            };
+            let pipeline = self.clone();
+            let store = async move { pipeline.store_upload(upload, metadata, key, trace).await };
+            tokio::spawn(store).await.doing("store an upload")?
+        })
     }
 
     async fn probe(&self, upload: Spooled) -> Result<(Spooled, asciify::Header), SubmitError> {

@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::future::BoxFuture;
 use tokio::{
     sync::broadcast::{self, WeakSender, error::RecvError},
     time::sleep,
@@ -50,18 +51,23 @@ impl Pipeline {
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn subscribe(&self, since: Option<ChangeSeq>) -> Result<Subscription, Fault> {
-        let live = self.join_hub().await?;
-        let window = self.catalog().seq_window().await?;
-        // a number that was not given out yet comes from another database: start over
-        let since = since.map(|since| if since > window.next { ChangeSeq(0) } else { since });
-        Ok(Subscription {
-            pipeline: self.clone(),
-            only: None,
-            cursor: since.unwrap_or(window.settled),
-            live,
-            replay: since.map(|since| Replay { since, window, after: None }),
-            ready: VecDeque::new(),
+    pub fn subscribe(
+        &self,
+        since: Option<ChangeSeq>,
+    ) -> BoxFuture<'_, Result<Subscription, Fault>> {
+        Box::pin(async move {
+            let live = self.join_hub().await?;
+            let window = self.catalog().seq_window().await?;
+            // a number that was not given out yet comes from another database: start over
+            let since = since.map(|since| if since > window.next { ChangeSeq(0) } else { since });
+            Ok(Subscription {
+                pipeline: self.clone(),
+                only: None,
+                cursor: since.unwrap_or(window.settled),
+                live,
+                replay: since.map(|since| Replay { since, window, after: None }),
+                ready: VecDeque::new(),
+            })
         })
     }
 
@@ -70,29 +76,31 @@ impl Pipeline {
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn subscribe_to(
+    pub fn subscribe_to(
         &self,
         id: ImageId,
         since: Option<ChangeSeq>,
-    ) -> Result<Option<Subscription>, Fault> {
-        let live = self.join_hub().await?;
-        let cursor = self.catalog().seq_window().await?.settled;
-        let summary = self.summary(id).await?;
-        if summary.is_none() {
-            let last = self.catalog().last_change(id).await?;
-            if since.zip(last).is_none_or(|(since, last)| since > last) {
-                return Ok(None);
+    ) -> BoxFuture<'_, Result<Option<Subscription>, Fault>> {
+        Box::pin(async move {
+            let live = self.join_hub().await?;
+            let cursor = self.catalog().seq_window().await?.settled;
+            let summary = self.summary(id).await?;
+            if summary.is_none() {
+                let last = self.catalog().last_change(id).await?;
+                if since.zip(last).is_none_or(|(since, last)| since > last) {
+                    return Ok(None);
+                }
             }
-        }
-        let now = ImageEvent { image: id, summary, cursor };
-        Ok(Some(Subscription {
-            pipeline: self.clone(),
-            only: Some(id),
-            cursor,
-            live,
-            replay: None,
-            ready: VecDeque::from([Arc::new(now)]),
-        }))
+            let now = ImageEvent { image: id, summary, cursor };
+            Ok(Some(Subscription {
+                pipeline: self.clone(),
+                only: Some(id),
+                cursor,
+                live,
+                replay: None,
+                ready: VecDeque::from([Arc::new(now)]),
+            }))
+        })
     }
 
     /// Receives from the watcher, and starts it if there is none. Every change that is not settled
@@ -189,41 +197,43 @@ impl Subscription {
     ///
     /// # Errors
     /// The database is unavailable. Subscribe again from the cursor later.
-    pub async fn next(&mut self) -> Result<Arc<ImageEvent>, Fault> {
-        loop {
-            if let Some(event) = self.ready.pop_front() {
-                self.cursor = self.cursor.max(event.cursor);
-                match self.only {
-                    Some(only) if only != event.image => continue,
-                    _ => return Ok(event),
-                }
-            }
-            if let Some(replay) = &mut self.replay {
-                let _permit = self.pipeline.0.hub.replays.acquire().await;
-                match self.pipeline.next_page(replay, &HashSet::new()).await? {
-                    Some(page) => {
-                        self.ready.extend(page.into_iter().map(|(_, event)| Arc::new(event)));
-                    }
-                    None => {
-                        self.cursor = self.cursor.max(replay.window.settled);
-                        self.replay = None;
+    pub fn next(&mut self) -> BoxFuture<'_, Result<Arc<ImageEvent>, Fault>> {
+        Box::pin(async move {
+            loop {
+                if let Some(event) = self.ready.pop_front() {
+                    self.cursor = self.cursor.max(event.cursor);
+                    match self.only {
+                        Some(only) if only != event.image => continue,
+                        _ => return Ok(event),
                     }
                 }
-                continue;
-            }
-            match self.live.recv().await {
-                Ok(event) => self.ready.push_back(event),
-                Err(RecvError::Lagged(_)) => {
-                    // what is still in the channel is older than what the replay reads
-                    self.live = self.live.resubscribe();
-                    self.catch_up().await?;
+                if let Some(replay) = &mut self.replay {
+                    let _permit = self.pipeline.0.hub.replays.acquire().await;
+                    match self.pipeline.next_page(replay, &HashSet::new()).await? {
+                        Some(page) => {
+                            self.ready.extend(page.into_iter().map(|(_, event)| Arc::new(event)));
+                        }
+                        None => {
+                            self.cursor = self.cursor.max(replay.window.settled);
+                            self.replay = None;
+                        }
+                    }
+                    continue;
                 }
-                Err(RecvError::Closed) => {
-                    self.live = self.pipeline.join_hub().await?;
-                    self.catch_up().await?;
+                match self.live.recv().await {
+                    Ok(event) => self.ready.push_back(event),
+                    Err(RecvError::Lagged(_)) => {
+                        // what is still in the channel is older than what the replay reads
+                        self.live = self.live.resubscribe();
+                        self.catch_up().await?;
+                    }
+                    Err(RecvError::Closed) => {
+                        self.live = self.pipeline.join_hub().await?;
+                        self.catch_up().await?;
+                    }
                 }
             }
-        }
+        })
     }
 
     /// Events were missed: replays all changes since the cursor, or reads the one image.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Pipeline, summary::ImageSummary};
@@ -16,25 +17,27 @@ impl Pipeline {
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn wait_for(
+    pub fn wait_for(
         &self,
         id: ImageId,
         max_wait: Duration,
-    ) -> Result<Option<ImageSummary>, Fault> {
-        if max_wait.is_zero() {
-            return self.summary(id).await;
-        }
-        let deadline = Instant::now() + max_wait;
-        let Some(mut events) = self.subscribe_to(id, None).await? else { return Ok(None) };
-        // the first event is how it is now
-        let mut event = events.next().await?;
-        let pending = |summary: &ImageSummary| summary.status == Status::Pending;
-        while event.summary.as_ref().is_some_and(pending) {
-            match timeout_at(deadline, events.next()).await {
-                Ok(next) => event = next?,
-                Err(_) => break,
+    ) -> BoxFuture<'_, Result<Option<ImageSummary>, Fault>> {
+        Box::pin(async move {
+            if max_wait.is_zero() {
+                return self.summary(id).await;
             }
-        }
-        Ok(event.summary.clone())
+            let deadline = Instant::now() + max_wait;
+            let Some(mut events) = self.subscribe_to(id, None).await? else { return Ok(None) };
+            // the first event is how it is now
+            let mut event = events.next().await?;
+            let pending = |summary: &ImageSummary| summary.status == Status::Pending;
+            while event.summary.as_ref().is_some_and(pending) {
+                match timeout_at(deadline, events.next()).await {
+                    Ok(next) => event = next?,
+                    Err(_) => break,
+                }
+            }
+            Ok(event.summary.clone())
+        })
     }
 }

@@ -7,6 +7,7 @@
 use std::{ops::Range, path::PathBuf, pin::Pin};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use tokio::io::AsyncRead;
 
 use crate::{env::Env, fault::Fault, image::ImageId, job::Claim};
@@ -96,10 +97,12 @@ impl Store {
     ///
     /// # Errors
     /// The store is unavailable, or denies access.
-    pub async fn open(config: &Config) -> Result<Self, Fault> {
-        Ok(match config {
-            Config::File(folder) => Store::File(file::Files::open(folder.clone()).await?),
-            Config::S3(bucket) => Store::S3(s3::Bucket::open(bucket).await?),
+    pub fn open(config: &Config) -> BoxFuture<'_, Result<Self, Fault>> {
+        Box::pin(async move {
+            Ok(match config {
+                Config::File(folder) => Store::File(file::Files::open(folder.clone()).await?),
+                Config::S3(bucket) => Store::S3(s3::Bucket::open(bucket).await?),
+            })
         })
     }
 
@@ -107,12 +110,14 @@ impl Store {
     ///
     /// # Errors
     /// The store is unavailable, or denies access.
-    pub async fn find(config: &Config) -> Result<Option<Self>, Fault> {
-        match config {
-            Config::File(folder) if !folder.is_dir() => Ok(None),
-            Config::File(_) => Store::open(config).await.map(Some),
-            Config::S3(bucket) => Ok(s3::Bucket::find(bucket).await?.map(Store::S3)),
-        }
+    pub fn find(config: &Config) -> BoxFuture<'_, Result<Option<Self>, Fault>> {
+        Box::pin(async move {
+            match config {
+                Config::File(folder) if !folder.is_dir() => Ok(None),
+                Config::File(_) => Store::open(config).await.map(Some),
+                Config::S3(bucket) => Ok(s3::Bucket::find(bucket).await?.map(Store::S3)),
+            }
+        })
     }
 
     /// Opens a bucket with an explicit `config`, instead of the AWS SDK's variables and files.
