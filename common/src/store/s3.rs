@@ -2,7 +2,7 @@
 
 use std::{ops::Range, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, meta::region::RegionProviderChain};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::{
     Client,
     config::{
@@ -11,6 +11,10 @@ use aws_sdk_s3::{
     },
     error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
+};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
 };
 use bytes::Bytes;
 
@@ -139,8 +143,12 @@ impl Bucket {
 
 /// The configuration in the AWS SDK's variables and files.
 async fn sdk_config() -> SdkConfig {
-    let region = RegionProviderChain::default_provider().or_else(Region::new("us-east-1"));
-    aws_config::defaults(BehaviorVersion::latest()).region(region).load().await
+    let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let found = aws_config::defaults(BehaviorVersion::latest()).http_client(https).load().await;
+    match found.region() {
+        Some(_) => found,
+        None => found.into_builder().region(Region::new("us-east-1")).build(),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a variable of the AWS SDK, which reads it itself")]
