@@ -47,7 +47,7 @@ pub(crate) fn reference(document: &OpenApi, context: &CommandContext<'_>) -> Res
 pub(crate) fn kinds(origin: &str) -> Response {
     let mut text = String::from("Kinds of problems, by the last part of their `type`:\n\n");
     for kind in sorted() {
-        line(&mut text, format_args!("  {} {:20} {}", kind.status.as_str(), kind.slug, kind.title));
+        line(&mut text, format_args!("  {} {:22} {}", kind.status.as_str(), kind.slug, kind.title));
     }
     line(&mut text, format_args!("\nOne in detail: curl {origin}/problems/busy"));
     respond(text)

@@ -29,7 +29,7 @@ pub(crate) async fn openapi(document: Extension<Arc<OpenApi>>) -> Response {
     Json(document.as_ref()).into_response()
 }
 
-/// Returns the API reference as a page; with `Accept: text/plain`, an overview with commands.
+/// Returns this reference as a page, or an overview as plain text.
 #[utoipa::path(
     get, path = "/docs", tag = "documentation",
     responses(

@@ -53,7 +53,7 @@ impl FromRequestParts<App> for GalleryQuery {
     }
 }
 
-/// Returns an overview of the API; to a browser, the gallery of all images.
+/// Returns an overview; to a browser, the gallery.
 #[utoipa::path(
     get, path = "/", tag = "documentation",
     params(

@@ -20,9 +20,10 @@ pub(crate) async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// Checks whether this instance should receive requests; returns the state of each dependency.
+/// Checks whether this instance should receive requests.
 ///
-/// The message broker is not required: without it, workers poll the database.
+/// The response has the state of each dependency. The message broker is not required: without it,
+/// workers poll the database.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations",
     responses(

@@ -1,4 +1,4 @@
-// For everybody: without scripts, without a mouse, on a narrow screen, with a screen reader.
+// Accessibility: without scripts, without a mouse, on a narrow screen, with a screen reader.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -45,7 +45,7 @@ test("nothing is wider than a screen of 320 pixels", async () => {
   await close(page);
 });
 
-test("without scripts, images are sent, seen, and drawn with other options", async () => {
+test("without scripts, images can be uploaded, viewed, and rendered with other options", async () => {
   const page = await open({ javaScriptEnabled: false });
   await page.goto(service.origin);
   await page.getByLabel("Image", { exact: true }).setInputFiles([file("plain.bmp")]);
@@ -64,7 +64,7 @@ test("without scripts, images are sent, seen, and drawn with other options", asy
   await close(page);
 });
 
-test("the keyboard alone leads everywhere", async () => {
+test("everything is reachable by keyboard", async () => {
   const page = await open();
   await page.goto(service.origin);
   const focused = () => page.evaluate(() => {
@@ -95,9 +95,9 @@ test("the keyboard alone leads everywhere", async () => {
   await close(page);
 });
 
-test("the render has words in its stead", async () => {
+test("the render has an alternative text", async () => {
   const page = await open();
   await page.goto(service.origin + image.links.text);
-  await page.getByRole("img", { name: /^b\.bmp, as text: 80 columns, \d+ rows$/ }).waitFor();
+  await page.getByRole("img", { name: /^b\.bmp as text: 80 columns, \d+ rows$/ }).waitFor();
   await close(page);
 });

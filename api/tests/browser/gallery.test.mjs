@@ -15,7 +15,7 @@ async function isReady(page, name) {
   await drawn(tile(page, name).locator("img"));
 }
 
-test("chosen files appear by themselves, newest first, and are drawn", async () => {
+test("chosen files appear automatically, newest first", async () => {
   const page = await open();
   await page.goto(service.origin);
   await page.getByText("No images yet.").waitFor();
@@ -31,7 +31,7 @@ test("chosen files appear by themselves, newest first, and are drawn", async () 
   await close(page);
 });
 
-test("files are dropped anywhere, and pasted", async () => {
+test("files can be dropped anywhere, and pasted", async () => {
   const page = await open();
   await page.goto(service.origin);
   const bytes = [...picture(7)];
@@ -56,7 +56,7 @@ test("files are dropped anywhere, and pasted", async () => {
   await close(page);
 });
 
-test("progress is what was sent, on a slow line too", async () => {
+test("progress shows the bytes sent, also on a slow connection", async () => {
   const page = await open();
   await page.goto(service.origin);
   const line = await page.context().newCDPSession(page);
@@ -78,7 +78,7 @@ test("progress is what was sent, on a slow line too", async () => {
   await close(page);
 });
 
-test("what is no image is told in words, and can be dismissed", async () => {
+test("a file that is not an image shows an error that can be dismissed", async () => {
   const page = await open();
   await page.goto(service.origin);
   await page.locator("#picker").setInputFiles([file("notes.txt", Buffer.from("no image at all"))]);
@@ -91,7 +91,7 @@ test("what is no image is told in words, and can be dismissed", async () => {
   await close(page);
 });
 
-test("what others store and delete is seen", async () => {
+test("changes of other clients appear", async () => {
   const [here, there] = [await open(), await open()];
   await here.goto(service.origin);
   await there.goto(service.origin);
@@ -110,7 +110,7 @@ test("what others store and delete is seen", async () => {
   await close(there);
 });
 
-test("an answer that comes late does not undo what was heard", async () => {
+test("a late response does not overwrite newer events", async () => {
   await service.upload("passing.bmp", picture(10));
   const page = await open();
   let ask;
@@ -134,7 +134,7 @@ test("an answer that comes late does not undo what was heard", async () => {
   await close(page);
 });
 
-test("the page ends where the images do", async () => {
+test("scrolling loads all images", async () => {
   for (let n = 0; n < 120; n += 1) {
     await service.upload(`many ${n}.bmp`, picture(n, 16, 16), 0);
   }
@@ -165,7 +165,7 @@ test("the page ends where the images do", async () => {
   await close(page);
 });
 
-test("a page that was hidden shows what is true when it is seen again", async () => {
+test("a hidden page is updated when it is visible again", async () => {
   const [first, last] = [await service.upload("going.bmp", picture(11)), await service.upload("staying.bmp", picture(12))];
   const page = await open();
   await page.goto(service.origin);
@@ -192,7 +192,7 @@ test("a page that was hidden shows what is true when it is seen again", async ()
   await close(page);
 });
 
-test("a service that is away is told, and the page goes on when it is back", async () => {
+test("the page shows an outage, and recovers from it", async () => {
   const page = await open();
   await page.goto(service.origin);
   await service.end();

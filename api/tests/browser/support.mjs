@@ -1,4 +1,4 @@
-// A service of its own for each file of tests, and browsers that complain of everything.
+// Test support: a service for each test file, and pages that record every error.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -19,7 +19,7 @@ async function freePort() {
   return port;
 }
 
-/** Waits for what a condition gives; fails with `what` after a minute. */
+/** Waits until the condition returns something; fails with `what` after a minute. */
 export async function until(what, condition) {
   for (const deadline = Date.now() + 60_000; Date.now() < deadline;) {
     const found = await condition();
@@ -31,7 +31,7 @@ export async function until(what, condition) {
   assert.fail(`${what}: not within a minute`);
 }
 
-/** `planet` with a folder of its own. */
+/** A running `planet` with a folder of its own. */
 export class Service {
   static async start(settings = {}) {
     const service = new Service();
@@ -60,7 +60,7 @@ export class Service {
     await rm(this.folder, { recursive: true });
   }
 
-  /** Stores an image, and waits for its renders unless told otherwise. */
+  /** Uploads an image, and waits for its renders for up to `wait_s` seconds. */
   async upload(name, bytes, wait_s = 30) {
     const form = new FormData();
     form.append("image", new Blob([bytes]), name);
@@ -78,7 +78,7 @@ export class Service {
 
 let browser;
 
-/** A browser's page; whatever goes wrong in it ends up in `page.complaints`. */
+/** Opens a page; its errors are recorded in `page.complaints`. */
 export async function open(options = {}) {
   browser ??= await chromium.launch({
     executablePath: CHROMIUM,
@@ -102,7 +102,7 @@ export async function open(options = {}) {
   return page;
 }
 
-/** Ends a page that nothing went wrong in. */
+/** Closes a page, and checks that it had no errors. */
 export async function close(page) {
   assert.deepEqual(page.complaints, []);
   await page.context().close();
@@ -113,7 +113,7 @@ export async function closeBrowser() {
   browser = undefined;
 }
 
-/** A BMP of 24 bits; `at` gives red, green and blue, 0 to 255, of a pixel, counted from the top. */
+/** A 24-bit BMP; `at(x, y)` returns red, green and blue, 0 to 255, of a pixel, from the top left. */
 export function bitmap(width, height, at) {
   const stride = (width * 3 + 3) & ~3;
   const file = Buffer.alloc(54 + stride * height);
@@ -135,7 +135,7 @@ export function bitmap(width, height, at) {
   return file;
 }
 
-/** A disc on a dark slope, in a colour that `seed` chooses. */
+/** A disc on a dark gradient, in a color that depends on `seed`. */
 export function picture(seed = 1, width = 96, height = 64) {
   const colour = [seed * 37, seed * 91, seed * 53].map((value) => 96 + value % 160);
   return bitmap(width, height, (x, y) => {
@@ -145,8 +145,8 @@ export function picture(seed = 1, width = 96, height = 64) {
   });
 }
 
-/** A file for a picker. */
+/** A file for `setInputFiles`. */
 export const file = (name, buffer = picture()) => ({ name, mimeType: "image/bmp", buffer });
 
-/** Waits until a picture is there and can be seen. */
+/** Waits until an image is loaded. */
 export const drawn = (locator) => until("the picture is drawn", () => locator.evaluate((img) => img.complete && img.naturalWidth > 0));

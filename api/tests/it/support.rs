@@ -311,7 +311,7 @@ pub struct Answer {
 impl Answer {
     #[track_caller]
     pub fn is(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{} {}: {}", self.method, self.path, self.shown());
+        assert_eq!(self.status, status, "{} {}: {}", self.method, self.path, self.describe());
         self
     }
 
@@ -319,7 +319,7 @@ impl Answer {
     #[track_caller]
     pub fn tells_problem(self, slug: &str, words: &[&str]) -> Self {
         let problem = self.json();
-        assert_eq!(problem["type"], format!("/problems/{slug}"), "{}", self.shown());
+        assert_eq!(problem["type"], format!("/problems/{slug}"), "{}", self.describe());
         let detail = problem["detail"].as_str().expect("a detail");
         for word in words {
             assert!(detail.contains(word), "{word:?} is missing in {detail:?}");
@@ -338,7 +338,8 @@ impl Answer {
 
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|err| panic!("{err}: {}", self.shown()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|err| panic!("{err}: {}", self.describe()))
     }
 
     /// The engine version of a text.
@@ -357,14 +358,14 @@ impl Answer {
         }
     }
 
-    fn shown(&self) -> String {
+    fn describe(&self) -> String {
         format!("{} {:?} {}", self.status, self.headers, String::from_utf8_lossy(&self.body))
     }
 
     /// The contract of all responses: a request id, a problem for every error, and never a 500.
     #[track_caller]
     pub fn keeps_the_contract(&self) {
-        let shown = format!("{} {}: {}", self.method, self.path, self.shown());
+        let shown = format!("{} {}: {}", self.method, self.path, self.describe());
         let id = self.header("x-request-id");
         assert!(!id.is_empty(), "no X-Request-Id: {shown}");
         if self.method == Method::HEAD {
