@@ -12,8 +12,8 @@ use common::{fault::Fault, pipeline::Pipeline};
 pub use config::{Config, metrics_bind};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-/// Works until `stop`, then drains: running jobs get [`Config::drain`] to end, then they are aborted
-/// and become due for other workers.
+/// Works until `stop`, then drains: running jobs get [`Config::drain`] to end, then they are
+/// aborted and become due for other workers.
 pub async fn run(pipeline: Pipeline, config: Config, stop: CancellationToken) {
     let janitor = tokio::spawn(janitor::run(pipeline.clone(), config.clone()));
     // aborted rather than awaited, so that a store that hangs does not delay the shutdown

@@ -115,8 +115,8 @@ impl Spool {
     /// Appends bytes.
     ///
     /// # Errors
-    /// [`SubmitError::TooLarge`] as soon as the limit is exceeded; [`SubmitError::NoRoom`] when less
-    /// than `SPOOL_FREE_BYTES` would stay free; a fault of the disk.
+    /// [`SubmitError::TooLarge`] as soon as the limit is exceeded; [`SubmitError::NoRoom`] when
+    /// less than `SPOOL_FREE_BYTES` would stay free; a fault of the disk.
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), SubmitError> {
         self.bytes += chunk.len() as u64;
         if self.bytes > self.max_bytes {
