@@ -1,8 +1,9 @@
 //! Settings: read from flags and environment variables; all errors are reported together.
 //!
-//! `MAX_SIDE_PX=4096` and `--max-side-px=4096` are the same setting; the flag wins. Values are never
-//! printed, because URLs contain passwords; nor are arguments that may be one. The call that reads a
-//! setting also names its default and its help, so `--help` lists exactly what the program reads.
+//! `MAX_SIDE_PX=4096` and `--max-side-px=4096` are the same setting; the flag wins. Values are
+//! never printed, because URLs contain passwords; nor are arguments that may be one. The call that
+//! reads a setting also names its default and its help, so `--help` lists exactly what the program
+//! reads.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -140,8 +141,8 @@ impl Env {
         }
     }
 
-    /// Reads a setting with `parse`; `accepts` describes what it accepts. When it returns `None`, the
-    /// setting is rejected and the value of `default` is used.
+    /// Reads a setting with `parse`; `accepts` describes what it accepts. When it returns `None`,
+    /// the setting is rejected and the value of `default` is used.
     pub fn parsed<T>(
         &mut self,
         name: &'static str,

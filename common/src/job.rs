@@ -33,8 +33,8 @@ pub struct Claim {
     pub image: ImageId,
     /// How often the job was claimed, including this claim.
     pub attempt: i32,
-    /// How many claims, including this one, ended without a result for which the service was to
-    /// blame; the job is discarded when there are `MAX_STRIKES`.
+    /// How many claims count against the job, including this one. A claim that fails because of the
+    /// service is refunded. With `MAX_STRIKES`, the job is discarded.
     pub strikes: i32,
 }
 

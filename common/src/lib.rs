@@ -16,8 +16,8 @@
 //!
 //! [`store`] keeps blobs, [`catalog`] keeps rows, [`queue`] sends notifications, and [`pipeline`]
 //! has the operations over them. Every program starts with [`program`], [`mod@env`] and
-//! [`telemetry`]; tests end programs at a [`failpoint`]. The shared types are in [`image`], [`job`],
-//! [`render`], [`preset`] and [`fault`]; [`mod@jitter`] randomizes intervals.
+//! [`telemetry`]; tests end programs at a [`failpoint`]. The shared types are in [`image`],
+//! [`job`], [`render`], [`preset`] and [`fault`]; [`mod@jitter`] randomizes intervals.
 
 pub mod catalog;
 pub mod env;

@@ -42,19 +42,31 @@ impl Config {
                 1..=1000,
                 "attempts that may end without a result before a job is discarded",
             ) as i32,
-            backoff_min: env.seconds("BACKOFF_MIN_S", "2", "shortest wait before a retry, in seconds"),
-            backoff_max: env.seconds("BACKOFF_MAX_S", "300", "longest wait before a retry, in seconds"),
+            backoff_min: env.seconds(
+                "BACKOFF_MIN_S",
+                "2",
+                "shortest wait before a retry, in seconds",
+            ),
+            backoff_max: env.seconds(
+                "BACKOFF_MAX_S",
+                "300",
+                "longest wait before a retry, in seconds",
+            ),
             drain: drain_limit(env),
-            janitor: env.period("JANITOR_S", "60", "interval at which the janitor cleans up, in seconds"),
+            janitor: env.period(
+                "JANITOR_S",
+                "60",
+                "interval at which the janitor cleans up, in seconds",
+            ),
             backfill: env.period(
                 "BACKFILL_S",
                 "300",
-                "interval at which renders are added that a new preset or engine version lacks, in seconds",
+                "interval at which renders that are missing are added, in seconds",
             ),
             deletions_kept: env.period(
                 "DELETIONS_KEPT_S",
                 "86400",
-                "how long the event of a deletion can be replayed to a client that reconnects, in seconds",
+                "how long a client that reconnects can still receive a deletion, in seconds",
             ),
             name: format!("{}/{}", host(), std::process::id()),
         }

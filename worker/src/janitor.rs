@@ -1,6 +1,7 @@
 //! The janitor: cleans up and makes missing jobs, at intervals.
 //!
-//! Every worker has one. Each step may run in several processes at the same time, or be interrupted.
+//! Every worker has one. Each step may run in several processes at the same time, or be
+//! interrupted.
 
 use common::{fault::Fault, jitter::jitter, pipeline::Pipeline};
 use tokio::time::{Instant, sleep_until};

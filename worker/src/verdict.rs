@@ -11,7 +11,8 @@ pub(crate) enum Verdict {
     Done,
     /// The claim was lost, or the image deleted: nothing to do.
     Gone,
-    /// Try again later. `refund`: the strike is taken back, since the image did not cause the failure.
+    /// Try again later. `refund`: the strike is taken back, since the image did not cause the
+    /// failure.
     Retry { refund: bool, why: String },
     /// Discard it.
     Dead { why: String },

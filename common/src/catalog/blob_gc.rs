@@ -3,8 +3,8 @@
 //!
 //! - A blob is *reserved* before it is put. The transaction that commits a row which refers to it
 //!   *confirms* the reservation, which removes the entry.
-//! - A reservation that expired, and the blobs of what was deleted, are *marked*. No transaction can
-//!   confirm them any more, so they can be deleted.
+//! - A reservation that expired, and the blobs of what was deleted, are *marked*. No transaction
+//!   can confirm them any more, so they can be deleted.
 //! - A *swept* blob was deleted. It is deleted once more, much later, in case its writer was
 //!   suspended and put it after that.
 

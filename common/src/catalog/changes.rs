@@ -68,8 +68,8 @@ impl Catalog {
         query.bounded("read the position of changes").await
     }
 
-    /// Up to `limit` changes from `since` on, and before `before`, in order. `after` is the last one
-    /// of the previous page.
+    /// Up to `limit` changes from `since` on, and before `before`, in order. `after` is the last
+    /// one of the previous page.
     ///
     /// # Errors
     /// The database is unavailable.

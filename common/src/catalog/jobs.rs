@@ -42,8 +42,8 @@ pub struct NewRender {
 }
 
 impl Catalog {
-    /// Claims a job of `engine` that is due and has less than `max_strikes`, for `lease`; `None` when
-    /// there is no such job. The strike is counted now, because a render may kill the process.
+    /// Claims a job of `engine` that is due and has less than `max_strikes`, for `lease`; `None`
+    /// when there is no such job. The strike is counted now, because a render may kill the process.
     ///
     /// # Errors
     /// The database is unavailable.

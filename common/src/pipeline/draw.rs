@@ -120,7 +120,7 @@ impl Pipeline {
         if self.catalog().image(image.id).await?.is_none() {
             return Ok(DrawError::Deleted);
         }
-        tracing::error!(image = %image.id, "the original of a stored image is missing in the store");
+        tracing::error!(image = %image.id, "an original is missing in the store");
         metrics::counter!("planet_missing_blobs_total", "kind" => "original").increment(1);
         Ok(DrawError::OriginalMissing)
     }

@@ -164,7 +164,7 @@ impl Config {
             blob_grace: env.period(
                 "BLOB_GRACE_S",
                 "3600",
-                "how long an unfinished upload, or a blob that no row refers to, is kept, in seconds",
+                "how long unfinished uploads and blobs without a row are kept, in seconds",
             ),
             render_concurrency: match env.number(
                 "RENDER_CONCURRENCY",

@@ -86,8 +86,8 @@ impl Text {
 }
 
 impl Pipeline {
-    /// Resolves `spec` to a render: the stored one of engine `version`; without `version`, the newest
-    /// that is stored, else one that is drawn on demand.
+    /// Resolves `spec` to a render: the stored one of engine `version`; without `version`, the
+    /// newest that is stored, else one that is drawn on demand.
     ///
     /// # Errors
     /// See [`ServeError`].

@@ -1,5 +1,5 @@
-//! Blobs as files in a folder. A file is written under a temporary name, synced and renamed, then its
-//! folders are synced.
+//! Blobs as files in a folder. A file is written under a temporary name, synced and renamed, then
+//! its folders are synced.
 
 use std::{
     fs::{self, File},

@@ -161,8 +161,8 @@ impl Store {
         }
     }
 
-    /// A stream of the bytes in `range`, which is not empty and within the blob; `None` when the blob
-    /// does not exist.
+    /// A stream of the bytes in `range`, which is not empty and within the blob; `None` when the
+    /// blob does not exist.
     ///
     /// # Errors
     /// The store is unavailable.

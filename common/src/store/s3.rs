@@ -67,7 +67,8 @@ impl Bucket {
                     .build(),
             );
         if custom_endpoint(shared) {
-            // Servers other than AWS often support neither bucket host names nor the SDK's checksums.
+            // Servers other than AWS often support neither bucket host names nor the SDK's
+            // checksums.
             config = config
                 .force_path_style(true)
                 .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)

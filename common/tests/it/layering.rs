@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fs, path::Path};
 /// Panics with the names of the files if the `use` lines of the crate in `src` have a circle, or
 /// import through `lib.rs`.
 ///
-/// `use super::Item` in a child imports its parent. `pub use` only forwards names: it does not count.
+/// `use super::Item` in a child imports its parent. `pub use` only forwards names: it does not
+/// count.
 pub(crate) fn assert_layered(src: &Path) {
     let mut sources = BTreeMap::new();
     read(src, "", &mut sources);

@@ -1,12 +1,12 @@
 //! A model of the protocol: everything that can happen to one upload and its renders when processes
 //! die, answers are lost and requests are late, looked at state by state.
 //!
-//! Two api processes handle an upload whose client retries with its idempotency key until the upload
-//! is confirmed; two workers render, a janitor sweeps, a user removes. The requests of each, their
-//! order, and the reaction to each reply are as in `common/src/pipeline`, `common/src/catalog` and
-//! `worker/src`; a change there belongs here, too. A bounded number of faults may happen anywhere;
-//! being suspended past a lease or a reservation is one. One assumption: a process that reserved a
-//! blob puts it before its second sweep is due, or never.
+//! Two api processes handle an upload whose client retries with its idempotency key until the
+//! upload is confirmed; two workers render, a janitor sweeps, a user removes. The requests of each,
+//! their order, and the reaction to each reply are as in `common/src/pipeline`,
+//! `common/src/catalog` and `worker/src`; a change there belongs here, too. A bounded number of
+//! faults may happen anywhere; being suspended past a lease or a reservation is one. One
+//! assumption: a process that reserved a blob puts it before its second sweep is due, or never.
 //!
 //! Each rule can be broken, to test that the model detects it. (`cargo test -p common model --
 //! --nocapture` prints the steps to each violation.)
@@ -214,8 +214,8 @@ fn a_sweep_may_be_suspended_for_a_period_of_grace() {
     holds(slow, stored(2, 0, SAME));
 }
 
-/// The one way for a version to go back: nothing is stored yet and a new api process draws the text itself;
-/// then an old worker stores the older one, which is served until the newer one is stored.
+/// The one way for a version to go back: nothing is stored yet and a new api process draws the text
+/// itself; then an old worker stores the older one, which is served until the newer one is stored.
 #[test]
 fn what_a_new_door_draws_itself_may_be_followed_by_an_older_version() {
     let read = Rules { read_meanwhile: true, ..KEPT };

@@ -292,8 +292,8 @@ impl<'a> Next<'a> {
         }
     }
 
-    /// A lease that ends while a process still works is a fault: that process was suspended. A lease
-    /// without a process ends by itself.
+    /// A lease that ends while a process still works is a fault: that process was suspended. A
+    /// lease without a process ends by itself.
     fn time(&mut self) {
         let state = self.state;
         if let Some(row) = state.world.row.filter(|row| !row.stored) {

@@ -1,5 +1,5 @@
-//! The search: every state that can be reached, breadth first, so that a story of what went wrong is
-//! as short as can be.
+//! The search: every state that can be reached, breadth first, so that a story of what went wrong
+//! is as short as can be.
 
 use std::{
     collections::HashMap,
