@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use image::metadata::Orientation;
 
-use crate::glyphs::{ACROSS, DOWN};
+use crate::glyphs::mask::{ACROSS, DOWN};
 use crate::light::WHITE;
 use crate::spec::Spec;
 use crate::spec::values::Fit;

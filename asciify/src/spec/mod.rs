@@ -20,7 +20,7 @@ use options::OPTIONS;
 use symbols::Symbols;
 use values::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
 
-use crate::glyphs::PARTS;
+use crate::glyphs::mask::CELL_SAMPLES;
 
 /// The most columns or rows of a grid.
 const MAX_CELLS: u32 = 1000;
@@ -130,7 +130,7 @@ impl Spec {
         match name {
             "width" => self.width = Some(whole(value, 1..=MAX_CELLS)?),
             "height" => self.height = Some(whole(value, 1..=MAX_CELLS)?),
-            "fit" => self.fit = Fit::of(value)?,
+            "fit" => self.fit = Fit::named(value)?,
             "cell" => self.cell = thousandths(value, CELL_MIN..=CELL_MAX)?,
             "invert" => {
                 self.invert = match value {
@@ -139,14 +139,14 @@ impl Spec {
                     _ => return None,
                 }
             }
-            "match" => self.matching = Match::of(value)?,
-            "tone" => self.tone = Tone::of(value)?,
-            "background" => self.background = Background::of(value)?,
+            "match" => self.matching = Match::named(value)?,
+            "tone" => self.tone = Tone::named(value)?,
+            "background" => self.background = Background::named(value)?,
             "alpha" => self.alpha = value.parse().ok()?,
             "symbols" => self.symbols = value.parse().ok()?,
-            "color" => self.color = Palette::of(value)?,
-            "color_on" => self.color_on = ColorOn::of(value)?,
-            "dither" => self.dither = Dither::of(value)?,
+            "color" => self.color = Palette::named(value)?,
+            "color_on" => self.color_on = ColorOn::named(value)?,
+            "dither" => self.dither = Dither::named(value)?,
             "brightness" => self.levels.brightness = thousandths(value, -ONE..=ONE)?,
             "contrast" => self.levels.contrast = thousandths(value, 0..=10 * ONE)?,
             "gamma" => self.levels.gamma = thousandths(value, ONE / 10..=10 * ONE)?,
@@ -188,7 +188,7 @@ impl Spec {
     }
 
     /// Whether bright parts take the ink, or dark ones.
-    pub(crate) fn inks_bright(&self) -> bool {
+    pub(crate) fn bright_is_foreground(&self) -> bool {
         (self.background == Background::Dark) != self.invert
     }
 
@@ -296,7 +296,7 @@ impl Spec {
         // light, opacity, and one of them once more while it is turned upright; ink takes light's
         // place; with colours three channels more, and the ink of each
         let buffers = if self.color == Palette::None { 3 } else { 9 };
-        u64::from(columns) * u64::from(rows) * (PARTS * buffers * size_of::<u32>()) as u64
+        u64::from(columns) * u64::from(rows) * (CELL_SAMPLES * buffers * size_of::<u32>()) as u64
     }
 
     /// Everything that the options mean, whichever way it was said.

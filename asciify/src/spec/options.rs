@@ -1,6 +1,6 @@
 //! The options, in words for their users.
 
-use crate::glyphs::shapes::Shapes;
+use crate::glyphs::symbol_set::SymbolSet;
 use crate::spec::values::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
 
 /// How one option is named, what it accepts, and what it does, in words for its user.
@@ -18,16 +18,16 @@ impl OptionDoc {
     /// Those of its values that are words, for whoever completes them.
     pub fn words(&self) -> &'static [&'static str] {
         match self.name {
-            "fit" => Fit::WORDS,
+            "fit" => Fit::NAMES,
             "invert" => &["true", "false"],
-            "match" => Match::WORDS,
-            "tone" => Tone::WORDS,
-            "background" => Background::WORDS,
+            "match" => Match::NAMES,
+            "tone" => Tone::NAMES,
+            "background" => Background::NAMES,
             "alpha" => &["auto", "dark", "light"],
-            "symbols" => Shapes::WORDS,
-            "color" => Palette::WORDS,
-            "color_on" => ColorOn::WORDS,
-            "dither" => Dither::WORDS,
+            "symbols" => SymbolSet::NAMES,
+            "color" => Palette::NAMES,
+            "color_on" => ColorOn::NAMES,
+            "dither" => Dither::NAMES,
             "bands" => &["auto"],
             "stretch" => &["auto", "none"],
             _ => &[],
