@@ -10,7 +10,7 @@ use crate::glyphs::symbol_set::SymbolSet;
 use crate::glyphs::{self, GlyphSet};
 
 /// The most symbols of a ramp or a choice.
-const MAX_SYMBOLS: usize = 256;
+pub(crate) const MAX_SYMBOLS: usize = 256;
 
 /// The symbols to draw with.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,7 +19,7 @@ pub enum Symbols {
     Set(SymbolSet),
     /// Some symbols of the sets, each once, in the order of the sets.
     Chars(String),
-    /// Any characters of one column, from the lightest to the densest, in equal steps of lightness.
+    /// Any characters of one column, from the sparsest to the densest, in equal steps of lightness.
     Ramp(String),
 }
 
@@ -30,8 +30,8 @@ impl Default for Symbols {
 }
 
 impl Symbols {
-    /// The glyphs. For a ramp, whose symbols have no known shape, those of ASCII: only their largest
-    /// coverage is used.
+    /// The glyphs. For a ramp, whose symbols have no known shape, those of ASCII: only their
+    /// largest coverage is used.
     pub(crate) fn glyphs(&self) -> Arc<GlyphSet> {
         match self {
             Self::Set(SymbolSet::Ascii) | Self::Ramp(_) => glyphs::ASCII.clone(),

@@ -5,7 +5,8 @@ use crate::named_enum::named_enum;
 named_enum! {
     /// How a picture fits a grid of both a given width and a given height.
     Fit {
-        /// The whole picture, undistorted, as large as fits; the grid becomes smaller, without padding.
+        /// The whole picture, undistorted, as large as fits; the grid becomes smaller, without
+        /// padding.
         Contain = "contain",
         /// The whole grid, undistorted; the picture is cropped evenly at both ends.
         Cover = "cover",
@@ -53,11 +54,12 @@ named_enum! {
         Ramp = "ramp",
     }
 
-    /// How brightness becomes coverage by characters.
+    /// How the picture's brightness is mapped to coverage.
     Tone {
         /// The picture's darkest and brightest parts are stretched to the whole range.
         Auto = "auto",
-        /// Black is the bare background and white the densest character, in proportion to lightness.
+        /// Black is the bare background and white the densest character, in proportion to
+        /// lightness.
         Natural = "natural",
         /// The same, in proportion to light.
         Linear = "linear",
