@@ -2,8 +2,8 @@
 //!
 //! A glyph of mask g, in foreground f and background b, draws the sample g f + (1 − g) b. For each
 //! glyph and channel, linear least squares gives the f and b that minimise Σ(s − g f − (1 − g) b)²
-//! over the cell's samples s; the glyph of the least error wins. Light is linear, since that is what
-//! the eye adds up where it does not resolve a cell.
+//! over the cell's samples s; the glyph of the least error wins. Light is linear, since that is
+//! what the eye adds up where it does not resolve a cell.
 
 use std::array;
 

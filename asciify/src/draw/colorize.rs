@@ -12,8 +12,8 @@ use crate::light::WHITE;
 use crate::spec::Spec;
 use crate::spec::values::{Background, Palette};
 
-/// A sample wants at most so many times the densest glyph's coverage. Colours that need more are out
-/// of reach.
+/// A sample wants at most so many times the densest glyph's coverage. Colours that need more are
+/// out of reach.
 const MAX_OVERSHOOT: f32 = 1.25;
 
 /// Wanted coverage where the foreground has colours. All buffers are by sample: row-major, as wide
@@ -27,8 +27,8 @@ pub(crate) struct ColorCoverage {
 
 impl ColorCoverage {
     /// Scales `coverage`, which the luminance of each sample wants, to each channel. The purest
-    /// channel decides how much is covered, so that colours keep their hue: blue needs much coverage
-    /// for little luminance.
+    /// channel decides how much is covered, so that colours keep their hue: blue needs much
+    /// coverage for little luminance.
     ///
     /// `luminance` and `channels` are light, 0 to [`WHITE`]; `max_coverage` is that of the densest
     /// glyph.
@@ -59,8 +59,8 @@ impl ColorCoverage {
         Self { total: total.collect(), channels }
     }
 
-    /// Gives each glyph, a cell each and row-major, the colour of the palette with which its cell has
-    /// the wanted mean light. Error diffusion makes up for what the palette lacks.
+    /// Gives each glyph, a cell each and row-major, the colour of the palette with which its cell
+    /// has the wanted mean light. Error diffusion makes up for what the palette lacks.
     pub(crate) fn colorize(&self, glyphs: Vec<Glyph>, columns: usize, spec: &Spec) -> Vec<Cell> {
         let [red, green, blue] =
             self.channels.each_ref().map(|channel| cell_means(channel, columns));

@@ -1,17 +1,18 @@
-//! Direct binary search: chooses all glyphs together, so that the text, seen from some distance, looks
-//! like the picture.
+//! Direct binary search: chooses all glyphs together, so that the text, seen from some distance,
+//! looks like the picture.
 //!
-//! M. Analoui and J. P. Allebach, "Model-based halftoning using direct binary search", Proc. SPIE 1666
-//! (1992). The eye is modelled as a blur H, here a Gaussian. With the coverage that is drawn, S, and the
-//! coverage that is wanted, T, the search minimises E = ‖H(S − T)‖². With P = HᵀH(T − S) at hand,
-//! putting glyph j where c was changes E by −2⟨P, gⱼ − g꜀⟩ + Aⱼⱼ − 2Aⱼ꜀ + A꜀꜀, where g is a glyph's mask
-//! and A = G HᵀH Gᵀ is computed beforehand. The best change is made, P is updated around the cell, and
-//! only cells that the update reached are looked at again. Neighbours make up for an error that one cell
-//! cannot avoid: the same rule dithers tones and traces edges.
+//! M. Analoui and J. P. Allebach, "Model-based halftoning using direct binary search", Proc. SPIE
+//! 1666 (1992). The eye is modelled as a blur H, here a Gaussian. With the coverage that is drawn,
+//! S, and the coverage that is wanted, T, the search minimises E = ‖H(S − T)‖². With P = HᵀH(T − S)
+//! at hand, putting glyph j where c was changes E by −2⟨P, gⱼ − g꜀⟩ + Aⱼⱼ − 2Aⱼ꜀ + A꜀꜀, where g is
+//! a glyph's mask and A = G HᵀH Gᵀ is computed beforehand. The best change is made, P is updated
+//! around the cell, and only cells that the update reached are looked at again. Neighbours make up
+//! for an error that one cell cannot avoid: the same rule dithers tones and traces edges.
 //!
-//! What differs from the paper: the unit of change is a cell with one of up to 256 glyphs, not a binary
-//! pixel. A trial tries every glyph and swaps no neighbours. The search starts with the first glyph
-//! everywhere, which is blank if the set has a blank one, and ends after [`SWEEPS`] sweeps at the latest.
+//! What differs from the paper: the unit of change is a cell with one of up to 256 glyphs, not a
+//! binary pixel. A trial tries every glyph and swaps no neighbours. The search starts with the
+//! first glyph everywhere, which is blank if the set has a blank one, and ends after [`SWEEPS`]
+//! sweeps at the latest.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -38,7 +39,8 @@ const PATCH_WIDTH: usize = ACROSS + 2 * REACH;
 const PATCH_HEIGHT: usize = DOWN + 2 * REACH;
 /// Glyphs that are compared at once: enough for independent sums in every register.
 const LANES: usize = 32;
-/// The most sweeps over the grid. The error falls with every change; later sweeps change very little.
+/// The most sweeps over the grid. The error falls with every change; later sweeps change very
+/// little.
 const SWEEPS: usize = 6;
 /// How much a change must reduce E, so that rounding cannot make the search cycle.
 const MIN_GAIN: f32 = 1e-6;
@@ -51,8 +53,8 @@ type Patch = [[f32; PATCH_WIDTH]; PATCH_HEIGHT];
 /// What the search needs to know of a set of glyphs.
 struct Model {
     glyphs: Arc<GlyphSet>,
-    /// The masks g, in blocks of [`LANES`] glyphs; each block is by sample and then by glyph. Unused
-    /// lanes are 0.
+    /// The masks g, in blocks of [`LANES`] glyphs; each block is by sample and then by glyph.
+    /// Unused lanes are 0.
     masks: Vec<[Lanes; CELL_SAMPLES]>,
     /// HᵀHg of each glyph, and of an empty cell at the end.
     patches: Vec<Patch>,
@@ -153,8 +155,8 @@ fn blurred_mask(mask: &Mask) -> Patch {
     patch
 }
 
-/// Draws wanted coverage, 0 to 1, by sample: row-major, `columns` × [`ACROSS`] samples a row. A glyph
-/// a cell, row-major.
+/// Draws wanted coverage, 0 to 1, by sample: row-major, `columns` × [`ACROSS`] samples a row. A
+/// glyph a cell, row-major.
 pub(crate) fn draw(coverage: Vec<f32>, columns: usize, glyphs: Arc<GlyphSet>) -> Vec<Glyph> {
     let mut search = Search::new(coverage, columns, Model::of(glyphs));
     for _ in 0..SWEEPS {
@@ -233,8 +235,8 @@ impl Search {
         best_wide(&errors, now, &self.model.masks, &self.model.gram[usize::from(now)])
     }
 
-    /// Updates P for a cell whose glyph changed, and marks the cells that this reaches as dirty. `was`
-    /// and `is` are indices of patches.
+    /// Updates P for a cell whose glyph changed, and marks the cells that this reaches as dirty.
+    /// `was` and `is` are indices of patches.
     fn change(&mut self, column: usize, row: usize, was: usize, is: usize) {
         let model = self.model.clone();
         let (width, height) = (self.columns * ACROSS, self.rows * DOWN);
@@ -386,7 +388,8 @@ mod tests {
                 .and_then(|tap| KERNEL.get(tap))
                 .map_or(0.0, |it| f64::from(*it))
         };
-        // Σ S HᵀH S, where nothing is drawn beyond the edges, − 2 Σ S HᵀH T, where the picture goes on
+        // Σ S HᵀH S, where nothing is drawn beyond the edges, − 2 Σ S HᵀH T, where the picture goes
+        // on
         let target = blurred(wanted.to_vec(), width);
         let mut error = 0.0;
         for y in 0..height {

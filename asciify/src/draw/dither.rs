@@ -12,8 +12,8 @@ const BLUE_NOISE: usize = 32;
 /// Standard deviation of the Gaussian of the void-and-cluster method, in cells: Ulichney's choice.
 const SIGMA: f64 = 1.5;
 
-/// The index of one of `levels`, which rise, for each of `wanted`; cells row-major. Levels and wanted
-/// values have one unit: lightness or coverage.
+/// The index of one of `levels`, which rise, for each of `wanted`; cells row-major. Levels and
+/// wanted values have one unit: lightness or coverage.
 pub(crate) fn choose(wanted: &[f32], columns: usize, levels: &[f32], dither: Dither) -> Vec<usize> {
     let threshold = |side: usize, ranks: &[u16], cell: usize| {
         let (column, row) = (cell % columns, cell / columns);

@@ -1,5 +1,5 @@
-//! Error diffusion: passes the error of each cell to the neighbours that are drawn after it, so that
-//! an area has the right mean where no cell has the right value.
+//! Error diffusion: passes the error of each cell to the neighbours that are drawn after it, so
+//! that an area has the right mean where no cell has the right value.
 //!
 //! Weights by Floyd and Steinberg, "An adaptive algorithm for spatial greyscale", Proc. SID 17(2)
 //! (1976): 7/16 to the right, 3/16, 5/16 and 1/16 to the row below.

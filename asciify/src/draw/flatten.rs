@@ -31,8 +31,8 @@ pub(crate) fn backdrop(luminance: &[u32], opacity: &[u32], spec: &Spec) -> Backd
     }
 }
 
-/// Adds the backdrop to samples of light, premultiplied by opacity: the operator "over" of Porter and
-/// Duff, "Compositing digital images" (1984). All are 0 to [`WHITE`].
+/// Adds the backdrop to samples of light, premultiplied by opacity: the operator "over" of Porter
+/// and Duff, "Compositing digital images" (1984). All are 0 to [`WHITE`].
 pub(crate) fn flatten(light: &mut [u32], opacity: &[u32], backdrop: u32) {
     for (light, opacity) in light.iter_mut().zip(opacity) {
         let through = u64::from(backdrop) * u64::from(WHITE - opacity) / u64::from(WHITE);

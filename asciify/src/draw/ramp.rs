@@ -1,5 +1,5 @@
-//! Ramps: chooses each cell's character alone, the one whose mean coverage looks as light as the cell
-//! should.
+//! Ramps: chooses each cell's character alone, the one whose mean coverage looks as light as the
+//! cell should.
 
 use crate::draw::dither;
 use crate::draw::tone::{coverage_for, lightness_difference};
@@ -36,11 +36,12 @@ fn ramp(symbols: &Symbols, glyphs: &GlyphSet, spec: &Spec) -> Vec<Glyph> {
     ramp
 }
 
-/// Draws wanted coverage, 0 to 1, by sample: row-major, `columns` × [`ACROSS`] samples a row. A glyph
-/// a cell, row-major.
+/// Draws wanted coverage, 0 to 1, by sample: row-major, `columns` × [`ACROSS`] samples a row. A
+/// glyph a cell, row-major.
 pub(crate) fn draw(coverage: &[f32], columns: usize, spec: &Spec, glyphs: &GlyphSet) -> Vec<Glyph> {
     let ramp = ramp(spec.symbols(), glyphs, spec);
-    // A single cell is seen as a lightness; dithered cells are seen together, and their light adds up.
+    // A single cell is seen as a lightness; dithered cells are seen together, and their light adds
+    // up.
     let scale = |coverage: f32| match spec.dither() {
         Dither::None => {
             lightness_difference(spec.background(), f64::from(coverage).min(1.0)) as f32
@@ -76,7 +77,7 @@ mod tests {
     #[test]
     fn coverage_rises_and_the_ends_are_reached() {
         assert!(RAMP.chars().map(|it| ASCII.coverage[ASCII.index(it)]).is_sorted());
-        for (symbols, lightest, densest) in [
+        for (symbols, sparsest, densest) in [
             ("ascii", ' ', '@'),
             ("half", ' ', '█'),
             ("chars:.#", '.', '#'),
@@ -88,7 +89,7 @@ mod tests {
                 let spec = format!("symbols={symbols}&background={background}");
                 let spec: Spec = spec.parse().expect("a spec");
                 let drawn = |coverage| draw(&[coverage; CELL_SAMPLES], 1, &spec, &glyphs)[0].symbol;
-                assert_eq!((drawn(0.0), drawn(glyphs.max_coverage)), (lightest, densest));
+                assert_eq!((drawn(0.0), drawn(glyphs.max_coverage)), (sparsest, densest));
             }
         }
     }

@@ -19,16 +19,16 @@ const STEPS: usize = WHITE.isqrt() as usize + 1;
 const BACKGROUND_CLIP: f64 = 0.05;
 /// …and this one to full coverage.
 const FOREGROUND_CLIP: f64 = 0.01;
-/// A smaller range of lightness is widened to this before it is stretched, so that the noise of a flat
-/// picture stays faint.
+/// A smaller range of lightness is widened to this before it is stretched, so that the noise of a
+/// flat picture stays faint.
 const MIN_RANGE: f64 = 0.25;
 /// This fraction of the samples may want more coverage than the densest glyph has, for the contrast
 /// of all others…
 const OVERSHOOT: f64 = 0.1;
 /// …which grows at most by this factor.
 const MAX_GAIN: f64 = 1.12;
-/// Light that black is lifted to before the square root is taken, on a light background where shapes
-/// are matched.
+/// Light that black is lifted to before the square root is taken, on a light background where
+/// shapes are matched.
 const LIGHT_BACKGROUND_LIFT: f64 = 0.15;
 
 /// Lightness by [`step`].
@@ -211,8 +211,8 @@ fn quantile(histogram: &[usize], samples: usize, part: f64) -> f64 {
     1.0
 }
 
-/// A range of at least [`MIN_RANGE`]. The middle of a narrower one keeps its place between black and
-/// white.
+/// A range of at least [`MIN_RANGE`]. The middle of a narrower one keeps its place between black
+/// and white.
 fn widened(low: f64, high: f64) -> (f64, f64) {
     let range = high - low;
     if range >= MIN_RANGE {

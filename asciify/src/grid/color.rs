@@ -79,8 +79,8 @@ fn xterm(index: u8) -> [u8; 3] {
 static OKLAB: LazyLock<Vec<[f32; 3]>> =
     LazyLock::new(|| (0..=255).map(|index| oklab(xterm(index).map(linear))).collect());
 
-/// L, a and b of linear light of red, green and blue, 0 to 1: B. Ottosson, "A perceptual color space
-/// for image processing" (2020).
+/// L, a and b of linear light of red, green and blue, 0 to 1: B. Ottosson, "A perceptual color
+/// space for image processing" (2020).
 fn oklab([r, g, b]: [f32; 3]) -> [f32; 3] {
     let cone = |[wr, wg, wb]: [f64; 3]| {
         libm::cbrt(wr * f64::from(r) + wg * f64::from(g) + wb * f64::from(b))

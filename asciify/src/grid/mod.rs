@@ -98,8 +98,8 @@ pub enum GridError {
     },
 }
 
-/// Reads the output of [`write::txt`](crate::write::txt) or [`write::ansi`](crate::write::ansi); the
-/// last newline may be missing.
+/// Reads the output of [`write::txt`](crate::write::txt) or [`write::ansi`](crate::write::ansi);
+/// the last newline may be missing.
 ///
 /// # Errors
 /// All of [`GridError`].
@@ -150,8 +150,9 @@ fn read_row(row: &str, cells: &mut Vec<Cell>) -> Option<()> {
     Some(())
 }
 
-/// Applies the parameters of Select Graphic Rendition: ECMA-48, 8.3.117. Colours by index and by RGB
-/// are those of ITU-T T.416, separated by semicolons as in xterm. `None` if a code sets no colour.
+/// Applies the parameters of Select Graphic Rendition: ECMA-48, 8.3.117. Colours by index and by
+/// RGB are those of ITU-T T.416, separated by semicolons as in xterm. `None` if a code sets no
+/// colour.
 fn apply_sgr(
     codes: &str,
     foreground: &mut Option<Color>,

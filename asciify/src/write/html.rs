@@ -11,8 +11,8 @@ use crate::write::markup::{escaped, hex};
 ///
 /// `title` is plain text: the page's title, and the label of the picture for screen readers.
 pub fn html(grid: &Grid, background: Background, title: &str) -> String {
-    // The usual monospace fonts advance by 0.6 em: lines of 1.2 em make cells of 1:2. The background of
-    // an inline-block fills its line.
+    // The usual monospace fonts advance by 0.6 em: lines of 1.2 em make cells of 1:2. The
+    // background of an inline-block fills its line.
     const STYLE: &str = "body{margin:1rem}\
                          pre{margin:0;font:12px/1.2 ui-monospace,Menlo,Consolas,\"DejaVu Sans Mono\",monospace}\
                          i{font-style:normal;display:inline-block}";
@@ -31,9 +31,9 @@ pub fn html(grid: &Grid, background: Background, title: &str) -> String {
     )
 }
 
-/// The style rules and the rows of text: a rule for each pair of colours, and an element around each
-/// run of cells of the same pair. Classes instead of `style` attributes, since a strict content
-/// security policy can allow a style sheet by its hash.
+/// The style rules and the rows of text: a rule for each pair of colours, and an element around
+/// each run of cells of the same pair. Classes instead of `style` attributes, since a strict
+/// content security policy can allow a style sheet by its hash.
 fn spans(grid: &Grid) -> (String, String) {
     let (mut rules, mut text) = (String::new(), String::new());
     let mut classes = HashMap::new();

@@ -8,8 +8,8 @@ pub(super) fn hex(color: Color) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
-/// Text as the content of an element or attribute of HTML or XML. Characters that these forbid become
-/// U+FFFD.
+/// Text as the content of an element or attribute of HTML or XML. Characters that these forbid
+/// become U+FFFD.
 pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

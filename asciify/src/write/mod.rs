@@ -42,8 +42,8 @@ impl Output {
         }
     }
 
-    /// The bytes of a file that shows the grid on `background`. HTML and SVG contain `title`, as plain
-    /// text; the others ignore it, and text ignores the background.
+    /// The bytes of a file that shows the grid on `background`. HTML and SVG contain `title`, as
+    /// plain text; the others ignore it, and text ignores the background.
     pub fn write(self, grid: &Grid, background: Background, title: &str) -> Vec<u8> {
         match self {
             Self::Txt => txt(grid).into_bytes(),

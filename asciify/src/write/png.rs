@@ -18,8 +18,8 @@ const MANY_CELLS: usize = 20_000;
 /// Supersampling: points along a pixel's side at which a block symbol is evaluated.
 const FINE: usize = 4;
 
-/// A PNG of 8 bits a channel, of cells of 16 × 32 pixels; 8 × 16 in a grid of more than 20 000 cells.
-/// Symbols that the font lacks are drawn as a frame.
+/// A PNG of 8 bits a channel, of cells of 16 × 32 pixels; 8 × 16 in a grid of more than 20 000
+/// cells. Symbols that the font lacks are drawn as a frame.
 ///
 /// Takes memory for the file and one row of cells.
 pub fn png(grid: &Grid, background: Background) -> Vec<u8> {

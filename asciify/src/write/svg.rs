@@ -1,4 +1,5 @@
-//! Output as an SVG drawing: block symbols as paths, all others as text in the reader's monospace font.
+//! Output as an SVG drawing: block symbols as paths, all others as text in the reader's monospace
+//! font.
 
 use std::fmt::Write;
 

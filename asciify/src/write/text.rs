@@ -17,8 +17,8 @@ pub fn txt(grid: &Grid) -> String {
     text
 }
 
-/// As [`txt`], with the control sequences that set colours: Select Graphic Rendition, ECMA-48, 8.3.117.
-/// Colours are reset at the end of each row, so that any rows can be cut out.
+/// As [`txt`], with the control sequences that set colours: Select Graphic Rendition, ECMA-48,
+/// 8.3.117. Colours are reset at the end of each row, so that any rows can be cut out.
 ///
 /// Parsing the result as a [`Grid`] gives the grid back.
 pub fn ansi(grid: &Grid) -> String {
