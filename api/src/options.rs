@@ -1,7 +1,7 @@
 //! The engine's options as query parameters of the OpenAPI document: the engine's help texts, with
 //! types, ranges and defaults.
 
-use asciify::OPTIONS;
+use asciify::{OPTIONS, OptionKind};
 use serde_json::Value;
 use utoipa::{
     IntoParams,
@@ -20,8 +20,8 @@ impl IntoParams for Options {
         let parameters = OPTIONS.iter().map(|option| {
             let (schema, example) = schema(option.name);
             let help = match (&schema.enum_values, schema.minimum.is_some()) {
-                (None, false) if option.accepts != "true or false" => {
-                    format!("{} Accepts {}.", option.help, option.accepts)
+                (None, false) if option.kind != OptionKind::Flag => {
+                    format!("{} Accepts {}.", option.help, option.accepts())
                 }
                 _ => option.help.to_owned(),
             };
@@ -102,7 +102,11 @@ mod tests {
             let words = schema["enum"].as_array().cloned().unwrap_or_default();
             assert!(words.iter().all(|word| accepts(option.name, word)), "{}", option.name);
             for word in &words {
-                assert!(option.accepts.contains(word.as_str().unwrap()), "{}: {word}", option.name);
+                assert!(
+                    option.accepts().contains(word.as_str().unwrap()),
+                    "{}: {word}",
+                    option.name
+                );
             }
             let default = schema.get("default");
             assert!(default.is_none_or(|it| accepts(option.name, it)), "{}", option.name);

@@ -1,10 +1,11 @@
-//! How long each stage takes, through the public door: `cargo bench -p asciify`.
+//! Benchmarks of each stage through the public API: `cargo bench -p asciify`.
 //!
-//! The picture is decoded from PNM, which costs next to nothing, so that drawing dominates.
+//! The picture is decoded from PNM, which takes very little time, so that drawing dominates.
 
 use std::io::Cursor;
 
-use asciify::{Background, Grid, Limits, Spec, probe, render, write};
+use asciify::write::Output;
+use asciify::{Background, Grid, Limits, Spec, probe, render};
 use divan::{Bencher, black_box};
 
 fn main() {
@@ -32,12 +33,12 @@ fn grid(file: &[u8], spec: &str) -> Grid {
 }
 
 #[divan::bench]
-fn look_at_the_header(bencher: Bencher<'_, '_>) {
+fn probe_header(bencher: Bencher<'_, '_>) {
     let file = picture();
     bencher.bench(|| probe(Cursor::new(black_box(&file)), &Limits::default()));
 }
 
-/// The least that a render costs: decoding, light, samples.
+/// Mostly what every render needs: decoding, light, samples.
 #[divan::bench(args = [80, 160])]
 fn draw_by_ramp(bencher: Bencher<'_, '_>, width: u32) {
     let file = picture();
@@ -57,19 +58,13 @@ fn draw_symbols(bencher: Bencher<'_, '_>, symbols: &str) {
 }
 
 #[divan::bench(args = ["color=full", "color=256", "color=full&color_on=both", "color=256&color_on=both&symbols=quad"])]
-fn draw_colours(bencher: Bencher<'_, '_>, look: &str) {
+fn draw_colours(bencher: Bencher<'_, '_>, spec: &str) {
     let file = picture();
-    bencher.bench(|| grid(black_box(&file), look));
+    bencher.bench(|| grid(black_box(&file), spec));
 }
 
-#[divan::bench(args = ["txt", "ansi", "html", "svg", "png"])]
-fn write_down(bencher: Bencher<'_, '_>, format: &str) {
+#[divan::bench(args = Output::ALL)]
+fn write_output(bencher: Bencher<'_, '_>, output: Output) {
     let grid = grid(&picture(), "color=full&color_on=both&symbols=quad");
-    bencher.bench(|| match format {
-        "txt" => write::txt(&grid).len(),
-        "ansi" => write::ansi(&grid).len(),
-        "html" => write::html(&grid, Background::Dark, "title").len(),
-        "svg" => write::svg(&grid, Background::Dark, "title").len(),
-        _ => write::png(&grid, Background::Dark).len(),
-    });
+    bencher.bench(|| output.write(black_box(&grid), Background::Dark, "title"));
 }

@@ -1,10 +1,10 @@
-//! What we agree to read, and every reason for which we refuse.
+//! Limits of what is read, and the reasons for which a file is refused.
 
 use std::io;
 
 use crate::format::Format;
 
-/// How large a file's contents may be. All are checked before the memory is taken.
+/// How large a file's contents may be. They are checked before memory is allocated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// The longest side, in pixels.
@@ -13,12 +13,13 @@ pub struct Limits {
     pub max_pixels: u64,
     /// Frames of an animation, pages of a TIFF.
     pub max_frames: u32,
-    /// Memory that decoding may take, in bytes: see [`Header::decoded_bytes`](crate::Header).
+    /// Memory that decoding may take, in bytes: see
+    /// [`Header::decoded_bytes`](crate::Header::decoded_bytes).
     pub max_decoded_bytes: u64,
 }
 
 impl Default for Limits {
-    /// 65 535 px a side, 128 million pixels, 10 000 frames, 1 GiB.
+    /// 65 535 pixels a side, 128 million pixels, 10 000 frames, 1 GiB.
     fn default() -> Self {
         Self {
             max_side_px: 65_535,
@@ -29,11 +30,14 @@ impl Default for Limits {
     }
 }
 
-/// The longest side that any limits can allow: sums over a row of it still fit 64 bits.
+/// The longest side that any limits can allow, in pixels: sums over a row of it fit 64 bits.
 const MAX_SIDE_PX: u32 = 1 << 22;
 
 impl Limits {
-    /// Holds one picture of a file against them.
+    /// Checks one picture of a file: sides in pixels, and memory in bytes.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for an empty picture, [`Error::OverLimit`].
     pub(crate) fn admit(
         &self,
         format: Format,
@@ -56,40 +60,40 @@ impl Limits {
     }
 }
 
-/// Why an image was not drawn. All but [`Error::Read`] are about the file, and final.
+/// Why an image was not drawn. All but [`Error::Read`] are about the file and will not change.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The first bytes belong to no format that we read.
+    /// The first bytes are not those of a supported format.
     #[error("this is not an image in a format that we read; those are {readable}")]
     Unknown {
-        /// The names of the formats that we read, as a sentence lists them.
+        /// The names of the supported formats, as a sentence lists them.
         readable: String,
     },
-    /// The format is known, but the file uses a part of it that we cannot decode.
+    /// The file uses a part of its format that is not supported.
     #[error("{0}")]
     Unsupported(String),
-    /// The file breaks its format's rules, or ends too early.
+    /// The file violates its format, or ends too early.
     #[error("{0}")]
     Malformed(String),
     /// The file claims more of something than [`Limits`] allow.
     #[error("the image has {is} {what}; at most {max} are allowed")]
     OverLimit {
-        /// What there is too much of: a plural, with its unit.
+        /// What exceeds the limit: a plural, with its unit.
         what: &'static str,
-        /// How much the file claims.
+        /// The amount that the file claims.
         is: u64,
-        /// How much is allowed.
+        /// The limit.
         max: u64,
     },
     /// A spec asks for a frame or for bands that the file does not have.
     #[error("{option} must be {accepts}")]
     Missing {
-        /// The option that asks.
+        /// The name of the option.
         option: &'static str,
-        /// What it can be for this file.
+        /// The values that are possible for this file.
         accepts: String,
     },
-    /// The source failed, as a disk or a network does, or was told to stop; the file may be fine.
+    /// The source failed or was cancelled, as a disk or a network does; the file may be fine.
     #[error("the image could not be read: {0}")]
     Read(#[source] io::Error),
 }
@@ -100,6 +104,7 @@ impl Error {
         if is > max { Err(Self::OverLimit { what, is, max }) } else { Ok(()) }
     }
 
+    /// [`Missing`](Self::Missing) for a frame; the file has `frames`.
     pub(crate) fn no_frame(frames: u32) -> Self {
         let accepts = match frames {
             1 => "0: the image has no other frame".to_owned(),
@@ -108,6 +113,7 @@ impl Error {
         Self::Missing { option: "frame", accepts }
     }
 
+    /// [`Missing`](Self::Missing) for bands; the file has `bands`.
     pub(crate) fn no_band(bands: u32) -> Self {
         let accepts = match bands {
             1 => "1: the image has no other band".to_owned(),
@@ -116,10 +122,12 @@ impl Error {
         Self::Missing { option: "bands", accepts }
     }
 
+    /// [`Malformed`](Self::Malformed), with a clause that says why.
     pub(crate) fn malformed(format: Format, reason: impl std::fmt::Display) -> Self {
         Self::Malformed(format!("the {format} is damaged: {reason}"))
     }
 
+    /// [`Malformed`](Self::Malformed) for a file that ends `before` something.
     pub(crate) fn cut_off(format: Format, before: &str) -> Self {
         Self::Malformed(format!("the {format} ends before {before}: it was cut off"))
     }

@@ -1,21 +1,22 @@
 //! Turns images into text: bytes, pixels, cells, characters.
 //!
 //! ```text
-//! bytes ── sniff ──▶ Format ── container ──▶ Structure ── probe ──▶ Header      nothing decoded so far
-//!                                                           │ limits kept
-//!                                                           ▼
-//!        decode ──▶ rows of linear light ── sample ──▶ 4 × 8 samples a cell ── flatten ──▶ no transparency
-//!                                                                                             │ tone
-//!        text ◀── write ── Grid ◀── shape: all cells together, or ramp: each alone ◀────── ink per sample
-//!                            ▲ paint: colours for the symbols
-//!                            └───── duo: each cell's symbol with its two colours ◀── red, green and blue light
+//! bytes ── probe ──▶ Header                                       no pixel is decoded so far
+//!                       │ within the limits
+//!                       ▼
+//!         decode ──▶ rows of linear light ── sample ──▶ 4 × 8 samples per cell ── draw ──▶ Grid
+//!                                                                                           │
+//!                                                       text, HTML, SVG or PNG ◀── write ───┘
 //! ```
 //!
-//! The crate is pure: no network, no clock, no threads, no settings. The same bytes and the same
-//! [`Spec`] give the same text on every machine: light is added up in integers, and floating point
-//! is only ever added, multiplied, divided and rooted in one order, which IEEE 754 rounds alike
-//! everywhere. Bytes may be hostile: every size that a file claims is held against [`Limits`] before
-//! anything of that size is allocated.
+//! `formats` decodes, `sample` averages light over the samples of a grid, and `draw` chooses
+//! characters and colours; each of these modules explains its stage.
+//!
+//! The crate uses no network, clock, threads or settings. The same bytes and the same [`Spec`] give
+//! the same text on every machine: light is added in integers, and floating-point numbers are only
+//! added, multiplied, divided and rooted in a fixed order, which IEEE 754 rounds alike everywhere.
+//! Bytes may be hostile: every size that a file claims is checked against [`Limits`] before memory
+//! of that size is allocated.
 //!
 //! ```
 //! use std::io::Cursor;
@@ -31,6 +32,30 @@
 //! assert_eq!(asciify::write::txt(&grids[0]), " .=@\n");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Terms and units
+//!
+//! | term | meaning |
+//! |---|---|
+//! | pixel | a pixel of the file. Sizes in pixels have names that end in `_px`, or say so. |
+//! | column, row | a column or row of cells of the grid, counted from 0. Rows of pixels and of samples are called so. |
+//! | cell | one character of the text. It is `cell` (0.5 by default) times as wide as high. |
+//! | sample | one of 4 × 8 equal parts of a cell: `ACROSS` and `DOWN` in `glyphs::mask`. A picture is reduced to its samples before it is drawn. |
+//! | row-major | the order of every buffer: rows from the top, each from the left. Buffers of samples are columns × 4 wide and rows × 8 high, those of cells columns × rows. |
+//! | light | linear light in fixed point, 0 to `WHITE` = 1 << 24 (`light`): the decoded values of sRGB. In `draw`, also 0 to 1 in floating point. |
+//! | luminance | light of red, green and blue weighted by ITU-R BT.709. |
+//! | channel | red, green or blue, as light. |
+//! | opacity | alpha in fixed point, 0 to `WHITE`. Light is premultiplied by it until the picture is flattened. |
+//! | coded | a value of sRGB after its transfer function, IEC 61966-2-1: 0 to 255, or 0 to 1. |
+//! | lightness | CIE L*, CIE 15, here 0 to 1 instead of 0 to 100: equal steps look alike. |
+//! | glyph | a symbol and its shape. |
+//! | mask | the coverage of each sample of a cell by a glyph: `glyphs::mask`. |
+//! | coverage | the fraction of a sample or cell that the foreground fills, 0 to 1. |
+//! | foreground, background | the colour of a symbol and the colour behind it; of the whole text, what [`Background`] says. |
+//! | backdrop | what is behind a transparent picture: [`Alpha`]. |
+//! | thousandths | numbers with decimals in a [`Spec`], as integers: 500 is 0.5. |
+//! | lattice unit | the unit of length in `sample::area`: pixels and samples both have whole lengths in it. |
+//! | band, value | what a file holds for each pixel: [`Bands`], [`Stretch`]. Values have the file's own unit. |
 
 mod draw;
 mod error;
@@ -38,8 +63,8 @@ mod format;
 mod formats;
 mod glyphs;
 mod grid;
-mod keywords;
 mod light;
+mod named_enum;
 mod probe;
 mod render;
 mod sample;
@@ -52,33 +77,33 @@ use std::io::{BufRead, Seek};
 pub use error::{Error, Limits};
 pub use format::Format;
 pub use formats::formats;
-pub use glyphs::shapes::Shapes;
+pub use glyphs::symbol_set::SymbolSet;
 pub use grid::color::Color;
 pub use grid::{Cell, Grid, GridError};
 pub use probe::Header;
 pub use spec::alpha::{Alpha, AlphaError};
 pub use spec::bands::{Bands, BandsError, Stretch, StretchError};
-pub use spec::options::{OPTIONS, OptionDoc};
+pub use spec::options::{OPTIONS, OptionDoc, OptionKind};
 pub use spec::symbols::{Symbols, SymbolsError};
 pub use spec::values::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
 pub use spec::{Spec, SpecError};
 
 use source::Source;
 
-/// Names the look of the output: raised whenever any picture's text changes, however little.
+/// The version of the output. It is raised whenever the text of any picture changes, however
+/// little.
 ///
-/// Whoever caches renders puts it into the key. Golden files hold us to it.
+/// Use it in the key of a cache of renders. Golden files check it.
 pub const ENGINE_VERSION: u32 = 2;
 
-/// Reads what a file says about itself, without decoding any pixel, and holds it against `limits`.
+/// Reads the header of a file, without decoding pixels, and checks it against `limits`.
 ///
-/// The format is recognised by content alone. A file that was cut off is found here where its
-/// container tells (GIF, WebP, BMP, TIFF, binary PNM), or noted in [`Header::is_whole`] where what is
-/// there can be drawn (JPEG, PNG).
+/// The format is identified by content alone. A truncated file is an error if its container shows
+/// it (GIF, WebP, BMP, TIFF, binary PNM); a truncated JPEG or PNG can be drawn in part, and
+/// [`Header::is_whole`] is false.
 ///
 /// # Errors
-/// All of [`Error`]: the same ones, for the same reasons, that [`render`] would give before it
-/// decodes.
+/// All of [`Error`] but [`Error::Missing`], for the same reasons as [`render`] before it decodes.
 pub fn probe(mut source: impl BufRead + Seek, limits: &Limits) -> Result<Header, Error> {
     let mut source = Source::new(&mut source);
     let header = probe::inspect(&mut source, limits).map(|probed| Header::from(&probed));
@@ -87,11 +112,11 @@ pub fn probe(mut source: impl BufRead + Seek, limits: &Limits) -> Result<Header,
 
 /// Decodes an image once and draws it once per spec, in the order of `specs`.
 ///
-/// The grid for one spec does not depend on which others were asked along.
+/// The grid of a spec does not depend on the other specs.
 ///
 /// # Errors
-/// [`Error::Read`] where the source itself failed, whatever the decoder made of that; else what
-/// is wrong with the file. Nothing can fail once the pixels are there.
+/// [`Error::Read`] if the source failed, whatever the decoder reported; otherwise what is wrong
+/// with the file, or [`Error::Missing`]. Drawing itself does not fail.
 pub fn render(
     mut source: impl BufRead + Seek,
     specs: &[Spec],

@@ -1,26 +1,28 @@
-//! Turns decoded pixels into linear light, row by row, without copying the picture.
+//! Linear light of decoded pixels, row by row, without copying the picture.
 
 use std::array;
 use std::sync::LazyLock;
 
 use image::DynamicImage;
 
-/// White. Light is a fraction of it: fine enough for the darkest step of 8-bit sRGB (1/3295) to
-/// keep five digits, small enough for 64-bit sums over the longest rows.
+/// White: linear light is in fixed point, 0 to this. The scale is fine enough for five digits of
+/// the darkest step of 8-bit sRGB (1/3295), and coarse enough for 64-bit sums over the longest
+/// rows.
 pub(crate) const WHITE: u32 = 1 << 24;
 
-/// What is taken of a pixel, as a fraction of [`WHITE`].
+/// A component of a pixel, as light: 0 to [`WHITE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Component {
-    /// Y of Rec. 709.
+    /// Y of ITU-R BT.709, premultiplied by opacity.
     Luminance,
-    /// Red, green or blue: 0, 1 or 2.
+    /// Red, green or blue (0, 1 or 2), premultiplied by opacity.
     Channel(usize),
-    /// How much of what is behind it a pixel hides.
+    /// Alpha: the fraction of the backdrop that the pixel hides.
     Opacity,
 }
 
-/// A row of pixels as it was decoded: sRGB.
+/// A row of decoded pixels: coded sRGB, IEC 61966-2-1, with straight alpha, at full scale (255 or
+/// 65535 is white or opaque).
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Row<'a> {
     Grey8(&'a [[u8; 1]]),
@@ -34,7 +36,7 @@ pub(crate) enum Row<'a> {
 }
 
 impl Row<'_> {
-    /// Whether anything may show through.
+    /// Whether pixels have alpha.
     pub(crate) fn has_alpha(self) -> bool {
         matches!(
             self,
@@ -42,7 +44,7 @@ impl Row<'_> {
         )
     }
 
-    /// Puts that of each pixel into `light`. What is transparent lets black through.
+    /// Replaces `light` by the component of each pixel, 0 to [`WHITE`].
     pub(crate) fn read(self, component: Component, light: &mut Vec<u32>) {
         light.clear();
         match self {
@@ -67,9 +69,10 @@ impl Row<'_> {
         }
     }
 
-    /// Values from 0 to 1, of four bands: what is grey counts as three, what has no alpha is opaque.
+    /// Calls `take` with red, green, blue and alpha of each pixel: coded, 0 to 1. Grey counts as
+    /// three equal channels, and a pixel without alpha is opaque.
     pub(crate) fn values(self, mut take: impl FnMut([f64; 4])) {
-        let mut in_8 = |rgba: [u8; 4]| take(rgba.map(|part| f64::from(part) / 255.0));
+        let mut in_8 = |rgba: [u8; 4]| take(rgba.map(|value| f64::from(value) / 255.0));
         match self {
             Self::Grey8(row) => return row.iter().for_each(|[y]| in_8([*y, *y, *y, 255])),
             Self::GreyAlpha8(row) => return row.iter().for_each(|[y, a]| in_8([*y, *y, *y, *a])),
@@ -77,7 +80,7 @@ impl Row<'_> {
             Self::Rgba8(row) => return row.iter().for_each(|rgba| in_8(*rgba)),
             _ => {}
         }
-        let mut in_16 = |rgba: [u16; 4]| take(rgba.map(|part| f64::from(part) / 65_535.0));
+        let mut in_16 = |rgba: [u16; 4]| take(rgba.map(|value| f64::from(value) / 65_535.0));
         match self {
             Self::Grey16(row) => row.iter().for_each(|[y]| in_16([*y, *y, *y, u16::MAX])),
             Self::GreyAlpha16(row) => row.iter().for_each(|[y, a]| in_16([*y, *y, *y, *a])),
@@ -96,22 +99,23 @@ impl Component {
             Self::Channel(channel) => grey8(rgb[channel]),
             Self::Opacity => WHITE,
         };
-        if alpha == 255 { light } else { over8(light, alpha) }
+        if alpha == 255 { light } else { premultiplied8(light, alpha) }
     }
 
     #[inline(always)]
     fn in_16(self, rgb: [u16; 3], alpha: u16) -> u32 {
         let light = match self {
             Self::Luminance if rgb[0] == rgb[1] && rgb[1] == rgb[2] => grey16(rgb[0]),
-            Self::Luminance => weighed(rgb.map(grey16)),
+            Self::Luminance => luminance(rgb.map(grey16)),
             Self::Channel(channel) => grey16(rgb[channel]),
             Self::Opacity => WHITE,
         };
-        over16(light, alpha)
+        premultiplied16(light, alpha)
     }
 }
 
-/// Calls `take` with each row, from the top.
+/// Calls `take` with each row of a picture, from the top. What has no [`Row`] of its own becomes
+/// 16-bit RGBA.
 pub(crate) fn rows(picture: &DynamicImage, mut take: impl FnMut(Row<'_>)) {
     fn each<'a, T, const N: usize>(
         samples: &'a [T],
@@ -137,36 +141,39 @@ pub(crate) fn rows(picture: &DynamicImage, mut take: impl FnMut(Row<'_>)) {
     }
 }
 
-/// Rec. 709 luminance of red, green and blue, in ten-thousandths: ITU-R BT.709-6, item 3.2.
+/// Weights of red, green and blue in luminance: ITU-R BT.709-6, item 3.2.
 const WEIGHTS: [f64; 3] = [0.2126, 0.7152, 0.0722];
 
-/// What each value of red, green and blue adds to the light.
+/// Weighted light of each value of red, green and blue: their sum is luminance.
 static RGB8: LazyLock<[[u32; 256]; 3]> = LazyLock::new(|| {
-    WEIGHTS.map(|weight| array::from_fn(|value| part(weight, value as f64 / 255.0)))
+    WEIGHTS.map(|weight| array::from_fn(|value| weighted(weight, value as f64 / 255.0)))
 });
 
-/// The decoded values of 16 bits: shared by the channels, since it is large.
-static GREY16: LazyLock<Vec<u32>> =
-    LazyLock::new(|| (0..=u16::MAX).map(|value| part(1.0, f64::from(value) / 65_535.0)).collect());
+/// Light of each value of 16 bits. One table, since it is large; luminance weights its values.
+static GREY16: LazyLock<Vec<u32>> = LazyLock::new(|| {
+    (0..=u16::MAX).map(|value| weighted(1.0, f64::from(value) / 65_535.0)).collect()
+});
 
-fn part(weight: f64, coded: f64) -> u32 {
+/// Light, 0 to [`WHITE`], of a coded value, 0 to 1, times a weight.
+fn weighted(weight: f64, coded: f64) -> u32 {
     libm::round(weight * linear(coded) * f64::from(WHITE)) as u32
 }
 
-/// sRGB's decoding, IEC 61966-2-1. The standard library's `powf` differs between machines.
+/// Linear light, 0 to 1, of a coded value of sRGB, 0 to 1: IEC 61966-2-1. By `libm`, since the
+/// standard library's `powf` differs between machines.
 pub(crate) fn linear(coded: f64) -> f64 {
     if coded <= 0.04045 { coded / 12.92 } else { libm::pow((coded + 0.055) / 1.055, 2.4) }
 }
 
-/// sRGB of Y, Cb and Cr (JFIF 1.02), reckoned in 65536ths.
+/// Red, green and blue of Y, Cb and Cr (JFIF 1.02), all 0 to 255; computed in 65536ths.
 pub(crate) fn from_ycbcr(luma: u8, blue: u8, red: u8) -> [u8; 3] {
     let (luma, blue, red) = (i32::from(luma) << 16, i32::from(blue) - 128, i32::from(red) - 128);
     [91_881 * red, -22_554 * blue - 46_802 * red, 116_130 * blue]
         .map(|chroma| ((luma + chroma + 32_768) >> 16).clamp(0, 255) as u8)
 }
 
-/// sRGB, 0 to 1, of CIE L* (0 to 100), a* and b* under illuminant D50: CIE 15, 8.2.1; from XYZ by
-/// the matrix that adapts it to sRGB's white after Bradford.
+/// Coded sRGB, 0 to 1, of CIE L* (0 to 100), a* and b* under illuminant D50: CIE 15, 8.2.1. The
+/// matrix from XYZ includes the adaptation to sRGB's white point D65 after Bradford.
 pub(crate) fn from_lab(l: f64, a: f64, b: f64) -> [f64; 3] {
     let middle = (l + 16.0) / 116.0;
     let light = |root: f64| match root > 6.0 / 29.0 {
@@ -183,7 +190,7 @@ pub(crate) fn from_lab(l: f64, a: f64, b: f64) -> [f64; 3] {
     TO_RGB.map(|[x, y, z]| coded(x * xyz[0] + y * xyz[1] + z * xyz[2]))
 }
 
-/// sRGB's coding of light from 0 to 1: IEC 61966-2-1.
+/// The inverse of [`linear`]; clamps.
 fn coded(light: f64) -> f64 {
     let light = light.clamp(0.0, 1.0);
     match light <= 0.003_130_8 {
@@ -192,29 +199,35 @@ fn coded(light: f64) -> f64 {
     }
 }
 
+/// Luminance, 0 to [`WHITE`], of coded sRGB.
 pub(crate) fn rgb8([r, g, b]: &[u8; 3]) -> u32 {
     let [red, green, blue] = &*RGB8;
     red[usize::from(*r)] + green[usize::from(*g)] + blue[usize::from(*b)]
 }
 
+/// Light, 0 to [`WHITE`], of a coded value.
 pub(crate) fn grey8(y: u8) -> u32 {
     rgb8(&[y, y, y])
 }
 
+/// The same of 16 bits.
 fn grey16(y: u16) -> u32 {
     GREY16.get(usize::from(y)).copied().unwrap_or(WHITE)
 }
 
-fn weighed([r, g, b]: [u32; 3]) -> u32 {
+/// Luminance of light, both 0 to [`WHITE`].
+fn luminance([r, g, b]: [u32; 3]) -> u32 {
     let sum = 2126 * u64::from(r) + 7152 * u64::from(g) + 722 * u64::from(b);
     ((sum + 5000) / 10_000) as u32
 }
 
-fn over8(light: u32, alpha: u8) -> u32 {
+/// Light times alpha of 8 bits, rounded.
+fn premultiplied8(light: u32, alpha: u8) -> u32 {
     ((u64::from(light) * u64::from(alpha) + 127) / 255) as u32
 }
 
-fn over16(light: u32, alpha: u16) -> u32 {
+/// Light times alpha of 16 bits, rounded.
+fn premultiplied16(light: u32, alpha: u16) -> u32 {
     ((u64::from(light) * u64::from(alpha) + 32_767) / 65_535) as u32
 }
 
@@ -225,7 +238,10 @@ mod tests {
     #[test]
     fn black_and_white_are_exact_at_every_depth() {
         assert_eq!((grey8(0), grey8(255)), (0, WHITE));
-        assert_eq!((rgb8(&[255, 255, 255]), over8(WHITE, 255), over8(WHITE, 0)), (WHITE, WHITE, 0));
+        assert_eq!(
+            (rgb8(&[255, 255, 255]), premultiplied8(WHITE, 255), premultiplied8(WHITE, 0)),
+            (WHITE, WHITE, 0)
+        );
         let component = Component::Luminance;
         assert_eq!(
             (component.in_16([0; 3], 65_535), component.in_16([65_535; 3], 65_535)),
@@ -234,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn lab_is_the_same_colour() {
+    fn lab_is_converted_to_the_same_colour() {
         let bytes =
             |lab: [f64; 3]| from_lab(lab[0], lab[1], lab[2]).map(|it| libm::round(it * 255.0));
         assert_eq!(bytes([100.0, 0.0, 0.0]), [255.0; 3]);

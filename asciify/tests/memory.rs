@@ -1,5 +1,5 @@
-//! How much memory drawing takes, counted by the allocator: alone in its program, since others
-//! would be counted as well.
+//! Memory that drawing takes, measured by the allocator. In a program of its own, since other tests
+//! would be measured as well.
 
 use std::io::Cursor;
 
@@ -14,7 +14,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const SIDES: (u16, u16) = (2400, 1600);
 const MIB: usize = 1 << 20;
 
-/// The most that was taken at once while the file was drawn, in bytes; `None` where it was refused.
+/// Peak memory in bytes while a file is drawn; `None` if it is refused.
 fn peak(file: &[u8], specs: &[&str], limits: &Limits) -> Option<usize> {
     let specs: Vec<Spec> = specs.iter().map(|spec| spec.parse().expect("a spec")).collect();
     let before = MEMORY.current_usage();
@@ -38,9 +38,9 @@ fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     file.into_inner()
 }
 
-// All in one test: others that ran beside it would be counted, too.
+// One test, since tests that run at the same time would be measured, too.
 #[test]
-fn memory_is_what_was_promised() {
+fn memory_is_within_its_bounds() {
     what_is_streamed_does_not_grow_with_the_picture();
     no_format_takes_more_than_its_header_says();
     files_that_claim_much_take_little();
@@ -55,7 +55,7 @@ fn what_is_streamed_does_not_grow_with_the_picture() {
         encoder.set_progressive(progressive);
         encoder.set_sampling_factor(SamplingFactor::F_2_2);
         encoder.encode(&picture, SIDES.0, SIDES.1, ColorType::Rgb).expect("it is in memory");
-        // the file itself is read as a whole
+        // the file itself is held in memory
         let taken = peak(&jpeg, &SPECS, &Limits::default()).expect("a picture") - jpeg.len();
         assert!(taken < 4 * MIB, "progressive: {progressive}, {taken} bytes beside the file");
     }
@@ -96,13 +96,13 @@ fn no_format_takes_more_than_its_header_says() {
     }
 }
 
-/// Bombs: a few bytes that say, or truly hold, a picture of 100 million pixels.
+/// Decompression bombs: a few bytes that claim, or contain, a picture of 100 million pixels.
 fn files_that_claim_much_take_little() {
     const SIDE: u16 = 10_000;
     let side = u32::from(SIDE);
     let limits = Limits::default();
 
-    // all black: deflate's best
+    // all black, which deflate compresses best
     let mut png = Vec::new();
     let mut encoder = png::Encoder::new(&mut png, side, side);
     encoder.set_color(png::ColorType::Grayscale);
@@ -113,26 +113,26 @@ fn files_that_claim_much_take_little() {
     let taken = peak(&png, &["width=80"], &limits).expect("a picture");
     assert!(taken < 4 * MIB, "PNG: {taken} bytes");
 
-    // a JPEG whose header lies
+    // a JPEG whose header claims more pixels than it has
     let mut jpeg = Vec::new();
     let encoder = Encoder::new(&mut jpeg, 80);
     encoder.encode(&[9; 16 * 16 * 3], 16, 16, ColorType::Rgb).expect("it is small");
     let frame = jpeg.windows(2).position(|it| it == [0xff, 0xc0]).expect("a frame header");
     jpeg[frame + 5..frame + 9].copy_from_slice([SIDE; 2].map(u16::to_be_bytes).as_flattened());
-    // the second needs more than a value a block, which such a file cannot have
+    // the second spec needs more than one value per block, which such a file cannot have
     for spec in ["width=80", "width=400&height=9&fit=stretch"] {
         let taken = peak(&jpeg, &[spec], &limits).expect("a grey picture");
         assert!(taken < 3 * (side as usize / 8).pow(2) + 4 * MIB, "JPEG, {spec}: {taken} bytes");
     }
 
-    // a GIF and a QOI that are too short for what they claim
+    // a GIF and a QOI that are too short for the size that they claim
     let small = DynamicImage::from(RgbImage::new(16, 16));
     let mut gif = encoded(&small.to_rgba8().into(), ImageFormat::Gif);
     gif[6..10].copy_from_slice([SIDE; 2].map(u16::to_le_bytes).as_flattened());
     let mut qoi = encoded(&small, ImageFormat::Qoi);
     qoi[4..12].copy_from_slice([side; 2].map(u32::to_be_bytes).as_flattened());
     for (file, format) in [(gif, "GIF"), (qoi, "QOI")] {
-        let err = probe(Cursor::new(&file), &limits).expect_err("it lies");
+        let err = probe(Cursor::new(&file), &limits).expect_err("a false size");
         assert!(err.to_string().contains("more pixels than its length can hold"), "{err}");
         let before = MEMORY.current_usage();
         MEMORY.reset_peak_usage();
@@ -140,7 +140,7 @@ fn files_that_claim_much_take_little() {
         assert!(MEMORY.peak_usage() - before < MIB, "{format}");
     }
 
-    // a TIFF of one strip, which the file leaves out
+    // a TIFF without the strip that it claims
     let mut tiff = b"II\x2a\0\x08\0\0\0\x09\0".to_vec();
     let tags = [(256, side), (257, side), (258, 8), (259, 1), (262, 1), (273, 0), (277, 1)];
     for (tag, value) in tags.into_iter().chain([(278, side), (279, 0)]) {

@@ -1,84 +1,97 @@
-//! Gives cells their colours: to the symbols alone, or to the ground behind them, too.
+//! Colours: of the foreground alone, or of foreground and background.
 
 use std::array;
 
-use crate::draw::color_pair::{self, Duo};
+use crate::draw::color_pair::{self, ColorPair};
 use crate::draw::error_diffusion::ErrorDiffusion;
-use crate::draw::ramp::means;
-use crate::glyphs::{Drawn, Glyphs};
+use crate::draw::ramp::cell_means;
+use crate::glyphs::{Glyph, GlyphSet};
 use crate::grid::Cell;
 use crate::grid::color::Color;
 use crate::light::WHITE;
 use crate::spec::Spec;
 use crate::spec::values::{Background, Palette};
 
-/// What a sample may ask for above the densest symbol: colours that need more are beyond reach.
-const MOST_COVER: f32 = 1.25;
+/// A sample wants at most so many times the densest glyph's coverage. Colours that need more are
+/// out of reach.
+const MAX_OVERSHOOT: f32 = 1.25;
 
-/// Ink by sample: how much, and how much of it in red, green and blue.
-pub(crate) struct Inks {
-    pub(crate) cover: Vec<f32>,
+/// Wanted coverage where the foreground has colours. All buffers are by sample: row-major, as wide
+/// as the grid.
+pub(crate) struct ColorCoverage {
+    /// How much of each sample the foreground should cover: the most that any channel wants.
+    pub(crate) total: Vec<f32>,
+    /// How much of it each of red, green and blue wants.
     channels: [Vec<f32>; 3],
 }
 
-impl Inks {
-    /// `ink` is what the luminance of each sample asks for. The purest channel decides how much has
-    /// to be covered, so that colours keep their hue: blue needs much ink for little luminance.
+impl ColorCoverage {
+    /// Scales `coverage`, which the luminance of each sample wants, to each channel. The purest
+    /// channel decides how much is covered, so that colours keep their hue: blue needs much
+    /// coverage for little luminance.
+    ///
+    /// `luminance` and `channels` are light, 0 to [`WHITE`]; `max_coverage` is that of the densest
+    /// glyph.
     pub(crate) fn new(
-        ink: Vec<f32>,
+        coverage: Vec<f32>,
         luminance: &[u32],
         channels: &[Vec<u32>; 3],
         spec: &Spec,
-        most_ink: f32,
+        max_coverage: f32,
     ) -> Self {
-        let inks_bright = spec.inks_bright();
+        let bright_is_foreground = spec.bright_is_foreground();
         let part = |light: u32| {
-            let light = if inks_bright { light } else { WHITE - light.min(WHITE) };
+            let light = if bright_is_foreground { light } else { WHITE - light.min(WHITE) };
             light as f32 / WHITE as f32
         };
-        let factors: Vec<f32> = ink
+        let factors: Vec<f32> = coverage
             .iter()
             .zip(luminance)
-            .map(|(ink, light)| ink / part(*light).max(f32::MIN_POSITIVE))
+            .map(|(coverage, light)| coverage / part(*light).max(f32::MIN_POSITIVE))
             .collect();
-        let most = MOST_COVER * most_ink;
+        let max = MAX_OVERSHOOT * max_coverage;
         let channels = channels.each_ref().map(|channel| -> Vec<f32> {
-            let inks = channel.iter().zip(&factors);
-            inks.map(|(light, factor)| (part(*light) * factor).min(most)).collect()
+            let scaled = channel.iter().zip(&factors);
+            scaled.map(|(light, factor)| (part(*light) * factor).min(max)).collect()
         });
         let [red, green, blue] = &channels;
-        let cover = red.iter().zip(green).zip(blue).map(|((r, g), b)| r.max(*g).max(*b));
-        Self { cover: cover.collect(), channels }
+        let total = red.iter().zip(green).zip(blue).map(|((r, g), b)| r.max(*g).max(*b));
+        Self { total: total.collect(), channels }
     }
 
-    /// Colours the symbols so that each cell has its mean light.
-    pub(crate) fn paint(&self, drawn: Vec<Drawn>, columns: usize, spec: &Spec) -> Vec<Cell> {
-        let [red, green, blue] = self.channels.each_ref().map(|channel| means(channel, columns));
+    /// Gives each glyph, a cell each and row-major, the colour of the palette with which its cell
+    /// has the wanted mean light. Error diffusion makes up for what the palette lacks.
+    pub(crate) fn colorize(&self, glyphs: Vec<Glyph>, columns: usize, spec: &Spec) -> Vec<Cell> {
+        let [red, green, blue] =
+            self.channels.each_ref().map(|channel| cell_means(channel, columns));
         let wanted = red.into_iter().zip(green).zip(blue).map(|((r, g), b)| [r, g, b]);
-        let mut carry = ErrorDiffusion::<3>::new(columns);
-        let paint = |(drawn, own): (Drawn, [f32; 3])| {
-            let owed = carry.owed();
-            let wanted: [f32; 3] = array::from_fn(|channel| own[channel] + owed[channel]);
-            let seen =
+        let mut diffusion = ErrorDiffusion::<3>::new(columns);
+        let colorize = |(glyph, own): (Glyph, [f32; 3])| {
+            let pending = diffusion.pending();
+            let wanted: [f32; 3] = array::from_fn(|channel| own[channel] + pending[channel]);
+            // coverage counts from the background's light: up from black, or down from white
+            let light =
                 |part: f32| if spec.background() == Background::Dark { part } else { 1.0 - part };
-            let parts = wanted.map(|ink| (ink / drawn.ink.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0));
-            let color = Color::nearest(parts.map(seen), spec.color());
+            let parts =
+                wanted.map(|part| (part / glyph.coverage.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0));
+            let color = Color::nearest(parts.map(light), spec.color());
             if spec.color() != Palette::Full {
-                let shown = color.light().map(|light| seen(light) * drawn.ink);
-                carry.owe(array::from_fn(|channel| wanted[channel] - shown[channel]));
+                let drawn = color.light().map(|it| light(it) * glyph.coverage);
+                diffusion.spread(array::from_fn(|channel| wanted[channel] - drawn[channel]));
             }
-            Cell::new(drawn.symbol, Some(color), None)
+            Cell::new(glyph.symbol, Some(color), None)
         };
-        drawn.into_iter().zip(wanted).map(paint).collect()
+        glyphs.into_iter().zip(wanted).map(colorize).collect()
     }
 }
 
-/// Draws with two colours a cell.
+/// Draws with two colours a cell. `channels` are the light of red, green and blue, 0 to [`WHITE`]:
+/// row-major, as wide as the grid. A cell each, row-major.
 pub(crate) fn both(
     channels: &[Vec<u32>; 3],
     columns: usize,
     spec: &Spec,
-    glyphs: &Glyphs,
+    glyphs: &GlyphSet,
 ) -> Vec<Cell> {
     let part = |light: &u32| {
         let part = *light as f32 / WHITE as f32;
@@ -86,9 +99,11 @@ pub(crate) fn both(
     };
     let light: [Vec<f32>; 3] =
         array::from_fn(|channel| channels[channel].iter().map(part).collect());
-    let cell = |Duo { glyph, ink, ground }| match glyph {
-        Some(glyph) if ink != ground => Cell::new(glyphs.symbols[glyph], Some(ink), Some(ground)),
-        _ => Cell::new(' ', None, Some(ground)),
+    let cell = |ColorPair { glyph, foreground, background }| match glyph {
+        Some(glyph) if foreground != background => {
+            Cell::new(glyphs.symbols[glyph], Some(foreground), Some(background))
+        }
+        _ => Cell::new(' ', None, Some(background)),
     };
     color_pair::draw(&light, columns, glyphs, spec.color()).into_iter().map(cell).collect()
 }

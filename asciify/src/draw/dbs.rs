@@ -1,54 +1,70 @@
-//! Chooses all characters together, so that the text, seen from a little way off, is the picture.
+//! Direct binary search: chooses all glyphs together, so that the text, seen from some distance,
+//! looks like the picture.
 //!
-//! The eye blurs: H is a Gaussian. What is drawn, S, should look like the target T, so the search
-//! minimises E = ‖H(S − T)‖² over all cells at once, by direct binary search (Analoui and Allebach,
-//! Proc. SPIE 1666, 1992). With P = HᵀH(T − S) at hand, putting character j where c was changes E by
-//! −2⟨P, gⱼ − g꜀⟩ + Aⱼⱼ − 2Aⱼ꜀ + A꜀꜀, where g is a character's ink and A = G HᵀH Gᵀ is known beforehand.
-//! The best change is made, P follows in the neighbourhood, and only cells that it reached are
-//! looked at again. An error that one cell cannot help is made up for by its neighbours: tones are
-//! dithered and edges traced by one and the same rule.
+//! M. Analoui and J. P. Allebach, "Model-based halftoning using direct binary search", Proc. SPIE
+//! 1666 (1992). The eye is modelled as a blur H, here a Gaussian. With the coverage that is drawn,
+//! S, and the coverage that is wanted, T, the search minimises E = ‖H(S − T)‖². With P = HᵀH(T − S)
+//! at hand, putting glyph j where c was changes E by −2⟨P, gⱼ − g꜀⟩ + Aⱼⱼ − 2Aⱼ꜀ + A꜀꜀, where g is
+//! a glyph's mask and A = G HᵀH Gᵀ is computed beforehand. The best change is made, P is updated
+//! around the cell, and only cells that the update reached are looked at again. Neighbours make up
+//! for an error that one cell cannot avoid: the same rule dithers tones and traces edges.
+//!
+//! What differs from the paper: the unit of change is a cell with one of up to 256 glyphs, not a
+//! binary pixel. A trial tries every glyph and swaps no neighbours. The search starts with the
+//! first glyph everywhere, which is blank if the set has a blank one, and ends after [`SWEEPS`]
+//! sweeps at the latest.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use multiversion::multiversion;
 
-use crate::glyphs::{ACROSS, ASCII, DOWN, Drawn, Glyphs, Mask, PARTS};
+use crate::glyphs::mask::{ACROSS, CELL_SAMPLES, DOWN, Mask};
+use crate::glyphs::{ASCII, Glyph, GlyphSet};
 
-/// The eye's blur, in cell widths.
+/// Standard deviation of H, in widths of a cell.
 const BLUR: f64 = 0.3;
-/// How far HᵀH reaches, in samples: three of its standard deviations.
+/// How far HᵀH reaches to each side, in samples: three of its standard deviations.
 const REACH: usize = 6;
+/// Width and height of HᵀH, in samples.
 const TAPS: usize = 2 * REACH + 1;
-/// Cells that HᵀH reaches from a cell to each side.
-const CELLS_ACROSS: usize = REACH.div_ceil(ACROSS);
-const CELLS_DOWN: usize = REACH.div_ceil(DOWN);
-/// A character as HᵀH spreads it.
+/// Columns that HᵀH reaches from a cell to each side.
+const COLUMNS_REACHED: usize = REACH.div_ceil(ACROSS);
+/// Rows that HᵀH reaches from a cell to each side.
+const ROWS_REACHED: usize = REACH.div_ceil(DOWN);
+/// Width of a blurred mask, in samples.
 const PATCH_WIDTH: usize = ACROSS + 2 * REACH;
+/// Height of a blurred mask, in samples.
 const PATCH_HEIGHT: usize = DOWN + 2 * REACH;
-/// Symbols that are looked at together: enough for sums that do not wait for each other.
+/// Glyphs that are compared at once: enough for independent sums in every register.
 const LANES: usize = 32;
-/// The error falls with every change; later sweeps change next to nothing.
+/// The most sweeps over the grid. The error falls with every change; later sweeps change very
+/// little.
 const SWEEPS: usize = 6;
-/// What a change has to gain, so that rounding never makes the search go round in circles.
-const LEAST_GAIN: f32 = 1e-6;
+/// How much a change must reduce E, so that rounding cannot make the search cycle.
+const MIN_GAIN: f32 = 1e-6;
 
+/// One value for each of [`LANES`] glyphs.
 type Lanes = [f32; LANES];
+/// A mask blurred by HᵀH: rows of samples. The cell itself starts at ([`REACH`], [`REACH`]).
 type Patch = [[f32; PATCH_WIDTH]; PATCH_HEIGHT];
 
+/// What the search needs to know of a set of glyphs.
 struct Model {
-    glyphs: Arc<Glyphs>,
-    /// g of so many symbols at a time, by sample.
-    ink: Vec<[Lanes; PARTS]>,
-    /// HᵀHg of each symbol, and of nothing at all.
+    glyphs: Arc<GlyphSet>,
+    /// The masks g, in blocks of [`LANES`] glyphs; each block is by sample and then by glyph.
+    /// Unused lanes are 0.
+    masks: Vec<[Lanes; CELL_SAMPLES]>,
+    /// HᵀHg of each glyph, and of an empty cell at the end.
     patches: Vec<Patch>,
-    /// Aⱼⱼ − 2Aⱼ꜀, by c and then by j.
+    /// Aⱼⱼ − 2Aⱼ꜀: by c, then by j in blocks of [`LANES`]. Unused lanes are infinite.
     gram: Vec<Vec<Lanes>>,
 }
 
-static OF_ASCII: LazyLock<Arc<Model>> = LazyLock::new(|| Arc::new(Model::new(ASCII.clone())));
+static ASCII_MODEL: LazyLock<Arc<Model>> = LazyLock::new(|| Arc::new(Model::new(ASCII.clone())));
 
-/// One row of HᵀH, which is separable: a Gaussian of √2 times the blur's width.
+/// One row of HᵀH, which is separable: a Gaussian of √2 times the deviation of H. Its sum is 1.
 static KERNEL: LazyLock<[f32; TAPS]> = LazyLock::new(|| {
     let deviation = BLUR * ACROSS as f64 * std::f64::consts::SQRT_2;
     let weights: [f64; TAPS] = std::array::from_fn(|tap| {
@@ -60,30 +76,31 @@ static KERNEL: LazyLock<[f32; TAPS]> = LazyLock::new(|| {
 });
 
 impl Model {
-    fn of(glyphs: Arc<Glyphs>) -> Arc<Self> {
+    /// The model of ASCII is computed once, those of other sets whenever they are used.
+    fn of(glyphs: Arc<GlyphSet>) -> Arc<Self> {
         match Arc::ptr_eq(&glyphs, &ASCII) {
-            true => OF_ASCII.clone(),
+            true => ASCII_MODEL.clone(),
             false => Arc::new(Self::new(glyphs)),
         }
     }
 
-    fn new(glyphs: Arc<Glyphs>) -> Self {
-        let mut ink = vec![[[0.0; LANES]; PARTS]; glyphs.masks.len().div_ceil(LANES)];
+    fn new(glyphs: Arc<GlyphSet>) -> Self {
+        let count = glyphs.masks.len();
+        let mut masks = vec![[[0.0; LANES]; CELL_SAMPLES]; count.div_ceil(LANES)];
         for (glyph, mask) in glyphs.masks.iter().enumerate() {
-            for (lanes, part) in ink[glyph / LANES].iter_mut().zip(mask) {
-                lanes[glyph % LANES] = *part;
+            for (lanes, sample) in masks[glyph / LANES].iter_mut().zip(mask) {
+                lanes[glyph % LANES] = *sample;
             }
         }
-        let mut patches: Vec<Patch> = glyphs.masks.iter().map(spread).collect();
-        let symbols = glyphs.masks.len();
-        let own: Vec<f32> = (0..symbols)
-            .map(|it| products(&middle(&patches[it]), &ink[it / LANES])[it % LANES])
+        let mut patches: Vec<Patch> = glyphs.masks.iter().map(blurred_mask).collect();
+        let own: Vec<f32> = (0..count)
+            .map(|it| products(&middle(&patches[it]), &masks[it / LANES])[it % LANES])
             .collect();
         let gram_row = |patch: &Patch| -> Vec<Lanes> {
             let middle = middle(patch);
-            let row = ink.iter().enumerate().map(|(block, ink)| {
-                let products = products(&middle, ink);
-                // what fills the lanes up is never the best
+            let row = masks.iter().enumerate().map(|(block, masks)| {
+                let products = products(&middle, masks);
+                // an unused lane is never the best
                 std::array::from_fn(|lane| match own.get(block * LANES + lane) {
                     Some(own) => own - 2.0 * products[lane],
                     None => f32::INFINITY,
@@ -93,23 +110,23 @@ impl Model {
         };
         let gram = patches.iter().map(gram_row).collect();
         patches.push([[0.0; PATCH_WIDTH]; PATCH_HEIGHT]);
-        Self { glyphs, ink, patches, gram }
+        Self { glyphs, masks, patches, gram }
     }
 }
 
-/// The part of a patch that lies in the symbol's own cell.
+/// The part of a patch that lies in the glyph's own cell.
 fn middle(patch: &Patch) -> Mask {
-    std::array::from_fn(|part| patch[REACH + part / ACROSS][REACH + part % ACROSS])
+    std::array::from_fn(|sample| patch[REACH + sample / ACROSS][REACH + sample % ACROSS])
 }
 
-/// Sums over a cell, for so many symbols at a time.
+/// The scalar products of a cell with the masks of [`LANES`] glyphs.
 #[inline(always)]
-fn products(cell: &Mask, ink: &[Lanes; PARTS]) -> Lanes {
+fn products(cell: &Mask, masks: &[Lanes; CELL_SAMPLES]) -> Lanes {
     let [mut a, mut b, mut c, mut d] = [[0.0; LANES / 4]; 4];
-    for (value, ink) in cell.iter().zip(ink) {
+    for (value, masks) in cell.iter().zip(masks) {
         let add = |sums: &mut [f32; LANES / 4], quarter: usize| {
             for lane in 0..LANES / 4 {
-                sums[lane] += value * ink[quarter * LANES / 4 + lane];
+                sums[lane] += value * masks[quarter * LANES / 4 + lane];
             }
         };
         add(&mut a, 0);
@@ -124,72 +141,76 @@ fn products(cell: &Mask, ink: &[Lanes; PARTS]) -> Lanes {
     products
 }
 
-fn spread(mask: &Mask) -> Patch {
+/// HᵀH of a mask.
+fn blurred_mask(mask: &Mask) -> Patch {
     let mut patch = [[0.0; PATCH_WIDTH]; PATCH_HEIGHT];
-    for (part, ink) in mask.iter().enumerate() {
-        let (left, top) = (part % ACROSS, part / ACROSS);
+    for (index, coverage) in mask.iter().enumerate() {
+        let (left, top) = (index % ACROSS, index / ACROSS);
         for (row, down) in patch[top..].iter_mut().zip(&*KERNEL) {
             for (sample, across) in row[left..].iter_mut().zip(&*KERNEL) {
-                *sample += ink * down * across;
+                *sample += coverage * down * across;
             }
         }
     }
     patch
 }
 
-/// Draws ink of [`ACROSS`] × [`DOWN`] samples a cell.
-/// The choice for each cell.
-pub(crate) fn draw(ink: Vec<f32>, columns: usize, glyphs: Arc<Glyphs>) -> Vec<Drawn> {
-    let mut search = Search::new(ink, columns, Model::of(glyphs));
+/// Draws wanted coverage, 0 to 1, by sample: row-major, `columns` × [`ACROSS`] samples a row. A
+/// glyph a cell, row-major.
+pub(crate) fn draw(coverage: Vec<f32>, columns: usize, glyphs: Arc<GlyphSet>) -> Vec<Glyph> {
+    let mut search = Search::new(coverage, columns, Model::of(glyphs));
     for _ in 0..SWEEPS {
         if !search.sweep() {
             break;
         }
     }
     let glyphs = &search.model.glyphs;
-    search.chosen.iter().map(|glyph| glyphs.drawn((*glyph).into())).collect()
+    search.chosen.iter().map(|index| glyphs.glyph((*index).into())).collect()
 }
 
+/// The state of a search. Buffers are row-major.
 struct Search {
     model: Arc<Model>,
     columns: usize,
     rows: usize,
-    /// P, by rows of samples.
+    /// P, by sample.
     error: Vec<f32>,
+    /// Index of the chosen glyph, by cell.
     chosen: Vec<u16>,
-    /// Cells to look at (again).
-    open: Vec<bool>,
+    /// Whether a cell is to be looked at, by cell: its P has changed since it was.
+    dirty: Vec<bool>,
 }
 
 impl Search {
-    /// The first symbol is everywhere.
-    fn new(ink: Vec<f32>, columns: usize, model: Arc<Model>) -> Self {
-        let cells = ink.len() / PARTS;
+    /// Starts with the first glyph in every cell.
+    fn new(coverage: Vec<f32>, columns: usize, model: Arc<Model>) -> Self {
+        let cells = coverage.len() / CELL_SAMPLES;
         let mut search = Self {
             columns,
             rows: cells / columns,
-            error: blurred(ink, columns * ACROSS),
+            error: blurred(coverage, columns * ACROSS),
             chosen: vec![0; cells],
-            open: vec![true; cells],
+            dirty: vec![true; cells],
             model,
         };
-        if search.model.glyphs.ink[0] > 0.0 {
-            let nothing = search.model.glyphs.masks.len();
+        if search.model.glyphs.coverage[0] > 0.0 {
+            let empty = search.model.glyphs.masks.len();
             for cell in 0..cells {
-                search.change(cell % columns, cell / columns, nothing, 0);
+                search.change(cell % columns, cell / columns, empty, 0);
             }
         }
         search
     }
 
-    /// Goes once through the open cells, there and back by turns; whether anything changed.
+    /// Goes once through the dirty cells, rows by turns from the left and from the right. Returns
+    /// whether anything changed.
     fn sweep(&mut self) -> bool {
         let mut changed = false;
         for row in 0..self.rows {
             for step in 0..self.columns {
                 let column = if row % 2 == 0 { step } else { self.columns - 1 - step };
                 let cell = row * self.columns + column;
-                if std::mem::take(&mut self.open[cell]) {
+                if std::mem::take(&mut self.dirty[cell]) {
                     let (was, is) = (self.chosen[cell], self.best(column, row));
                     if was != is {
                         changed = true;
@@ -202,18 +223,20 @@ impl Search {
         changed
     }
 
-    /// The symbol that leaves the least error there, the others being as they are.
+    /// The glyph for a cell that leaves the least error while all other cells stay as they are.
     fn best(&self, column: usize, row: usize) -> u16 {
         let width = self.columns * ACROSS;
         let start = row * DOWN * width + column * ACROSS;
-        let mut errors = [0.0; PARTS];
+        let mut errors = [0.0; CELL_SAMPLES];
         for (line, errors) in errors.chunks_exact_mut(ACROSS).enumerate() {
             errors.copy_from_slice(&self.error[start + line * width..][..ACROSS]);
         }
         let now = self.chosen[row * self.columns + column];
-        best_quickly(&errors, now, &self.model.ink, &self.model.gram[usize::from(now)])
+        best_wide(&errors, now, &self.model.masks, &self.model.gram[usize::from(now)])
     }
 
+    /// Updates P for a cell whose glyph changed, and marks the cells that this reaches as dirty.
+    /// `was` and `is` are indices of patches.
     fn change(&mut self, column: usize, row: usize, was: usize, is: usize) {
         let model = self.model.clone();
         let (width, height) = (self.columns * ACROSS, self.rows * DOWN);
@@ -229,29 +252,30 @@ impl Search {
                 *error += was - is;
             }
         }
-        let columns = near(column, CELLS_ACROSS, self.columns);
-        for row in near(row, CELLS_DOWN, self.rows) {
+        let columns = near(column, COLUMNS_REACHED, self.columns);
+        for row in near(row, ROWS_REACHED, self.rows) {
             let start = row * self.columns;
-            self.open[start + columns.start..start + columns.end].fill(true);
+            self.dirty[start + columns.start..start + columns.end].fill(true);
         }
     }
 }
 
-/// [`best`] in the widest registers that the processor has.
+/// [`best`], compiled for the widest registers that the processor has.
 #[multiversion(targets("x86_64+avx2"))]
-fn best_quickly(errors: &Mask, now: u16, ink: &[[Lanes; PARTS]], gram: &[Lanes]) -> u16 {
-    best(errors, now, ink, gram)
+fn best_wide(errors: &Mask, now: u16, masks: &[[Lanes; CELL_SAMPLES]], gram: &[Lanes]) -> u16 {
+    best(errors, now, masks, gram)
 }
 
-/// The symbol to put where `now` is, by P there and the row of the gram matrix for `now`.
+/// Index of the glyph to put where `now` is, by P of its cell and the row of the gram matrix for
+/// `now`.
 ///
-/// No sum goes across lanes: registers of any width add up the same numbers in the same order.
+/// No sum goes across lanes: registers of any width add the same numbers in the same order.
 #[inline(always)]
-fn best(errors: &Mask, now: u16, ink: &[[Lanes; PARTS]], gram: &[Lanes]) -> u16 {
+fn best(errors: &Mask, now: u16, masks: &[[Lanes; CELL_SAMPLES]], gram: &[Lanes]) -> u16 {
     let now = usize::from(now);
     let (mut best, mut least, mut unchanged) = (now, f32::INFINITY, f32::INFINITY);
-    for (block, (ink, gram)) in ink.iter().zip(gram).enumerate() {
-        let products = products(errors, ink);
+    for (block, (masks, gram)) in masks.iter().zip(gram).enumerate() {
+        let products = products(errors, masks);
         let mut changes = *gram;
         for (change, product) in changes.iter_mut().zip(&products) {
             *change -= 2.0 * product;
@@ -266,10 +290,10 @@ fn best(errors: &Mask, now: u16, ink: &[[Lanes; PARTS]], gram: &[Lanes]) -> u16 
             unchanged = changes[now % LANES];
         }
     }
-    (if unchanged - least <= LEAST_GAIN { now } else { best }) as u16
+    (if unchanged - least <= MIN_GAIN { now } else { best }) as u16
 }
 
-/// By halves, which registers compare at once; no lane is a NaN.
+/// The least value, found by halves, which registers compare at once. No lane is a NaN.
 #[inline(always)]
 fn least_of(lanes: &Lanes) -> f32 {
     fn halved<const N: usize, const HALF: usize>(lanes: &[f32; N]) -> [f32; HALF] {
@@ -283,11 +307,13 @@ fn least_of(lanes: &Lanes) -> f32 {
     least
 }
 
-fn near(cell: usize, reach: usize, cells: usize) -> std::ops::Range<usize> {
+/// The indices within `reach` of `cell`, out of `cells`.
+fn near(cell: usize, reach: usize, cells: usize) -> Range<usize> {
     cell.saturating_sub(reach)..(cell + reach + 1).min(cells)
 }
 
-/// HᵀH of a picture that goes on beyond its edges as it ends there; in place, since it is large.
+/// HᵀH of samples, row-major, `width` a row. Edge samples are repeated beyond the edges. In place,
+/// since pictures are large.
 fn blurred(mut samples: Vec<f32>, width: usize) -> Vec<f32> {
     let height = samples.len() / width;
     let mut padded = vec![0.0; width + 2 * REACH];
@@ -300,7 +326,7 @@ fn blurred(mut samples: Vec<f32>, width: usize) -> Vec<f32> {
             add(row, *weight, &padded[tap..]);
         }
     }
-    // Rows above are blurred already when they are needed: they are kept as they were.
+    // The rows above have been overwritten when they are needed: copies of them are kept.
     let mut above: VecDeque<Vec<f32>> = vec![samples[..width].to_vec(); REACH].into();
     for y in 0..height {
         let (_, from_here) = samples.split_at_mut(y * width);
@@ -323,6 +349,7 @@ fn blurred(mut samples: Vec<f32>, width: usize) -> Vec<f32> {
     samples
 }
 
+/// Adds a weighted row to another.
 fn add(row: &mut [f32], weight: f32, source: &[f32]) {
     for (sample, source) in row.iter_mut().zip(source) {
         *sample += weight * source;
@@ -333,36 +360,37 @@ fn add(row: &mut [f32], weight: f32, source: &[f32]) {
 mod tests {
     use super::*;
 
-    /// Ink without any pattern.
-    fn ink(samples: usize) -> Vec<f32> {
+    /// Coverage without any pattern.
+    fn coverage(samples: usize) -> Vec<f32> {
         (0..samples).map(|n| (n * 7_919 % 101) as f32 / 400.0).collect()
     }
 
-    fn symbols(drawn: Vec<Drawn>) -> Vec<char> {
-        drawn.into_iter().map(|drawn| drawn.symbol).collect()
+    fn symbols(drawn: Vec<Glyph>) -> Vec<char> {
+        drawn.into_iter().map(|glyph| glyph.symbol).collect()
     }
 
     /// E by its definition, but for what the search cannot change.
-    fn error(cells: &[char], columns: usize, ink: &[f32]) -> f64 {
+    fn error(cells: &[char], columns: usize, wanted: &[f32]) -> f64 {
         let width = columns * ACROSS;
-        let mut drawn = vec![0.0; ink.len()];
+        let mut drawn = vec![0.0; wanted.len()];
         for (row, line) in cells.chunks_exact(columns).enumerate() {
             for (column, it) in line.iter().enumerate() {
-                for (part, coverage) in ASCII.masks[ASCII.index(*it)].iter().enumerate() {
-                    let (x, y) = (column * ACROSS + part % ACROSS, row * DOWN + part / ACROSS);
+                for (sample, coverage) in ASCII.masks[ASCII.index(*it)].iter().enumerate() {
+                    let (x, y) = (column * ACROSS + sample % ACROSS, row * DOWN + sample / ACROSS);
                     drawn[y * width + x] = *coverage;
                 }
             }
         }
-        let height = ink.len() / width;
+        let height = wanted.len() / width;
         let weight = |from: usize, to: usize| {
             (to + REACH)
                 .checked_sub(from)
                 .and_then(|tap| KERNEL.get(tap))
                 .map_or(0.0, |it| f64::from(*it))
         };
-        // Σ S HᵀH S, where nothing is drawn beyond the edges, − 2 Σ S HᵀH T, where the picture goes on
-        let target = blurred(ink.to_vec(), width);
+        // Σ S HᵀH S, where nothing is drawn beyond the edges, − 2 Σ S HᵀH T, where the picture goes
+        // on
+        let target = blurred(wanted.to_vec(), width);
         let mut error = 0.0;
         for y in 0..height {
             for x in 0..width {
@@ -382,14 +410,14 @@ mod tests {
     #[test]
     fn no_other_character_anywhere_would_be_better() {
         let (columns, rows) = (5, 3);
-        let ink = ink(columns * rows * PARTS);
-        let cells = symbols(draw(ink.clone(), columns, ASCII.clone()));
-        let best = error(&cells, columns, &ink);
+        let wanted = coverage(columns * rows * CELL_SAMPLES);
+        let cells = symbols(draw(wanted.clone(), columns, ASCII.clone()));
+        let best = error(&cells, columns, &wanted);
         for cell in 0..cells.len() {
             for symbol in &ASCII.symbols {
                 let mut other = cells.clone();
                 other[cell] = *symbol;
-                let worse = error(&other, columns, &ink);
+                let worse = error(&other, columns, &wanted);
                 assert!(worse >= best - 1e-4, "{symbol} at {cell}");
             }
         }
@@ -397,19 +425,21 @@ mod tests {
 
     #[test]
     fn wide_registers_choose_the_same() {
-        let Model { ink: inks, gram, .. } = &**OF_ASCII;
-        for (n, cell) in ink(1_000 * PARTS).as_chunks::<PARTS>().0.iter().enumerate() {
+        let Model { masks, gram, .. } = &**ASCII_MODEL;
+        for (n, cell) in
+            coverage(1_000 * CELL_SAMPLES).as_chunks::<CELL_SAMPLES>().0.iter().enumerate()
+        {
             let (now, errors) = (n % gram.len(), cell.map(|it| it - 0.125));
-            let quick = best_quickly(&errors, now as u16, inks, &gram[now]);
-            assert_eq!(quick, best(&errors, now as u16, inks, &gram[now]));
+            let wide = best_wide(&errors, now as u16, masks, &gram[now]);
+            assert_eq!(wide, best(&errors, now as u16, masks, &gram[now]));
         }
     }
 
     #[test]
-    fn more_ink_is_drawn_as_more() {
-        let drawn = |ink: f32| -> f32 {
-            let cells = draw(vec![ink; 12 * 6 * PARTS], 12, ASCII.clone());
-            cells.iter().map(|drawn| drawn.ink).sum::<f32>() / (12.0 * 6.0)
+    fn more_coverage_is_drawn_as_more() {
+        let drawn = |coverage: f32| -> f32 {
+            let cells = draw(vec![coverage; 12 * 6 * CELL_SAMPLES], 12, ASCII.clone());
+            cells.iter().map(|glyph| glyph.coverage).sum::<f32>() / (12.0 * 6.0)
         };
         let steps: Vec<f32> = (0..=20).map(|step| drawn(step as f32 * 0.012)).collect();
         assert!(steps.is_sorted(), "{steps:?}");
@@ -421,7 +451,7 @@ mod tests {
     fn a_character_is_drawn_as_itself() {
         for (symbol, mask) in ASCII.symbols.iter().zip(&ASCII.masks) {
             let drawn = symbols(draw(mask.to_vec(), 1, ASCII.clone()));
-            // some, such as ' and |, need their neighbours' bare ground to be told apart
+            // some, such as ' and |, differ only with blank neighbours
             let alike = error(&drawn, 1, mask);
             let itself = error(&[*symbol], 1, mask);
             assert!(alike <= itself + 1e-5, "{symbol}");

@@ -1,48 +1,49 @@
-//! Spreads tones that a ramp lacks over neighbouring cells.
+//! Dithering: shows a tone between two levels of a ramp by mixing both over neighbouring cells.
 
 use std::sync::LazyLock;
 
 use crate::draw::error_diffusion::ErrorDiffusion;
 use crate::spec::values::Dither;
 
-/// Side of the pattern of ordered dithering, in cells.
+/// Side of Bayer's threshold matrix, in cells.
 const BAYER: usize = 8;
-const BLUE: usize = 32;
-/// Width of a point's influence in the blue pattern, in cells (Ulichney's choice).
-const SPREAD: f64 = 1.5;
+/// Side of the blue-noise threshold matrix, in cells.
+const BLUE_NOISE: usize = 32;
+/// Standard deviation of the Gaussian of the void-and-cluster method, in cells: Ulichney's choice.
+const SIGMA: f64 = 1.5;
 
-/// Chooses among `levels`, which rise, for each of `wanted`: cells row by row.
+/// The index of one of `levels`, which rise, for each of `wanted`; cells row-major. Levels and
+/// wanted values have one unit: lightness or coverage.
 pub(crate) fn choose(wanted: &[f32], columns: usize, levels: &[f32], dither: Dither) -> Vec<usize> {
-    let pattern = |side: usize, ranks: &[u16], cell: usize| {
+    let threshold = |side: usize, ranks: &[u16], cell: usize| {
         let (column, row) = (cell % columns, cell / columns);
         let rank = ranks[row % side * side + column % side];
         (f32::from(rank) + 0.5) / (side * side) as f32
     };
-    let cells = wanted.iter().enumerate();
+    let ordered = |side: usize, ranks: &[u16]| {
+        let cells = wanted.iter().enumerate();
+        cells.map(|(cell, it)| quantize(levels, *it, threshold(side, ranks, cell))).collect()
+    };
     match dither {
-        Dither::None => wanted.iter().map(|it| above(levels, *it, 0.5)).collect(),
-        Dither::Bayer => cells
-            .map(|(cell, it)| above(levels, *it, pattern(BAYER, &*BAYER_RANKS, cell)))
-            .collect(),
-        Dither::BlueNoise => {
-            cells.map(|(cell, it)| above(levels, *it, pattern(BLUE, &BLUE_RANKS, cell))).collect()
-        }
+        Dither::None => wanted.iter().map(|it| quantize(levels, *it, 0.5)).collect(),
+        Dither::Bayer => ordered(BAYER, &*BAYER_RANKS),
+        Dither::BlueNoise => ordered(BLUE_NOISE, &BLUE_NOISE_RANKS),
         Dither::FloydSteinberg => {
-            let mut carry = ErrorDiffusion::<1>::new(columns);
-            let spread = |own: &f32| {
-                let wanted = own + carry.owed()[0];
-                let level = above(levels, wanted, 0.5);
-                carry.owe([wanted - levels[level]]);
+            let mut diffusion = ErrorDiffusion::<1>::new(columns);
+            let choose = |own: &f32| {
+                let wanted = own + diffusion.pending()[0];
+                let level = quantize(levels, wanted, 0.5);
+                diffusion.spread([wanted - levels[level]]);
                 level
             };
-            wanted.iter().map(spread).collect()
+            wanted.iter().map(choose).collect()
         }
     }
 }
 
-/// The level below `wanted`, or the one above it when `wanted` is further than `threshold` of the
-/// way to it.
-fn above(levels: &[f32], wanted: f32, threshold: f32) -> usize {
+/// Index of the level below `wanted`, or of the one above it if `wanted` is at least the fraction
+/// `threshold` of the way from the one to the other.
+fn quantize(levels: &[f32], wanted: f32, threshold: f32) -> usize {
     let below = levels.partition_point(|level| *level <= wanted).saturating_sub(1);
     match levels.get(below..) {
         Some([low, high, ..]) if wanted - low >= threshold * (high - low) => below + 1,
@@ -50,8 +51,9 @@ fn above(levels: &[f32], wanted: f32, threshold: f32) -> usize {
     }
 }
 
-/// B. E. Bayer, "An optimum method for two-level rendition of continuous-tone pictures", ICC (1973):
-/// the bits of x ^ y and of y, interleaved and reversed.
+/// Ranks of the threshold matrix of B. E. Bayer, "An optimum method for two-level rendition of
+/// continuous-tone pictures", ICC (1973); row-major. The bits of x ^ y and of y, interleaved and
+/// reversed.
 static BAYER_RANKS: LazyLock<[u16; BAYER * BAYER]> = LazyLock::new(|| {
     std::array::from_fn(|cell| {
         let (x, y) = (cell % BAYER, cell / BAYER);
@@ -62,28 +64,31 @@ static BAYER_RANKS: LazyLock<[u16; BAYER * BAYER]> = LazyLock::new(|| {
     })
 });
 
-/// The ranks of a pattern without low frequencies: R. Ulichney, "The void-and-cluster method for
-/// dither array generation", Proc. SPIE 1913 (1993), begun with a single point.
-static BLUE_RANKS: LazyLock<Vec<u16>> = LazyLock::new(|| {
-    let cells = BLUE * BLUE;
-    let influence: Vec<f64> = (0..cells)
+/// Ranks of a threshold matrix without low frequencies; row-major.
+///
+/// R. Ulichney, "The void-and-cluster method for dither array generation", Proc. SPIE 1913 (1993).
+/// Unlike there, the initial pattern is a single point, and each rank goes to the largest void.
+static BLUE_NOISE_RANKS: LazyLock<Vec<u16>> = LazyLock::new(|| {
+    let (side, cells) = (BLUE_NOISE, BLUE_NOISE * BLUE_NOISE);
+    let gaussian: Vec<f64> = (0..cells)
         .map(|cell| {
-            let near = |distance: usize| distance.min(BLUE - distance) as f64;
-            let (x, y) = (near(cell % BLUE), near(cell / BLUE));
-            libm::exp(-(x * x + y * y) / (2.0 * SPREAD * SPREAD))
+            // the matrix is tiled, so distances wrap around
+            let wrapped = |distance: usize| distance.min(side - distance) as f64;
+            let (x, y) = (wrapped(cell % side), wrapped(cell / side));
+            libm::exp(-(x * x + y * y) / (2.0 * SIGMA * SIGMA))
         })
         .collect();
     let (mut density, mut ranks) = (vec![0.0; cells], vec![u16::MAX; cells]);
     for rank in 0..cells as u16 {
         let free = (0..cells).filter(|cell| ranks[*cell] == u16::MAX);
-        // ties in an order without direction
+        // ties are broken in an order without direction
         let key = |cell: &usize| (density[*cell], *cell * 389 % cells);
         let void = free.min_by(|a, b| key(a).partial_cmp(&key(b)).expect("densities are numbers"));
-        let void = void.expect("a rank a cell");
+        let void = void.expect("there are as many ranks as cells");
         ranks[void] = rank;
         for (cell, density) in density.iter_mut().enumerate() {
-            let (x, y) = (cell % BLUE + BLUE - void % BLUE, cell / BLUE + BLUE - void / BLUE);
-            *density += influence[y % BLUE * BLUE + x % BLUE];
+            let (x, y) = (cell % side + side - void % side, cell / side + side - void / side);
+            *density += gaussian[y % side * side + x % side];
         }
     }
     ranks
@@ -95,7 +100,7 @@ mod tests {
 
     #[test]
     fn every_rank_is_there_once() {
-        for (ranks, side) in [(&BAYER_RANKS[..], BAYER), (&BLUE_RANKS[..], BLUE)] {
+        for (ranks, side) in [(&BAYER_RANKS[..], BAYER), (&BLUE_NOISE_RANKS[..], BLUE_NOISE)] {
             let mut sorted = ranks.to_vec();
             sorted.sort_unstable();
             assert!(sorted.into_iter().eq(0..(side * side) as u16));

@@ -1,40 +1,43 @@
-//! Carries what a cell could not show to those that are drawn after it, so that a neighbourhood has
-//! the right light where no cell has.
+//! Error diffusion: passes the error of each cell to the neighbours that are drawn after it, so
+//! that an area has the right mean where no cell has the right value.
 //!
 //! Weights by Floyd and Steinberg, "An adaptive algorithm for spatial greyscale", Proc. SID 17(2)
-//! (1976).
+//! (1976): 7/16 to the right, 3/16, 5/16 and 1/16 to the row below.
 
-/// More than this is never carried: light that no palette has would pile up.
-const MOST: f32 = 0.5;
+/// Bound of the pending error, up and down: values out of the palette's reach would pile up.
+const MAX_ERROR: f32 = 0.5;
 
-/// Errors of `N` channels on their way through a grid, row by row.
+/// Pending errors of `N` channels, in the unit of the values that are drawn; cells row-major.
 pub(crate) struct ErrorDiffusion<const N: usize> {
     columns: usize,
+    /// Index of the next cell.
     cell: usize,
-    /// Of the row that is drawn, and of the next.
+    /// Pending errors of the cells of this row.
     here: Vec<[f32; N]>,
+    /// Pending errors of the cells of the next row.
     below: Vec<[f32; N]>,
 }
 
 impl<const N: usize> ErrorDiffusion<N> {
+    /// For a grid of so many cells a row, of which the first comes next.
     pub(crate) fn new(columns: usize) -> Self {
         let row = vec![[0.0; N]; columns];
         Self { columns, cell: 0, here: row.clone(), below: row }
     }
 
-    /// What the next cell should show beside its own.
-    pub(crate) fn owed(&self) -> [f32; N] {
+    /// The error that neighbours have passed to the next cell: to be added to its own value.
+    pub(crate) fn pending(&self) -> [f32; N] {
         self.here[self.cell % self.columns]
     }
 
-    /// What that cell should have shown, and did not.
-    pub(crate) fn owe(&mut self, error: [f32; N]) {
+    /// Spreads the error of the next cell, its wanted minus its drawn value, and moves on by one.
+    pub(crate) fn spread(&mut self, error: [f32; N]) {
         let column = self.cell % self.columns;
         for (channel, error) in error.into_iter().enumerate() {
             let add = |row: &mut [[f32; N]], column: Option<usize>, sixteenths: f32| {
                 if let Some(cell) = column.and_then(|column| row.get_mut(column)) {
                     let sum = cell[channel] + error * sixteenths / 16.0;
-                    cell[channel] = sum.clamp(-MOST, MOST);
+                    cell[channel] = sum.clamp(-MAX_ERROR, MAX_ERROR);
                 }
             };
             add(&mut self.here, Some(column + 1), 7.0);

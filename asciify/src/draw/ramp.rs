@@ -1,65 +1,70 @@
-//! Chooses each cell's character alone: the one whose ink looks as light as the cell should.
+//! Ramps: chooses each cell's character alone, the one whose mean coverage looks as light as the
+//! cell should.
 
 use crate::draw::dither;
-use crate::draw::tone::{drawn_ink, drawn_lightness};
-use crate::glyphs::shapes::Shapes;
-use crate::glyphs::{ACROSS, DOWN, Drawn, Glyphs};
+use crate::draw::tone::{coverage_for, lightness_difference};
+use crate::glyphs::mask::{ACROSS, CELL_SAMPLES};
+use crate::glyphs::symbol_set::SymbolSet;
+use crate::glyphs::{Glyph, GlyphSet};
 use crate::spec::Spec;
 use crate::spec::symbols::Symbols;
 use crate::spec::values::Dither;
 
-/// Characters of rising ink, centred and even, spaced about evenly in lightness: more would give no
-/// finer tones, only restless surfaces.
+/// ASCII characters of rising coverage, centred and even, in about equal steps of lightness. More
+/// would give no finer tones, only restless surfaces.
 const RAMP: &str = " .:;!*+=cxuoaS#$&Q@";
 
-/// Symbols and their ink, which rises.
-fn ramp(symbols: &Symbols, glyphs: &Glyphs, spec: &Spec) -> Vec<(char, f32)> {
+/// The glyphs of a ramp, by rising coverage.
+fn ramp(symbols: &Symbols, glyphs: &GlyphSet, spec: &Spec) -> Vec<Glyph> {
     if let Symbols::Ramp(ramp) = symbols {
-        // their shapes are unknown: equal steps of lightness
-        let most = drawn_lightness(spec.background(), glyphs.most_ink.into());
+        // The characters' shapes are unknown: they count as equal steps of lightness.
+        let max = lightness_difference(spec.background(), glyphs.max_coverage.into());
         let steps = ramp.chars().count() - 1;
-        let lightness = |step: usize| most * step as f64 / steps as f64;
-        let ink = |step| drawn_ink(spec.background(), lightness(step)) as f32;
-        return ramp.chars().enumerate().map(|(step, symbol)| (symbol, ink(step))).collect();
+        let difference = |step: usize| max * step as f64 / steps as f64;
+        let coverage = |step| coverage_for(spec.background(), difference(step)) as f32;
+        let glyphs = ramp.chars().enumerate();
+        return glyphs.map(|(step, symbol)| Glyph { symbol, coverage: coverage(step) }).collect();
     }
     let chosen = |symbol: char| match symbols {
-        Symbols::Shapes(Shapes::Ascii) => RAMP.contains(symbol),
+        Symbols::Set(SymbolSet::Ascii) => RAMP.contains(symbol),
         _ => true,
     };
-    let inks = glyphs.symbols.iter().zip(&glyphs.ink).filter(|(symbol, _)| chosen(**symbol));
-    let mut ramp: Vec<(char, f32)> = inks.map(|(symbol, ink)| (*symbol, *ink)).collect();
-    ramp.sort_by(|(_, a), (_, b)| a.total_cmp(b));
-    ramp.dedup_by(|(_, next), (_, ink)| *next - *ink < 1e-4);
+    let all = (0..glyphs.symbols.len()).map(|index| glyphs.glyph(index));
+    let mut ramp: Vec<Glyph> = all.filter(|glyph| chosen(glyph.symbol)).collect();
+    ramp.sort_by(|a, b| a.coverage.total_cmp(&b.coverage));
+    ramp.dedup_by(|next, before| next.coverage - before.coverage < 1e-4);
     ramp
 }
 
-/// Draws ink of [`ACROSS`] × [`DOWN`] samples a cell.
-pub(crate) fn draw(ink: &[f32], columns: usize, spec: &Spec, glyphs: &Glyphs) -> Vec<Drawn> {
+/// Draws wanted coverage, 0 to 1, by sample: row-major, `columns` × [`ACROSS`] samples a row. A
+/// glyph a cell, row-major.
+pub(crate) fn draw(coverage: &[f32], columns: usize, spec: &Spec, glyphs: &GlyphSet) -> Vec<Glyph> {
     let ramp = ramp(spec.symbols(), glyphs, spec);
-    // a single cell shows a lightness; together they show light
-    let scale = |ink: f32| match spec.dither() {
-        Dither::None => drawn_lightness(spec.background(), f64::from(ink).min(1.0)) as f32,
-        _ => ink,
+    // A single cell is seen as a lightness; dithered cells are seen together, and their light adds
+    // up.
+    let scale = |coverage: f32| match spec.dither() {
+        Dither::None => {
+            lightness_difference(spec.background(), f64::from(coverage).min(1.0)) as f32
+        }
+        _ => coverage,
     };
-    let levels: Vec<f32> = ramp.iter().map(|(_, ink)| scale(*ink)).collect();
-    let wanted: Vec<f32> = means(ink, columns).into_iter().map(scale).collect();
+    let levels: Vec<f32> = ramp.iter().map(|glyph| scale(glyph.coverage)).collect();
+    let wanted: Vec<f32> = cell_means(coverage, columns).into_iter().map(scale).collect();
     let chosen = dither::choose(&wanted, columns, &levels, spec.dither());
-    let drawn = |level: usize| Drawn { symbol: ramp[level].0, ink: ramp[level].1 };
-    chosen.into_iter().map(drawn).collect()
+    chosen.into_iter().map(|level| ramp[level]).collect()
 }
 
-/// Mean ink of each cell.
-pub(crate) fn means(ink: &[f32], columns: usize) -> Vec<f32> {
-    let row_of_cells = columns * ACROSS * DOWN;
-    let mut means = Vec::with_capacity(ink.len() / (ACROSS * DOWN));
-    for band in ink.chunks_exact(row_of_cells) {
+/// Mean of each cell, row-major, over samples that are row-major, `columns` × [`ACROSS`] a row.
+pub(crate) fn cell_means(samples: &[f32], columns: usize) -> Vec<f32> {
+    let mut means = Vec::with_capacity(samples.len() / CELL_SAMPLES);
+    for cells in samples.chunks_exact(columns * CELL_SAMPLES) {
         let mut sums = vec![0.0; columns];
-        for row in band.chunks_exact(columns * ACROSS) {
+        for row in cells.chunks_exact(columns * ACROSS) {
             for (sum, samples) in sums.iter_mut().zip(row.chunks_exact(ACROSS)) {
                 *sum += samples.iter().sum::<f32>();
             }
         }
-        means.extend(sums.iter().map(|sum| sum / (ACROSS * DOWN) as f32));
+        means.extend(sums.iter().map(|sum| sum / CELL_SAMPLES as f32));
     }
     means
 }
@@ -70,9 +75,9 @@ mod tests {
     use crate::glyphs::ASCII;
 
     #[test]
-    fn ink_rises_and_the_ends_are_reached() {
-        assert!(RAMP.chars().map(|it| ASCII.ink[ASCII.index(it)]).is_sorted());
-        for (symbols, barest, densest) in [
+    fn coverage_rises_and_the_ends_are_reached() {
+        assert!(RAMP.chars().map(|it| ASCII.coverage[ASCII.index(it)]).is_sorted());
+        for (symbols, sparsest, densest) in [
             ("ascii", ' ', '@'),
             ("half", ' ', '█'),
             ("chars:.#", '.', '#'),
@@ -83,8 +88,8 @@ mod tests {
             for background in ["dark", "light"] {
                 let spec = format!("symbols={symbols}&background={background}");
                 let spec: Spec = spec.parse().expect("a spec");
-                let drawn = |ink| draw(&[ink; ACROSS * DOWN], 1, &spec, &glyphs)[0].symbol;
-                assert_eq!((drawn(0.0), drawn(glyphs.most_ink)), (barest, densest));
+                let drawn = |coverage| draw(&[coverage; CELL_SAMPLES], 1, &spec, &glyphs)[0].symbol;
+                assert_eq!((drawn(0.0), drawn(glyphs.max_coverage)), (sparsest, densest));
             }
         }
     }

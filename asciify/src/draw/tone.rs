@@ -1,8 +1,8 @@
-//! Tone: how much ink stands for which light.
+//! Tone: how much of each sample the foreground should cover, by the picture's light.
 //!
-//! A screen full of `@` is still only a quarter lit. So the picture's lightness (CIE L*, here from
-//! 0 to 1) is mapped in equal steps to the lightness that characters can reach, from bare ground to
-//! the densest ink.
+//! A screen full of `@` is still only a quarter lit. Therefore the picture's lightness is mapped in
+//! equal steps to the lightness that characters can reach, from the bare background to the densest
+//! glyph. Lightness is CIE L*, here from 0 to 1 throughout.
 
 use std::array;
 use std::sync::LazyLock;
@@ -11,23 +11,27 @@ use crate::light::WHITE;
 use crate::spec::Spec;
 use crate::spec::values::{Background, Match, Tone};
 
-/// Light is told apart by its square root, about as finely as the eye does.
+/// Entries of tables by light. The index is the square root of the light, which distinguishes tones
+/// about as finely as the eye does.
 const STEPS: usize = WHITE.isqrt() as usize + 1;
 
-/// So many of a picture's samples may be nearer to the ground than what counts as bare ground…
-const GROUND_CROP: f64 = 0.05;
-/// …and so many beyond what counts as full ink.
-const INK_CROP: f64 = 0.01;
-/// The least range of lightness that is stretched to the whole, so that the noise of a flat picture
-/// stays faint.
-const LEAST_RANGE: f64 = 0.25;
-/// So many samples may ask for more ink than there is, for the contrast of all others…
-const OVERINKED: f64 = 0.1;
-/// …which gain no more than this.
-const MOST_STRETCH: f64 = 1.12;
-/// Black on paper is drawn as if it were that light, before the root is taken, where shapes match.
-const PAPER_LIFT: f64 = 0.15;
+/// With automatic tone, this fraction of the samples is clipped to the bare background…
+const BACKGROUND_CLIP: f64 = 0.05;
+/// …and this one to full coverage.
+const FOREGROUND_CLIP: f64 = 0.01;
+/// A smaller range of lightness is widened to this before it is stretched, so that the noise of a
+/// flat picture stays faint.
+const MIN_RANGE: f64 = 0.25;
+/// This fraction of the samples may want more coverage than the densest glyph has, for the contrast
+/// of all others…
+const OVERSHOOT: f64 = 0.1;
+/// …which grows at most by this factor.
+const MAX_GAIN: f64 = 1.12;
+/// Light that black is lifted to before the square root is taken, on a light background where
+/// shapes are matched.
+const LIGHT_BACKGROUND_LIFT: f64 = 0.15;
 
+/// Lightness by [`step`].
 static LIGHTNESS: LazyLock<[f64; STEPS]> = LazyLock::new(|| {
     array::from_fn(|step| {
         let root = step as f64 / (STEPS - 1) as f64;
@@ -35,44 +39,45 @@ static LIGHTNESS: LazyLock<[f64; STEPS]> = LazyLock::new(|| {
     })
 });
 
-/// CIE L* of a light, 0 to 1.
+/// CIE L*, 0 to 1, of light, 0 to [`WHITE`].
 pub(crate) fn lightness_of(light: u32) -> f64 {
     LIGHTNESS[step(light)]
 }
 
-/// The part of each sample that ink should cover; more than any ink can where that serves contrast.
+/// The coverage that each sample wants, by its light, 0 to [`WHITE`]; parallel by index.
 ///
-/// `most_ink` is how much of a cell the densest symbol covers.
-pub(crate) fn ink(samples: &[u32], spec: &Spec, most_ink: f32) -> Vec<f32> {
-    let inks = Curve::new(samples, spec).inks(most_ink.into());
-    samples.iter().map(|light| inks[step(*light)]).collect()
+/// `max_coverage` is that of the densest glyph. Samples may want more where that serves contrast.
+pub(crate) fn coverage(light: &[u32], spec: &Spec, max_coverage: f32) -> Vec<f32> {
+    let coverages = Curve::new(light, spec).coverages(max_coverage.into());
+    light.iter().map(|light| coverages[step(*light)]).collect()
 }
 
-/// The lightness that stands out from the ground by a part of 0 to 1.
-pub(crate) fn drawn_lightness(background: Background, ink: f64) -> f64 {
+/// How far, in lightness, something of that coverage stands out from the bare background.
+pub(crate) fn lightness_difference(background: Background, coverage: f64) -> f64 {
     match background {
-        Background::Dark => lightness(ink),
-        Background::Light => 1.0 - lightness(1.0 - ink),
+        Background::Dark => lightness(coverage),
+        Background::Light => 1.0 - lightness(1.0 - coverage),
     }
 }
 
-/// The ink that makes something stand out from the ground by that lightness.
-pub(crate) fn drawn_ink(background: Background, lightness: f64) -> f64 {
+/// The inverse of [`lightness_difference`].
+pub(crate) fn coverage_for(background: Background, difference: f64) -> f64 {
     match background {
-        Background::Dark => light(lightness),
-        Background::Light => 1.0 - light(1.0 - lightness),
+        Background::Dark => light(difference),
+        Background::Light => 1.0 - light(1.0 - difference),
     }
 }
 
-/// Gives the samples of each channel the adjusted lightness, and leaves them their hue.
+/// Applies the spec's brightness, contrast and gamma to the light of red, green and blue, 0 to
+/// [`WHITE`], by the samples' luminance, so that the hue stays. All are parallel by index.
 pub(crate) fn adjust(luminance: &[u32], channels: &mut [Vec<u32>; 3], spec: &Spec) {
-    let adjust = Adjust::of(spec);
-    if adjust.is_none() {
+    let adjustment = Adjustment::of(spec);
+    if adjustment.is_none() {
         return;
     }
     let lights: Vec<f64> = LIGHTNESS
         .iter()
-        .map(|lightness| light(adjust.applied(*lightness)) * f64::from(WHITE))
+        .map(|lightness| light(adjustment.applied(*lightness)) * f64::from(WHITE))
         .collect();
     for channel in channels {
         for (sample, luminance) in channel.iter_mut().zip(luminance) {
@@ -86,14 +91,14 @@ pub(crate) fn adjust(luminance: &[u32], channels: &mut [Vec<u32>; 3], spec: &Spe
     }
 }
 
-/// What the reader wants changed of the picture's lightness.
-struct Adjust {
+/// The adjustments of lightness that a spec asks for.
+struct Adjustment {
     brightness: f64,
     contrast: f64,
     gamma: f64,
 }
 
-impl Adjust {
+impl Adjustment {
     fn of(spec: &Spec) -> Self {
         Self { brightness: spec.brightness(), contrast: spec.contrast(), gamma: spec.gamma() }
     }
@@ -102,7 +107,7 @@ impl Adjust {
         (self.brightness, self.contrast, self.gamma) == (0.0, 1.0, 1.0)
     }
 
-    /// Of and to a lightness of 0 to 1.
+    /// From and to a lightness of 0 to 1.
     fn applied(&self, lightness: f64) -> f64 {
         if self.is_none() {
             return lightness;
@@ -112,82 +117,89 @@ impl Adjust {
     }
 }
 
+/// The tone curve of one picture: from lightness to coverage.
 struct Curve {
     tone: Tone,
     background: Background,
-    /// How far all tones are lifted, if they are.
+    /// [`LIGHT_BACKGROUND_LIFT`], where it applies.
     lift: Option<f64>,
-    /// Whether bright parts take the ink, or dark ones.
-    inks_bright: bool,
-    /// The picture's lightness that counts as black, and as white.
+    /// Whether the foreground draws bright parts, or dark ones.
+    bright_is_foreground: bool,
+    /// The picture's lightness that counts as black.
     low: f64,
+    /// The picture's lightness that counts as white.
     high: f64,
-    stretch: f64,
-    adjust: Adjust,
+    /// Factor on the lightness difference, 1 to [`MAX_GAIN`].
+    gain: f64,
+    adjustment: Adjustment,
 }
 
 impl Curve {
-    fn new(samples: &[u32], spec: &Spec) -> Self {
+    fn new(light: &[u32], spec: &Spec) -> Self {
         let mut curve = Self {
             tone: spec.tone(),
             background: spec.background(),
             lift: None,
-            inks_bright: spec.inks_bright(),
+            bright_is_foreground: spec.bright_is_foreground(),
             low: 0.0,
             high: 1.0,
-            stretch: 1.0,
-            adjust: Adjust::of(spec),
+            gain: 1.0,
+            adjustment: Adjustment::of(spec),
         };
         if curve.tone == Tone::Auto {
-            // Dense symbols look alike, and on paper even middle tones would need them: all tones
-            // are lifted, so that lighter ones, of many shapes, are left to draw with.
+            // Dense glyphs look alike, and on a light background even middle tones would need them.
+            // All tones are lifted there, so that lighter glyphs, of many shapes, can draw them.
             let lifted = spec.background() == Background::Light && spec.matching() == Match::Shape;
-            curve.lift = lifted.then_some(PAPER_LIFT);
-            let histogram = histogram(samples);
-            let quantile = |part| quantile(&histogram, samples.len(), part);
-            let (below, above, part) = match curve.inks_bright {
-                true => (GROUND_CROP, INK_CROP, 1.0 - OVERINKED),
-                false => (INK_CROP, GROUND_CROP, OVERINKED),
+            curve.lift = lifted.then_some(LIGHT_BACKGROUND_LIFT);
+            let histogram = histogram(light);
+            let quantile = |part| quantile(&histogram, light.len(), part);
+            let (below, above, part) = match curve.bright_is_foreground {
+                true => (BACKGROUND_CLIP, FOREGROUND_CLIP, 1.0 - OVERSHOOT),
+                false => (FOREGROUND_CLIP, BACKGROUND_CLIP, OVERSHOOT),
             };
             (curve.low, curve.high) = widened(quantile(below), quantile(1.0 - above));
-            curve.stretch = curve.standing_out(quantile(part)).recip().clamp(1.0, MOST_STRETCH);
+            curve.gain = curve.difference(quantile(part)).recip().clamp(1.0, MAX_GAIN);
         }
         curve
     }
 
-    /// How far a lightness stands out from the ground, 0 to 1.
-    fn standing_out(&self, lightness: f64) -> f64 {
+    /// How far a lightness should stand out from the bare background: 0 not at all, 1 as far as
+    /// possible.
+    fn difference(&self, lightness: f64) -> f64 {
         let part = ((lightness - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
-        let part = self.adjust.applied(part);
-        let part = if self.inks_bright { part } else { 1.0 - part };
+        let part = self.adjustment.applied(part);
+        let part = if self.bright_is_foreground { part } else { 1.0 - part };
         match self.lift {
             Some(lift) => 1.0 - (lift + (1.0 - lift) * (1.0 - part)).sqrt(),
             None => part,
         }
     }
 
-    fn inks(&self, most: f64) -> Vec<f32> {
-        let reach = drawn_lightness(self.background, most) * self.stretch;
-        let ink = |lightness| match self.tone {
-            Tone::Linear => most * self.standing_out(light(lightness)),
-            _ => drawn_ink(self.background, reach * self.standing_out(lightness)),
+    /// Coverage by [`step`]; `max` is that of the densest glyph.
+    fn coverages(&self, max: f64) -> Vec<f32> {
+        let reach = lightness_difference(self.background, max) * self.gain;
+        let coverage = |lightness| match self.tone {
+            Tone::Linear => max * self.difference(light(lightness)),
+            _ => coverage_for(self.background, reach * self.difference(lightness)),
         };
-        LIGHTNESS.iter().map(|lightness| ink(*lightness) as f32).collect()
+        LIGHTNESS.iter().map(|lightness| coverage(*lightness) as f32).collect()
     }
 }
 
+/// Index of a light, 0 to [`WHITE`], in tables of [`STEPS`] entries.
 fn step(light: u32) -> usize {
-    // a square root is rounded alike on every machine: IEEE 754, 5.4.1
+    // IEEE 754, 5.4.1, defines the rounding of a square root: it is the same on every machine.
     (light as f32).sqrt() as usize
 }
 
-fn histogram(samples: &[u32]) -> Vec<usize> {
+/// Numbers of samples by [`step`].
+fn histogram(light: &[u32]) -> Vec<usize> {
     let mut histogram = vec![0; STEPS];
-    samples.iter().for_each(|light| histogram[step(*light)] += 1);
+    light.iter().for_each(|light| histogram[step(*light)] += 1);
     histogram
 }
 
-/// The lightness that `part` of the samples do not exceed.
+/// The lightness that the fraction `part` of the samples does not exceed.
 fn quantile(histogram: &[usize], samples: usize, part: f64) -> f64 {
     let mut left = (samples as f64 * part) as usize;
     for (count, lightness) in histogram.iter().zip(&*LIGHTNESS) {
@@ -199,15 +211,15 @@ fn quantile(histogram: &[usize], samples: usize, part: f64) -> f64 {
     1.0
 }
 
-/// A range no smaller than [`LEAST_RANGE`], in which the middle of a flat picture stays as far from
-/// black and white as it is.
+/// A range of at least [`MIN_RANGE`]. The middle of a narrower one keeps its place between black
+/// and white.
 fn widened(low: f64, high: f64) -> (f64, f64) {
     let range = high - low;
-    if range >= LEAST_RANGE {
+    if range >= MIN_RANGE {
         return (low, high);
     }
-    let low = low * (1.0 - LEAST_RANGE) / (1.0 - range);
-    (low, low + LEAST_RANGE)
+    let low = low * (1.0 - MIN_RANGE) / (1.0 - range);
+    (low, low + MIN_RANGE)
 }
 
 /// CIE 1976 L*, here 0 to 1, of linear light, 0 to 1: CIE 15, 8.2.1.
@@ -219,7 +231,7 @@ fn lightness(light: f64) -> f64 {
     }
 }
 
-/// The other way round.
+/// The inverse of [`lightness`].
 fn light(lightness: f64) -> f64 {
     let root = (lightness + 0.16) / 1.16;
     if lightness > 0.08 { root * root * root } else { lightness * 2700.0 / 24_389.0 }
@@ -229,7 +241,7 @@ fn light(lightness: f64) -> f64 {
 mod tests {
     use super::*;
 
-    const MOST: f32 = 0.25;
+    const MAX_COVERAGE: f32 = 0.25;
 
     #[test]
     fn lightness_and_light_undo_each_other() {
@@ -240,23 +252,24 @@ mod tests {
     }
 
     #[test]
-    fn more_light_never_takes_less_ink_on_a_dark_ground() {
+    fn more_light_never_takes_less_coverage_on_a_dark_background() {
         for spec in ["", "tone=natural", "tone=linear", "gamma=2&contrast=3&brightness=-0.1"] {
             let spec: Spec = spec.parse().expect("a valid spec");
-            let samples: Vec<u32> = (0..=WHITE).step_by(997).collect();
-            assert!(ink(&samples, &spec, MOST).is_sorted());
+            let light: Vec<u32> = (0..=WHITE).step_by(997).collect();
+            assert!(coverage(&light, &spec, MAX_COVERAGE).is_sorted());
             let mut negative = spec.clone();
             negative.set("invert", "true").expect("a valid value");
-            assert!(ink(&samples, &negative, MOST).iter().rev().is_sorted());
+            assert!(coverage(&light, &negative, MAX_COVERAGE).iter().rev().is_sorted());
         }
     }
 
     #[test]
     fn flat_pictures_keep_their_brightness() {
         let spec = Spec::default();
-        let inks = [0, WHITE / 5, WHITE].map(|light| ink(&[light; 9], &spec, MOST)[0]);
-        assert_eq!(inks[0], 0.0);
-        assert!(inks[1] > 0.02 && inks[1] < 0.2, "{inks:?}");
-        assert!(inks[2] >= MOST - 1e-6, "{inks:?}");
+        let coverages =
+            [0, WHITE / 5, WHITE].map(|light| coverage(&[light; 9], &spec, MAX_COVERAGE)[0]);
+        assert_eq!(coverages[0], 0.0);
+        assert!(coverages[1] > 0.02 && coverages[1] < 0.2, "{coverages:?}");
+        assert!(coverages[2] >= MAX_COVERAGE - 1e-6, "{coverages:?}");
     }
 }

@@ -1,56 +1,51 @@
-//! Symbols as the eye sees them: how much ink each puts where in its cell.
+//! Glyphs: symbols with their shapes, as coverage of the samples of a cell.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
-mod blocks;
+pub(crate) mod blocks;
 mod coverage;
-pub(crate) mod shapes;
+pub(crate) mod mask;
+pub(crate) mod symbol_set;
 
-pub(crate) use blocks::Rect;
-
+use blocks::Rect;
 use coverage::COVERAGE;
-use shapes::Shapes;
+use mask::{CELL_SAMPLES, Mask, mean};
+use symbol_set::SymbolSet;
 
-/// Samples across and down a cell.
-pub(crate) const ACROSS: usize = 4;
-pub(crate) const DOWN: usize = 8;
-/// Samples in a cell.
-pub(crate) const PARTS: usize = ACROSS * DOWN;
-
-/// Part of each sample that a symbol's ink covers, 0 to 1.
-pub(crate) type Mask = [f32; PARTS];
-
-/// What was chosen for a cell.
-pub(crate) struct Drawn {
+/// A symbol and its coverage.
+#[derive(Clone, Copy)]
+pub(crate) struct Glyph {
     pub(crate) symbol: char,
-    /// Part of the cell that it covers.
-    pub(crate) ink: f32,
+    /// The fraction of the cell that it covers, 0 to 1.
+    pub(crate) coverage: f32,
 }
 
-/// What may be drawn in a cell: up to 256 symbols, the first of which puts no ink there if any does.
-pub(crate) struct Glyphs {
+/// What may be drawn in a cell: up to 256 glyphs, parallel by index. If one of them is blank, it is
+/// the first.
+pub(crate) struct GlyphSet {
     pub(crate) symbols: Vec<char>,
     pub(crate) masks: Vec<Mask>,
-    /// Part of the whole cell.
-    pub(crate) ink: Vec<f32>,
-    /// The most ink that any symbol has.
-    pub(crate) most_ink: f32,
+    /// The fraction of the whole cell that each glyph covers, 0 to 1: the mean of its mask.
+    pub(crate) coverage: Vec<f32>,
+    /// The largest of them.
+    pub(crate) max_coverage: f32,
 }
 
-impl Glyphs {
-    fn new(symbols: impl IntoIterator<Item = (char, Mask)>) -> Self {
-        let (symbols, masks): (Vec<char>, Vec<Mask>) = symbols.into_iter().unzip();
-        let ink: Vec<f32> = masks.iter().map(mean).collect();
-        let most_ink = ink.iter().fold(0.0, |most: f32, ink| most.max(*ink));
-        Self { symbols, masks, ink, most_ink }
+impl GlyphSet {
+    fn new(glyphs: impl IntoIterator<Item = (char, Mask)>) -> Self {
+        let (symbols, masks): (Vec<char>, Vec<Mask>) = glyphs.into_iter().unzip();
+        let coverage: Vec<f32> = masks.iter().map(mean).collect();
+        let max_coverage = coverage.iter().fold(0.0, |max: f32, it| max.max(*it));
+        Self { symbols, masks, coverage, max_coverage }
     }
 
-    pub(crate) fn drawn(&self, glyph: usize) -> Drawn {
-        Drawn { symbol: self.symbols[glyph], ink: self.ink[glyph] }
+    /// The glyph at `index`.
+    pub(crate) fn glyph(&self, index: usize) -> Glyph {
+        Glyph { symbol: self.symbols[index], coverage: self.coverage[index] }
     }
 
-    /// Where a symbol is in the set.
+    /// Index of a symbol of the set.
     #[cfg(test)]
     pub(crate) fn index(&self, symbol: char) -> usize {
         self.symbols.iter().position(|it| *it == symbol).expect("it is in the set")
@@ -58,48 +53,45 @@ impl Glyphs {
 }
 
 /// The printable ASCII characters, from space to tilde.
-pub(crate) static ASCII: LazyLock<Arc<Glyphs>> = LazyLock::new(|| Arc::new(Glyphs::new(ascii())));
+pub(crate) static ASCII: LazyLock<Arc<GlyphSet>> =
+    LazyLock::new(|| Arc::new(GlyphSet::new(ascii())));
 
 fn ascii() -> impl Iterator<Item = (char, Mask)> {
-    let mask = |parts: &[u8; PARTS]| parts.map(|part| f32::from(part) / 255.0);
+    let mask = |samples: &[u8; CELL_SAMPLES]| samples.map(|sample| f32::from(sample) / 255.0);
     (b' '..).map(char::from).zip(COVERAGE.iter().map(mask))
 }
 
-/// The glyphs of a set of block elements or of braille.
-pub(crate) fn of(shapes: Shapes) -> Glyphs {
-    Glyphs::new(blocks::of(shapes))
+/// The glyphs of a set of block symbols; none for ASCII, which is [`ASCII`].
+pub(crate) fn of_set(set: SymbolSet) -> GlyphSet {
+    GlyphSet::new(blocks::glyphs(set))
 }
 
-/// Of all known glyphs, those of `chars`.
-pub(crate) fn among(chars: &str) -> Glyphs {
-    Glyphs::new(all().filter(|(symbol, _)| chars.contains(*symbol)))
+/// The known glyphs whose symbols are in `chars`.
+pub(crate) fn of_chars(chars: &str) -> GlyphSet {
+    GlyphSet::new(all().filter(|(symbol, _)| chars.contains(*symbol)))
 }
 
-/// What a symbol that is no letter fills.
-pub(crate) fn figure(symbol: char) -> Option<&'static [Rect]> {
-    static FIGURES: LazyLock<HashMap<char, Vec<Rect>>> = LazyLock::new(|| {
-        // a symbol of several sets stays as the first, with the fewest rectangles, has it
-        let all = FIGURED.into_iter().rev().flat_map(blocks::figures);
-        all.map(|figure| (figure.symbol, figure.rects)).collect()
+/// The rectangles that a block symbol fills; `None` for every other symbol.
+pub(crate) fn block_rects(symbol: char) -> Option<&'static [Rect]> {
+    static RECTS: LazyLock<HashMap<char, Vec<Rect>>> = LazyLock::new(|| {
+        // Of a symbol in several sets, the first set's rectangles stay: they are the fewest.
+        let all = BLOCK_SETS.into_iter().rev().flat_map(blocks::block_symbols);
+        all.map(|it| (it.symbol, it.rects)).collect()
     });
-    FIGURES.get(&symbol).map(Vec::as_slice)
+    RECTS.get(&symbol).map(Vec::as_slice)
 }
 
-/// Sets that hold every figure between them.
-const FIGURED: [Shapes; 5] =
-    [Shapes::Half, Shapes::Blocks, Shapes::Sextant, Shapes::Octant, Shapes::Braille];
+/// Sets that hold every block symbol between them.
+const BLOCK_SETS: [SymbolSet; 5] =
+    [SymbolSet::Half, SymbolSet::Blocks, SymbolSet::Sextant, SymbolSet::Octant, SymbolSet::Braille];
 
-/// Every symbol whose shape we know, each once.
-pub(crate) fn known() -> impl Iterator<Item = char> {
+/// Every symbol whose shape is known, each once.
+pub(crate) fn known_symbols() -> impl Iterator<Item = char> {
     all().map(|(symbol, _)| symbol)
 }
 
 fn all() -> impl Iterator<Item = (char, Mask)> {
     let mut seen = HashSet::new();
-    ascii().chain(FIGURED.into_iter().flat_map(blocks::of)).filter(move |(it, _)| seen.insert(*it))
-}
-
-/// Mean over the samples of a cell, added in one order everywhere.
-pub(crate) fn mean(mask: &Mask) -> f32 {
-    mask.iter().sum::<f32>() / PARTS as f32
+    let blocks = BLOCK_SETS.into_iter().flat_map(blocks::glyphs);
+    ascii().chain(blocks).filter(move |(symbol, _)| seen.insert(*symbol))
 }

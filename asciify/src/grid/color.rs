@@ -1,20 +1,21 @@
-//! Colours: of cells, of palettes, and how near they are to each other.
+//! Colours of cells: palettes, and the nearest colour of a palette.
 
 use std::sync::LazyLock;
 
+use crate::light;
 use crate::spec::values::Palette;
 
-/// The colour of a cell's ink or ground.
+/// A colour of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Color {
-    /// One of xterm's 256. The first 16 are the terminal's own, whatever they look like there.
+    /// One of xterm's 256 colours. The first 16 look as the terminal's user has set them.
     Indexed(u8),
-    /// sRGB.
+    /// sRGB, IEC 61966-2-1: red, green and blue, coded, 0 to 255.
     Rgb([u8; 3]),
 }
 
 impl Color {
-    /// sRGB; of the first 16 as xterm has them.
+    /// Red, green and blue in sRGB; of the first 16 as xterm has them by default.
     pub fn rgb(self) -> [u8; 3] {
         match self {
             Self::Indexed(index) => xterm(index),
@@ -27,13 +28,13 @@ impl Color {
         self.rgb().map(linear)
     }
 
-    /// What the palette has that looks most like `light`, the linear light of red, green and blue,
-    /// each 0 to 1.
+    /// The colour of the palette with the least distance in Oklab from `light`: the linear light of
+    /// red, green and blue, each 0 to 1.
     pub(crate) fn nearest(light: [f32; 3], palette: Palette) -> Self {
         let candidates = match palette {
             Palette::None | Palette::Full => return Self::Rgb(light.map(coded)),
             Palette::Of16 => 0..16,
-            // the terminal's own are not to be relied on
+            // users change the first 16
             Palette::Of256 => 16..256,
         };
         let wanted = oklab(light);
@@ -74,10 +75,12 @@ fn xterm(index: u8) -> [u8; 3] {
     }
 }
 
+/// Oklab of xterm's colours, by index.
 static OKLAB: LazyLock<Vec<[f32; 3]>> =
     LazyLock::new(|| (0..=255).map(|index| oklab(xterm(index).map(linear))).collect());
 
-/// Björn Ottosson, "A perceptual color space for image processing" (2020).
+/// L, a and b of linear light of red, green and blue, 0 to 1: B. Ottosson, "A perceptual color
+/// space for image processing" (2020).
 fn oklab([r, g, b]: [f32; 3]) -> [f32; 3] {
     let cone = |[wr, wg, wb]: [f64; 3]| {
         libm::cbrt(wr * f64::from(r) + wg * f64::from(g) + wb * f64::from(b))
@@ -92,20 +95,22 @@ fn oklab([r, g, b]: [f32; 3]) -> [f32; 3] {
     ]
 }
 
-/// sRGB's encoding of linear light, IEC 61966-2-1, to the nearest of 256 steps.
+/// sRGB's coding, 0 to 255, of linear light, 0 to 1: IEC 61966-2-1; the nearest of the 256 values.
 fn coded(light: f32) -> u8 {
     EDGES.partition_point(|edge| *edge <= light) as u8
 }
 
+/// Linear light, 0 to 1, of a value of sRGB.
 fn linear(value: u8) -> f32 {
     decoded(f64::from(value)) as f32
 }
 
+/// The same of a value between two, 0 to 255.
 fn decoded(value: f64) -> f64 {
-    crate::light::linear(value / 255.0)
+    light::linear(value / 255.0)
 }
 
-/// The light between each value and the next.
+/// The light halfway between each value and the next, as coded.
 static EDGES: LazyLock<[f32; 255]> =
     LazyLock::new(|| std::array::from_fn(|value| decoded(value as f64 + 0.5) as f32));
 

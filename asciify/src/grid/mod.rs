@@ -1,4 +1,4 @@
-//! What is drawn: rows of cells, all of the same length.
+//! The result of drawing: a grid of cells, and how to read one back from text.
 
 pub(crate) mod color;
 
@@ -8,30 +8,30 @@ use color::Color;
 
 use crate::spec::symbols::is_one_column;
 
-/// A symbol with its colours; `None` is the reader's own.
+/// A symbol with its colours. `None` is the reader's own colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cell {
-    /// One column wide.
+    /// One column wide: no control, combining or wide character.
     pub symbol: char,
-    /// Of the symbol; a space has none.
-    pub ink: Option<Color>,
-    /// Behind it.
-    pub ground: Option<Color>,
+    /// Colour of the symbol; always `None` for a space.
+    pub foreground: Option<Color>,
+    /// Colour behind the symbol.
+    pub background: Option<Color>,
 }
 
 impl Cell {
-    pub(crate) fn new(symbol: char, ink: Option<Color>, ground: Option<Color>) -> Self {
-        Self { symbol, ink: ink.filter(|_| symbol != ' '), ground }
+    pub(crate) fn new(symbol: char, foreground: Option<Color>, background: Option<Color>) -> Self {
+        Self { symbol, foreground: foreground.filter(|_| symbol != ' '), background }
     }
 }
 
 impl From<char> for Cell {
     fn from(symbol: char) -> Self {
-        Self { symbol, ink: None, ground: None }
+        Self { symbol, foreground: None, background: None }
     }
 }
 
-/// Cells, row by row from the top left.
+/// Cells in rows of equal length, row-major from the top left.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Grid {
     columns: usize,
@@ -55,7 +55,7 @@ impl Grid {
         self.cells.len() / self.columns
     }
 
-    /// The cells of each row, from the top; each of [`columns`](Self::columns) cells.
+    /// The rows, from the top; each has [`columns`](Self::columns) cells.
     pub fn lines(&self) -> impl ExactSizeIterator<Item = &[Cell]> {
         self.cells.chunks_exact(self.columns)
     }
@@ -66,10 +66,10 @@ impl Grid {
     }
 }
 
-/// Why text is no [`Grid`].
+/// Why a text cannot be read as a [`Grid`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GridError {
-    /// There is not even one cell.
+    /// The text has no cell.
     #[error("the text is empty; a grid has at least one row of one character")]
     Empty,
     /// A row is shorter or longer than the first.
@@ -84,13 +84,13 @@ pub enum GridError {
         /// The first row's length in characters.
         first: usize,
     },
-    /// A control sequence that sets no colours.
+    /// A row has a control sequence other than those that set colours.
     #[error("row {row} has a control sequence other than those that set colours")]
     Sequence {
         /// Which row, counted from 1.
         row: usize,
     },
-    /// A character that fills no cell: a control character, or one that combines, or a wide one.
+    /// A row has a control, combining or wide character.
     #[error("row {row} has a character that is not one column wide")]
     Symbol {
         /// Which row, counted from 1.
@@ -98,8 +98,11 @@ pub enum GridError {
     },
 }
 
-/// Reads what [`write::txt`](crate::write::txt) or [`write::ansi`](crate::write::ansi) wrote; the
-/// last newline may be missing.
+/// Reads the output of [`write::txt`](crate::write::txt) or [`write::ansi`](crate::write::ansi);
+/// the last newline may be missing.
+///
+/// # Errors
+/// All of [`GridError`].
 impl FromStr for Grid {
     type Err = GridError;
 
@@ -128,47 +131,53 @@ impl FromStr for Grid {
     }
 }
 
-/// Adds a row's cells; `None` when there is a sequence that we do not write.
+/// Adds a row's cells; `None` if the row has a control sequence that sets no colours.
 fn read_row(row: &str, cells: &mut Vec<Cell>) -> Option<()> {
-    let (mut ink, mut ground) = (None, None);
+    let (mut foreground, mut background) = (None, None);
     let mut rest = row;
     while let Some(symbol) = rest.chars().next() {
         if let Some(sequence) = rest.strip_prefix("\u{1b}[") {
             let (codes, after) = sequence.split_once('m')?;
-            select(codes, &mut ink, &mut ground)?;
+            apply_sgr(codes, &mut foreground, &mut background)?;
             rest = after;
         } else if symbol == '\u{1b}' {
             return None;
         } else {
-            cells.push(Cell::new(symbol, ink, ground));
+            cells.push(Cell::new(symbol, foreground, background));
             rest = &rest[symbol.len_utf8()..];
         }
     }
     Some(())
 }
 
-/// Select Graphic Rendition: ECMA-48, 8.3.117; colours by ITU-T T.416 as xterm writes them.
-fn select(codes: &str, ink: &mut Option<Color>, ground: &mut Option<Color>) -> Option<()> {
+/// Applies the parameters of Select Graphic Rendition: ECMA-48, 8.3.117. Colours by index and by
+/// RGB are those of ITU-T T.416, separated by semicolons as in xterm. `None` if a code sets no
+/// colour.
+fn apply_sgr(
+    codes: &str,
+    foreground: &mut Option<Color>,
+    background: &mut Option<Color>,
+) -> Option<()> {
     let code = |code: &str| if code.is_empty() { Some(0) } else { code.parse().ok() };
     let codes: Option<Vec<u8>> = codes.split(';').map(code).collect();
     let codes = codes?;
     let mut codes = codes.into_iter();
     while let Some(code) = codes.next() {
         match code {
-            0 => (*ink, *ground) = (None, None),
-            30..=37 => *ink = Some(Color::Indexed(code - 30)),
-            90..=97 => *ink = Some(Color::Indexed(code - 90 + 8)),
-            40..=47 => *ground = Some(Color::Indexed(code - 40)),
-            100..=107 => *ground = Some(Color::Indexed(code - 100 + 8)),
-            39 => *ink = None,
-            49 => *ground = None,
+            0 => (*foreground, *background) = (None, None),
+            30..=37 => *foreground = Some(Color::Indexed(code - 30)),
+            90..=97 => *foreground = Some(Color::Indexed(code - 90 + 8)),
+            40..=47 => *background = Some(Color::Indexed(code - 40)),
+            100..=107 => *background = Some(Color::Indexed(code - 100 + 8)),
+            39 => *foreground = None,
+            49 => *background = None,
             38 | 48 => {
                 let color = match codes.next()? {
                     5 => Color::Indexed(codes.next()?),
                     2 => Color::Rgb([codes.next()?, codes.next()?, codes.next()?]),
                     _ => return None,
                 };
-                *(if code == 38 { &mut *ink } else { &mut *ground }) = Some(color);
+                *(if code == 38 { &mut *foreground } else { &mut *background }) = Some(color);
             }
             _ => return None,
         }

@@ -1,63 +1,69 @@
-//! Averages rows of light over the samples of a grid: exact boxes, integers only.
+//! Area averaging: the mean light over each sample of a grid, exactly, in integers.
 //!
-//! Samples and pixels rarely share edges, so every pixel counts by the fraction of it that a
-//! sample covers. Edges lie on a lattice fine enough to hold both, which makes the sums exact: they are
-//! the same on every machine, in whichever order they are added, and mirrored pictures give
-//! mirrored samples.
+//! The edges of samples and pixels rarely coincide, so every pixel counts by the fraction of it
+//! that lies in a sample. Each direction has a lattice on which all edges lie: in lattice units, a
+//! pixel is `samples` × [`CROP_STEPS`] long, and a sample is as long as the visible side in 64ths
+//! of a pixel. Therefore the sums are exact: they are the same on every machine, in any order of
+//! addition, and mirrored pictures give mirrored samples.
 
 use std::ops::Range;
 
 use image::metadata::Orientation;
 
-use crate::glyphs::{ACROSS, DOWN};
+use crate::glyphs::mask::{ACROSS, DOWN};
 use crate::light::WHITE;
 use crate::spec::Spec;
 use crate::spec::values::Fit;
 
-/// Mean light of each sample, row by row from the top left, upright.
+/// The samples of one component, upright.
 pub(crate) struct Samples {
     /// Cells in a row, each [`ACROSS`] samples wide and [`DOWN`] high.
     pub(crate) columns: usize,
+    /// Mean light of each sample, 0 to [`WHITE`]: row-major, `columns` × [`ACROSS`] samples a row.
     pub(crate) light: Vec<u32>,
 }
 
-/// Takes a picture's rows from the top, one by one, and never holds more than one row of sums.
+/// Samples one component of a picture. Takes rows of pixels from the top, and holds one row of
+/// sums. Its samples lie as the picture is stored, until [`finish`](Self::finish) turns them
+/// upright.
 pub(crate) struct Sampler {
     across: Axis,
     down: Axis,
-    /// By sample across.
+    /// The pixels under each sample of a row.
     spans: Vec<Span>,
     orientation: Orientation,
-    /// Index of the pixel row that comes next.
+    /// Index of the next row of pixels.
     next_row: u64,
-    /// Sums of one pixel row over each sample, weighed by how much of each pixel it covers.
+    /// Sums of one row of pixels over each sample of a row: light times lattice units.
     row: Vec<u64>,
-    /// Sums over the pixel rows that the current row of samples has met so far.
-    sums: Sums,
+    /// Sums over the rows of pixels so far under the current row of samples: light times area.
+    sums: AreaSums,
+    /// The mean light of the finished samples, row-major, `across.samples` a row.
     means: Vec<u32>,
 }
 
-/// The pixels that a sampler will get, and how they lie in the picture.
+/// How the pixels that a sampler will get lie in the picture. Sides are width and height in pixels,
+/// as stored, before the picture is turned upright.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SourceGeometry {
-    /// The picture's sides, which a grid's follow, before it is turned upright.
+    /// Sides of the picture, which determine those of the grid.
     pub(crate) full: (u32, u32),
-    /// Those of the picture or of a smaller copy of it that is read.
+    /// Sides of the picture or overview that is read.
     pub(crate) held: (u32, u32),
-    /// Each pixel that will be pushed stands for `scale` × `scale` of those; the last ones may stick
-    /// out.
+    /// Each pixel that will be pushed stands for `scale` × `scale` pixels of `held`; the last ones
+    /// may exceed its sides.
     pub(crate) scale: u32,
     pub(crate) orientation: Orientation,
 }
 
 impl SourceGeometry {
-    /// Whether none of those that will be pushed is larger than a sample.
+    /// Whether the pixels have enough resolution for `spec`: none is larger than a sample.
     pub(crate) fn suffices(&self, spec: &Spec) -> bool {
         let (across, down) = self.axes(spec);
         across.pixel <= across.step && down.pixel <= down.step
     }
 
-    /// The two directions, as the picture is stored.
+    /// The axes across and down, as the picture is stored.
     fn axes(&self, spec: &Spec) -> (Axis, Axis) {
         let sideways = is_sideways(self.orientation);
         let turned = |(width, height)| if sideways { (height, width) } else { (width, height) };
@@ -74,12 +80,13 @@ impl SourceGeometry {
 }
 
 impl Sampler {
+    /// For the grid of `spec`.
     pub(crate) fn new(spec: &Spec, geometry: &SourceGeometry) -> Self {
         let (across, down) = geometry.axes(spec);
         Self {
             spans: (0..across.samples).map(|sample| across.span(sample)).collect(),
             row: vec![0; across.samples],
-            sums: Sums::new(across.samples, u128::from(across.step) * u128::from(down.step)),
+            sums: AreaSums::new(across.samples, u128::from(across.step) * u128::from(down.step)),
             means: Vec::with_capacity(across.samples * down.samples),
             across,
             down,
@@ -88,7 +95,7 @@ impl Sampler {
         }
     }
 
-    /// Takes the next row of pixels, as linear light.
+    /// Takes the next row of pixels: light, 0 to [`WHITE`].
     pub(crate) fn push(&mut self, light: &[u32]) {
         let covered = self.down.pixel(self.next_row);
         self.next_row += 1;
@@ -98,7 +105,7 @@ impl Sampler {
         for (span, sum) in self.spans.iter().zip(&mut self.row) {
             *sum = span.sum(light, &self.across);
         }
-        // One row of pixels may end a row of samples, or many where it is enlarged.
+        // One row of pixels can finish one row of samples, or several if the picture is enlarged.
         while !self.is_done() {
             let sample = self.down.sample(self.means.len() / self.across.samples);
             let shared =
@@ -111,7 +118,7 @@ impl Sampler {
         }
     }
 
-    /// The samples, turned upright. Rows that never came are dark.
+    /// The samples, turned upright. Rows that were not pushed count as black.
     pub(crate) fn finish(mut self) -> Samples {
         let (stored_width, stored_height) = (self.across.samples, self.down.samples);
         self.means.resize(stored_width * stored_height, 0);
@@ -149,21 +156,23 @@ impl Sampler {
     }
 }
 
-/// Light over areas. Most fit 64 bits, which are much quicker to divide.
-enum Sums {
+/// Sums of light times area, by sample of a row, and the area of a sample in square lattice units.
+/// Most fit 64 bits, which are much faster to divide.
+enum AreaSums {
     Small(Vec<u64>, u64),
     Large(Vec<u128>, u128),
 }
 
-impl Sums {
+impl AreaSums {
     fn new(samples: usize, area: u128) -> Self {
-        // with room for half an area, which rounds
+        // half an area is added for rounding; twice the area is more than enough
         match u64::try_from(area.saturating_mul(2 * u128::from(WHITE))) {
             Ok(_) => Self::Small(vec![0; samples], area as u64),
             Err(_) => Self::Large(vec![0; samples], area),
         }
     }
 
+    /// Adds a row of sums that is `length` lattice units high.
     fn add(&mut self, row: &[u64], length: u64) {
         match self {
             Self::Small(sums, _) => {
@@ -176,7 +185,7 @@ impl Sums {
         }
     }
 
-    /// Puts the means behind `means`, and begins anew.
+    /// Appends the means to `means`, rounded, and resets the sums.
     fn finish(&mut self, means: &mut Vec<u32>) {
         match self {
             Self::Small(sums, area) => {
@@ -191,19 +200,21 @@ impl Sums {
     }
 }
 
-/// Crops are exact to this fraction of a pixel.
+/// Crops are exact to one of so many parts of a pixel.
 const CROP_STEPS: u64 = 64;
 
+/// A side in pixels, in [`CROP_STEPS`] of a pixel.
 fn whole(side: u32) -> u64 {
     u64::from(side) * CROP_STEPS
 }
 
-/// How much of each side a grid of another shape shows, in [`CROP_STEPS`] of a pixel.
+/// How much of each side a grid of other proportions shows, in [`CROP_STEPS`] of a pixel. `cell` is
+/// in thousandths.
 fn crop((width, height): (u32, u32), (columns, rows): (u32, u32), cell: u32) -> (u64, u64) {
     let (full_x, full_y) = (whole(width), whole(height));
-    // The grid's shape, in thousandths of a cell's height.
+    // Sides of the grid, in thousandths of a cell's height.
     let (grid_x, grid_y) = (u128::from(columns) * u128::from(cell), u128::from(rows) * 1000);
-    // An even number leaves the same on both sides.
+    // An even number crops the same at both ends.
     let even = |side: u64, part: u128, whole: u128| {
         let half = u128::from(side) * part / (2 * whole);
         u64::try_from(half).unwrap_or(u64::MAX).saturating_mul(2).max(2)
@@ -216,19 +227,21 @@ fn crop((width, height): (u32, u32), (columns, rows): (u32, u32), cell: u32) -> 
     }
 }
 
-/// One direction: equal samples over the visible part of a side, all edges on the lattice.
+/// One direction: equal samples over the visible part of a side. Lengths are in lattice units.
 struct Axis {
+    /// Number of samples.
     samples: usize,
     /// Length of a sample.
     step: u64,
-    /// Length of a pixel.
+    /// Length of a pixel that is pushed.
     pixel: u64,
-    /// Where the first sample starts.
+    /// Start of the first sample; the first pixel starts at 0.
     start: u64,
 }
 
 impl Axis {
-    /// `visible`, at most the side, is in [`CROP_STEPS`] of a pixel, and centred.
+    /// `visible`, at most the side, is in [`CROP_STEPS`] of a pixel, and centred. `scale` is that
+    /// of [`SourceGeometry`].
     fn new(side_px: u32, samples: u32, visible: u64, scale: u32) -> Self {
         Self {
             samples: samples as usize,
@@ -238,15 +251,18 @@ impl Axis {
         }
     }
 
+    /// Start and end of a sample.
     fn sample(&self, index: usize) -> Range<u64> {
         let start = self.start + index as u64 * self.step;
         start..start + self.step
     }
 
+    /// Start and end of a pixel.
     fn pixel(&self, index: u64) -> Range<u64> {
         index * self.pixel..(index + 1) * self.pixel
     }
 
+    /// The pixels under a sample.
     fn span(&self, sample: usize) -> Span {
         let Range { start, end } = self.sample(sample);
         let (first, last) = (start / self.pixel, (end - 1) / self.pixel);
@@ -259,16 +275,18 @@ impl Axis {
     }
 }
 
-/// The pixels under a sample, and how much of those at its ends it covers.
+/// The pixels under a sample.
 struct Span {
+    /// Indices of the first and the last.
     first: usize,
     last: usize,
+    /// Lattice units of the first and of the last that lie in the sample, if they differ.
     of_first: u64,
     of_last: u64,
 }
 
 impl Span {
-    /// Light of those pixels, each weighed by the length that the sample covers of it.
+    /// The sum of the pixels' light, each times its length in the sample in lattice units.
     fn sum(&self, light: &[u32], axis: &Axis) -> u64 {
         match light.get(self.first..light.len().min(self.last + 1)).unwrap_or_default() {
             [] => 0,
@@ -319,7 +337,7 @@ mod tests {
         sampler.finish().light
     }
 
-    /// The same by the definition, slowly: every sample against every pixel.
+    /// The same by definition: every sample against every pixel.
     fn defined(columns: u32, rows: u32, width: u32, height: u32, visible: (f64, f64)) -> Vec<f64> {
         let (columns, rows) = (columns * ACROSS as u32, rows * DOWN as u32);
         let shared = |cell: u32, cells: u32, pixel: u32, side: u32, visible: f64| {
@@ -365,7 +383,7 @@ mod tests {
 
     #[test]
     fn cover_crops_evenly() {
-        // A square grid of square cells on a picture of 24 × 10 shows its middle 10 × 10.
+        // a square grid of square cells on a picture of 24 × 10 shows its middle 10 × 10
         let found = sampled("width=4&height=4&cell=1&fit=cover", 24, 10);
         let expected = defined(4, 4, 24, 10, (10.0, 10.0));
         assert!(

@@ -1,4 +1,5 @@
-//! Sampling: rows of pixels become mean light by sample of the grid, several specs at once.
+//! Sampling: reduces rows of pixels to the mean light of each sample of a grid, for several specs
+//! at once.
 
 pub(crate) mod area;
 pub(crate) mod view;
@@ -9,28 +10,35 @@ use crate::light::{Component, Row};
 use crate::spec::Spec;
 use crate::spec::values::Palette;
 
-/// What a grid is drawn from: linear light by sample.
+/// The samples that a grid is drawn from, upright. Each buffer is row-major, `columns` ×
+/// [`ACROSS`](crate::glyphs::mask::ACROSS) samples a row, of light from 0 to
+/// [`WHITE`](crate::light::WHITE).
 pub(crate) struct Sampled {
+    /// Cells in a row of the grid.
     pub(crate) columns: usize,
+    /// Premultiplied by opacity.
     pub(crate) luminance: Vec<u32>,
-    /// Where the picture has an alpha channel.
+    /// `None` if the picture has no alpha.
     pub(crate) opacity: Option<Vec<u32>>,
-    /// Where colours are wanted.
+    /// Red, green and blue, premultiplied by opacity; `None` if the spec wants no colours.
     pub(crate) channels: Option<[Vec<u32>; 3]>,
 }
 
-/// Takes the rows of one picture for several specs.
+/// Samples the rows of one picture for several specs. Samplers are in the order of the specs.
 pub(crate) struct Picture {
-    /// By spec.
     luminance: Vec<Sampler>,
     opacity: Vec<Sampler>,
-    /// Only for specs that want colours.
+    /// Red, green and blue; `None` for specs that want no colours.
     channels: [Vec<Option<Sampler>>; 3],
+    /// Whether any row had alpha.
     has_alpha: bool,
+    /// One component of the current row of pixels, 0 to [`WHITE`](crate::light::WHITE): kept for
+    /// its memory.
     light: Vec<u32>,
 }
 
 impl Picture {
+    /// For pixels that lie as `geometry` says.
     pub(crate) fn new(specs: &[&Spec], geometry: &SourceGeometry) -> Self {
         let sampler = |spec: &Spec| Sampler::new(spec, geometry);
         let samplers = || specs.iter().map(|spec| sampler(spec)).collect();
@@ -44,7 +52,7 @@ impl Picture {
         }
     }
 
-    /// Takes the next row, from the top. All rows of a picture are of one kind.
+    /// Takes the next row, from the top. All rows of a picture are of the same variant.
     pub(crate) fn push(&mut self, row: Row<'_>) {
         let mut pass = |component: Component, samplers: &mut dyn Iterator<Item = &mut Sampler>| {
             let mut samplers = samplers.peekable();
@@ -63,7 +71,7 @@ impl Picture {
         }
     }
 
-    /// What was sampled for each spec.
+    /// The samples for each spec, in their order.
     pub(crate) fn finish(self) -> impl Iterator<Item = Sampled> {
         let finish = |sampler: Option<Sampler>| sampler.map(|it| it.finish().light);
         let [mut red, mut green, mut blue] = self.channels.map(Vec::into_iter);

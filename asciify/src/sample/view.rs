@@ -1,10 +1,10 @@
-//! The part of a file that some specs show: rows pass through it.
+//! Views: the frame, bands and range of values that a spec shows, applied to rows of pixels.
 
 use crate::light::Row;
 use crate::spec::Spec;
 use crate::spec::bands::{Bands, Stretch};
 
-/// What some specs have in common: the part of the file that they show.
+/// The part of a file that a spec shows. Specs of the same view are sampled together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct View {
     pub(crate) frame: u32,
@@ -13,20 +13,21 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// The view of a spec.
     pub(crate) fn of(spec: &Spec) -> Self {
         Self { frame: spec.frame(), bands: spec.bands(), stretch: spec.stretch() }
     }
 
-    /// Calls `take` with a row as it was decoded, or with what is chosen of it. `most` is the value
+    /// Calls `take` with the row itself, or with its chosen bands and values. `white` is the value
     /// that white has in the file.
-    pub(crate) fn apply(self, row: Row<'_>, most: f64, mut take: impl FnMut(Row<'_>)) {
+    pub(crate) fn apply(self, row: Row<'_>, white: f64, mut take: impl FnMut(Row<'_>)) {
         let (low, high) = match self.stretch {
-            Stretch::Range(low, high) => (low / most, high / most),
+            Stretch::Range(low, high) => (low / white, high / white),
             _ if self.bands == Bands::Auto => return take(row),
             _ => (0.0, 1.0),
         };
         let chosen = self.bands.chosen().unwrap_or([0, 1, 2]);
-        // of grey and alpha, the second band is alpha
+        // the second band of grey and alpha is alpha
         let is_grey = matches!(row, Row::GreyAlpha8(_) | Row::GreyAlpha16(_));
         let mut pixels = Vec::new();
         row.values(|values| {
@@ -35,7 +36,7 @@ impl View {
                 1 if is_grey && self.bands != Bands::Auto => values[3],
                 band => values.get(band).copied().map_or(0.0, stretched),
             });
-            pixels.push([r, g, b, values[3]].map(|part| libm::round(part * 65_535.0) as u16));
+            pixels.push([r, g, b, values[3]].map(|value| libm::round(value * 65_535.0) as u16));
         });
         match row.has_alpha() {
             true => take(Row::Rgba16(&pixels)),

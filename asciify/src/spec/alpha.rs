@@ -1,23 +1,24 @@
-//! What shows through where a picture is transparent.
+//! The option `alpha`: the backdrop of a transparent picture.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What shows through where a picture is transparent.
+/// The backdrop of a transparent picture.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Alpha {
-    /// Black or white: the background's own, unless the picture would vanish on it.
+    /// Black or white: the one that is drawn as bare background, unless the picture would be
+    /// invisible on it.
     #[default]
     Auto,
     /// Black.
     Dark,
     /// White.
     Light,
-    /// A colour of sRGB.
+    /// A colour: red, green and blue in sRGB.
     Color([u8; 3]),
 }
 
-/// `auto`, `dark`, `light`, or `#rrggbb`.
+/// `auto`, `dark`, `light`, or `#rrggbb` in lower-case hexadecimal digits.
 impl fmt::Display for Alpha {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -29,12 +30,12 @@ impl fmt::Display for Alpha {
     }
 }
 
-/// The text names no ground.
+/// A text is no value of the option `alpha`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("neither `auto`, `dark` nor `light`, nor six hexadecimal digits")]
 pub struct AlphaError;
 
-/// As written; the `#`, which an address has to escape, may be missing.
+/// Reads what is written; the `#`, which must be escaped in a URL, may be missing.
 impl FromStr for Alpha {
     type Err = AlphaError;
 

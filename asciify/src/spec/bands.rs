@@ -1,23 +1,23 @@
-//! Which values of a file are looked at: some bands, and a range.
+//! The options `bands` and `stretch`: which bands of a file are shown, and which range of values.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-/// The bands that are shown as grey, or as red, green and blue.
+/// The bands to show as grey, or as red, green and blue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Bands {
     /// The first three, or the only one.
     #[default]
     Auto,
-    /// One, counted from 1, as grey.
+    /// One band, counted from 1, as grey.
     Grey(u16),
-    /// Three, counted from 1.
+    /// Three bands, counted from 1, as red, green and blue.
     Rgb([u16; 3]),
 }
 
 impl Bands {
-    /// The indices of those that were chosen, from 0.
+    /// Indices of the bands for red, green and blue, from 0; `None` for `Auto`.
     pub(crate) fn chosen(self) -> Option<[usize; 3]> {
         let index = |band: u16| usize::from(band).saturating_sub(1);
         match self {
@@ -28,7 +28,7 @@ impl Bands {
     }
 }
 
-/// `auto`, or numbers joined by commas.
+/// `auto`, or one or three numbers joined by commas.
 impl fmt::Display for Bands {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -39,7 +39,7 @@ impl fmt::Display for Bands {
     }
 }
 
-/// The text names no bands.
+/// A text is no value of the option `bands`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("neither `auto` nor one or three numbers of bands, counted from 1")]
 pub struct BandsError;
@@ -64,16 +64,16 @@ impl FromStr for Bands {
     }
 }
 
-/// Which values are black and white.
+/// The values to show as black and white.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub enum Stretch {
-    /// The 2nd and the 98th percentile of values that have more than 8 bits, as instruments write
-    /// them; else as `None`.
+    /// The 2nd and the 98th percentile of the values of a TIFF of more than 8 bits; otherwise as
+    /// `None`.
     #[default]
     Auto,
     /// The least and the most that the format can hold; 0 and 1 for floating point.
     None,
-    /// These: both finite, the first below the second.
+    /// These two, in the unit of the file's values: both finite, the first below the second.
     Range(f64, f64),
 }
 
@@ -101,7 +101,7 @@ impl fmt::Display for Stretch {
     }
 }
 
-/// The text names no range of values.
+/// A text is no value of the option `stretch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("neither `auto` nor `none`, nor two numbers, the lower first, with a colon between")]
 pub struct StretchError;

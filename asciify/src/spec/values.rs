@@ -1,27 +1,26 @@
-//! The values of those options that are chosen by a word.
+//! The values of the options that are chosen by a word. The first of each is the default.
 
-use crate::keywords::keywords;
+use crate::named_enum::named_enum;
 
-keywords! {
-    /// How a picture meets a grid of both a given width and a given height.
+named_enum! {
+    /// How a picture fits a grid of both a given width and a given height.
     Fit {
-        /// The whole picture, undistorted, as large as fits; no padding.
-        #[default]
+        /// The whole picture, undistorted, as large as fits; the grid becomes smaller, without
+        /// padding.
         Contain = "contain",
-        /// The whole grid, undistorted; what is too much is cropped evenly from both ends.
+        /// The whole grid, undistorted; the picture is cropped evenly at both ends.
         Cover = "cover",
-        /// The whole grid and the whole picture, distorted.
+        /// The whole grid and the whole picture; the picture is distorted.
         Stretch = "stretch",
     }
 
     /// How many colours there are.
     Palette {
-        /// The reader's own two.
-        #[default]
+        /// The reader's own foreground and background.
         None = "none",
-        /// The terminal's 16, as xterm has them.
+        /// The terminal's 16, with xterm's default values.
         Of16 = "16",
-        /// The 240 of xterm's 256 that look alike everywhere.
+        /// The 240 of xterm's 256 that users do not change.
         Of256 = "256",
         /// All of sRGB.
         Full = "full",
@@ -30,51 +29,47 @@ keywords! {
     /// What has colours.
     ColorOn {
         /// The symbols.
-        #[default]
         Foreground = "foreground",
-        /// The symbols and the ground behind them.
+        /// The symbols and the background behind them.
         Both = "both",
     }
 
     /// How a ramp shows tones between two of its symbols.
     Dither {
         /// Not at all.
-        #[default]
         None = "none",
-        /// What a cell lacks is handed on to the next ones.
+        /// Error diffusion: Floyd and Steinberg, 1976.
         FloydSteinberg = "floyd-steinberg",
-        /// By a regular pattern.
+        /// A regular threshold matrix: Bayer, 1973.
         Bayer = "bayer",
-        /// By an even pattern without visible structure.
+        /// A threshold matrix without visible structure: void-and-cluster, Ulichney, 1993.
         BlueNoise = "blue-noise",
     }
 
     /// How characters are chosen.
     Match {
-        /// All together, so that their shapes and their ink look like the picture.
-        #[default]
+        /// All together by direct binary search, so that shapes and tones look like the picture.
         Shape = "shape",
         /// Each by the brightness of its cell.
         Ramp = "ramp",
     }
 
-    /// How brightness becomes ink.
+    /// How the picture's brightness is mapped to coverage.
     Tone {
-        /// The picture's own darkest and brightest parts take the whole range.
-        #[default]
+        /// The picture's darkest and brightest parts are stretched to the whole range.
         Auto = "auto",
-        /// Black is bare ground and white is the densest ink; lightness in between.
+        /// Black is the bare background and white the densest character, in proportion to
+        /// lightness.
         Natural = "natural",
         /// The same, in proportion to light.
         Linear = "linear",
     }
 
-    /// The ground that the text will stand on.
+    /// The background that the text will be shown on.
     Background {
-        /// Light ink on a dark ground.
-        #[default]
+        /// Light text on a dark background.
         Dark = "dark",
-        /// Dark ink on a light ground.
+        /// Dark text on a light background.
         Light = "light",
     }
 }

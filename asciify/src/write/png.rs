@@ -1,30 +1,36 @@
-//! A picture of the text: letters in Noto Sans Mono, figures by their definition.
+//! Output as a PNG picture: block symbols by their definition, all others in Noto Sans Mono.
+
+use std::array;
+use std::collections::HashMap;
+use std::io::Write;
 
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster};
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError};
 
-use crate::glyphs;
+use crate::glyphs::block_rects;
+use crate::glyphs::blocks::{DOT_RADIUS, Rect, is_braille};
 use crate::grid::color::Color;
 use crate::grid::{Cell, Grid};
 use crate::spec::values::Background;
 
 /// Grids of more cells are drawn at half the size.
 const MANY_CELLS: usize = 20_000;
-/// Points of a pixel's side at which a figure is looked at.
+/// Supersampling: points along a pixel's side at which a block symbol is evaluated.
 const FINE: usize = 4;
 
-/// A PNG of cells of 16 × 32 pixels, 8 × 16 where there are more than 20 000. What the font lacks is
-/// drawn as a frame.
+/// A PNG of 8 bits a channel, of cells of 16 × 32 pixels; 8 × 16 in a grid of more than 20 000
+/// cells. Symbols that the font lacks are drawn as a frame.
 ///
-/// Holds one row of cells at a time beside the file.
+/// Takes memory for the file and one row of cells.
 pub fn png(grid: &Grid, background: Background) -> Vec<u8> {
     let height = if grid.columns() * grid.rows() > MANY_CELLS { 16 } else { 32 };
     let mut file = Vec::new();
-    // nothing but memory is written to
+    // writing to memory does not fail
     let _infallible = encode(grid, background, height, &mut file);
     file
 }
 
+/// `height` is that of a cell, in pixels: 16 or 32.
 fn encode(
     grid: &Grid,
     background: Background,
@@ -39,55 +45,60 @@ fn encode(
     encoder.set_compression(Compression::Fast);
     let mut writer = encoder.write_header()?;
     let mut pixels = writer.stream_writer()?;
-    let (paper, pen) = match background {
+    let (default_background, default_foreground) = match background {
         Background::Dark => ([0; 3], [255; 3]),
         Background::Light => ([255; 3], [0; 3]),
     };
-    let mut masks = Masks { height, known: Default::default() };
+    let mut masks = Masks { height, known: HashMap::new() };
+    // RGB of the pixels of one row of cells, row-major
     let mut band = vec![0; row_px * height * 3];
     for row in grid.lines() {
         for (column, cell) in row.iter().enumerate() {
-            let Cell { symbol, ink, ground } = *cell;
-            let ink = ink.map_or(pen, Color::rgb);
-            let ground = ground.map_or(paper, Color::rgb);
-            for (y, cover) in masks.of(symbol).chunks_exact(width).enumerate() {
+            let Cell { symbol, foreground, background } = *cell;
+            let foreground = foreground.map_or(default_foreground, Color::rgb);
+            let background = background.map_or(default_background, Color::rgb);
+            for (y, coverage) in masks.of(symbol).chunks_exact(width).enumerate() {
                 let start = (y * row_px + column * width) * 3;
                 let (line, _) = band[start..start + width * 3].as_chunks_mut::<3>();
-                for (pixel, cover) in line.iter_mut().zip(cover) {
-                    *pixel = mixed(ink, ground, *cover);
+                for (pixel, coverage) in line.iter_mut().zip(coverage) {
+                    *pixel = mixed(foreground, background, *coverage);
                 }
             }
         }
-        std::io::Write::write_all(&mut pixels, &band)?;
+        pixels.write_all(&band)?;
     }
     pixels.finish()
 }
 
-/// As fonts are usually drawn: mixed as coded.
-fn mixed(ink: [u8; 3], ground: [u8; 3], cover: u8) -> [u8; 3] {
-    let mix = |ink: u8, ground: u8| {
-        let (ink, ground, cover) = (u32::from(ink), u32::from(ground), u32::from(cover));
-        ((ink * cover + ground * (255 - cover) + 127) / 255) as u8
+/// Coded sRGB of a pixel that the foreground covers by so many 255ths. Coded values are mixed, not
+/// light, as text is usually drawn.
+fn mixed(foreground: [u8; 3], background: [u8; 3], coverage: u8) -> [u8; 3] {
+    let coverage = u32::from(coverage);
+    let mix = |front: u8, back: u8| {
+        ((u32::from(front) * coverage + u32::from(back) * (255 - coverage) + 127) / 255) as u8
     };
-    std::array::from_fn(|channel| mix(ink[channel], ground[channel]))
+    array::from_fn(|channel| mix(foreground[channel], background[channel]))
 }
 
-/// Symbols as drawn, in 255ths of each pixel.
+/// The symbols that were rasterised so far: the coverage of each pixel of a cell, in 255ths,
+/// row-major.
 struct Masks {
+    /// Of a cell, in pixels; the width is half of it.
     height: usize,
-    known: std::collections::HashMap<char, Vec<u8>>,
+    known: HashMap<char, Vec<u8>>,
 }
 
 impl Masks {
     fn of(&mut self, symbol: char) -> &[u8] {
         let height = self.height;
-        self.known.entry(symbol).or_insert_with(|| match glyphs::figure(symbol) {
-            Some(_) => figure(symbol, height),
+        self.known.entry(symbol).or_insert_with(|| match block_rects(symbol) {
+            Some(rects) => block(symbol, rects, height),
             None => letter(symbol, height).unwrap_or_else(|| frame(height)),
         })
     }
 }
 
+/// A symbol of the font; `None` if it has none.
 fn letter(symbol: char, height: usize) -> Option<Vec<u8>> {
     let size = if height == 16 { RasterHeight::Size16 } else { RasterHeight::Size32 };
     let raster = get_raster(symbol, FontWeight::Regular, size)?;
@@ -100,16 +111,16 @@ fn letter(symbol: char, height: usize) -> Option<Vec<u8>> {
     Some(mask)
 }
 
-fn figure(symbol: char, height: usize) -> Vec<u8> {
-    let rects = glyphs::figure(symbol).unwrap_or_default();
-    let is_dots = ('\u{2800}'..='\u{28ff}').contains(&symbol);
+/// A block symbol of these rectangles.
+fn block(symbol: char, rects: &[Rect], height: usize) -> Vec<u8> {
+    let is_dots = is_braille(symbol);
     let width = height / 2;
     let filled = |x: f64, y: f64| {
         rects.iter().any(|[left, top, right, bottom]| match is_dots {
             true => {
                 // a cell is twice as high as wide
                 let (dx, dy) = (x - (left + right) / 2.0, 2.0 * (y - (top + bottom) / 2.0));
-                let radius = super::DOT_RADIUS * (right - left);
+                let radius = DOT_RADIUS * (right - left);
                 dx * dx + dy * dy < radius * radius
             }
             false => (*left..*right).contains(&x) && (*top..*bottom).contains(&y),
@@ -118,25 +129,51 @@ fn figure(symbol: char, height: usize) -> Vec<u8> {
     let at = |pixel: usize, fine: usize, side: usize| {
         (pixel as f64 + (fine as f64 + 0.5) / FINE as f64) / side as f64
     };
-    let cover = |pixel: usize| {
+    let coverage = |pixel: usize| {
         let (x, y) = (pixel % width, pixel / width);
         let points = (0..FINE * FINE)
             .filter(|fine| filled(at(x, fine % FINE, width), at(y, fine / FINE, height)));
         (points.count() * 255 / (FINE * FINE)) as u8
     };
-    (0..width * height).map(cover).collect()
+    (0..width * height).map(coverage).collect()
 }
 
-/// Stands for what the font lacks.
+/// The frame that is drawn for a symbol that the font lacks.
 fn frame(height: usize) -> Vec<u8> {
     let width = height / 2;
     let inset = height / 8;
-    let cover = |pixel: usize| {
+    let coverage = |pixel: usize| {
         let (x, y) = (pixel % width, pixel / width);
         let edge = |at: usize, side: usize| at == inset / 2 || at + 1 + inset / 2 == side;
         let inside = |at: usize, side: usize| (inset / 2..side - inset / 2).contains(&at);
         let on = inside(x, width) && inside(y, height) && (edge(x, width) || edge(y, height));
         if on { 255 } else { 0 }
     };
-    (0..width * height).map(cover).collect()
+    (0..width * height).map(coverage).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_shows_every_cell_where_it_is() {
+        let cell = |symbol, foreground, background| {
+            Cell::new(symbol, Some(Color::Rgb(foreground)), Some(background))
+        };
+        let background = Color::Rgb([10, 20, 30]);
+        let cells = vec![
+            cell(' ', [0; 3], background),
+            cell('█', [1, 2, 3], background),
+            'I'.into(),
+            '\u{2503}'.into(),
+        ];
+        let file = png(&Grid::new(2, cells), Background::Dark);
+        let picture = image::load_from_memory(&file).expect("a PNG").into_rgb8();
+        assert_eq!(picture.dimensions(), (32, 64));
+        let at = |x, y| picture.get_pixel(x, y).0;
+        assert_eq!((at(8, 16), at(16, 0), at(31, 31)), ([10, 20, 30], [1, 2, 3], [1, 2, 3]));
+        let lit = |left| (0..16 * 32).filter(|n| at(left + n % 16, 32 + n / 16) != [0; 3]).count();
+        assert!((40..200).contains(&lit(0)) && lit(16) > 40);
+    }
 }

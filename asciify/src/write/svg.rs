@@ -1,55 +1,58 @@
-//! A drawing: figures as paths, letters as text of the reader's monospace font.
+//! Output as an SVG drawing: block symbols as paths, all others as text in the reader's monospace
+//! font.
 
 use std::fmt::Write;
 
-use super::{escaped, hex};
-use crate::glyphs;
+use crate::glyphs::block_rects;
+use crate::glyphs::blocks::{DOT_RADIUS, is_braille};
 use crate::grid::color::Color;
 use crate::grid::{Cell, Grid};
 use crate::spec::values::Background;
+use crate::write::markup::{escaped, hex};
 
-/// Units across and down a cell.
+/// Width of a cell, in user units.
 const WIDTH: usize = 10;
+/// Height of a cell, in user units.
 const HEIGHT: usize = 20;
 
-/// A stand-alone SVG 1.1 drawing, in cells twice as high as wide.
+/// A stand-alone SVG 1.1 drawing, of cells of 10 × 20 user units.
 ///
-/// `title` is plain text: it stands for the picture where it is read aloud.
+/// `title` is plain text: the label of the picture for screen readers.
 pub fn svg(grid: &Grid, background: Background, title: &str) -> String {
     let (width, height) = (grid.columns() * WIDTH, grid.rows() * HEIGHT);
-    let (ground, ink) = match background {
+    let (background, foreground) = match background {
         Background::Dark => ("#000", "#fff"),
         Background::Light => ("#fff", "#000"),
     };
     let title = escaped(title);
-    // Letters of 0.6 em fill a cell across; the baseline is where the usual fonts have it.
+    // Letters are 0.6 em wide, the width of a cell; the baseline is where the usual fonts have it.
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
-         width=\"{width}\" height=\"{height}\" role=\"img\" fill=\"{ink}\" \
+         width=\"{width}\" height=\"{height}\" role=\"img\" fill=\"{foreground}\" \
          font-family=\"ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace\" \
          font-size=\"16.6\">\n<title>{title}</title>\n\
-         <rect width=\"{width}\" height=\"{height}\" fill=\"{ground}\"/>\n"
+         <rect width=\"{width}\" height=\"{height}\" fill=\"{background}\"/>\n"
     );
     svg.push_str("<g shape-rendering=\"crispEdges\">");
     for (row, cells) in grid.lines().enumerate() {
-        grounds(&mut svg, row, cells);
+        backgrounds(&mut svg, row, cells);
     }
     svg.push_str("</g>\n");
     for (row, cells) in grid.lines().enumerate() {
-        figures(&mut svg, row, cells);
+        blocks(&mut svg, row, cells);
         letters(&mut svg, row, cells);
     }
     svg.push_str("</svg>\n");
     svg
 }
 
-/// Rectangles behind the cells that have a ground of their own.
-fn grounds(svg: &mut String, row: usize, cells: &[Cell]) {
+/// Rectangles behind the cells that have a background of their own.
+fn backgrounds(svg: &mut String, row: usize, cells: &[Cell]) {
     let mut x = 0;
-    for run in cells.chunk_by(|a, b| a.ground == b.ground) {
+    for run in cells.chunk_by(|a, b| a.background == b.background) {
         let width = run.len() * WIDTH;
-        if let Some(ground) = run[0].ground {
-            let (y, fill) = (row * HEIGHT, fill(ground));
+        if let Some(background) = run[0].background {
+            let (y, fill) = (row * HEIGHT, fill(background));
             let _infallible =
                 write!(svg, "<path{fill} d=\"M{x} {y}h{width}v{HEIGHT}h-{width}z\"/>");
         }
@@ -57,9 +60,9 @@ fn grounds(svg: &mut String, row: usize, cells: &[Cell]) {
     }
 }
 
-/// The letters of a row: one text, as long as its cells, whatever the reader's font.
+/// The letters of a row, as one text. Its length is that of its cells in every font.
 fn letters(svg: &mut String, row: usize, cells: &[Cell]) {
-    let is_letter = |cell: &Cell| cell.symbol != ' ' && !is_figure(*cell);
+    let is_letter = |cell: &Cell| cell.symbol != ' ' && !is_block(*cell);
     let Some(first) = cells.iter().position(is_letter) else { return };
     let last = cells.iter().rposition(is_letter).unwrap_or(first);
     let (x, y, length) = (first * WIDTH, row * HEIGHT + 15, (last + 1 - first) * WIDTH);
@@ -68,14 +71,14 @@ fn letters(svg: &mut String, row: usize, cells: &[Cell]) {
         "<text x=\"{x}\" y=\"{y}\" textLength=\"{length}\" lengthAdjust=\"spacingAndGlyphs\" \
          xml:space=\"preserve\">"
     );
-    let mut ink = None;
+    let mut foreground = None;
     let letters = cells[first..=last].iter().map(|cell| match is_letter(cell) {
         true => {
-            ink = cell.ink;
-            (cell.symbol, ink)
+            foreground = cell.foreground;
+            (cell.symbol, foreground)
         }
-        // shows no ink, so that of the letter before it will do
-        false => (' ', ink),
+        // a space shows no colour: that of the letter before it can stay
+        false => (' ', foreground),
     });
     let letters: Vec<(char, Option<Color>)> = letters.collect();
     for run in letters.chunk_by(|a, b| a.1 == b.1) {
@@ -90,12 +93,12 @@ fn letters(svg: &mut String, row: usize, cells: &[Cell]) {
     svg.push_str("</text>\n");
 }
 
-/// The figures of a row: a path for each run of one ink.
-fn figures(svg: &mut String, row: usize, cells: &[Cell]) {
+/// The block symbols of a row: a path for each run of one foreground.
+fn blocks(svg: &mut String, row: usize, cells: &[Cell]) {
     let mut column = 0;
-    for run in cells.chunk_by(|a, b| a.ink == b.ink && is_figure(*a) == is_figure(*b)) {
-        if is_figure(run[0]) {
-            let fill = run[0].ink.map(fill).unwrap_or_default();
+    for run in cells.chunk_by(|a, b| a.foreground == b.foreground && is_block(*a) == is_block(*b)) {
+        if is_block(run[0]) {
+            let fill = run[0].foreground.map(fill).unwrap_or_default();
             let path = path(run, column * WIDTH, row * HEIGHT);
             let _infallible = write!(svg, "<path{fill} d=\"{path}\"/>");
         }
@@ -103,24 +106,27 @@ fn figures(svg: &mut String, row: usize, cells: &[Cell]) {
     }
 }
 
+/// The attribute of a colour.
 fn fill(color: Color) -> String {
     format!(" fill=\"{}\"", hex(color))
 }
 
-fn is_figure(cell: Cell) -> bool {
-    cell.symbol != ' ' && glyphs::figure(cell.symbol).is_some()
+/// Whether a cell is drawn as a path.
+fn is_block(cell: Cell) -> bool {
+    cell.symbol != ' ' && block_rects(cell.symbol).is_some()
 }
 
+/// The path data of block symbols, the first of which is at (`x`, `y`) in user units.
 fn path(cells: &[Cell], x: usize, y: usize) -> String {
     let mut path = String::new();
     for (column, cell) in cells.iter().enumerate() {
-        let is_dots = ('\u{2800}'..='\u{28ff}').contains(&cell.symbol);
-        for [left, top, right, bottom] in glyphs::figure(cell.symbol).unwrap_or_default() {
+        let is_dots = is_braille(cell.symbol);
+        for [left, top, right, bottom] in block_rects(cell.symbol).unwrap_or_default() {
             let (across, down) = ((right - left) * WIDTH as f64, (bottom - top) * HEIGHT as f64);
             let left = (x + column * WIDTH) as f64 + left * WIDTH as f64;
             let top = y as f64 + top * HEIGHT as f64;
             let _infallible = if is_dots {
-                let radius = super::DOT_RADIUS * across;
+                let radius = DOT_RADIUS * across;
                 let (start, middle) = (left + across / 2.0 - radius, top + down / 2.0);
                 let [start, middle, radius, around] =
                     [start, middle, radius, 2.0 * radius].map(hundredths);
@@ -138,7 +144,35 @@ fn path(cells: &[Cell], x: usize, y: usize) -> String {
     path
 }
 
-/// As few decimals as say it.
+/// Rounded to hundredths, so that it has few decimals.
 fn hundredths(length: f64) -> f64 {
     (length * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawing_holds_no_markup_but_its_own() {
+        let grid: Grid = "<&>\"' ▀⠁".parse().expect("one row");
+        let drawing = svg(&grid, Background::Light, "</title><script>\u{ffff}");
+        assert!(drawing.contains(">&lt;&amp;&gt;&quot;&#39;</text>"), "{drawing}");
+        assert!(
+            drawing.contains("<title>&lt;/title&gt;&lt;script&gt;\u{fffd}</title>"),
+            "{drawing}"
+        );
+        assert!(drawing.contains("M60 0h10v10h-10z"), "{drawing}");
+    }
+
+    #[test]
+    fn a_row_of_a_drawing_is_one_text_whatever_its_colours() {
+        let red = Some(Color::Rgb([255, 0, 0]));
+        let cells = vec![' '.into(), 'a'.into(), Cell::new('b', red, None), ' '.into(), '█'.into()];
+        let drawing = svg(&Grid::new(5, cells), Background::Dark, "");
+        let row = "<text x=\"10\" y=\"15\" textLength=\"20\" lengthAdjust=\"spacingAndGlyphs\" \
+                   xml:space=\"preserve\">a<tspan fill=\"#ff0000\">b</tspan></text>";
+        assert!(drawing.contains(row), "{drawing}");
+        assert!(drawing.contains("<path d=\"M40 0h10v10h-10zM40 10h10v10h-10z\"/>"), "{drawing}");
+    }
 }

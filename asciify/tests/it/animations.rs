@@ -1,4 +1,5 @@
-//! Frames: each is drawn as it is shown, with what those before it left; those behind it do not matter.
+//! Animations: a frame is drawn as it is shown, over the frames before it; later frames do not
+//! matter.
 
 use std::io::Cursor;
 
@@ -12,7 +13,7 @@ const SPEC: &str = "width=4&height=2&fit=stretch&match=ramp&tone=natural&alpha=d
 
 #[test]
 fn frames_are_drawn_over_each_other() {
-    // the encoder of GIF has each frame taken away before the next
+    // the GIF encoder disposes of each frame before the next
     let last = [(named("GIF"), gif(), "  @@\n  @@\n"), (named("PNG"), apng(), "@@@@\n@@@@\n")];
     for (format, file, last) in last {
         let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
@@ -27,7 +28,7 @@ fn frames_are_drawn_over_each_other() {
 }
 
 #[test]
-fn a_frame_that_is_far_off_is_not_drawn_for() {
+fn a_frame_after_too_many_pixels_is_refused() {
     let few = Limits { max_pixels: 8 * 4, ..Limits::default() };
     let many = gif();
     let drawn = |limits: &Limits| {
@@ -35,7 +36,7 @@ fn a_frame_that_is_far_off_is_not_drawn_for() {
         asciify::render(Cursor::new(&many), &[spec], limits).map(drop)
     };
     assert!(drawn(&few).is_ok());
-    // the frames before it count
+    // the pixels of the frames before it count
     let long: Vec<u8> = {
         let mut file = Vec::new();
         let mut encoder = GifEncoder::new(&mut file);
@@ -54,7 +55,7 @@ fn a_frame_that_is_far_off_is_not_drawn_for() {
 fn what_follows_a_frame_may_be_damaged() {
     let mut file = gif();
     let whole = text(&file, &format!("{SPEC}&frame=1"));
-    // the last frame's codes, behind its header
+    // the last frame's codes, after its header
     let end = file.len() - 4;
     file[end - 4..end].fill(0xff);
     assert_eq!(text(&file, &format!("{SPEC}&frame=1")), whole);

@@ -1,13 +1,13 @@
-//! Damage by chance that is the same on every run.
+//! Random damage to files, the same on every run.
 
 use fastrand::Rng;
 
-/// Where most formats keep what the rest depends on.
+/// Bytes at the start of a file that most of the rest depends on.
 const HEAD: usize = 80;
-/// The longest piece that is doubled, moved or taken out.
+/// The longest piece that is duplicated, moved or removed, in bytes.
 const PIECE: usize = 48;
 
-/// `bytes` with some of them changed, doubled, moved or missing, or with pieces of `other`.
+/// `bytes` with some of them changed, duplicated, moved or removed, or with pieces of `other`.
 pub fn damaged(bytes: &[u8], other: &[u8], chance: &mut Rng) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..chance.usize(1..=5) {
@@ -43,7 +43,7 @@ pub fn damaged(bytes: &[u8], other: &[u8], chance: &mut Rng) -> Vec<u8> {
     bytes
 }
 
-/// A number of one to eight bytes, in either order, at which sums and products overflow.
+/// A number of one to eight bytes, in either byte order, near which sums and products overflow.
 fn extreme(chance: &mut Rng) -> Vec<u8> {
     let length = chance.choice([1, 2, 4, 8]).expect("there are four");
     let most = u64::MAX >> (64 - 8 * length);

@@ -1,13 +1,14 @@
-//! The command-line program: what it prints, and where, and its exit codes.
+//! The command: its output, messages and exit codes.
 
 use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::{self, Command, Stdio};
 
-use asciify::{Background, OPTIONS, Spec, write};
+use asciify::write::{self, Output};
+use asciify::{Background, OPTIONS, Spec};
 
 use crate::pictures::{checker, drawn, png, text};
 
-fn asciify(arguments: &[&str], input: &[u8]) -> Output {
+fn asciify(arguments: &[&str], input: &[u8]) -> process::Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_asciify"))
         .args(arguments)
         .stdin(Stdio::piped())
@@ -15,7 +16,7 @@ fn asciify(arguments: &[&str], input: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program was built");
-    // It may refuse its arguments and be gone before it reads.
+    // It may exit because of its arguments before it reads.
     let _ = child.stdin.take().expect("piped").write_all(input);
     child.wait_with_output().expect("the program ends")
 }
@@ -58,7 +59,7 @@ fn several_pictures_have_their_names_before_them_and_one_has_none() {
 }
 
 #[test]
-fn an_empty_file_is_told_to_be_empty() {
+fn an_empty_file_is_reported_as_empty() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("empty.png").display().to_string();
     std::fs::write(&path, "").expect("a file");
@@ -71,11 +72,11 @@ fn an_empty_file_is_told_to_be_empty() {
 }
 
 #[test]
-fn of_a_file_that_was_cut_off_what_is_there_is_drawn_and_the_rest_is_told() {
+fn the_available_part_of_a_truncated_file_is_drawn_and_the_rest_is_reported() {
     let file = png(&checker());
     let output = asciify(&["-"], &file[..file.len() - 8]);
     let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(complaint.contains("cut off; what is there is drawn"), "{complaint}");
+    assert!(complaint.contains("cut off; the available part is drawn"), "{complaint}");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(output.stdout, asciify(&["-"], &file).stdout);
 }
@@ -111,18 +112,12 @@ fn formats_are_those_of_the_library() {
     let file = png(&checker());
     let flags = ["--width", "8", "--color", "full", "-"];
     let grid = drawn(&file, "width=8&color=full").expect("a picture");
-    let dark = Background::Dark;
-    // colours are worth a terminal's text where nothing else is asked for
+    // ansi is the default with colours
     assert_eq!(asciify(&flags, &file).stdout, write::ansi(&grid).into_bytes());
-    for (format, expected) in [
-        ("txt", write::txt(&grid).into_bytes()),
-        ("ansi", write::ansi(&grid).into_bytes()),
-        ("html", write::html(&grid, dark, "-").into_bytes()),
-        ("svg", write::svg(&grid, dark, "-").into_bytes()),
-        ("png", write::png(&grid, dark)),
-    ] {
-        let arguments = [&["--format", format][..], &flags].concat();
-        assert_eq!(asciify(&arguments, &file).stdout, expected, "{format}");
+    for output in Output::ALL {
+        let arguments = [&["--format", output.name()][..], &flags].concat();
+        let expected = output.write(&grid, Background::Dark, "-");
+        assert_eq!(asciify(&arguments, &file).stdout, expected, "{output}");
     }
     let two = asciify(&["--format", "png", "-", "-"], &file);
     assert_eq!(two.status.code(), Some(2));
@@ -130,7 +125,7 @@ fn formats_are_those_of_the_library() {
 }
 
 #[test]
-fn output_goes_to_a_file_that_is_named_when_it_cannot() {
+fn output_goes_to_a_file_and_errors_name_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("picture.txt").display().to_string();
     let file = png(&checker());
@@ -148,7 +143,7 @@ fn output_goes_to_a_file_that_is_named_when_it_cannot() {
 }
 
 #[test]
-fn an_ending_that_is_no_format_is_refused_unless_the_format_is_told() {
+fn an_unknown_extension_is_refused_unless_a_format_is_given() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
     let file = png(&checker());
@@ -172,21 +167,21 @@ fn nothing_is_overwritten_before_there_is_something_to_write() {
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (picture, kept) = (path("picture.png"), path("kept.txt"));
     std::fs::write(&picture, png(&checker())).expect("a file");
-    std::fs::write(&kept, "dear").expect("a file");
+    std::fs::write(&kept, "previous").expect("a file");
 
     let same = asciify(&["-o", &picture, &picture], b"");
     assert_eq!(same.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&same.stderr).contains("picture.png is an image to draw"));
+    assert!(String::from_utf8_lossy(&same.stderr).contains("picture.png is an input file"));
     assert_eq!(std::fs::read(&picture).expect("a file"), png(&checker()));
 
     let failed = asciify(&["-o", &kept, &path("missing.png")], b"");
     assert_eq!(failed.status.code(), Some(1));
-    assert_eq!(std::fs::read(&kept).expect("a file"), b"dear");
+    assert_eq!(std::fs::read(&kept).expect("a file"), b"previous");
 }
 
 #[cfg(unix)]
 #[test]
-fn any_file_name_will_do_and_none_steers_the_terminal() {
+fn any_file_name_works_and_control_characters_in_it_are_escaped() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join(OsStr::from_bytes(b"\xff\x1b[31m.png"));
@@ -224,7 +219,7 @@ fn completions_offer_the_words_that_options_take() {
         .collect();
     assert!(words.len() > 30);
     for (option, word) in words {
-        assert!(option.accepts.contains(word), "{}: {word}", option.name);
+        assert!(option.accepts().contains(word), "{}: {word}", option.name);
         Spec::default().set(option.name, word).expect("a value");
     }
     for option in OPTIONS.iter().filter(|option| !option.words().is_empty()) {

@@ -1,4 +1,4 @@
-//! Large TIFFs with smaller copies of their picture: only what is needed of them is read.
+//! Cloud-optimised GeoTIFF: only the necessary part of a large file is read.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -9,7 +9,7 @@ use asciify::{Limits, Spec, probe, render, write};
 const TILE: u32 = 512;
 const SIDE: u32 = 14_336;
 
-/// Notes how much is read through it.
+/// Counts the bytes that are read through it.
 struct Counted<'a> {
     file: File,
     bytes: &'a Cell<u64>,
@@ -29,8 +29,8 @@ impl Seek for Counted<'_> {
     }
 }
 
-/// The directory of a grey picture of bytes in tiles, and where its tiles' places stand in it.
-fn directory(side: u32, is_copy: bool, at: u32, data: u32, is_last: bool) -> Vec<u8> {
+/// The IFD of a grey picture of 8 bits in tiles, with its tables of tile offsets and byte counts.
+fn directory(side: u32, is_overview: bool, at: u32, data: u32, is_last: bool) -> Vec<u8> {
     let tiles = side.div_ceil(TILE).pow(2);
     const ENTRIES: u32 = 11;
     let tables = at + 2 + 12 * ENTRIES + 4;
@@ -40,7 +40,7 @@ fn directory(side: u32, is_copy: bool, at: u32, data: u32, is_last: bool) -> Vec
     };
     let mut bytes = (ENTRIES as u16).to_le_bytes().to_vec();
     for (tag, count, value) in [
-        (254_u16, 1, u32::from(is_copy)),
+        (254_u16, 1, u32::from(is_overview)),
         (256, 1, side),
         (257, 1, side),
         (258, 1, 8),
@@ -65,8 +65,8 @@ fn directory(side: u32, is_copy: bool, at: u32, data: u32, is_last: bool) -> Vec
     bytes
 }
 
-/// A cloud-optimised TIFF of more than 200 MB: directories first, then the smallest copy's tiles, and
-/// so on. Copies get brighter to the right; the picture itself is black, a hole in the file.
+/// A cloud-optimised TIFF of more than 200 MB: IFDs first, then the tiles of the smallest overview,
+/// and so on. Overviews get brighter to the right; the full picture is black, a hole in the file.
 fn cog() -> File {
     let sides: Vec<u32> = (0..6).map(|halved| SIDE >> halved).collect();
     let data = |level: usize| {
@@ -97,7 +97,7 @@ fn cog() -> File {
 }
 
 #[test]
-fn of_a_large_file_only_the_copy_that_suffices_is_read() {
+fn only_the_smallest_sufficient_overview_of_a_large_file_is_read() {
     let file = cog();
     assert!(file.metadata().expect("a file").len() > 200_000_000);
     let limits = Limits { max_pixels: 1 << 30, ..Limits::default() };
@@ -118,7 +118,7 @@ fn of_a_large_file_only_the_copy_that_suffices_is_read() {
     assert_eq!(text.lines().count(), 40);
     assert!(text.lines().all(|row| row.starts_with("  ") && row.ends_with("@@")), "{text}");
 
-    // a larger one needs a larger copy, and gets it
+    // a larger grid needs a larger overview
     let large: Spec = "width=200&match=ramp&tone=natural".parse().expect("a valid spec");
     bytes.set(0);
     render(open(), &[large], &limits).expect("a valid file");

@@ -1,4 +1,4 @@
-//! Files that are cut off, lie, or are no images; sources that fail. Nothing panics.
+//! Truncated and malformed files, files that are no images, and sources that fail. Nothing panics.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read, Seek, SeekFrom};
@@ -43,7 +43,7 @@ fn text_and_nothing_are_unknown() {
     }
 }
 
-/// What is there of such a file is drawn when it was cut off.
+/// Whether the available part of a truncated file of that format is drawn.
 fn is_drawn_in_part(format: Format) -> bool {
     matches!(format.name(), "JPEG" | "PNG")
 }
@@ -54,7 +54,7 @@ fn a_file_cut_in_half_is_malformed_or_drawn_in_part() {
         let file = encoded(&lopsided(), format);
         let half = &file[..file.len() / 2];
         if is_drawn_in_part(format) {
-            // behind what a header needs
+            // the header is complete
             let part = &file[..file.len() - 30];
             let header = probe(Cursor::new(part), &limits()).expect("a header");
             assert!(!header.is_whole && header.check_whole().is_err(), "{format}");
@@ -67,7 +67,7 @@ fn a_file_cut_in_half_is_malformed_or_drawn_in_part() {
 }
 
 #[test]
-fn the_door_sees_that_the_last_byte_is_missing() {
+fn probe_detects_that_the_last_byte_is_missing() {
     for format in
         [named("JPEG"), named("PNG"), named("WebP"), named("BMP"), named("TIFF"), named("PNM")]
     {
@@ -82,14 +82,14 @@ fn the_door_sees_that_the_last_byte_is_missing() {
 }
 
 #[test]
-fn no_beginning_of_a_file_passes_for_more_than_it_is() {
+fn no_truncated_file_is_taken_for_a_whole_one() {
     for format in formats() {
         let file = encoded(&lopsided(), format);
         for length in 0..file.len().min(400) {
             match probe(Cursor::new(&file[..length]), &limits()) {
                 Err(Error::Unknown { .. } | Error::Malformed(_)) => {}
                 Ok(header) if is_drawn_in_part(format) && !header.is_whole => {}
-                // These do not say how long they are.
+                // the headers of these do not say how long they are
                 Ok(_) if matches!(format.name(), "QOI" | "ICO" | "GIF") => {}
                 other => panic!("{format} cut to {length}: {other:?}"),
             }
@@ -213,7 +213,7 @@ fn a_tiff_whose_pages_form_a_circle_is_malformed() {
     assert!(err.to_string().contains("circle"), "{err}");
 }
 
-/// Fails as a cancelled job's reader does, once `left` bytes were given out.
+/// Fails after `left` bytes, as the reader of a cancelled job does.
 struct Failing<'a> {
     inner: Cursor<&'a [u8]>,
     left: u64,
@@ -270,7 +270,7 @@ fn a_failing_source_is_never_taken_for_a_damaged_file() {
 }
 
 #[test]
-fn a_reader_that_buffers_nothing_ahead_is_enough() {
+fn a_reader_with_a_buffer_of_one_byte_is_enough() {
     fn takes_any<R: BufRead + Seek>(source: R) -> bool {
         probe(source, &Limits::default()).is_ok()
     }
@@ -278,8 +278,8 @@ fn a_reader_that_buffers_nothing_ahead_is_enough() {
 }
 
 #[test]
-fn a_decoder_that_fails_in_its_own_way_is_no_failing_source() {
-    // LZW in a TIFF: its decoder reports nonsense as an I/O error.
+fn an_io_error_from_a_decoder_is_no_failing_source() {
+    // the decoder of LZW in a TIFF reports invalid codes as an I/O error
     let mut tiff = b"II\x2a\0\x08\0\0\0\x08\0".to_vec();
     for (tag, value) in
         [(256_u16, 64_u32), (257, 8), (258, 1), (259, 5), (262, 0), (273, 110), (278, 8), (279, 4)]
@@ -290,6 +290,6 @@ fn a_decoder_that_fails_in_its_own_way_is_no_failing_source() {
     }
     tiff.extend([0; 4]);
     tiff.extend([0xff, 0xff, 0xff, 0xff]);
-    let err = drawn(&tiff, "width=8").expect_err("nonsense");
+    let err = drawn(&tiff, "width=8").expect_err("invalid codes");
     assert!(matches!(err, Error::Malformed(_)), "{err:?}");
 }

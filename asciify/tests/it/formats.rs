@@ -1,4 +1,4 @@
-//! Files that are valid and rare: they look like the usual ones.
+//! Valid but rare files: they are drawn like common ones.
 
 use image::DynamicImage;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};

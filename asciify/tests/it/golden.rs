@@ -1,4 +1,4 @@
-//! The look of the output, kept as files: it may only change together with `ENGINE_VERSION`.
+//! Golden files: the output changes only together with `ENGINE_VERSION`.
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p asciify golden` writes the files of a new version. It leaves
 //! files that differ alone; only `UPDATE_GOLDEN=force` overwrites, for a version never released.
@@ -21,11 +21,11 @@ const SPECS: [&str; 8] = [
     "width=24&background=light&tone=linear",
 ];
 
-/// For the pictures that show most of them.
+/// Symbols, for the pictures with most detail.
 const SYMBOLS: [&str; 8] =
     ["blocks", "half", "quad", "sextant", "octant", "braille", "chars:.oO@", "ramp: ░▒▓█"];
 
-/// For a picture that has colours, as a terminal gets them, control sequences made visible.
+/// Colours, for a picture that has some: ANSI output, with ESC as a visible character.
 const COLOURS: [&str; 6] = [
     "width=6&color=full",
     "width=6&color=16&color_on=both",
@@ -35,7 +35,7 @@ const COLOURS: [&str; 6] = [
     "width=6&color=256&match=ramp&invert=true",
 ];
 
-/// For a picture of many tones.
+/// Tones, for a picture of many.
 const TONES: [&str; 7] = [
     "width=24&match=ramp&dither=floyd-steinberg",
     "width=24&match=ramp&dither=bayer",

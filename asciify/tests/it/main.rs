@@ -1,4 +1,4 @@
-//! What the engine promises, as stories. One binary, so that it links once.
+//! Tests of the engine through its public API. One binary, so that it links once.
 
 mod animations;
 mod chance;

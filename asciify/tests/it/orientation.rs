@@ -1,4 +1,4 @@
-//! A camera held sideways makes the same text as one held upright.
+//! EXIF orientation: a picture from a camera held sideways gives the same text as one held upright.
 
 use std::io::Cursor;
 
@@ -27,7 +27,7 @@ fn a_jpeg_is_turned_as_its_exif_says() {
 }
 
 #[test]
-fn a_jpeg_of_more_pixels_than_are_needed_is_turned_as_well() {
+fn a_jpeg_that_is_read_at_reduced_size_is_turned_as_well() {
     let large = lopsided().resize_exact(960, 640, FilterType::Nearest);
     let plain = encoded(&large, named("JPEG"));
     for value in 1..=8 {
@@ -38,7 +38,7 @@ fn a_jpeg_of_more_pixels_than_are_needed_is_turned_as_well() {
         for spec in ["width=10&match=ramp", "width=9&height=7&fit=cover&match=ramp"] {
             let (found, wanted) = (text(&tagged, spec), text(&upright, spec));
             assert_eq!(found.len(), wanted.len(), "orientation {value}, {spec}");
-            // JPEG is not exact: a few shades may be the next ones
+            // JPEG is lossy: a few characters may be the next ones of the ramp
             let others = found.chars().zip(wanted.chars()).filter(|(a, b)| a != b).count();
             assert!(others * 10 <= wanted.len(), "orientation {value}, {spec}\n{found}\n{wanted}");
         }

@@ -1,4 +1,4 @@
-//! Small pictures, drawn here, and files of every format that hold them.
+//! Small pictures, and files of every format that contain them.
 
 use std::io::Cursor;
 
@@ -27,7 +27,7 @@ pub fn checker() -> DynamicImage {
     GrayImage::from_fn(32, 32, |x, y| Luma([if (x / 8 + y / 8) % 2 == 0 { 0 } else { 255 }])).into()
 }
 
-/// Yellow, clear at the top and solid at the bottom.
+/// Yellow, transparent at the top and opaque at the bottom.
 pub fn alpha() -> DynamicImage {
     RgbaImage::from_fn(16, 32, |_, y| image::Rgba([255, 220, 0, (y * 255 / 31) as u8])).into()
 }
@@ -44,7 +44,7 @@ pub fn wide() -> DynamicImage {
     GrayImage::from_fn(5000, 1, |x, _| Luma([(x / 20) as u8])).into()
 }
 
-/// Grey without any order, the same everywhere.
+/// Grey noise, the same on every machine.
 pub fn noise() -> DynamicImage {
     GrayImage::from_fn(48, 32, |x, y| Luma([((x * 7_919 + y * 104_729 + x * y * 31) % 251) as u8]))
         .into()
@@ -67,7 +67,7 @@ pub fn word() -> DynamicImage {
     .into()
 }
 
-/// A gradient whose steps only 16 bits can tell apart, brighter towards the bottom right, fading.
+/// A gradient in steps that need 16 bits, brighter towards the bottom right, with alpha.
 pub fn deep() -> DynamicImage {
     ImageBuffer::<LumaA<u16>, _>::from_fn(40, 20, |x, y| {
         LumaA([(x * 1000 + y * 1200) as u16, 65_535 - (x * 800) as u16])
@@ -75,7 +75,7 @@ pub fn deep() -> DynamicImage {
     .into()
 }
 
-/// No symmetry at all: every orientation looks different.
+/// A picture without symmetry: every orientation looks different.
 pub fn lopsided() -> DynamicImage {
     RgbImage::from_fn(48, 32, |x, y| {
         if x < 12 && y < 20 {
@@ -96,7 +96,7 @@ pub fn named(name: &str) -> Format {
 pub fn encoded(picture: &DynamicImage, format: Format) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
     let library_format = ImageFormat::from_extension(format.extension()).expect("a known one");
-    // Formats differ in the pixels they hold: these are the ones that each can.
+    // formats differ in the pixels that they support
     let picture = match format.name() {
         "GIF" | "ICO" | "WebP" => DynamicImage::from(picture.to_rgba8()),
         "PNG" => picture.clone(),
@@ -147,7 +147,7 @@ pub fn apng() -> Vec<u8> {
     file
 }
 
-/// A TIFF directory of one tag: orientation.
+/// An EXIF block of one tag: Orientation.
 pub fn exif(value: u8) -> Vec<u8> {
     let mut block = b"MM\0\x2a\0\0\0\x08\0\x01".to_vec();
     block.extend([0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, value, 0, 0]);
@@ -155,7 +155,7 @@ pub fn exif(value: u8) -> Vec<u8> {
     block
 }
 
-/// It as a segment of a JPEG.
+/// That EXIF block as an APP1 segment of a JPEG.
 pub fn app1(value: u8) -> Vec<u8> {
     let mut payload = b"Exif\0\0".to_vec();
     payload.extend(exif(value));
@@ -163,7 +163,7 @@ pub fn app1(value: u8) -> Vec<u8> {
     [&[0xff, 0xe1], &length.to_be_bytes()[..], &payload].concat()
 }
 
-/// The one grid for one spec.
+/// The grid for one spec.
 pub fn drawn(file: &[u8], spec: &str) -> Result<Grid, Error> {
     let spec: Spec = spec.parse().expect("the test's spec is valid");
     let mut grids = asciify::render(Cursor::new(file), &[spec], &Limits::default())?;

@@ -1,4 +1,4 @@
-//! TIFFs whose values are no shades of a screen, as instruments send them.
+//! TIFFs of measured values: more than 8 bits, signed, floating point, without data, masked.
 
 use std::io::Cursor;
 
@@ -37,7 +37,7 @@ fn values_of_every_kind_are_stretched_alike() {
 }
 
 #[test]
-fn pixels_without_data_are_clear_and_do_not_count() {
+fn pixels_without_data_are_transparent_and_do_not_count() {
     let wanted = text(&tiff::<Gray16>(&values(|it| it as u16), Predictor::None, None), SPEC);
     // the left third is missing
     let has_data = |column: f64| column >= 20.0;
@@ -47,7 +47,7 @@ fn pixels_without_data_are_clear_and_do_not_count() {
         tiff::<GrayI16>(&marked, Predictor::None, Some("-9999")),
         tiff::<Gray32Float>(&not_numbers, Predictor::None, None),
     ] {
-        // what is there is stretched by itself: it starts in the dark
+        // the available values are stretched by themselves: they start with black
         let drawn = text(&file, &format!("{SPEC}&alpha=dark"));
         for (row, whole) in drawn.lines().zip(wanted.lines()) {
             assert!(row.starts_with(&" ".repeat(11)) && row.ends_with('@'), "{drawn}");
@@ -59,7 +59,7 @@ fn pixels_without_data_are_clear_and_do_not_count() {
 }
 
 #[test]
-fn smaller_copies_and_masks_are_no_pages() {
+fn overviews_and_masks_are_no_pages() {
     let pages = |kinds: &[u32]| {
         let mut file = Cursor::new(Vec::new());
         let mut encoder = TiffEncoder::new(&mut file).expect("it is in memory");
@@ -74,7 +74,7 @@ fn smaller_copies_and_masks_are_no_pages() {
 }
 
 #[test]
-fn what_is_no_number_harms_nobody() {
+fn infinities_and_nan_do_not_change_the_other_pixels() {
     let odd = values(|it| match it as u32 {
         3 => f32::INFINITY,
         5 => f32::NEG_INFINITY,
@@ -86,10 +86,10 @@ fn what_is_no_number_harms_nobody() {
 }
 
 #[test]
-fn integers_of_any_width_are_seen() {
+fn integers_of_any_width_are_drawn() {
     let wanted = text(&tiff::<Gray16>(&values(|it| it as u16), Predictor::None, None), SPEC);
     for bits in [9, 10, 12, 14, 17, 24, 31, 48, 63] {
-        // two thirds of what the width holds, to leave signs alone
+        // two thirds of the range, so that sign bits stay clear
         let step = (1_u64 << (bits - 1)) / 60;
         let file = by_hand(&[(&page(&[bits], &[]), &packed(bits, |x| u64::from(x) * step))]);
         assert_eq!(text(&file, SPEC), wanted, "{bits} bits");
@@ -98,7 +98,7 @@ fn integers_of_any_width_are_seen() {
         let file = by_hand(&[(&page(&[bits], &[(339, &[2])]), &packed(bits, negative))]);
         assert_eq!(text(&file, SPEC), wanted, "{bits} bits, signed");
     }
-    // up to 8 bits are shades, which are not stretched
+    // values of up to 8 bits are not stretched
     for bits in 1..=8 {
         let most = (1_u64 << bits) - 1;
         let shade = |x: u32| u64::from(x) * most / 59;
@@ -116,7 +116,7 @@ fn integers_of_any_width_are_seen() {
 }
 
 #[test]
-fn radar_is_seen_by_its_magnitude() {
+fn complex_values_are_drawn_by_their_magnitude() {
     let wanted = text(&tiff::<Gray16>(&values(|it| it as u16), Predictor::None, None), SPEC);
     let pair = |it: f64| [(it * 3.0) as i16, (it * -4.0) as i16].map(i16::to_le_bytes).concat();
     let file = by_hand(&[(&page(&[32], &[(339, &[5])]), &values(pair).concat())]);
@@ -140,7 +140,7 @@ fn colours_of_every_kind_are_the_same_colours() {
     let plane = |band: usize| values(|it| shades(it)[band]);
     let planes = [plane(0), plane(1), plane(2)].concat();
     let third = SIDES.0 * SIDES.1;
-    // three strips in one piece of data, which begins behind the header
+    // three strips in one piece of data, which begins after the header
     let places = [8, 8 + third, 8 + 2 * third];
     let mut planar = by_hand(&[(
         &page(
@@ -179,11 +179,11 @@ fn colours_of_every_kind_are_the_same_colours() {
 }
 
 #[test]
-fn chroma_may_be_shared() {
+fn chroma_may_be_subsampled() {
     let grey = by_hand(&[(&page(&[8], &[]), &values(|it| it as u8 * 4))]);
     let wanted = text(&grey, SPEC);
     for (across, down) in [(1, 2), (2, 1), (2, 2), (2, 4), (4, 1), (4, 2), (4, 4)] {
-        // the greys of some pixels, and chroma for all of them
+        // luma of several pixels, and chroma for all of them
         let unit = |column: u32| {
             let greys =
                 (0..across * down).map(move |it| ((column * across + it % across) * 4) as u8);
@@ -199,10 +199,10 @@ fn chroma_may_be_shared() {
 }
 
 #[test]
-fn tags_that_mean_nothing_do_no_harm() {
+fn tags_without_effect_are_ignored() {
     let data = values(|it| it as u8 * 4);
     let wanted = text(&by_hand(&[(&page(&[8], &[]), &data)]), SPEC);
-    // a predictor where nothing is compressed, no extra samples, a copy that is nowhere
+    // a predictor without compression, no extra samples, a SubIFD beyond the end of the file
     for others in [&[(317, &[2][..])][..], &[(338, &[])], &[(330, &[0xffff_ff00])], &[(330, &[0])]]
     {
         assert_eq!(text(&by_hand(&[(&page(&[8], others), &data)]), SPEC), wanted, "{others:?}");
@@ -210,16 +210,16 @@ fn tags_that_mean_nothing_do_no_harm() {
     let mut lost = by_hand(&[(&page(&[8], &[]), &data)]);
     let link = lost.len() - 4;
     lost[link..].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
-    assert_eq!(text(&lost, SPEC), wanted, "the next page is nowhere");
+    assert_eq!(text(&lost, SPEC), wanted, "the next IFD is beyond the end");
 }
 
 #[test]
-fn what_takes_too_long_or_too_much_is_refused_or_left_aside() {
+fn what_takes_too_much_time_or_memory_is_refused_or_ignored() {
     let data = values(|it| it as u8 * 4);
     let plain = page(&[8], &[]);
     let wanted = text(&by_hand(&[(&plain, &data)]), SPEC);
     let huge = [0xffff_fff0];
-    // a smaller copy whose tiles are of 2^64 pixels, and a mask like that
+    // an overview and a mask with tiles of 2^64 pixels
     for kind in [[1], [4]] {
         let copy =
             page(&[8], &[(254, &kind), (322, &huge), (323, &huge), (324, &[8]), (325, &[9])]);
@@ -269,7 +269,7 @@ fn bands_and_ranges_are_chosen() {
     assert_eq!((row("bands=1").as_str(), falling.as_str()), (rising, rising));
     assert_eq!(row("bands=3").trim(), "");
     assert_ne!(row("bands=1,1,2"), row("bands=2,2,1"));
-    // half of the range is white
+    // half of the range becomes white
     assert_eq!(row("bands=1&stretch=0:3000").matches('@').count(), 15);
     assert_eq!(row("bands=1&stretch=6000:9000").trim(), "");
     assert_eq!(row("bands=1&stretch=-100000:-50000").trim(), "@".repeat(30));
@@ -278,7 +278,7 @@ fn bands_and_ranges_are_chosen() {
         let err = crate::pictures::drawn(&file, options).expect_err("not there");
         assert!(err.to_string().contains(told), "{err}");
     }
-    // of other formats, too
+    // in other formats, too
     let png = crate::pictures::png(&crate::pictures::lopsided());
     let drawn = |options: &str| crate::pictures::drawn(&png, &format!("width=24&{options}"));
     assert_ne!(drawn("bands=1").expect("a picture"), drawn("bands=3").expect("a picture"));

@@ -1,4 +1,4 @@
-//! Small files of every format, and of every kind of it that we know how to make.
+//! Small files of every format, in all variants that the encoders at hand can write.
 
 use std::io::Write;
 
@@ -16,7 +16,7 @@ mod lossy_webps;
 #[path = "../samples/rare_jpegs.rs"]
 mod rare_jpegs;
 
-/// Each with a name that tells what it is.
+/// All files, with names that describe them.
 pub fn files() -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
     for format in formats() {
@@ -29,7 +29,7 @@ pub fn files() -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// Of every depth and kind of pixels, by rows and interlaced.
+/// PNGs of every colour type and bit depth, with and without interlace.
 fn pngs() -> impl Iterator<Item = (String, Vec<u8>)> {
     let kinds: [(u8, &[u8]); 5] =
         [(0, &[1, 2, 4, 8, 16]), (2, &[8, 16]), (3, &[1, 2, 4, 8]), (4, &[8, 16]), (6, &[8, 16])];
@@ -46,7 +46,7 @@ fn pngs() -> impl Iterator<Item = (String, Vec<u8>)> {
 fn png_of(kind: u8, depth: u8, interlaced: bool) -> Vec<u8> {
     const SIDE: usize = 9;
     const WHOLE: [[usize; 4]; 1] = [[0, 0, 1, 1]];
-    // first column and row, and the steps to the next: PNG 3, 8.1
+    // first column and row, and the steps to the next: PNG third edition, 8.1
     const ADAM7: [[usize; 4]; 7] = [
         [0, 0, 8, 8],
         [4, 0, 8, 8],
@@ -104,7 +104,7 @@ fn checksum(bytes: &[u8]) -> [u8; 4] {
     crc.sum().to_be_bytes()
 }
 
-/// The same file, with the checksums of a PNG's chunks as they should be: a decoder looks further.
+/// The same file with correct checksums of PNG chunks, so that a decoder does not stop at them.
 pub fn with_checksums(mut file: Vec<u8>) -> Vec<u8> {
     let mut at = 8;
     while file.starts_with(b"\x89PNG") && at + 12 <= file.len() {
@@ -156,7 +156,7 @@ fn jpegs() -> impl Iterator<Item = (String, Vec<u8>)> {
     });
     let kinds = [ColorType::Luma, ColorType::Cmyk, ColorType::CmykAsYcck].into_iter();
     let kinds = kinds.map(|kind| (format!("JPEG {kind:?}"), jpeg((20, 17), kind, |_| {})));
-    // an eighth of it is enough for a few columns
+    // read at an eighth of its size for a few columns
     let large = jpeg((240, 160), ColorType::Rgb, |_| {});
     let turned = [&large[..2], &app1(6), &large[2..]].concat();
     let others = [("JPEG large".to_owned(), large), ("JPEG turned".to_owned(), turned)];
@@ -177,13 +177,13 @@ fn webps() -> impl Iterator<Item = (String, Vec<u8>)> {
         riff(b"VP8X", &[flags, 0, 0, 0, width - 1, 0, 0, height - 1, 0, 0])
     };
     let body = |file: &[u8]| file[12..].to_vec();
-    // behind a byte that says how it is stored, an opacity a pixel
+    // a byte for the compression method (none), then the alpha of each pixel
     let opacity: Vec<u8> = [0].into_iter().chain((0..40 * 24).map(|it| it as u8)).collect();
     let clear = [header(0x10, 40, 24), riff(b"ALPH", &opacity), body(&bytes(lossy_webps::PLAIN))];
     let turned =
         [header(8, 48, 32), body(&encoded(&lopsided(), named("WebP"))), riff(b"EXIF", &exif(8))];
     let frame = |left: u8| {
-        // place and sides, halved or less one, and how long it is shown
+        // position halved, sides less one, duration: RFC 9649, 2.7.1.1
         let place = [left, 0, 0, 0, 0, 0, 15, 0, 0, 31, 0, 0, 100, 0, 0, 0];
         riff(b"ANMF", &[&place[..], &body(&encoded(&alpha(), named("WebP")))].concat())
     };
@@ -254,7 +254,7 @@ fn tiffs() -> impl Iterator<Item = (String, Vec<u8>)> {
     files.into_iter().map(|(what, file)| (format!("TIFF {what}"), file))
 }
 
-/// Formats without much of a container.
+/// Formats with simple containers.
 fn plain() -> impl Iterator<Item = (String, Vec<u8>)> {
     let texts = [
         ("PNM P1", &b"P1 # bits\n4 2 1010 0101"[..]),
@@ -274,7 +274,7 @@ fn plain() -> impl Iterator<Item = (String, Vec<u8>)> {
         ("BMP of runs", bitmap(dib(4, 2, 8, 1, 4, &runs))),
     ];
     let bitmaps = bitmaps.map(|(what, file)| (what.to_owned(), file));
-    // its mask doubles its height
+    // the mask doubles the height
     let inside = [dib(4, 8, 32, 0, 0, &[0x80; 64]), vec![0; 16]].concat();
     let mut icon = b"\0\0\x01\0\x01\0\x04\x04\0\0\x01\0\x20\0".to_vec();
     icon.extend((inside.len() as u32).to_le_bytes());

@@ -1,21 +1,21 @@
-//! How many columns and rows a picture gets.
+//! Sizes: the columns and rows of a picture's grid.
 
 use asciify::Spec;
 
 use crate::pictures::{drawn, lopsided, png, tall, wide};
 
 #[test]
-fn sizes_follow_from_the_shape_of_the_picture() {
+fn sizes_follow_from_the_proportions_of_the_picture() {
     for (spec, picture, grid) in [
         ("width=80", (640, 480), (80, 30)),
         ("width=80&cell=1", (640, 480), (80, 60)),
         ("height=30", (640, 480), (80, 30)),
         ("", (100, 100), (80, 40)),
-        // Halves go up: 5 columns of a square are 2.5 rows.
+        // halves are rounded up: 5 columns of a square are 2.5 rows
         ("width=5", (100, 100), (5, 3)),
         ("width=80", (500, 1), (80, 1)),
         ("height=1", (1, 500), (1, 1)),
-        // 1000 rows are the most: the width shrinks with them.
+        // at most 1000 rows: the width shrinks as well
         ("width=80", (1, 500), (4, 1000)),
         ("height=80", (500, 1), (1000, 1)),
         ("width=80&height=40", (100, 100), (80, 40)),
@@ -24,7 +24,7 @@ fn sizes_follow_from_the_shape_of_the_picture() {
         ("width=1&height=1", (30, 9), (1, 1)),
         ("width=80&height=20&fit=cover", (100, 100), (80, 20)),
         ("width=7&height=1000&fit=stretch", (100, 100), (7, 1000)),
-        // With one size there is nothing to fill.
+        // fit has no effect with one size
         ("width=80&fit=cover", (100, 100), (80, 40)),
         ("width=1000&cell=10", (u32::MAX, 1), (1000, 1)),
         ("width=1000&cell=10", (1, u32::MAX), (1, 1000)),
@@ -56,7 +56,7 @@ fn grids_have_the_size_that_the_spec_says() {
 
 #[test]
 fn cover_shows_the_middle() {
-    // Thirds of black, white, black; a grid of the middle third's shape sees white alone.
+    // thirds of black, white, black; a grid of the middle third's proportions shows only white
     let picture = image::GrayImage::from_fn(30, 10, |x, _| {
         image::Luma([if (10..20).contains(&x) { 255 } else { 0 }])
     });

@@ -1,4 +1,4 @@
-//! What is drawn, and that it can be read back.
+//! Drawing: tones, shapes, colours and backgrounds, and that the output can be read back.
 
 use std::collections::HashSet;
 use std::io::Cursor;
@@ -9,7 +9,7 @@ use image::{DynamicImage, GrayImage, Luma};
 use crate::pictures::{checker, deep, disc, drawn, encoded, gradient, lopsided, named, png, text};
 
 #[test]
-fn a_ramp_is_denser_where_it_is_brighter() {
+fn a_ramp_is_denser_where_the_picture_is_brighter() {
     let row = text(&png(&gradient()), "width=64&match=ramp");
     let first = row.lines().next().expect("a row");
     assert!(first.starts_with(' ') && first.ends_with('@'), "{first:?}");
@@ -24,8 +24,9 @@ fn a_ramp_is_denser_where_it_is_brighter() {
 }
 
 #[test]
-fn lines_are_drawn_by_characters_of_their_shape() {
-    // A white line of a seventh of the picture's width, as it crosses the middle.
+fn lines_are_drawn_with_characters_of_their_shape() {
+    // the character in the middle, where a white line of a seventh of the picture's width crosses
+    // it
     let crossing = |is_near: fn(i32, i32) -> bool| {
         let picture = GrayImage::from_fn(70, 70, |x, y| {
             Luma([if is_near(x as i32 - 35, y as i32 - 35) { 255 } else { 0 }])
@@ -40,7 +41,7 @@ fn lines_are_drawn_by_characters_of_their_shape() {
 }
 
 #[test]
-fn shapes_on_nothing_are_visible() {
+fn shapes_on_a_transparent_backdrop_are_visible() {
     for shade in [0, 255] {
         let shape = image::RgbaImage::from_fn(40, 40, |x, y| {
             let inside = (10..30).contains(&x) && (10..30).contains(&y);
@@ -61,7 +62,7 @@ fn shapes_on_nothing_are_visible() {
 }
 
 #[test]
-fn a_light_background_takes_the_ink_for_the_dark() {
+fn on_a_light_background_the_foreground_draws_dark_parts() {
     let file = png(&gradient());
     for matching in ["shape", "ramp"] {
         let row = text(&file, &format!("width=64&background=light&match={matching}"));
@@ -70,7 +71,7 @@ fn a_light_background_takes_the_ink_for_the_dark() {
 }
 
 #[test]
-fn natural_tones_compare_pictures_and_auto_makes_the_most_of_each() {
+fn natural_tones_are_comparable_and_auto_uses_the_whole_range() {
     let grey = |low: u8, high: u8| {
         let picture =
             GrayImage::from_fn(80, 20, |x, _| Luma([low + (x as u8) * ((high - low) / 79)]));
@@ -100,7 +101,7 @@ fn every_spec_is_drawn_as_if_alone() {
         "width=1",
     ];
     let specs: Vec<Spec> = texts.iter().map(|spec| spec.parse().expect("a valid spec")).collect();
-    // of this one, some need the whole and some an eighth
+    // some specs need this one at full size, some at an eighth
     let photo = lopsided().resize_exact(640, 480, image::imageops::FilterType::Triangle);
     let files = [disc(), deep(), lopsided()].map(|picture| png(&picture));
     for file in files.into_iter().chain([encoded(&photo, named("JPEG"))]) {
@@ -115,15 +116,15 @@ fn every_spec_is_drawn_as_if_alone() {
 
 #[test]
 fn a_png_of_few_colours_is_drawn_like_one_of_many() {
-    // black, a clear white, yellow and blue, at two bits a pixel
-    let (palette, clear) = ([0, 0, 0, 255, 255, 255, 255, 220, 0, 0, 0, 255], [255, 0]);
+    // black, a transparent white, yellow and blue, at two bits per pixel
+    let (palette, alphas) = ([0, 0, 0, 255, 255, 255, 255, 220, 0, 0, 0, 255], [255, 0]);
     let index = |x: u32, y: u32| (x / 5 + y / 3) % 4;
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, 32, 24);
     encoder.set_color(png::ColorType::Indexed);
     encoder.set_depth(png::BitDepth::Two);
     encoder.set_palette(&palette[..]);
-    encoder.set_trns(&clear[..]);
+    encoder.set_trns(&alphas[..]);
     let packed: Vec<u8> = (0..24)
         .flat_map(|y| (0..8).map(move |byte| (y, byte)))
         .map(|(y, byte)| (0..4).fold(0, |bits, x| bits << 2 | index(4 * byte + x, y) as u8))
@@ -135,7 +136,7 @@ fn a_png_of_few_colours_is_drawn_like_one_of_many() {
     let many = image::RgbaImage::from_fn(32, 24, |x, y| {
         let index = index(x, y) as usize;
         let rgb = &palette[3 * index..][..3];
-        image::Rgba([rgb[0], rgb[1], rgb[2], clear.get(index).copied().unwrap_or(255)])
+        image::Rgba([rgb[0], rgb[1], rgb[2], alphas.get(index).copied().unwrap_or(255)])
     });
     let many = encoded(&many.into(), named("PNG"));
     for spec in ["width=16", "width=16&alpha=light&color=full&symbols=quad&color_on=both"] {
@@ -202,8 +203,8 @@ fn text_reads_back() {
 }
 
 #[test]
-fn characters_that_fill_no_cell_are_no_grid() {
-    // a C1 control sequence, an end of a line, one that combines, one of two columns
+fn characters_that_are_not_one_column_wide_are_refused() {
+    // control characters, line ends, a combining and a wide character
     for symbol in ['\u{9b}', '\u{7f}', '\r', '\t', '\u{85}', '\u{2028}', '\u{301}', '漢'] {
         let text = format!("a\n{symbol}\n");
         assert_eq!(text.parse::<Grid>(), Err(GridError::Symbol { row: 2 }), "{symbol:?}");
@@ -268,7 +269,8 @@ fn a_brighter_picture_is_never_darker() {
             picture.expect("a PNG").into_luma8().iter().map(|it| u64::from(*it)).sum()
         };
         let lights: Vec<u64> = (0..=255).step_by(17).map(light).collect();
-        // another font than the one that was measured may weigh two mixtures of symbols differently
+        // the font of the PNG is not the mean of the measured ones, so two mixtures may differ a
+        // little
         let never_less = |pair: &[u64]| pair[1] * 100 >= pair[0] * 97;
         assert!(lights.windows(2).all(never_less), "{spec}: {lights:?}");
         assert!(lights[0] == 0 && lights[15] > lights[5], "{spec}: {lights:?}");

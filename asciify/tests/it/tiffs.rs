@@ -1,4 +1,4 @@
-//! TIFFs as instruments send them: of any kind of values, and by their tags.
+//! Builds TIFFs of any sample format, from their tags.
 
 use std::io::Cursor;
 
@@ -8,7 +8,7 @@ use tiff::tags::Tag;
 
 pub const SIDES: (u32, u32) = (60, 20);
 
-/// A value a pixel, rising from the left to the right by 1 a step.
+/// One value per pixel: its column.
 pub fn values<T>(value: impl Fn(f64) -> T) -> Vec<T> {
     (0..SIDES.1).flat_map(|_| (0..SIDES.0).map(f64::from)).map(value).collect()
 }
@@ -36,7 +36,7 @@ where
 /// Tags and their values.
 pub type Tags<'a> = [(u16, &'a [u32])];
 
-/// A TIFF of one strip, by its tags: each a page with its data, little-endian.
+/// A little-endian TIFF: an IFD for each page, with its tags and its data in one strip.
 pub fn by_hand(pages: &[(&Tags<'_>, &[u8])]) -> Vec<u8> {
     let mut file = b"II\x2a\0\0\0\0\0".to_vec();
     let mut link = 4;
@@ -81,7 +81,7 @@ pub fn page<'a>(bits: &'a [u32], others: &[(u16, &'a [u32])]) -> Vec<(u16, &'a [
     tags
 }
 
-/// Numbers of any width, packed from the highest bit on; rows begin with a byte.
+/// Numbers of any width, packed from the most significant bit; rows start at a byte.
 pub fn packed(bits: u32, value: impl Fn(u32) -> u64) -> Vec<u8> {
     let mut data = Vec::new();
     for _ in 0..SIDES.1 {

@@ -1,4 +1,4 @@
-//! Files of libwebp's `cwebp`, in hexadecimal: nothing that writes lossy WebP is at hand.
+//! Lossy WebPs by libwebp's `cwebp`, in hexadecimal, since no dev-dependency writes lossy WebP.
 
 pub const ALL: [&str; 8] = [PLAIN, BEST, PARTITIONS, SEGMENTS, SIMPLE, STRONG, LOW, ONE];
 

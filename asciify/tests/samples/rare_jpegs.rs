@@ -1,4 +1,4 @@
-//! JPEGs that nothing at hand can write, in hexadecimal: 24 × 17 pixels each.
+//! JPEGs that no dev-dependency can write, in hexadecimal: 24 × 17 pixels each.
 
 pub const ALL: [&str; 8] = [
     ARITHMETIC,

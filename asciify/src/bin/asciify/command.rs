@@ -1,11 +1,12 @@
-//! The command line: its flags, which are the library's options, its help, completions and manual.
+//! The command line: flags, help, shell completions and the manual page.
 
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use asciify::{OPTIONS, OptionDoc};
+use asciify::write::Output;
+use asciify::{OPTIONS, OptionDoc, OptionKind};
 use clap::{
     Arg, ArgAction, Command, ValueHint,
     builder::{
@@ -16,59 +17,56 @@ use clap::{
 };
 use clap_complete::Shell;
 
-/// What can be written.
-pub(crate) const FORMATS: [&str; 5] = ["txt", "ansi", "html", "svg", "png"];
-
 const EXAMPLES: &str = "\
 Examples:
   asciify photo.jpg                                        as wide as the terminal, in its colours
-  asciify --symbols quad --color_on both photo.jpg         blocks in two colours a cell
+  asciify --symbols quad --color_on both photo.jpg         blocks in two colours per cell
   asciify --width 120 --format png -o look.png photo.jpg   a picture of the text
   curl -s https://host/photo.jpg | asciify                 from standard input
 
-On a terminal, the width defaults to the terminal's, and the colours to what COLORTERM and TERM
-promise, unless NO_COLOR is set; elsewhere to 80 columns without colours.
+On a terminal, the default width is the terminal's, and the default colours are those that COLORTERM
+and TERM announce, unless NO_COLOR is set. Otherwise the default is 80 columns without colours.
 
-Of a JPEG or PNG that was cut off, what is there is drawn, and exit code 1 tells; the service
-refuses it. Each of several pictures follows a line with its name.";
+A JPEG or PNG that was cut off is drawn as far as it goes, and the exit code is 1. If there are
+several files, a line with the file's name precedes each picture.";
 
 /// The flags and their help.
 pub(crate) fn command() -> Command {
     let format = Arg::new("format")
         .long("format")
-        .help("What to write: by default what PATH ends in, else ansi where there are colours, else txt")
-        .value_parser(PossibleValuesParser::new(FORMATS));
+        .help("Output format. Default: the extension of PATH, otherwise ansi with colours and txt without.")
+        .value_parser(PossibleValuesParser::new(Output::NAMES));
     let output = Arg::new("output")
         .long("output")
         .short('o')
         .value_name("PATH")
-        .help("Writes to a file instead of standard output, which is -")
+        .help("Writes to a file. - is standard output, the default.")
         .value_parser(value_parser!(PathBuf));
     let completions = Arg::new("completions")
         .long("completions")
         .value_name("SHELL")
-        .help("Prints completions for that shell, and does nothing else")
+        .help("Prints completions for a shell and exits.")
         .value_parser(EnumValueParser::<Shell>::new())
         .exclusive(true);
     let man = Arg::new("man")
         .long("man")
-        .help("Prints the manual page, and does nothing else")
+        .help("Prints the manual page and exits.")
         .action(ArgAction::SetTrue)
         .exclusive(true);
     let files = Arg::new("files")
         .value_name("FILE")
-        .help("Image files; standard input where there is none, or -")
+        .help("Image files. - is standard input, the default.")
         .value_parser(value_parser!(PathBuf))
         .num_args(1..);
     Command::new("asciify")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Draw images as text.")
+        .about("Draws images as text.")
         .after_help(EXAMPLES)
         .args(OPTIONS.iter().map(flag))
         .args([format, output, completions, man, files])
 }
 
-/// The library's option as a flag; what it accepts is said, and checked, by the library.
+/// An option of the library as a flag. The library checks the value, so that its message is used.
 fn flag(option: &OptionDoc) -> Arg {
     let flag = Arg::new(option.name)
         .long(option.name)
@@ -78,14 +76,23 @@ fn flag(option: &OptionDoc) -> Arg {
         .value_parser(Words(option.words()))
         .hide_possible_values(true) // the help names them
         .value_hint(ValueHint::Other)
-        .help(format!("{} Accepts {}.", option.help, option.accepts));
-    match option.accepts {
-        "true or false" => flag.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        .help(help(option));
+    match option.kind {
+        OptionKind::Flag => flag.num_args(0..=1).require_equals(true).default_missing_value("true"),
         _ => flag,
     }
 }
 
-/// Any text; completions offer these words.
+/// The help of an option, with the values that it accepts and its default.
+fn help(option: &OptionDoc) -> String {
+    let help = format!("{} Accepts {}.", option.help, option.accepts());
+    match option.default {
+        "" => help,
+        default => format!("{help} Default: {default}."),
+    }
+}
+
+/// Accepts any text; completions offer these words.
 #[derive(Clone)]
 struct Words(&'static [&'static str]);
 
@@ -107,19 +114,22 @@ impl TypedValueParser for Words {
     }
 }
 
-/// Ends the program: the command line is no good.
-pub(crate) fn refuse(kind: ErrorKind, wrong: impl Display) -> ! {
-    command().error(kind, wrong).exit()
+/// Exits with a message about a wrong command line and exit code 2.
+pub(crate) fn exit_with(kind: ErrorKind, message: impl Display) -> ! {
+    command().error(kind, message).exit()
 }
 
-/// What has a shell complete the command line.
+/// The script with which a shell completes the command line.
 pub(crate) fn completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command(), "asciify", &mut script);
     script
 }
 
-/// The manual page. Its examples keep their lines.
+/// The manual page, in roff. The lines of the examples are not joined.
+///
+/// # Errors
+/// None: writing to memory does not fail.
 pub(crate) fn manual() -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     let command = command().after_help(None).override_usage("asciify [OPTION]... [FILE]...");

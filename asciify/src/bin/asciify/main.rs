@@ -8,78 +8,86 @@ use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, IsTerminal, Read, See
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use asciify::{Grid, Limits, OPTIONS, OptionDoc, Palette, Spec, SpecError, probe, render, write};
-use clap::{ArgMatches, error::ErrorKind as Wrong};
+use asciify::write::Output;
+use asciify::{Grid, Limits, OPTIONS, OptionDoc, OptionKind, Palette, Spec, SpecError};
+use asciify::{probe, render};
+use clap::{ArgMatches, error::ErrorKind as UsageError};
 use clap_complete::Shell;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use command::{FORMATS, command, completions, manual, refuse};
+use command::{command, completions, exit_with, manual};
 
 mod command;
 
-/// Bytes that are read from a file at once.
-const BUFFER: usize = 1 << 16;
-/// Enough of a stream to tell its format.
+/// Bytes to read from a file at once.
+const BUFFER_BYTES: usize = 1 << 16;
+/// How much of a stream is read to identify its format.
 const START_BYTES: u64 = 4096;
-/// A stream is kept in memory.
+/// The longest stream, in bytes: streams are kept in memory.
 const MAX_STREAM_BYTES: u64 = 1 << 30;
 
 fn main() -> ExitCode {
-    let asked = command().get_matches();
-    match run(&asked) {
+    let arguments = command().get_matches();
+    match run(&arguments) {
         Ok(code) => code,
-        // Whoever read us has seen enough: no reason to complain.
+        // the reader of the output has closed it, as head does
         Err(err) if err.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(err) => {
-            complain(&err);
+            report(&err);
             ExitCode::FAILURE
         }
     }
 }
 
+/// Draws every file.
+///
 /// # Errors
 /// The output cannot be written.
-fn run(asked: &ArgMatches) -> io::Result<ExitCode> {
-    if let Some(shell) = asked.get_one::<Shell>("completions") {
+fn run(arguments: &ArgMatches) -> io::Result<ExitCode> {
+    if let Some(shell) = arguments.get_one::<Shell>("completions") {
         return io::stdout().write_all(&completions(*shell)).map(|()| ExitCode::SUCCESS);
     }
-    if asked.get_flag("man") {
+    if arguments.get_flag("man") {
         return io::stdout().write_all(&manual()?).map(|()| ExitCode::SUCCESS);
     }
-    let output = asked.get_one::<PathBuf>("output").filter(|path| *path != "-");
-    let to_terminal = output.is_none() && io::stdout().is_terminal();
-    let spec = spec(asked, to_terminal).unwrap_or_else(|err| refuse(Wrong::InvalidValue, err));
-    let format = format(asked, output, &spec);
-    let files = files(asked);
-    if format == "png" && to_terminal {
-        refuse(Wrong::InvalidValue, "a png is no text: write it to a file with --output PATH");
+    let path = arguments.get_one::<PathBuf>("output").filter(|path| *path != "-");
+    let to_terminal = path.is_none() && io::stdout().is_terminal();
+    let spec =
+        spec(arguments, to_terminal).unwrap_or_else(|err| exit_with(UsageError::InvalidValue, err));
+    let output = output(arguments, path, &spec);
+    let files = files(arguments);
+    if output == Output::Png && to_terminal {
+        let message = "png is a binary format: write it to a file with --output PATH";
+        exit_with(UsageError::InvalidValue, message);
     }
-    if !matches!(format, "txt" | "ansi") && files.len() > 1 {
-        refuse(Wrong::TooManyValues, format!("{format} holds one picture: give one file"));
+    if !matches!(output, Output::Txt | Output::Ansi) && files.len() > 1 {
+        let message = format!("{output} can contain only one picture: give one FILE");
+        exit_with(UsageError::TooManyValues, message);
     }
-    if let Some(output) = output
-        && files.iter().any(|file| is_same_file(file, output))
+    if let Some(path) = path
+        && files.iter().any(|file| is_same_file(file, path))
     {
-        let wrong = format!("{} is an image to draw: give --output another PATH", shown(output));
-        refuse(Wrong::ArgumentConflict, wrong);
+        let message = format!("{} is an input file: give --output another PATH", printable(path));
+        exit_with(UsageError::ArgumentConflict, message);
     }
-    let mut output = Output::new(output);
+    let mut destination = Destination::new(path);
     let progress = progress(files.len(), to_terminal);
     let mut code = ExitCode::SUCCESS;
-    let mut title = Title { files: files.len(), written: 0 };
+    let mut heading = Heading { files: files.len(), written: 0 };
     for file in &files {
-        match draw(file, &spec, format) {
-            Ok((text, missing)) => {
-                output.write(title.of(file).as_bytes())?;
-                output.write(&text)?;
-                if let Some(err) = missing {
-                    let told = format!("{}: {err}; what is there is drawn", shown(file));
-                    progress.suspend(|| complain(&told));
+        match draw(file, &spec, output) {
+            Ok((text, truncated)) => {
+                destination.write(heading.of(file).as_bytes())?;
+                destination.write(&text)?;
+                if let Some(err) = truncated {
+                    let message =
+                        format!("{}: {err}; the available part is drawn", printable(file));
+                    progress.suspend(|| report(&message));
                     code = ExitCode::FAILURE;
                 }
             }
             Err(err) => {
-                progress.suspend(|| complain(&format_args!("{}: {err}", shown(file))));
+                progress.suspend(|| report(&format_args!("{}: {err}", printable(file))));
                 code = ExitCode::FAILURE;
             }
         }
@@ -89,61 +97,62 @@ fn run(asked: &ArgMatches) -> io::Result<ExitCode> {
     Ok(code)
 }
 
-/// The format that was asked for, or is meant by the ending of the output's name.
-fn format(asked: &ArgMatches, output: Option<&PathBuf>, spec: &Spec) -> &'static str {
-    let ending = output.and_then(|path| path.extension()).map(OsStr::to_ascii_lowercase);
-    let known = |name: &OsStr| FORMATS.into_iter().find(|format| name == *format);
-    match (asked.get_one::<String>("format"), ending) {
-        (Some(format), _) => known(format.as_ref()).unwrap_or("txt"),
-        (None, Some(ending)) => known(&ending).unwrap_or_else(|| {
-            let known = FORMATS.join(", .");
-            let wrong = format!("--output: expected a PATH that ends in .{known}, or a --format");
-            refuse(Wrong::InvalidValue, wrong)
+/// The output format: given, or that of the path's extension.
+fn output(arguments: &ArgMatches, path: Option<&PathBuf>, spec: &Spec) -> Output {
+    let extension = path.and_then(|path| path.extension()).map(OsStr::to_ascii_lowercase);
+    let named = |name: &OsStr| name.to_str().and_then(Output::named);
+    match (arguments.get_one::<String>("format"), extension) {
+        (Some(format), _) => named(format.as_ref()).unwrap_or_default(),
+        (None, Some(extension)) => named(&extension).unwrap_or_else(|| {
+            let known = Output::NAMES.join(", .");
+            let message = format!("--output: expected a PATH that ends in .{known}, or a --format");
+            exit_with(UsageError::InvalidValue, message)
         }),
-        (None, None) if spec.color() == Palette::None => "txt",
-        (None, None) => "ansi",
+        (None, None) if spec.color() == Palette::None => Output::Txt,
+        (None, None) => Output::Ansi,
     }
 }
 
-/// What to draw: without any files standard input, where something may come out of it.
-fn files(asked: &ArgMatches) -> Vec<PathBuf> {
-    match asked.get_many("files") {
+/// The files to draw: standard input if none is given, unless that is a terminal.
+fn files(arguments: &ArgMatches) -> Vec<PathBuf> {
+    match arguments.get_many("files") {
         Some(files) => files.cloned().collect(),
         None if io::stdin().is_terminal() => {
-            let wrong = "give it an image file, or one on standard input";
-            refuse(Wrong::MissingRequiredArgument, wrong)
+            let message = "no image: give a FILE, or an image on standard input";
+            exit_with(UsageError::MissingRequiredArgument, message)
         }
         None => vec!["-".into()],
     }
 }
 
-/// The line before each of several pictures, as `head` has it.
-struct Title {
+/// The line before each of several pictures, in the form that `head` uses.
+struct Heading {
     files: usize,
     written: usize,
 }
 
-impl Title {
+impl Heading {
     fn of(&mut self, file: &Path) -> String {
         self.written += 1;
         let gap = if self.written > 1 { "\n" } else { "" };
-        let name = if file == "-" { "standard input".to_owned() } else { shown(file) };
+        let name = if file == "-" { "standard input".to_owned() } else { printable(file) };
         if self.files > 1 { format!("{gap}==> {name} <==\n") } else { String::new() }
     }
 }
 
-/// Tells the user, if anybody listens.
-fn complain(what: &dyn Display) {
-    let _nobody_listens = writeln!(io::stderr(), "asciify: {what}");
+/// Reports a problem on standard error.
+fn report(problem: &dyn Display) {
+    // standard error may be closed
+    let _ignored = writeln!(io::stderr(), "asciify: {problem}");
 }
 
-/// A path as a terminal may see it: what would steer the terminal is spelled out.
-fn shown(path: &Path) -> String {
-    let spelled = |c: char| match c.is_control() {
+/// A path that is safe to print on a terminal: control characters are escaped.
+fn printable(path: &Path) -> String {
+    let escaped = |c: char| match c.is_control() {
         true => c.escape_default().to_string(),
         false => c.to_string(),
     };
-    path.to_string_lossy().chars().map(spelled).collect()
+    path.to_string_lossy().chars().map(escaped).collect()
 }
 
 fn is_same_file(one: &Path, other: &Path) -> bool {
@@ -151,37 +160,39 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     matches!((one, other), (Ok(one), Ok(other)) if one == other && one.is_file())
 }
 
-/// Standard output, or a file that is made when there is something to write.
-struct Output<'a> {
+/// Where the output goes: standard output, or a file that is created at the first write.
+struct Destination<'a> {
+    /// `None` is standard output.
     path: Option<&'a PathBuf>,
-    open: Option<Box<dyn Write>>,
+    writer: Option<Box<dyn Write>>,
 }
 
-impl<'a> Output<'a> {
+impl<'a> Destination<'a> {
     fn new(path: Option<&'a PathBuf>) -> Self {
-        Self { path, open: None }
+        Self { path, writer: None }
     }
 
     fn write(&mut self, text: &[u8]) -> io::Result<()> {
         let path = self.path;
         let mut write = || -> io::Result<()> {
-            let output = match &mut self.open {
-                Some(output) => output,
-                None => self.open.insert(match path {
+            let writer = match &mut self.writer {
+                Some(writer) => writer,
+                None => self.writer.insert(match path {
                     Some(path) => Box::new(File::create(path)?),
                     None => Box::new(io::stdout().lock()),
                 }),
             };
-            output.write_all(text)?;
-            output.flush()
+            writer.write_all(text)?;
+            writer.flush()
         };
-        let name = path.map_or("standard output".to_owned(), |path| shown(path));
+        let name = path.map_or("standard output".to_owned(), |path| printable(path));
         let named = |err: io::Error| io::Error::new(err.kind(), format!("{name}: {err}"));
         write().map_err(named)
     }
 }
 
-/// Shown on a terminal where the pictures go elsewhere, and there are several.
+/// A progress bar, visible if there are several pictures, they do not go to the terminal, and
+/// standard error is a terminal.
 fn progress(files: usize, to_terminal: bool) -> ProgressBar {
     if files < 2 || to_terminal || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -191,37 +202,35 @@ fn progress(files: usize, to_terminal: bool) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// The picture as text, and what is missing of the file if it was cut off.
+/// The picture in the output format, and an error if the file was cut off.
+///
+/// # Errors
+/// The file cannot be read or drawn.
 fn draw(
     file: &Path,
     spec: &Spec,
-    format: &str,
+    output: Output,
 ) -> Result<(Vec<u8>, Option<asciify::Error>), asciify::Error> {
     let open = || {
         let file = File::open(file)?;
-        let is_plain = file.metadata()?.is_file();
-        Ok((file, is_plain))
+        let is_regular = file.metadata()?.is_file();
+        Ok((file, is_regular))
     };
-    let (grids, missing) = if file == "-" {
+    let (grids, truncated) = if file == "-" {
         draw_from(Cursor::new(read_stream(io::stdin().lock())?), spec)?
     } else {
         match open().map_err(asciify::Error::Read)? {
-            (file, true) => draw_from(BufReader::with_capacity(BUFFER, file), spec)?,
+            (file, true) => draw_from(BufReader::with_capacity(BUFFER_BYTES, file), spec)?,
             // a pipe or a device
             (file, false) => draw_from(Cursor::new(read_stream(file)?), spec)?,
         }
     };
     let title = file.file_name().unwrap_or_default().to_string_lossy();
-    let written = |grid| match format {
-        "html" => write::html(grid, spec.background(), &title).into_bytes(),
-        "svg" => write::svg(grid, spec.background(), &title).into_bytes(),
-        "png" => write::png(grid, spec.background()),
-        "ansi" => write::ansi(grid).into_bytes(),
-        _ => write::txt(grid).into_bytes(),
-    };
-    Ok((grids.iter().flat_map(written).collect(), missing))
+    let written = |grid| output.write(grid, spec.background(), &title);
+    Ok((grids.iter().flat_map(written).collect(), truncated))
 }
 
+/// The grid for `spec`, and an error if the source was cut off.
 fn draw_from(
     mut source: impl BufRead + Seek,
     spec: &Spec,
@@ -235,7 +244,10 @@ fn draw_from(
     Ok((grids, header.check_whole().err()))
 }
 
-/// All of a stream, since decoders go back and forth; as soon as it is no image, no more of it.
+/// A whole stream, since decoders seek. If its start is no image, the rest is not read.
+///
+/// # Errors
+/// It cannot be read, is no image, or is too long.
 fn read_stream(mut stream: impl Read) -> Result<Vec<u8>, asciify::Error> {
     let mut bytes = Vec::new();
     stream.by_ref().take(START_BYTES).read_to_end(&mut bytes).map_err(asciify::Error::Read)?;
@@ -247,37 +259,43 @@ fn read_stream(mut stream: impl Read) -> Result<Vec<u8>, asciify::Error> {
     }
     stream.take(MAX_STREAM_BYTES).read_to_end(&mut bytes).map_err(asciify::Error::Read)?;
     if bytes.len() as u64 >= MAX_STREAM_BYTES {
-        let much = "more than 1 GiB comes out of a pipe: save it as a file";
-        return Err(asciify::Error::Read(io::Error::new(ErrorKind::FileTooLarge, much)));
+        let message = "a stream of more than 1 GiB: save it as a file";
+        return Err(asciify::Error::Read(io::Error::new(ErrorKind::FileTooLarge, message)));
     }
     Ok(bytes)
 }
 
-/// What was asked for; on a terminal, what it can show.
-fn spec(asked: &ArgMatches, to_terminal: bool) -> Result<Spec, SpecError> {
+/// The spec that the arguments give. On a terminal, width and colours default to the terminal's.
+///
+/// # Errors
+/// A value that an option does not accept.
+fn spec(arguments: &ArgMatches, to_terminal: bool) -> Result<Spec, SpecError> {
     let mut spec = Spec::default();
     if to_terminal {
-        let given = |name| asked.get_one::<String>(name).is_some();
+        let given = |name| arguments.get_one::<String>(name).is_some();
         if let Some((terminal_size::Width(columns), _)) = terminal_size::terminal_size()
             && !given("width")
             && !given("height")
+            && let Some(OptionKind::Whole { min, max }) =
+                OptionDoc::named("width").map(|it| it.kind)
         {
-            spec.set("width", &columns.clamp(1, 1000).to_string())?;
+            spec.set("width", &u32::from(columns).clamp(min, max).to_string())?;
         }
         if !given("format") {
             spec.set("color", terminal_colors())?;
         }
     }
     for OptionDoc { name, .. } in OPTIONS {
-        if let Some(value) = asked.get_one::<String>(name) {
+        if let Some(value) = arguments.get_one::<String>(name) {
             spec.set(name, value)?;
         }
     }
     Ok(spec)
 }
 
-/// What the terminal says of its colours (NO_COLOR: no-color.org).
-#[expect(clippy::disallowed_methods, reason = "a terminal tells by variables what it can show")]
+/// The value of the option `color` for the terminal, by its environment variables (NO_COLOR:
+/// no-color.org).
+#[expect(clippy::disallowed_methods, reason = "terminals announce by variables what they can show")]
 fn terminal_colors() -> &'static str {
     let is = |name: &str, holds: &str| env::var(name).is_ok_and(|value| value.contains(holds));
     let any = |name, all: &[&str]| all.iter().any(|holds| is(name, holds));

@@ -1,4 +1,4 @@
-//! Any bytes are a picture, or are refused.
+//! Any bytes are drawn, or refused.
 
 use std::io::Cursor;
 
@@ -6,7 +6,7 @@ use asciify::{Error, Grid, Limits, Spec, probe, render, write};
 
 use crate::seeds;
 
-/// Between them, they go every way through the engine. The first byte of an attack chooses one.
+/// Specs that together use every part of the engine. The first byte of an input selects one.
 const SPECS: [&str; 12] = [
     "width=9",
     "width=5&height=40&fit=cover",
@@ -36,7 +36,10 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
     both.collect()
 }
 
-/// Draws a file as one of [`SPECS`] says; an error is the file's.
+/// Draws a file with one of [`SPECS`].
+///
+/// # Errors
+/// What is wrong with the file.
 pub fn attack(bytes: &[u8]) -> Result<(), Error> {
     let (choice, file) = bytes.split_first().unwrap_or((&0, &[]));
     let spec: Spec = SPECS[usize::from(*choice) % SPECS.len()].parse().expect("a spec");
@@ -59,12 +62,13 @@ pub fn attack(bytes: &[u8]) -> Result<(), Error> {
         (Err(err), header) => {
             assert!(!matches!(err, Error::Read(_)), "memory does not fail: {err}");
             if let Err(before) = header {
-                assert_eq!(err.to_string(), before.to_string(), "the door says the same");
+                assert_eq!(err.to_string(), before.to_string(), "probe reports the same");
             }
-            let told = err.to_string();
-            assert!(!told.is_empty() && !told.contains(char::is_control), "{told:?}");
+            let message = err.to_string();
+            let is_printable = !message.contains(char::is_control);
+            assert!(!message.is_empty() && is_printable, "{message:?}");
             Err(err)
         }
-        (Ok(_), Err(err)) => panic!("drawn, though the door refused it: {err}"),
+        (Ok(_), Err(err)) => panic!("drawn, but probe refused it: {err}"),
     }
 }

@@ -1,4 +1,4 @@
-//! What comes from outside, damaged by chance: the same attacks that `scripts/fuzz` lets a fuzzer find.
+//! Untrusted input with random damage: the same checks that `scripts/fuzz` runs with a fuzzer.
 
 mod draw;
 mod spec;
@@ -8,7 +8,7 @@ use crate::chance::besieged;
 use crate::seeds::with_checksums;
 
 #[test]
-fn every_kind_of_file_that_we_can_make_is_a_picture() {
+fn every_seed_is_a_valid_picture() {
     let all = crate::seeds::files().into_iter();
     let refused: Vec<String> = all
         .filter_map(|(name, file)| {
@@ -35,11 +35,11 @@ fn damaged_files_are_drawn_or_refused() {
 }
 
 #[test]
-fn damaged_options_mean_the_same_wherever_they_are_written_or_are_refused() {
+fn damaged_options_have_a_canonical_form_or_are_refused() {
     besieged(spec::seeds(), 1000, spec::attack);
 }
 
 #[test]
-fn damaged_texts_and_titles_are_written_without_harm() {
+fn damaged_texts_and_titles_are_written_safely() {
     besieged(write::seeds(), 300, write::attack);
 }

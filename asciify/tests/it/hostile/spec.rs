@@ -1,4 +1,4 @@
-//! Any text is options, which then mean the same wherever they are written down, or is refused.
+//! Any text is a spec with a canonical form, or is refused.
 
 use asciify::{OPTIONS, Spec};
 
@@ -13,8 +13,8 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
         "bands=2&stretch=none&width=1000",
         "width=1&width=2",
     ];
-    // and each option alone, with what its documentation says
-    let alone = OPTIONS.iter().map(|option| format!("{}={}", option.name, option.accepts));
+    // and each option alone, with the text of what it accepts
+    let alone = OPTIONS.iter().map(|option| format!("{}={}", option.name, option.accepts()));
     let all = specs.into_iter().map(str::to_owned).chain(alone);
     all.map(|spec| (spec.clone(), spec.into_bytes())).collect()
 }
@@ -24,8 +24,9 @@ pub fn attack(bytes: &[u8]) {
     let spec: Spec = match text.parse() {
         Ok(spec) => spec,
         Err(err) => {
-            let told = err.to_string();
-            assert!(told.len() < 1000 && !told.contains(char::is_control), "{told:?}");
+            let message = err.to_string();
+            let is_printable = !message.contains(char::is_control);
+            assert!(message.len() < 1000 && is_printable, "{message:?}");
             return;
         }
     };

@@ -1,5 +1,5 @@
-//! Any text that is a grid, and any title, are written without harm: no markup but ours, no control
-//! sequence but those of colours.
+//! Any grid and any title are written safely: text becomes no markup, and only colours become
+//! control sequences.
 
 use std::io::Cursor;
 
@@ -8,7 +8,7 @@ use roxmltree::{Document, Node};
 
 use crate::pictures::{drawn, lopsided, png};
 
-/// A picture of text takes sixteen by thirty-two pixels a cell.
+/// A PNG takes 16 × 32 pixels per cell, so only small grids are written as one.
 const MAX_PNG_CELLS: usize = 400;
 const TITLE_BYTES: usize = 12;
 
@@ -23,13 +23,13 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// The first byte chooses the ground, the next are the title, and the rest is the grid.
+/// The first byte selects the background, the next are the title, and the rest is the grid.
 pub fn attack(bytes: &[u8]) {
     let (choice, rest) = bytes.split_first().unwrap_or((&0, &[]));
     let (title, text) = rest.split_at(TITLE_BYTES.min(rest.len()));
     let (title, text) = (String::from_utf8_lossy(title), String::from_utf8_lossy(text));
     let background = if choice % 2 == 0 { Background::Dark } else { Background::Light };
-    // rows are seldom equally long by chance
+    // random rows are rarely of equal length
     let Ok(grid) = text.parse().or_else(|_| text.replace('\n', "").parse::<Grid>()) else { return };
 
     let plain = write::txt(&grid);
@@ -51,7 +51,7 @@ pub fn attack(bytes: &[u8]) {
     }
 }
 
-/// What is left once SGR sequences are taken out: ESC [, digits and semicolons, m.
+/// The text without SGR sequences: ESC [, digits and semicolons, m.
 fn without_colours(text: &str) -> String {
     let mut parts = text.split("\u{1b}[");
     let first = parts.next().unwrap_or_default().to_owned();
@@ -62,7 +62,7 @@ fn without_colours(text: &str) -> String {
     })
 }
 
-/// A page is XML once its elements without an end are taken out.
+/// A page is XML without its elements that have no end tag.
 fn is_page(page: &str, plain: &str, title: &str) {
     let body = page.strip_prefix("<!DOCTYPE html>\n").expect("its type");
     let metas = [
@@ -123,7 +123,7 @@ fn holds_only(document: &Document<'_>, elements: &[&str], attributes: &[&str]) {
     assert!(document.descendants().all(|it| it.is_element() || it.is_text() || it.is_root()));
 }
 
-/// What is seen of a text: control characters, and those that XML forbids, are replaced.
+/// A text as pages show it: control characters, and those that XML forbids, are replaced.
 fn shown(text: &str) -> String {
     let is_seen = |c: char| c == '\n' || !(c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'));
     text.chars().map(|c| if is_seen(c) { c } else { '\u{fffd}' }).collect()

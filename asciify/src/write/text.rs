@@ -1,0 +1,109 @@
+//! Output as text: plain, or with the control sequences of a terminal.
+
+use std::fmt::Write;
+
+use crate::grid::Grid;
+use crate::grid::color::Color;
+
+/// UTF-8 text without colours. Every row ends with a newline; trailing spaces are kept.
+///
+/// Parsing the result as a [`Grid`] gives the symbols back.
+pub fn txt(grid: &Grid) -> String {
+    let mut text = String::with_capacity(grid.rows() * (grid.columns() + 1));
+    for row in grid.lines() {
+        text.extend(row.iter().map(|cell| cell.symbol));
+        text.push('\n');
+    }
+    text
+}
+
+/// As [`txt`], with the control sequences that set colours: Select Graphic Rendition, ECMA-48,
+/// 8.3.117. Colours are reset at the end of each row, so that any rows can be cut out.
+///
+/// Parsing the result as a [`Grid`] gives the grid back.
+pub fn ansi(grid: &Grid) -> String {
+    let mut text = String::with_capacity(grid.rows() * (grid.columns() + 1));
+    for row in grid.lines() {
+        let (mut foreground, mut background) = (None, None);
+        for cell in row {
+            // a space has no foreground: that of the cell before it can stay
+            let wanted = if cell.symbol == ' ' { foreground } else { cell.foreground };
+            let mut codes = String::new();
+            let has_colours = (foreground, background) != (None, None);
+            if has_colours && (wanted, cell.background) == (None, None) {
+                codes.push_str("0;");
+            } else {
+                if wanted != foreground {
+                    push_color(&mut codes, wanted, 30);
+                }
+                if cell.background != background {
+                    push_color(&mut codes, cell.background, 40);
+                }
+            }
+            if let Some(codes) = codes.strip_suffix(';') {
+                text.push_str("\u{1b}[");
+                text.push_str(if codes == "0" { "" } else { codes });
+                text.push('m');
+            }
+            (foreground, background) = (wanted, cell.background);
+            text.push(cell.symbol);
+        }
+        text.push_str(if (foreground, background) == (None, None) { "\n" } else { "\u{1b}[m\n" });
+    }
+    text
+}
+
+/// Appends the codes of a foreground (`first` is 30) or background colour (40), each followed by a
+/// semicolon.
+fn push_color(codes: &mut String, color: Option<Color>, first: u8) {
+    let _infallible = match color {
+        None => write!(codes, "{};", first + 9),
+        Some(Color::Indexed(index @ 0..8)) => write!(codes, "{};", first + index),
+        Some(Color::Indexed(index @ 8..16)) => write!(codes, "{};", first + 60 + index - 8),
+        Some(Color::Indexed(index)) => write!(codes, "{};5;{index};", first + 8),
+        Some(Color::Rgb([r, g, b])) => write!(codes, "{};2;{r};{g};{b};", first + 8),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grid::Cell;
+
+    #[test]
+    fn colours_come_back_from_a_terminal_s_text() {
+        let colours = [
+            None,
+            Some(Color::Indexed(1)),
+            Some(Color::Indexed(12)),
+            Some(Color::Indexed(200)),
+            Some(Color::Rgb([1, 2, 3])),
+        ];
+        let mut cells = Vec::new();
+        for foreground in colours {
+            for background in colours {
+                cells.extend(
+                    ['a', ' ', 'b'].map(|symbol| Cell::new(symbol, foreground, background)),
+                );
+            }
+        }
+        let grid = Grid::new(25, cells);
+        let text = ansi(&grid);
+        assert_eq!(text.parse(), Ok(grid.clone()));
+        assert!(text.lines().all(|row| row.ends_with("\u{1b}[m")), "{text:?}");
+        assert_eq!(txt(&grid).parse::<Grid>().map(|plain| txt(&plain)), Ok(txt(&grid)));
+    }
+
+    #[test]
+    fn text_without_colours_is_the_same_for_a_terminal() {
+        let grid: Grid = "ab c\n    ".parse().expect("two rows");
+        assert_eq!(ansi(&grid), txt(&grid));
+    }
+
+    #[test]
+    fn other_sequences_are_no_picture() {
+        for text in ["\u{1b}[2J", "\u{1b}]0;x\u{7}", "\u{1b}", "\u{1b}[38;5m", "\u{1b}[300m"] {
+            assert!(text.parse::<Grid>().is_err(), "{text:?}");
+        }
+    }
+}
