@@ -99,7 +99,7 @@ impl<'a> Tiff<'a> {
 
     /// The directory at `at`, without the values that stand elsewhere.
     pub(super) fn directory(&mut self, at: u64) -> Result<Directory, Error> {
-        self.reader.go_to(at)?;
+        self.reader.seek_to(at)?;
         let count = if self.big { self.u64()? } else { self.u16()?.into() };
         if count > MOST_ENTRIES {
             return Err(self.reader.malformed("a directory has too many entries"));
@@ -107,7 +107,7 @@ impl<'a> Tiff<'a> {
         let mut entries = Vec::new();
         for _ in 0..count {
             let (tag, kind, count) = (self.u16()?, self.u16()?, self.offset()?);
-            let mut entry = Entry { tag, kind, count, at: self.reader.at };
+            let mut entry = Entry { tag, kind, count, at: self.reader.position };
             let value = self.offset()?;
             if entry.width().is_some_and(|width| width.saturating_mul(count) > self.offset_width())
             {
@@ -155,8 +155,8 @@ impl<'a> Tiff<'a> {
             Some(width) if !matches!(entry.kind, 2 | 5 | 10..=12) => width,
             _ => return Err(self.reader.malformed("a tag's value is not a whole number")),
         };
-        self.reader.go_to(entry.at.saturating_add(first.saturating_mul(width)))?;
-        if count.saturating_mul(width) > self.reader.rest() {
+        self.reader.seek_to(entry.at.saturating_add(first.saturating_mul(width)))?;
+        if count.saturating_mul(width) > self.reader.remaining() {
             return Err(self.reader.cut_off());
         }
         let value = |_| match width {
@@ -176,7 +176,7 @@ impl<'a> Tiff<'a> {
         most: u64,
     ) -> Result<Vec<u8>, Error> {
         let Some(entry) = directory.entry(tag) else { return Ok(Vec::new()) };
-        self.reader.go_to(entry.at)?;
+        self.reader.seek_to(entry.at)?;
         let length = entry.count.saturating_mul(entry.width().unwrap_or(1)).min(most);
         self.reader.bytes(length, most)
     }

@@ -27,7 +27,7 @@ impl Tiff<'_> {
         page.check()?;
         if let Some(offsets) = page.offsets {
             let offsets = self.values(offsets, 0, offsets.count.min(MOST_CHECKED))?;
-            if offsets.into_iter().any(|at| at > self.reader.length()) {
+            if offsets.into_iter().any(|at| at > self.reader.end) {
                 return Err(self.reader.cut_off());
             }
         }

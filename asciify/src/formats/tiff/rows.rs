@@ -47,7 +47,7 @@ impl<'a, 'b> Rows<'a, 'b> {
                 false => vec![0],
             },
             pieces: Vec::new(),
-            budget: tiff.borrow().reader.length().saturating_mul(MOST_SHARED),
+            budget: tiff.borrow().reader.end.saturating_mul(MOST_SHARED),
             offsets: Places::new(page.offsets),
             lengths: page.lengths.map(|entry| Places::new(Some(entry))),
             y: 0,
@@ -105,7 +105,7 @@ impl<'a, 'b> Rows<'a, 'b> {
             None if (self.page.across(), self.page.down()) == (1, 1) => u64::MAX,
             None => return Err(damaged("a piece has no length")),
         };
-        let length = length.min(self.tiff.borrow().reader.length().saturating_sub(at));
+        let length = length.min(self.tiff.borrow().reader.end.saturating_sub(at));
         if at == 0 || length == 0 {
             return Ok(None);
         }

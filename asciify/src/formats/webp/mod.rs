@@ -10,9 +10,9 @@ use image::ImageFormat;
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::decoder::{
-    Decoder, Driver, EXIF_KEPT, Input, Probed, exif_orientation, in_groups,
+    Decoder, Driver, Input, MAX_EXIF_BYTES, Probed, exif_orientation, in_groups,
 };
-use crate::formats::fallback::Whole;
+use crate::formats::fallback::WholeImage;
 use crate::formats::reader::ByteReader;
 use crate::light::Row;
 use crate::sample::Sampled;
@@ -65,7 +65,7 @@ impl Decoder for WebP {
                         return Ok(sampled);
                     }
                 }
-                Whole(ImageFormat::WebP).sample(input, view, specs)
+                WholeImage(ImageFormat::WebP).sample(input, view, specs)
             },
         )
     }
@@ -117,7 +117,7 @@ fn extended(
     let canvas = (probed.width, probed.height);
     let mut stills = 0_u32;
     let mut frames = 0_u32;
-    while reader.at.saturating_add(8) <= riff_end {
+    while reader.position.saturating_add(8) <= riff_end {
         let chunk = Chunk::next(reader)?;
         match &chunk.kind {
             b"VP8 " | b"VP8L" => {
@@ -134,8 +134,10 @@ fn extended(
                 frame(reader, &chunk, canvas)?;
             }
             b"EXIF" => {
-                let block =
-                    reader.bytes(chunk.end.min(reader.end).saturating_sub(reader.at), EXIF_KEPT)?;
+                let block = reader.bytes(
+                    chunk.end.min(reader.end).saturating_sub(reader.position),
+                    MAX_EXIF_BYTES,
+                )?;
                 probed.orientation =
                     exif_orientation(block.strip_prefix(b"Exif\0\0").unwrap_or(&block));
             }
@@ -158,7 +160,7 @@ fn frame(reader: &mut ByteReader<'_>, frame: &Chunk, canvas: (u32, u32)) -> Resu
     if left.saturating_add(width) > canvas.0 || top.saturating_add(height) > canvas.1 {
         return Err(reader.malformed("a frame lies outside its canvas"));
     }
-    while reader.at.saturating_add(8) <= frame.end {
+    while reader.position.saturating_add(8) <= frame.end {
         let chunk = Chunk::next(reader)?;
         if matches!(&chunk.kind, b"VP8 " | b"VP8L")
             && picture_size(reader, &chunk)? != (width, height)
@@ -181,14 +183,14 @@ impl Chunk {
     fn next(reader: &mut ByteReader<'_>) -> Result<Self, Error> {
         let kind = reader.array()?;
         let length = u64::from(reader.u32_le()?);
-        let end = reader.at.saturating_add(length);
+        let end = reader.position.saturating_add(length);
         if end > reader.end { Err(reader.cut_off()) } else { Ok(Self { kind, length, end }) }
     }
 
     /// Chunks are padded to even lengths; at the file's end the padding may be missing.
     fn leave(&self, reader: &mut ByteReader<'_>) -> Result<(), Error> {
         let next = (self.end + self.length % 2).min(reader.end);
-        match next.checked_sub(reader.at) {
+        match next.checked_sub(reader.position) {
             Some(rest) => reader.skip(rest),
             None => Err(reader.malformed("a chunk is shorter than what it holds")),
         }
