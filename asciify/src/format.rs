@@ -1,8 +1,8 @@
-//! What an image format is called.
+//! The name, media type and file extension of an image format.
 
 use std::fmt;
 
-/// An image format that we read: one of [`formats`](crate::formats()).
+/// An image format that is read: one of [`formats`](crate::formats()).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Format {
     name: &'static str,

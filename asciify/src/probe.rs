@@ -1,4 +1,4 @@
-//! What a file claims, held against the limits before any decoder sees it.
+//! The header of a file, checked against the limits before anything is decoded.
 
 use crate::error::{Error, Limits};
 use crate::format::Format;
@@ -11,26 +11,26 @@ use crate::spec::Spec;
 /// What a file says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Identified by content.
+    /// The format, identified by content.
     pub format: Format,
-    /// Width in pixels, upright: after the EXIF orientation is applied.
+    /// Width in pixels, after the Exif orientation is applied.
     pub width: u32,
-    /// Height in pixels, upright.
+    /// Height in pixels, after the Exif orientation is applied.
     pub height: u32,
-    /// Frames of an animation, pages of a TIFF; 1 for a plain picture.
+    /// Frames of an animation, pages of a TIFF; 1 for a still image.
     pub frames: u32,
-    /// Values of a pixel, alpha counted. What means colours counts as red, green and blue, whichever
-    /// way it is stored; bands of an instrument are as many as there are.
+    /// Values per pixel, with alpha. Colours count as red, green and blue, however they are stored;
+    /// for bands of an instrument it is their number.
     pub bands: u32,
-    /// Bits of each value.
+    /// Bits per value.
     pub bit_depth: u32,
-    /// How the stored picture is turned upright: EXIF's number, from 1 (as it is) to 8.
+    /// The Exif orientation, 1 (as stored) to 8.
     pub orientation: u8,
-    /// Whether the file reaches its format's end mark. What is missing of a JPEG is drawn in grey,
-    /// of a PNG in black.
+    /// Whether the file has its format's end marker. Missing parts are drawn in grey (JPEG) or in
+    /// black (PNG).
     pub is_whole: bool,
-    /// An upper estimate of the memory that decoding takes, in bytes: the pixels, what the
-    /// format's decoder holds beside them, and the file where the decoder wants it whole.
+    /// An upper estimate of the memory that decoding takes, in bytes: pixels, working memory of the
+    /// decoder, and the file where the decoder holds it.
     pub decoded_bytes: u64,
 }
 
@@ -38,14 +38,14 @@ impl Header {
     /// Whether the file has the frame and the bands that `spec` asks for.
     ///
     /// # Errors
-    /// [`Error::Missing`] says which there are.
+    /// [`Error::Missing`] says which ones it has.
     pub fn offers(&self, spec: &Spec) -> Result<(), Error> {
         let highest = spec.bands().chosen().into_iter().flatten().max();
         if spec.frame() >= self.frames {
             return Err(Error::no_frame(self.frames));
         }
         match highest {
-            // pages of a TIFF have bands of their own
+            // later pages of a TIFF may have other bands
             Some(band) if spec.frame() == 0 && band >= self.bands as usize => {
                 Err(Error::no_band(self.bands))
             }
@@ -53,10 +53,10 @@ impl Header {
         }
     }
 
-    /// Whether the file reaches its end.
+    /// Checks that the file is not truncated.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where the file was cut off.
+    /// [`Error::Malformed`] where its end marker is missing.
     pub fn check_whole(&self) -> Result<(), Error> {
         match self.is_whole {
             true => Ok(()),
@@ -85,7 +85,7 @@ impl From<&Probed> for Header {
     }
 }
 
-/// Probes a file and holds what it claims against `limits`.
+/// Reads a file's headers and checks them against `limits`.
 ///
 /// # Errors
 /// All of [`Error`] but [`Error::Missing`].

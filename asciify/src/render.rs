@@ -1,4 +1,4 @@
-//! From a file to grids: probe, sample, draw.
+//! Renders a file to grids: probe, sample, draw.
 
 use crate::draw;
 use crate::error::{Error, Limits};
@@ -9,7 +9,10 @@ use crate::sample::view::View;
 use crate::source::Source;
 use crate::spec::Spec;
 
-/// One grid for each of `specs`, in their order.
+/// Decodes the file once and returns a grid for each of `specs`, in their order.
+///
+/// # Errors
+/// What is wrong with the file, or [`Error::Missing`] where it does not have what a spec asks for.
 pub(crate) fn render(
     source: &mut Source<'_>,
     specs: &[Spec],

@@ -1,21 +1,22 @@
-//! The reader that everything is read through: it remembers whether the reader itself failed.
+//! The reader that all decoders read through. It remembers whether the reader itself failed.
 //!
-//! Decoders wrap, rename and swallow the errors of their reader. Here they are noted before a
-//! decoder sees them, so that a broken disk or a cancelled job is never taken for a broken image.
+//! Decoders wrap and replace the errors of their reader. [`Source`] notes such an error before a decoder
+//! sees it, so that a failing disk or a cancelled job is never reported as a damaged image.
 
 use std::io::{self, BufRead, ErrorKind, Read, Seek, SeekFrom};
 
 use crate::error::Error;
 
-/// Buffered and seekable: what decoders need of a reader.
+/// What decoders need of a reader: it is buffered and seekable.
 pub(crate) trait ReadSeek: BufRead + Seek {}
 
 impl<T: BufRead + Seek + ?Sized> ReadSeek for T {}
 
-/// A caller's reader. It is a trait object, so that decoders are compiled once, in this crate, and
-/// not again for every type of reader that callers have.
+/// The caller's reader, as a trait object: decoders are compiled once, in this crate, not again for
+/// every type of reader.
 pub(crate) struct Source<'a> {
     inner: &'a mut dyn ReadSeek,
+    /// The first error of the reader itself.
     failure: Option<io::Error>,
 }
 
@@ -24,12 +25,13 @@ impl<'a> Source<'a> {
         Self { inner, failure: None }
     }
 
-    /// `outcome`, unless the source failed meanwhile: then [`Error::Read`].
+    /// `outcome`, or [`Error::Read`] if the reader itself failed.
     pub(crate) fn verdict<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
         self.failure.map_or(outcome, |failure| Err(Error::Read(failure)))
     }
 
-    /// Lets through what is about the file's length or is retried; keeps the first of the rest.
+    /// Keeps the first error of the reader itself. Errors about the file's length or content, and
+    /// interrupted calls, which are retried, are only passed on.
     fn note<T>(&mut self, outcome: io::Result<T>) -> io::Result<T> {
         outcome.map_err(|err| match err.kind() {
             ErrorKind::UnexpectedEof
@@ -53,8 +55,8 @@ impl Read for Source<'_> {
 
 impl BufRead for Source<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        // Called twice, since the buffer cannot be inspected and lent out at once. The second call
-        // finds something in it and reads nothing.
+        // Called twice, since a buffer that is returned cannot be inspected before. The second call
+        // finds a filled buffer and reads nothing.
         let outcome = self.inner.fill_buf().map(<[u8]>::is_empty);
         if self.note(outcome)? { Ok(&[]) } else { self.inner.fill_buf() }
     }

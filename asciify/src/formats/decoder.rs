@@ -20,14 +20,13 @@ pub(crate) struct Driver {
     pub(crate) format: Format,
     /// Whether a file that begins with these bytes is of this format. Short files give fewer bytes.
     pub(crate) identify: fn(&[u8]) -> bool,
-    /// Reads the headers, chunk by chunk; decodes no pixel and keeps next to nothing. What follows
-    /// the file's proper end is ignored.
+    /// Reads the headers without decoding pixels. What follows the format's end marker is ignored.
     pub(crate) probe: fn(ByteReader<'_>, &Limits) -> Result<Probed, Error>,
 }
 
-/// Samples the pictures of one file.
+/// Samples the images of one file.
 pub(crate) trait Decoder {
-    /// Samples for each of `specs`, in their order. All of them show `view`.
+    /// Decodes `view` and returns samples for each of `specs`, in their order.
     ///
     /// # Errors
     /// What is wrong with the file.
@@ -39,30 +38,33 @@ pub(crate) trait Decoder {
     ) -> Result<Vec<Sampled>, Error>;
 }
 
-/// What a file's headers say. Nothing of it is checked against limits, unless memory depended on it.
+/// What a file's headers say. The caller checks it against the limits.
 pub(crate) struct Probed {
     pub(crate) format: Format,
-    /// Sides of the stored picture in pixels, before the orientation is applied.
+    /// Width and height of the stored image in pixels, before the orientation is applied.
     pub(crate) width: u32,
     pub(crate) height: u32,
+    /// Frames of an animation, pages of a TIFF; 1 for a still image.
     pub(crate) frames: u32,
-    /// Sides in pixels of the frame of most pixels, which may exceed the picture's own.
+    /// Width and height of the frame with the most pixels, which may exceed the image's own. Zeros
+    /// where no frame has a size of its own.
     pub(crate) largest_frame: (u32, u32),
     pub(crate) orientation: Orientation,
-    /// Values of a pixel: see [`Header::bands`](crate::Header::bands).
+    /// Values per pixel: see [`Header::bands`](crate::Header::bands).
     pub(crate) bands: u32,
     /// Bits of each value.
     pub(crate) bits: u32,
-    /// Whether the file reaches its end.
+    /// Whether the file has its format's end marker.
     pub(crate) is_whole: bool,
-    /// An upper estimate, in bytes: saturates.
+    /// An upper estimate of the memory that decoding takes, in bytes. Saturates.
     pub(crate) decoded_bytes: u64,
     /// Samples the file's pixels.
     pub(crate) decoder: Box<dyn Decoder>,
 }
 
 impl Probed {
-    /// A still picture of 8 bits a value that takes `bytes_per_px` while it is decoded.
+    /// A still image of 8 bits per value that takes `bytes_per_px` bytes of memory per pixel while it
+    /// is decoded.
     pub(crate) fn still(
         format: Format,
         (width, height): (u32, u32),
@@ -85,28 +87,30 @@ impl Probed {
         }
     }
 
-    /// Sides of the stored picture in pixels, before the orientation is applied.
+    /// Width and height of the stored image in pixels, before the orientation is applied.
     pub(crate) fn sides(&self) -> (u32, u32) {
         (self.width, self.height)
     }
 
-    /// Another frame of that size, in pixels, exists.
-    pub(crate) fn saw_frame(&mut self, width: u32, height: u32) {
+    /// Takes the size of another frame into account for `largest_frame`.
+    pub(crate) fn add_frame_size(&mut self, width: u32, height: u32) {
         if area(width, height) > area(self.largest_frame.0, self.largest_frame.1) {
             self.largest_frame = (width, height);
         }
     }
 }
 
-/// Pixels of a picture of these sides: any two sides' product fits.
+/// Pixels of an image of this width and height. The product cannot overflow.
 pub(crate) fn area(width: u32, height: u32) -> u64 {
     u64::from(width) * u64::from(height)
 }
 
-/// EXIF blocks are at most 64 KiB in JPEG; elsewhere the orientation stands near the beginning.
-pub(crate) const EXIF_KEPT: u64 = 1 << 16;
+/// Bytes of an Exif block that are searched for the orientation. It has at most 64 KiB in JPEG;
+/// elsewhere the orientation is near its beginning.
+pub(crate) const MAX_EXIF_BYTES: u64 = 1 << 16;
 
-/// No transformation where the block is damaged or does not say, as other viewers do.
+/// The orientation that an Exif block (a TIFF file) states. A block that is damaged or has none means
+/// no transformation, as in other viewers.
 pub(crate) fn exif_orientation(exif: &[u8]) -> Orientation {
     Orientation::from_exif_chunk(exif).unwrap_or(Orientation::NoTransforms)
 }
@@ -119,13 +123,13 @@ pub(crate) struct Input<'a, 's> {
 }
 
 impl Input<'_, '_> {
-    /// All of the picture, as it is stored.
+    /// The geometry of an image that is decoded at full size.
     pub(crate) fn geometry(&self) -> SourceGeometry {
         let sides = self.probed.sides();
         SourceGeometry { full: sides, held: sides, scale: 1, orientation: self.probed.orientation }
     }
 
-    /// Samples rows that `decode` pushes from the top, each as wide as `geometry` says.
+    /// Samples the rows that `decode` pushes from the top, which must have the width of `geometry`.
     ///
     /// # Errors
     /// What `decode` returns.
@@ -137,13 +141,16 @@ impl Input<'_, '_> {
         decode: impl FnOnce(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
     ) -> Result<Vec<Sampled>, E> {
         let mut picture = Picture::new(specs, geometry);
-        // the value that white has in the file
+        // the highest value that the file can store, up to 16 bits
         let white = libm::ldexp(1.0, self.probed.bits.min(16) as i32) - 1.0;
         decode(self, &mut |row| view.apply(row, white, |row| picture.push(row)))?;
         Ok(picture.finish().collect())
     }
 
-    /// The whole file.
+    /// Reads the whole file.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
     pub(crate) fn bytes(&mut self) -> Result<Vec<u8>, Error> {
         let mut file = Vec::new();
         let end = self.source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
@@ -154,7 +161,8 @@ impl Input<'_, '_> {
     }
 }
 
-/// Samples specs that share a key together, and returns the results in the order of `specs`.
+/// Calls `sample` once for each group of specs with the same key. Returns the results in the order of
+/// `specs`.
 pub(crate) fn in_groups<K: PartialEq>(
     specs: &[&Spec],
     key: impl Fn(&Spec) -> K,
@@ -162,12 +170,12 @@ pub(crate) fn in_groups<K: PartialEq>(
 ) -> Result<Vec<Sampled>, Error> {
     let mut sampled: Vec<Option<Sampled>> = specs.iter().map(|_| None).collect();
     while let Some(next) = sampled.iter().position(Option::is_none) {
-        let of_next = key(specs[next]);
-        let places: Vec<usize> =
-            (next..specs.len()).filter(|place| key(specs[*place]) == of_next).collect();
-        let group: Vec<&Spec> = places.iter().map(|place| specs[*place]).collect();
-        let results = sample(of_next, &group)?;
-        places.into_iter().zip(results).for_each(|(place, it)| sampled[place] = Some(it));
+        let key_of_next = key(specs[next]);
+        let indices: Vec<usize> =
+            (next..specs.len()).filter(|it| key(specs[*it]) == key_of_next).collect();
+        let group: Vec<&Spec> = indices.iter().map(|it| specs[*it]).collect();
+        let results = sample(key_of_next, &group)?;
+        indices.into_iter().zip(results).for_each(|(index, it)| sampled[index] = Some(it));
     }
     Ok(sampled.into_iter().flatten().collect())
 }

@@ -1,5 +1,4 @@
-//! Pictures that the `image` crate decodes as a whole: all formats and kinds that nothing quicker
-//! reads.
+//! Decodes whole images with the `image` crate: formats and features that no decoder of ours reads.
 
 use std::error::Error as Cause;
 use std::io::{ErrorKind, Seek, SeekFrom};
@@ -17,10 +16,16 @@ use crate::sample::view::View;
 use crate::source::Source;
 use crate::spec::Spec;
 
-/// The decoder of formats that are always decoded as a whole.
-pub(crate) struct Whole(pub(crate) ImageFormat);
+/// Later frames of an animation are decoded only if those up to it have at most this many times the
+/// pixels that the limits allow for one image.
+const MAX_CANVASES: u64 = 8;
+/// Memory allowed to decoders beside the pixels, in bytes: colour profiles, texts, directories.
+const METADATA_BYTES: u64 = 8 << 20;
 
-impl Decoder for Whole {
+/// The decoder of formats that are always decoded as a whole.
+pub(crate) struct WholeImage(pub(crate) ImageFormat);
+
+impl Decoder for WholeImage {
     fn sample(
         &self,
         input: &mut Input<'_, '_>,
@@ -28,48 +33,50 @@ impl Decoder for Whole {
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
         input.sample_rows(&input.geometry(), view, specs, |input, push| {
-            rows(input, self.0, view.frame, push)
+            decode(input, self.0, view.frame, push)
         })
     }
 }
 
-/// Decodes a frame and pushes its rows from the top, as they are stored: not yet turned upright.
-pub(crate) fn rows(
+/// Decodes a frame and pushes its rows from the top, before the orientation is applied.
+///
+/// # Errors
+/// What is wrong with the file.
+pub(crate) fn decode(
     input: &mut Input<'_, '_>,
     format: ImageFormat,
     frame: u32,
     push: &mut dyn FnMut(Row<'_>),
 ) -> Result<(), Error> {
-    picture(input, format, frame).map(|picture| light::rows(&picture, push))
+    image(input, format, frame).map(|image| light::rows(&image, push))
 }
 
-fn picture(
+fn image(
     input: &mut Input<'_, '_>,
-    library_format: ImageFormat,
+    crate_format: ImageFormat,
     frame: u32,
 ) -> Result<DynamicImage, Error> {
     let Input { source, probed, limits } = input;
     let format = probed.format;
     source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
-    let mut library_limits = image::Limits::no_limits();
-    library_limits.max_image_width = Some(probed.width);
-    library_limits.max_image_height = Some(probed.height);
-    library_limits.max_alloc = Some(probed.decoded_bytes.saturating_add(METADATA_BYTES));
+    let mut crate_limits = image::Limits::no_limits();
+    crate_limits.max_image_width = Some(probed.width);
+    crate_limits.max_image_height = Some(probed.height);
+    crate_limits.max_alloc = Some(probed.decoded_bytes.saturating_add(METADATA_BYTES));
     let explained = |err| explain(err, format);
     if frame > 0 {
-        // each is drawn over those before it
+        // each frame is drawn over those before it
         let drawn = area(probed.width, probed.height).saturating_mul(u64::from(frame) + 1);
-        let most = limits.max_pixels.saturating_mul(MOST_CANVASES);
-        Error::over("pixels in the frames up to that one", drawn, most)?;
-        let later = later_frame(source, library_format, frame, library_limits);
+        let max = limits.max_pixels.saturating_mul(MAX_CANVASES);
+        Error::over("pixels in the frames up to that one", drawn, max)?;
+        let later = later_frame(source, crate_format, frame, crate_limits);
         let later = later.transpose().map_err(explained)?;
         return later.ok_or_else(|| Error::cut_off(format, "that frame"));
     }
-    let mut reader = ImageReader::with_format(&mut **source, library_format);
-    reader.limits(library_limits);
+    let mut reader = ImageReader::with_format(&mut **source, crate_format);
+    reader.limits(crate_limits);
     let decoder = reader.into_decoder().map_err(explained)?;
-    // The decoder reads the header again, in its own way: what it is about to allocate must be what
-    // was admitted.
+    // the crate reads the header again: its result must be what the limits admitted
     if decoder.dimensions() != probed.sides() {
         return Err(Error::malformed(format, "it states its size twice, differently"));
     }
@@ -77,7 +84,7 @@ fn picture(
     DynamicImage::from_decoder(decoder).map_err(explained)
 }
 
-/// A later frame of an animation, with what those before it left; those behind it are not decoded.
+/// A later frame of an animation, composed with those before it. `None` where there is none.
 fn later_frame(
     source: &mut Source<'_>,
     format: ImageFormat,
@@ -104,25 +111,19 @@ fn later_frame(
     }
 }
 
-/// So many of the largest pictures may be drawn for the sake of a later frame.
-const MOST_CANVASES: u64 = 8;
-/// Room for what decoders unpack beside the pixels: colour profiles, texts, directories.
-const METADATA_BYTES: u64 = 8 << 20;
-
-/// The library's error in our words: what is damaged, or what is not supported.
+/// Translates the crate's error: what is damaged, or what is not supported.
 fn explain(err: ImageError, format: Format) -> Error {
     match err {
-        // Where the source itself failed, it has noted so: what is left is the decoder's way to say
-        // that the data makes no sense to it.
+        // a failure of the source itself is reported by `Source`, whatever is returned here
         ImageError::IoError(err) if err.kind() == ErrorKind::UnexpectedEof => {
             Error::cut_off(format, "its picture is complete")
         }
         ImageError::Unsupported(err) => {
-            let detail = match err.kind() {
+            let feature = match err.kind() {
                 UnsupportedErrorKind::Color(_) => "a kind of pixels",
                 _ => "a feature of the format",
             };
-            Error::Unsupported(format!("this {format} uses {detail} that we cannot decode"))
+            Error::Unsupported(format!("this {format} uses {feature} that we cannot decode"))
         }
         ImageError::Limits(err) => match err.kind() {
             LimitErrorKind::DimensionError => {
@@ -137,9 +138,10 @@ fn explain(err: ImageError, format: Format) -> Error {
     }
 }
 
-/// The innermost cause, on one line, unless it talks of the insides of a program.
+/// The innermost cause on one line, or a general reason where its text is long or names identifiers
+/// of a program.
 pub(crate) fn reason(err: &dyn Cause) -> String {
-    const LONGEST: usize = 100;
+    const MAX_BYTES: usize = 100;
     let mut cause = err;
     while let Some(inner) = cause.source() {
         cause = inner;
@@ -151,7 +153,7 @@ pub(crate) fn reason(err: &dyn Cause) -> String {
         word.chars().skip(1).any(|c| c.is_ascii_uppercase()) && word.contains(char::is_lowercase)
     };
     if line.is_empty()
-        || line.len() > LONGEST
+        || line.len() > MAX_BYTES
         || !line.chars().all(is_plain)
         || line.split(' ').any(is_identifier)
     {

@@ -1,11 +1,12 @@
-//! GIF: a screen, then frames and extensions, each a chain of short blocks (GIF89a, 18 to 27).
+//! GIF: a logical screen descriptor, then images and extensions, whose data are chains of sub-blocks
+//! (GIF89a, sections 18 to 27).
 
 use image::ImageFormat;
 
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::decoder::{Driver, Probed, area};
-use crate::formats::fallback::Whole;
+use crate::formats::fallback::WholeImage;
 use crate::formats::reader::ByteReader;
 
 const FORMAT: Format = Format::new("GIF", "image/gif", "gif");
@@ -16,36 +17,40 @@ pub(super) const DRIVER: Driver = Driver {
     probe,
 };
 
+/// First bytes of blocks: extension introducer, image separator, trailer.
+const EXTENSION: u8 = 0x21;
+const IMAGE_DESCRIPTOR: u8 = 0x2c;
+const TRAILER: u8 = 0x3b;
+
+/// The longest string of an LZW code: a table has 4096 entries.
+const MAX_PIXELS_PER_CODE: u64 = 4096;
+
 fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let reader = &mut reader;
     reader.skip(6)?;
+    // logical screen descriptor, section 18
     let (width, height) = (reader.u16_le()?, reader.u16_le()?);
     let [flags, _background, _aspect] = reader.array()?;
-    reader.skip(palette_length(flags))?;
+    reader.skip(color_table_bytes(flags))?;
     reader.awaited = "its frame is complete";
 
     let mut probed =
-        Probed::still(FORMAT, (width.into(), height.into()), 3, 4, Whole(ImageFormat::Gif));
+        Probed::still(FORMAT, (width.into(), height.into()), 3, 4, WholeImage(ImageFormat::Gif));
     probed.frames = 0;
     loop {
-        // A missing trailer is common, and what follows the last frame does not matter.
+        // many files have no trailer, and anything may follow the last frame
         let block =
-            if probed.frames > 0 && reader.rest() == 0 { TRAILER } else { reader.byte()? };
+            if probed.frames > 0 && reader.remaining() == 0 { TRAILER } else { reader.byte()? };
         match block {
-            FRAME => {
-                let [_left, _top] = [reader.u16_le()?, reader.u16_le()?];
-                let (width, height) = (reader.u16_le()?, reader.u16_le()?);
-                let flags = reader.byte()?;
-                reader.skip(palette_length(flags))?;
-                reader.skip(1)?;
-                pass_blocks(reader)?;
+            IMAGE_DESCRIPTOR => {
+                let (width, height) = skip_image(reader)?;
                 probed.frames += 1;
-                probed.saw_frame(width.into(), height.into());
+                probed.add_frame_size(width, height);
                 Error::over("frames", probed.frames.into(), limits.max_frames.into())?;
             }
             EXTENSION => {
-                reader.skip(1)?;
-                pass_blocks(reader)?;
+                reader.skip(1)?; // its label
+                skip_sub_blocks(reader)?;
             }
             _ if probed.frames > 0 => break,
             TRAILER => return Err(reader.malformed("it holds no picture")),
@@ -56,10 +61,9 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
             }
         }
     }
-    // the longest string of LZW is 4096 indices, of a code of 12 bits
-    reader.can_hold(area(probed.width, probed.height), 4096)?;
-    // Beside the screen, a frame is held as colours and as indices; of an animation, the screen as it
-    // was before, too.
+    reader.can_hold(area(probed.width, probed.height), MAX_PIXELS_PER_CODE)?;
+    // The decoder holds the screen, a frame as RGBA and as indices and, of an animation, the screen
+    // before the current frame.
     let (width, height) = probed.largest_frame;
     let screens = if probed.frames > 1 { 2 } else { 1 };
     let frame = area(width, height).saturating_mul(5);
@@ -67,16 +71,25 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     Ok(probed)
 }
 
-const EXTENSION: u8 = 0x21;
-const FRAME: u8 = 0x2c;
-const TRAILER: u8 = 0x3b;
+/// Skips an image from behind its separator (sections 20 to 22). Returns its width and height.
+fn skip_image(reader: &mut ByteReader<'_>) -> Result<(u32, u32), Error> {
+    let [_left, _top] = [reader.u16_le()?, reader.u16_le()?];
+    let (width, height) = (reader.u16_le()?, reader.u16_le()?);
+    let flags = reader.byte()?;
+    reader.skip(color_table_bytes(flags))?;
+    reader.skip(1)?; // LZW minimum code size
+    skip_sub_blocks(reader)?;
+    Ok((width.into(), height.into()))
+}
 
-fn palette_length(flags: u8) -> u64 {
+/// The length of the colour table that the flags of a descriptor announce.
+fn color_table_bytes(flags: u8) -> u64 {
     if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) }
 }
 
-/// Each block begins with its length; one of length 0 ends the chain.
-fn pass_blocks(reader: &mut ByteReader<'_>) -> Result<(), Error> {
+/// Skips data sub-blocks up to the block terminator (sections 15 and 16). Each begins with its length;
+/// 0 is the terminator.
+fn skip_sub_blocks(reader: &mut ByteReader<'_>) -> Result<(), Error> {
     loop {
         match reader.byte()? {
             0 => return Ok(()),

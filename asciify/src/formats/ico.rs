@@ -1,4 +1,5 @@
-//! ICO: a directory of pictures, each a PNG or a BMP; the deepest and then largest is drawn.
+//! ICO: ICONDIR, then an ICONDIRENTRY for each image, which is a PNG or a BMP without its file header.
+//! The image of the most bits per pixel is drawn; of equal ones, the largest.
 
 use std::io::Cursor;
 
@@ -6,7 +7,7 @@ use image::ImageFormat;
 
 use crate::error::{Error, Limits};
 use crate::format::Format;
-use crate::formats::bmp::BitmapInfo;
+use crate::formats::bmp::InfoHeader;
 use crate::formats::decoder::{Decoder, Driver, Input, Probed};
 use crate::formats::reader::ByteReader;
 use crate::formats::{fallback, png};
@@ -23,9 +24,12 @@ pub(super) const DRIVER: Driver = Driver {
     probe,
 };
 
+/// The first four bytes of a PNG.
+const PNG_SIGNATURE: u32 = 0x8950_4e47;
+
 struct Ico {
-    /// Where the picture begins, in bytes, if it is a PNG.
-    png_at: Option<u64>,
+    /// The offset of the image in the file, if it is a PNG.
+    png_offset: Option<u64>,
 }
 
 impl Decoder for Ico {
@@ -36,55 +40,60 @@ impl Decoder for Ico {
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
         input.sample_rows(&input.geometry(), view, specs, |input, push| {
-            if let Some(at) = self.png_at {
+            if let Some(offset) = self.png_offset {
                 let file = input.bytes()?;
-                let mut png = Cursor::new(file.get(at as usize..).unwrap_or_default());
+                let mut png = Cursor::new(file.get(offset as usize..).unwrap_or_default());
                 let sides = input.probed.sides();
                 if png::rows(&mut Source::new(&mut png), sides, &mut *push)? {
                     return Ok(());
                 }
             }
-            fallback::rows(input, ImageFormat::Ico, view.frame, push)
+            fallback::decode(input, ImageFormat::Ico, view.frame, push)
         })
     }
 }
 
 fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> {
-    reader.skip(4)?;
-    let mut pictures = Vec::new();
-    for _ in 0..reader.u16_le()? {
-        let [width, height, _colors, _reserved] = reader.array()?;
-        let [_planes, bits] = [reader.u16_le()?, reader.u16_le()?];
-        let [length, at] = [reader.u32_le()?, reader.u32_le()?];
-        // 0 stands for 256.
-        let side = |side: u8| if side == 0 { 256 } else { u32::from(side) };
-        pictures.push(((bits, side(width) * side(height)), (at, length)));
-    }
-    // Of equals the decoder takes the last of the directory, or else the first.
-    let Some(mut best) = pictures.pop() else {
-        return Err(reader.malformed("it holds no picture"));
-    };
-    for picture in pictures {
-        if picture.0 > best.0 {
-            best = picture;
-        }
-    }
-    let (_, (at, length)) = best;
+    let (offset, length) = best_image(&mut reader)?;
     reader.awaited = "its picture is complete";
-    if u64::from(at) + u64::from(length) > reader.end {
+    if offset + length > reader.end {
         return Err(reader.cut_off());
     }
-    reader.go_to(at.into())?;
-    let mut png_at = None;
-    let (width, height) = if reader.u32_be()? == 0x8950_4e47 {
-        reader.skip(12)?;
-        png_at = Some(at.into());
+    reader.seek_to(offset)?;
+    let mut png_offset = None;
+    let (width, height) = if reader.u32_be()? == PNG_SIGNATURE {
+        reader.skip(12)?; // the rest of the signature; length and type of IHDR
+        png_offset = Some(offset);
         (reader.u32_be()?, reader.u32_be()?)
     } else {
-        reader.go_to(at.into())?;
-        let info = BitmapInfo::read(&mut reader)?;
-        // The mask counts as a second half of the picture's height.
+        reader.seek_to(offset)?;
+        let info = InfoHeader::read(&mut reader)?;
+        // the height covers the image and its mask
         (info.width, info.height / 2)
     };
-    Ok(Probed::still(FORMAT, (width, height), 4, 4, Ico { png_at }))
+    Ok(Probed::still(FORMAT, (width, height), 4, 4, Ico { png_offset }))
+}
+
+/// The offset and the length of the image to draw.
+fn best_image(reader: &mut ByteReader<'_>) -> Result<(u64, u64), Error> {
+    reader.skip(4)?;
+    let mut entries = Vec::new();
+    for _ in 0..reader.u16_le()? {
+        let [width, height, _colors, _reserved] = reader.array()?;
+        let [_planes, bit_count] = [reader.u16_le()?, reader.u16_le()?];
+        let [length, offset] = [reader.u32_le()?, reader.u32_le()?];
+        let side = |side: u8| if side == 0 { 256 } else { u32::from(side) };
+        entries.push(((bit_count, side(width) * side(height)), (offset, length)));
+    }
+    // of equal ones, the `image` crate takes the last of the directory, or else the first
+    let Some(mut best) = entries.pop() else {
+        return Err(reader.malformed("it holds no picture"));
+    };
+    for entry in entries {
+        if entry.0 > best.0 {
+            best = entry;
+        }
+    }
+    let (_, (offset, length)) = best;
+    Ok((offset.into(), length.into()))
 }

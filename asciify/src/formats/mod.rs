@@ -1,17 +1,17 @@
-//! The image formats that we read: a folder or a file each.
+//! The image formats that are read: a folder or a file for each.
 //!
 //! To add a format:
 //! 1. Write `formats/NAME/mod.rs` (or `formats/NAME.rs`) with a `DRIVER`: the format's name, how a
 //!    file of it begins, and a function that reads its headers.
 //! 2. Add one line to [`DRIVERS`].
 //!
-//! The headers' function returns a [`Probed`](decoder::Probed): sizes, an upper estimate of the
-//! memory that decoding takes, and a [`Decoder`](decoder::Decoder) that will turn the pixels into
-//! samples. A format that the `image` crate decodes needs no decoder of its own:
-//! [`fallback::Whole`]. One that can be read at reduced resolution, or row by row, has its own, as
-//! [`jpeg`] and [`png`] do. [`reader`] reads numbers and tells what is missing where a file ends;
-//! hold every size that a file claims against [`ByteReader::can_hold`](reader::ByteReader::can_hold)
-//! or the limits before you allocate for it.
+//! That function returns a [`Probed`](decoder::Probed): sizes, an upper estimate of the memory that
+//! decoding takes, and a [`Decoder`](decoder::Decoder) that turns the pixels into samples. A format
+//! that the `image` crate decodes needs no decoder of its own: it uses [`fallback::WholeImage`]. One
+//! that can be read at reduced resolution or row by row has its own, as [`jpeg`] and [`png`] do.
+//! [`reader`] reads numbers, and its errors say what is missing where a file ends. Check every size
+//! that a file claims by [`ByteReader::can_hold`](reader::ByteReader::can_hold) or against the limits
+//! before you allocate memory for it.
 
 mod bmp;
 pub(crate) mod decoder;
@@ -35,7 +35,7 @@ use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::source::Source;
 
-/// Every format, the usual ones first: messages list them in this order.
+/// All formats, the most common first. Messages list them in this order.
 const DRIVERS: [&Driver; 9] = [
     &jpeg::DRIVER,
     &png::DRIVER,
@@ -48,16 +48,16 @@ const DRIVERS: [&Driver; 9] = [
     &qoi::DRIVER,
 ];
 
-/// How many of a file's first bytes [`Driver::identify`] sees.
+/// How many of a file's first bytes are passed to [`Driver::identify`].
 const IDENTIFYING_BYTES: u64 = 18;
 
-/// Every format that we read, the usual ones first.
+/// All formats that are read, the most common first.
 pub fn formats() -> impl ExactSizeIterator<Item = Format> {
     DRIVERS.iter().map(|driver| driver.format)
 }
 
-/// Identifies a file by its first bytes and reads its headers. Names and media types are not
-/// consulted: they are often wrong.
+/// Identifies a file by its first bytes and reads its headers. File names and media types are often
+/// wrong, so they are not used.
 ///
 /// # Errors
 /// [`Error::Unknown`], or what is wrong with the headers.
@@ -73,7 +73,7 @@ fn identify(start: &[u8]) -> Option<&'static Driver> {
     DRIVERS.into_iter().find(|driver| (driver.identify)(start))
 }
 
-/// The formats' names as a sentence lists them.
+/// The names of all formats, for a sentence.
 fn list() -> String {
     let names: Vec<&str> = formats().map(Format::name).collect();
     let [names @ .., last] = names.as_slice() else { return String::new() };

@@ -1,4 +1,4 @@
-//! Reads a file's structure: numbers, chunks and steps; where the file ends, errors say what is missing.
+//! Reads numbers, chunks and byte ranges of a file. Where the file ends, errors say what is missing.
 
 use std::io::{self, ErrorKind, Read, SeekFrom};
 
@@ -8,64 +8,78 @@ use crate::error::Error;
 use crate::format::Format;
 use crate::source::ReadSeek;
 
-/// A place in a file. Every step past the file's end is an error that says what is missing.
+/// A reader at a position in a file. Reading past the end is an error that says what is missing.
 pub(crate) struct ByteReader<'a> {
     pub(crate) source: &'a mut dyn ReadSeek,
     format: Format,
-    pub(crate) at: u64,
+    /// The offset in the file of the next byte. Code that moves `source` itself updates it.
+    pub(crate) position: u64,
+    /// The length of the file in bytes.
     pub(crate) end: u64,
-    /// What the file ends before, if it ends now: "its IEND chunk".
+    /// What is missing if the file ends here, for messages: "its IEND chunk".
     pub(crate) awaited: &'static str,
 }
 
 impl<'a> ByteReader<'a> {
+    /// A reader at the beginning of `source`.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
     pub(crate) fn new(source: &'a mut dyn ReadSeek, format: Format) -> Result<Self, Error> {
         let end = source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
         source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
-        Ok(Self { source, format, at: 0, end, awaited: "its header is complete" })
+        Ok(Self { source, format, position: 0, end, awaited: "its header is complete" })
     }
 
-    /// Of the whole file.
-    pub(crate) fn length(&self) -> u64 {
-        self.end
+    /// Bytes from here to the end of the file.
+    pub(crate) fn remaining(&self) -> u64 {
+        self.end.saturating_sub(self.position)
     }
 
-    pub(crate) fn rest(&self) -> u64 {
-        self.end.saturating_sub(self.at)
-    }
-
+    /// Moves forward by `bytes`.
+    ///
+    /// # Errors
+    /// The file ends before.
     pub(crate) fn skip(&mut self, bytes: u64) -> Result<(), Error> {
-        if bytes > self.rest() {
+        if bytes > self.remaining() {
             return Err(self.cut_off());
         }
-        let step = i64::try_from(bytes).map_err(|_| self.cut_off())?;
-        self.source.seek_relative(step).map_err(Error::Read)?;
-        self.at += bytes;
+        let distance = i64::try_from(bytes).map_err(|_| self.cut_off())?;
+        self.source.seek_relative(distance).map_err(Error::Read)?;
+        self.position += bytes;
         Ok(())
     }
 
-    pub(crate) fn go_to(&mut self, at: u64) -> Result<(), Error> {
-        if at > self.end {
+    /// Moves to an offset in the file.
+    ///
+    /// # Errors
+    /// The file ends before.
+    pub(crate) fn seek_to(&mut self, position: u64) -> Result<(), Error> {
+        if position > self.end {
             return Err(self.cut_off());
         }
-        self.move_to(at).map_err(Error::Read)
+        self.move_to(position).map_err(Error::Read)
     }
 
-    /// Within what the reader has buffered, nothing is read again.
-    fn move_to(&mut self, at: u64) -> io::Result<()> {
-        let distance = i128::from(at) - i128::from(self.at);
+    /// Moves by a relative seek where possible, so that buffered bytes are not read again.
+    fn move_to(&mut self, position: u64) -> io::Result<()> {
+        let distance = i128::from(position) - i128::from(self.position);
         match i64::try_from(distance) {
             Ok(distance) => self.source.seek_relative(distance)?,
-            Err(_) => drop(self.source.seek(SeekFrom::Start(at))?),
+            Err(_) => drop(self.source.seek(SeekFrom::Start(position))?),
         }
-        self.at = at;
+        self.position = position;
         Ok(())
     }
 
+    /// The next `N` bytes.
+    ///
+    /// # Errors
+    /// The file ends before; so in the functions below.
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
         let mut bytes = [0; N];
         self.source.read_exact(&mut bytes).map_err(|err| self.read_failed(err))?;
-        self.at += N as u64;
+        self.position += N as u64;
         Ok(bytes)
     }
 
@@ -89,28 +103,37 @@ impl<'a> ByteReader<'a> {
         self.array().map(u32::from_le_bytes)
     }
 
-    /// All of `bytes` where they are at most `most`; else their beginning. Passes over all.
-    pub(crate) fn bytes(&mut self, bytes: u64, most: u64) -> Result<Vec<u8>, Error> {
-        if bytes > self.rest() {
+    /// Moves behind the next `bytes` bytes and returns the first `max` of them.
+    ///
+    /// # Errors
+    /// The file ends before.
+    pub(crate) fn bytes(&mut self, bytes: u64, max: u64) -> Result<Vec<u8>, Error> {
+        if bytes > self.remaining() {
             return Err(self.cut_off());
         }
         let mut kept = Vec::new();
-        self.source.take(bytes.min(most)).read_to_end(&mut kept).map_err(Error::Read)?;
-        self.at += kept.len() as u64;
+        self.source.take(bytes.min(max)).read_to_end(&mut kept).map_err(Error::Read)?;
+        self.position += kept.len() as u64;
         self.skip(bytes.saturating_sub(kept.len() as u64))?;
         Ok(kept)
     }
 
-    pub(crate) fn cut_off(&self) -> Error {
-        Error::cut_off(self.format, self.awaited)
+    /// Reads into `buf` from an offset, as [`Read`] does.
+    ///
+    /// # Errors
+    /// The source failed.
+    pub(crate) fn read_at(&mut self, position: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.move_to(position)?;
+        let read = self.source.read(buf)?;
+        self.position += read as u64;
+        Ok(read)
     }
 
-    pub(crate) fn malformed(&self, reason: impl std::fmt::Display) -> Error {
-        Error::malformed(self.format, reason)
-    }
-
-    /// Whether the file is long enough for that many pixels, at most `per_byte` in each of its bytes:
-    /// nobody shall take memory for what cannot be there. A million are always allowed.
+    /// Checks that the file is long enough for that many pixels at `per_byte` pixels per byte, before
+    /// memory is allocated for them. A million pixels are always allowed.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where it is not.
     pub(crate) fn can_hold(&self, pixels: u64, per_byte: u64) -> Result<(), Error> {
         match pixels > self.end.saturating_mul(per_byte).max(1 << 20) {
             true => Err(self.malformed("it claims more pixels than its length can hold")),
@@ -118,20 +141,23 @@ impl<'a> ByteReader<'a> {
         }
     }
 
-    /// Whether `mark`, the format's end, stands anywhere behind this place. It is looked for at the
-    /// file's end first: others may have put something of theirs behind it.
-    pub(crate) fn has_end(&mut self, mark: &[u8]) -> Result<bool, Error> {
+    /// Whether the bytes of `marker` occur between here and the end of the file. The last 64 KiB are
+    /// searched first, since an end marker is there in most files, even if other data follows it.
+    ///
+    /// # Errors
+    /// The source failed.
+    pub(crate) fn contains(&mut self, marker: &[u8]) -> Result<bool, Error> {
         const STEP: u64 = 1 << 16;
-        let here = self.at;
+        let here = self.position;
         for start in [self.end.saturating_sub(STEP).max(here), here] {
             let mut read = Vec::new();
             self.move_to(start).map_err(Error::Read)?;
-            while self.at < self.end {
-                // a mark may lie across two steps
-                read.drain(..read.len().saturating_sub(mark.len() - 1));
+            while self.position < self.end {
+                // a marker may begin in one step and end in the next
+                read.drain(..read.len().saturating_sub(marker.len() - 1));
                 let step = self.source.take(STEP).read_to_end(&mut read).map_err(Error::Read)?;
-                self.at += step as u64;
-                if memmem::find(&read, mark).is_some() {
+                self.position += step as u64;
+                if memmem::find(&read, marker).is_some() {
                     return Ok(true);
                 }
                 if step == 0 {
@@ -142,16 +168,19 @@ impl<'a> ByteReader<'a> {
         Ok(false)
     }
 
-    /// Reads what there is from `at` on, as [`Read`] does.
-    pub(crate) fn read_at(&mut self, at: u64, buf: &mut [u8]) -> io::Result<usize> {
-        self.move_to(at)?;
-        let read = self.source.read(buf)?;
-        self.at += read as u64;
-        Ok(read)
+    /// The error for a file that ends here.
+    pub(crate) fn cut_off(&self) -> Error {
+        Error::cut_off(self.format, self.awaited)
     }
 
-    pub(crate) fn unsupported(&self, what: &str) -> Error {
-        Error::Unsupported(format!("this {} uses {what} that we cannot decode", self.format))
+    /// The error for a file that breaks its format's rules.
+    pub(crate) fn malformed(&self, reason: impl std::fmt::Display) -> Error {
+        Error::malformed(self.format, reason)
+    }
+
+    /// The error for a valid file that uses `feature`.
+    pub(crate) fn unsupported(&self, feature: &str) -> Error {
+        Error::Unsupported(format!("this {} uses {feature} that we cannot decode", self.format))
     }
 
     fn read_failed(&self, err: io::Error) -> Error {

@@ -1,15 +1,12 @@
-//! Marker segments up to the first scan (ITU-T T.81, B.1).
+//! Marker segments up to the first scan (ITU-T T.81, B.1 and B.2), for probing.
 
 use image::metadata::Orientation;
 
+use super::markers::{APP1, DAC, DHT, EOI, JPG, RST0, RST7, SOF0, SOF2, SOF3, SOF9, SOF10};
+use super::markers::{SOF11, SOF15, SOI, SOS, TEM};
 use crate::error::Error;
 use crate::formats::decoder::{area, exif_orientation};
 use crate::formats::reader::ByteReader;
-
-const SOI: u8 = 0xd8;
-const EOI: u8 = 0xd9;
-const SOS: u8 = 0xda;
-const APP1: u8 = 0xe1;
 
 /// What the segments before the first scan say.
 pub(super) struct Header {
@@ -21,14 +18,18 @@ pub(super) struct Header {
     pub(super) orientation: Orientation,
     /// Whether an EOI marker follows.
     pub(super) is_whole: bool,
-    /// Of a kind that common decoders refuse, or get wrong.
+    /// Of a kind that common decoders refuse or decode wrongly.
     pub(super) is_rare: bool,
-    /// So short that most of what it claims cannot be there.
-    pub(super) is_thin: bool,
+    /// The file is too short for most of the blocks that it claims.
+    pub(super) is_too_short: bool,
     /// An upper estimate of the memory that decoding takes, in bytes.
     pub(super) decoded_bytes: u64,
 }
 
+/// Reads a file from its beginning.
+///
+/// # Errors
+/// The file ends before its first scan, has no frame, or is of an unsupported kind.
 pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
     reader.awaited = "its picture begins";
     reader.skip(2)?;
@@ -36,9 +37,8 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
     let mut orientation = None;
     let components_in_scan = loop {
         let marker = next_marker(reader)?;
-        // markers without a length: restarts inside scans, TEM
-        if matches!(marker, 0x01 | SOI | 0xd0..=0xd7) {
-            continue;
+        if matches!(marker, TEM | SOI | RST0..=RST7) {
+            continue; // it has no segment
         }
         if marker == EOI {
             return Err(reader.malformed("it holds no picture"));
@@ -48,12 +48,11 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
             return Err(reader.malformed("a segment is shorter than its own header"));
         };
         match marker {
-            // C4, C8 and CC lie among the frame headers, but are none.
-            0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
+            SOF0..=SOF15 if !matches!(marker, DHT | JPG | DAC) => {
                 if frame.is_some() {
                     return Err(reader.malformed("it has two frame headers"));
                 }
-                frame = Some(frame_header(reader, marker, length)?);
+                frame = Some(read_frame_header(reader, marker, length)?);
             }
             APP1 if orientation.is_none() => {
                 let segment = reader.bytes(length, length)?;
@@ -64,28 +63,19 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
         }
     };
     let Some(frame) = frame else { return Err(reader.malformed("it holds no picture")) };
-    let Frame { width, height, components, precision, is_rare, .. } = frame;
-    let is_whole = reader.has_end(&[0xff, EOI])?;
-    // a block takes a bit at least, unless its coding is arithmetic
-    let is_thin = !frame.is_arithmetic && area(width, height) > reader.end.saturating_mul(8 * 64);
-    // Decoders read the file into a buffer that grows by doubling.
-    // A single sequential scan is decoded row by row; otherwise each coefficient's two bytes are kept.
-    // Blocks stick out of the picture by less than 64 px. Grey is counted as colour, for simplicity.
-    let is_kept = is_rare || frame.is_progressive || u32::from(components_in_scan) < components;
-    let bytes_per_px = u64::from(components.max(3)) * if is_kept { 3 } else { 1 };
-    let padded = area(width.saturating_add(64), height.saturating_add(64));
-    let decoded_bytes =
-        padded.saturating_mul(bytes_per_px).saturating_add(reader.end.saturating_mul(3));
+    let is_whole = reader.contains(&[0xff, EOI])?;
     Ok(Header {
-        width,
-        height,
-        components,
-        precision,
+        width: frame.width,
+        height: frame.height,
+        components: frame.components,
+        precision: frame.precision,
         orientation: orientation.unwrap_or(Orientation::NoTransforms),
         is_whole,
-        is_rare,
-        is_thin,
-        decoded_bytes,
+        is_rare: frame.is_rare,
+        // except in arithmetic coding, a block of 8 × 8 samples takes at least a bit
+        is_too_short: !frame.is_arithmetic
+            && area(frame.width, frame.height) > reader.end.saturating_mul(8 * 64),
+        decoded_bytes: frame.decoded_bytes(components_in_scan.into(), reader.end),
     })
 }
 
@@ -99,38 +89,51 @@ struct Frame {
     is_rare: bool,
 }
 
-fn frame_header(reader: &mut ByteReader<'_>, marker: u8, length: u64) -> Result<Frame, Error> {
+impl Frame {
+    /// An upper estimate of the memory that decoding a file of that length takes, in bytes.
+    fn decoded_bytes(&self, components_in_scan: u32, file_bytes: u64) -> u64 {
+        // A single sequential scan is decoded row by row; otherwise all coefficients are held, of two
+        // bytes each. Padding to whole MCUs is less than 64 px. Grey is counted as colour.
+        let is_held = self.is_rare || self.is_progressive || components_in_scan < self.components;
+        let bytes_per_px = u64::from(self.components.max(3)) * if is_held { 3 } else { 1 };
+        let padded = area(self.width.saturating_add(64), self.height.saturating_add(64));
+        // decoders read the file into a buffer that grows by doubling
+        padded.saturating_mul(bytes_per_px).saturating_add(file_bytes.saturating_mul(3))
+    }
+}
+
+/// B.2.2.
+fn read_frame_header(reader: &mut ByteReader<'_>, marker: u8, length: u64) -> Result<Frame, Error> {
     let [precision] = reader.array()?;
     let (height, width, components) = (reader.u16_be()?, reader.u16_be()?, reader.byte()?);
     let Some(rest) = length.checked_sub(6) else {
         return Err(reader.malformed("its frame header is too short"));
     };
-    let samplings: Vec<u8> =
+    let sampling_factors: Vec<u8> =
         reader.bytes(rest, rest)?.as_chunks().0.iter().map(|[_, sampling, _]| *sampling).collect();
-    // extended, lossless and arithmetic kinds
-    let is_known = match marker {
-        0xc0..=0xc2 | 0xc9 | 0xca => matches!(precision, 8 | 12),
-        0xc3 => (2..=16).contains(&precision),
-        0xcb => return Err(reader.unsupported("arithmetic coding without loss")),
+    let is_known_precision = match marker {
+        SOF0..=SOF2 | SOF9 | SOF10 => matches!(precision, 8 | 12),
+        SOF3 => (2..=16).contains(&precision),
+        SOF11 => return Err(reader.unsupported("arithmetic coding without loss")),
         _ => return Err(reader.unsupported("the hierarchical mode")),
     };
-    if !is_known {
+    if !is_known_precision {
         return Err(reader.unsupported("samples of a depth"));
     }
-    let is_usual_sampling = matches!(samplings.as_slice(), [0x11 | 0x21 | 0x22, rest @ ..]
+    let is_common_sampling = matches!(sampling_factors.as_slice(), [0x11 | 0x21 | 0x22, rest @ ..]
         if rest.iter().all(|it| *it == 0x11));
     Ok(Frame {
         width: width.into(),
         height: height.into(),
         components: components.into(),
         precision: precision.into(),
-        is_progressive: matches!(marker, 0xc2 | 0xca),
-        is_arithmetic: matches!(marker, 0xc9 | 0xca),
-        is_rare: marker > 0xc2 || precision != 8 || !is_usual_sampling,
+        is_progressive: matches!(marker, SOF2 | SOF10),
+        is_arithmetic: matches!(marker, SOF9 | SOF10),
+        is_rare: marker > SOF2 || precision != 8 || !is_common_sampling,
     })
 }
 
-/// Passes over scan data (where FF 00 stands for a byte FF) and fill bytes to the next marker.
+/// Skips entropy-coded data, where FF 00 stands for a byte FF, and fill bytes up to the next marker.
 fn next_marker(reader: &mut ByteReader<'_>) -> Result<u8, Error> {
     loop {
         let buffer = reader.source.fill_buf().map_err(Error::Read)?;
@@ -138,9 +141,9 @@ fn next_marker(reader: &mut ByteReader<'_>) -> Result<u8, Error> {
             return Err(reader.cut_off());
         }
         let found = memchr::memchr(0xff, buffer);
-        let passed = found.map_or(buffer.len(), |index| index + 1);
-        reader.source.consume(passed);
-        reader.at += passed as u64;
+        let skipped = found.map_or(buffer.len(), |index| index + 1);
+        reader.source.consume(skipped);
+        reader.position += skipped as u64;
         if found.is_none() {
             continue;
         }

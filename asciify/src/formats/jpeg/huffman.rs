@@ -1,58 +1,63 @@
-//! Huffman codes of JPEG: ITU-T T.81, annexes C and F.
+//! Huffman tables and the bits of entropy-coded segments (ITU-T T.81, annexes C and F.2.2).
 
-/// Bits that are looked at together.
-const WINDOW: u32 = 13;
-const WINDOWS: usize = 1 << WINDOW;
-const LONGEST_CODE: usize = 16;
-/// Coefficients in a block, and where a run over them ends.
-const BLOCK: u32 = 64;
+use super::block::BLOCK_LEN;
 
-/// Codes as a file states them.
-pub(crate) struct Codes {
-    /// How many there are, by length.
-    counts: [u8; LONGEST_CODE],
-    /// What they stand for, in their order.
-    values: Vec<u8>,
+/// Bits that a lookup takes at once.
+const LOOKUP_BITS: u32 = 13;
+const LOOKUPS: usize = 1 << LOOKUP_BITS;
+const MAX_CODE_LEN: usize = 16;
+
+/// Where a run over the coefficients of a block ends.
+const BLOCK_END: u32 = BLOCK_LEN as u32;
+
+/// A Huffman table as a DHT segment specifies it (B.2.4.2).
+pub(super) struct HuffmanSpec {
+    /// BITS: the number of codes, by length less 1.
+    counts: [u8; MAX_CODE_LEN],
+    /// HUFFVAL: the symbols, in the order of their codes.
+    symbols: Vec<u8>,
 }
 
-impl Codes {
-    /// Reads a table of a DHT segment (B.2.4.2); the second is what follows it.
-    pub(crate) fn read(data: &[u8]) -> Option<(Self, &[u8])> {
-        let (counts, rest) = data.split_first_chunk::<LONGEST_CODE>()?;
+impl HuffmanSpec {
+    /// Reads one table. The second value is what follows it.
+    pub(super) fn parse(data: &[u8]) -> Option<(Self, &[u8])> {
+        let (counts, rest) = data.split_first_chunk::<MAX_CODE_LEN>()?;
         let total = counts.iter().map(|count| usize::from(*count)).sum();
-        let (values, rest) = rest.split_at_checked(total)?;
+        let (symbols, rest) = rest.split_at_checked(total)?;
         (1..=256)
             .contains(&total)
-            .then(|| (Self { counts: *counts, values: values.to_vec() }, rest))
+            .then(|| (Self { counts: *counts, symbols: symbols.to_vec() }, rest))
     }
 }
 
-/// Codes made ready to be looked up.
-pub(crate) struct Table<'a> {
-    /// By the next [`WINDOW`] bits: the first symbol among them, if it is there as a whole.
-    first: Box<[Symbol; WINDOWS]>,
-    /// By the next [`WINDOW`] bits: as many whole symbols as they hold, for those of coefficients.
-    runs: Box<[Run; WINDOWS]>,
-    /// By length: the first code, and the index of what it stands for.
-    starts: [(u32, usize); LONGEST_CODE],
-    codes: &'a Codes,
+/// A Huffman table for decoding.
+pub(super) struct HuffmanTable<'a> {
+    /// By the next [`LOOKUP_BITS`] bits: the symbol whose code they begin with.
+    lookup: Box<[Lookup; LOOKUPS]>,
+    /// By the next [`LOOKUP_BITS`] bits: all symbols of AC coefficients that lie in them as a whole.
+    /// Empty runs before [`HuffmanTable::with_ac_runs`].
+    ac_runs: Box<[AcRun; LOOKUPS]>,
+    /// By length less 1: MINCODE, the first code, and VALPTR, the index of its symbol (F.2.2.3).
+    first_codes: [(u32, usize); MAX_CODE_LEN],
+    spec: &'a HuffmanSpec,
 }
 
-/// Bits of a code, 0 where none fits, and what it stands for.
+/// A code and its symbol. `code_len` is 0 where the code is longer than [`LOOKUP_BITS`] bits.
 #[derive(Clone, Copy, Default)]
-struct Symbol {
-    bits: u8,
-    value: u8,
+struct Lookup {
+    code_len: u8,
+    symbol: u8,
 }
 
-/// What several symbols, with the bits that follow each, do to a block: from the lowest, four bits
-/// for their length (0 where not even one fits), one if they end it, the coefficients they pass.
+/// Several symbols of AC coefficients with their additional bits. From the lowest bit: 4 bits for
+/// their length in bits (0 where not even one fits), 1 bit that says whether the last one is
+/// end-of-block, and the number of coefficients that they code.
 #[derive(Clone, Copy, Default)]
-struct Run(u16);
+struct AcRun(u16);
 
-impl Run {
-    fn new(bits: u32, coefficients: u32, ends: bool) -> Self {
-        Self((bits | u32::from(ends) << 4 | coefficients << 5) as u16)
+impl AcRun {
+    fn new(bits: u32, coefficients: u32, is_end_of_block: bool) -> Self {
+        Self((bits | u32::from(is_end_of_block) << 4 | coefficients << 5) as u16)
     }
 
     #[inline(always)]
@@ -61,7 +66,7 @@ impl Run {
     }
 
     #[inline(always)]
-    fn ends(self) -> bool {
+    fn is_end_of_block(self) -> bool {
         self.0 & 16 != 0
     }
 
@@ -71,27 +76,28 @@ impl Run {
     }
 }
 
-impl<'a> Table<'a> {
-    /// `None` where there are more codes of a length than can be.
-    pub(crate) fn new(codes: &'a Codes) -> Option<Self> {
+impl<'a> HuffmanTable<'a> {
+    /// Assigns codes to the symbols (annex C). `None` where there are more codes of a length than
+    /// can be.
+    pub(super) fn new(spec: &'a HuffmanSpec) -> Option<Self> {
         let mut table = Self {
-            first: Box::new([Symbol::default(); WINDOWS]),
-            runs: Box::new([Run::default(); WINDOWS]),
-            starts: [(0, 0); LONGEST_CODE],
-            codes,
+            lookup: Box::new([Lookup::default(); LOOKUPS]),
+            ac_runs: Box::new([AcRun::default(); LOOKUPS]),
+            first_codes: [(0, 0); MAX_CODE_LEN],
+            spec,
         };
         let (mut code, mut index) = (0_u32, 0);
-        for (length, count) in (1_u32..).zip(codes.counts) {
-            table.starts[length as usize - 1] = (code, index);
-            for value in &codes.values[index..index + usize::from(count)] {
+        for (length, count) in (1_u32..).zip(spec.counts) {
+            table.first_codes[length as usize - 1] = (code, index);
+            for symbol in &spec.symbols[index..index + usize::from(count)] {
                 if code >> length != 0 {
                     return None;
                 }
-                if length <= WINDOW {
-                    let windows = 1 << (WINDOW - length);
-                    let from = (code as usize) * windows;
-                    table.first[from..from + windows]
-                        .fill(Symbol { bits: length as u8, value: *value });
+                if length <= LOOKUP_BITS {
+                    let repeats = 1 << (LOOKUP_BITS - length);
+                    let from = (code as usize) * repeats;
+                    table.lookup[from..from + repeats]
+                        .fill(Lookup { code_len: length as u8, symbol: *symbol });
                 }
                 code += 1;
             }
@@ -101,50 +107,53 @@ impl<'a> Table<'a> {
         Some(table)
     }
 
-    /// Makes ready for [`Bits::skip_coefficients`].
-    pub(crate) fn with_runs(mut self) -> Self {
-        for window in 0..WINDOWS {
-            self.runs[window] = self.run(window as u32);
+    /// Adds what [`BitReader::skip_ac_coefficients`] needs.
+    pub(super) fn with_ac_runs(mut self) -> Self {
+        for bits in 0..LOOKUPS {
+            self.ac_runs[bits] = self.ac_run(bits as u32);
         }
         self
     }
 
-    fn run(&self, window: u32) -> Run {
-        let (mut bits, mut coefficients, mut ends) = (0, 0, false);
-        while bits < WINDOW && coefficients < BLOCK && !ends {
-            let Symbol { bits: code, value } = self.first[(window << bits) as usize % WINDOWS];
-            let (zeros, extra) = (u32::from(value >> 4), u32::from(value & 15));
-            let used = bits + u32::from(code) + extra;
-            if code == 0 || used > WINDOW {
+    /// The symbols that lie in these [`LOOKUP_BITS`] bits as a whole.
+    fn ac_run(&self, window: u32) -> AcRun {
+        let (mut bits, mut coefficients, mut is_end_of_block) = (0, 0, false);
+        while bits < LOOKUP_BITS && coefficients < BLOCK_END && !is_end_of_block {
+            let Lookup { code_len, symbol } = self.lookup[(window << bits) as usize % LOOKUPS];
+            let (zeros, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
+            let used = bits + u32::from(code_len) + size;
+            if code_len == 0 || used > LOOKUP_BITS {
                 break;
             }
             bits = used;
-            ends = extra == 0 && zeros != 15;
-            coefficients += if ends { 0 } else { zeros + 1 };
+            is_end_of_block = size == 0 && zeros != 15;
+            coefficients += if is_end_of_block { 0 } else { zeros + 1 };
         }
-        Run::new(bits, coefficients, ends)
+        AcRun::new(bits, coefficients, is_end_of_block)
     }
 }
 
-/// Entropy-coded data without its stuffed bytes, bit by bit. Beyond the end there are zeros.
-pub(crate) struct Bits<'a> {
+/// Reads the bits of an entropy-coded segment without stuffed bytes, from the highest bit of each
+/// byte. Behind the end there are zeros.
+pub(super) struct BitReader<'a> {
     data: &'a [u8],
-    /// What comes next, from the top; at least [`READY`] bits after [`Bits::refill`].
+    /// The next bits, from the highest one; at least [`REFILLED_BITS`] after [`BitReader::refill`].
     window: u64,
+    /// Bits in the window.
     ready: u32,
-    /// Bytes that were taken into the window.
+    /// Bytes that were moved into the window.
     taken: usize,
 }
 
-const READY: u32 = 56;
+const REFILLED_BITS: u32 = 56;
 
-impl<'a> Bits<'a> {
-    pub(crate) fn new(data: &'a [u8]) -> Self {
+impl<'a> BitReader<'a> {
+    pub(super) fn new(data: &'a [u8]) -> Self {
         Self { data, window: 0, ready: 0, taken: 0 }
     }
 
-    /// Whether more was read than there is.
-    pub(crate) fn is_beyond_the_end(&self) -> bool {
+    /// Whether more bits were read than there are.
+    pub(super) fn is_past_end(&self) -> bool {
         self.taken * 8 - self.ready as usize > self.data.len() * 8
     }
 
@@ -174,100 +183,103 @@ impl<'a> Bits<'a> {
     }
 
     #[inline(always)]
-    fn pass(&mut self, bits: u32) {
+    fn consume(&mut self, bits: u32) {
         self.window <<= bits;
         self.ready -= bits;
     }
 
-    /// Needs 16 bits that are ready. `None` for a code that the table does not have.
+    /// [`BitReader::decode`] where 16 bits are ready.
     #[inline(always)]
-    fn symbol(&mut self, table: &Table<'_>) -> Option<u8> {
-        let Symbol { bits, value } = table.first[self.peek(WINDOW) as usize];
-        if bits == 0 {
-            return self.long_symbol(table);
+    fn decode_ready(&mut self, table: &HuffmanTable<'_>) -> Option<u8> {
+        let Lookup { code_len, symbol } = table.lookup[self.peek(LOOKUP_BITS) as usize];
+        if code_len == 0 {
+            return self.decode_long(table);
         }
-        self.pass(bits.into());
-        Some(value)
+        self.consume(code_len.into());
+        Some(symbol)
     }
 
-    fn long_symbol(&mut self, table: &Table<'_>) -> Option<u8> {
-        for length in WINDOW + 1..=LONGEST_CODE as u32 {
-            let (first, index) = table.starts[length as usize - 1];
-            let place = self.peek(length).checked_sub(first)?;
-            if place < table.codes.counts[length as usize - 1].into() {
-                self.pass(length);
-                return table.codes.values.get(index + place as usize).copied();
+    /// The DECODE procedure of F.2.2.3 for codes that are longer than [`LOOKUP_BITS`] bits.
+    fn decode_long(&mut self, table: &HuffmanTable<'_>) -> Option<u8> {
+        for length in LOOKUP_BITS + 1..=MAX_CODE_LEN as u32 {
+            let (min_code, symbols_at) = table.first_codes[length as usize - 1];
+            let offset = self.peek(length).checked_sub(min_code)?;
+            if offset < table.spec.counts[length as usize - 1].into() {
+                self.consume(length);
+                return table.spec.symbols.get(symbols_at + offset as usize).copied();
             }
         }
         None
     }
 
-    /// What the next code stands for. `None` where the table does not have it.
+    /// The symbol of the next code (DECODE, F.2.2.3). `None` where the table does not have the code.
     #[inline(always)]
-    pub(crate) fn next(&mut self, table: &Table<'_>) -> Option<u8> {
+    pub(super) fn decode(&mut self, table: &HuffmanTable<'_>) -> Option<u8> {
         self.refill();
-        self.symbol(table)
+        self.decode_ready(table)
     }
 
-    /// So many bits, up to 16, as a number.
-    pub(crate) fn take(&mut self, bits: u32) -> u32 {
+    /// The next `bits` bits, up to 16, as a number (RECEIVE, F.2.2.4).
+    pub(super) fn receive(&mut self, bits: u32) -> u32 {
         self.refill();
         let value = if bits == 0 { 0 } else { self.peek(bits) };
-        self.pass(bits);
+        self.consume(bits);
         value
     }
 
-    /// How far the first coefficient of a block is from the last one's: F.2.2.1.
+    /// DIFF: the DC coefficient of a block less that of the component's last block (F.2.2.1).
     #[inline(always)]
-    pub(crate) fn difference(&mut self, table: &Table<'_>) -> Option<i32> {
-        let bits = u32::from(self.next(table)?);
-        if bits == 0 {
+    pub(super) fn dc_difference(&mut self, table: &HuffmanTable<'_>) -> Option<i32> {
+        let size = u32::from(self.decode(table)?);
+        if size == 0 {
             return Some(0);
         }
-        if bits > 15 {
+        if size > 15 {
             return None;
         }
-        Some(self.signed(bits))
+        Some(self.receive_extend(size))
     }
 
-    /// A number of so many bits, 1 to 15, that are ready: the lower half of them are negative.
+    /// A signed number of `size` bits, 1 to 15, that are ready (RECEIVE and EXTEND, F.2.2.1): those
+    /// that begin with 0 are negative.
     #[inline(always)]
-    pub(crate) fn signed(&mut self, bits: u32) -> i32 {
-        let value = self.peek(bits) as i32;
-        self.pass(bits);
-        if value >> (bits - 1) == 0 { value - (1 << bits) + 1 } else { value }
+    pub(super) fn receive_extend(&mut self, size: u32) -> i32 {
+        let value = self.peek(size) as i32;
+        self.consume(size);
+        if value >> (size - 1) == 0 { value - (1 << size) + 1 } else { value }
     }
 
-    /// Passes over the other coefficients of a block: F.2.2.2. `table` is one with runs.
+    /// Skips the AC coefficients of a block of a sequential scan (F.2.2.2). `table` must come from
+    /// [`HuffmanTable::with_ac_runs`].
     #[inline(always)]
-    pub(crate) fn skip_coefficients(&mut self, table: &Table<'_>) -> Option<()> {
+    pub(super) fn skip_ac_coefficients(&mut self, table: &HuffmanTable<'_>) -> Option<()> {
         let mut next = 1;
         loop {
             self.refill();
-            // as many windows as there are bits
-            for _ in 0..READY / WINDOW {
-                let run = table.runs[self.peek(WINDOW) as usize];
+            // as many lookups as there are bits for
+            for _ in 0..REFILLED_BITS / LOOKUP_BITS {
+                let run = table.ac_runs[self.peek(LOOKUP_BITS) as usize];
                 let reached = next + run.coefficients();
-                // What comes after the last coefficient belongs to another block.
-                if run.bits() == 0 || reached + u32::from(run.ends()) > BLOCK {
+                // what follows the last coefficient belongs to another block
+                if run.bits() == 0 || reached + u32::from(run.is_end_of_block()) > BLOCK_END {
                     self.refill();
-                    let symbol = self.symbol(table)?;
-                    let (zeros, extra) = (u32::from(symbol >> 4), u32::from(symbol & 15));
-                    if extra == 0 && zeros != 15 {
+                    let symbol = self.decode_ready(table)?;
+                    let (zeros, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
+                    if size == 0 && zeros != 15 {
                         return Some(());
                     }
-                    self.pass(extra);
+                    self.consume(size);
                     next += zeros + 1;
-                    if next > BLOCK {
+                    if next > BLOCK_END {
                         return None;
                     }
-                    if next == BLOCK {
+                    if next == BLOCK_END {
                         return Some(());
                     }
                     break;
                 }
-                self.pass(run.bits());
-                if run.ends() || reached == BLOCK {
+                self.consume(run.bits());
+                if run.is_end_of_block() || reached == BLOCK_END {
                     return Some(());
                 }
                 next = reached;

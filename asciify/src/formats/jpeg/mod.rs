@@ -1,13 +1,17 @@
-//! JPEG (ITU-T T.81 | ISO/IEC 10918-1).
+//! JPEG (ITU-T T.81 | ISO/IEC 10918-1). Clauses, tables and figures named in this folder are T.81's.
 //!
 //! [`header`] reads the marker segments up to the first scan. Where an eighth of the size suffices,
 //! [`dc`] decodes the DC coefficients alone. Full size is decoded by the `image` crate, or by
-//! [`full`] where a file is of a kind that the crate refuses or gets wrong, or is damaged.
+//! [`full`] where the file is damaged or of a kind that the crate refuses or decodes wrongly.
 
+mod block;
 mod dc;
 mod full;
 mod header;
 mod huffman;
+mod markers;
+mod segments;
+mod tables;
 
 use image::ImageFormat;
 
@@ -24,12 +28,15 @@ use crate::spec::Spec;
 
 const FORMAT: Format = Format::new("JPEG", "image/jpeg", "jpg");
 
-pub(super) const DRIVER: Driver =
-    Driver { format: FORMAT, identify: |start| start.starts_with(&[0xff, 0xd8, 0xff]), probe };
+pub(super) const DRIVER: Driver = Driver {
+    format: FORMAT,
+    identify: |start| start.starts_with(&[0xff, markers::SOI, 0xff]),
+    probe,
+};
 
 fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> {
     let header = header::read(&mut reader)?;
-    let decoder = Jpeg { is_rare: header.is_rare, is_thin: header.is_thin };
+    let decoder = Jpeg { is_rare: header.is_rare, is_too_short: header.is_too_short };
     let sides = (header.width, header.height);
     Ok(Probed {
         orientation: header.orientation,
@@ -41,14 +48,15 @@ fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> 
 }
 
 struct Jpeg {
-    /// Of a kind that common decoders refuse, or get wrong.
+    /// Of a kind that common decoders refuse or decode wrongly.
     is_rare: bool,
-    /// So short that most of what it claims cannot be there: no memory is taken for the rest.
-    is_thin: bool,
+    /// The file is too short for most of the blocks that it claims: only [`dc`] decodes it, which
+    /// takes no memory for the others.
+    is_too_short: bool,
 }
 
 impl Decoder for Jpeg {
-    /// At an eighth of the size where that gives what a spec needs.
+    /// Samples at an eighth of the size for specs that this suffices for.
     fn sample(
         &self,
         input: &mut Input<'_, '_>,
@@ -57,15 +65,15 @@ impl Decoder for Jpeg {
     ) -> Result<Vec<Sampled>, Error> {
         let full = input.geometry();
         let eighth = SourceGeometry { scale: dc::SCALE, ..full };
-        let by_dc = |spec: &Spec| self.is_thin || eighth.suffices(spec);
+        let by_dc = |spec: &Spec| self.is_too_short || eighth.suffices(spec);
         in_groups(specs, by_dc, |by_dc, specs| {
-            let picture = if by_dc { dc::read(input.bytes()?) } else { None };
-            match picture {
-                Some(picture) => input.sample_rows(&eighth, view, specs, |_, push| {
-                    picture.rows(|row| push(Row::Rgb8(row)));
+            let image = if by_dc { dc::decode(input.bytes()?) } else { None };
+            match image {
+                Some(image) => input.sample_rows(&eighth, view, specs, |_, push| {
+                    image.rows(|row| push(Row::Rgb8(row)));
                     Ok(())
                 }),
-                None if self.is_thin => Err(Error::cut_off(FORMAT, "its picture is complete")),
+                None if self.is_too_short => Err(Error::cut_off(FORMAT, "its picture is complete")),
                 None => input.sample_rows(&full, view, specs, |input, push| {
                     self.decode(input, view.frame, push)
                 }),
@@ -75,19 +83,20 @@ impl Decoder for Jpeg {
 }
 
 impl Jpeg {
+    /// Decodes at full size and pushes rows from the top.
     fn decode(
         &self,
         input: &mut Input<'_, '_>,
         frame: u32,
         push: &mut dyn FnMut(Row<'_>),
     ) -> Result<(), Error> {
-        if self.is_rare && full::rows(&input.bytes()?, &mut *push).is_some() {
+        if self.is_rare && full::decode(&input.bytes()?, &mut *push).is_some() {
             return Ok(());
         }
-        match fallback::rows(input, ImageFormat::Jpeg, frame, push) {
-            // what is left of a damaged one is drawn, as browsers do
-            Err(err) => full::rows(&input.bytes()?, push).ok_or(err),
-            drawn => drawn,
+        match fallback::decode(input, ImageFormat::Jpeg, frame, push) {
+            // what can be read of a damaged file is drawn, as browsers do
+            Err(err) => full::decode(&input.bytes()?, push).ok_or(err),
+            decoded => decoded,
         }
     }
 }

@@ -1,11 +1,13 @@
-//! PNG and APNG: a signature, then chunks up to IEND (W3C PNG, third edition, 5).
+//! PNG and APNG: a signature, then chunks from IHDR to IEND (W3C PNG, third edition, sections 5 and 11).
 
 mod rows;
 
 use image::ImageFormat;
 
 use crate::error::{Error, Limits};
-use crate::formats::decoder::{Decoder, Driver, EXIF_KEPT, Input, Probed, area, exif_orientation};
+use crate::formats::decoder::{
+    Decoder, Driver, Input, MAX_EXIF_BYTES, Probed, area, exif_orientation,
+};
 use crate::formats::fallback;
 use crate::formats::reader::ByteReader;
 use crate::sample::Sampled;
@@ -18,10 +20,24 @@ pub(super) use rows::rows;
 pub(super) const DRIVER: Driver =
     Driver { format: FORMAT, identify: |start| start.starts_with(b"\x89PNG\r\n\x1a\n"), probe };
 
+/// Length of the CRC that follows the data of every chunk, in bytes.
+const CRC_BYTES: u64 = 4;
+/// Data of IHDR, in bytes.
+const IHDR_BYTES: u32 = 13;
+
+/// Colour types (table 9).
+const GREYSCALE: u8 = 0;
+const INDEXED_COLOUR: u8 = 3;
+const GREYSCALE_WITH_ALPHA: u8 = 4;
+const TRUECOLOUR_WITH_ALPHA: u8 = 6;
+
+/// Deflate compresses by a factor of 1032 at most, and a byte holds up to 8 pixels.
+const MAX_PIXELS_PER_BYTE: u64 = 8 * 1032;
+
 struct Png;
 
 impl Decoder for Png {
-    /// Row by row; interlaced pictures and later frames as a whole.
+    /// Decodes row by row; interlaced images and later frames as a whole.
     fn sample(
         &self,
         input: &mut Input<'_, '_>,
@@ -32,7 +48,7 @@ impl Decoder for Png {
             let sides = input.probed.sides();
             match view.frame == 0 && rows(input.source, sides, &mut *push)? {
                 true => Ok(()),
-                false => fallback::rows(input, ImageFormat::Png, view.frame, push),
+                false => fallback::decode(input, ImageFormat::Png, view.frame, push),
             }
         })
     }
@@ -40,18 +56,15 @@ impl Decoder for Png {
 
 fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> {
     reader.skip(8)?;
-    let mut probed = header(&mut reader)?;
+    let mut probed = read_ihdr(&mut reader)?;
     reader.awaited = "its IDAT chunk";
-    while !chunk(&mut reader, &mut probed)? {}
-    probed.is_whole = reader.has_end(b"IEND\xae\x42\x60\x82")?;
+    while !read_chunk(&mut reader, &mut probed)? {}
+    probed.is_whole = reader.contains(b"IEND\xae\x42\x60\x82")?;
     Ok(probed)
 }
 
-/// Follows every chunk, in bytes.
-const CHECKSUM: u64 = 4;
-
-/// Passes over a chunk; stops before the first of pixels, and tells so.
-fn chunk(reader: &mut ByteReader<'_>, probed: &mut Probed) -> Result<bool, Error> {
+/// Reads a chunk before the image data. Returns whether it is IDAT, which is not read.
+fn read_chunk(reader: &mut ByteReader<'_>, probed: &mut Probed) -> Result<bool, Error> {
     let length = u64::from(reader.u32_be()?);
     let kind: [u8; 4] = reader.array()?;
     match &kind {
@@ -59,7 +72,7 @@ fn chunk(reader: &mut ByteReader<'_>, probed: &mut Probed) -> Result<bool, Error
         b"IDAT" => return Ok(true),
         b"acTL" if length >= 4 => {
             probed.frames = reader.u32_be()?.max(1);
-            // a later frame is drawn over those before it
+            // later frames are drawn over those before them: two canvases are held
             if probed.frames > 1 {
                 probed.decoded_bytes = area(probed.width, probed.height).saturating_mul(16);
             }
@@ -69,40 +82,38 @@ fn chunk(reader: &mut ByteReader<'_>, probed: &mut Probed) -> Result<bool, Error
             probed.bands = probed.bands.next_multiple_of(2);
             reader.skip(length)?;
         }
-        b"eXIf" => probed.orientation = exif_orientation(&reader.bytes(length, EXIF_KEPT)?),
+        b"eXIf" => probed.orientation = exif_orientation(&reader.bytes(length, MAX_EXIF_BYTES)?),
         _ => reader.skip(length)?,
     }
-    reader.skip(CHECKSUM)?;
+    reader.skip(CRC_BYTES)?;
     Ok(false)
 }
 
-/// IHDR, the first chunk: the picture's size and kind.
-fn header(reader: &mut ByteReader<'_>) -> Result<Probed, Error> {
+/// Reads IHDR, the first chunk (11.2.1).
+fn read_ihdr(reader: &mut ByteReader<'_>) -> Result<Probed, Error> {
     let length = reader.u32_be()?;
     let kind: [u8; 4] = reader.array()?;
-    if (length, &kind) != (13, b"IHDR") {
+    if (length, &kind) != (IHDR_BYTES, b"IHDR") {
         return Err(reader.malformed("it does not begin with its IHDR chunk"));
     }
     let (width, height) = (reader.u32_be()?, reader.u32_be()?);
-    let [depth, color, _compression, _filter, interlace] = reader.array()?;
-    reader.skip(CHECKSUM)?;
-    const PALETTE: u8 = 3;
-    let bands = match color {
-        0 => 1,
-        4 => 2,
-        6 => 4,
+    let [bit_depth, colour_type, _compression, _filter, interlace] = reader.array()?;
+    reader.skip(CRC_BYTES)?;
+    let bands = match colour_type {
+        GREYSCALE => 1,
+        GREYSCALE_WITH_ALPHA => 2,
+        TRUECOLOUR_WITH_ALPHA => 4,
         _ => 3,
     };
-    // Transparency may be added by a later chunk: room for alpha is counted always.
-    let bytes_per_px = 4 * if depth == 16 { 2 } else { 1 };
+    // tRNS may add alpha, so it is always counted
+    let bytes_per_px = 4 * if bit_depth == 16 { 2 } else { 1 };
     let mut probed = Probed::still(FORMAT, (width, height), bands, bytes_per_px, Png);
-    probed.bits = if color == PALETTE { 8 } else { depth.into() };
+    probed.bits = if colour_type == INDEXED_COLOUR { 8 } else { bit_depth.into() };
     if interlace == 0 {
-        // a few rows at a time
+        // a few scanlines at a time
         probed.decoded_bytes = area(width, 8).saturating_mul(bytes_per_px).saturating_add(1 << 18);
     } else {
-        // deflate packs at most 1032 bytes into one, of 8 pixels at most
-        reader.can_hold(area(width, height), 8 * 1032)?;
+        reader.can_hold(area(width, height), MAX_PIXELS_PER_BYTE)?;
     }
     Ok(probed)
 }

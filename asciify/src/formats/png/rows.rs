@@ -1,4 +1,4 @@
-//! PNG row by row: the picture as a whole is never held.
+//! Decodes PNG one scanline at a time.
 
 use std::io::{ErrorKind, Seek, SeekFrom};
 
@@ -12,9 +12,8 @@ use crate::source::Source;
 
 pub(super) const FORMAT: Format = Format::new("PNG", "image/png", "png");
 
-/// Calls `take` with each row of the first picture, or with those that come before the end of a file
-/// that was cut off. Whether it can be read so: an interlaced one is left to a decoder of whole
-/// pictures.
+/// Calls `take` with each row of the static image from the top. Of a truncated file, these are the rows
+/// before its end. Returns `false`, before any row, for an interlaced image, which is not decoded.
 ///
 /// # Errors
 /// [`Error::Malformed`] says what is damaged.
@@ -24,32 +23,33 @@ pub(in crate::formats) fn rows(
     mut take: impl FnMut(Row<'_>),
 ) -> Result<bool, Error> {
     source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
-    let told = |err: DecodingError| Error::malformed(FORMAT, reason(&err));
+    let explained = |err: DecodingError| Error::malformed(FORMAT, reason(&err));
     let mut decoder = Decoder::new(source);
-    // palettes become colours, what marks one as clear becomes alpha, and less than 8 bits 8
+    // palettes become RGB, tRNS becomes alpha, and samples of less than 8 bits become 8 bits
     decoder.set_transformations(Transformations::EXPAND);
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
-    let mut reader = decoder.read_info().map_err(told)?;
+    let mut reader = decoder.read_info().map_err(explained)?;
     let info = reader.info();
     if info.interlaced || (info.width, info.height) != (width, height) {
         return Ok(false);
     }
-    let kind = reader.output_color_type();
+    let output = reader.output_color_type();
+    // the samples of a row of 16 bits
     let mut wide: Vec<u16> = Vec::new();
     for _ in 0..height {
         let row = match reader.next_row() {
             Ok(Some(row)) => row,
             Ok(None) => break,
             Err(err) if is_cut_off(&err) => return Ok(true),
-            Err(err) => return Err(told(err)),
+            Err(err) => return Err(explained(err)),
         };
         let row = row.data();
-        if kind.1 == BitDepth::Sixteen {
+        if output.1 == BitDepth::Sixteen {
             wide.clear();
             wide.extend(row.as_chunks().0.iter().map(|pair| u16::from_be_bytes(*pair)));
         }
-        take(match kind {
+        take(match output {
             (ColorType::Grayscale, BitDepth::Sixteen) => Row::Grey16(wide.as_chunks().0),
             (ColorType::GrayscaleAlpha, BitDepth::Sixteen) => Row::GreyAlpha16(wide.as_chunks().0),
             (ColorType::Rgb, BitDepth::Sixteen) => Row::Rgb16(wide.as_chunks().0),
@@ -57,13 +57,13 @@ pub(in crate::formats) fn rows(
             (ColorType::Grayscale, _) => Row::Grey8(row.as_chunks().0),
             (ColorType::GrayscaleAlpha, _) => Row::GreyAlpha8(row.as_chunks().0),
             (ColorType::Rgba, _) => Row::Rgba8(row.as_chunks().0),
-            // palettes were expanded
+            // EXPAND has replaced palettes by RGB
             (ColorType::Rgb | ColorType::Indexed, _) => Row::Rgb8(row.as_chunks().0),
         });
     }
-    // what follows the picture has its say on damage, as far as it belongs to it
+    // reads up to IEND, since damage behind the last row is damage, too
     match reader.finish() {
-        Err(err) if !is_cut_off(&err) => Err(told(err)),
+        Err(err) if !is_cut_off(&err) => Err(explained(err)),
         _ => Ok(true),
     }
 }

@@ -1,16 +1,18 @@
-//! TIFF, as cameras, scanners and satellites write it: read row by row, from the smallest copy of the
-//! picture that will do.
+//! TIFF: pages of strips or tiles, read row by row from the smallest overview that suffices.
 //!
-//! Sources: TIFF 6.0 (Adobe, 1992) with its Technical Notes; BigTIFF; OGC GeoTIFF and Cloud Optimized
-//! GeoTIFF for copies, masks and missing values.
+//! Sources: TIFF 6.0 (Adobe, 1992) and its Technical Notes; BigTIFF; OGC GeoTIFF and Cloud Optimized
+//! GeoTIFF for overviews, masks and missing values.
 
+mod codes;
+mod decompress;
 mod ifd;
 mod levels;
 mod page;
 mod pixels;
+mod predictor;
 mod rows;
-mod unpack;
-mod values;
+mod samples;
+mod support;
 
 use std::cell::RefCell;
 
@@ -22,13 +24,18 @@ use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
 use crate::spec::Spec;
 
-use ifd::{FORMAT, Tiff};
+use ifd::{BIG_TIFF_VERSION, CLASSIC_VERSION, FORMAT, Tiff};
 use levels::Level;
-use pixels::Scale;
+use pixels::ValueRange;
 
 pub(super) const DRIVER: Driver = Driver {
     format: FORMAT,
-    identify: |start| matches!(start, [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..]),
+    identify: |start| match start {
+        [b'I', b'I', version, 0, ..] | [b'M', b'M', 0, version, ..] => {
+            matches!(*version, CLASSIC_VERSION | BIG_TIFF_VERSION)
+        }
+        _ => false,
+    },
     probe,
 };
 
@@ -36,7 +43,7 @@ fn probe(reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let (page, frames, decoded_bytes) = Tiff::open(reader)?.pages(limits)?;
     Ok(Probed {
         frames,
-        bits: page.bits,
+        bits: page.bits_per_sample,
         orientation: page.orientation(),
         decoded_bytes,
         ..Probed::still(FORMAT, page.sides(), page.bands(), 0, Pages)
@@ -46,7 +53,7 @@ fn probe(reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
 struct Pages;
 
 impl Decoder for Pages {
-    /// From the smallest copy that gives what each spec needs.
+    /// Samples each spec from the smallest overview that suffices for it.
     fn sample(
         &self,
         input: &mut Input<'_, '_>,
@@ -62,15 +69,15 @@ impl Decoder for Pages {
             SourceGeometry { full, held, scale: 1, orientation }
         };
         let tiff = RefCell::new(tiff);
-        let values = (view.bands, view.stretch);
-        let scale = Scale::of(&tiff, &levels, values, input.limits)?;
+        let (bands, stretch) = (view.bands, view.stretch);
+        let range = ValueRange::of(&tiff, &levels, bands, stretch, input.limits)?;
         let smallest =
             |spec: &Spec| levels.iter().rposition(|it| geometry(it).suffices(spec)).unwrap_or(0);
         in_groups(specs, smallest, |level, specs| {
             let level = &levels[level];
             level.page.admit(input.limits)?;
             let mut picture = Picture::new(specs, &geometry(level));
-            pixels::rows(&tiff, level, values, &scale, |row| picture.push(row))?;
+            pixels::rows(&tiff, level, bands, stretch, &range, |row| picture.push(row))?;
             Ok(picture.finish().collect())
         })
     }

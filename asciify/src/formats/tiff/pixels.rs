@@ -1,57 +1,62 @@
-//! Pixels out of a page's rows: what samples mean, and which values are black and white.
+//! Turns the samples of a page into pixels: what samples mean, and which values are black and white.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 
+use super::codes::{Photometric, SampleFormat};
 use super::ifd::{FORMAT, Tiff};
 use super::levels::Level;
-use super::page::{Color, Kind, Page};
-use super::rows::Rows;
-use super::values;
+use super::page::Page;
+use super::rows::RowReader;
+use super::samples;
 use crate::error::{Error, Limits};
 use crate::light::{Row, from_lab, from_ycbcr};
 use crate::spec::bands::{Bands, Stretch};
 
-/// The part of all values that is darker than black, and brighter than white.
-const CROP: f64 = 0.02;
-/// About so many pixels are looked at to find those.
-const LOOKED_AT: u64 = 1 << 16;
+/// The fraction of all values that automatic stretching makes black, and the fraction it makes white.
+const CLIPPED_FRACTION: f64 = 0.02;
+/// About how many pixels automatic stretching takes percentiles of.
+const SAMPLED_PIXELS: u64 = 1 << 16;
 
-/// Which values are black and white.
+/// Which values are black, white and opaque.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scale {
+pub(super) struct ValueRange {
+    /// Black.
     low: f64,
+    /// White.
     high: f64,
-    /// The alpha that hides what is behind.
+    /// The alpha of opaque pixels.
     opaque: f64,
 }
 
-impl Scale {
-    /// Of a picture that has those levels. Percentiles are those of a small copy, if there is one.
+impl ValueRange {
+    /// The range for a page and its overviews. Percentiles are taken from the smallest overview that has
+    /// enough pixels.
     ///
     /// # Errors
-    /// A strip or a tile is damaged.
+    /// A strip or a tile is damaged, or the level exceeds the limits.
     pub(super) fn of(
         tiff: &RefCell<Tiff<'_>>,
         levels: &[Level],
-        (bands, stretch): (Bands, Stretch),
+        bands: Bands,
+        stretch: Stretch,
         limits: &Limits,
     ) -> Result<Self, Error> {
         let page = &levels[0].page;
-        let (least, most) = page.range();
-        let is_small = page.bits <= 8 || !matches!(page.color, Color::Bands | Color::Negative);
+        let (min, max) = page.value_range();
+        let is_displayable = page.bits_per_sample <= 8 || !page.has_bands();
         let fixed = match stretch {
             Stretch::Range(low, high) => Some((low, high)),
-            Stretch::None => Some((least, most)),
-            Stretch::Auto => is_small.then_some((least, most)),
+            Stretch::None => Some((min, max)),
+            Stretch::Auto => is_displayable.then_some((min, max)),
         };
-        if let Some((low, high)) = fixed.filter(|_| is_small || page.alpha.is_none()) {
-            return Ok(Self { low, high, opaque: most });
+        if let Some((low, high)) = fixed.filter(|_| is_displayable || page.alpha.is_none()) {
+            return Ok(Self { low, high, opaque: max });
         }
-        let has_enough = |level: &&Level| level.page.pixels() >= LOOKED_AT;
-        let level = levels.iter().rev().find(has_enough).unwrap_or(&levels[0]);
+        let has_enough_pixels = |level: &&Level| level.page.pixels() >= SAMPLED_PIXELS;
+        let level = levels.iter().rev().find(has_enough_pixels).unwrap_or(&levels[0]);
         level.page.admit(limits)?;
-        let every = level.page.pixels().div_ceil(LOOKED_AT);
+        let every = level.page.pixels().div_ceil(SAMPLED_PIXELS);
         let (mut values, mut count, mut opaque) = (Vec::new(), 0_u64, 0.0_f64);
         pixels(tiff, level, bands, |row| {
             for pixel in row {
@@ -63,78 +68,91 @@ impl Scale {
             }
         })?;
         values.sort_unstable_by(f64::total_cmp);
-        let at = |part: f64| values.get((values.len() as f64 * part) as usize).copied();
-        let crop = at(CROP).zip(at(1.0 - CROP)).unwrap_or((0.0, 1.0));
-        let (low, high) = fixed.unwrap_or(crop);
+        let quantile = |q: f64| values.get((values.len() as f64 * q) as usize).copied();
+        let percentiles = quantile(CLIPPED_FRACTION).zip(quantile(1.0 - CLIPPED_FRACTION));
+        let (low, high) = fixed.or(percentiles).unwrap_or((0.0, 1.0));
         Ok(Self { low, high: if high > low { high } else { low + 1.0 }, opaque })
     }
 
-    fn apply(&self, pixel: &Pixel, is_negative: bool, is_associated: bool) -> [u16; 4] {
+    /// Red, green, blue and alpha of a pixel, 0 to 65535.
+    fn apply(&self, pixel: &Pixel, is_inverted: bool, is_associated: bool) -> [u16; 4] {
         let alpha = if pixel.alpha == f64::INFINITY { 1.0 } else { pixel.alpha / self.opaque };
         let color = pixel.color.map(|value| {
-            let part = (value - self.low) / (self.high - self.low);
-            match (is_associated, is_negative) {
-                (true, _) => part / alpha,
-                (_, true) => 1.0 - part,
-                _ => part,
+            let level = (value - self.low) / (self.high - self.low);
+            match (is_associated, is_inverted) {
+                (true, _) => level / alpha,
+                (_, true) => 1.0 - level,
+                _ => level,
             }
         });
-        // what is no number becomes 0
+        // NaN becomes 0
         let [r, g, b] = color;
-        [r, g, b, alpha].map(|part| libm::round(part.clamp(0.0, 1.0) * 65_535.0) as u16)
+        [r, g, b, alpha].map(|level| libm::round(level.clamp(0.0, 1.0) * 65_535.0) as u16)
     }
 }
 
-/// Values as they are.
+/// A pixel in the units of the file's samples.
 struct Pixel {
+    /// Red, green and blue.
     color: [f64; 3],
-    /// As it is; infinite where there is none, 0 where there is no data.
+    /// Infinite for pages without alpha; 0 where there is no data.
     alpha: f64,
 }
 
-/// Calls `take` with each row of a level. Alpha and pixels without data are transparent.
+/// Calls `take` with each row of a level from the top. Pixels without data are transparent.
 ///
 /// # Errors
-/// A strip or a tile is damaged.
+/// A strip or a tile is damaged, or there is no such band.
 pub(super) fn rows(
     tiff: &RefCell<Tiff<'_>>,
     level: &Level,
-    (bands, stretch): (Bands, Stretch),
-    scale: &Scale,
+    bands: Bands,
+    stretch: Stretch,
+    range: &ValueRange,
     mut take: impl FnMut(Row<'_>),
 ) -> Result<(), Error> {
     let page = &level.page;
-    let is_plain = bands == Bands::Auto && !matches!(stretch, Stretch::Range(..));
-    if let Some(samples) = page.plain_samples().filter(|_| is_plain && level.mask.is_none()) {
-        let (width, mut rows) = (page.width as usize * samples, Rows::new(tiff, page, &[]));
-        let mut row = vec![0; width];
-        for _ in 0..page.height {
-            let done = rows.next(|first, _, bytes| {
-                let slots = &mut row[first * samples..];
-                let length = slots.len().min(page.piece.0 as usize * samples);
-                match bytes.get(..length) {
-                    Some(bytes) => slots[..length].copy_from_slice(bytes),
-                    None => slots[..length].fill(0),
-                }
-            });
-            done.map_err(damaged)?;
-            take(match samples {
-                1 => Row::Grey8(row.as_chunks().0),
-                2 => Row::GreyAlpha8(row.as_chunks().0),
-                3 => Row::Rgb8(row.as_chunks().0),
-                _ => Row::Rgba8(row.as_chunks().0),
-            });
-        }
-        return Ok(());
+    let is_unchanged = bands == Bands::Auto && !matches!(stretch, Stretch::Range(..));
+    if let Some(samples) = page.srgb_samples().filter(|_| is_unchanged && level.mask.is_none()) {
+        return srgb_rows(tiff, page, samples, take);
     }
-    let is_negative = page.color == Color::Negative;
+    let is_inverted = page.photometric == Photometric::WhiteIsZero;
     let is_associated = page.alpha.is_some_and(|alpha| alpha.is_associated);
     let mut colors = Vec::with_capacity(page.width as usize);
     pixels(tiff, level, bands, |row| {
         colors.clear();
-        colors.extend(row.iter().map(|pixel| scale.apply(pixel, is_negative, is_associated)));
+        colors.extend(row.iter().map(|pixel| range.apply(pixel, is_inverted, is_associated)));
         take(Row::Rgba16(&colors));
     })
+}
+
+/// [`rows`] for pages whose bytes can be used as they are: see [`Page::srgb_samples`].
+fn srgb_rows(
+    tiff: &RefCell<Tiff<'_>>,
+    page: &Page,
+    samples: usize,
+    mut take: impl FnMut(Row<'_>),
+) -> Result<(), Error> {
+    let mut rows = RowReader::new(tiff, page, &[]);
+    let mut row = vec![0; page.width as usize * samples];
+    for _ in 0..page.height {
+        let read = rows.next(|first, _, bytes| {
+            let slots = &mut row[first * samples..];
+            let length = slots.len().min(page.chunk_size.0 as usize * samples);
+            match bytes.get(..length) {
+                Some(bytes) => slots[..length].copy_from_slice(bytes),
+                None => slots[..length].fill(0),
+            }
+        });
+        read.map_err(damaged)?;
+        take(match samples {
+            1 => Row::Grey8(row.as_chunks().0),
+            2 => Row::GreyAlpha8(row.as_chunks().0),
+            3 => Row::Rgb8(row.as_chunks().0),
+            _ => Row::Rgba8(row.as_chunks().0),
+        });
+    }
+    Ok(())
 }
 
 /// Calls `take` with the pixels of each row of a level.
@@ -145,38 +163,40 @@ fn pixels(
     mut take: impl FnMut(&[Pixel]),
 ) -> Result<(), Error> {
     let page = &level.page;
-    let wanted = page.wanted(bands)?;
+    let wanted = page.wanted_samples(bands)?;
     let (width, per_pixel) = (page.width as usize, wanted.len());
-    let mut rows = Rows::new(tiff, page, &wanted);
-    let mut mask = level.mask.as_ref().map(|mask| (mask, Rows::new(tiff, mask, &[0])));
+    let mut rows = RowReader::new(tiff, page, &wanted);
+    let mut mask = level.mask.as_ref().map(|mask| (mask, RowReader::new(tiff, mask, &[0])));
+    // the wanted samples of a row, pixel by pixel, and the mask: 0 where there is no data
     let (mut values, mut shown) = (vec![0.0; width * per_pixel], vec![1.0; width]);
     let mut row = Vec::with_capacity(width);
+    let missing = page.nodata.unwrap_or(0.0);
     for _ in 0..page.height {
-        let missing = page.no_data.unwrap_or(0.0);
         rows.next(|first, plane, bytes| {
             let start = first * per_pixel;
-            let end = values.len().min(start + page.piece.0 as usize * per_pixel);
-            for (place, sample) in wanted.iter().enumerate() {
-                let slots = values[start..end].iter_mut().skip(place).step_by(per_pixel);
+            let end = values.len().min(start + page.chunk_size.0 as usize * per_pixel);
+            for (index, sample) in wanted.iter().enumerate() {
+                let slots = values[start..end].iter_mut().skip(index).step_by(per_pixel);
+                let interleaved = (*sample, page.samples_per_pixel as usize);
                 match (page.is_planar, bytes) {
-                    (true, _) if place != plane => {}
+                    (true, _) if index != plane => {}
                     (_, []) => slots.for_each(|slot| *slot = missing),
-                    (true, _) => values::read(bytes, page, (0, 1), slots),
-                    _ => values::read(bytes, page, (*sample, page.samples as usize), slots),
+                    (true, _) => samples::read(bytes, page, (0, 1), slots),
+                    _ => samples::read(bytes, page, interleaved, slots),
                 }
             }
         })
         .map_err(damaged)?;
         if let Some((mask, rows)) = &mut mask {
-            let next = rows.next(|first, _, bytes| {
-                let slots = shown[first..].iter_mut().take(mask.piece.0 as usize);
-                values::read(bytes, mask, (0, mask.samples as usize), slots);
+            let read = rows.next(|first, _, bytes| {
+                let slots = shown[first..].iter_mut().take(mask.chunk_size.0 as usize);
+                samples::read(bytes, mask, (0, mask.samples_per_pixel as usize), slots);
             });
-            next.map_err(damaged)?;
+            read.map_err(damaged)?;
         }
         row.clear();
-        let all = values.chunks_exact(per_pixel).zip(&shown);
-        row.extend(all.map(|(values, shown)| page.pixel(values, bands, *shown > 0.0)));
+        let pixels = values.chunks_exact(per_pixel).zip(&shown);
+        row.extend(pixels.map(|(values, shown)| page.pixel(values, bands, *shown > 0.0)));
         take(&row);
     }
     Ok(())
@@ -190,97 +210,120 @@ fn damaged(err: io::Error) -> Error {
 }
 
 impl Page {
-    /// Samples of a pixel where they are bytes that need no word, as screens have them.
-    fn plain_samples(&self) -> Option<usize> {
-        let has_alpha = match self.alpha {
-            Some(alpha) => alpha.sample + 1 == self.samples as usize && !alpha.is_associated,
-            None => matches!(self.samples, 1 | 3),
-        };
-        let is_plain = (self.bits, self.kind, self.color) == (8, Kind::Unsigned, Color::Bands)
-            && self.samples <= 4
-            && !self.is_planar
-            && self.no_data.is_none();
-        (is_plain && has_alpha).then_some(self.samples as usize)
+    /// Whether samples are bands, not colours of a colour space.
+    fn has_bands(&self) -> bool {
+        matches!(self.photometric, Photometric::Bands | Photometric::WhiteIsZero)
     }
 
-    /// The least and the most that a value can be.
-    fn range(&self) -> (f64, f64) {
-        let bits = self.bits as i32;
-        let most = |bits| libm::ldexp(1.0, bits) - 1.0;
-        match (self.color, self.kind) {
-            (Color::Palette | Color::Lab, _) => (0.0, 65_535.0),
-            (_, Kind::Unsigned) => (0.0, most(bits)),
-            (_, Kind::Signed) => (-libm::ldexp(1.0, bits - 1), most(bits - 1)),
-            (_, Kind::ComplexInteger) => (0.0, most(bits / 2 - 1)),
-            (_, Kind::Float | Kind::ComplexFloat) => (0.0, 1.0),
+    /// Samples per pixel of a page whose bytes are sRGB as they are: grey or RGB, with or without
+    /// unassociated alpha.
+    fn srgb_samples(&self) -> Option<usize> {
+        let has_srgb_samples = match self.alpha {
+            Some(alpha) => {
+                alpha.sample + 1 == self.samples_per_pixel as usize && !alpha.is_associated
+            }
+            None => matches!(self.samples_per_pixel, 1 | 3),
+        };
+        let is_srgb = self.bits_per_sample == 8
+            && self.sample_format == SampleFormat::Uint
+            && self.photometric == Photometric::Bands
+            && self.samples_per_pixel <= 4
+            && !self.is_planar
+            && self.nodata.is_none()
+            && has_srgb_samples;
+        is_srgb.then_some(self.samples_per_pixel as usize)
+    }
+
+    /// The lowest and the highest value of a colour of [`Pixel`], or of a band.
+    fn value_range(&self) -> (f64, f64) {
+        let bits = self.bits_per_sample as i32;
+        let max = |bits| libm::ldexp(1.0, bits) - 1.0;
+        match (self.photometric, self.sample_format) {
+            (Photometric::Palette | Photometric::CieLab, _) => (0.0, 65_535.0),
+            (_, SampleFormat::Uint) => (0.0, max(bits)),
+            (_, SampleFormat::Int) => (-libm::ldexp(1.0, bits - 1), max(bits - 1)),
+            (_, SampleFormat::ComplexInt) => (0.0, max(bits / 2 - 1)),
+            (_, SampleFormat::Float | SampleFormat::ComplexFloat) => (0.0, 1.0),
         }
     }
 
-    /// The samples that make the colours, and then the one that is alpha.
-    fn wanted(&self, bands: Bands) -> Result<Vec<usize>, Error> {
-        let samples = self.samples as usize;
+    /// The indices of the samples that make the colours, then that of alpha.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] where there is no such band.
+    fn wanted_samples(&self, bands: Bands) -> Result<Vec<usize>, Error> {
+        let samples = self.samples_per_pixel as usize;
         let alpha = self.alpha.map(|alpha| alpha.sample).filter(|sample| *sample < samples);
-        let mut wanted: Vec<usize> = match (self.color, bands.chosen()) {
-            (Color::Bands | Color::Negative, Some([grey, green, blue])) => {
-                if [grey, green, blue].iter().any(|band| *band >= samples) {
-                    return Err(Error::no_band(self.samples));
+        let mut wanted: Vec<usize> = match (self.photometric, bands.chosen()) {
+            (Photometric::Bands | Photometric::WhiteIsZero, Some([red, green, blue])) => {
+                if [red, green, blue].iter().any(|band| *band >= samples) {
+                    return Err(Error::no_band(self.samples_per_pixel));
                 }
-                if (grey, green) == (green, blue) { vec![grey] } else { vec![grey, green, blue] }
+                if (red, green) == (green, blue) { vec![red] } else { vec![red, green, blue] }
             }
-            (Color::Bands | Color::Negative, None) => {
+            (Photometric::Bands | Photometric::WhiteIsZero, None) => {
                 let colors = (0..samples).filter(|sample| Some(*sample) != alpha);
-                let most = if colors.clone().count() < 3 { 1 } else { 3 };
-                colors.take(most).collect()
+                let count = if colors.clone().count() < 3 { 1 } else { 3 };
+                colors.take(count).collect()
             }
-            (Color::Palette, _) => vec![0],
-            (Color::Cmyk, _) => vec![0, 1, 2, 3],
-            (Color::YCbCr | Color::Lab, _) => vec![0, 1, 2],
+            (Photometric::Palette, _) => vec![0],
+            (Photometric::Separated, _) => vec![0, 1, 2, 3],
+            (Photometric::YCbCr | Photometric::CieLab, _) => vec![0, 1, 2],
         };
         wanted.extend(alpha);
         Ok(wanted)
     }
 
-    /// What the values of the samples wanted mean.
+    /// A pixel of the samples of [`Page::wanted_samples`].
     fn pixel(&self, values: &[f64], bands: Bands, is_shown: bool) -> Pixel {
-        let (colors, alpha) = match (self.alpha, values) {
-            (Some(alpha), [colors @ .., last]) if (alpha.sample as u32) < self.samples => {
-                (colors, *last)
+        let (samples, alpha) = match (self.alpha, values) {
+            (Some(alpha), [samples @ .., last])
+                if (alpha.sample as u32) < self.samples_per_pixel =>
+            {
+                (samples, *last)
             }
             _ => (values, f64::INFINITY),
         };
-        let color = match (self.color, colors) {
-            (Color::Palette, [index, ..]) => {
-                self.palette.get(*index as usize).map_or([0.0; 3], |color| color.map(f64::from))
+        let color = self.color(samples);
+        let color = match bands.chosen() {
+            Some(chosen) if !self.has_bands() => {
+                chosen.map(|band| color.get(band).copied().unwrap_or(alpha))
             }
-            (Color::YCbCr, [y, cb, cr, ..]) => {
+            _ => color,
+        };
+        let is_missing = |value: &f64| value.is_nan() || self.is_nodata(*value);
+        let is_hidden = !is_shown || samples.iter().all(is_missing);
+        Pixel { color, alpha: if is_hidden { 0.0 } else { alpha } }
+    }
+
+    /// Red, green and blue of the samples that make the colours.
+    fn color(&self, samples: &[f64]) -> [f64; 3] {
+        match (self.photometric, samples) {
+            (Photometric::Palette, [index, ..]) => {
+                self.color_map.get(*index as usize).map_or([0.0; 3], |color| color.map(f64::from))
+            }
+            (Photometric::YCbCr, [y, cb, cr, ..]) => {
                 from_ycbcr(*y as u8, *cb as u8, *cr as u8).map(f64::from)
             }
-            (Color::Cmyk, [c, m, y, k, ..]) => {
-                let (_, most) = self.range();
-                [c, m, y].map(|ink| (most - ink) * (most - k) / most)
+            (Photometric::Separated, [c, m, y, k, ..]) => {
+                let (_, max) = self.value_range();
+                [c, m, y].map(|ink| (max - ink) * (max - k) / max)
             }
-            (Color::Lab, [l, a, b, ..]) => {
+            (Photometric::CieLab, [l, a, b, ..]) => {
                 let signed = |it: &f64| f64::from(*it as u8 as i8);
-                from_lab(l / 2.55, signed(a), signed(b)).map(|part| part * 65_535.0)
+                from_lab(l / 2.55, signed(a), signed(b)).map(|level| level * 65_535.0)
             }
             (_, [r, g, b, ..]) => [*r, *g, *b],
             (_, [grey, ..]) => [*grey; 3],
             (_, []) => [0.0; 3],
-        };
-        let is_missing = |value: &f64| value.is_nan() || self.is_no_data(*value);
-        let color = match (self.color, bands.chosen()) {
-            (Color::Bands | Color::Negative, _) | (_, None) => color,
-            (_, Some(chosen)) => chosen.map(|band| color.get(band).copied().unwrap_or(alpha)),
-        };
-        let is_hidden = !is_shown || colors.iter().all(is_missing);
-        Pixel { color, alpha: if is_hidden { 0.0 } else { alpha } }
+        }
     }
 
-    fn is_no_data(&self, value: f64) -> bool {
-        // the text may have more digits than the values have bits
-        self.no_data.is_some_and(|no_data| match (self.kind, self.bits) {
-            (Kind::Float, 32) => no_data as f32 == value as f32,
-            _ => no_data == value,
+    fn is_nodata(&self, value: f64) -> bool {
+        // the text of the tag may have more digits than samples of 32 bits
+        self.nodata.is_some_and(|nodata| match (self.sample_format, self.bits_per_sample) {
+            (SampleFormat::Float, 32) => nodata as f32 == value as f32,
+            _ => nodata == value,
         })
     }
 }

@@ -1,6 +1,7 @@
-//! WebP: a RIFF file of one VP8 or VP8L picture, or of the extended kind (RFC 9649, 2).
+//! WebP: a RIFF file with a VP8 or VP8L chunk, or an extended one with a VP8X chunk (RFC 9649, section
+//! 2).
 //!
-//! Where a half of the size or less suffices, [`vp8`] decodes lossy pictures to means of pixels. All
+//! Where half of the size or less suffices, [`vp8`] decodes lossy images to means of pixels. Everything
 //! else is decoded by the `image` crate.
 
 mod vp8;
@@ -10,9 +11,9 @@ use image::ImageFormat;
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::decoder::{
-    Decoder, Driver, EXIF_KEPT, Input, Probed, exif_orientation, in_groups,
+    Decoder, Driver, Input, MAX_EXIF_BYTES, Probed, exif_orientation, in_groups,
 };
-use crate::formats::fallback::Whole;
+use crate::formats::fallback::WholeImage;
 use crate::formats::reader::ByteReader;
 use crate::light::Row;
 use crate::sample::Sampled;
@@ -28,16 +29,22 @@ pub(super) const DRIVER: Driver = Driver {
     probe,
 };
 
-/// Canvas, frame and planes or transforms, at four bytes each.
+/// Memory of the `image` crate's decoder per pixel, in bytes: canvas, frame, and planes or transforms.
 const BYTES_PER_PX: u64 = 12;
 
-/// A flag of VP8X (RFC 9649, 2.7.1).
-const HAS_ALPHA: u8 = 0x10;
+/// The alpha flag of VP8X (section 2.7.1).
+const ALPHA_FLAG: u8 = 0x10;
+/// Data of VP8X, in bytes.
+const VP8X_BYTES: u64 = 10;
+/// The start code of a VP8 key frame (RFC 6386, section 9.1).
+const VP8_START_CODE: [u8; 3] = [0x9d, 0x01, 0x2a];
+/// The signature of VP8L data (section 3.4).
+const VP8L_SIGNATURE: u8 = 0x2f;
 
 struct WebP;
 
 impl Decoder for WebP {
-    /// At an eighth, a quarter or half of the size where that gives what a spec needs.
+    /// Samples at an eighth, a quarter or half of the size for specs that this suffices for.
     fn sample(
         &self,
         input: &mut Input<'_, '_>,
@@ -57,7 +64,7 @@ impl Decoder for WebP {
             |spec| lossy.and_then(|_| scale(spec)),
             |scale, specs| {
                 if let (Some(scale), Some(lossy)) = (scale, lossy) {
-                    // what is rare or damaged is left to the crate
+                    // the crate decodes what `vp8` does not
                     let sampled = input.sample_rows(&at_scale(scale), view, specs, |_, push| {
                         vp8::rows(lossy, scale, |row| push(Row::Rgb8(row))).ok_or(())
                     });
@@ -65,7 +72,7 @@ impl Decoder for WebP {
                         return Ok(sampled);
                     }
                 }
-                Whole(ImageFormat::WebP).sample(input, view, specs)
+                WholeImage(ImageFormat::WebP).sample(input, view, specs)
             },
         )
     }
@@ -82,24 +89,24 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     }
 
     let chunk = Chunk::next(reader)?;
-    let mut probed = match &chunk.kind {
+    let mut probed = match &chunk.four_cc {
         b"VP8 " | b"VP8L" => {
-            let (width, height) = picture_size(reader, &chunk)?;
+            let (width, height) = image_size(reader, &chunk)?;
             let mut probed = still((width, height), 3);
             probed.decoded_bytes = probed.decoded_bytes.saturating_add(reader.end);
             return Ok(probed);
         }
-        b"VP8X" if chunk.length >= 10 => {
+        b"VP8X" if chunk.length >= VP8X_BYTES => {
             let [flags, _, _, _] = reader.array()?;
             let (width, height) = (u24(reader)?.saturating_add(1), u24(reader)?.saturating_add(1));
-            let bands = if flags & HAS_ALPHA == 0 { 3 } else { 4 };
+            let bands = if flags & ALPHA_FLAG == 0 { 3 } else { 4 };
             still((width, height), bands)
         }
         _ => return Err(reader.malformed("it does not begin with a VP8, VP8L or VP8X chunk")),
     };
-    chunk.leave(reader)?;
+    chunk.skip_rest(reader)?;
     probed.decoded_bytes = probed.decoded_bytes.saturating_add(reader.end);
-    extended(reader, riff_end, limits, &mut probed)?;
+    probe_extended(reader, riff_end, limits, &mut probed)?;
     Ok(probed)
 }
 
@@ -107,8 +114,8 @@ fn still(sides: (u32, u32), bands: u32) -> Probed {
     Probed::still(FORMAT, sides, bands, BYTES_PER_PX, WebP)
 }
 
-/// The chunks after VP8X: a picture of the canvas's size, or frames inside it; EXIF.
-fn extended(
+/// Reads the chunks behind VP8X (section 2.7): an image of the canvas's size, or frames inside it; EXIF.
+fn probe_extended(
     reader: &mut ByteReader<'_>,
     riff_end: u64,
     limits: &Limits,
@@ -117,12 +124,12 @@ fn extended(
     let canvas = (probed.width, probed.height);
     let mut stills = 0_u32;
     let mut frames = 0_u32;
-    while reader.at.saturating_add(8) <= riff_end {
+    while reader.position.saturating_add(8) <= riff_end {
         let chunk = Chunk::next(reader)?;
-        match &chunk.kind {
+        match &chunk.four_cc {
             b"VP8 " | b"VP8L" => {
                 stills = stills.saturating_add(1);
-                if picture_size(reader, &chunk)? != canvas {
+                if image_size(reader, &chunk)? != canvas {
                     return Err(
                         reader.malformed("its picture is not of the size that its header states")
                     );
@@ -131,17 +138,19 @@ fn extended(
             b"ANMF" => {
                 frames = frames.saturating_add(1);
                 Error::over("frames", frames.into(), limits.max_frames.into())?;
-                frame(reader, &chunk, canvas)?;
+                probe_frame(reader, &chunk, canvas)?;
             }
             b"EXIF" => {
-                let block =
-                    reader.bytes(chunk.end.min(reader.end).saturating_sub(reader.at), EXIF_KEPT)?;
+                let block = reader.bytes(
+                    chunk.end.min(reader.end).saturating_sub(reader.position),
+                    MAX_EXIF_BYTES,
+                )?;
                 probed.orientation =
                     exif_orientation(block.strip_prefix(b"Exif\0\0").unwrap_or(&block));
             }
             _ => {}
         }
-        chunk.leave(reader)?;
+        chunk.skip_rest(reader)?;
     }
     if stills == 0 && frames == 0 {
         return Err(reader.malformed("it holds no picture"));
@@ -150,63 +159,69 @@ fn extended(
     Ok(())
 }
 
-/// ANMF: where the frame stands on the canvas, then its chunks.
-fn frame(reader: &mut ByteReader<'_>, frame: &Chunk, canvas: (u32, u32)) -> Result<(), Error> {
+/// Reads an ANMF chunk: the position and the size of a frame on the canvas, then its chunks (section
+/// 2.7.1.1).
+fn probe_frame(reader: &mut ByteReader<'_>, anmf: &Chunk, canvas: (u32, u32)) -> Result<(), Error> {
     let (left, top) = (u24(reader)?.saturating_mul(2), u24(reader)?.saturating_mul(2));
     let (width, height) = (u24(reader)?.saturating_add(1), u24(reader)?.saturating_add(1));
     reader.skip(4)?;
     if left.saturating_add(width) > canvas.0 || top.saturating_add(height) > canvas.1 {
         return Err(reader.malformed("a frame lies outside its canvas"));
     }
-    while reader.at.saturating_add(8) <= frame.end {
+    while reader.position.saturating_add(8) <= anmf.end {
         let chunk = Chunk::next(reader)?;
-        if matches!(&chunk.kind, b"VP8 " | b"VP8L")
-            && picture_size(reader, &chunk)? != (width, height)
+        if matches!(&chunk.four_cc, b"VP8 " | b"VP8L")
+            && image_size(reader, &chunk)? != (width, height)
         {
             return Err(reader.malformed("a frame is not of the size that its header states"));
         }
-        chunk.leave(reader)?;
+        chunk.skip_rest(reader)?;
     }
     Ok(())
 }
 
+/// A RIFF chunk (section 2.3).
 struct Chunk {
-    kind: [u8; 4],
+    four_cc: [u8; 4],
+    /// Bytes of its data.
     length: u64,
-    /// Where its payload ends, before the padding.
+    /// The offset in the file of the end of its data, before the padding.
     end: u64,
 }
 
 impl Chunk {
+    /// Reads the header of the next chunk.
     fn next(reader: &mut ByteReader<'_>) -> Result<Self, Error> {
-        let kind = reader.array()?;
+        let four_cc = reader.array()?;
         let length = u64::from(reader.u32_le()?);
-        let end = reader.at.saturating_add(length);
-        if end > reader.end { Err(reader.cut_off()) } else { Ok(Self { kind, length, end }) }
+        let end = reader.position.saturating_add(length);
+        if end > reader.end { Err(reader.cut_off()) } else { Ok(Self { four_cc, length, end }) }
     }
 
-    /// Chunks are padded to even lengths; at the file's end the padding may be missing.
-    fn leave(&self, reader: &mut ByteReader<'_>) -> Result<(), Error> {
+    /// Moves behind the chunk. Chunks are padded to even lengths; at the file's end the padding may be
+    /// missing.
+    fn skip_rest(&self, reader: &mut ByteReader<'_>) -> Result<(), Error> {
         let next = (self.end + self.length % 2).min(reader.end);
-        match next.checked_sub(reader.at) {
+        match next.checked_sub(reader.position) {
             Some(rest) => reader.skip(rest),
             None => Err(reader.malformed("a chunk is shorter than what it holds")),
         }
     }
 }
 
-/// The size that the picture's own bit stream states (RFC 6386, 9.1; RFC 9649, 3.4).
-fn picture_size(reader: &mut ByteReader<'_>, chunk: &Chunk) -> Result<(u32, u32), Error> {
-    if &chunk.kind == b"VP8L" {
+/// The width and height that the data of a VP8 or VP8L chunk states (RFC 6386, section 9.1; RFC 9649,
+/// section 3.4).
+fn image_size(reader: &mut ByteReader<'_>, chunk: &Chunk) -> Result<(u32, u32), Error> {
+    if &chunk.four_cc == b"VP8L" {
         let signature = reader.byte()?;
         let bits = reader.u32_le()?;
-        if signature != 0x2f {
+        if signature != VP8L_SIGNATURE {
             return Err(reader.malformed("its lossless picture has no signature"));
         }
         return Ok(((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1));
     }
-    let [_, _, _, start @ ..]: [u8; 6] = reader.array()?;
-    if start != [0x9d, 0x01, 0x2a] {
+    let [_, _, _, start_code @ ..]: [u8; 6] = reader.array()?;
+    if start_code != VP8_START_CODE {
         return Err(reader.malformed("its picture does not begin with a key frame"));
     }
     let (width, height) = (reader.u16_le()? & 0x3fff, reader.u16_le()? & 0x3fff);

@@ -1,6 +1,9 @@
+//! Tests of DC decoding against an encoder of another origin.
+
 use image::{Rgb, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
+use super::plane::GREY;
 use super::*;
 
 const SIDES: (u16, u16) = (203, 149);
@@ -25,10 +28,10 @@ fn jpeg(set: impl Fn(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
 
 /// What was read, as a picture.
 fn means(file: &[u8]) -> Option<RgbImage> {
-    let eighth = read(file.to_vec())?;
+    let image = decode(file.to_vec())?;
     let mut means = Vec::new();
-    eighth.rows(|row| means.extend_from_slice(row.as_flattened()));
-    RgbImage::from_raw(eighth.width as u32, eighth.height as u32, means)
+    image.rows(|row| means.extend_from_slice(row.as_flattened()));
+    RgbImage::from_raw(image.width as u32, image.height as u32, means)
 }
 
 /// The mean of each block of what was encoded.
@@ -110,12 +113,12 @@ fn what_is_rare_is_left_alone() {
         encoder.encode(&[9; 16 * 16 * 4], 16, 16, ColorType::Cmyk).expect("it is small");
         file
     };
-    assert!(read(cmyk).is_none());
+    assert!(decode(cmyk).is_none());
     let plain = jpeg(|_| {});
     // colours without a transform, as Adobe's programs note them
     let adobe = [&plain[..2], b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0", &plain[2..]].concat();
-    assert!(read(plain.clone()).is_some() && read(adobe).is_none());
-    assert!(read(b"hello".to_vec()).is_none());
+    assert!(decode(plain.clone()).is_some() && decode(adobe).is_none());
+    assert!(decode(b"hello".to_vec()).is_none());
 }
 
 #[test]
@@ -164,8 +167,8 @@ fn damage_never_panics() {
             for value in [0, 0xff, ((seed * 7_919) >> 3) as u8] {
                 let mut damaged = file.clone();
                 damaged[at] = value;
-                if let Some(eighth) = read(damaged) {
-                    eighth.rows(|row| assert_eq!(row.len(), eighth.width));
+                if let Some(image) = decode(damaged) {
+                    image.rows(|row| assert_eq!(row.len(), image.width));
                 }
             }
         }

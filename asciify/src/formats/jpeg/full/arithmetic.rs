@@ -1,44 +1,52 @@
-//! Blocks in arithmetic coding: annex D, F.2.4 and G.1.3. Everything is told by decisions between
-//! yes and no, of which those that are likely take less than a bit.
+//! Decodes arithmetic-coded blocks (T.81, annex D, F.2.4 and G.1.3): a sequence of binary decisions,
+//! each coded with the adaptive probability of its statistics bin.
 
-use super::coding::{Band, Block, Coding, grow};
-use super::scan::{MOST_PARTS, Part};
-use super::tables::{Conditioning, MOST_TABLES};
+use super::entropy::{CoefficientRange, EntropyDecoder, refine};
+use super::scan::MAX_COMPONENTS;
+use crate::formats::jpeg::block::Block;
+use crate::formats::jpeg::segments::ScanComponent;
+use crate::formats::jpeg::tables::{Conditioning, MAX_TABLES};
 
-/// Bins of a table (F.1.4.4.1.3, F.1.4.4.2): for first coefficients and for the others.
-const FIRST_BINS: usize = 49;
-const OTHER_BINS: usize = 245;
-/// Where the bins for the sizes of differences start, and those of low and high coefficients.
-const SIZES: usize = 20;
-const LOW_SIZES: usize = 189;
-const HIGH_SIZES: usize = 217;
-/// From the bin of a power of two to that of the bits below it.
-const TO_BITS: usize = 14;
-const LARGEST: i32 = 1 << 14;
+/// Bins of the statistics area of a DC table (table F.4) and of an AC table (table F.5).
+const DC_BINS: usize = 49;
+const AC_BINS: usize = 245;
+/// X1 of DC differences: the first bin for magnitudes that does not depend on the context.
+const DC_X1: usize = 20;
+/// X2 of AC coefficients: the first one up to Kx, and the first one above Kx.
+const AC_X2_LOW: usize = 189;
+const AC_X2_HIGH: usize = 217;
+/// From the bin Xn of a magnitude category to the bin Mn of the magnitude's lower bits.
+const X_TO_M: usize = 14;
+/// The highest power of two in a magnitude.
+const MAX_MAGNITUDE_POWER: i32 = 1 << 14;
 
-/// What is known of one kind of decision.
+/// A statistics bin: the probability estimate of one kind of decision.
 #[derive(Clone, Copy, Default)]
 struct Bin {
+    /// Index into [`STATES`].
     state: u8,
-    likely: bool,
+    /// MPS: the more probable symbol.
+    mps: bool,
 }
 
-/// Decodes decisions: D.2. Beyond the end of the data there are zeros, which encoders leave out; so
-/// nobody can tell where data was cut off, and the likeliest picture follows.
-struct Decoder<'a> {
+/// Decodes binary decisions (D.2). Behind the end of the data there are zeros, which encoders leave
+/// out: truncation cannot be noticed, and the most probable symbols follow.
+struct BinaryDecoder<'a> {
     data: std::slice::Iter<'a, u8>,
-    /// Where the code lies in the interval, with two bytes behind the point.
+    /// C: the position of the code in the interval, as 16.16 fixed point.
     code: u32,
-    /// The interval's width: 0x8000 to 0x10000 between decisions.
-    width: u32,
-    /// Bits until the next byte is due.
+    /// A: the size of the interval, 0x8000 to 0x10000 between decisions.
+    interval: u32,
+    /// CT: bits that can be shifted before the next byte is needed.
     ready: u32,
-    effort: &'a mut u64,
+    /// Remaining decisions: see [`budget`](super::entropy::budget).
+    budget: &'a mut u64,
 }
 
-impl<'a> Decoder<'a> {
-    fn new(data: &'a [u8], effort: &'a mut u64) -> Self {
-        let mut it = Self { data: data.iter(), code: 0, width: 0x1_0000, ready: 0, effort };
+impl<'a> BinaryDecoder<'a> {
+    /// INITDEC, D.2.7.
+    fn new(data: &'a [u8], budget: &'a mut u64) -> Self {
+        let mut it = Self { data: data.iter(), code: 0, interval: 0x1_0000, ready: 0, budget };
         it.code = it.byte() << 24 | it.byte() << 16;
         it
     }
@@ -47,187 +55,207 @@ impl<'a> Decoder<'a> {
         self.data.next().copied().unwrap_or(0).into()
     }
 
-    /// D.2.4 and D.2.5. `None` where all effort is spent.
+    /// DECODE, with RENORM_D (D.2.4 to D.2.6). `None` where the budget is spent.
     #[inline]
-    fn decide(&mut self, bin: &mut Bin) -> Option<bool> {
-        *self.effort = self.effort.checked_sub(1)?;
-        let (unlikely, after_unlikely, after_likely, switches) = STATES[usize::from(bin.state)];
-        let unlikely = u32::from(unlikely);
-        self.width -= unlikely;
-        let is_above = self.code >> 16 >= self.width;
-        if !is_above && self.width >= 0x8000 {
-            return Some(bin.likely);
+    fn decode(&mut self, bin: &mut Bin) -> Option<bool> {
+        *self.budget = self.budget.checked_sub(1)?;
+        let (qe, next_lps, next_mps, switch_mps) = STATES[usize::from(bin.state)];
+        let qe = u32::from(qe);
+        self.interval -= qe;
+        let is_upper = self.code >> 16 >= self.interval;
+        if !is_upper && self.interval >= 0x8000 {
+            return Some(bin.mps);
         }
-        // the larger part of the interval is the likely one's, be it above or below
-        let is_likely = is_above == (self.width < unlikely);
-        if is_above {
-            self.code -= self.width << 16;
-            self.width = unlikely;
+        // conditional exchange: the MPS has the larger subinterval, upper or lower
+        let is_mps = is_upper == (self.interval < qe);
+        if is_upper {
+            self.code -= self.interval << 16;
+            self.interval = qe;
         }
-        let decision = bin.likely == is_likely;
-        if is_likely {
-            bin.state = after_likely;
+        let decision = bin.mps == is_mps;
+        if is_mps {
+            bin.state = next_mps;
         } else {
-            bin.state = after_unlikely;
-            bin.likely ^= switches;
+            bin.state = next_lps;
+            bin.mps ^= switch_mps;
         }
-        while self.width < 0x8000 {
+        while self.interval < 0x8000 {
             if self.ready == 0 {
                 self.code |= self.byte() << 8;
                 self.ready = 8;
             }
             self.ready -= 1;
             self.code <<= 1;
-            self.width <<= 1;
+            self.interval <<= 1;
         }
         Some(decision)
     }
 
-    /// A decision that is as likely as not.
+    /// A decision with a probability of one half that is not adapted.
     fn bit(&mut self) -> Option<bool> {
-        self.decide(&mut Bin::default())
+        self.decode(&mut Bin::default())
     }
 
-    /// A size of at least 1: the powers of two below it, then the bits of what is left (figures
-    /// F.23 and F.24). `chain` are the first bins asked for the powers; the others follow the last.
-    fn size(&mut self, bins: &mut [Bin], chain: [usize; 3]) -> Option<i32> {
+    /// A magnitude of at least 1 (figures F.23 and F.24): the category in unary, then the lower bits.
+    /// `chain` are the bins of the first three decisions on the category; the next bins follow the
+    /// last of these.
+    fn magnitude(&mut self, bins: &mut [Bin], chain: [usize; 3]) -> Option<i32> {
         let [first, mut at, mut next] = chain;
-        if !self.decide(&mut bins[first])? {
+        if !self.decode(&mut bins[first])? {
             return Some(1);
         }
         let mut power = 1;
-        while self.decide(&mut bins[at])? {
+        while self.decode(&mut bins[at])? {
             power <<= 1;
-            if power > LARGEST {
+            if power > MAX_MAGNITUDE_POWER {
                 return None;
             }
             (at, next) = (next, next + 1);
         }
-        let mut size = power;
+        let mut magnitude = power;
         while power > 1 {
             power >>= 1;
-            if self.decide(&mut bins[at + TO_BITS])? {
-                size |= power;
+            if self.decode(&mut bins[at + X_TO_M])? {
+                magnitude |= power;
             }
         }
-        Some(size + 1)
+        Some(magnitude + 1)
     }
 }
 
-pub(super) struct Decisions<'a> {
-    decoder: Decoder<'a>,
-    parts: &'a [Part],
+pub(super) struct ArithmeticDecoder<'a> {
+    decoder: BinaryDecoder<'a>,
+    components: &'a [ScanComponent],
     conditioning: &'a Conditioning,
-    first: [[Bin; FIRST_BINS]; MOST_TABLES],
-    others: [[Bin; OTHER_BINS]; MOST_TABLES],
-    /// By component of the scan: the first bin for its next difference, chosen by its last one.
-    contexts: [usize; MOST_PARTS],
+    /// Statistics areas, by table.
+    dc: [[Bin; DC_BINS]; MAX_TABLES],
+    ac: [[Bin; AC_BINS]; MAX_TABLES],
+    /// By component of the scan: S0 of its next difference (F.1.4.4.1.2), which depends on the last
+    /// difference.
+    dc_contexts: [usize; MAX_COMPONENTS],
 }
 
-impl<'a> Decisions<'a> {
+impl<'a> ArithmeticDecoder<'a> {
     pub(super) fn new(
         data: &'a [u8],
-        parts: &'a [Part],
+        components: &'a [ScanComponent],
         conditioning: &'a Conditioning,
-        effort: &'a mut u64,
+        budget: &'a mut u64,
     ) -> Self {
         Self {
-            decoder: Decoder::new(data, effort),
-            parts,
+            decoder: BinaryDecoder::new(data, budget),
+            components,
             conditioning,
-            first: [[Bin::default(); FIRST_BINS]; MOST_TABLES],
-            others: [[Bin::default(); OTHER_BINS]; MOST_TABLES],
-            contexts: [0; MOST_PARTS],
+            dc: [[Bin::default(); DC_BINS]; MAX_TABLES],
+            ac: [[Bin::default(); AC_BINS]; MAX_TABLES],
+            dc_contexts: [0; MAX_COMPONENTS],
         }
     }
 }
 
-impl Coding for Decisions<'_> {
-    fn difference(&mut self, place: usize) -> Option<i32> {
-        let table = self.parts[place].first;
-        let (bins, context) = (&mut self.first[table], &mut self.contexts[place]);
-        let start = *context;
-        if !self.decoder.decide(&mut bins[start])? {
+/// SE, S0 and SP/SN/X1 of the AC coefficient with this index in zigzag order (table F.5): whether the
+/// block ends before it, whether it is not 0, and the first decision on its magnitude.
+fn ac_bins(k: usize) -> [usize; 3] {
+    [0, 1, 2].map(|it| 3 * (k - 1) + it)
+}
+
+impl EntropyDecoder for ArithmeticDecoder<'_> {
+    fn dc_difference(&mut self, component: usize) -> Option<i32> {
+        let table = self.components[component].dc_table;
+        let (bins, context) = (&mut self.dc[table], &mut self.dc_contexts[component]);
+        let s0 = *context;
+        if !self.decoder.decode(&mut bins[s0])? {
             *context = 0;
             return Some(0);
         }
-        let is_negative = self.decoder.decide(&mut bins[start + 1])?;
+        let is_negative = self.decoder.decode(&mut bins[s0 + 1])?;
         let sign = usize::from(is_negative);
-        let size = self.decoder.size(bins, [start + 2 + sign, SIZES, SIZES + 1])?;
-        let (none, small) = self.conditioning.bounds[table];
-        *context = match size {
-            _ if none > 0 && size <= 1 << (none - 1) => 0,
-            _ if size <= 1 << small => 4 + 4 * sign,
+        let magnitude = self.decoder.magnitude(bins, [s0 + 2 + sign, DC_X1, DC_X1 + 1])?;
+        let (lower, upper) = self.conditioning.dc[table];
+        *context = match magnitude {
+            _ if lower > 0 && magnitude <= 1 << (lower - 1) => 0,
+            _ if magnitude <= 1 << upper => 4 + 4 * sign,
             _ => 12 + 4 * sign,
         };
-        Some(if is_negative { -size } else { size })
+        Some(if is_negative { -magnitude } else { magnitude })
     }
 
     fn bit(&mut self) -> Option<bool> {
         self.decoder.bit()
     }
 
-    fn others(&mut self, place: usize, band: &Band, block: &mut Block) -> Option<()> {
-        let table = self.parts[place].others;
-        let (decoder, bins) = (&mut self.decoder, &mut self.others[table]);
-        let mut at = band.from.max(1);
-        while at <= band.to {
-            // whether that was all
-            if decoder.decide(&mut bins[3 * (at - 1)])? {
+    fn ac_coefficients(
+        &mut self,
+        component: usize,
+        range: &CoefficientRange,
+        block: &mut Block,
+    ) -> Option<()> {
+        let table = self.components[component].ac_table;
+        let (decoder, bins) = (&mut self.decoder, &mut self.ac[table]);
+        let mut k = range.ss.max(1);
+        while k <= range.se {
+            let [end_of_block, _, _] = ac_bins(k);
+            if decoder.decode(&mut bins[end_of_block])? {
                 break;
             }
-            while !decoder.decide(&mut bins[3 * (at - 1) + 1])? {
-                at += 1;
-                if at > band.to {
+            while !decoder.decode(&mut bins[ac_bins(k)[1]])? {
+                k += 1;
+                if k > range.se {
                     return None;
                 }
             }
             let is_negative = decoder.bit()?;
-            let is_low = at <= self.conditioning.low[table].into();
-            let own = 3 * (at - 1) + 2;
-            let sizes = if is_low { LOW_SIZES } else { HIGH_SIZES };
-            let size = decoder.size(bins, [own, own, sizes])?;
-            let value = if is_negative { -size } else { size };
-            block[at] = (value << band.shift) as i16;
-            at += 1;
+            let [_, _, x1] = ac_bins(k);
+            let is_low = k <= self.conditioning.ac[table].into();
+            let x2 = if is_low { AC_X2_LOW } else { AC_X2_HIGH };
+            let magnitude = decoder.magnitude(bins, [x1, x1, x2])?;
+            let value = if is_negative { -magnitude } else { magnitude };
+            block[k] = (value << range.al) as i16;
+            k += 1;
         }
         Some(())
     }
 
-    fn refine_others(&mut self, place: usize, band: &Band, block: &mut Block) -> Option<()> {
-        let (decoder, bins) = (&mut self.decoder, &mut self.others[self.parts[place].others]);
-        let known = block[..=band.to].iter().rposition(|it| *it != 0).unwrap_or(0);
-        let mut at = band.from.max(1);
-        while at <= band.to {
-            // whether that was all, which it cannot be before what is known
-            if at > known && decoder.decide(&mut bins[3 * (at - 1)])? {
+    fn refine_ac_coefficients(
+        &mut self,
+        component: usize,
+        range: &CoefficientRange,
+        block: &mut Block,
+    ) -> Option<()> {
+        let table = self.components[component].ac_table;
+        let (decoder, bins) = (&mut self.decoder, &mut self.ac[table]);
+        let last_known = block[..=range.se].iter().rposition(|it| *it != 0).unwrap_or(0);
+        let mut k = range.ss.max(1);
+        while k <= range.se {
+            // the block cannot end before the last coefficient that is known
+            if k > last_known && decoder.decode(&mut bins[ac_bins(k)[0]])? {
                 break;
             }
             loop {
-                let [_, is_new, grows] = [0, 1, 2].map(|it| 3 * (at - 1) + it);
-                if block[at] != 0 {
-                    if decoder.decide(&mut bins[grows])? {
-                        grow(&mut block[at], band.shift);
+                let [_, becomes_nonzero, correction] = ac_bins(k);
+                if block[k] != 0 {
+                    if decoder.decode(&mut bins[correction])? {
+                        refine(&mut block[k], range.al);
                     }
                     break;
                 }
-                if decoder.decide(&mut bins[is_new])? {
-                    block[at] = (if decoder.bit()? { -1 } else { 1 }) << band.shift;
+                if decoder.decode(&mut bins[becomes_nonzero])? {
+                    block[k] = (if decoder.bit()? { -1 } else { 1 }) << range.al;
                     break;
                 }
-                at += 1;
-                if at > band.to {
+                k += 1;
+                if k > range.se {
                     return None;
                 }
             }
-            at += 1;
+            k += 1;
         }
         Some(())
     }
 }
 
-/// Table D.3: the width of what is unlikely, the next states after that and after what is likely, and
-/// whether the two change places after the former.
+/// Table D.3: Qe, the next state after the less probable symbol, the next state after the more
+/// probable one, and whether the two are switched after the former.
 #[rustfmt::skip]
 const STATES: [(u16, u8, u8, bool); 113] = [
     (0x5a1d, 1, 1, true), (0x2586, 14, 2, false), (0x1114, 16, 3, false), (0x080b, 18, 4, false),

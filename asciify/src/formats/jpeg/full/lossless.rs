@@ -1,40 +1,41 @@
-//! Lossless scans: annex H. Each sample is foretold by its neighbours, and coded is how far that
-//! was off.
+//! Decodes lossless scans (T.81, annex H): each sample is predicted from its neighbours, and the
+//! difference is Huffman-coded.
 //!
-//! Samples are kept less their middle value. That changes no prediction, as each one weighs its
-//! neighbours by 1 in all; and sums beyond 16 bits may wrap, since the standard's do.
+//! Samples are held less their middle value. This leaves predictions right, since the weights of the
+//! neighbours add up to 1. Sums beyond 16 bits wrap, as in the standard.
 
 use std::ops::Range;
 
 use super::frame::{Component, Frame};
+use super::huffman::ScanTables;
 use super::scan::Scan;
-use super::symbols::Codes;
-use crate::formats::jpeg::huffman::Bits;
+use crate::formats::jpeg::huffman::BitReader;
 
+/// Decodes these MCUs, the data of one entropy-coded segment. `None` where it is damaged.
 pub(super) fn decode(
     scan: &Scan,
     frame: &mut Frame,
-    codes: &[Codes<'_>],
+    tables: &[ScanTables<'_>],
     data: &[u8],
-    units: Range<usize>,
+    mcus: Range<usize>,
 ) -> Option<()> {
-    // only whole rows stand between restarts: H.1.1
-    if !units.start.is_multiple_of(scan.columns) {
+    // restart intervals are whole rows of MCUs: H.1.1
+    if !mcus.start.is_multiple_of(scan.columns) {
         return None;
     }
-    let first_row = units.start / scan.columns;
-    let mut bits = Bits::new(data);
-    scan.walk(frame, units, |place, component, x, y| {
-        let predicted = match (x, y - first_row * scan.parts[place].down) {
+    let first_row = mcus.start / scan.columns;
+    let mut bits = BitReader::new(data);
+    scan.for_each_data_unit(frame, mcus, |index, component, x, y| {
+        let prediction = match (x, y - first_row * scan.units_down(component)) {
             (0, 0) => 0,
             (_, 0) => component.sample(x - 1, y)?,
             (0, _) => component.sample(x, y - 1)?,
-            _ => component.predict(scan.band.from, x, y)?,
+            _ => component.predict(scan.range.ss, x, y)?,
         };
-        let difference = codes[place].sample(&mut bits)?;
+        let difference = tables[index].sample_difference(&mut bits)?;
         *component.values.get_mut(y * component.stride + x)? =
-            predicted.wrapping_add(difference) as i16;
-        (!bits.is_beyond_the_end()).then_some(())
+            prediction.wrapping_add(difference) as i16;
+        (!bits.is_past_end()).then_some(())
     })
 }
 
@@ -43,19 +44,19 @@ impl Component {
         self.values.get(y * self.stride + x).map(|it| i32::from(*it))
     }
 
-    /// Table H.1.
-    fn predict(&self, predictor: usize, x: usize, y: usize) -> Option<i32> {
-        let left = self.sample(x - 1, y)?;
-        let above = self.sample(x, y - 1)?;
-        let corner = self.sample(x - 1, y - 1)?;
-        Some(match predictor {
-            1 => left,
-            2 => above,
-            3 => corner,
-            4 => left + above - corner,
-            5 => left + ((above - corner) >> 1),
-            6 => above + ((left - corner) >> 1),
-            _ => (left + above) >> 1,
+    /// Table H.1: Ra is to the left, Rb above, Rc above to the left.
+    fn predict(&self, predictor_selection: usize, x: usize, y: usize) -> Option<i32> {
+        let ra = self.sample(x - 1, y)?;
+        let rb = self.sample(x, y - 1)?;
+        let rc = self.sample(x - 1, y - 1)?;
+        Some(match predictor_selection {
+            1 => ra,
+            2 => rb,
+            3 => rc,
+            4 => ra + rb - rc,
+            5 => ra + ((rb - rc) >> 1),
+            6 => rb + ((ra - rc) >> 1),
+            _ => (ra + rb) >> 1,
         })
     }
 }

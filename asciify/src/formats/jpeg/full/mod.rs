@@ -1,51 +1,47 @@
-//! JPEGs of the kinds that the common decoders refuse: with arithmetic coding, with 12 bits a
-//! sample, and lossless ones. Clauses are those of ITU-T T.81.
+//! Decodes JPEGs at full size of the kinds that common decoders refuse: with arithmetic coding, with
+//! 12 bits per sample, and lossless ones.
 //!
-//! Damage costs what it hides and no more: whatever cannot be read stays grey.
+//! Damage affects the data up to the next restart marker; samples that cannot be decoded stay grey.
 
 mod arithmetic;
-mod coding;
-mod data;
+mod entropy;
+mod entropy_coded;
 mod frame;
+mod huffman;
+mod idct;
 mod lossless;
 mod output;
 mod scan;
-mod symbols;
-mod tables;
-mod transform;
 
 use frame::Frame;
-use output::Colours;
+use output::ColorTransform;
 use scan::Scan;
-use tables::Tables;
 
+use super::markers::{APP0, APP14, APP15, COM, EOI, RST0, SOF0, SOF3, SOF9, SOF10, SOI, SOI_BYTES};
+use super::markers::{SOS, TEM};
+use super::tables::Tables;
 use crate::light::Row;
 
-const SOI: [u8; 2] = [0xff, 0xd8];
-const EOI: u8 = 0xd9;
-const SOS: u8 = 0xda;
-const JFIF: u8 = 0xe0;
-const ADOBE: u8 = 0xee;
-/// Encoders that try hard make about 25.
-const MOST_SCANS: usize = 100;
+/// Scans that are decoded. Encoders write up to about 25.
+const MAX_SCANS: usize = 100;
 
-/// Decodes a whole file and calls `take` with each row, from the top: grey or RGB, of 8 bits where
-/// the samples have no more, else scaled to 16.
+/// Decodes a whole file and calls `take` with each row from the top: grey or RGB, of 8 bits where
+/// samples have at most 8, else scaled to 16.
 ///
-/// It reads Huffman codes (SOF0 to SOF2) and arithmetic ones (SOF9, SOF10) of 8 and 12 bits, and
-/// lossless Huffman codes (SOF3) of 2 to 16 bits; 1, 3 or 4 components. `None`, before any row, for
-/// another kind, and where there is not even the beginning of a scan.
+/// Supported are Huffman coding (SOF0 to SOF2) and arithmetic coding (SOF9, SOF10) of 8 and 12 bits,
+/// and lossless Huffman coding (SOF3) of 2 to 16 bits; 1, 3 or 4 components. `None`, before any row,
+/// for other kinds, and where there is not even the beginning of a scan.
 ///
-/// It is the caller's to know that the sides keep the limits. Two bytes are taken for each sample of
-/// each component, with sides rounded up to whole units of 32 px at most, and beside that as much
-/// for one row of units, and the data between two restarts.
-pub(crate) fn rows(file: &[u8], take: impl FnMut(Row<'_>)) -> Option<()> {
+/// Takes two bytes of memory for each sample of each component, with sides rounded up to whole MCUs
+/// (of 32 × 32 px at most), the same again for one row of MCUs, and a copy of one entropy-coded
+/// segment. The caller checks the sides against the limits.
+pub(super) fn decode(file: &[u8], take: impl FnMut(Row<'_>)) -> Option<()> {
     let mut reader = Reader::default();
-    // It ends where nothing more makes sense, be it the proper end or not.
-    let _end = reader.read(file.strip_prefix(&SOI)?);
+    // reading ends at EOI, or where the file is damaged
+    let _end = reader.read(file.strip_prefix(&SOI_BYTES)?);
     let frame = reader.frame.filter(|_| reader.scans > 0)?;
-    let colours = Colours::of(&frame, reader.has_jfif, reader.adobe);
-    output::rows(&frame, colours, take);
+    let transform = ColorTransform::of(&frame, reader.has_jfif, reader.adobe_transform);
+    output::rows(&frame, transform, take);
     Some(())
 }
 
@@ -53,25 +49,27 @@ pub(crate) fn rows(file: &[u8], take: impl FnMut(Row<'_>)) -> Option<()> {
 struct Reader {
     frame: Option<Frame>,
     tables: Tables,
+    /// Scans read so far.
     scans: usize,
     has_jfif: bool,
-    /// The transform of colours that Adobe's programs note.
-    adobe: Option<u8>,
-    /// Steps of decoding that no bit of the file pays for: see [`coding::effort`].
-    effort: u64,
+    /// The color transform of Adobe's APP14 segment: 0 is none, 1 is YCbCr, 2 is YCCK.
+    adobe_transform: Option<u8>,
+    /// Remaining steps of decoding that take no bits: see [`entropy::budget`].
+    budget: u64,
 }
 
 impl Reader {
+    /// Reads segments and scans, from behind SOI to EOI. `None` where it stops before.
     fn read(&mut self, file: &[u8]) -> Option<()> {
         let mut at = 0;
-        while self.scans < MOST_SCANS {
+        while self.scans < MAX_SCANS {
             at += memchr::memchr(0xff, file.get(at..)?)? + 1;
             let marker = *file.get(at)?;
             match marker {
-                0xff => continue,
+                0xff => continue, // a fill byte
                 EOI => break,
-                // No markers, or those without a segment.
-                0 | 0x01 | 0xd0..=0xd8 => {
+                // a stuffed byte, and markers without a segment
+                0 | TEM | RST0..=SOI => {
                     at += 1;
                     continue;
                 }
@@ -81,20 +79,23 @@ impl Reader {
             let segment = file.get(at + 3..at + 1 + length)?;
             at += 1 + length;
             match marker {
-                0xc0..=0xc3 | 0xc9 | 0xca if self.frame.is_none() => {
-                    let frame = Frame::read(segment, marker)?;
-                    self.effort = coding::effort(frame.parts(), file.len());
+                SOF0..=SOF3 | SOF9 | SOF10 if self.frame.is_none() => {
+                    let frame = Frame::parse(segment, marker)?;
+                    self.budget = entropy::budget(frame.data_units(), file.len());
                     self.frame = Some(frame);
                 }
                 SOS => {
                     let frame = self.frame.as_mut()?;
-                    let scan = Scan::read(segment, frame)?;
-                    at = data::decode(&scan, frame, &self.tables, &mut self.effort, file, at)?;
+                    let scan = Scan::parse(segment, frame)?;
+                    let budget = &mut self.budget;
+                    at = entropy_coded::decode(&scan, frame, &self.tables, budget, file, at)?;
                     self.scans += 1;
                 }
-                JFIF => self.has_jfif |= segment.starts_with(b"JFIF\0"),
-                ADOBE if segment.starts_with(b"Adobe") => self.adobe = segment.get(11).copied(),
-                0xe0..=0xef | 0xfe => {}
+                APP0 => self.has_jfif |= segment.starts_with(b"JFIF\0"),
+                APP14 if segment.starts_with(b"Adobe") => {
+                    self.adobe_transform = segment.get(11).copied();
+                }
+                APP0..=APP15 | COM => {}
                 _ => self.tables.read(marker, segment)?,
             }
         }

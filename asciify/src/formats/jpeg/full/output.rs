@@ -1,88 +1,94 @@
-//! From components to rows of pixels.
+//! Turns the components of a frame into rows of pixels: inverse DCT, level shift, upsampling and
+//! colour conversion.
 
-use super::frame::{Component, Frame, Kind};
-use super::transform::samples;
+use super::frame::{Component, Frame, Process};
+use super::idct;
+use crate::formats::jpeg::block::BLOCK_SIDE;
 use crate::light::Row;
 
-/// What the components stand for.
+/// What the components mean.
 #[derive(Clone, Copy)]
-pub(super) struct Colours {
+pub(super) struct ColorTransform {
     /// Whether the first three are Y, Cb and Cr.
-    are_ycbcr: bool,
-    /// Whether inks are stored as the paper that they leave free: so do Adobe's programs.
-    are_inverted: bool,
+    is_ycbcr: bool,
+    /// Whether CMYK is stored inverted, as Adobe's programs do.
+    is_inverted: bool,
 }
 
-impl Colours {
-    /// As libjpeg guesses, and with it everybody.
-    pub(super) fn of(frame: &Frame, has_jfif: bool, adobe: Option<u8>) -> Self {
-        let is_rgb = || frame.components.iter().map(|it| it.id).eq(*b"RGB");
-        let are_ycbcr = match (frame.components.len(), adobe) {
+impl ColorTransform {
+    /// JPEG files do not state it: the rules are libjpeg's, which other decoders follow.
+    pub(super) fn of(frame: &Frame, has_jfif: bool, adobe_transform: Option<u8>) -> Self {
+        let is_ycbcr = match (frame.components.len(), adobe_transform) {
             (3, _) if has_jfif => true,
-            (3, None) => frame.kind != Kind::Lossless && !is_rgb(),
+            (3, None) => frame.process != Process::Lossless && !frame.header.has_rgb_ids(),
             (3 | 4, Some(transform)) => transform != 0,
             _ => false,
         };
-        Self { are_ycbcr, are_inverted: adobe.is_some() }
+        Self { is_ycbcr, is_inverted: adobe_transform.is_some() }
     }
 }
 
-/// Calls `take` with each row.
-pub(super) fn rows(frame: &Frame, colours: Colours, mut take: impl FnMut(Row<'_>)) {
-    let lines = frame.side() * frame.most.1;
+/// Calls `take` with each row from the top: grey or RGB, of 8 bits where samples have at most 8, else
+/// of 16.
+pub(super) fn rows(frame: &Frame, transform: ColorTransform, mut take: impl FnMut(Row<'_>)) {
+    let lines_per_mcu = frame.unit_side() * frame.max_v;
     let white = frame.white();
-    let full: u32 = if frame.bits > 8 { u16::MAX.into() } else { u8::MAX.into() };
-    let scaled =
-        |value: u16| ((u32::from(value) * full + u32::from(white / 2)) / u32::from(white)) as u16;
-    let mut strips = vec![Vec::new(); frame.components.len()];
-    let mut values = vec![[0; 4]; frame.width];
-    let mut row = vec![[0; 3]; frame.width];
-    for y in 0..frame.height {
-        if y % lines == 0 {
-            for (component, strip) in frame.components.iter().zip(&mut strips) {
-                component.lines(frame, y / lines, strip);
+    let is_deep = frame.precision() > 8;
+    let full_scale: u32 = if is_deep { u16::MAX.into() } else { u8::MAX.into() };
+    let scaled = |value: u16| {
+        ((u32::from(value) * full_scale + u32::from(white / 2)) / u32::from(white)) as u16
+    };
+    // by component: the samples of a row of MCUs, row-major
+    let mut mcu_rows = vec![Vec::new(); frame.components.len()];
+    let mut samples = vec![[0; 4]; frame.header.width];
+    let mut row = vec![[0; 3]; frame.header.width];
+    for y in 0..frame.header.height {
+        if y % lines_per_mcu == 0 {
+            for (component, samples) in frame.components.iter().zip(&mut mcu_rows) {
+                component.reconstruct(frame, y / lines_per_mcu, samples);
             }
         }
-        for (place, (component, strip)) in frame.components.iter().zip(&strips).enumerate() {
-            let line = y % lines * component.down / frame.most.1;
-            let line = &strip[line * component.stride * frame.side()..];
-            for (x, values) in values.iter_mut().enumerate() {
-                values[place] = line[x * component.across / frame.most.0];
+        for (index, (component, mcu_row)) in frame.components.iter().zip(&mcu_rows).enumerate() {
+            let line = y % lines_per_mcu * component.header.v / frame.max_v;
+            let line = &mcu_row[line * component.stride * frame.unit_side()..];
+            for (x, samples) in samples.iter_mut().enumerate() {
+                samples[index] = line[x * component.header.h / frame.max_h];
             }
         }
-        for (pixel, values) in row.iter_mut().zip(&values) {
-            *pixel = pixel_of(frame, colours, *values).map(scaled);
+        for (pixel, samples) in row.iter_mut().zip(&samples) {
+            *pixel = rgb_of(frame, transform, *samples).map(scaled);
         }
-        give(&row, frame.components.len() == 1, frame.bits > 8, &mut take);
+        push(&row, frame.components.len() == 1, is_deep, &mut take);
     }
 }
 
-fn pixel_of(frame: &Frame, colours: Colours, [a, b, c, black]: [u16; 4]) -> [u16; 3] {
+/// The RGB of a pixel, in the frame's precision.
+fn rgb_of(frame: &Frame, transform: ColorTransform, [a, b, c, black]: [u16; 4]) -> [u16; 3] {
     let white = frame.white();
-    let rgb = if colours.are_ycbcr { from_ycbcr([a, b, c], frame.bits) } else { [a, b, c] };
+    let rgb = if transform.is_ycbcr { from_ycbcr([a, b, c], frame.precision()) } else { [a, b, c] };
     match frame.components.len() {
         1 => [a; 3],
         4 => {
-            // the transform is one of paper, where inks are meant
+            // YCCK transforms inverted CMY
             let flip = |value: u16, is_ink: bool| if is_ink { white - value } else { value };
-            let black = flip(black, !colours.are_inverted);
-            rgb.map(|it| flip(it, colours.are_ycbcr == colours.are_inverted))
+            let black = flip(black, !transform.is_inverted);
+            rgb.map(|it| flip(it, transform.is_ycbcr == transform.is_inverted))
                 .map(|it| (u32::from(it) * u32::from(black) / u32::from(white)) as u16)
         }
         _ => rgb,
     }
 }
 
-/// RGB of Y, Cb and Cr (JFIF 1.02) of any depth, reckoned in 65536ths.
-fn from_ycbcr(values: [u16; 3], bits: u32) -> [u16; 3] {
-    let [luma, blue, red] = values.map(i64::from);
-    let (white, middle) = ((1 << bits) - 1, 1 << (bits - 1));
-    let (blue, red) = (blue - middle, red - middle);
-    [91_881 * red, -22_554 * blue - 46_802 * red, 116_130 * blue]
+/// RGB of Y, Cb and Cr of any precision (JFIF 1.02). Factors are in 1/65536.
+fn from_ycbcr(samples: [u16; 3], precision: u32) -> [u16; 3] {
+    let [luma, cb, cr] = samples.map(i64::from);
+    let (white, middle) = ((1 << precision) - 1, 1 << (precision - 1));
+    let (cb, cr) = (cb - middle, cr - middle);
+    [91_881 * cr, -22_554 * cb - 46_802 * cr, 116_130 * cb]
         .map(|chroma| (luma + ((chroma + 32_768) >> 16)).clamp(0, white) as u16)
 }
 
-fn give(row: &[[u16; 3]], is_grey: bool, is_deep: bool, take: &mut impl FnMut(Row<'_>)) {
+fn push(row: &[[u16; 3]], is_grey: bool, is_deep: bool, take: &mut impl FnMut(Row<'_>)) {
     fn each<T>(row: &[[u16; 3]], of: impl Fn([u16; 3]) -> T) -> Vec<T> {
         row.iter().copied().map(of).collect()
     }
@@ -95,25 +101,26 @@ fn give(row: &[[u16; 3]], is_grey: bool, is_deep: bool, take: &mut impl FnMut(Ro
 }
 
 impl Component {
-    /// Puts the samples of a row of units into `strip`, line by line.
-    fn lines(&self, frame: &Frame, row: usize, strip: &mut Vec<u16>) {
-        let (side, white) = (frame.side(), frame.white());
-        let middle = 1 << (frame.bits - 1);
-        let values = self.stride * self.down * side * side;
-        let values = &self.values[row * values..(row + 1) * values];
-        strip.resize(values.len(), 0);
-        let Some(steps) = &self.steps else {
-            for (sample, value) in strip.iter_mut().zip(values) {
-                let value = (i32::from(*value) << self.shift) + middle;
+    /// Puts the samples of a row of MCUs into `samples`: row-major, `stride` data units wide.
+    fn reconstruct(&self, frame: &Frame, mcu_row: usize, samples: &mut Vec<u16>) {
+        let white = frame.white();
+        let middle = 1 << (frame.precision() - 1);
+        let len = self.stride * self.header.v * frame.unit_side() * frame.unit_side();
+        let values = &self.values[mcu_row * len..(mcu_row + 1) * len];
+        samples.resize(len, 0);
+        let Some(quantization) = &self.quantization else {
+            for (sample, value) in samples.iter_mut().zip(values) {
+                let value = (i32::from(*value) << self.point_transform) + middle;
                 *sample = value.clamp(0, white.into()) as u16;
             }
             return;
         };
-        for (place, block) in values.as_chunks().0.iter().enumerate() {
-            let (x, y) = (place % self.stride * side, place / self.stride * side);
-            for (line, samples) in (y..).zip(samples(block, steps)) {
-                let start = line * self.stride * side + x;
-                for (sample, value) in strip[start..start + side].iter_mut().zip(samples) {
+        for (index, block) in values.as_chunks().0.iter().enumerate() {
+            let x = index % self.stride * BLOCK_SIDE;
+            let y = index / self.stride * BLOCK_SIDE;
+            for (line, values) in (y..).zip(idct::samples(block, quantization)) {
+                let start = line * self.stride * BLOCK_SIDE + x;
+                for (sample, value) in samples[start..start + BLOCK_SIDE].iter_mut().zip(values) {
                     *sample = ((value + middle as f32 + 0.5) as u16).min(white);
                 }
             }

@@ -1,89 +1,79 @@
-//! What a scan says that it holds, and the way over it.
+//! A scan: what it has of each component, and the order of its data units.
 
 use std::ops::Range;
 
-use super::coding::Band;
-use super::frame::{Component, Frame, Kind};
-use super::tables::MOST_TABLES;
+use super::entropy::CoefficientRange;
+use super::frame::{Component, Frame, Process};
+use crate::formats::jpeg::segments::{ScanComponent, ScanHeader};
+use crate::formats::jpeg::tables::MAX_TABLES;
 
-pub(super) const MOST_PARTS: usize = 4;
+/// Components of a scan (T.81, B.2.3).
+pub(super) const MAX_COMPONENTS: usize = 4;
 
 pub(super) struct Scan {
-    pub(super) parts: Vec<Part>,
-    /// What it holds of each block; of a lossless scan, `from` is the predictor.
-    pub(super) band: Band,
-    /// Units across and down.
+    pub(super) components: Vec<ScanComponent>,
+    /// What it has of each block. In a lossless scan, `ss` is the predictor selection and `al` the
+    /// point transform.
+    pub(super) range: CoefficientRange,
+    /// MCUs across and down.
     pub(super) columns: usize,
     pub(super) rows: usize,
-}
-
-/// One component of a scan: its place in the frame, its tables, its parts in a unit.
-pub(super) struct Part {
-    pub(super) component: usize,
-    pub(super) first: usize,
-    pub(super) others: usize,
-    across: usize,
-    pub(super) down: usize,
+    /// Whether there are several components: an MCU then has H × V data units of each, else one.
+    is_interleaved: bool,
 }
 
 impl Scan {
-    /// B.2.3.
-    pub(super) fn read(segment: &[u8], frame: &Frame) -> Option<Self> {
-        let (count, rest) = segment.split_first()?;
-        let (parts, rest) = rest.split_at_checked(2 * usize::from(*count))?;
-        let &[from, to, bits] = rest else { return None };
-        let is_alone = *count == 1;
-        let parts: Option<Vec<Part>> = parts
-            .as_chunks()
-            .0
-            .iter()
-            .map(|[id, tables]| {
-                let component = frame.components.iter().position(|it| it.id == *id)?;
-                let Component { across, down, .. } = frame.components[component];
-                let (first, others) = (usize::from(tables >> 4), usize::from(tables & 15));
-                let (across, down) = if is_alone { (1, 1) } else { (across, down) };
-                (first < MOST_TABLES && others < MOST_TABLES).then_some(Part {
-                    component,
-                    first,
-                    others,
-                    across,
-                    down,
-                })
-            })
-            .collect();
-        let parts = parts.filter(|it| (1..=MOST_PARTS).contains(&it.len()))?;
-        let (columns, rows) = match is_alone {
-            true => frame.parts_of(parts[0].component),
-            false => (frame.columns, frame.rows),
+    /// Reads a SOS segment. `None` where it does not fit the frame.
+    pub(super) fn parse(segment: &[u8], frame: &Frame) -> Option<Self> {
+        let ScanHeader { components, ss, se, ah, al } = ScanHeader::parse(segment, &frame.header)?;
+        let is_known_table =
+            |it: &ScanComponent| it.dc_table < MAX_TABLES && it.ac_table < MAX_TABLES;
+        if !(1..=MAX_COMPONENTS).contains(&components.len())
+            || !components.iter().all(is_known_table)
+        {
+            return None;
+        }
+        let is_interleaved = components.len() > 1;
+        let (columns, rows) = match is_interleaved {
+            true => frame.header.mcus(frame.unit_side()),
+            false => frame.header.data_units(components[0].component, frame.unit_side()),
         };
-        let band = Band {
-            from: from.into(),
-            to: to.into(),
-            refines: bits >> 4 != 0,
-            shift: (bits & 15).into(),
+        let range = CoefficientRange {
+            ss: ss.into(),
+            se: se.into(),
+            is_refinement: ah != 0,
+            al: al.into(),
         };
-        let is_good = match frame.kind {
-            Kind::Sequential => (from, to, bits) == (0, 63, 0),
-            Kind::Progressive => from <= to && to <= 63 && band.shift < 14,
-            Kind::Lossless => (1..=7).contains(&from) && band.shift < frame.bits,
+        let is_valid = match frame.process {
+            Process::Sequential => (ss, se, ah, al) == (0, 63, 0, 0),
+            Process::Progressive => ss <= se && se <= 63 && range.al < 14,
+            Process::Lossless => (1..=7).contains(&ss) && range.al < frame.precision(),
         };
-        is_good.then_some(Self { parts, band, columns, rows })
+        is_valid.then_some(Self { components, range, columns, rows, is_interleaved })
     }
 
-    /// Calls `visit` for each part in those units, with its component's place in the scan.
-    pub(super) fn walk(
+    /// Data units of a component in an MCU, from top to bottom.
+    pub(super) fn units_down(&self, component: &Component) -> usize {
+        if self.is_interleaved { component.header.v } else { 1 }
+    }
+
+    /// Calls `visit` for each data unit of these MCUs in coded order (A.2), with the index of its
+    /// component in the scan, the component, and the column and the row of the data unit.
+    pub(super) fn for_each_data_unit(
         &self,
         frame: &mut Frame,
-        units: Range<usize>,
+        mcus: Range<usize>,
         mut visit: impl FnMut(usize, &mut Component, usize, usize) -> Option<()>,
     ) -> Option<()> {
-        for unit in units {
-            let (column, row) = (unit % self.columns, unit / self.columns);
-            for (place, part) in self.parts.iter().enumerate() {
-                let component = &mut frame.components[part.component];
-                for y in row * part.down..(row + 1) * part.down {
-                    for x in column * part.across..(column + 1) * part.across {
-                        visit(place, component, x, y)?;
+        for mcu in mcus {
+            let (column, row) = (mcu % self.columns, mcu / self.columns);
+            for (index, it) in self.components.iter().enumerate() {
+                let component = &mut frame.components[it.component];
+                let h = if self.is_interleaved { component.header.h } else { 1 };
+                let v = self.units_down(component);
+                for y in row * v..(row + 1) * v {
+                    for x in column * h..(column + 1) * h {
+                        visit(index, component, x, y)?;
                     }
                 }
             }

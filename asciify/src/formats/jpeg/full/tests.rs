@@ -1,3 +1,5 @@
+//! Tests of the decoder against files of libjpeg and of an encoder of another origin.
+
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 use super::*;
@@ -24,7 +26,7 @@ fn read(file: &[u8]) -> Option<Vec<Vec<Vec<usize>>>> {
         row.iter().map(|pixel| pixel.map(T::into).to_vec()).collect()
     }
     let mut all = Vec::new();
-    rows(file, |row| {
+    decode(file, |row| {
         all.push(match row {
             Row::Grey8(row) => wide(row),
             Row::Rgb8(row) => wide(row),
@@ -148,7 +150,7 @@ fn damage_never_panics() {
             for value in [0, 0xff, ((seed * 7_919) >> 3) as u8] {
                 let mut damaged = file.clone();
                 damaged[at] = value;
-                let _refused = rows(&damaged, |_| {});
+                let _refused = decode(&damaged, |_| {});
             }
         }
     }
@@ -176,11 +178,11 @@ fn a_small_file_cannot_take_long() {
     // one code, for runs of 16 384 blocks or more
     let codes = [&b"\xff\xc4\0\x14\x10\x01"[..], &[0; 15], b"\xe0"].concat();
     let scan = b"\xff\xda\0\x08\x01\x01\0\x01\x3f\x10\x7f\xfe";
-    let mut file = [&SOI[..], &quantization, frame, &codes].concat();
-    for _ in 0..MOST_SCANS {
+    let mut file = [&SOI_BYTES[..], &quantization, frame, &codes].concat();
+    for _ in 0..MAX_SCANS {
         file.extend_from_slice(scan);
     }
     let mut reader = Reader::default();
     assert!(reader.read(&file[2..]).is_some());
-    assert_eq!((reader.scans, reader.effort / symbols::WALK), (MOST_SCANS, 0));
+    assert_eq!((reader.scans, reader.budget / huffman::EOB_RUN_COST), (MAX_SCANS, 0));
 }

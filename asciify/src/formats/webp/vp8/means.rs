@@ -1,35 +1,37 @@
-//! Means of square cells of pixels, and their colours.
+//! Reduces macroblocks to the means of square cells of pixels, as sRGB.
 
-use super::predict::{Area, Pixels};
+use super::predict::{MacroblockPixels, Plane};
 
-/// Puts the means of a macroblock, so many cells across and down, into `rows`. They are of what is
-/// `inside` the picture, so many pixels across and down; a cell that is outside has no meaning.
-pub(super) fn put<const CELLS: usize>(
-    pixels: &Pixels,
+/// Writes the means of a macroblock of `CELLS` × `CELLS` cells into `rows`: by row of cells, then by
+/// macroblock column. Only the pixels `inside` the image count: so many across and down. Cells without
+/// any are not used.
+pub(super) fn write_means<const CELLS: usize>(
+    pixels: &MacroblockPixels,
     inside: (usize, usize),
     rows: &mut [Vec<[[u8; 3]; CELLS]>; CELLS],
     column: usize,
 ) {
     let half = (inside.0.div_ceil(2), inside.1.div_ceil(2));
-    let [blue, red] = &pixels.chroma;
-    let luma = plane::<17, CELLS>(&pixels.luma, inside);
-    let (blue, red) = (plane::<9, CELLS>(blue, half), plane::<9, CELLS>(red, half));
+    let [u, v] = &pixels.chroma;
+    let luma = plane_means::<17, CELLS>(&pixels.luma, inside);
+    let (u, v) = (plane_means::<9, CELLS>(u, half), plane_means::<9, CELLS>(v, half));
     for (y, row) in rows.iter_mut().enumerate() {
         for (x, mean) in row[column].iter_mut().enumerate() {
-            *mean = from_ycbcr(luma[y][x], blue[y][x], red[y][x]);
+            *mean = from_yuv(luma[y][x], u[y][x], v[y][x]);
         }
     }
 }
 
+/// The means of one plane.
 #[inline(always)]
-fn plane<const ROWS: usize, const CELLS: usize>(
-    area: &Area<ROWS>,
+fn plane_means<const ROWS: usize, const CELLS: usize>(
+    plane: &Plane<ROWS>,
     inside: (usize, usize),
 ) -> [[u16; CELLS]; CELLS] {
     let side = (ROWS - 1) / CELLS;
     let mut sums = [[0; CELLS]; CELLS];
     if inside == (ROWS - 1, ROWS - 1) {
-        for (y, row) in area.pixels().enumerate() {
+        for (y, row) in plane.pixels().enumerate() {
             for (sum, pixels) in sums[y / side].iter_mut().zip(row.chunks_exact(side)) {
                 *sum += pixels.iter().map(|it| u16::from(*it)).sum::<u16>();
             }
@@ -39,19 +41,19 @@ fn plane<const ROWS: usize, const CELLS: usize>(
             *sum = (*sum + count / 2) / count;
         }
     } else {
-        outermost(area, inside, side, &mut sums);
+        means_at_the_edge(plane, inside, side, &mut sums);
     }
     sums
 }
 
-/// The same where the picture ends.
-fn outermost<const ROWS: usize, const CELLS: usize>(
-    area: &Area<ROWS>,
+/// [`plane_means`] of a macroblock that extends beyond the image.
+fn means_at_the_edge<const ROWS: usize, const CELLS: usize>(
+    plane: &Plane<ROWS>,
     inside: (usize, usize),
     side: usize,
     sums: &mut [[u16; CELLS]; CELLS],
 ) {
-    for (y, row) in area.pixels().take(inside.1).enumerate() {
+    for (y, row) in plane.pixels().take(inside.1).enumerate() {
         for (x, pixel) in row.iter().take(inside.0).enumerate() {
             sums[y / side][x / side] += u16::from(*pixel);
         }
@@ -66,12 +68,11 @@ fn outermost<const ROWS: usize, const CELLS: usize>(
     }
 }
 
-/// sRGB of Y, Cb and Cr as video has them, black at 16 and white at 235 (ITU-R BT.601), reckoned in
-/// 65536ths.
+/// sRGB of Y, U and V with black at 16 and white at 235 (ITU-R BT.601). Factors are in 1/65536.
 #[inline(always)]
-fn from_ycbcr(luma: u16, blue: u16, red: u16) -> [u8; 3] {
+fn from_yuv(luma: u16, u: u16, v: u16) -> [u8; 3] {
     let luma = 76_309 * (i32::from(luma) - 16) + 32_768;
-    let (blue, red) = (i32::from(blue) - 128, i32::from(red) - 128);
+    let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);
     let level = |chroma: i32| ((luma + chroma) >> 16).clamp(0, 255) as u8;
-    [level(104_597 * red), level(-25_675 * blue - 53_279 * red), level(132_201 * blue)]
+    [level(104_597 * v), level(-25_675 * u - 53_279 * v), level(132_201 * u)]
 }

@@ -1,34 +1,34 @@
-//! Lossy WebP as means of its pixels: the key frame of a VP8 chunk (RFC 6386), without the filter
-//! that smooths the edges of blocks, since prediction does not need it and means hardly show it.
+//! Decodes lossy WebP to means of its pixels: the key frame of a VP8 chunk (RFC 6386) without the loop
+//! filter, which intra prediction does not use and which hardly changes means.
 //!
-//! Only one row of macroblocks is ever held. Whatever is rare or damaged is left to a decoder of
-//! whole pictures: the answer is `None` then.
+//! Only one row of macroblocks is held. For damaged frames and for features that encoders do not use,
+//! the result is `None`, and the caller decodes at full size.
 
-mod bits;
+mod bool_decoder;
 mod means;
 mod modes;
 mod predict;
-mod residue;
+mod residual;
 mod tables;
 mod tokens;
 
-use bits::Bits;
-use modes::{Modes, SubMode};
-use predict::{Lowest, Pixels};
-use residue::{Filled, Segment};
-use tables::{FIRST_STEPS, OTHER_STEPS};
-use tokens::{Steps, Tokens};
+use bool_decoder::BoolDecoder;
+use modes::{ModeReader, SubblockMode};
+use predict::{BottomRow, MacroblockPixels};
+use residual::{NonzeroContext, SegmentQuantizers};
+use tables::{AC_QLOOKUP, DC_QLOOKUP};
+use tokens::{DequantFactors, TokenProbs};
 
-/// Pixels across and down a macroblock.
-const SIDE: usize = 16;
+/// Pixels across and down in a macroblock.
+const MACROBLOCK_SIDE: usize = 16;
 
-/// Decodes the key frame `data`, and calls `take` with each row of means of `scale` × `scale`
-/// pixels, from the top, as sRGB; `scale` is 2, 4 or 8. Cells at the right and lower edge are means
-/// of what is inside the picture.
+/// Decodes the key frame `data` and calls `take` with each row of means of `scale` × `scale` pixels from
+/// the top, as sRGB. `scale` is 2, 4 or 8. Cells at the right and bottom edges are means of the pixels
+/// inside the image.
 ///
-/// Rows may have been taken before the answer is `None`. It is the caller's to know that the sides
-/// keep the limits.
-pub(crate) fn rows(data: &[u8], scale: u32, take: impl FnMut(&[[u8; 3]])) -> Option<()> {
+/// Returns `None` for other frames and for damaged ones, possibly after some rows. The caller checks the
+/// sides against the limits.
+pub(super) fn rows(data: &[u8], scale: u32, take: impl FnMut(&[[u8; 3]])) -> Option<()> {
     let frame = Frame::read(data)?;
     match scale {
         2 => frame.rows::<8>(take),
@@ -38,8 +38,9 @@ pub(crate) fn rows(data: &[u8], scale: u32, take: impl FnMut(&[[u8; 3]])) -> Opt
     }
 }
 
-/// The VP8 chunk of a WebP that has nothing beside it to draw, neither alpha nor frames: RFC 9649, 2.
-pub(crate) fn chunk(webp: &[u8]) -> Option<&[u8]> {
+/// The data of the VP8 chunk of a WebP file that has neither alpha nor an animation (RFC 9649, section
+/// 2).
+pub(super) fn chunk(webp: &[u8]) -> Option<&[u8]> {
     let mut rest = webp.get(12..)?;
     loop {
         let (&[a, b, c, d, l0, l1, l2, l3], behind) = rest.split_first_chunk()?;
@@ -52,178 +53,198 @@ pub(crate) fn chunk(webp: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// A frame whose header is read.
 struct Frame<'a> {
+    /// In pixels.
     width: usize,
     height: usize,
-    /// The first partition, where macroblocks begin.
-    bits: Bits<'a>,
-    /// Those of coefficients: each row of macroblocks is in the next one of them.
-    partitions: Vec<Bits<'a>>,
-    modes: Modes,
-    tokens: Tokens,
-    segments: [Segment; 4],
+    /// The first partition, at its first macroblock header.
+    headers: BoolDecoder<'a>,
+    /// The partitions of tokens: macroblock rows use them in turn.
+    token_partitions: Vec<BoolDecoder<'a>>,
+    modes: ModeReader,
+    token_probs: TokenProbs,
+    /// By segment.
+    quantizers: [SegmentQuantizers; 4],
 }
 
-/// What the macroblocks to the right need to know of one, beside its pixels.
+/// What the next macroblock uses of the one to its left, beside its pixels.
 #[derive(Default)]
 struct Left {
-    modes: [SubMode; 4],
-    filled: Filled,
+    modes: [SubblockMode; 4],
+    nonzero: NonzeroContext,
 }
 
-/// What those below need to know, and its lowest pixels.
+/// What the next row of macroblocks uses of a macroblock.
 #[derive(Clone, Default)]
 struct Above {
-    modes: [SubMode; 4],
-    filled: Filled,
-    lowest: Lowest,
+    modes: [SubblockMode; 4],
+    nonzero: NonzeroContext,
+    bottom_row: BottomRow,
 }
 
 impl<'a> Frame<'a> {
+    /// Reads the frame header (sections 9 and 19.2).
     fn read(data: &'a [u8]) -> Option<Self> {
         let (&[t0, t1, t2, 0x9d, 0x01, 0x2a, w0, w1, h0, h1], rest) = data.split_first_chunk()?
         else {
             return None;
         };
         let tag = u32::from_le_bytes([t0, t1, t2, 0]);
+        // the highest two bits are a scale for display
         let side = |bytes| usize::from(u16::from_le_bytes(bytes) & 0x3fff);
         let (width, height) = (side([w0, w1]), side([h0, h1]));
-        // a key frame, of a known version, that is to be shown
-        let is_plain = tag & 1 == 0 && tag >> 1 & 7 <= 3 && tag >> 4 & 1 == 1;
-        if !is_plain || width == 0 || height == 0 {
+        let (is_key_frame, version, is_shown) = (tag & 1 == 0, tag >> 1 & 7, tag >> 4 & 1 == 1);
+        if !is_key_frame || version > 3 || !is_shown || width == 0 || height == 0 {
             return None;
         }
-        let (first, rest) = rest.split_at_checked((tag >> 5) as usize)?;
-        let mut bits = Bits::new(first);
-        let (is_colour_unknown, _needs_no_clamp) = (bits.flag(), bits.flag());
-        if is_colour_unknown {
+        let (first_partition, rest) = rest.split_at_checked((tag >> 5) as usize)?;
+        let mut bits = BoolDecoder::new(first_partition);
+        let (is_unknown_color_space, _clamping_type) = (bits.read_flag(), bits.read_flag());
+        if is_unknown_color_space {
             return None;
         }
         let segmentation = Segmentation::read(&mut bits);
-        skip_filter(&mut bits);
-        let partitions = partitions(rest, 1 << bits.number(2))?;
-        let segments = segments(&mut bits, &segmentation);
-        let _keeps_tokens = bits.flag();
-        let tokens = Tokens::read(&mut bits);
-        let bare = bits.flag().then(|| bits.number(8));
-        let modes = Modes { segments: segmentation.map, bare };
-        Some(Self { width, height, bits, partitions, modes, tokens, segments })
+        skip_loop_filter(&mut bits);
+        let token_partitions = token_partitions(rest, 1 << bits.read_literal(2))?;
+        let quantizers = read_quantizers(&mut bits, &segmentation);
+        let _refresh_entropy_probs = bits.read_flag();
+        let token_probs = TokenProbs::read(&mut bits);
+        let prob_skip_false = bits.read_flag().then(|| bits.read_literal(8));
+        let modes = ModeReader { segment_probs: segmentation.tree_probs, prob_skip_false };
+        Some(Self {
+            width,
+            height,
+            headers: bits,
+            token_partitions,
+            modes,
+            token_probs,
+            quantizers,
+        })
     }
 
+    /// Decodes the macroblocks and calls `take` with each row of means, `CELLS` per macroblock.
     fn rows<const CELLS: usize>(mut self, mut take: impl FnMut(&[[u8; 3]])) -> Option<()> {
-        let columns = self.width.div_ceil(SIDE);
+        let columns = self.width.div_ceil(MACROBLOCK_SIDE);
+        let scale = MACROBLOCK_SIDE / CELLS;
         let mut above = vec![Above::default(); columns];
-        let mut out = [(); CELLS].map(|()| vec![[[0; 3]; CELLS]; columns]);
-        let mut pixels = Pixels::new();
-        for row in 0..self.height.div_ceil(SIDE) {
-            let count = self.partitions.len();
-            let coefficients = &mut self.partitions[row % count];
-            let down = (self.height - row * SIDE).min(SIDE);
+        // the means of a row of macroblocks: by row of cells, then by macroblock
+        let mut means = [(); CELLS].map(|()| vec![[[0; 3]; CELLS]; columns]);
+        let mut pixels = MacroblockPixels::new();
+        for row in 0..self.height.div_ceil(MACROBLOCK_SIDE) {
+            let rows_inside = (self.height - row * MACROBLOCK_SIDE).min(MACROBLOCK_SIDE);
+            let partitions = self.token_partitions.len();
+            let tokens = &mut self.token_partitions[row % partitions];
             let mut left = Left::default();
             pixels.start_row(row == 0);
             for column in 0..columns {
                 if row > 0 {
-                    let next = above.get(column + 1).map(|it| &it.lowest);
-                    pixels.set_above(&above[column].lowest, next);
+                    let next = above.get(column + 1).map(|it| &it.bottom_row);
+                    pixels.set_above(&above[column].bottom_row, next);
                 }
                 let above = &mut above[column];
-                let told = self.modes.read(&mut self.bits, &mut above.modes, &mut left.modes);
-                let residue = residue::read(
-                    &told,
-                    &self.tokens,
-                    &self.segments[told.segment],
-                    coefficients,
-                    &mut above.filled,
-                    &mut left.filled,
+                let header = self.modes.read(&mut self.headers, &mut above.modes, &mut left.modes);
+                let residual = residual::read(
+                    &header,
+                    &self.token_probs,
+                    &self.quantizers[header.segment_id],
+                    tokens,
+                    &mut above.nonzero,
+                    &mut left.nonzero,
                 );
-                pixels.draw(&told, residue.as_ref(), row > 0, column > 0);
-                above.lowest = pixels.lowest();
-                let inside = ((self.width - column * SIDE).min(SIDE), down);
-                means::put(&pixels, inside, &mut out, column);
-                pixels.go_right();
+                pixels.reconstruct(&header, residual.as_ref(), row > 0, column > 0);
+                above.bottom_row = pixels.bottom_row();
+                let columns_inside = (self.width - column * MACROBLOCK_SIDE).min(MACROBLOCK_SIDE);
+                means::write_means(&pixels, (columns_inside, rows_inside), &mut means, column);
+                pixels.move_right();
             }
-            if self.bits.is_beyond_the_end() || coefficients.is_beyond_the_end() {
+            if self.headers.is_past_end() || tokens.is_past_end() {
                 return None;
             }
-            let scale = SIDE / CELLS;
-            for out in out.iter().take(down.div_ceil(scale)) {
-                take(&out.as_flattened()[..self.width.div_ceil(scale)]);
+            for means in means.iter().take(rows_inside.div_ceil(scale)) {
+                take(&means.as_flattened()[..self.width.div_ceil(scale)]);
             }
         }
         Some(())
     }
 }
 
-/// Parts of the frame that differ in their steps (9.3).
+/// Segment-based adjustments (section 9.3).
 struct Segmentation {
-    /// How likely each is, where the frame maps them.
-    map: Option<[u8; 3]>,
-    /// Each one's own index of steps, and whether it is only a difference.
-    indices: Option<([i32; 4], bool)>,
+    /// `mb_segment_tree_probs`, if macroblocks have segments.
+    tree_probs: Option<[u8; 3]>,
+    /// The quantizer index of each segment, and whether it is added to that of the frame.
+    quantizer_indices: Option<([i32; 4], bool)>,
 }
 
 impl Segmentation {
-    fn read(bits: &mut Bits<'_>) -> Self {
-        if !bits.flag() {
-            return Self { map: None, indices: None };
+    fn read(bits: &mut BoolDecoder<'_>) -> Self {
+        if !bits.read_flag() {
+            return Self { tree_probs: None, quantizer_indices: None };
         }
-        let (maps, updates) = (bits.flag(), bits.flag());
-        let indices = match updates {
+        let (updates_map, updates_data) = (bits.read_flag(), bits.read_flag());
+        let quantizer_indices = match updates_data {
             true => {
-                let is_absolute = bits.flag();
-                let indices = [(); 4].map(|()| bits.optional(7));
-                let _filter = [(); 4].map(|()| bits.optional(6));
+                let is_absolute = bits.read_flag();
+                let indices = [(); 4].map(|()| bits.read_optional_signed(7));
+                let _loop_filter_levels = [(); 4].map(|()| bits.read_optional_signed(6));
                 (indices, !is_absolute)
             }
             false => ([0; 4], false),
         };
-        let map = maps.then(|| [(); 3].map(|()| if bits.flag() { bits.number(8) } else { 255 }));
-        Self { map, indices: Some(indices) }
+        let mut prob = || if bits.read_flag() { bits.read_literal(8) } else { 255 };
+        let tree_probs = updates_map.then(|| [(); 3].map(|()| prob()));
+        Self { tree_probs, quantizer_indices: Some(quantizer_indices) }
     }
 }
 
-/// Passes over what the filter is told (9.6).
-fn skip_filter(bits: &mut Bits<'_>) {
-    let (_kind, _level, _sharpness) = (bits.flag(), bits.number(6), bits.number(3));
-    if bits.flag() && bits.flag() {
-        let _changes = [(); 8].map(|()| bits.optional(6));
+/// Skips the parameters of the loop filter (section 9.6).
+fn skip_loop_filter(bits: &mut BoolDecoder<'_>) {
+    let (_filter_type, _level, _sharpness) =
+        (bits.read_flag(), bits.read_literal(6), bits.read_literal(3));
+    // loop_filter_adj_enable, mode_ref_lf_delta_update
+    if bits.read_flag() && bits.read_flag() {
+        let _deltas = [(); 8].map(|()| bits.read_optional_signed(6));
     }
 }
 
-/// The partitions of coefficients, behind the lengths of all but the last (9.5).
-fn partitions(data: &[u8], count: usize) -> Option<Vec<Bits<'_>>> {
+/// The token partitions, behind the lengths of all but the last (section 9.5).
+fn token_partitions(data: &[u8], count: usize) -> Option<Vec<BoolDecoder<'_>>> {
     let (lengths, mut rest) = data.split_at_checked(3 * (count - 1))?;
     let mut partitions = Vec::with_capacity(count);
     for [a, b, c] in lengths.as_chunks().0 {
         let length = u32::from_le_bytes([*a, *b, *c, 0]) as usize;
         let (partition, behind) = rest.split_at_checked(length)?;
-        partitions.push(Bits::new(partition));
+        partitions.push(BoolDecoder::new(partition));
         rest = behind;
     }
-    partitions.push(Bits::new(rest));
+    partitions.push(BoolDecoder::new(rest));
     Some(partitions)
 }
 
-/// The steps of each segment (9.6, 14.1).
-fn segments(bits: &mut Bits<'_>, segmentation: &Segmentation) -> [Segment; 4] {
-    let base = i32::from(bits.number(7));
-    let [luma, firsts, firsts_others, chroma, chroma_others] = [(); 5].map(|()| bits.optional(4));
-    let indices = match segmentation.indices {
+/// Reads the dequantization indices and returns the factors of each segment (sections 9.6 and 14.1).
+fn read_quantizers(
+    bits: &mut BoolDecoder<'_>,
+    segmentation: &Segmentation,
+) -> [SegmentQuantizers; 4] {
+    let y_ac_qi = i32::from(bits.read_literal(7));
+    let [y_dc_delta, y2_dc_delta, y2_ac_delta, uv_dc_delta, uv_ac_delta] =
+        [(); 5].map(|()| bits.read_optional_signed(4));
+    let indices = match segmentation.quantizer_indices {
         Some((indices, false)) => indices,
-        Some((indices, true)) => indices.map(|index| base + index),
-        None => [base; 4],
+        Some((indices, true)) => indices.map(|index| y_ac_qi + index),
+        None => [y_ac_qi; 4],
     };
-    let step = |steps: &[i16; 128], index: i32| steps[index.clamp(0, 127) as usize];
-    indices.map(|index| Segment {
-        luma: Steps { first: step(&FIRST_STEPS, index + luma), others: step(&OTHER_STEPS, index) },
-        firsts: Steps {
-            first: 2 * step(&FIRST_STEPS, index + firsts),
-            others: (i32::from(step(&OTHER_STEPS, index + firsts_others)) * 155 / 100).max(8)
-                as i16,
+    let lookup = |table: &[i16; 128], index: i32| table[index.clamp(0, 127) as usize];
+    indices.map(|qi| SegmentQuantizers {
+        y: DequantFactors { dc: lookup(&DC_QLOOKUP, qi + y_dc_delta), ac: lookup(&AC_QLOOKUP, qi) },
+        y2: DequantFactors {
+            dc: 2 * lookup(&DC_QLOOKUP, qi + y2_dc_delta),
+            ac: (i32::from(lookup(&AC_QLOOKUP, qi + y2_ac_delta)) * 155 / 100).max(8) as i16,
         },
-        chroma: Steps {
-            first: step(&FIRST_STEPS, index + chroma).min(132),
-            others: step(&OTHER_STEPS, index + chroma_others),
+        uv: DequantFactors {
+            dc: lookup(&DC_QLOOKUP, qi + uv_dc_delta).min(132),
+            ac: lookup(&AC_QLOOKUP, qi + uv_ac_delta),
         },
     })
 }

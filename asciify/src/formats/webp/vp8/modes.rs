@@ -1,130 +1,163 @@
-//! How macroblocks are predicted, as the first partition tells it: RFC 6386, 10 and 11.
+//! Macroblock headers: segment, skipping of coefficients and prediction modes (RFC 6386, sections 10
+//! and 11).
 
-use super::bits::Bits;
-use super::tables::SUB_MODES;
+use super::bool_decoder::BoolDecoder;
+use super::tables::KF_BMODE_PROBS;
 
-/// How a whole block of luma or chroma is predicted.
+/// How the luma of a macroblock or one of its chroma planes is predicted (section 8).
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// All pixels are the mean of those above and to the left.
-    Mean,
-    Down,
-    Right,
-    /// What is to the left, changing as what is above does.
-    Motion,
+pub(super) enum IntraMode {
+    /// `DC_PRED`: the mean of the row above and the column to the left.
+    Dc,
+    /// `V_PRED`: the row above.
+    V,
+    /// `H_PRED`: the column to the left.
+    H,
+    /// `TM_PRED`, TrueMotion: left + above - above left.
+    Tm,
 }
 
-/// How a subblock of 4 × 4 pixels is predicted: from B_DC_PRED to B_HU_PRED, as the tables have them.
+/// How a luma subblock of 4 × 4 pixels is predicted (section 11.2), in the order of
+/// [`KF_BMODE_PROBS`].
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum SubMode {
+pub(super) enum SubblockMode {
+    /// `B_DC_PRED`: mean.
     #[default]
-    Mean,
-    Motion,
-    Down,
-    Right,
-    LeftDown,
-    RightDown,
-    RightDownDown,
-    LeftDownDown,
-    RightRightDown,
-    RightUp,
+    Dc,
+    /// `B_TM_PRED`: TrueMotion.
+    Tm,
+    /// `B_VE_PRED`: vertical.
+    Ve,
+    /// `B_HE_PRED`: horizontal.
+    He,
+    /// `B_LD_PRED`: left-down diagonal.
+    Ld,
+    /// `B_RD_PRED`: right-down diagonal.
+    Rd,
+    /// `B_VR_PRED`: vertical-right.
+    Vr,
+    /// `B_VL_PRED`: vertical-left.
+    Vl,
+    /// `B_HD_PRED`: horizontal-down.
+    Hd,
+    /// `B_HU_PRED`: horizontal-up.
+    Hu,
 }
 
 /// How the luma of a macroblock is predicted.
-pub(super) enum Luma {
-    Whole(Mode),
-    Parts([[SubMode; 4]; 4]),
+pub(super) enum LumaMode {
+    Whole(IntraMode),
+    /// `B_PRED`: by subblock, in rows from the top.
+    Subblocks([[SubblockMode; 4]; 4]),
 }
 
-/// What the first partition tells of a macroblock.
-pub(super) struct Macroblock {
-    pub(super) segment: usize,
-    /// Whether it has no coefficients at all.
-    pub(super) is_bare: bool,
-    pub(super) luma: Luma,
-    pub(super) chroma: Mode,
+/// What the first partition says about a macroblock.
+pub(super) struct MacroblockHeader {
+    /// Index of its segment, 0 to 3.
+    pub(super) segment_id: usize,
+    /// `mb_skip_coeff`: it has no coefficients.
+    pub(super) skip_coeffs: bool,
+    pub(super) luma: LumaMode,
+    pub(super) chroma: IntraMode,
 }
 
-/// What goes before the modes of each macroblock.
-pub(super) struct Modes {
-    /// Of segments, where the frame maps them.
-    pub(super) segments: Option<[u8; 3]>,
-    /// That a macroblock has coefficients, where the frame tells.
-    pub(super) bare: Option<u8>,
+/// Reads the headers of the macroblocks of a frame.
+pub(super) struct ModeReader {
+    /// `mb_segment_tree_probs`, if the frame has a segment for each macroblock (section 9.3).
+    pub(super) segment_probs: Option<[u8; 3]>,
+    /// `prob_skip_false`, if the frame uses `mb_skip_coeff` (section 9.11).
+    pub(super) prob_skip_false: Option<u8>,
 }
 
-impl Modes {
-    /// `above` and `left` are the modes of the subblocks there, and become those of this one.
+impl ModeReader {
+    /// Reads the header of the next macroblock. `above` are the modes of the lowest subblocks of the
+    /// macroblock above, `left` those of the rightmost subblocks of the one to the left; they become
+    /// those of this macroblock.
     pub(super) fn read(
         &self,
-        bits: &mut Bits<'_>,
-        above: &mut [SubMode; 4],
-        left: &mut [SubMode; 4],
-    ) -> Macroblock {
-        let segment = self.segments.map_or(0, |likely| match bits.bit(likely[0]) {
-            false => usize::from(bits.bit(likely[1])),
-            true => 2 + usize::from(bits.bit(likely[2])),
+        bits: &mut BoolDecoder<'_>,
+        above: &mut [SubblockMode; 4],
+        left: &mut [SubblockMode; 4],
+    ) -> MacroblockHeader {
+        let segment_id = self.segment_probs.map_or(0, |probs| match bits.read_bool(probs[0]) {
+            false => usize::from(bits.read_bool(probs[1])),
+            true => 2 + usize::from(bits.read_bool(probs[2])),
         });
-        let is_bare = self.bare.is_some_and(|likely| bits.bit(likely));
-        let luma = if !bits.bit(145) {
-            let mut modes = [[SubMode::Mean; 4]; 4];
-            for (row, left) in modes.iter_mut().zip(left) {
-                for (mode, above) in row.iter_mut().zip(&mut *above) {
-                    *mode = sub_mode(bits, &SUB_MODES[*above as usize][*left as usize]);
-                    (*above, *left) = (*mode, *mode);
-                }
-            }
-            Luma::Parts(modes)
-        } else {
-            let (mode, sub_mode) = if !bits.bit(156) {
-                match bits.bit(163) {
-                    false => (Mode::Mean, SubMode::Mean),
-                    true => (Mode::Down, SubMode::Down),
-                }
-            } else {
-                match bits.bit(128) {
-                    false => (Mode::Right, SubMode::Right),
-                    true => (Mode::Motion, SubMode::Motion),
-                }
-            };
-            (*above, *left) = ([sub_mode; 4], [sub_mode; 4]);
-            Luma::Whole(mode)
-        };
-        let chroma = if !bits.bit(142) {
-            Mode::Mean
-        } else if !bits.bit(114) {
-            Mode::Down
-        } else if !bits.bit(183) {
-            Mode::Right
-        } else {
-            Mode::Motion
-        };
-        Macroblock { segment, is_bare, luma, chroma }
+        let skip_coeffs = self.prob_skip_false.is_some_and(|prob| bits.read_bool(prob));
+        let luma = read_luma_mode(bits, above, left);
+        let chroma = read_chroma_mode(bits);
+        MacroblockHeader { segment_id, skip_coeffs, luma, chroma }
     }
 }
 
-fn sub_mode(bits: &mut Bits<'_>, likely: &[u8; 9]) -> SubMode {
-    if !bits.bit(likely[0]) {
-        SubMode::Mean
-    } else if !bits.bit(likely[1]) {
-        SubMode::Motion
-    } else if !bits.bit(likely[2]) {
-        SubMode::Down
-    } else if !bits.bit(likely[3]) {
-        if !bits.bit(likely[4]) {
-            SubMode::Right
-        } else if !bits.bit(likely[5]) {
-            SubMode::RightDown
-        } else {
-            SubMode::RightDownDown
+/// `kf_ymode_tree` with `kf_ymode_prob`, then the modes of subblocks (sections 11.2 to 11.4).
+fn read_luma_mode(
+    bits: &mut BoolDecoder<'_>,
+    above: &mut [SubblockMode; 4],
+    left: &mut [SubblockMode; 4],
+) -> LumaMode {
+    if !bits.read_bool(145) {
+        let mut modes = [[SubblockMode::Dc; 4]; 4];
+        for (row, left) in modes.iter_mut().zip(left) {
+            for (mode, above) in row.iter_mut().zip(&mut *above) {
+                *mode = read_subblock_mode(bits, &KF_BMODE_PROBS[*above as usize][*left as usize]);
+                (*above, *left) = (*mode, *mode);
+            }
         }
-    } else if !bits.bit(likely[6]) {
-        SubMode::LeftDown
-    } else if !bits.bit(likely[7]) {
-        SubMode::LeftDownDown
-    } else if !bits.bit(likely[8]) {
-        SubMode::RightRightDown
+        return LumaMode::Subblocks(modes);
+    }
+    // the second is what it counts as for the subblocks of neighbours
+    let (mode, subblock_mode) = if !bits.read_bool(156) {
+        match bits.read_bool(163) {
+            false => (IntraMode::Dc, SubblockMode::Dc),
+            true => (IntraMode::V, SubblockMode::Ve),
+        }
     } else {
-        SubMode::RightUp
+        match bits.read_bool(128) {
+            false => (IntraMode::H, SubblockMode::He),
+            true => (IntraMode::Tm, SubblockMode::Tm),
+        }
+    };
+    (*above, *left) = ([subblock_mode; 4], [subblock_mode; 4]);
+    LumaMode::Whole(mode)
+}
+
+/// `uv_mode_tree` with `kf_uv_mode_prob` (section 11.4).
+fn read_chroma_mode(bits: &mut BoolDecoder<'_>) -> IntraMode {
+    if !bits.read_bool(142) {
+        IntraMode::Dc
+    } else if !bits.read_bool(114) {
+        IntraMode::V
+    } else if !bits.read_bool(183) {
+        IntraMode::H
+    } else {
+        IntraMode::Tm
+    }
+}
+
+/// `bmode_tree` (section 11.2).
+fn read_subblock_mode(bits: &mut BoolDecoder<'_>, probs: &[u8; 9]) -> SubblockMode {
+    if !bits.read_bool(probs[0]) {
+        SubblockMode::Dc
+    } else if !bits.read_bool(probs[1]) {
+        SubblockMode::Tm
+    } else if !bits.read_bool(probs[2]) {
+        SubblockMode::Ve
+    } else if !bits.read_bool(probs[3]) {
+        if !bits.read_bool(probs[4]) {
+            SubblockMode::He
+        } else if !bits.read_bool(probs[5]) {
+            SubblockMode::Rd
+        } else {
+            SubblockMode::Vr
+        }
+    } else if !bits.read_bool(probs[6]) {
+        SubblockMode::Ld
+    } else if !bits.read_bool(probs[7]) {
+        SubblockMode::Vl
+    } else if !bits.read_bool(probs[8]) {
+        SubblockMode::Hd
+    } else {
+        SubblockMode::Hu
     }
 }

@@ -1,13 +1,13 @@
-//! Numbers of RFC 6386, as it gives them.
+//! Constant tables of RFC 6386.
 
-/// Where the coefficients of a block are, in their order (13).
+/// Zigzag order: the row-major index of each coefficient in its block (section 13).
 pub(super) static ZIGZAG: [u8; 16] = [0, 1, 4, 8, 5, 2, 3, 6, 9, 12, 13, 10, 7, 11, 14, 15];
 
-/// Which probabilities those of each place have (13.3).
-pub(super) static BANDS: [usize; 16] = [0, 1, 2, 3, 6, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7];
+/// The coefficient band of each coefficient, by index in zigzag order (section 13.3).
+pub(super) static COEFF_BANDS: [usize; 16] = [0, 1, 2, 3, 6, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7];
 
-/// Steps of first coefficients (14.1).
-pub(super) static FIRST_STEPS: [i16; 128] = [
+/// Dequantization factors of DC coefficients, by quantizer index (section 14.1).
+pub(super) static DC_QLOOKUP: [i16; 128] = [
     4, 5, 6, 7, 8, 9, 10, 10, 11, 12, 13, 14, 15, 16, 17, 17, 18, 19, 20, 20, 21, 21, 22, 22, 23,
     23, 24, 25, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42, 43, 44,
     45, 46, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67,
@@ -16,8 +16,8 @@ pub(super) static FIRST_STEPS: [i16; 128] = [
     132, 134, 136, 138, 140, 143, 145, 148, 151, 154, 157,
 ];
 
-/// Steps of the others (14.1).
-pub(super) static OTHER_STEPS: [i16; 128] = [
+/// Dequantization factors of AC coefficients, by quantizer index (section 14.1).
+pub(super) static AC_QLOOKUP: [i16; 128] = [
     4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
     29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52,
     53, 54, 55, 56, 57, 58, 60, 62, 64, 66, 68, 70, 72, 74, 76, 78, 80, 82, 84, 86, 88, 90, 92, 94,
@@ -26,8 +26,9 @@ pub(super) static OTHER_STEPS: [i16; 128] = [
     209, 213, 217, 221, 225, 229, 234, 239, 245, 249, 254, 259, 264, 269, 274, 279, 284,
 ];
 
-/// Of the mode of a subblock, by those of the one above it and the one to its left (11.5).
-pub(super) static SUB_MODES: [[[u8; 9]; 10]; 10] = [
+/// Probabilities of subblock modes in key frames, by the modes of the subblocks above and to the left
+/// (section 11.5).
+pub(super) static KF_BMODE_PROBS: [[[u8; 9]; 10]; 10] = [
     [
         [231, 120, 48, 89, 115, 113, 120, 152, 112],
         [152, 179, 64, 126, 170, 118, 46, 70, 95],
@@ -150,8 +151,8 @@ pub(super) static SUB_MODES: [[[u8; 9]; 10]; 10] = [
     ],
 ];
 
-/// That a probability of tokens is given anew (13.4).
-pub(super) static TOKEN_UPDATES: [[[[u8; 11]; 3]; 8]; 4] = [
+/// Probabilities that a frame updates each token probability (section 13.4).
+pub(super) static COEFF_UPDATE_PROBS: [[[[u8; 11]; 3]; 8]; 4] = [
     [
         [
             [255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255],
@@ -322,8 +323,9 @@ pub(super) static TOKEN_UPDATES: [[[[u8; 11]; 3]; 8]; 4] = [
     ],
 ];
 
-/// Of tokens, where they are not given (13.5).
-pub(super) static TOKENS: [[[[u8; 11]; 3]; 8]; 4] = [
+/// Token probabilities of a key frame before its updates, by block type, coefficient band and context
+/// (section 13.5).
+pub(super) static DEFAULT_COEFF_PROBS: [[[[u8; 11]; 3]; 8]; 4] = [
     [
         [
             [128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128],

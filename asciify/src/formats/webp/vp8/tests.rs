@@ -1,3 +1,5 @@
+//! Tests of the means against the `image` crate, which decodes the whole image.
+
 use image::{Rgb, RgbImage};
 
 use super::*;

@@ -1,113 +1,127 @@
-//! Coefficients of blocks: RFC 6386, 13.
+//! Tokens: the quantized coefficients of blocks (RFC 6386, section 13).
 
 use std::array;
 
-use super::bits::Bits;
-use super::tables::{BANDS, TOKEN_UPDATES, TOKENS, ZIGZAG};
+use super::bool_decoder::BoolDecoder;
+use super::tables::{COEFF_BANDS, COEFF_UPDATE_PROBS, DEFAULT_COEFF_PROBS, ZIGZAG};
 
-/// Room for the blocks of a macroblock, side by side.
+/// Room for the 25 blocks of a macroblock, padded for vector instructions.
 pub(super) const LANES: usize = 32;
 
-/// By place in the block, row by row: what all blocks have there, so that they are transformed
-/// together.
+/// The coefficients or differences of all blocks of a macroblock: by row-major index in the 4 × 4
+/// block, then by block. Blocks are transformed together, one in each lane.
 pub(super) type Lanes = [[i16; LANES]; 16];
 
-/// What a block holds: its place among the tables.
+/// What a block has, as an index of the probability tables (section 13.3).
 #[derive(Clone, Copy)]
-pub(super) enum Kind {
-    /// Luma without first coefficients, which [`Kind::Firsts`] holds.
-    Others,
-    /// The first coefficients of luma blocks.
-    Firsts,
+pub(super) enum BlockType {
+    /// Luma without DC coefficients, which are in [`BlockType::Y2`].
+    YAfterY2,
+    /// The DC coefficients of the 16 luma blocks, transformed.
+    Y2,
     Chroma,
-    /// Luma as a whole.
-    Luma,
+    /// Luma with its DC coefficient.
+    YWithDc,
 }
 
-/// The step of the first coefficient, and of the others.
+/// Dequantization factors (section 14.1).
 #[derive(Clone, Copy, Default)]
-pub(super) struct Steps {
-    pub(super) first: i16,
-    pub(super) others: i16,
+pub(super) struct DequantFactors {
+    pub(super) dc: i16,
+    pub(super) ac: i16,
 }
 
-/// How likely a token is after none, a small and a large one.
-type Place = [[u8; 11]; 3];
+/// Probabilities of the 11 branches of the token tree, by context: the number of neighbouring blocks
+/// with coefficients for the first coefficient; for later ones, whether the last was 0, 1 or more.
+type ContextProbs = [[u8; 11]; 3];
 
-/// By kind of block and place in it. Nothing is ever read of the place behind the last.
-pub(super) struct Tokens([[Place; 17]; 4]);
+/// Token probabilities, by block type and index of the coefficient in zigzag order. The 17th is never
+/// used: the loop may look it up before it ends.
+pub(super) struct TokenProbs([[ContextProbs; 17]; 4]);
 
-impl Tokens {
-    /// Reads which ones the frame has its own of (9.9).
-    pub(super) fn read(bits: &mut Bits<'_>) -> Self {
-        let mut own = TOKENS;
-        let updates = TOKEN_UPDATES.iter().flatten().flatten().flatten();
-        for (likely, update) in own.iter_mut().flatten().flatten().flatten().zip(updates) {
-            if bits.bit(*update) {
-                *likely = bits.number(8);
+impl TokenProbs {
+    /// Reads the updates of a key frame (section 13.4).
+    pub(super) fn read(bits: &mut BoolDecoder<'_>) -> Self {
+        let mut probs = DEFAULT_COEFF_PROBS;
+        let updates = COEFF_UPDATE_PROBS.iter().flatten().flatten().flatten();
+        for (prob, update) in probs.iter_mut().flatten().flatten().flatten().zip(updates) {
+            if bits.read_bool(*update) {
+                *prob = bits.read_literal(8);
             }
         }
-        Self(own.map(|bands| array::from_fn(|place| bands[*BANDS.get(place).unwrap_or(&0)])))
+        Self(probs.map(|bands| array::from_fn(|at| bands[*COEFF_BANDS.get(at).unwrap_or(&0)])))
     }
 
-    /// Reads a block into `lane`; whether it is not empty. `before` counts the blocks above it and
-    /// to its left that are not.
+    /// Reads the coefficients of a block and puts them, dequantized, into lane `lane`. Returns whether
+    /// the block has any. `context` is how many of the blocks above and to the left have any.
     #[inline(always)]
     pub(super) fn read_block(
         &self,
-        kind: Kind,
-        before: u8,
-        steps: Steps,
-        bits: &mut Bits<'_>,
+        block_type: BlockType,
+        context: u8,
+        factors: DequantFactors,
+        bits: &mut BoolDecoder<'_>,
         lane: usize,
         lanes: &mut Lanes,
     ) -> bool {
-        let places = &self.0[kind as usize];
-        let mut at = usize::from(matches!(kind, Kind::Others));
-        let mut likely = &places[at][usize::from(before.min(2))];
-        if !bits.bit(likely[0]) {
+        let by_index = &self.0[block_type as usize];
+        let mut at = usize::from(matches!(block_type, BlockType::YAfterY2));
+        let mut probs = &by_index[at][usize::from(context.min(2))];
+        if !bits.read_bool(probs[0]) {
             return false;
         }
         loop {
-            while !bits.bit(likely[1]) {
+            while !bits.read_bool(probs[1]) {
                 at += 1;
                 if at == 16 {
                     return true;
                 }
-                likely = &places[at][0];
+                probs = &by_index[at][0];
             }
-            let (value, next) = if bits.bit(likely[2]) { (large(likely, bits), 2) } else { (1, 1) };
-            let step = if at == 0 { steps.first } else { steps.others };
-            // of a real picture it fits
-            let value = (bits.signed(value) * i32::from(step)) as i16;
+            let (value, context) = match bits.read_bool(probs[2]) {
+                true => (read_large_value(probs, bits), 2),
+                false => (1, 1),
+            };
+            let factor = if at == 0 { factors.dc } else { factors.ac };
+            // valid values fit into 16 bits
+            let value = (bits.apply_sign(value) * i32::from(factor)) as i16;
             lanes[usize::from(ZIGZAG[at] & 15)][lane % LANES] = value;
             at += 1;
-            likely = &places[at][next];
-            if at == 16 || !bits.bit(likely[0]) {
+            probs = &by_index[at][context];
+            if at == 16 || !bits.read_bool(probs[0]) {
                 return true;
             }
         }
     }
 }
 
-/// A value above 1 (13.2).
+/// The magnitude of a coefficient above 1: the rest of `coeff_tree`, with the extra bits of
+/// `dct_cat1` to `dct_cat6` (section 13.2).
 #[inline(always)]
-fn large(likely: &[u8; 11], bits: &mut Bits<'_>) -> i32 {
-    if !bits.bit(likely[3]) {
-        return if !bits.bit(likely[4]) { 2 } else { 3 + i32::from(bits.bit(likely[5])) };
+fn read_large_value(probs: &[u8; 11], bits: &mut BoolDecoder<'_>) -> i32 {
+    if !bits.read_bool(probs[3]) {
+        return match bits.read_bool(probs[4]) {
+            false => 2,
+            true => 3 + i32::from(bits.read_bool(probs[5])),
+        };
     }
-    let (least, extra): (_, &[u8]) = if !bits.bit(likely[6]) {
-        if !bits.bit(likely[7]) { (5, &[159]) } else { (7, &[165, 145]) }
-    } else if !bits.bit(likely[8]) {
-        match bits.bit(likely[9]) {
+    let (base, extra_bit_probs): (_, &[u8]) = if !bits.read_bool(probs[6]) {
+        match bits.read_bool(probs[7]) {
+            false => (5, &[159]),
+            true => (7, &[165, 145]),
+        }
+    } else if !bits.read_bool(probs[8]) {
+        match bits.read_bool(probs[9]) {
             false => (11, &[173, 148, 140]),
             true => (19, &[176, 155, 140, 135]),
         }
     } else {
-        match bits.bit(likely[10]) {
+        match bits.read_bool(probs[10]) {
             false => (35, &[180, 157, 141, 134, 130]),
             true => (67, &[254, 254, 243, 230, 196, 177, 153, 140, 133, 130, 129]),
         }
     };
-    least + extra.iter().fold(0, |value, likely| value << 1 | i32::from(bits.bit(*likely)))
+    base + extra_bit_probs
+        .iter()
+        .fold(0, |bits_so_far, prob| bits_so_far << 1 | i32::from(bits.read_bool(*prob)))
 }

@@ -1,0 +1,149 @@
+//! Decodes only the DC coefficients of a JPEG: an image at an eighth of its width and height.
+//!
+//! The DC coefficient of a block is 8 times the mean of its 8 × 8 samples (T.81, A.3.3). AC
+//! coefficients are skipped. The first scans of a progressive file have all DC coefficients; nothing
+//! behind those is read.
+//!
+//! A truncated file is decoded as far as it goes; the rest is grey. For files of rare kinds, and for
+//! other damage, the result is `None`, and the caller decodes at full size.
+
+mod entropy_coded;
+mod plane;
+mod scan;
+
+use entropy_coded::EntropyCodedSegments;
+use plane::{DcImage, Plane};
+use scan::ScanDecoder;
+
+pub(super) use plane::SCALE;
+
+use super::markers::{APP0, APP14, APP15, COM, DHT, DQT, DRI, SOF0, SOF2, SOI_BYTES, SOS};
+use super::segments::{FrameHeader, ScanHeader};
+use super::tables::Tables;
+
+/// Decodes a whole file.
+///
+/// Memory is taken for each block that the frame header claims: the caller checks its sides against
+/// the limits.
+pub(super) fn decode(mut file: Vec<u8>) -> Option<DcImage> {
+    let mut reader = Reader::default();
+    let mut at = file.starts_with(&SOI_BYTES).then_some(SOI_BYTES.len())?;
+    while !reader.is_complete() {
+        let Some((marker, segment)) = next_segment(&file, &mut at) else {
+            // the file is truncated: components may be missing
+            return if reader.has_plane() { reader.finish() } else { None };
+        };
+        match marker {
+            SOF0..=SOF2 if reader.frame.is_none() => {
+                reader.frame = Some(Frame::parse(segment, marker)?);
+            }
+            DQT | DHT | DRI => reader.tables.read(marker, segment)?,
+            // byte 11 is the color transform: 1 is YCbCr
+            APP14 if segment.starts_with(b"Adobe") && segment.get(11) != Some(&1) => return None,
+            SOS => {
+                let scan = reader.scan_header(segment)?;
+                at = reader.read_scan(&scan, &mut file, at)?;
+            }
+            APP0..=APP15 | COM => {}
+            _ => return None,
+        }
+    }
+    reader.finish()
+}
+
+/// The marker at `at` and its segment, without its length; moves `at` behind it.
+fn next_segment<'a>(file: &'a [u8], at: &mut usize) -> Option<(u8, &'a [u8])> {
+    while *file.get(*at + 1)? == 0xff {
+        *at += 1;
+    }
+    let [0xff, marker] = *file.get(*at..)?.first_chunk()? else { return None };
+    let length = usize::from(u16::from_be_bytes(*file.get(*at + 2..)?.first_chunk()?));
+    let segment = file.get(*at + 4..*at + 2 + length)?;
+    *at += 2 + length;
+    Some((marker, segment))
+}
+
+#[derive(Default)]
+struct Reader {
+    frame: Option<Frame>,
+    tables: Tables,
+}
+
+struct Frame {
+    header: FrameHeader,
+    is_progressive: bool,
+    /// By component; `None` until its scan was read.
+    planes: Vec<Option<Plane>>,
+}
+
+impl Frame {
+    /// `None` for other frames than grey and YCbCr ones of 8 bits.
+    fn parse(segment: &[u8], marker: u8) -> Option<Self> {
+        let header = FrameHeader::parse(segment)?;
+        let count = header.components.len();
+        let is_common = header.precision == 8 && matches!(count, 1 | 3) && !header.has_rgb_ids();
+        is_common.then(|| Self {
+            header,
+            is_progressive: marker == SOF2,
+            planes: (0..count).map(|_| None).collect(),
+        })
+    }
+}
+
+impl Reader {
+    /// Whether the DC coefficients of all components were read.
+    fn is_complete(&self) -> bool {
+        self.frame.as_ref().is_some_and(|frame| frame.planes.iter().all(Option::is_some))
+    }
+
+    fn has_plane(&self) -> bool {
+        self.frame.as_ref().is_some_and(|frame| frame.planes.iter().any(Option::is_some))
+    }
+
+    fn scan_header(&self, segment: &[u8]) -> Option<ScanHeader> {
+        let frame = self.frame.as_ref()?;
+        let scan = ScanHeader::parse(segment, &frame.header)?;
+        let is_valid_count = (1..=frame.planes.len()).contains(&scan.components.len());
+        let is_common = match (frame.is_progressive, has_dc(&scan)) {
+            (true, has_dc) => !has_dc || scan.se == 0,
+            (false, has_dc) => has_dc && scan.se == 63,
+        };
+        (is_valid_count && is_common).then_some(scan)
+    }
+
+    /// Decodes the scan whose data begins at `at`, or skips one that has no DC coefficients. Returns
+    /// the offset of the marker behind it.
+    fn read_scan(&mut self, scan: &ScanHeader, file: &mut [u8], at: usize) -> Option<usize> {
+        let mut segments = EntropyCodedSegments::new(file, at);
+        if has_dc(scan) {
+            let frame = self.frame.as_mut()?;
+            let decoder =
+                ScanDecoder::new(scan, &frame.header, frame.is_progressive, &self.tables)?;
+            let planes = decoder.decode(&mut segments)?;
+            for (it, plane) in scan.components.iter().zip(planes) {
+                // once only (B.2.3), so that time is bounded by the file's length
+                if frame.planes[it.component].replace(plane).is_some() {
+                    return None;
+                }
+            }
+        }
+        segments.skip_rest()
+    }
+
+    fn finish(self) -> Option<DcImage> {
+        let Frame { header, planes, .. } = self.frame?;
+        Some(DcImage {
+            width: header.width.div_ceil(SCALE as usize),
+            height: header.height.div_ceil(SCALE as usize),
+            planes: planes.into_iter().map(|it| it.unwrap_or(Plane::MISSING)).collect(),
+        })
+    }
+}
+
+/// Whether a scan has DC coefficients that no earlier scan had.
+fn has_dc(scan: &ScanHeader) -> bool {
+    scan.ss == 0 && scan.ah == 0
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! What Huffman coding and arithmetic coding have in common: decoding a block of coefficients, as a
+//! whole or by successive approximation.
+
+use crate::formats::jpeg::block::Block;
+
+/// How many steps of decoding may take no bits of the file: blocks that an EOB run skips, and
+/// decisions of arithmetic coding, which can take almost none. It bounds the time that a small file
+/// can take.
+///
+/// Real files stay far below it: each coefficient takes a bit for its sign, and blocks without
+/// coefficients take a few decisions per scan.
+pub(super) fn budget(blocks: usize, bytes: usize) -> u64 {
+    64 * blocks as u64 + 1024 * bytes as u64
+}
+
+/// The part of each block that a scan has, by spectral selection and successive approximation
+/// (T.81, G.1.1.1). Indices are in zigzag order.
+pub(super) struct CoefficientRange {
+    /// Ss: the first coefficient.
+    pub(super) ss: usize,
+    /// Se: the last coefficient.
+    pub(super) se: usize,
+    /// Ah > 0: the scan adds one bit to the coefficients of earlier scans.
+    pub(super) is_refinement: bool,
+    /// Al: how many low bits are left for later scans.
+    pub(super) al: u32,
+}
+
+/// Decodes the blocks of one entropy-coded segment. `component` is the index of a component in the
+/// scan. The result is `None` where the data is damaged.
+pub(super) trait EntropyDecoder {
+    /// DIFF: the DC coefficient of a block less that of the component's last block.
+    fn dc_difference(&mut self, component: usize) -> Option<i32>;
+
+    /// A bit that is coded without a model.
+    fn bit(&mut self) -> Option<bool>;
+
+    /// The first scan of the AC coefficients in the range.
+    fn ac_coefficients(
+        &mut self,
+        component: usize,
+        range: &CoefficientRange,
+        block: &mut Block,
+    ) -> Option<()>;
+
+    /// A later scan of the AC coefficients in the range: one more bit of each.
+    fn refine_ac_coefficients(
+        &mut self,
+        component: usize,
+        range: &CoefficientRange,
+        block: &mut Block,
+    ) -> Option<()>;
+
+    /// All coefficients of the range. `predictor` is the DC coefficient of the component's last
+    /// block, as it is coded.
+    fn block(
+        &mut self,
+        component: usize,
+        range: &CoefficientRange,
+        predictor: &mut i32,
+        block: &mut Block,
+    ) -> Option<()> {
+        if range.ss == 0 {
+            if !range.is_refinement {
+                *predictor = predictor.wrapping_add(self.dc_difference(component)?);
+                block[0] = (*predictor << range.al) as i16;
+            } else if self.bit()? {
+                block[0] |= 1 << range.al;
+            }
+        }
+        match (range.se, range.is_refinement) {
+            (0, _) => Some(()),
+            (_, false) => self.ac_coefficients(component, range, block),
+            (_, true) => self.refine_ac_coefficients(component, range, block),
+        }
+    }
+}
+
+/// Adds a bit to the magnitude of a coefficient that is not 0.
+pub(super) fn refine(coefficient: &mut i16, al: u32) {
+    *coefficient = coefficient.wrapping_add(coefficient.signum() << al);
+}

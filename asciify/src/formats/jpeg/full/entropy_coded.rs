@@ -1,0 +1,105 @@
+//! The entropy-coded segments of a scan: its data between restart markers. Damage in one of them
+//! does not affect the next.
+
+use std::ops::Range;
+
+use super::arithmetic::ArithmeticDecoder;
+use super::entropy::EntropyDecoder;
+use super::frame::{Frame, Process};
+use super::huffman::{HuffmanDecoder, ScanTables};
+use super::lossless;
+use super::scan::{MAX_COMPONENTS, Scan};
+use crate::formats::jpeg::markers::{RST0, RST7};
+use crate::formats::jpeg::tables::Tables;
+
+/// Decodes the scan whose data begins at `at`. Returns the offset behind it, or `None` where a
+/// quantization table is missing.
+pub(super) fn decode(
+    scan: &Scan,
+    frame: &mut Frame,
+    tables: &Tables,
+    budget: &mut u64,
+    file: &[u8],
+    at: usize,
+) -> Option<usize> {
+    for it in &scan.components {
+        let component = &mut frame.components[it.component];
+        if frame.process == Process::Lossless {
+            component.point_transform = scan.range.al;
+        } else if component.quantization.is_none() {
+            component.quantization =
+                Some((*tables.quantization.get(component.header.quantization_table)?)?);
+        }
+    }
+    let huffman: Vec<_> =
+        scan.components.iter().map(|it| ScanTables::of(it, &scan.range, tables)).collect();
+    let total = scan.columns * scan.rows;
+    let interval = if tables.restart_interval == 0 { total } else { tables.restart_interval };
+    let mut segments = EntropyCodedSegments { file, at, data: Vec::new() };
+    for start in (0..total).step_by(interval) {
+        if start > 0 && !segments.skip_restart_marker() {
+            break;
+        }
+        let data = segments.next();
+        let mcus = start..(start + interval).min(total);
+        let _damage = if frame.process == Process::Lossless {
+            lossless::decode(scan, frame, &huffman, data, mcus)
+        } else if frame.is_arithmetic {
+            let components = &scan.components;
+            let decoder = ArithmeticDecoder::new(data, components, &tables.conditioning, budget);
+            decode_blocks(scan, frame, decoder, mcus)
+        } else {
+            decode_blocks(scan, frame, HuffmanDecoder::new(data, &huffman, budget), mcus)
+        };
+    }
+    Some(segments.at)
+}
+
+fn decode_blocks(
+    scan: &Scan,
+    frame: &mut Frame,
+    mut decoder: impl EntropyDecoder,
+    mcus: Range<usize>,
+) -> Option<()> {
+    let mut predictors = [0; MAX_COMPONENTS];
+    scan.for_each_data_unit(frame, mcus, |index, component, x, y| {
+        decoder.block(index, &scan.range, &mut predictors[index], component.block(x, y)?)
+    })
+}
+
+/// Entropy-coded segments and the markers between them (T.81, B.1.1.5).
+struct EntropyCodedSegments<'a> {
+    file: &'a [u8],
+    /// The offset in the file of what comes next.
+    at: usize,
+    /// The current segment, without stuffed bytes.
+    data: Vec<u8>,
+}
+
+impl EntropyCodedSegments<'_> {
+    /// The data up to the next marker or the end of the file.
+    fn next(&mut self) -> &[u8] {
+        self.data.clear();
+        loop {
+            let rest = self.file.get(self.at..).unwrap_or_default();
+            let end = memchr::memchr(0xff, rest).unwrap_or(rest.len());
+            let is_stuffed = rest.get(end + 1) == Some(&0);
+            self.data.extend_from_slice(&rest[..end + usize::from(is_stuffed)]);
+            self.at += end + 2 * usize::from(is_stuffed);
+            if !is_stuffed {
+                return &self.data;
+            }
+        }
+    }
+
+    /// Whether a restart marker comes next; it is skipped then.
+    fn skip_restart_marker(&mut self) -> bool {
+        let rest = self.file.get(self.at..).unwrap_or_default();
+        let fill = rest.iter().take_while(|it| **it == 0xff).count();
+        let is_restart = fill > 0 && matches!(rest.get(fill), Some(RST0..=RST7));
+        if is_restart {
+            self.at += fill + 1;
+        }
+        is_restart
+    }
+}

@@ -1,0 +1,236 @@
+//! Decompresses chunks as they are read.
+
+use std::cell::Cell;
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
+
+use fax::decoder::{decode_g3, decode_g4, pels};
+use flate2::bufread::ZlibDecoder;
+use weezl::BitOrder;
+use weezl::decode::Decoder as Lzw;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::codes::Compression;
+use super::page::Page;
+
+/// Bytes that are read from the file at once.
+const BUFFER_BYTES: usize = 1 << 14;
+
+/// A reader of the decompressed data of a chunk of `rows` rows.
+///
+/// # Errors
+/// The data is damaged, or the source failed.
+pub(super) fn open<'a>(
+    compressed: impl Read + 'a,
+    page: &Page,
+    rows: u32,
+) -> io::Result<Box<dyn Read + 'a>> {
+    let mut compressed: Box<dyn BufRead + 'a> = match page.has_reversed_bits {
+        true => Box::new(BufReader::with_capacity(BUFFER_BYTES, ReversedBits(compressed))),
+        false => Box::new(BufReader::with_capacity(BUFFER_BYTES, compressed)),
+    };
+    let data: Box<dyn Read + 'a> = match page.compression {
+        Compression::CCITT_T4 | Compression::CCITT_T6 => {
+            Box::new(Cursor::new(decode_fax(compressed, page, rows)?))
+        }
+        Compression::LZW => Box::new(LzwReader::new(compressed)?),
+        Compression::JPEG => Box::new(Cursor::new(decode_jpeg(&mut compressed, page, rows)?)),
+        Compression::DEFLATE | Compression::OLD_DEFLATE => Box::new(ZlibDecoder::new(compressed)),
+        Compression::PACK_BITS => {
+            Box::new(PackBitsReader { compressed, run_left: 0, repeated: None })
+        }
+        _ => compressed,
+    };
+    Ok(match page.ycbcr_sub_sampling {
+        (1, 1) => data,
+        (h, v) => Box::new(ChromaUpsampler {
+            data,
+            h: h as usize,
+            v: v as usize,
+            width: page.chunk_size.0 as usize,
+            rows: Cursor::default(),
+        }),
+    })
+}
+
+/// The error for damaged data; only its kind is used.
+fn damaged(what: &'static str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, what)
+}
+
+/// Reverses the bits of each byte: FillOrder 2.
+struct ReversedBits<R>(R);
+
+impl<R: Read> Read for ReversedBits<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buf)?;
+        buf[..read].iter_mut().for_each(|byte| *byte = byte.reverse_bits());
+        Ok(read)
+    }
+}
+
+/// LZW (TIFF 6.0, section 13), and its older form, whose codes begin with their lowest bit.
+struct LzwReader<R> {
+    compressed: R,
+    decoder: Lzw,
+}
+
+impl<R: BufRead> LzwReader<R> {
+    fn new(mut compressed: R) -> io::Result<Self> {
+        // data begins with ClearCode, 256
+        let is_old = matches!(compressed.fill_buf()?, [0, second, ..] if second & 1 == 1);
+        let decoder = match is_old {
+            true => Lzw::new(BitOrder::Lsb, 8),
+            false => Lzw::with_tiff_size_switch(BitOrder::Msb, 8),
+        };
+        Ok(Self { compressed, decoder })
+    }
+}
+
+impl<R: BufRead> Read for LzwReader<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let compressed = self.compressed.fill_buf()?;
+            let done = self.decoder.decode_bytes(compressed, buf);
+            let is_finished = compressed.is_empty() || self.decoder.has_ended();
+            self.compressed.consume(done.consumed_in);
+            done.status.map_err(|_| damaged("LZW"))?;
+            if done.consumed_out > 0 || is_finished || buf.is_empty() {
+                return Ok(done.consumed_out);
+            }
+        }
+    }
+}
+
+/// PackBits (TIFF 6.0, section 9).
+struct PackBitsReader<R> {
+    compressed: R,
+    /// Remaining bytes of the current run.
+    run_left: usize,
+    /// The byte of a repeating run; `None` for a run of literal bytes.
+    repeated: Option<u8>,
+}
+
+impl<R: BufRead> PackBitsReader<R> {
+    fn next_byte(&mut self) -> io::Result<Option<u8>> {
+        let byte = self.compressed.fill_buf()?.first().copied();
+        self.compressed.consume(byte.iter().len());
+        Ok(byte)
+    }
+}
+
+impl<R: BufRead> Read for PackBitsReader<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while self.run_left == 0 && !buf.is_empty() {
+            let Some(head) = self.next_byte()? else { return Ok(0) };
+            match head {
+                0..=127 => (self.run_left, self.repeated) = (usize::from(head) + 1, None),
+                128 => {}
+                129..=255 => {
+                    self.run_left = 257 - usize::from(head);
+                    self.repeated = self.next_byte()?;
+                }
+            }
+        }
+        let count = buf.len().min(self.run_left);
+        let read = match self.repeated {
+            Some(byte) => {
+                buf[..count].fill(byte);
+                count
+            }
+            None => self.compressed.read(&mut buf[..count])?,
+        };
+        self.run_left -= read;
+        Ok(read)
+    }
+}
+
+/// Fax group 3 or 4 (ITU-T T.4, T.6), as rows of one bit per pixel, where 1 is black. Damaged data is
+/// decoded as far as possible; the rest is white.
+fn decode_fax(compressed: impl BufRead, page: &Page, rows: u32) -> io::Result<Vec<u8>> {
+    let width = u16::try_from(page.chunk_size.0).map_err(|_| damaged("fax"))?;
+    let row_bytes = page.chunk_row_bytes() as usize;
+    let mut data = Vec::new();
+    let rows_left = Cell::new(rows);
+    let mut line = |transitions: &[u16]| {
+        let Some(left) = rows_left.get().checked_sub(1) else { return };
+        rows_left.set(left);
+        let start = data.len();
+        data.resize(start + row_bytes, 0);
+        for (x, color) in pels(transitions, width).enumerate() {
+            if color == fax::Color::Black {
+                data[start + x / 8] |= 128 >> (x % 8);
+            }
+        }
+    };
+    let mut failed = None;
+    let bytes = compressed.bytes().take_while(|_| rows_left.get() > 0);
+    let bytes = bytes.map_while(|byte| byte.map_err(|err| failed = Some(err)).ok());
+    // the result only says that it stopped at damage
+    let _ = match page.compression {
+        Compression::CCITT_T6 => decode_g4(bytes, width, u16::try_from(rows).ok(), &mut line),
+        // the last row needs its EOL code, which may be missing
+        _ => decode_g3(bytes.chain([0, 1]), &mut line),
+    };
+    data.resize(row_bytes * rows as usize, 0);
+    failed.map_or(Ok(data), Err)
+}
+
+/// JPEG (Technical Note 2), whose tables may be in the tag JPEGTables: SOI, tables, EOI. Samples are
+/// left in the file's colour space: PhotometricInterpretation says what they mean.
+fn decode_jpeg(compressed: &mut impl Read, page: &Page, rows: u32) -> io::Result<Vec<u8>> {
+    const SOI: &[u8] = b"\xff\xd8";
+    const EOI: &[u8] = b"\xff\xd9";
+    let mut file = page.jpeg_tables.strip_suffix(EOI).unwrap_or_default().to_vec();
+    let table_bytes = file.len();
+    compressed.read_to_end(&mut file)?;
+    if table_bytes > 0 && file[table_bytes..].starts_with(SOI) {
+        file.drain(table_bytes..table_bytes + SOI.len());
+    }
+    let (width, height) = (page.chunk_size.0 as usize, page.chunk_size.1 as usize);
+    let options = DecoderOptions::default().set_max_width(width).set_max_height(height);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(file), options);
+    decoder.decode_headers().map_err(|_| damaged("JPEG"))?;
+    let info = decoder.info().ok_or_else(|| damaged("JPEG"))?;
+    let is_expected = usize::from(info.width) == width
+        && usize::from(info.height) >= rows as usize
+        && u32::from(info.components) == page.samples_per_chunk_pixel();
+    let stored = decoder.input_colorspace().filter(|_| is_expected);
+    let stored = stored.ok_or_else(|| damaged("JPEG of another size"))?;
+    decoder.set_options(options.jpeg_set_out_colorspace(stored));
+    decoder.decode().map_err(|_| damaged("JPEG"))
+}
+
+/// Upsamples the chroma of uncompressed YCbCr (TIFF 6.0, section 21). A data unit has the luma of `h` ×
+/// `v` pixels, then one Cb and one Cr.
+struct ChromaUpsampler<R> {
+    data: R,
+    /// YCbCrSubSampling.
+    h: usize,
+    v: usize,
+    /// Pixels in a row of the chunk.
+    width: usize,
+    /// `v` rows of Y, Cb and Cr for each pixel, row-major, at the position that is read next.
+    rows: Cursor<Vec<u8>>,
+}
+
+impl<R: Read> Read for ChromaUpsampler<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.rows.fill_buf()?.is_empty() {
+            let lumas = self.h * self.v;
+            let mut units = vec![0; self.width.div_ceil(self.h) * (lumas + 2)];
+            self.data.read_exact(&mut units)?;
+            let mut rows = Vec::with_capacity(self.v * self.width * 3);
+            for y in 0..self.v {
+                for x in 0..self.width {
+                    let unit = &units[x / self.h * (lumas + 2)..][..lumas + 2];
+                    let luma = unit[y * self.h + x % self.h];
+                    rows.extend([luma, unit[lumas], unit[lumas + 1]]);
+                }
+            }
+            self.rows = Cursor::new(rows);
+        }
+        self.rows.read(buf)
+    }
+}
