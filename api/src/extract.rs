@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use asciify::{Spec, SpecError};
+use asciify::{Spec, SpecError, write::Output};
 use axum::{
     extract::{FromRequestParts, Path},
     http::{HeaderMap, Uri, request::Parts},
@@ -41,49 +41,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
-/// The output formats of a render.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OutputFormat {
-    Txt,
-    Ansi,
-    Html,
-    Svg,
-    Png,
-}
-
-impl OutputFormat {
-    /// All formats, the preferred one first.
-    pub const ALL: &[Self] = &[Self::Txt, Self::Ansi, Self::Html, Self::Svg, Self::Png];
-    /// The formats with a media type of their own, the preferred one first.
-    pub const NEGOTIABLE: &[Self] = &[Self::Txt, Self::Html, Self::Svg, Self::Png];
-
-    /// The value of `?format=`, and the extension of a file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Txt => "txt",
-            Self::Ansi => "ansi",
-            Self::Html => "html",
-            Self::Svg => "svg",
-            Self::Png => "png",
-        }
-    }
-
-    /// The media type without parameters.
-    pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Txt | Self::Ansi => "text/plain",
-            Self::Html => "text/html",
-            Self::Svg => "image/svg+xml",
-            Self::Png => "image/png",
-        }
-    }
-}
-
 /// The query of `GET /images/{id}`.
 pub(crate) struct RenderQuery {
     pub spec: Spec,
     /// `None`: `Accept` decides.
-    pub format: Option<OutputFormat>,
+    pub format: Option<Output>,
     /// The engine version of a stored render; `None`: the newest.
     pub version: Option<u32>,
 }
@@ -151,9 +113,8 @@ pub(crate) fn find_preset<'a>(presets: &'a Presets, name: &str) -> Result<&'a Pr
     })
 }
 
-fn parse_format(value: &str) -> Result<OutputFormat, Problem> {
-    let format = OutputFormat::ALL.iter().find(|format| format.name() == value);
-    format.copied().ok_or_else(|| Problem::parameter("format", "txt, ansi, html, svg or png"))
+fn parse_format(value: &str) -> Result<Output, Problem> {
+    Output::named(value).ok_or_else(|| Problem::parameter("format", "txt, ansi, html, svg or png"))
 }
 
 /// The query of `GET /images`.

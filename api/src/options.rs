@@ -1,7 +1,7 @@
 //! The engine's options as query parameters of the OpenAPI document: the engine's help texts, with
 //! types, ranges and defaults.
 
-use asciify::{OPTIONS, OptionKind};
+use asciify::{OPTIONS, OptionDoc, OptionKind};
 use serde_json::Value;
 use utoipa::{
     IntoParams,
@@ -18,7 +18,7 @@ pub(crate) struct Options;
 impl IntoParams for Options {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let parameters = OPTIONS.iter().map(|option| {
-            let (schema, example) = schema(option.name);
+            let schema = schema(option);
             let help = match (&schema.enum_values, schema.minimum.is_some()) {
                 (None, false) if option.kind != OptionKind::Flag => {
                     format!("{} Accepts {}.", option.help, option.accepts())
@@ -31,50 +31,43 @@ impl IntoParams for Options {
                 .required(Required::False)
                 .description(Some(help))
                 .schema(Some(schema))
-                .example(example)
+                .example(example(option))
                 .build()
         });
         parameters.collect()
     }
 }
 
-/// The schema of an option, and its value in the document's example.
-fn schema(name: &str) -> (Object, Option<Value>) {
-    let text = |default: &str| typed(Type::String).default(Some(default.into())).build();
-    match name {
-        "width" => (range(Type::Integer, 1., 1000., None), Some(100.into())),
-        "height" => (range(Type::Integer, 1., 1000., None), None),
-        "fit" => (words(&["contain", "cover", "stretch"]), None),
-        "cell" => (range(Type::Number, 0.1, 10., Some(0.5)), None),
-        "invert" => (typed(Type::Boolean).default(Some(false.into())).build(), None),
-        "match" => (words(&["shape", "ramp"]), None),
-        "tone" => (words(&["auto", "natural", "linear"]), None),
-        "background" => (words(&["dark", "light"]), None),
-        "symbols" => (text("ascii"), None),
-        "color" => (words(&["none", "16", "256", "full"]), Some("full".into())),
-        "color_on" => (words(&["foreground", "both"]), None),
-        "dither" => (words(&["none", "floyd-steinberg", "bayer", "blue-noise"]), None),
-        "brightness" => (range(Type::Number, -1., 1., Some(0.)), None),
-        "contrast" => (range(Type::Number, 0., 10., Some(1.)), None),
-        "gamma" => (range(Type::Number, 0.1, 10., Some(1.)), None),
-        "sharpen" => (range(Type::Number, 0., 10., Some(0.)), None),
-        "frame" => (range(Type::Integer, 0., 999_999., None), None),
-        _ => (text("auto"), None),
+/// The schema of an option.
+fn schema(option: &OptionDoc) -> Object {
+    let typed = |kind| ObjectBuilder::new().schema_type(kind);
+    let range = |kind, min, max| {
+        typed(kind)
+            .minimum(Some(min))
+            .maximum(Some(max))
+            .default(option.default.parse().ok().map(number))
+    };
+    match option.kind {
+        OptionKind::Whole { min, max } => range(Type::Integer, min.into(), max.into()),
+        OptionKind::Decimal { min, max } => range(Type::Number, min, max),
+        OptionKind::Words(words) => typed(Type::String)
+            .enum_values(Some(words.iter().copied()))
+            .default(Some(option.default.into())),
+        OptionKind::Flag => {
+            typed(Type::Boolean).default(option.default.parse().ok().map(Value::Bool))
+        }
+        OptionKind::Text { .. } => typed(Type::String).default(Some(option.default.into())),
     }
+    .build()
 }
 
-fn typed(kind: Type) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(kind)
-}
-
-/// An enumeration; the first word is the default.
-fn words(words: &[&str]) -> Object {
-    let first = words.first().map(|word| (*word).into());
-    typed(Type::String).enum_values(Some(words.iter().copied())).default(first).build()
-}
-
-fn range(kind: Type, min: f64, max: f64, default: Option<f64>) -> Object {
-    typed(kind).minimum(Some(min)).maximum(Some(max)).default(default.map(number)).build()
+/// The value of an option in the document's example.
+fn example(option: &OptionDoc) -> Option<Value> {
+    match option.name {
+        "width" => Some(100.into()),
+        "color" => Some("full".into()),
+        _ => None,
+    }
 }
 
 /// A JSON integer if `value` has no fraction, otherwise a JSON number.
@@ -97,7 +90,7 @@ mod tests {
     #[test]
     fn the_document_has_the_limits_of_the_engine() {
         for option in OPTIONS {
-            let (schema, example) = schema(option.name);
+            let (schema, example) = (schema(option), example(option));
             let schema = serde_json::to_value(schema).unwrap();
             let words = schema["enum"].as_array().cloned().unwrap_or_default();
             assert!(words.iter().all(|word| accepts(option.name, word)), "{}", option.name);

@@ -1,6 +1,6 @@
 //! The engine's options as form controls, with the values of a request.
 
-use asciify::{OPTIONS, Spec};
+use asciify::{OptionDoc, Spec};
 use common::image::Metadata;
 
 /// A collapsible group of controls.
@@ -46,10 +46,11 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
     let canonical = spec.to_string();
     let values: Vec<(String, String)> =
         form_urlencoded::parse(canonical.as_bytes()).into_owned().collect();
-    let control = |name, label, default: &'static str, input| {
+    let control = |name: &str, label, input| {
+        let option = OptionDoc::named(name).expect("a control is of an option");
+        let OptionDoc { name, default, help, .. } = *option;
         let value = values.iter().find(|(option, _)| option == name);
         let value = value.map_or_else(|| default.to_owned(), |(_, value)| value.clone());
-        let help = OPTIONS.iter().find(|option| option.name == name).map_or("", |it| it.help);
         Control { name, label, help, input: with_value(input, &value), value, default }
     };
     let slider = |min, max, step| Range { min, max, step };
@@ -58,25 +59,24 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
 
     let mut source = Vec::new();
     if metadata.frames > 1 {
-        source.push(control("frame", "Frame", "0", number("0", "999999", "1")));
+        source.push(control("frame", "Frame", number("0", "999999", "1")));
     }
     if metadata.layout.is_none_or(|layout| layout.bands > 1) {
-        source.push(control("bands", "Bands", "auto", Text));
+        source.push(control("bands", "Bands", Text));
     }
     if metadata.layout.is_none_or(|layout| layout.bit_depth > 8) {
-        source.push(control("stretch", "Stretch", "auto", Text));
+        source.push(control("stretch", "Stretch", Text));
     }
     let mut groups = vec![
         group(
             "Size",
             true,
             vec![
-                control("width", "Columns", "80", Cells { slider_max: 320 }),
-                control("height", "Rows", "", Cells { slider_max: 0 }),
+                control("width", "Columns", Cells { slider_max: 320 }),
+                control("height", "Rows", Cells { slider_max: 0 }),
                 control(
                     "fit",
                     "Fit",
-                    "contain",
                     words(&[("contain", "Contain"), ("cover", "Crop"), ("stretch", "Stretch")]),
                 ),
             ],
@@ -85,17 +85,11 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
             "Characters",
             true,
             vec![
-                control("symbols", "Symbols", "ascii", symbols()),
-                control(
-                    "match",
-                    "Match by",
-                    "shape",
-                    words(&[("shape", "Shape"), ("ramp", "Brightness")]),
-                ),
+                control("symbols", "Symbols", symbols()),
+                control("match", "Match by", words(&[("shape", "Shape"), ("ramp", "Brightness")])),
                 control(
                     "dither",
                     "Dither",
-                    "none",
                     select(&[
                         ("none", "None"),
                         ("floyd-steinberg", "Floyd–Steinberg"),
@@ -112,22 +106,15 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
                 control(
                     "color",
                     "Colors",
-                    "none",
                     words(&[("none", "None"), ("16", "16"), ("256", "256"), ("full", "All")]),
                 ),
                 control(
                     "color_on",
                     "Applies to",
-                    "foreground",
                     words(&[("foreground", "Text"), ("both", "Both")]),
                 ),
-                control(
-                    "background",
-                    "Background",
-                    "dark",
-                    words(&[("dark", "Dark"), ("light", "Light")]),
-                ),
-                control("alpha", "Transparency", "auto", Text),
+                control("background", "Background", words(&[("dark", "Dark"), ("light", "Light")])),
+                control("alpha", "Transparency", Text),
             ],
         ),
         group(
@@ -137,15 +124,14 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
                 control(
                     "tone",
                     "Tone",
-                    "auto",
                     words(&[("auto", "Auto"), ("natural", "Natural"), ("linear", "Linear")]),
                 ),
-                control("invert", "Invert", "false", Switch),
-                control("brightness", "Brightness", "0", slider("-1", "1", "0.05")),
-                control("contrast", "Contrast", "1", slider("0", "3", "0.05")),
-                control("gamma", "Gamma", "1", slider("0.2", "4", "0.05")),
-                control("sharpen", "Sharpen", "0", slider("0", "5", "0.1")),
-                control("cell", "Cell shape", "0.5", number("0.1", "10", "0.001")),
+                control("invert", "Invert", Switch),
+                control("brightness", "Brightness", slider("-1", "1", "0.05")),
+                control("contrast", "Contrast", slider("0", "3", "0.05")),
+                control("gamma", "Gamma", slider("0.2", "4", "0.05")),
+                control("sharpen", "Sharpen", slider("0", "5", "0.1")),
+                control("cell", "Cell shape", number("0.1", "10", "0.001")),
             ],
         ),
     ];

@@ -1,5 +1,6 @@
 //! Images: upload, list, metadata, original, delete.
 
+use asciify::write::Output;
 use axum::{
     body::Body,
     extract::State,
@@ -15,7 +16,7 @@ use tokio_util::io::ReaderStream;
 use crate::{
     app::App,
     conditional::{Condition, Part, condition, is_conditional, part},
-    extract::{Id, ListQuery, OutputFormat, prefer_wait},
+    extract::{Id, ListQuery, prefer_wait},
     negotiate::negotiate,
     problem::{Problem, ProblemBody, RANGE},
     responses::{Binary, ImageBody, ImagesBody, Json},
@@ -229,8 +230,7 @@ pub(crate) async fn remove(
         let main = app.pipeline.config().presets.main().spec.clone();
         let render =
             app.pipeline.resolve(id, main, None).await.map_err(|err| Problem::from(&err))?;
-        let tags: Vec<String> =
-            OutputFormat::ALL.iter().map(|format| etag(&render, *format)).collect();
+        let tags: Vec<String> = Output::ALL.iter().map(|format| etag(&render, *format)).collect();
         if condition(&headers, &tags, modified(&render)) != Condition::Holds {
             return Err(Problem::precondition());
         }

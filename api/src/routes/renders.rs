@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, time::SystemTime};
 
-use asciify::{Bands, Grid, Palette, write};
+use asciify::{Bands, Grid, Palette, write::Output};
 use axum::{
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     app::App,
     conditional::{Condition, condition},
-    extract::{Id, OutputFormat, RenderQuery},
+    extract::{Id, RenderQuery},
     negotiate::negotiate,
     options::Options,
     pages::{MAX_PNG_CELLS, viewer},
@@ -83,7 +83,7 @@ pub(crate) async fn text(
         let vary = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-cache")];
         return Ok((vary, Json(ImageBody::from(summary))).into_response());
     };
-    if format == OutputFormat::Html && query.format.is_none() {
+    if format == Output::Html && query.format.is_none() {
         let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
         check_exists(&app, id, &query).await?;
         let renders = app.pipeline.renders(id).await?.map_or_else(Vec::new, |(all, _)| all);
@@ -125,24 +125,21 @@ async fn check_exists(app: &App, id: ImageId, query: &RenderQuery) -> Result<(),
 }
 
 /// The requested format, otherwise the one that `Accept` prefers; `None` is JSON, the metadata.
-fn choose_format(
-    headers: &HeaderMap,
-    query: &RenderQuery,
-) -> Result<Option<OutputFormat>, Problem> {
+fn choose_format(headers: &HeaderMap, query: &RenderQuery) -> Result<Option<Output>, Problem> {
     if query.format.is_some() {
         return Ok(query.format);
     }
-    let mut offers: Vec<&str> =
-        OutputFormat::NEGOTIABLE.iter().map(|format| format.media_type()).collect();
-    offers.push(JSON);
+    // a terminal's text has the media type of plain text
+    let offers = Output::ALL.iter().filter(|format| **format != Output::Ansi);
+    let offers: Vec<&str> = offers.map(|format| format.media_type()).chain([JSON]).collect();
     let chosen = negotiate(headers, &offers).ok_or_else(|| {
         Problem::new(NOT_ACCEPTABLE, format!("available are {}", offers.join(", ")))
     })?;
-    let format = OutputFormat::ALL.iter().copied().find(|format| format.media_type() == chosen);
+    let format = Output::ALL.iter().copied().find(|format| format.media_type() == chosen);
     let is_colored = query.spec.color() != Palette::None;
     Ok(format.map(|format| match format {
         // a client that requests colors as plain text is a terminal
-        OutputFormat::Txt if is_colored => OutputFormat::Ansi,
+        Output::Txt if is_colored => Output::Ansi,
         format => format,
     }))
 }
@@ -154,7 +151,7 @@ pub(crate) fn modified(render: &ResolvedRender) -> Option<SystemTime> {
 
 /// A strong entity tag, with quotes: the same image, options, engine version and format always give
 /// the same bytes.
-pub(crate) fn etag(render: &ResolvedRender, format: OutputFormat) -> String {
+pub(crate) fn etag(render: &ResolvedRender, format: Output) -> String {
     let (id, spec, version) = (render.image.id, &render.spec, render.version);
     let identity = format!("{id} {spec} {version} {} {OUTPUT_REVISION}", format.name());
     format!("\"{}\"", &sha256_hex(identity.as_bytes())[..32])
@@ -165,11 +162,11 @@ async fn write_output(
     app: &App,
     render: &ResolvedRender,
     text: &Text,
-    format: OutputFormat,
+    format: Output,
 ) -> Result<Bytes, Problem> {
     let is_plain = render.spec.color() == Palette::None;
     let length = text.as_str().len();
-    if format == OutputFormat::Ansi || (format == OutputFormat::Txt && is_plain) {
+    if format == Output::Ansi || (format == Output::Txt && is_plain) {
         return Ok(app.response_budget.reserve(length)?.attach(text.clone()));
     }
     let reservation = app.response_budget.reserve(length.saturating_mul(OUTPUT_EXPANSION))?;
@@ -182,24 +179,19 @@ async fn write_output(
     let text = text.clone();
     let write = move || {
         let grid: Grid = text.as_str().parse().map_err(|err| bug(&err))?;
-        if format == OutputFormat::Png && grid.columns() * grid.rows() > MAX_PNG_CELLS as usize {
+        if format == Output::Png && grid.columns() * grid.rows() > MAX_PNG_CELLS as usize {
             let accepts = format!("a render of at most {MAX_PNG_CELLS} cells for png");
             return Err(Problem::parameter("format", &accepts));
         }
-        Ok(reservation.attach(match format {
-            OutputFormat::Txt | OutputFormat::Ansi => write::txt(&grid).into_bytes(),
-            OutputFormat::Html => write::html(&grid, background, &title).into_bytes(),
-            OutputFormat::Svg => write::svg(&grid, background, &title).into_bytes(),
-            OutputFormat::Png => write::png(&grid, background),
-        }))
+        Ok(reservation.attach(format.write(&grid, background, &title)))
     };
     // CPU-bound
     tokio::task::spawn_blocking(write).await.map_err(|err| bug(&err))?
 }
 
 /// Permits nothing but the inline style sheet of an HTML page, by its hash (CSP Level 3, 2.3.1).
-fn content_security_policy(format: OutputFormat, body: &[u8]) -> HeaderValue {
-    let style = (format == OutputFormat::Html).then(|| std::str::from_utf8(body).ok()).flatten();
+fn content_security_policy(format: Output, body: &[u8]) -> HeaderValue {
+    let style = (format == Output::Html).then(|| std::str::from_utf8(body).ok()).flatten();
     let style = style.and_then(|page| page.split_once("<style>")?.1.split_once("</style>"));
     let style_src = style.map_or_else(String::new, |(style, _)| {
         format!("; style-src 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(style)))
@@ -229,14 +221,9 @@ fn respond(body: Bytes, text: &Text) -> Response {
 
 /// Sets the headers that responses with 200 and 304 have in common. `is_pinned`: the query has a
 /// version, so that the response never changes.
-fn set_headers(
-    headers: &mut HeaderMap,
-    render: &ResolvedRender,
-    format: OutputFormat,
-    is_pinned: bool,
-) {
+fn set_headers(headers: &mut HeaderMap, render: &ResolvedRender, format: Output, is_pinned: bool) {
     let caching = if is_pinned { "max-age=31536000, immutable" } else { "no-cache" };
-    let charset = if format == OutputFormat::Png { "" } else { "; charset=utf-8" };
+    let charset = if format == Output::Png { "" } else { "; charset=utf-8" };
     let media_type = format!("{}{charset}", format.media_type());
     for (name, value) in [
         (header::CONTENT_TYPE, media_type.as_str()),
