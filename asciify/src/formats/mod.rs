@@ -5,7 +5,7 @@
 //!    file of it begins, and a function that reads its headers.
 //! 2. Add one line to [`DRIVERS`].
 //!
-//! That function returns a [`Probed`](decoder::Probed): sizes, an upper estimate of the memory that
+//! That function returns a [`Probed`]: sizes, an upper estimate of the memory that
 //! decoding takes, and a [`Decoder`](decoder::Decoder) that turns the pixels into samples. A format
 //! that the `image` crate decodes needs no decoder of its own: it uses [`fallback::WholeImage`].
 //! One that can be read at reduced resolution or row by row has its own, as [`jpeg`] and [`png`]
