@@ -1,7 +1,7 @@
 //! The reader that all decoders read through. It remembers whether the reader itself failed.
 //!
-//! Decoders wrap and replace the errors of their reader. [`Source`] notes such an error before a decoder
-//! sees it, so that a failing disk or a cancelled job is never reported as a damaged image.
+//! Decoders wrap and replace the errors of their reader. [`Source`] notes such an error before a
+//! decoder sees it, so that a failing disk or a cancelled job is never reported as a damaged image.
 
 use std::io::{self, BufRead, ErrorKind, Read, Seek, SeekFrom};
 

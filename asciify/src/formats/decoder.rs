@@ -63,8 +63,8 @@ pub(crate) struct Probed {
 }
 
 impl Probed {
-    /// A still image of 8 bits per value that takes `bytes_per_px` bytes of memory per pixel while it
-    /// is decoded.
+    /// A still image of 8 bits per value that takes `bytes_per_px` bytes of memory per pixel while
+    /// it is decoded.
     pub(crate) fn still(
         format: Format,
         (width, height): (u32, u32),
@@ -109,8 +109,8 @@ pub(crate) fn area(width: u32, height: u32) -> u64 {
 /// elsewhere the orientation is near its beginning.
 pub(crate) const MAX_EXIF_BYTES: u64 = 1 << 16;
 
-/// The orientation that an Exif block (a TIFF file) states. A block that is damaged or has none means
-/// no transformation, as in other viewers.
+/// The orientation that an Exif block (a TIFF file) states. A block that is damaged or has none
+/// means no transformation, as in other viewers.
 pub(crate) fn exif_orientation(exif: &[u8]) -> Orientation {
     Orientation::from_exif_chunk(exif).unwrap_or(Orientation::NoTransforms)
 }
@@ -161,8 +161,8 @@ impl Input<'_, '_> {
     }
 }
 
-/// Calls `sample` once for each group of specs with the same key. Returns the results in the order of
-/// `specs`.
+/// Calls `sample` once for each group of specs with the same key. Returns the results in the order
+/// of `specs`.
 pub(crate) fn in_groups<K: PartialEq>(
     specs: &[&Spec],
     key: impl Fn(&Spec) -> K,

@@ -19,7 +19,7 @@ use crate::spec::Spec;
 /// Later frames of an animation are decoded only if those up to it have at most this many times the
 /// pixels that the limits allow for one image.
 const MAX_CANVASES: u64 = 8;
-/// Memory allowed to decoders beside the pixels, in bytes: colour profiles, texts, directories.
+/// Memory allowed to decoders besides the pixels, in bytes: colour profiles, texts, directories.
 const METADATA_BYTES: u64 = 8 << 20;
 
 /// The decoder of formats that are always decoded as a whole.

@@ -1,5 +1,5 @@
-//! GIF: a logical screen descriptor, then images and extensions, whose data are chains of sub-blocks
-//! (GIF89a, sections 18 to 27).
+//! GIF: a logical screen descriptor, then images and extensions, whose data are chains of
+//! sub-blocks (GIF89a, sections 18 to 27).
 
 use image::ImageFormat;
 
@@ -87,8 +87,8 @@ fn color_table_bytes(flags: u8) -> u64 {
     if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) }
 }
 
-/// Skips data sub-blocks up to the block terminator (sections 15 and 16). Each begins with its length;
-/// 0 is the terminator.
+/// Skips data sub-blocks up to the block terminator (sections 15 and 16). Each begins with its
+/// length; 0 is the terminator.
 fn skip_sub_blocks(reader: &mut ByteReader<'_>) -> Result<(), Error> {
     loop {
         match reader.byte()? {

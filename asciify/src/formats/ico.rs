@@ -1,5 +1,5 @@
-//! ICO: ICONDIR, then an ICONDIRENTRY for each image, which is a PNG or a BMP without its file header.
-//! The image of the most bits per pixel is drawn; of equal ones, the largest.
+//! ICO: ICONDIR, then an ICONDIRENTRY for each image, which is a PNG or a BMP without its file
+//! header. The image of the most bits per pixel is drawn; of equal ones, the largest.
 
 use std::io::Cursor;
 

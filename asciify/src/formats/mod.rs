@@ -5,13 +5,13 @@
 //!    file of it begins, and a function that reads its headers.
 //! 2. Add one line to [`DRIVERS`].
 //!
-//! That function returns a [`Probed`](decoder::Probed): sizes, an upper estimate of the memory that
+//! That function returns a [`Probed`]: sizes, an upper estimate of the memory that
 //! decoding takes, and a [`Decoder`](decoder::Decoder) that turns the pixels into samples. A format
-//! that the `image` crate decodes needs no decoder of its own: it uses [`fallback::WholeImage`]. One
-//! that can be read at reduced resolution or row by row has its own, as [`jpeg`] and [`png`] do.
-//! [`reader`] reads numbers, and its errors say what is missing where a file ends. Check every size
-//! that a file claims by [`ByteReader::can_hold`](reader::ByteReader::can_hold) or against the limits
-//! before you allocate memory for it.
+//! that the `image` crate decodes needs no decoder of its own: it uses [`fallback::WholeImage`].
+//! One that can be read at reduced resolution or row by row has its own, as [`jpeg`] and [`png`]
+//! do. [`reader`] reads numbers, and its errors say what is missing where a file ends. Check every
+//! size that a file claims by [`ByteReader::can_hold`](reader::ByteReader::can_hold) or against the
+//! limits before you allocate memory for it.
 
 mod bmp;
 pub(crate) mod decoder;

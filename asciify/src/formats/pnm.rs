@@ -1,5 +1,5 @@
-//! PNM (Netpbm): PBM, PGM and PPM, plain or raw, and PAM: a header of words and comments, then samples
-//! as text or as bytes.
+//! PNM (Netpbm): PBM, PGM and PPM, plain or raw, and PAM: a header of words and comments, then
+//! samples as text or as bytes.
 
 use image::ImageFormat;
 

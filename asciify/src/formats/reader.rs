@@ -1,4 +1,5 @@
-//! Reads numbers, chunks and byte ranges of a file. Where the file ends, errors say what is missing.
+//! Reads numbers, chunks and byte ranges of a file. Where the file ends, errors say what is
+//! missing.
 
 use std::io::{self, ErrorKind, Read, SeekFrom};
 
@@ -129,8 +130,8 @@ impl<'a> ByteReader<'a> {
         Ok(read)
     }
 
-    /// Checks that the file is long enough for that many pixels at `per_byte` pixels per byte, before
-    /// memory is allocated for them. A million pixels are always allowed.
+    /// Checks that the file is long enough for that many pixels at `per_byte` pixels per byte,
+    /// before memory is allocated for them. A million pixels are always allowed.
     ///
     /// # Errors
     /// [`Error::Malformed`] where it is not.
@@ -141,8 +142,9 @@ impl<'a> ByteReader<'a> {
         }
     }
 
-    /// Whether the bytes of `marker` occur between here and the end of the file. The last 64 KiB are
-    /// searched first, since an end marker is there in most files, even if other data follows it.
+    /// Whether the bytes of `marker` occur between here and the end of the file. The last 64 KiB
+    /// are searched first, since an end marker is there in most files, even if other data follows
+    /// it.
     ///
     /// # Errors
     /// The source failed.

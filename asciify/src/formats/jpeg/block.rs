@@ -1,4 +1,4 @@
-//! Blocks of 8 × 8 samples or coefficients (ITU-T T.81, A.1.2 and A.3).
+//! Blocks of 8 × 8 samples or coefficients (ITU-T T.81, A.1.3 and A.3).
 
 /// Samples across and down in a block.
 pub(super) const BLOCK_SIDE: usize = 8;

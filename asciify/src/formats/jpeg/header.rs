@@ -92,8 +92,8 @@ struct Frame {
 impl Frame {
     /// An upper estimate of the memory that decoding a file of that length takes, in bytes.
     fn decoded_bytes(&self, components_in_scan: u32, file_bytes: u64) -> u64 {
-        // A single sequential scan is decoded row by row; otherwise all coefficients are held, of two
-        // bytes each. Padding to whole MCUs is less than 64 px. Grey is counted as colour.
+        // A single sequential scan is decoded row by row; otherwise all coefficients are held, of
+        // two bytes each. Padding to whole MCUs is less than 64 px. Grey is counted as colour.
         let is_held = self.is_rare || self.is_progressive || components_in_scan < self.components;
         let bytes_per_px = u64::from(self.components.max(3)) * if is_held { 3 } else { 1 };
         let padded = area(self.width.saturating_add(64), self.height.saturating_add(64));
@@ -133,7 +133,8 @@ fn read_frame_header(reader: &mut ByteReader<'_>, marker: u8, length: u64) -> Re
     })
 }
 
-/// Skips entropy-coded data, where FF 00 stands for a byte FF, and fill bytes up to the next marker.
+/// Skips entropy-coded data, where FF 00 stands for a byte FF, and fill bytes up to the next
+/// marker.
 fn next_marker(reader: &mut ByteReader<'_>) -> Result<u8, Error> {
     loop {
         let buffer = reader.source.fill_buf().map_err(Error::Read)?;

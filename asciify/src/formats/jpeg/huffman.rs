@@ -34,8 +34,8 @@ impl HuffmanSpec {
 pub(super) struct HuffmanTable<'a> {
     /// By the next [`LOOKUP_BITS`] bits: the symbol whose code they begin with.
     lookup: Box<[Lookup; LOOKUPS]>,
-    /// By the next [`LOOKUP_BITS`] bits: all symbols of AC coefficients that lie in them as a whole.
-    /// Empty runs before [`HuffmanTable::with_ac_runs`].
+    /// By the next [`LOOKUP_BITS`] bits: all symbols of AC coefficients that lie in them as a
+    /// whole. Empty runs before [`HuffmanTable::with_ac_runs`].
     ac_runs: Box<[AcRun; LOOKUPS]>,
     /// By length less 1: MINCODE, the first code, and VALPTR, the index of its symbol (F.2.2.3).
     first_codes: [(u32, usize); MAX_CODE_LEN],
@@ -212,7 +212,8 @@ impl<'a> BitReader<'a> {
         None
     }
 
-    /// The symbol of the next code (DECODE, F.2.2.3). `None` where the table does not have the code.
+    /// The symbol of the next code (DECODE, F.2.2.3). `None` where the table does not have the
+    /// code.
     #[inline(always)]
     pub(super) fn decode(&mut self, table: &HuffmanTable<'_>) -> Option<u8> {
         self.refill();

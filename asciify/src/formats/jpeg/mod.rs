@@ -1,4 +1,5 @@
-//! JPEG (ITU-T T.81 | ISO/IEC 10918-1). Clauses, tables and figures named in this folder are T.81's.
+//! JPEG (ITU-T T.81 | ISO/IEC 10918-1). Clauses, tables and figures named in this folder are
+//! T.81's.
 //!
 //! [`header`] reads the marker segments up to the first scan. Where an eighth of the size suffices,
 //! [`dc`] decodes the DC coefficients alone. Full size is decoded by the `image` crate, or by

@@ -77,8 +77,8 @@ impl Tables {
         Some(())
     }
 
-    /// B.2.4.2. The high half of the first byte, Tc, is the class: 0 for DC, 1 for AC; the low half,
-    /// Th, is the index of the table.
+    /// B.2.4.2. The high half of the first byte, Tc, is the class: 0 for DC, 1 for AC; the low
+    /// half, Th, is the index of the table.
     fn read_huffman_tables(&mut self, mut segment: &[u8]) -> Option<()> {
         while let [tc_th, rest @ ..] = segment {
             let (spec, rest) = HuffmanSpec::parse(rest)?;

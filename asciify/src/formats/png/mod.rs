@@ -1,4 +1,5 @@
-//! PNG and APNG: a signature, then chunks from IHDR to IEND (W3C PNG, third edition, sections 5 and 11).
+//! PNG and APNG: a signature, then chunks from IHDR to IEND (W3C PNG, third edition, sections 5 and
+//! 11).
 
 mod rows;
 
@@ -25,7 +26,7 @@ const CRC_BYTES: u64 = 4;
 /// Data of IHDR, in bytes.
 const IHDR_BYTES: u32 = 13;
 
-/// Colour types (table 9).
+/// Colour types (11.2.1).
 const GREYSCALE: u8 = 0;
 const INDEXED_COLOUR: u8 = 3;
 const GREYSCALE_WITH_ALPHA: u8 = 4;

@@ -12,8 +12,9 @@ use crate::source::Source;
 
 pub(super) const FORMAT: Format = Format::new("PNG", "image/png", "png");
 
-/// Calls `take` with each row of the static image from the top. Of a truncated file, these are the rows
-/// before its end. Returns `false`, before any row, for an interlaced image, which is not decoded.
+/// Calls `take` with each row of the static image from the top. Of a truncated file, these are the
+/// rows before its end. Returns `false`, before any row, for an interlaced image, which is not
+/// decoded.
 ///
 /// # Errors
 /// [`Error::Malformed`] says what is damaged.

@@ -89,8 +89,8 @@ impl Predictor {
 /// What samples mean (tag PhotometricInterpretation).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Photometric {
-    /// BlackIsZero, RGB and unknown codes: bands of an instrument. One or two are grey; of more, the
-    /// first three are red, green and blue.
+    /// BlackIsZero, RGB and unknown codes: bands of an instrument. One or two are grey; of more,
+    /// the first three are red, green and blue.
     Bands,
     /// Bands where 0 is white.
     WhiteIsZero,
@@ -118,7 +118,8 @@ impl Photometric {
     }
 }
 
-/// What a sample is (tag SampleFormat: TIFF 6.0, section 19; Technical Note 3 has the complex ones).
+/// What a sample is (tag SampleFormat: TIFF 6.0, section 19; its supplements have the
+/// complex ones).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SampleFormat {
     /// Unsigned integer.

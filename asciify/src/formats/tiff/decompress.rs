@@ -146,8 +146,8 @@ impl<R: BufRead> Read for PackBitsReader<R> {
     }
 }
 
-/// Fax group 3 or 4 (ITU-T T.4, T.6), as rows of one bit per pixel, where 1 is black. Damaged data is
-/// decoded as far as possible; the rest is white.
+/// Fax group 3 or 4 (ITU-T T.4, T.6), as rows of one bit per pixel, where 1 is black. Damaged data
+/// is decoded as far as possible; the rest is white.
 fn decode_fax(compressed: impl BufRead, page: &Page, rows: u32) -> io::Result<Vec<u8>> {
     let width = u16::try_from(page.chunk_size.0).map_err(|_| damaged("fax"))?;
     let row_bytes = page.chunk_row_bytes() as usize;
@@ -177,8 +177,8 @@ fn decode_fax(compressed: impl BufRead, page: &Page, rows: u32) -> io::Result<Ve
     failed.map_or(Ok(data), Err)
 }
 
-/// JPEG (Technical Note 2), whose tables may be in the tag JPEGTables: SOI, tables, EOI. Samples are
-/// left in the file's colour space: PhotometricInterpretation says what they mean.
+/// JPEG (Technical Note 2), whose tables may be in the tag JPEGTables: SOI, tables, EOI. Samples
+/// are left in the file's colour space: PhotometricInterpretation says what they mean.
 fn decode_jpeg(compressed: &mut impl Read, page: &Page, rows: u32) -> io::Result<Vec<u8>> {
     const SOI: &[u8] = b"\xff\xd8";
     const EOI: &[u8] = b"\xff\xd9";
@@ -202,8 +202,8 @@ fn decode_jpeg(compressed: &mut impl Read, page: &Page, rows: u32) -> io::Result
     decoder.decode().map_err(|_| damaged("JPEG"))
 }
 
-/// Upsamples the chroma of uncompressed YCbCr (TIFF 6.0, section 21). A data unit has the luma of `h` ×
-/// `v` pixels, then one Cb and one Cr.
+/// Upsamples the chroma of uncompressed YCbCr (TIFF 6.0, section 21). A data unit has the luma of
+/// `h` × `v` pixels, then one Cb and one Cr.
 struct ChromaUpsampler<R> {
     data: R,
     /// YCbCrSubSampling.

@@ -35,7 +35,7 @@ pub(super) mod tag {
     pub(in crate::formats::tiff) const GDAL_NODATA: u16 = 42_113;
 }
 
-/// Field types (TIFF 6.0, section 2; BigTIFF has the last three).
+/// Field types (TIFF 6.0, section 2; its supplements have IFD, BigTIFF the last three).
 mod field_type {
     pub(super) const BYTE: u16 = 1;
     pub(super) const ASCII: u16 = 2;
@@ -209,7 +209,8 @@ impl<'a> Tiff<'a> {
         (0..count).map(value).collect()
     }
 
-    /// The first bytes of a tag's values of any type, at most `max`; none if the IFD does not have it.
+    /// The first bytes of a tag's values of any type, at most `max`; none if the IFD does not have
+    /// it.
     ///
     /// # Errors
     /// The file ends before them.

@@ -1,7 +1,7 @@
 //! TIFF: pages of strips or tiles, read row by row from the smallest overview that suffices.
 //!
-//! Sources: TIFF 6.0 (Adobe, 1992) and its Technical Notes; BigTIFF; OGC GeoTIFF and Cloud Optimized
-//! GeoTIFF for overviews, masks and missing values.
+//! Sources: TIFF 6.0 (Adobe, 1992) and its Technical Notes; BigTIFF; OGC GeoTIFF and Cloud
+//! Optimized GeoTIFF for overviews, masks and missing values.
 
 mod codes;
 mod decompress;

@@ -69,8 +69,8 @@ pub(super) struct Page {
     /// ColorMap: red, green and blue by index, 0 to 65535.
     pub(super) color_map: Vec<[u16; 3]>,
     pub(super) jpeg_tables: Vec<u8>,
-    /// YCbCrSubSampling: pixels across and down that share a Cb and a Cr. (1, 1) for JPEG, whose decoder
-    /// upsamples them.
+    /// YCbCrSubSampling: pixels across and down that share a Cb and a Cr. (1, 1) for JPEG, whose
+    /// decoder upsamples them.
     pub(super) ycbcr_sub_sampling: (u32, u32),
     pub(super) t4_options: u32,
     /// Whether this is an overview: a copy of another page at reduced resolution.

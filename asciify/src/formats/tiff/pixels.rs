@@ -1,4 +1,5 @@
-//! Turns the samples of a page into pixels: what samples mean, and which values are black and white.
+//! Turns the samples of a page into pixels: what samples mean, and which values are black and
+//! white.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
@@ -13,7 +14,8 @@ use crate::error::{Error, Limits};
 use crate::light::{Row, from_lab, from_ycbcr};
 use crate::spec::bands::{Bands, Stretch};
 
-/// The fraction of all values that automatic stretching makes black, and the fraction it makes white.
+/// The fraction of all values that automatic stretching makes black, and the fraction it makes
+/// white.
 const CLIPPED_FRACTION: f64 = 0.02;
 /// About how many pixels automatic stretching takes percentiles of.
 const SAMPLED_PIXELS: u64 = 1 << 16;
@@ -30,8 +32,8 @@ pub(super) struct ValueRange {
 }
 
 impl ValueRange {
-    /// The range for a page and its overviews. Percentiles are taken from the smallest overview that has
-    /// enough pixels.
+    /// The range for a page and its overviews. Percentiles are taken from the smallest overview
+    /// that has enough pixels.
     ///
     /// # Errors
     /// A strip or a tile is damaged, or the level exceeds the limits.

@@ -36,14 +36,14 @@ pub(super) fn undo_predictor(row: &mut [u8], page: &Page, is_little_endian: bool
     }
 }
 
-/// Whether samples are stored in the file's byte order. Integers of other widths are packed from the
-/// highest bit on, as GDAL writes them; so are those of 24 bits.
+/// Whether samples are stored in the file's byte order. Integers of other widths are packed from
+/// the highest bit on, as GDAL writes them; so are those of 24 bits.
 fn has_byte_order(page: &Page) -> bool {
     matches!(page.bits_per_sample, 16 | 32 | 64 | 128) || page.sample_format == SampleFormat::Float
 }
 
-/// Undoes horizontal differencing (section 14): adds to each sample that of the pixel before. `samples`
-/// is the number of samples of a pixel.
+/// Undoes horizontal differencing (section 14): adds to each sample that of the pixel before.
+/// `samples` is the number of samples of a pixel.
 fn undo_horizontal_predictor<const N: usize>(
     row: &mut [u8],
     samples: usize,
@@ -55,8 +55,8 @@ fn undo_horizontal_predictor<const N: usize>(
     }
 }
 
-/// Undoes the floating-point predictor (Technical Note 3). The row has the highest bytes of all samples,
-/// then the next ones, and so on, as differences of bytes. Its samples become big-endian.
+/// Undoes the floating-point predictor (Technical Note 3). The row has the highest bytes of all
+/// samples, then the next ones, and so on, as differences of bytes. Its samples become big-endian.
 fn undo_float_predictor(row: &mut [u8], samples: usize, sample_bytes: usize) {
     for at in samples..row.len() {
         row[at] = row[at].wrapping_add(row[at - samples]);

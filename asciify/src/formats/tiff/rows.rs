@@ -27,8 +27,8 @@ pub(super) struct RowReader<'a, 'b> {
     page: &'a Page,
     /// The planes that are read: those of the wanted samples, or 0 where samples are interleaved.
     planes: Vec<u32>,
-    /// The decompressed data of the current row of chunks, from the left, for each of `planes`. `None`
-    /// for sparse chunks, which the file leaves out.
+    /// The decompressed data of the current row of chunks, from the left, for each of `planes`.
+    /// `None` for sparse chunks, which the file leaves out.
     chunks: Vec<Option<Box<dyn Read + 'a>>>,
     offsets: ChunkTable,
     byte_counts: Option<ChunkTable>,
@@ -59,8 +59,9 @@ impl<'a, 'b> RowReader<'a, 'b> {
         }
     }
 
-    /// Calls `take` with the bytes of the next row in each chunk: the column of its first pixel, the
-    /// index in `wanted` of its plane, and little-endian samples. There are none for a sparse chunk.
+    /// Calls `take` with the bytes of the next row in each chunk: the column of its first pixel,
+    /// the index in `wanted` of its plane, and little-endian samples. There are none for a sparse
+    /// chunk.
     ///
     /// # Errors
     /// A chunk is damaged, or the source failed.
@@ -140,7 +141,8 @@ impl<'a, 'b> RowReader<'a, 'b> {
     }
 }
 
-/// The table of offsets or byte counts of chunks, of which [`TABLE_WINDOW`] values are held at a time.
+/// The table of offsets or byte counts of chunks, of which [`TABLE_WINDOW`] values are held at a
+/// time.
 struct ChunkTable {
     entry: Option<IfdEntry>,
     /// The index of the first value held.

@@ -1,12 +1,12 @@
-//! Reads the samples of a row as numbers: integers and floating point of any width, and complex numbers
-//! (TIFF 6.0, section 19).
+//! Reads the samples of a row as numbers: integers and floating point of any width, and complex
+//! numbers (TIFF 6.0, section 19).
 
 use super::codes::SampleFormat;
 use super::page::Page;
 
-/// Puts every `step`-th sample of a row into `values`, from the one of index `first` on. The row comes
-/// from [`undo_predictor`](super::predictor::undo_predictor). Of complex numbers, the values are
-/// magnitudes. Samples behind the end of the row are 0.
+/// Puts every `step`-th sample of a row into `values`, from the one of index `first` on. The row
+/// comes from [`undo_predictor`](super::predictor::undo_predictor). Of complex numbers, the values
+/// are magnitudes. Samples behind the end of the row are 0.
 pub(super) fn read<'a>(
     row: &[u8],
     page: &Page,
@@ -81,8 +81,8 @@ fn signed(value: u64, bits: u32) -> f64 {
     ((value << unused) as i64 >> unused) as f64
 }
 
-/// A floating-point number of 16, 24, 32 or 64 bits (IEEE 754; those of 24 bits have 7 bits of exponent:
-/// TIFF Technical Note 3).
+/// A floating-point number of 16, 24, 32 or 64 bits (IEEE 754; those of 24 bits have 7 bits of
+/// exponent: TIFF Technical Note 3).
 fn float(row: &[u8], bits: u32, index: usize) -> f64 {
     let value = bytes(row, bits, index);
     let (exponent_bits, fraction_bits) = match bits {

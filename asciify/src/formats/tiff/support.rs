@@ -12,8 +12,8 @@ impl Page {
     /// Checks that the page can be decoded.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] says how its pixels are stored; [`Error::Malformed`] says which tags make
-    /// no sense.
+    /// [`Error::Unsupported`] says how its pixels are stored; [`Error::Malformed`] says which tags
+    /// make no sense.
     pub(super) fn check_supported(&self) -> Result<(), Error> {
         if self.width == 0 || self.height == 0 {
             let reason = format_args!("it claims {} × {} pixels", self.width, self.height);

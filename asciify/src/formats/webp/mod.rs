@@ -1,8 +1,8 @@
-//! WebP: a RIFF file with a VP8 or VP8L chunk, or an extended one with a VP8X chunk (RFC 9649, section
-//! 2).
+//! WebP: a RIFF file with a VP8 or VP8L chunk, or an extended one with a VP8X chunk (RFC 9649,
+//! section 2).
 //!
-//! Where half of the size or less suffices, [`vp8`] decodes lossy images to means of pixels. Everything
-//! else is decoded by the `image` crate.
+//! Where half of the size or less suffices, [`vp8`] decodes lossy images to means of pixels.
+//! Everything else is decoded by the `image` crate.
 
 mod vp8;
 
@@ -29,7 +29,8 @@ pub(super) const DRIVER: Driver = Driver {
     probe,
 };
 
-/// Memory of the `image` crate's decoder per pixel, in bytes: canvas, frame, and planes or transforms.
+/// Memory of the `image` crate's decoder per pixel, in bytes: canvas, frame, and planes or
+/// transforms.
 const BYTES_PER_PX: u64 = 12;
 
 /// The alpha flag of VP8X (section 2.7.1).
@@ -114,7 +115,8 @@ fn still(sides: (u32, u32), bands: u32) -> Probed {
     Probed::still(FORMAT, sides, bands, BYTES_PER_PX, WebP)
 }
 
-/// Reads the chunks behind VP8X (section 2.7): an image of the canvas's size, or frames inside it; EXIF.
+/// Reads the chunks behind VP8X (section 2.7): an image of the canvas's size, or frames inside it;
+/// EXIF.
 fn probe_extended(
     reader: &mut ByteReader<'_>,
     riff_end: u64,
@@ -159,7 +161,8 @@ fn probe_extended(
     Ok(())
 }
 
-/// Reads an ANMF chunk: the position and the size of a frame on the canvas, then its chunks (section
+/// Reads an ANMF chunk: the position and the size of a frame on the canvas, then its chunks
+/// (section
 /// 2.7.1.1).
 fn probe_frame(reader: &mut ByteReader<'_>, anmf: &Chunk, canvas: (u32, u32)) -> Result<(), Error> {
     let (left, top) = (u24(reader)?.saturating_mul(2), u24(reader)?.saturating_mul(2));
@@ -198,8 +201,8 @@ impl Chunk {
         if end > reader.end { Err(reader.cut_off()) } else { Ok(Self { four_cc, length, end }) }
     }
 
-    /// Moves behind the chunk. Chunks are padded to even lengths; at the file's end the padding may be
-    /// missing.
+    /// Moves behind the chunk. Chunks are padded to even lengths; at the file's end the padding may
+    /// be missing.
     fn skip_rest(&self, reader: &mut ByteReader<'_>) -> Result<(), Error> {
         let next = (self.end + self.length % 2).min(reader.end);
         match next.checked_sub(reader.position) {
@@ -209,8 +212,8 @@ impl Chunk {
     }
 }
 
-/// The width and height that the data of a VP8 or VP8L chunk states (RFC 6386, section 9.1; RFC 9649,
-/// section 3.4).
+/// The width and height that the data of a VP8 or VP8L chunk states (RFC 6386, section 9.1; RFC
+/// 9649, section 3.4).
 fn image_size(reader: &mut ByteReader<'_>, chunk: &Chunk) -> Result<(u32, u32), Error> {
     if &chunk.four_cc == b"VP8L" {
         let signature = reader.byte()?;

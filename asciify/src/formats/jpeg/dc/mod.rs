@@ -1,11 +1,11 @@
 //! Decodes only the DC coefficients of a JPEG: an image at an eighth of its width and height.
 //!
 //! The DC coefficient of a block is 8 times the mean of its 8 × 8 samples (T.81, A.3.3). AC
-//! coefficients are skipped. The first scans of a progressive file have all DC coefficients; nothing
-//! behind those is read.
+//! coefficients are skipped. The first scans of a progressive file have all DC coefficients;
+//! nothing behind those is read.
 //!
-//! A truncated file is decoded as far as it goes; the rest is grey. For files of rare kinds, and for
-//! other damage, the result is `None`, and the caller decodes at full size.
+//! A truncated file is decoded as far as it goes; the rest is grey. For files of rare kinds, and
+//! for other damage, the result is `None`, and the caller decodes at full size.
 
 mod entropy_coded;
 mod plane;
@@ -111,8 +111,8 @@ impl Reader {
         (is_valid_count && is_common).then_some(scan)
     }
 
-    /// Decodes the scan whose data begins at `at`, or skips one that has no DC coefficients. Returns
-    /// the offset of the marker behind it.
+    /// Decodes the scan whose data begins at `at`, or skips one that has no DC coefficients.
+    /// Returns the offset of the marker behind it.
     fn read_scan(&mut self, scan: &ScanHeader, file: &mut [u8], at: usize) -> Option<usize> {
         let mut segments = EntropyCodedSegments::new(file, at);
         if has_dc(scan) {

@@ -79,7 +79,7 @@ impl<'a> ScanDecoder<'a> {
 /// Decodes the blocks of one component.
 struct ComponentDecoder<'a> {
     dc: HuffmanTable<'a>,
-    /// `None` in a progressive scan, which has no AC coefficients beside DC coefficients.
+    /// `None` in a progressive scan, which has no AC coefficients besides DC coefficients.
     ac: Option<HuffmanTable<'a>>,
     /// The element of the quantization table for the DC coefficient.
     dc_quantization: i32,

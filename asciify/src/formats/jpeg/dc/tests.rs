@@ -8,7 +8,7 @@ use super::*;
 
 const SIDES: (u16, u16) = (203, 149);
 
-/// No two blocks of it are alike.
+/// An image whose blocks all differ.
 fn pixels() -> Vec<u8> {
     let wave = |x: f32, y: f32| ((x.sin() + y.cos()) * 60.0 + 128.0) as u8;
     let (width, height) = SIDES;
@@ -26,7 +26,7 @@ fn jpeg(set: impl Fn(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
     file
 }
 
-/// What was read, as a picture.
+/// The decoded means, as an image.
 fn means(file: &[u8]) -> Option<RgbImage> {
     let image = decode(file.to_vec())?;
     let mut means = Vec::new();
@@ -34,7 +34,7 @@ fn means(file: &[u8]) -> Option<RgbImage> {
     RgbImage::from_raw(image.width as u32, image.height as u32, means)
 }
 
-/// The mean of each block of what was encoded.
+/// The mean of each block of the image before encoding.
 fn expected() -> RgbImage {
     let (width, height) = (u32::from(SIDES.0), u32::from(SIDES.1));
     let whole = RgbImage::from_raw(width, height, pixels()).expect("as many pixels");
@@ -77,7 +77,7 @@ fn blocks_are_the_means_of_the_picture() {
             let means = means(&file).expect(&what);
             assert_eq!(means.dimensions(), expected.dimensions(), "{what}");
             for (x, y, pixel) in means.enumerate_pixels() {
-                // blocks at the edges go on behind them
+                // blocks at the edges have padding
                 let inside = (x + 1) * SCALE <= SIDES.0.into() && (y + 1) * SCALE <= SIDES.1.into();
                 let most = if inside { 2 } else { 12 };
                 let wanted = expected.get_pixel(x, y);
@@ -85,7 +85,7 @@ fn blocks_are_the_means_of_the_picture() {
                     luma(pixel).abs_diff(luma(wanted)) <= most,
                     "{what} at {x}, {y}: {pixel:?} for {wanted:?}"
                 );
-                // where colours are not sampled more coarsely
+                // where chroma is not subsampled
                 if inside && matches!(sampling, F_1_1 | R_4_4_4) {
                     let far = (0..3).map(|it| pixel[it].abs_diff(wanted[it])).max();
                     assert!(far <= Some(4), "{what} at {x}, {y}: {pixel:?} for {wanted:?}");
@@ -106,7 +106,7 @@ fn grey_is_read_as_grey() {
 }
 
 #[test]
-fn what_is_rare_is_left_alone() {
+fn rare_kinds_are_not_decoded() {
     let cmyk = {
         let mut file = Vec::new();
         let encoder = Encoder::new(&mut file, 90);
@@ -122,7 +122,7 @@ fn what_is_rare_is_left_alone() {
 }
 
 #[test]
-fn what_is_cut_off_is_grey() {
+fn missing_blocks_are_grey() {
     for restart in [0, 2] {
         let file = jpeg(|encoder| {
             encoder.set_sampling_factor(SamplingFactor::F_1_1);
@@ -147,7 +147,7 @@ fn what_is_cut_off_is_grey() {
 }
 
 #[test]
-fn a_progressive_file_that_is_cut_off_has_its_colours_to_the_end() {
+fn a_truncated_progressive_file_has_its_colours_to_the_end() {
     let file = jpeg(|encoder| encoder.set_progressive(true));
     let read_of_it: Vec<bool> = (0..file.len()).map(|it| means(&file[..it]).is_some()).collect();
     assert!(read_of_it.is_sorted() && read_of_it[file.len() / 2]);

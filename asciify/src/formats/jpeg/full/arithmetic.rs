@@ -1,5 +1,5 @@
-//! Decodes arithmetic-coded blocks (T.81, annex D, F.2.4 and G.1.3): a sequence of binary decisions,
-//! each coded with the adaptive probability of its statistics bin.
+//! Decodes arithmetic-coded blocks (T.81, annex D, F.2.4 and G.1.3): a sequence of binary
+//! decisions, each coded with the adaptive probability of its statistics bin.
 
 use super::entropy::{CoefficientRange, EntropyDecoder, refine};
 use super::scan::MAX_COMPONENTS;
@@ -96,9 +96,9 @@ impl<'a> BinaryDecoder<'a> {
         self.decode(&mut Bin::default())
     }
 
-    /// A magnitude of at least 1 (figures F.23 and F.24): the category in unary, then the lower bits.
-    /// `chain` are the bins of the first three decisions on the category; the next bins follow the
-    /// last of these.
+    /// A magnitude of at least 1 (figures F.23 and F.24): the category in unary, then the lower
+    /// bits. `chain` are the bins of the first three decisions on the category; the next bins
+    /// follow the last of these.
     fn magnitude(&mut self, bins: &mut [Bin], chain: [usize; 3]) -> Option<i32> {
         let [first, mut at, mut next] = chain;
         if !self.decode(&mut bins[first])? {
@@ -153,8 +153,8 @@ impl<'a> ArithmeticDecoder<'a> {
     }
 }
 
-/// SE, S0 and SP/SN/X1 of the AC coefficient with this index in zigzag order (table F.5): whether the
-/// block ends before it, whether it is not 0, and the first decision on its magnitude.
+/// SE, S0 and SP/SN/X1 of the AC coefficient with this index in zigzag order (table F.5): whether
+/// the block ends before it, whether it is not 0, and the first decision on its magnitude.
 fn ac_bins(k: usize) -> [usize; 3] {
     [0, 1, 2].map(|it| 3 * (k - 1) + it)
 }

@@ -15,7 +15,7 @@ pub(super) enum Process {
 }
 
 /// A data unit is a block of 8 × 8 samples in DCT-based processes, one sample in the lossless one
-/// (T.81, A.1.2).
+/// (T.81, A.1.3).
 pub(super) struct Frame {
     pub(super) header: FrameHeader,
     pub(super) process: Process,
@@ -29,8 +29,8 @@ pub(super) struct Frame {
 /// The data of one component.
 pub(super) struct Component {
     pub(super) header: FrameComponent,
-    /// The quantization table at the component's first scan, in zigzag order. `None` in the lossless
-    /// process.
+    /// The quantization table at the component's first scan, in zigzag order. `None` in the
+    /// lossless process.
     pub(super) quantization: Option<[u16; BLOCK_LEN]>,
     /// Pt: how far samples of a lossless scan were shifted down.
     pub(super) point_transform: u32,

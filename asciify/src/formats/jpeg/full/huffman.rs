@@ -1,5 +1,5 @@
-//! Decodes Huffman-coded blocks (T.81, F.2.2 and G.1.2). Each symbol is RRRRSSSS: a run of zeros and
-//! the size of the coefficient behind it in bits.
+//! Decodes Huffman-coded blocks (T.81, F.2.2 and G.1.2). Each symbol is RRRRSSSS: a run of zeros
+//! and the size of the coefficient behind it in bits.
 
 use super::entropy::{CoefficientRange, EntropyDecoder, refine};
 use crate::formats::jpeg::block::Block;

@@ -1,8 +1,8 @@
 //! Decodes lossless scans (T.81, annex H): each sample is predicted from its neighbours, and the
 //! difference is Huffman-coded.
 //!
-//! Samples are held less their middle value. This leaves predictions right, since the weights of the
-//! neighbours add up to 1. Sums beyond 16 bits wrap, as in the standard.
+//! Samples are held less their middle value. This leaves predictions right, since the weights of
+//! the neighbours add up to 1. Sums beyond 16 bits wrap, as in the standard.
 
 use std::ops::Range;
 

@@ -1,5 +1,5 @@
-//! Decodes JPEGs at full size of the kinds that common decoders refuse: with arithmetic coding, with
-//! 12 bits per sample, and lossless ones.
+//! Decodes JPEGs at full size of the kinds that common decoders refuse: with arithmetic coding,
+//! with 12 bits per sample, and lossless ones.
 //!
 //! Damage affects the data up to the next restart marker; samples that cannot be decoded stay grey.
 
@@ -28,9 +28,9 @@ const MAX_SCANS: usize = 100;
 /// Decodes a whole file and calls `take` with each row from the top: grey or RGB, of 8 bits where
 /// samples have at most 8, else scaled to 16.
 ///
-/// Supported are Huffman coding (SOF0 to SOF2) and arithmetic coding (SOF9, SOF10) of 8 and 12 bits,
-/// and lossless Huffman coding (SOF3) of 2 to 16 bits; 1, 3 or 4 components. `None`, before any row,
-/// for other kinds, and where there is not even the beginning of a scan.
+/// Supported are Huffman coding (SOF0 to SOF2) and arithmetic coding (SOF9, SOF10) of 8 and 12
+/// bits, and lossless Huffman coding (SOF3) of 2 to 16 bits; 1, 3 or 4 components. `None`, before
+/// any row, for other kinds, and where there is not even the beginning of a scan.
 ///
 /// Takes two bytes of memory for each sample of each component, with sides rounded up to whole MCUs
 /// (of 32 × 32 px at most), the same again for one row of MCUs, and a copy of one entropy-coded

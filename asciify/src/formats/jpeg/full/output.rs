@@ -28,8 +28,8 @@ impl ColorTransform {
     }
 }
 
-/// Calls `take` with each row from the top: grey or RGB, of 8 bits where samples have at most 8, else
-/// of 16.
+/// Calls `take` with each row from the top: grey or RGB, of 8 bits where samples have at most 8,
+/// else of 16.
 pub(super) fn rows(frame: &Frame, transform: ColorTransform, mut take: impl FnMut(Row<'_>)) {
     let lines_per_mcu = frame.unit_side() * frame.max_v;
     let white = frame.white();

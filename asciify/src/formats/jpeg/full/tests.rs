@@ -10,17 +10,17 @@ mod rare_jpegs;
 
 const SIDES: (usize, usize) = (24, 17);
 
-/// What the encoded pictures show, of 8 bits.
+/// The pixels of the encoded images, of 8 bits.
 fn smooth(x: usize, y: usize) -> [usize; 3] {
     [20 + 8 * x, 30 + 10 * y, 40 + 3 * (x + y)]
 }
 
-/// Finer than 8 bits can tell.
+/// Pixels with differences below one step of 8 bits.
 fn fine(x: usize, y: usize) -> usize {
     257 * smooth(x, y)[0] + x * y % 7
 }
 
-/// All that was read: the samples of each pixel of each row.
+/// The decoded image: rows of pixels of samples.
 fn read(file: &[u8]) -> Option<Vec<Vec<Vec<usize>>>> {
     fn wide<T: Copy + Into<usize>, const N: usize>(row: &[[T; N]]) -> Vec<Vec<usize>> {
         row.iter().map(|pixel| pixel.map(T::into).to_vec()).collect()
@@ -32,7 +32,7 @@ fn read(file: &[u8]) -> Option<Vec<Vec<Vec<usize>>>> {
             Row::Rgb8(row) => wide(row),
             Row::Grey16(row) => wide(row),
             Row::Rgb16(row) => wide(row),
-            other => panic!("{other:?} is none of ours"),
+            other => panic!("{other:?} is not expected"),
         });
     })?;
     Some(all)
@@ -43,7 +43,7 @@ fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(byte).collect()
 }
 
-/// How far any sample is from the expected one, at most.
+/// The largest difference of a sample from the expected one.
 fn farthest(file: &[u8], expected: impl Fn(usize, usize) -> Vec<usize>) -> usize {
     let all = read(file).expect("a JPEG");
     assert_eq!((all[0].len(), all.len()), SIDES);
@@ -63,7 +63,7 @@ fn farthest(file: &[u8], expected: impl Fn(usize, usize) -> Vec<usize>) -> usize
 #[test]
 fn coefficients_become_the_picture() {
     let rgb = |x, y| smooth(x, y).to_vec();
-    // colours are sampled for 2 × 2 pixels, and for 2 × 1
+    // chroma is subsampled 2 × 2 and 2 × 1
     assert!(farthest(&bytes(ARITHMETIC), rgb) <= 12);
     assert!(farthest(&bytes(ARITHMETIC_PROGRESSIVE), rgb) <= 9);
     let deep = |value: usize| (value * 16 * 65_535).div_ceil(4095);
@@ -78,12 +78,12 @@ fn coefficients_become_the_picture() {
 fn lossless_is_exact() {
     assert_eq!(farthest(&bytes(LOSSLESS), |x, y| smooth(x, y).to_vec()), 0);
     assert_eq!(farthest(&bytes(LOSSLESS_DEEP), |x, y| vec![fine(x, y)]), 0);
-    // four bits of each sample were left out
+    // a point transform of 4
     assert_eq!(farthest(&bytes(LOSSLESS_SHIFTED), |x, y| vec![fine(x, y) & !15]), 0);
 }
 
 #[test]
-fn ordinary_ones_are_read_as_well() {
+fn common_kinds_are_decoded_as_well() {
     use SamplingFactor::*;
     let (width, height) = (61, 43);
     let show = |x: usize, y: usize| [50 + 2 * x, 60 + 2 * y, 230 - x - y];
@@ -107,7 +107,7 @@ fn ordinary_ones_are_read_as_well() {
                     let luma = |rgb: &[usize]| (299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]) / 1000;
                     let far = luma(pixel).abs_diff(luma(&wanted));
                     assert!(far <= 3, "{what} at {x}, {y}: {pixel:?} for {wanted:?}");
-                    // how colours are sampled more coarsely is the encoder's choice
+                    // how chroma is subsampled is up to the encoder
                     let far = (0..3).map(|it| pixel[it].abs_diff(wanted[it])).max();
                     let most = if matches!(sampling, F_1_1) { 5 } else { 12 };
                     assert!(far <= Some(most), "{what} at {x}, {y}: {pixel:?} for {wanted:?}");
@@ -118,7 +118,7 @@ fn ordinary_ones_are_read_as_well() {
 }
 
 #[test]
-fn what_is_cut_off_stays_grey() {
+fn missing_samples_stay_grey() {
     for hex in ALL {
         let file = bytes(hex);
         for length in 0..file.len() {
@@ -133,7 +133,7 @@ fn what_is_cut_off_stays_grey() {
 }
 
 #[test]
-fn damage_costs_what_is_before_the_next_restart() {
+fn damage_ends_at_the_next_restart_marker() {
     let mut file = bytes(LOSSLESS);
     let restart = file.windows(2).position(|it| it == [0xff, 0xd0]).expect("a restart");
     file[restart - 40] ^= 0x55;
@@ -170,7 +170,7 @@ fn other_kinds_are_refused() {
     assert!(read(&file[..frame + 30]).is_none());
 }
 
-/// Scans of three bytes each that walk over a megapixel.
+/// Scans of a few bytes, each with EOB runs over a megapixel.
 #[test]
 fn a_small_file_cannot_take_long() {
     let quantization = [&b"\xff\xdb\0\x43\0"[..], &[1; 64]].concat();

@@ -8,7 +8,8 @@ pub(super) struct BoolDecoder<'a> {
     value: u64,
     /// Bits in `value` below the highest eight, which are compared.
     ready: i32,
-    /// The size of the current interval, 128 to 255; the highest eight bits of `value` are below it.
+    /// The size of the current interval, 128 to 255; the highest eight bits of `value` are below
+    /// it.
     range: u32,
     /// Zero bytes that were read behind the end.
     padding: usize,

@@ -2,9 +2,9 @@
 
 use super::predict::{MacroblockPixels, Plane};
 
-/// Writes the means of a macroblock of `CELLS` × `CELLS` cells into `rows`: by row of cells, then by
-/// macroblock column. Only the pixels `inside` the image count: so many across and down. Cells without
-/// any are not used.
+/// Writes the means of a macroblock of `CELLS` × `CELLS` cells into `rows`: by row of cells, then
+/// by macroblock column. Only the pixels `inside` the image count: so many across and down. Cells
+/// without any are not used.
 pub(super) fn write_means<const CELLS: usize>(
     pixels: &MacroblockPixels,
     inside: (usize, usize),

@@ -1,8 +1,8 @@
-//! Decodes lossy WebP to means of its pixels: the key frame of a VP8 chunk (RFC 6386) without the loop
-//! filter, which intra prediction does not use and which hardly changes means.
+//! Decodes lossy WebP to means of its pixels: the key frame of a VP8 chunk (RFC 6386) without the
+//! loop filter, which intra prediction does not use and which hardly changes means.
 //!
-//! Only one row of macroblocks is held. For damaged frames and for features that encoders do not use,
-//! the result is `None`, and the caller decodes at full size.
+//! Only one row of macroblocks is held. For damaged frames and for features that encoders do not
+//! use, the result is `None`, and the caller decodes at full size.
 
 mod bool_decoder;
 mod means;
@@ -22,12 +22,12 @@ use tokens::{DequantFactors, TokenProbs};
 /// Pixels across and down in a macroblock.
 const MACROBLOCK_SIDE: usize = 16;
 
-/// Decodes the key frame `data` and calls `take` with each row of means of `scale` × `scale` pixels from
-/// the top, as sRGB. `scale` is 2, 4 or 8. Cells at the right and bottom edges are means of the pixels
-/// inside the image.
+/// Decodes the key frame `data` and calls `take` with each row of means of `scale` × `scale` pixels
+/// from the top, as sRGB. `scale` is 2, 4 or 8. Cells at the right and bottom edges are means of
+/// the pixels inside the image.
 ///
-/// Returns `None` for other frames and for damaged ones, possibly after some rows. The caller checks the
-/// sides against the limits.
+/// Returns `None` for other frames and for damaged ones, possibly after some rows. The caller
+/// checks the sides against the limits.
 pub(super) fn rows(data: &[u8], scale: u32, take: impl FnMut(&[[u8; 3]])) -> Option<()> {
     let frame = Frame::read(data)?;
     match scale {
@@ -38,8 +38,8 @@ pub(super) fn rows(data: &[u8], scale: u32, take: impl FnMut(&[[u8; 3]])) -> Opt
     }
 }
 
-/// The data of the VP8 chunk of a WebP file that has neither alpha nor an animation (RFC 9649, section
-/// 2).
+/// The data of the VP8 chunk of a WebP file that has neither alpha nor an animation (RFC 9649,
+/// section 2).
 pub(super) fn chunk(webp: &[u8]) -> Option<&[u8]> {
     let mut rest = webp.get(12..)?;
     loop {
@@ -68,7 +68,7 @@ struct Frame<'a> {
     quantizers: [SegmentQuantizers; 4],
 }
 
-/// What the next macroblock uses of the one to its left, beside its pixels.
+/// What the next macroblock uses of the one to its left, besides its pixels.
 #[derive(Default)]
 struct Left {
     modes: [SubblockMode; 4],
@@ -198,7 +198,7 @@ impl Segmentation {
     }
 }
 
-/// Skips the parameters of the loop filter (section 9.6).
+/// Skips the parameters of the loop filter (section 9.4).
 fn skip_loop_filter(bits: &mut BoolDecoder<'_>) {
     let (_filter_type, _level, _sharpness) =
         (bits.read_flag(), bits.read_literal(6), bits.read_literal(3));
@@ -222,7 +222,8 @@ fn token_partitions(data: &[u8], count: usize) -> Option<Vec<BoolDecoder<'_>>> {
     Some(partitions)
 }
 
-/// Reads the dequantization indices and returns the factors of each segment (sections 9.6 and 14.1).
+/// Reads the dequantization indices and returns the factors of each segment (sections 9.6 and
+/// 14.1).
 fn read_quantizers(
     bits: &mut BoolDecoder<'_>,
     segmentation: &Segmentation,

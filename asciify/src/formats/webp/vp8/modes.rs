@@ -1,10 +1,10 @@
-//! Macroblock headers: segment, skipping of coefficients and prediction modes (RFC 6386, sections 10
-//! and 11).
+//! Macroblock headers: segment, skipping of coefficients and prediction modes (RFC 6386, sections
+//! 10 and 11).
 
 use super::bool_decoder::BoolDecoder;
 use super::tables::KF_BMODE_PROBS;
 
-/// How the luma of a macroblock or one of its chroma planes is predicted (section 8).
+/// How the luma of a macroblock or one of its chroma planes is predicted (sections 11.2 and 11.4).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum IntraMode {
     /// `DC_PRED`: the mean of the row above and the column to the left.
@@ -70,9 +70,9 @@ pub(super) struct ModeReader {
 }
 
 impl ModeReader {
-    /// Reads the header of the next macroblock. `above` are the modes of the lowest subblocks of the
-    /// macroblock above, `left` those of the rightmost subblocks of the one to the left; they become
-    /// those of this macroblock.
+    /// Reads the header of the next macroblock. `above` are the modes of the lowest subblocks of
+    /// the macroblock above, `left` those of the rightmost subblocks of the one to the left; they
+    /// become those of this macroblock.
     pub(super) fn read(
         &self,
         bits: &mut BoolDecoder<'_>,
@@ -90,7 +90,7 @@ impl ModeReader {
     }
 }
 
-/// `kf_ymode_tree` with `kf_ymode_prob`, then the modes of subblocks (sections 11.2 to 11.4).
+/// `kf_ymode_tree` with `kf_ymode_prob`, then the modes of subblocks (sections 11.2 and 11.3).
 fn read_luma_mode(
     bits: &mut BoolDecoder<'_>,
     above: &mut [SubblockMode; 4],

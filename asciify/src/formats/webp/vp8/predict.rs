@@ -3,7 +3,8 @@
 use super::modes::{IntraMode, LumaMode, MacroblockHeader, SubblockMode};
 use super::residual::Residual;
 
-/// Where the macroblock's pixels begin in a row of [`Plane`]; the pixel before is the one to the left.
+/// Where the macroblock's pixels begin in a row of [`Plane`]; the pixel before is the one to the
+/// left.
 const START: usize = 4;
 /// Pixels in a row of [`Plane`].
 const STRIDE: usize = 32;
@@ -42,7 +43,8 @@ impl MacroblockPixels {
         self.chroma.iter_mut().for_each(Plane::move_right);
     }
 
-    /// Sets the row above, from the macroblock above and the one to the right of that, if there is one.
+    /// Sets the row above, from the macroblock above and the one to the right of that, if there is
+    /// one.
     pub(super) fn set_above(&mut self, above: &BottomRow, next: Option<&BottomRow>) {
         self.luma.set_above(&above.luma);
         for (plane, above) in self.chroma.iter_mut().zip(&above.chroma) {
@@ -96,9 +98,10 @@ impl MacroblockPixels {
     }
 }
 
-/// One plane of a macroblock and the pixels around it, row-major with [`STRIDE`] pixels in a row: row 0
-/// is above the macroblock, column `START - 1` to its left. `ROWS` is the macroblock's side and 1. The
-/// four luma columns to the right of the macroblock hold pixels of the macroblock above to the right.
+/// One plane of a macroblock and the pixels around it, row-major with [`STRIDE`] pixels in a row:
+/// row 0 is above the macroblock, column `START - 1` to its left. `ROWS` is the macroblock's side
+/// and 1. The four luma columns to the right of the macroblock hold pixels of the macroblock above
+/// to the right.
 pub(super) struct Plane<const ROWS: usize>([[u8; STRIDE]; ROWS]);
 
 impl<const ROWS: usize> Plane<ROWS> {
@@ -134,8 +137,8 @@ impl<const ROWS: usize> Plane<ROWS> {
         self.0[1..].iter().map(|row| &row[START..START + Self::SIDE])
     }
 
-    /// Predicts the macroblock as a whole (sections 12.2 and 12.3). `DC_PRED` uses only neighbours inside
-    /// the frame.
+    /// Predicts the macroblock as a whole (sections 12.2 and 12.3). `DC_PRED` uses only neighbours
+    /// inside the frame.
     fn predict(&mut self, mode: IntraMode, has_above: bool, has_left: bool) {
         let [above, rows @ ..] = &mut self.0[..] else { return };
         let corner = above[START - 1];
@@ -193,8 +196,8 @@ fn add(pixels: &mut [u8], differences: &[i16]) {
 }
 
 impl Plane<17> {
-    /// Sets the four pixels above and to the right of the macroblock. Subblocks at its right edge use
-    /// them in every row, since the macroblock to the right is not decoded yet.
+    /// Sets the four pixels above and to the right of the macroblock. Subblocks at its right edge
+    /// use them in every row, since the macroblock to the right is not decoded yet.
     fn set_above_right(&mut self, pixels: [u8; 4]) {
         for row in [0, 4, 8, 12] {
             self.0[row][START + 16..START + 20].copy_from_slice(&pixels);
@@ -210,66 +213,73 @@ impl Plane<17> {
         residual: Option<&[[i16; 16]; 16]>,
     ) {
         let (top, left) = (4 * row, START + 4 * column);
-        // The array E of section 12.3 in edge[1..14]: left from the bottom, corner, above, above right.
-        // Its ends are repeated.
+        // The array E of section 12.3 in edge[1..14]: left from the bottom, corner, above, above
+        // right. Its ends are repeated.
         let mut edge = [0; 16];
         for (at, pixel) in edge[1..5].iter_mut().enumerate() {
             *pixel = self.0[top + 4 - at][left - 1];
         }
         edge[5..14].copy_from_slice(&self.0[top][left - 1..left + 8]);
         (edge[0], edge[14]) = (edge[1], edge[13]);
-        // avg2 and avg3 at each place: most modes only select among them
-        let mut avg2 = [0; 16];
-        let mut avg3 = [0; 16];
-        for at in 0..13 {
-            let [a, b, c] = [0, 1, 2].map(|next| u16::from(edge[at + next]));
-            avg2[at] = ((a + b + 1) >> 1) as u8;
-            avg3[at] = ((a + 2 * b + c + 2) >> 2) as u8;
-        }
-        let of = |line: &[u8; 16], at: usize| [line[at], line[at + 1], line[at + 2], line[at + 3]];
-        let pixels: [[u8; 4]; 4] = match mode {
-            SubblockMode::Dc => {
-                let sum: u16 = edge[1..5].iter().chain(&edge[6..10]).map(|it| u16::from(*it)).sum();
-                [[((sum + 4) >> 3) as u8; 4]; 4]
-            }
-            SubblockMode::Tm => [4, 3, 2, 1].map(|row| {
-                let change = i16::from(edge[row]) - i16::from(edge[5]);
-                of(&edge, 6).map(|above| (i16::from(above) + change).clamp(0, 255) as u8)
-            }),
-            SubblockMode::Ve => [of(&avg3, 5); 4],
-            SubblockMode::He => [[avg3[3]; 4], [avg3[2]; 4], [avg3[1]; 4], [avg3[0]; 4]],
-            SubblockMode::Ld => [6, 7, 8, 9].map(|at| of(&avg3, at)),
-            SubblockMode::Rd => [4, 3, 2, 1].map(|at| of(&avg3, at)),
-            SubblockMode::Vr => [
-                of(&avg2, 5),
-                of(&avg3, 4),
-                [avg3[3], avg2[5], avg2[6], avg2[7]],
-                [avg3[2], avg3[4], avg3[5], avg3[6]],
-            ],
-            SubblockMode::Vl => [
-                of(&avg2, 6),
-                of(&avg3, 6),
-                [avg2[7], avg2[8], avg2[9], avg3[10]],
-                [avg3[7], avg3[8], avg3[9], avg3[11]],
-            ],
-            SubblockMode::Hd => [
-                [avg2[4], avg3[4], avg3[5], avg3[6]],
-                [avg2[3], avg3[3], avg2[4], avg3[4]],
-                [avg2[2], avg3[2], avg2[3], avg3[3]],
-                [avg2[1], avg3[1], avg2[2], avg3[2]],
-            ],
-            SubblockMode::Hu => [
-                [avg2[3], avg3[2], avg2[2], avg3[1]],
-                [avg2[2], avg3[1], avg2[1], avg3[0]],
-                [avg2[1], avg3[0], avg2[0], avg2[0]],
-                [avg2[0]; 4],
-            ],
-        };
+        let pixels = predict_subblock(mode, &edge);
         for (y, mut pixels) in pixels.into_iter().enumerate() {
             if let Some(residual) = residual {
                 add(&mut pixels, &residual[top + y][4 * column..4 * column + 4]);
             }
             self.0[top + 1 + y][left..left + 4].copy_from_slice(&pixels);
         }
+    }
+}
+
+/// The prediction of a subblock, by row and column. `edge` is that of
+/// [`Plane::reconstruct_subblock`].
+#[inline(always)]
+fn predict_subblock(mode: SubblockMode, edge: &[u8; 16]) -> [[u8; 4]; 4] {
+    // avg2[i] is of edge[i..i + 2], avg3[i] of edge[i..i + 3]: most modes only select among them
+    let mut avg2 = [0; 16];
+    let mut avg3 = [0; 16];
+    for at in 0..13 {
+        let [a, b, c] = [0, 1, 2].map(|next| u16::from(edge[at + next]));
+        avg2[at] = ((a + b + 1) >> 1) as u8;
+        avg3[at] = ((a + 2 * b + c + 2) >> 2) as u8;
+    }
+    let of = |line: &[u8; 16], at: usize| [line[at], line[at + 1], line[at + 2], line[at + 3]];
+    match mode {
+        SubblockMode::Dc => {
+            let sum: u16 = edge[1..5].iter().chain(&edge[6..10]).map(|it| u16::from(*it)).sum();
+            [[((sum + 4) >> 3) as u8; 4]; 4]
+        }
+        SubblockMode::Tm => [4, 3, 2, 1].map(|row| {
+            let change = i16::from(edge[row]) - i16::from(edge[5]);
+            of(edge, 6).map(|above| (i16::from(above) + change).clamp(0, 255) as u8)
+        }),
+        SubblockMode::Ve => [of(&avg3, 5); 4],
+        SubblockMode::He => [[avg3[3]; 4], [avg3[2]; 4], [avg3[1]; 4], [avg3[0]; 4]],
+        SubblockMode::Ld => [6, 7, 8, 9].map(|at| of(&avg3, at)),
+        SubblockMode::Rd => [4, 3, 2, 1].map(|at| of(&avg3, at)),
+        SubblockMode::Vr => [
+            of(&avg2, 5),
+            of(&avg3, 4),
+            [avg3[3], avg2[5], avg2[6], avg2[7]],
+            [avg3[2], avg3[4], avg3[5], avg3[6]],
+        ],
+        SubblockMode::Vl => [
+            of(&avg2, 6),
+            of(&avg3, 6),
+            [avg2[7], avg2[8], avg2[9], avg3[10]],
+            [avg3[7], avg3[8], avg3[9], avg3[11]],
+        ],
+        SubblockMode::Hd => [
+            [avg2[4], avg3[4], avg3[5], avg3[6]],
+            [avg2[3], avg3[3], avg2[4], avg3[4]],
+            [avg2[2], avg3[2], avg2[3], avg3[3]],
+            [avg2[1], avg3[1], avg2[2], avg3[2]],
+        ],
+        SubblockMode::Hu => [
+            [avg2[3], avg3[2], avg2[2], avg3[1]],
+            [avg2[2], avg3[1], avg2[1], avg3[0]],
+            [avg2[1], avg3[0], avg2[0], avg2[0]],
+            [avg2[0]; 4],
+        ],
     }
 }

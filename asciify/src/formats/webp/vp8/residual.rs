@@ -1,5 +1,5 @@
-//! The residual of a macroblock, which is added to its prediction: dequantized coefficients and their
-//! inverse transforms (RFC 6386, sections 13 and 14).
+//! The residual of a macroblock, which is added to its prediction: dequantized coefficients and
+//! their inverse transforms (RFC 6386, sections 13 and 14).
 
 use super::bool_decoder::BoolDecoder;
 use super::modes::{LumaMode, MacroblockHeader};
@@ -18,8 +18,8 @@ pub(super) struct SegmentQuantizers {
     pub(super) uv: DequantFactors,
 }
 
-/// Which blocks along an edge of a macroblock have coefficients, 1 for each of them: 4 of luma, 2 of
-/// each chroma plane, and Y2, for which the last macroblock that has one counts (section 13.3).
+/// Which blocks along an edge of a macroblock have coefficients, 1 for each of them: 4 of luma, 2
+/// of each chroma plane, and Y2, for which the last macroblock that has one counts (section 13.3).
 #[derive(Clone, Copy, Default)]
 pub(super) struct NonzeroContext([u8; 9]);
 
@@ -30,8 +30,8 @@ pub(super) struct Residual {
     pub(super) chroma: [[[i16; 8]; 8]; 2],
 }
 
-/// Reads the residual of a macroblock, if it has coefficients. `above` is the context of the macroblock
-/// above, `left` that of the one to the left; they become those of this macroblock.
+/// Reads the residual of a macroblock, if it has coefficients. `above` is the context of the
+/// macroblock above, `left` that of the one to the left; they become those of this macroblock.
 pub(super) fn read(
     header: &MacroblockHeader,
     probs: &TokenProbs,
@@ -70,8 +70,8 @@ pub(super) fn read(
     Some(Residual { luma: pixels(&lanes, 0), chroma: [pixels(&lanes, U), pixels(&lanes, V)] })
 }
 
-/// Blocks in coded order: the lane of each, and its index in the [`NonzeroContext`] above and to the
-/// left.
+/// Blocks in coded order: the lane of each, and its index in the [`NonzeroContext`] above and to
+/// the left.
 const BLOCKS: [(usize, usize, usize); 25] = {
     let mut blocks = [(Y2, 8, 8); 25];
     let mut lane = 0;
@@ -106,8 +106,8 @@ fn inverse_wht(lanes: &Lanes) -> [i16; 16] {
     dc
 }
 
-/// The inverse DCT of all blocks without its final scaling (section 14.4): of each column, then of each
-/// row.
+/// The inverse DCT of all blocks without its final scaling (section 14.4): of each column, then of
+/// each row.
 #[inline(always)]
 fn inverse_dct(lanes: &mut Lanes) {
     for column in 0..4 {
@@ -118,8 +118,8 @@ fn inverse_dct(lanes: &mut Lanes) {
     }
 }
 
-/// Transforms the four elements from `start` on at distances of `step`, in each lane. Sums wrap: those
-/// of valid files fit into 16 bits.
+/// Transforms the four elements from `start` on at distances of `step`, in each lane. Sums wrap:
+/// those of valid files fit into 16 bits.
 #[inline(always)]
 fn inverse_dct_1d(lanes: &mut Lanes, start: usize, step: usize) {
     let [p, q, r, s] =

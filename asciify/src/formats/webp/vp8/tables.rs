@@ -26,8 +26,8 @@ pub(super) static AC_QLOOKUP: [i16; 128] = [
     209, 213, 217, 221, 225, 229, 234, 239, 245, 249, 254, 259, 264, 269, 274, 279, 284,
 ];
 
-/// Probabilities of subblock modes in key frames, by the modes of the subblocks above and to the left
-/// (section 11.5).
+/// Probabilities of subblock modes in key frames, by the modes of the subblocks above and to the
+/// left (section 11.5).
 pub(super) static KF_BMODE_PROBS: [[[u8; 9]; 10]; 10] = [
     [
         [231, 120, 48, 89, 115, 113, 120, 152, 112],
@@ -323,8 +323,8 @@ pub(super) static COEFF_UPDATE_PROBS: [[[[u8; 11]; 3]; 8]; 4] = [
     ],
 ];
 
-/// Token probabilities of a key frame before its updates, by block type, coefficient band and context
-/// (section 13.5).
+/// Token probabilities of a key frame before its updates, by block type, coefficient band and
+/// context (section 13.5).
 pub(super) static DEFAULT_COEFF_PROBS: [[[[u8; 11]; 3]; 8]; 4] = [
     [
         [

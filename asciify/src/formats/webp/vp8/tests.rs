@@ -10,13 +10,12 @@ mod lossy_webps;
 
 const SCALES: [u32; 3] = [2, 4, 8];
 
-/// What follows a file is the most that the luma of a mean may be off, and that it may be off on
-/// average.
+/// Each file, with the largest difference of the luma of a mean, and the largest on average.
 const FILES: [(&str, u32, u32); 8] = [
     (PLAIN, 1, 1),
     (BEST, 1, 1),
     (ONE, 0, 0),
-    // these are smoothed by a filter that is left out
+    // these use the loop filter, which is skipped
     (PARTITIONS, 10, 2),
     (SEGMENTS, 7, 2),
     (SIMPLE, 6, 1),
@@ -29,7 +28,7 @@ fn file(hex: &str) -> Vec<u8> {
     hex.as_bytes().as_chunks().0.iter().map(|[a, b]| digit(*a) << 4 | digit(*b)).collect()
 }
 
-/// What is in the one chunk of `hex`, behind the headers.
+/// The data of the only chunk of `hex`.
 fn frame(hex: &str) -> Vec<u8> {
     file(hex).split_off(20)
 }
@@ -39,7 +38,7 @@ fn sides(frame: &[u8]) -> (u32, u32) {
     (side(6), side(8))
 }
 
-/// What was read, as a picture.
+/// The decoded means, as an image.
 fn means(frame: &[u8], scale: u32) -> Option<RgbImage> {
     let (width, height) = sides(frame);
     let mut means = Vec::new();
@@ -86,14 +85,14 @@ fn cells_are_the_means_of_the_picture() {
             }
             let count = means.width() * means.height();
             assert!(far <= on_average * count, "{what}: {far} of {count}");
-            // the other decoder blends the colours of neighbours
+            // the `image` crate interpolates chroma
             assert!(colours_far <= 6 * on_average * count, "{what}: {colours_far} of {count}");
         }
     }
 }
 
 #[test]
-fn what_is_rare_is_left_alone() {
+fn rare_kinds_are_not_decoded() {
     let plain = frame(PLAIN);
     let with = |at: usize, value: u8| {
         let mut frame = plain.clone();
@@ -111,11 +110,11 @@ fn what_is_rare_is_left_alone() {
 }
 
 #[test]
-fn what_is_cut_off_is_left_alone() {
+fn truncated_frames_are_not_decoded() {
     for hex in ALL {
         let frame = frame(hex);
         assert!(rows(&frame, 8, |_| ()).is_some());
-        // the last bytes may be zeros, which are nothing to miss
+        // the last bytes may be zeros, which read the same when missing
         for length in 0..frame.len() - 8 {
             assert!(rows(&frame[..length], 8, |_| ()).is_none(), "{length} of {}", frame.len());
         }

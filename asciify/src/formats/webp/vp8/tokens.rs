@@ -31,12 +31,13 @@ pub(super) struct DequantFactors {
     pub(super) ac: i16,
 }
 
-/// Probabilities of the 11 branches of the token tree, by context: the number of neighbouring blocks
-/// with coefficients for the first coefficient; for later ones, whether the last was 0, 1 or more.
+/// Probabilities of the 11 branches of the token tree, by context: the number of neighbouring
+/// blocks with coefficients for the first coefficient; for later ones, whether the last was 0, 1 or
+/// more.
 type ContextProbs = [[u8; 11]; 3];
 
-/// Token probabilities, by block type and index of the coefficient in zigzag order. The 17th is never
-/// used: the loop may look it up before it ends.
+/// Token probabilities, by block type and index of the coefficient in zigzag order. The 17th is
+/// never used: the loop may look it up before it ends.
 pub(super) struct TokenProbs([[ContextProbs; 17]; 4]);
 
 impl TokenProbs {
@@ -52,8 +53,9 @@ impl TokenProbs {
         Self(probs.map(|bands| array::from_fn(|at| bands[*COEFF_BANDS.get(at).unwrap_or(&0)])))
     }
 
-    /// Reads the coefficients of a block and puts them, dequantized, into lane `lane`. Returns whether
-    /// the block has any. `context` is how many of the blocks above and to the left have any.
+    /// Reads the coefficients of a block and puts them, dequantized, into lane `lane`. Returns
+    /// whether the block has any. `context` is how many of the blocks above and to the left have
+    /// any.
     #[inline(always)]
     pub(super) fn read_block(
         &self,
