@@ -14,7 +14,7 @@ pub(super) struct Group {
 pub(super) struct Control {
     pub name: &'static str,
     pub label: &'static str,
-    pub help: &'static str,
+    pub help: String,
     pub input: Input,
     pub value: String,
     /// The value that addresses omit.
@@ -48,7 +48,11 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
         form_urlencoded::parse(canonical.as_bytes()).into_owned().collect();
     let control = |name: &str, label, input| {
         let option = OptionDoc::named(name).expect("a control is of an option");
-        let OptionDoc { name, default, help, .. } = *option;
+        let OptionDoc { name, default, .. } = *option;
+        let help = match default {
+            "" => option.help.to_owned(),
+            default => format!("{} Default: {default}.", option.help),
+        };
         let value = values.iter().find(|(option, _)| option == name);
         let value = value.map_or_else(|| default.to_owned(), |(_, value)| value.clone());
         Control { name, label, help, input: with_value(input, &value), value, default }
