@@ -17,7 +17,7 @@ use tower_http::compression::{
 };
 
 use crate::{
-    conditional::{list, set},
+    headers::{combined, insert},
     problem::Problem,
     response_budget::ResponseBudget,
 };
@@ -80,8 +80,8 @@ pub(crate) async fn compress(
     next: Next,
 ) -> Response {
     allow_identity(request.headers_mut());
-    let accepted = list(request.headers(), &header::ACCEPT_ENCODING);
-    let held_tags = list(request.headers(), &header::IF_NONE_MATCH);
+    let accepted = combined(request.headers(), &header::ACCEPT_ENCODING);
+    let held_tags = combined(request.headers(), &header::IF_NONE_MATCH);
     strip_tag_suffixes(request.headers_mut(), &accepted);
 
     let response = next.run(request).await;
@@ -110,7 +110,7 @@ async fn select_coding(response: Response, accepted: &str) -> Response {
     });
     let mut request = Request::new(());
     if !accepted.is_empty() {
-        set(request.headers_mut(), header::ACCEPT_ENCODING, accepted);
+        insert(request.headers_mut(), header::ACCEPT_ENCODING, accepted);
     }
     let compression = Compression::new(respond).compress_when(IsCompressible);
     let Ok(response) = compression.oneshot(request).await;
@@ -136,7 +136,7 @@ impl Predicate for IsCompressible {
 fn strip_tag_suffixes(headers: &mut HeaderMap, accepted: &str) {
     let accepted = accepted.to_ascii_lowercase();
     for name in [header::IF_NONE_MATCH, header::IF_MATCH] {
-        let mut tags = list(headers, &name);
+        let mut tags = combined(headers, &name);
         if tags.is_empty() {
             continue;
         }
@@ -145,16 +145,16 @@ fn strip_tag_suffixes(headers: &mut HeaderMap, accepted: &str) {
                 tags = tags.replace(&format!("-{coding}\""), "\"");
             }
         }
-        set(headers, name, &tags);
+        insert(headers, name, &tags);
     }
 }
 
 /// Appends the coding to the entity tag of a response: `"abc"` becomes `"abc-gzip"`. The tag of a
 /// 304 response is the one that the client has.
 fn add_tag_suffix(headers: &mut HeaderMap, is_unmodified: bool, held_tags: &str) {
-    let tag = list(headers, &header::ETAG);
+    let tag = combined(headers, &header::ETAG);
     let Some(open) = tag.strip_suffix('"') else { return };
-    let coding = list(headers, &header::CONTENT_ENCODING);
+    let coding = combined(headers, &header::CONTENT_ENCODING);
     let tag = if is_unmodified {
         let mut held = held_tags.split(',').map(str::trim);
         held.find(|tag| tag.starts_with(&format!("{open}-"))).map(str::to_owned)
@@ -162,14 +162,14 @@ fn add_tag_suffix(headers: &mut HeaderMap, is_unmodified: bool, held_tags: &str)
         (!coding.is_empty()).then(|| format!("{open}-{coding}\""))
     };
     if let Some(tag) = tag {
-        set(headers, header::ETAG, &tag);
+        insert(headers, header::ETAG, &tag);
     }
 }
 
 /// Lists `Accept-Encoding` in the `Vary` of every negotiated response, so that it is the same for
 /// GET, HEAD and 304.
 fn vary_by_coding(headers: &mut HeaderMap) {
-    if list(headers, &header::VARY).split(',').any(|name| name.trim() == "accept") {
+    if combined(headers, &header::VARY).split(',').any(|name| name.trim() == "accept") {
         headers.insert(header::VARY, HeaderValue::from_static("accept"));
         headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
     }
@@ -178,7 +178,7 @@ fn vary_by_coding(headers: &mut HeaderMap) {
 /// Removes a refusal of uncompressed bodies from `Accept-Encoding`. Such a request gets one all the
 /// same instead of a 406 response: RFC 9110, 12.5.3, permits both.
 fn allow_identity(headers: &mut HeaderMap) {
-    let codings = list(headers, &header::ACCEPT_ENCODING).to_ascii_lowercase();
+    let codings = combined(headers, &header::ACCEPT_ENCODING).to_ascii_lowercase();
     let refuses = |item: &&str| {
         let (coding, quality) = item.split_once(';').unwrap_or((item, ""));
         let zero = quality.trim().strip_prefix("q=").and_then(|q| q.parse().ok()) == Some(0.0);
@@ -188,7 +188,7 @@ fn allow_identity(headers: &mut HeaderMap) {
         let kept: Vec<&str> = codings.split(',').filter(|item| !refuses(item)).collect();
         match kept.is_empty() {
             true => drop(headers.remove(header::ACCEPT_ENCODING)),
-            false => set(headers, header::ACCEPT_ENCODING, &kept.join(",")),
+            false => insert(headers, header::ACCEPT_ENCODING, &kept.join(",")),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::{ops::Range, time::SystemTime};
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, header};
+
+use crate::headers::combined;
 
 /// The result of evaluating a request's preconditions (RFC 9110, 13.2).
 #[derive(Debug, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub(crate) fn condition(
     modified: Option<SystemTime>,
 ) -> Condition {
     let tagged = |name| {
-        let held = list(headers, &name);
+        let held = combined(headers, &name);
         (!held.is_empty()).then_some(held)
     };
     let date = |name| {
@@ -75,7 +77,7 @@ pub(crate) enum Part {
 
 /// Evaluates `Range` and `If-Range` (RFC 9110, 14.2 and 13.1.5) for a representation of `length`
 /// bytes. Several ranges, and malformed ones, are ignored.
-pub(crate) fn part(headers: &HeaderMap, etag: &str, length: u64) -> Part {
+pub(crate) fn requested_range(headers: &HeaderMap, etag: &str, length: u64) -> Part {
     if headers.get(header::IF_RANGE).is_some_and(|tag| tag.as_bytes() != etag.as_bytes()) {
         return Part::Whole;
     }
@@ -100,19 +102,6 @@ pub(crate) fn part(headers: &HeaderMap, etag: &str, length: u64) -> Part {
     if range.is_empty() { Part::Unsatisfiable } else { Part::Bytes(range) }
 }
 
-/// All lines of a list header, joined by commas; empty when there is none (RFC 9110, 5.3).
-pub(crate) fn list(headers: &HeaderMap, name: &header::HeaderName) -> String {
-    let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    lines.collect::<Vec<_>>().join(", ")
-}
-
-/// Replaces a header, if `value` is a valid header value.
-pub(crate) fn set(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -122,7 +111,7 @@ mod tests {
     fn parse(range: &str, length: u64) -> Part {
         let mut headers = HeaderMap::new();
         headers.insert(header::RANGE, range.parse().unwrap());
-        part(&headers, "\"e\"", length)
+        requested_range(&headers, "\"e\"", length)
     }
 
     #[test]
@@ -145,7 +134,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::RANGE, "bytes=0-3".parse().unwrap());
         headers.insert(header::IF_RANGE, "\"old\"".parse().unwrap());
-        assert_eq!(part(&headers, "\"e\"", 10), Part::Whole);
+        assert_eq!(requested_range(&headers, "\"e\"", 10), Part::Whole);
     }
 
     #[test]

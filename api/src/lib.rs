@@ -9,6 +9,7 @@ mod conditional;
 mod config;
 mod connection;
 mod extract;
+mod headers;
 mod hosts;
 mod negotiate;
 mod options;

@@ -17,7 +17,7 @@ use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
 
 use crate::{
     problem::{BUSY, Problem},
-    request_body::drain,
+    request_body::discard_body,
     request_log::log_request,
 };
 
@@ -57,7 +57,7 @@ impl Overload {
 async fn busy(headers: HeaderMap, request: Request) -> Problem {
     // with `Expect: 100-continue`, the client has not sent its body yet
     if !headers.contains_key(header::EXPECT) {
-        drain(pin!(request.into_body().into_data_stream())).await;
+        discard_body(pin!(request.into_body().into_data_stream())).await;
     }
     Problem::new(BUSY, "every connection is in use: try again in a moment")
 }

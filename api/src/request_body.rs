@@ -24,7 +24,7 @@ use crate::problem::{BAD_REQUEST, Problem, TIMEOUT};
 const MAX_FORM_OVERHEAD_BYTES: u64 = 1024 * 1024;
 /// How long the rest of a refused request is read before the connection is closed. A client that is
 /// still sending would otherwise see a broken connection instead of the response.
-pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) const DISCARD_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How fast a client has to send.
 #[derive(Debug, Clone, Copy)]
@@ -80,10 +80,10 @@ pub(crate) fn with_min_rate(
     })
 }
 
-/// Reads and discards the rest of a refused request's body, for [`DRAIN_TIMEOUT`] at most.
-pub(crate) async fn drain<E>(mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) {
+/// Reads and discards the rest of a refused request's body, for [`DISCARD_TIMEOUT`] at most.
+pub(crate) async fn discard_body<E>(mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) {
     let rest = async { while let Some(Ok(_)) = body.next().await {} };
-    let _closed_in_any_case = timeout(DRAIN_TIMEOUT, rest).await;
+    let _closed_in_any_case = timeout(DISCARD_TIMEOUT, rest).await;
 }
 
 /// Counts the bytes of a form that belong to no part. Clones share the count.

@@ -19,7 +19,9 @@ use crate::{
     app::App,
     extract::{idempotency_key, printable, query},
     problem::{BAD_PARAMETER, BAD_REQUEST, BUSY, NO_FILE, Problem, SEVERAL_FILES},
-    request_body::{DRAIN_TIMEOUT, FormOverhead, MinRate, drain, problem_in, with_min_rate},
+    request_body::{
+        DISCARD_TIMEOUT, FormOverhead, MinRate, discard_body, problem_in, with_min_rate,
+    },
     request_log::Trace,
 };
 
@@ -56,13 +58,16 @@ impl FromRequest<App> for Upload {
         let headers = request.headers().clone();
         let trace = request.extensions().get::<Trace>().map(|trace| trace.0.clone());
         let min_rate = app.config.upload_min_rate;
-        let (key, permit) = match admit(app, request.uri(), &headers) {
+        let (key, permit) = match acquire_permit(app, request.uri(), &headers) {
             Ok(admitted) => admitted,
             Err(problem) => {
                 // with `Expect: 100-continue`, the client has not sent its body yet
                 if !headers.contains_key(header::EXPECT) {
-                    drain(pin!(with_min_rate(request.into_body().into_data_stream(), min_rate)))
-                        .await;
+                    discard_body(pin!(with_min_rate(
+                        request.into_body().into_data_stream(),
+                        min_rate
+                    )))
+                    .await;
                 }
                 return Err(problem);
             }
@@ -91,7 +96,7 @@ impl FromRequest<App> for Upload {
 
 /// Everything that can be refused before the body is read. Returns the idempotency key and a
 /// permit.
-fn admit(
+fn acquire_permit(
     app: &App,
     address: &Uri,
     headers: &HeaderMap,
@@ -122,7 +127,7 @@ async fn spool_body(
     let mut body = pin!(body);
     while let Some(chunk) = body.try_next().await? {
         if let Err(err) = spool.write(chunk).await {
-            drain(&mut body).await;
+            discard_body(&mut body).await;
             return Err(err.into());
         }
     }
@@ -150,7 +155,7 @@ impl Form {
     async fn spool_file(mut self, spool: Spool) -> Result<(Spooled, Option<String>), Problem> {
         let read = self.read(spool).await;
         if read.is_err() {
-            self.drain().await;
+            self.discard_rest().await;
         }
         read
     }
@@ -196,14 +201,14 @@ impl Form {
         Err(Problem::new(BAD_REQUEST, format!("the form has more than {MAX_PARTS} parts")))
     }
 
-    /// Reads and discards the rest of the form, as [`drain`].
-    async fn drain(&mut self) {
+    /// Reads and discards the rest of the form, as [`discard_body`].
+    async fn discard_rest(&mut self) {
         let rest = async {
             while let Ok(Some(mut part)) = self.parts.next_field().await {
                 while let Ok(Some(_)) = chunk(&mut part, &self.overhead).await {}
             }
         };
-        let _closed_in_any_case = timeout(DRAIN_TIMEOUT, rest).await;
+        let _closed_in_any_case = timeout(DISCARD_TIMEOUT, rest).await;
     }
 }
 

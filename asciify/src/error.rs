@@ -38,7 +38,7 @@ impl Limits {
     ///
     /// # Errors
     /// [`Error::Malformed`] for an empty picture, [`Error::OverLimit`].
-    pub(crate) fn admit(
+    pub(crate) fn check(
         &self,
         format: Format,
         (width, height): (u32, u32),

@@ -116,7 +116,7 @@ impl Component {
 
 /// Calls `take` with each row of a picture, from the top. What has no [`Row`] of its own becomes
 /// 16-bit RGBA.
-pub(crate) fn rows(picture: &DynamicImage, mut take: impl FnMut(Row<'_>)) {
+pub(crate) fn for_each_row(picture: &DynamicImage, mut take: impl FnMut(Row<'_>)) {
     fn each<'a, T, const N: usize>(
         samples: &'a [T],
         width: u32,

@@ -92,11 +92,11 @@ impl From<&Probed> for Header {
 pub(crate) fn inspect(source: &mut Source<'_>, limits: &Limits) -> Result<Probed, Error> {
     let probed = formats::probe(source, limits)?;
     let Probed { format, frames, largest_frame, decoded_bytes, .. } = probed;
-    limits.admit(format, probed.sides(), decoded_bytes)?;
+    limits.check(format, probed.sides(), decoded_bytes)?;
     Error::over("frames", frames.into(), limits.max_frames.into())?;
     match largest_frame {
         (0, _) | (_, 0) => {}
-        sides => limits.admit(format, sides, decoded_bytes)?,
+        sides => limits.check(format, sides, decoded_bytes)?,
     }
     Ok(probed)
 }

@@ -133,7 +133,11 @@ fn describe() {
     describe_counter!("planet_cache_total", "Texts served, by whether they were in the cache");
     describe_histogram!("planet_render_seconds", "Time of each stage of a render");
     describe_counter!("planet_jobs_total", "Jobs that ended here, by outcome");
-    describe_gauge!("planet_jobs", "Unfinished jobs of this engine version, by state");
+    describe_gauge!("planet_event_streams", "Clients that follow events at the moment");
+    describe_gauge!(
+        "planet_jobs",
+        "Unfinished jobs of this engine version, by state: pending, dead"
+    );
     describe_gauge!("planet_oldest_due_job_seconds", "How long the oldest due job has waited");
     describe_counter!("planet_hints_total", "Hints to workers, by outcome");
     describe_counter!("planet_missing_blobs_total", "Blobs that a row names and the store lacks");

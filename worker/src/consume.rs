@@ -202,7 +202,11 @@ async fn release(pipeline: &Pipeline, claim: &Claim) {
     }
 }
 
-pub(crate) async fn drain(pipeline: &Pipeline, config: &Config, jobs: u64) -> Result<u64, Fault> {
+pub(crate) async fn process_backlog(
+    pipeline: &Pipeline,
+    config: &Config,
+    jobs: u64,
+) -> Result<u64, Fault> {
     let mut done = 0;
     for job in pipeline.due_jobs(config.max_strikes, jobs).await? {
         if let Some(claim) = claim(pipeline, config, job).await? {

@@ -28,12 +28,12 @@ pub fn run(pipeline: Pipeline, config: Config, stop: CancellationToken) -> BoxFu
 ///
 /// # Errors
 /// The database is unavailable.
-pub fn drain<'a>(
+pub fn process_backlog<'a>(
     pipeline: &'a Pipeline,
     config: &'a Config,
     jobs: u64,
 ) -> BoxFuture<'a, Result<u64, Fault>> {
-    Box::pin(async move { consume::drain(pipeline, config, jobs).await })
+    Box::pin(async move { consume::process_backlog(pipeline, config, jobs).await })
 }
 
 /// One round of the janitor, including the backfill: for tests.

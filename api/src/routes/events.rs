@@ -55,7 +55,7 @@ const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffe
     ),
 )]
 pub(crate) async fn all(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
-    let (since, permit) = admit(&app, &headers)?;
+    let (since, permit) = acquire_permit(&app, &headers)?;
     let subscription = app.pipeline.subscribe(since).await?;
     // with an id, a client that is disconnected before the first event misses nothing
     let first = opening_event().id(subscription.cursor().0.to_string());
@@ -85,14 +85,14 @@ pub(crate) async fn one(
     headers: HeaderMap,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let (since, permit) = admit(&app, &headers)?;
+    let (since, permit) = acquire_permit(&app, &headers)?;
     let subscription = app.pipeline.subscribe_to(id, since).await?;
     let subscription = subscription.ok_or_else(Problem::no_image)?;
     Ok(respond(&app, opening_event(), subscription, permit, true))
 }
 
 /// The position from which the client continues, and a permit for its stream.
-fn admit(
+fn acquire_permit(
     app: &App,
     headers: &HeaderMap,
 ) -> Result<(Option<ChangeSeq>, OwnedSemaphorePermit), Problem> {

@@ -15,7 +15,7 @@ use tokio_util::io::ReaderStream;
 
 use crate::{
     app::App,
-    conditional::{Condition, Part, condition, is_conditional, part},
+    conditional::{Condition, Part, condition, is_conditional, requested_range},
     extract::{Id, ListQuery, prefer_wait},
     negotiate::negotiate,
     problem::{Problem, ProblemBody, RANGE},
@@ -59,6 +59,7 @@ pub(crate) async fn upload(
     headers: HeaderMap,
     upload: Upload,
 ) -> Result<Response, Problem> {
+    // the extractor has received the body and spooled it
     let Upload { spooled, name, key, trace, hint, permit } = upload;
     let submitted = app.pipeline.submit(spooled, name, key, trace).await.map_err(|err| {
         let hint = hint.filter(|_| matches!(err, SubmitError::Image(_)));
@@ -183,7 +184,7 @@ pub(crate) async fn original(
         }
         Condition::Fails => return Err(Problem::precondition()),
     }
-    let (status, range) = match part(&headers, &etag, length) {
+    let (status, range) = match requested_range(&headers, &etag, length) {
         Part::Whole => (StatusCode::OK, 0..length),
         Part::Bytes(range) => (StatusCode::PARTIAL_CONTENT, range),
         Part::Unsatisfiable => {

@@ -186,7 +186,8 @@ impl TestApp {
 
     /// Runs exactly `jobs` jobs, as a worker does.
     pub async fn work(&self, jobs: u64) {
-        let done = worker::drain(&self.pipeline, &self.worker, jobs).await.expect("drain");
+        let done =
+            worker::process_backlog(&self.pipeline, &self.worker, jobs).await.expect("drain");
         assert_eq!(done, jobs, "jobs worked off");
     }
 

@@ -113,7 +113,7 @@ async fn a_second_service_in_the_same_folder_does_not_start() {
     let _first = home.start().await;
     let mut second = home.start_with(&[("BIND", "127.0.0.1:0")]);
     assert_eq!(second.ended().await.code(), Some(1));
-    assert!(second.log().contains("another planet runs on"), "{}", second.log());
+    assert!(second.log().contains("another process uses"), "{}", second.log());
     Customer::of(&[&home.url]).sees_ready(0, true).await;
 }
 

@@ -13,9 +13,11 @@ use crate::glyphs::mask::{ACROSS, CELL_SAMPLES, DOWN, Mask, mean};
 use crate::grid::color::Color;
 use crate::spec::values::Palette;
 
-/// Weights of an error in red, green and blue, about as the eye has them.
+/// Weights of an error in red, green and blue. They lie between those of luminance (BT.709) and equal
+/// ones: with luminance's, errors in blue would count for almost nothing.
 const WEIGHTS: [f32; 3] = [0.3, 0.55, 0.15];
-/// How much error a glyph must remove, compared to none, so that flat parts of a picture stay calm.
+/// How much error a glyph must remove, compared to none, so that flat parts of a picture do not
+/// flicker.
 const MIN_GAIN: f32 = 1e-5;
 /// Glyphs of a smaller [`variation`](MaskSums::variation) are as good as flat.
 const MIN_VARIATION: f32 = 1e-6;

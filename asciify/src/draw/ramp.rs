@@ -11,7 +11,7 @@ use crate::spec::symbols::Symbols;
 use crate::spec::values::Dither;
 
 /// ASCII characters of rising coverage, centred and even, in about equal steps of lightness. More
-/// would give no finer tones, only restless surfaces.
+/// would give no finer tones, only visible noise.
 const RAMP: &str = " .:;!*+=cxuoaS#$&Q@";
 
 /// The glyphs of a ramp, by rising coverage.

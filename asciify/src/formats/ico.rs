@@ -10,7 +10,7 @@ use crate::format::Format;
 use crate::formats::bmp::InfoHeader;
 use crate::formats::decoder::{Decoder, Driver, Input, Probed};
 use crate::formats::reader::ByteReader;
-use crate::formats::{fallback, png};
+use crate::formats::{png, whole_image};
 use crate::sample::Sampled;
 use crate::sample::view::View;
 use crate::source::Source;
@@ -44,11 +44,11 @@ impl Decoder for Ico {
                 let file = input.bytes()?;
                 let mut png = Cursor::new(file.get(offset as usize..).unwrap_or_default());
                 let sides = input.probed.sides();
-                if png::rows(&mut Source::new(&mut png), sides, &mut *push)? {
+                if png::for_each_row(&mut Source::new(&mut png), sides, &mut *push)? {
                     return Ok(());
                 }
             }
-            fallback::decode(input, ImageFormat::Ico, view.frame, push)
+            whole_image::decode(input, ImageFormat::Ico, view.frame, push)
         })
     }
 }

@@ -3,11 +3,13 @@
 //! To add a format:
 //! 1. Write `formats/NAME/mod.rs` (or `formats/NAME.rs`) with a `DRIVER`: the format's name, how a
 //!    file of it begins, and a function that reads its headers.
-//! 2. Add one line to [`DRIVERS`].
+//! 2. Add its `mod` line and its line in [`DRIVERS`]. Messages, forms and documents of the service list
+//!    the formats from there.
 //!
 //! That function returns a [`Probed`]: sizes, an upper estimate of the memory that
 //! decoding takes, and a [`Decoder`](decoder::Decoder) that turns the pixels into samples. A format
-//! that the `image` crate decodes needs no decoder of its own: it uses [`fallback::WholeImage`].
+//! that the `image` crate decodes needs no decoder of its own: it uses [`whole_image::WholeImage`], and
+//! the crate's feature in the workspace's `Cargo.toml`.
 //! One that can be read at reduced resolution or row by row has its own, as [`jpeg`] and [`png`]
 //! do. [`reader`] reads numbers, and its errors say what is missing where a file ends. Check every
 //! size that a file claims by [`ByteReader::can_hold`](reader::ByteReader::can_hold) or against the
@@ -15,7 +17,6 @@
 
 mod bmp;
 pub(crate) mod decoder;
-mod fallback;
 mod gif;
 mod ico;
 mod jpeg;
@@ -25,6 +26,7 @@ mod qoi;
 mod reader;
 mod tiff;
 mod webp;
+mod whole_image;
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -36,7 +38,7 @@ use crate::format::Format;
 use crate::source::Source;
 
 /// All formats, the most common first. Messages list them in this order.
-const DRIVERS: [&Driver; 9] = [
+const DRIVERS: &[&Driver] = &[
     &jpeg::DRIVER,
     &png::DRIVER,
     &gif::DRIVER,
@@ -70,7 +72,7 @@ pub(crate) fn probe(source: &mut Source<'_>, limits: &Limits) -> Result<Probed, 
 }
 
 fn identify(start: &[u8]) -> Option<&'static Driver> {
-    DRIVERS.into_iter().find(|driver| (driver.identify)(start))
+    DRIVERS.iter().copied().find(|driver| (driver.identify)(start))
 }
 
 /// The names of all formats, for a sentence.

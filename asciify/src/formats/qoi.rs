@@ -6,8 +6,8 @@ use image::ImageFormat;
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::decoder::{Driver, Probed, area};
-use crate::formats::fallback::WholeImage;
 use crate::formats::reader::ByteReader;
+use crate::formats::whole_image::WholeImage;
 
 const FORMAT: Format = Format::new("QOI", "image/qoi", "qoi");
 

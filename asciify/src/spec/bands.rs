@@ -128,26 +128,6 @@ impl FromStr for Stretch {
     }
 }
 
-macro_rules! as_text {
-    ($($name:ident: $error:ident),+) => {$(
-        impl TryFrom<String> for $name {
-            type Error = $error;
-
-            fn try_from(text: String) -> Result<Self, $error> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(it: $name) -> Self {
-                it.to_string()
-            }
-        }
-    )+};
-}
-
-as_text!(Bands: BandsError, Stretch: StretchError);
-
 #[cfg(test)]
 mod tests {
     use super::*;

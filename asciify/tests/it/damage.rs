@@ -202,15 +202,15 @@ fn frames_are_counted() {
 }
 
 #[test]
-fn a_tiff_whose_pages_form_a_circle_is_malformed() {
+fn a_tiff_whose_ifds_form_a_cycle_is_malformed() {
     let mut file = encoded(&lopsided(), named("TIFF"));
     let directory = u32::from_le_bytes(file[4..8].try_into().expect("four bytes"));
     let at = directory as usize;
     let entries = usize::from(u16::from_le_bytes([file[at], file[at + 1]]));
     let next = at + 2 + 12 * entries;
     file[next..next + 4].copy_from_slice(&directory.to_le_bytes());
-    let err = probe(Cursor::new(&file), &limits()).expect_err("a circle");
-    assert!(err.to_string().contains("circle"), "{err}");
+    let err = probe(Cursor::new(&file), &limits()).expect_err("a cycle");
+    assert!(err.to_string().contains("cycle"), "{err}");
 }
 
 /// Fails after `left` bytes, as the reader of a cancelled job does.

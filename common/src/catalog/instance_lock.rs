@@ -44,7 +44,7 @@ impl Config {
                     }
                     Err(TryLockError::WouldBlock) => {
                         let why = format!(
-                            "another planet runs on {}: start this one in another folder",
+                            "another process uses {}: start this one in another folder",
                             self.location()
                         );
                         return Err(Fault::new("start", why));

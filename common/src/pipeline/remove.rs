@@ -19,7 +19,7 @@ impl Pipeline {
             for blob in blobs {
                 let marked = MarkedBlob { blob, was_swept: false };
                 if let Err(fault) = self.sweep(&marked).await {
-                    tracing::warn!("left to the janitor: {fault}");
+                    tracing::warn!("left to the next clean-up: {fault}");
                     break;
                 }
             }

@@ -205,7 +205,7 @@ impl Publisher {
             let ended = self.session().await;
             self.connected.store(false, Ordering::Relaxed);
             let Err(err) = ended else { return };
-            tracing::warn!("the broker is away: {err}");
+            tracing::warn!("the broker is unavailable: {err}");
             pause(&mut backoff, started, &err).await;
         }
     }
@@ -425,7 +425,7 @@ async fn connect(topology: &Topology, name: &str) -> Result<(Connection, Channel
 }
 
 async fn close(connection: Connection) {
-    let _closed_anyway = connection.close(200, "bye".into()).await;
+    let _closed_anyway = connection.close(200, "shutdown".into()).await;
 }
 
 fn trace_of(properties: &BasicProperties) -> Option<String> {

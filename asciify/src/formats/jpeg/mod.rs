@@ -19,8 +19,8 @@ use image::ImageFormat;
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::decoder::{Decoder, Driver, Input, Probed, in_groups};
-use crate::formats::fallback;
 use crate::formats::reader::ByteReader;
+use crate::formats::whole_image;
 use crate::light::Row;
 use crate::sample::Sampled;
 use crate::sample::area::SourceGeometry;
@@ -71,7 +71,7 @@ impl Decoder for Jpeg {
             let image = if by_dc { dc::decode(input.bytes()?) } else { None };
             match image {
                 Some(image) => input.sample_rows(&eighth, view, specs, |_, push| {
-                    image.rows(|row| push(Row::Rgb8(row)));
+                    image.for_each_row(|row| push(Row::Rgb8(row)));
                     Ok(())
                 }),
                 None if self.is_too_short => Err(Error::cut_off(FORMAT, "its picture is complete")),
@@ -94,7 +94,7 @@ impl Jpeg {
         if self.is_rare && full::decode(&input.bytes()?, &mut *push).is_some() {
             return Ok(());
         }
-        match fallback::decode(input, ImageFormat::Jpeg, frame, push) {
+        match whole_image::decode(input, ImageFormat::Jpeg, frame, push) {
             // what can be read of a damaged file is drawn, as browsers do
             Err(err) => full::decode(&input.bytes()?, push).ok_or(err),
             decoded => decoded,

@@ -9,14 +9,14 @@ use crate::error::{Error, Limits};
 use crate::formats::decoder::{
     Decoder, Driver, Input, MAX_EXIF_BYTES, Probed, area, exif_orientation,
 };
-use crate::formats::fallback;
 use crate::formats::reader::ByteReader;
+use crate::formats::whole_image;
 use crate::sample::Sampled;
 use crate::sample::view::View;
 use crate::spec::Spec;
 
 use rows::FORMAT;
-pub(super) use rows::rows;
+pub(super) use rows::for_each_row;
 
 pub(super) const DRIVER: Driver =
     Driver { format: FORMAT, identify: |start| start.starts_with(b"\x89PNG\r\n\x1a\n"), probe };
@@ -47,9 +47,9 @@ impl Decoder for Png {
     ) -> Result<Vec<Sampled>, Error> {
         input.sample_rows(&input.geometry(), view, specs, |input, push| {
             let sides = input.probed.sides();
-            match view.frame == 0 && rows(input.source, sides, &mut *push)? {
+            match view.frame == 0 && for_each_row(input.source, sides, &mut *push)? {
                 true => Ok(()),
-                false => fallback::decode(input, ImageFormat::Png, view.frame, push),
+                false => whole_image::decode(input, ImageFormat::Png, view.frame, push),
             }
         })
     }

@@ -6,7 +6,7 @@ use png::{BitDepth, ColorType, Decoder, DecodingError, Transformations};
 
 use crate::error::Error;
 use crate::format::Format;
-use crate::formats::fallback::reason;
+use crate::formats::whole_image::reason;
 use crate::light::Row;
 use crate::source::Source;
 
@@ -18,7 +18,7 @@ pub(super) const FORMAT: Format = Format::new("PNG", "image/png", "png");
 ///
 /// # Errors
 /// [`Error::Malformed`] says what is damaged.
-pub(in crate::formats) fn rows(
+pub(in crate::formats) fn for_each_row(
     source: &mut Source<'_>,
     (width, height): (u32, u32),
     mut take: impl FnMut(Row<'_>),

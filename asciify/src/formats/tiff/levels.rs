@@ -74,7 +74,7 @@ impl Tiff<'_> {
                 levels.push(Level { page: other, mask: None });
             }
         }
-        for mask in masks.into_iter().filter(|mask| mask.admit(limits).is_ok()) {
+        for mask in masks.into_iter().filter(|mask| mask.check_limits(limits).is_ok()) {
             let is_of = |level: &&mut Level| {
                 level.page.sides() == mask.sides()
                     && mask.decoded_bytes() <= level.page.decoded_bytes() + MAX_MASK_BYTES
@@ -98,7 +98,7 @@ impl Tiff<'_> {
         let mut next = self.first_ifd;
         while next != 0 {
             if !seen.insert(next) {
-                return Err(self.reader.malformed("its pages form a circle"));
+                return Err(self.reader.malformed("its chain of IFDs has a cycle"));
             }
             Error::over("frames", seen.len() as u64, limits.max_frames.into())?;
             let ifd = match self.ifd(next) {

@@ -75,9 +75,9 @@ impl Decoder for Pages {
             |spec: &Spec| levels.iter().rposition(|it| geometry(it).suffices(spec)).unwrap_or(0);
         in_groups(specs, smallest, |level, specs| {
             let level = &levels[level];
-            level.page.admit(input.limits)?;
+            level.page.check_limits(input.limits)?;
             let mut picture = Picture::new(specs, &geometry(level));
-            pixels::rows(&tiff, level, bands, stretch, &range, |row| picture.push(row))?;
+            pixels::for_each_row(&tiff, level, bands, stretch, &range, |row| picture.push(row))?;
             Ok(picture.finish().collect())
         })
     }

@@ -231,15 +231,15 @@ impl Page {
             && kind(self) == kind(other)
             && other.width <= self.width
             && other.height <= self.height
-            && other.admit(limits).is_ok()
+            && other.check_limits(limits).is_ok()
     }
 
     /// Checks the memory and the time that decoding takes against the limits.
     ///
     /// # Errors
     /// [`Error::OverLimit`].
-    pub(super) fn admit(&self, limits: &Limits) -> Result<(), Error> {
-        limits.admit(FORMAT, self.sides(), self.decoded_bytes())?;
+    pub(super) fn check_limits(&self, limits: &Limits) -> Result<(), Error> {
+        limits.check(FORMAT, self.sides(), self.decoded_bytes())?;
         let max = limits.max_pixels.saturating_mul(MAX_BYTES_PER_PX);
         Error::over("bytes when unpacked", self.decompressed_bytes(), max)
     }

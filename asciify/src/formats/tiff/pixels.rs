@@ -57,7 +57,7 @@ impl ValueRange {
         }
         let has_enough_pixels = |level: &&Level| level.page.pixels() >= SAMPLED_PIXELS;
         let level = levels.iter().rev().find(has_enough_pixels).unwrap_or(&levels[0]);
-        level.page.admit(limits)?;
+        level.page.check_limits(limits)?;
         let every = level.page.pixels().div_ceil(SAMPLED_PIXELS);
         let (mut values, mut count, mut opaque) = (Vec::new(), 0_u64, 0.0_f64);
         pixels(tiff, level, bands, |row| {
@@ -105,7 +105,7 @@ struct Pixel {
 ///
 /// # Errors
 /// A strip or a tile is damaged, or there is no such band.
-pub(super) fn rows(
+pub(super) fn for_each_row(
     tiff: &RefCell<Tiff<'_>>,
     level: &Level,
     bands: Bands,

@@ -24,7 +24,7 @@ impl Page {
             || self.chunk_size.1 == 0
             || self.chunk_offsets.is_none()
         {
-            return Err(Error::malformed(FORMAT, "its directory says not where its pixels are"));
+            return Err(Error::malformed(FORMAT, "its IFD has no strip or tile offsets"));
         }
         let is_supported = self.has_supported_depth()
             && self.has_supported_photometric()

@@ -13,8 +13,8 @@ use crate::format::Format;
 use crate::formats::decoder::{
     Decoder, Driver, Input, MAX_EXIF_BYTES, Probed, exif_orientation, in_groups,
 };
-use crate::formats::fallback::WholeImage;
 use crate::formats::reader::ByteReader;
+use crate::formats::whole_image::WholeImage;
 use crate::light::Row;
 use crate::sample::Sampled;
 use crate::sample::area::SourceGeometry;
@@ -67,7 +67,7 @@ impl Decoder for WebP {
                 if let (Some(scale), Some(lossy)) = (scale, lossy) {
                     // the crate decodes what `vp8` does not
                     let sampled = input.sample_rows(&at_scale(scale), view, specs, |_, push| {
-                        vp8::rows(lossy, scale, |row| push(Row::Rgb8(row))).ok_or(())
+                        vp8::for_each_row(lossy, scale, |row| push(Row::Rgb8(row))).ok_or(())
                     });
                     if let Ok(sampled) = sampled {
                         return Ok(sampled);
@@ -162,8 +162,7 @@ fn probe_extended(
 }
 
 /// Reads an ANMF chunk: the position and the size of a frame on the canvas, then its chunks
-/// (section
-/// 2.7.1.1).
+/// (section 2.7.1.1).
 fn probe_frame(reader: &mut ByteReader<'_>, anmf: &Chunk, canvas: (u32, u32)) -> Result<(), Error> {
     let (left, top) = (u24(reader)?.saturating_mul(2), u24(reader)?.saturating_mul(2));
     let (width, height) = (u24(reader)?.saturating_add(1), u24(reader)?.saturating_add(1));

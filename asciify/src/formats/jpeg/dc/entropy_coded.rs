@@ -4,13 +4,13 @@ use crate::formats::jpeg::markers::{RST0, RST7};
 
 /// The entropy-coded segments of a scan. Stuffed bytes are removed in place, so that no copy of the
 /// file is made.
-pub(super) struct EntropyCodedSegments<'a> {
+pub(super) struct RestartIntervals<'a> {
     file: &'a mut [u8],
     /// The offset of the next segment; after it was read, that of the marker behind it.
     at: usize,
 }
 
-impl<'a> EntropyCodedSegments<'a> {
+impl<'a> RestartIntervals<'a> {
     /// The scan whose data begins at `at`.
     pub(super) fn new(file: &'a mut [u8], at: usize) -> Self {
         Self { file, at }

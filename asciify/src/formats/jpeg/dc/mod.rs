@@ -11,7 +11,7 @@ mod entropy_coded;
 mod plane;
 mod scan;
 
-use entropy_coded::EntropyCodedSegments;
+use entropy_coded::RestartIntervals;
 use plane::{DcImage, Plane};
 use scan::ScanDecoder;
 
@@ -114,7 +114,7 @@ impl Reader {
     /// Decodes the scan whose data begins at `at`, or skips one that has no DC coefficients.
     /// Returns the offset of the marker behind it.
     fn read_scan(&mut self, scan: &ScanHeader, file: &mut [u8], at: usize) -> Option<usize> {
-        let mut segments = EntropyCodedSegments::new(file, at);
+        let mut segments = RestartIntervals::new(file, at);
         if has_dc(scan) {
             let frame = self.frame.as_mut()?;
             let decoder =

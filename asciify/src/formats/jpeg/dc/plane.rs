@@ -31,7 +31,7 @@ pub(super) struct Plane {
 
 impl DcImage {
     /// Calls `take` with each row from the top, as sRGB.
-    pub(in crate::formats::jpeg) fn rows(&self, mut take: impl FnMut(&[[u8; 3]])) {
+    pub(in crate::formats::jpeg) fn for_each_row(&self, mut take: impl FnMut(&[[u8; 3]])) {
         let mut row = vec![[0; 3]; self.width];
         for y in 0..self.height {
             for (x, pixel) in row.iter_mut().enumerate() {

@@ -1,6 +1,6 @@
 //! Decodes the DC coefficients of a Huffman-coded scan (T.81, F.2.2 and G.1.2.1).
 
-use super::entropy_coded::EntropyCodedSegments;
+use super::entropy_coded::RestartIntervals;
 use super::plane::{GREY, Plane};
 use crate::formats::jpeg::block::BLOCK_SIDE;
 use crate::formats::jpeg::huffman::{BitReader, HuffmanTable};
@@ -36,7 +36,7 @@ impl<'a> ScanDecoder<'a> {
 
     /// The plane of each component of the scan. Blocks behind the end of the file are grey. `None`
     /// where the data is damaged.
-    pub(super) fn decode(self, segments: &mut EntropyCodedSegments<'_>) -> Option<Vec<Plane>> {
+    pub(super) fn decode(self, segments: &mut RestartIntervals<'_>) -> Option<Vec<Plane>> {
         let Self { mcus: (columns, rows), restart_interval, mut components } = self;
         let mut mcus_left = if restart_interval == 0 { usize::MAX } else { restart_interval };
         let (data, mut is_last) = segments.next()?;
@@ -131,7 +131,7 @@ impl<'a> ComponentDecoder<'a> {
         values.resize(values.len() + *stride * self.v, GREY);
     }
 
-    /// Makes an MCU grey again that was not there as a whole.
+    /// Resets an incomplete MCU to grey.
     fn clear(&mut self, column: usize, row: usize) {
         for y in row * self.v..(row + 1) * self.v {
             let start = y * self.plane.stride + column * self.h;

@@ -30,7 +30,7 @@ fn jpeg(set: impl Fn(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
 fn means(file: &[u8]) -> Option<RgbImage> {
     let image = decode(file.to_vec())?;
     let mut means = Vec::new();
-    image.rows(|row| means.extend_from_slice(row.as_flattened()));
+    image.for_each_row(|row| means.extend_from_slice(row.as_flattened()));
     RgbImage::from_raw(image.width as u32, image.height as u32, means)
 }
 
@@ -168,7 +168,7 @@ fn damage_never_panics() {
                 let mut damaged = file.clone();
                 damaged[at] = value;
                 if let Some(image) = decode(damaged) {
-                    image.rows(|row| assert_eq!(row.len(), image.width));
+                    image.for_each_row(|row| assert_eq!(row.len(), image.width));
                 }
             }
         }

@@ -41,7 +41,7 @@ pub(super) fn decode(file: &[u8], take: impl FnMut(Row<'_>)) -> Option<()> {
     let _end = reader.read(file.strip_prefix(&SOI_BYTES)?);
     let frame = reader.frame.filter(|_| reader.scans > 0)?;
     let transform = ColorTransform::of(&frame, reader.has_jfif, reader.adobe_transform);
-    output::rows(&frame, transform, take);
+    output::for_each_row(&frame, transform, take);
     Some(())
 }
 

@@ -30,7 +30,11 @@ impl ColorTransform {
 
 /// Calls `take` with each row from the top: grey or RGB, of 8 bits where samples have at most 8,
 /// else of 16.
-pub(super) fn rows(frame: &Frame, transform: ColorTransform, mut take: impl FnMut(Row<'_>)) {
+pub(super) fn for_each_row(
+    frame: &Frame,
+    transform: ColorTransform,
+    mut take: impl FnMut(Row<'_>),
+) {
     let lines_per_mcu = frame.unit_side() * frame.max_v;
     let white = frame.white();
     let is_deep = frame.precision() > 8;

@@ -28,12 +28,12 @@ const MACROBLOCK_SIDE: usize = 16;
 ///
 /// Returns `None` for other frames and for damaged ones, possibly after some rows. The caller
 /// checks the sides against the limits.
-pub(super) fn rows(data: &[u8], scale: u32, take: impl FnMut(&[[u8; 3]])) -> Option<()> {
+pub(super) fn for_each_row(data: &[u8], scale: u32, take: impl FnMut(&[[u8; 3]])) -> Option<()> {
     let frame = Frame::read(data)?;
     match scale {
-        2 => frame.rows::<8>(take),
-        4 => frame.rows::<4>(take),
-        8 => frame.rows::<2>(take),
+        2 => frame.for_each_row::<8>(take),
+        4 => frame.for_each_row::<4>(take),
+        8 => frame.for_each_row::<2>(take),
         _ => None,
     }
 }
@@ -124,7 +124,7 @@ impl<'a> Frame<'a> {
     }
 
     /// Decodes the macroblocks and calls `take` with each row of means, `CELLS` per macroblock.
-    fn rows<const CELLS: usize>(mut self, mut take: impl FnMut(&[[u8; 3]])) -> Option<()> {
+    fn for_each_row<const CELLS: usize>(mut self, mut take: impl FnMut(&[[u8; 3]])) -> Option<()> {
         let columns = self.width.div_ceil(MACROBLOCK_SIDE);
         let scale = MACROBLOCK_SIDE / CELLS;
         let mut above = vec![Above::default(); columns];

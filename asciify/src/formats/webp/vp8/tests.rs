@@ -42,7 +42,7 @@ fn sides(frame: &[u8]) -> (u32, u32) {
 fn means(frame: &[u8], scale: u32) -> Option<RgbImage> {
     let (width, height) = sides(frame);
     let mut means = Vec::new();
-    rows(frame, scale, |row| means.extend_from_slice(row.as_flattened()))?;
+    for_each_row(frame, scale, |row| means.extend_from_slice(row.as_flattened()))?;
     RgbImage::from_raw(width.div_ceil(scale), height.div_ceil(scale), means)
 }
 
@@ -105,18 +105,22 @@ fn rare_kinds_are_not_decoded() {
     assert!(means(&with(0, plain[0] & !16), 8).is_none(), "it is not to be shown");
     assert!(means(&with(3, 0), 8).is_none(), "no start code");
     assert!(means(&with(10, plain[10] | 128), 8).is_none(), "colours of another kind");
-    assert!(rows(&with(6, 0), 8, |_| ()).is_none(), "no width");
-    assert!(rows(&plain, 3, |_| ()).is_none(), "a scale that divides no macroblock");
+    assert!(for_each_row(&with(6, 0), 8, |_| ()).is_none(), "no width");
+    assert!(for_each_row(&plain, 3, |_| ()).is_none(), "a scale that divides no macroblock");
 }
 
 #[test]
 fn truncated_frames_are_not_decoded() {
     for hex in ALL {
         let frame = frame(hex);
-        assert!(rows(&frame, 8, |_| ()).is_some());
+        assert!(for_each_row(&frame, 8, |_| ()).is_some());
         // the last bytes may be zeros, which read the same when missing
         for length in 0..frame.len() - 8 {
-            assert!(rows(&frame[..length], 8, |_| ()).is_none(), "{length} of {}", frame.len());
+            assert!(
+                for_each_row(&frame[..length], 8, |_| ()).is_none(),
+                "{length} of {}",
+                frame.len()
+            );
         }
     }
 }
@@ -134,7 +138,7 @@ fn damage_never_panics() {
                     continue;
                 }
                 let mut count = 0;
-                let read = rows(&damaged, 4, |row| {
+                let read = for_each_row(&damaged, 4, |row| {
                     assert_eq!(row.len(), width.div_ceil(4) as usize);
                     count += 1;
                 });

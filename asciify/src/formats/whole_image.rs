@@ -48,7 +48,7 @@ pub(crate) fn decode(
     frame: u32,
     push: &mut dyn FnMut(Row<'_>),
 ) -> Result<(), Error> {
-    image(input, format, frame).map(|image| light::rows(&image, push))
+    image(input, format, frame).map(|image| light::for_each_row(&image, push))
 }
 
 fn image(
