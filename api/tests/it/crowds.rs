@@ -3,10 +3,10 @@
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
 use reqwest::Method;
+use testkit::app::{ANSWER_TIMEOUT, TestApp, until};
 
 use crate::{
     pictures::{noise, png},
-    support::{SOON, TestApp, until},
     wire::Wire,
 };
 
@@ -45,7 +45,7 @@ async fn a_flood_of_connections_is_hung_up_on() {
     }
     // the last one first: no connection of the flood stays open
     for stream in flood.iter_mut().rev() {
-        let end = timeout(SOON, stream.read_to_end(&mut Vec::new())).await;
+        let end = timeout(ANSWER_TIMEOUT, stream.read_to_end(&mut Vec::new())).await;
         let _hung_up_or_reset = end.expect("it is not kept");
     }
     first.send(b"Host: localhost\r\n\r\n").await;
@@ -64,7 +64,7 @@ async fn large_answers_to_slow_readers_keep_a_limit() {
     let mut slow = Vec::new();
     for _ in 0..2 {
         let mut wire = Wire::open(&app, Method::GET, &large, &[]).await;
-        assert!(wire.hears_something(SOON).await);
+        assert!(wire.hears_something(ANSWER_TIMEOUT).await);
         slow.push(wire);
     }
     app.get(&large).await.is(503).tells_problem("busy", &["large responses"]);

@@ -1,8 +1,9 @@
 //! Request smuggling: framing that a proxy may read differently never hides a second request.
 
 use reqwest::Method;
+use testkit::app::TestApp;
 
-use crate::{pictures::png, support::TestApp, wire::Wire};
+use crate::{pictures::png, wire::Wire};
 
 /// The hidden request after the first one.
 const NEXT: &str = "GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n";

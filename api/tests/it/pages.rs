@@ -1,11 +1,9 @@
 //! The HTML pages: complete without scripts, with a strict content security policy.
 
 use reqwest::Method;
+use testkit::app::{TestApp, Uploaded};
 
-use crate::{
-    pictures::png,
-    support::{TestApp, Uploaded},
-};
+use crate::pictures::png;
 
 const BROWSER: &[(&str, &str)] = &[("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use image::ImageFormat;
 use serde_json::json;
+use testkit::app::{Answer, TestApp};
 
 use crate::{
     pictures::{drawn, file, noise, png},
-    support::{Answer, TestApp},
     versions::lose_original,
 };
 

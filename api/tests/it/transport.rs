@@ -3,17 +3,14 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use testkit::app::{ANSWER_TIMEOUT, TestApp, until};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
 
-use crate::{
-    pictures::png,
-    support::{SOON, TestApp, until},
-    wire::Wire,
-};
+use crate::{pictures::png, wire::Wire};
 
 #[tokio::test]
 async fn an_upload_that_stalls_is_given_up() {
@@ -96,7 +93,7 @@ async fn a_head_that_does_not_come_ends_its_connection() {
     }
     assert_eq!(app.text("/livez").await, "ok\n");
     for mut stream in silent {
-        let end = timeout(SOON, stream.read_to_end(&mut Vec::new())).await;
+        let end = timeout(ANSWER_TIMEOUT, stream.read_to_end(&mut Vec::new())).await;
         end.expect("it is hung up").expect("it is hung up in order");
     }
 }
@@ -241,7 +238,7 @@ async fn a_stop_does_not_wait_for_those_who_say_and_hear_nothing() {
     let asked = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(500);
     deaf.write_all(asked.as_bytes()).await.expect("send");
     let stopped = app.restart(&[], |_| {});
-    let app = timeout(SOON, stopped).await.expect("a stop in time");
+    let app = timeout(ANSWER_TIMEOUT, stopped).await.expect("a stop in time");
     app.get("/livez").await.is(200);
 }
 
@@ -254,7 +251,7 @@ async fn a_stop_does_not_wait_with_a_client_for_renders() {
     let stored = "images WHERE state = 'stored'";
     until("the image is stored", async || app.count(stored).await > 0).await;
     let stopped = app.restart(&[], |_| {});
-    timeout(SOON, stopped).await.expect("a stop in time");
+    timeout(ANSWER_TIMEOUT, stopped).await.expect("a stop in time");
     let answer = asked.await.expect("a task").expect("an answer");
     assert_eq!(answer.status(), 201);
 }

@@ -1,9 +1,8 @@
 //! Changes of the engine version and of presets while images are read.
 
-use crate::{
-    pictures::{drawn, png},
-    support::{TestApp, Uploaded},
-};
+use testkit::app::{TestApp, Uploaded};
+
+use crate::pictures::{drawn, png};
 
 /// Removes the originals: only stored renders can be served.
 pub fn lose_original(app: &TestApp, image: &Uploaded) {

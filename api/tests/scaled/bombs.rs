@@ -5,12 +5,11 @@ use std::{fs, path::Path, time::Duration};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::wait::{at_once, eventually};
 
 use crate::support::{
-    at_once,
     bombs::{Bomb, bombs, gif},
     customer::{Customer, id},
-    eventually,
     pictures::pictures,
     process::Process,
     servers::Servers,

@@ -2,10 +2,10 @@
 
 use axum::http::Method;
 use reqwest::StatusCode;
+use testkit::wait::eventually;
 
 use crate::support::{
     customer::{Customer, Kept, id, is_retryable},
-    eventually,
     pictures::pictures,
     servers::Servers,
     site::Site,

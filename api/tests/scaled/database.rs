@@ -2,12 +2,12 @@
 
 use axum::http::Method;
 use reqwest::StatusCode;
+use testkit::wait::eventually;
 
 use crate::support::{
     bucket::Trap,
     crowd::Crowd,
     customer::{Customer, Kept, is_retryable},
-    eventually,
     pictures::pictures,
     reader::Reader,
     servers::Servers,

@@ -1,8 +1,10 @@
 //! Event streams: a client of one API process gets the changes of all others, and misses none.
 
+use testkit::wait::soon;
+
 use crate::support::{
     customer::Customer, events::Events, link::Mood, pictures::pictures, servers::Servers,
-    site::Site, soon,
+    site::Site,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +68,7 @@ async fn whoever_comes_again_after_a_crash_has_missed_nothing() {
 
     two.process.kill();
     // data in transit can still be read
-    while soon("the end of the stream", events.next()).await.is_some() {}
+    soon("the end of the stream", async { while events.next().await.is_some() {} }).await;
     let told_before = events.last_id.clone();
     let more = customer.keep_all(&pictures[8..]).await;
     customer.all_ready(&more).await;

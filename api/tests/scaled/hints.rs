@@ -1,8 +1,8 @@
 //! Repeated and malformed hints: the row of the job is authoritative.
 
-use crate::support::{
-    customer::Customer, eventually, pictures::pictures, servers::Servers, site::Site,
-};
+use testkit::wait::eventually;
+
+use crate::support::{customer::Customer, pictures::pictures, servers::Servers, site::Site};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hint_that_comes_three_times_is_one_render() {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use testkit::wait::eventually;
 
 use crate::support::{
     customer::{Customer, is_retryable},
-    eventually,
     link::{Link, Mood},
     pictures::pictures,
     servers::Servers,

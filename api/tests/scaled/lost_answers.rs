@@ -1,10 +1,10 @@
 //! Lost responses: the database committed, but its client did not learn of it.
 
 use reqwest::StatusCode;
+use testkit::wait::eventually;
 
 use crate::support::{
     customer::{Customer, Kept, id, is_retryable},
-    eventually,
     link::Mood,
     pictures::pictures,
     servers::Servers,

@@ -2,12 +2,11 @@
 
 use axum::http::Method;
 use reqwest::StatusCode;
+use testkit::wait::{at_once, eventually};
 
 use crate::support::{
-    at_once,
     bucket::Trap,
     customer::{Customer, Kept, id},
-    eventually,
     pictures::pictures,
     servers::Servers,
     site::Site,

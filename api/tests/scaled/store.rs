@@ -2,11 +2,11 @@
 
 use axum::http::Method;
 use reqwest::{Response, StatusCode};
+use testkit::wait::eventually;
 
 use crate::support::{
     bucket::Weather,
     customer::{Customer, is_retryable},
-    eventually,
     pictures::pictures,
     servers::Servers,
     site::Site,
