@@ -11,9 +11,10 @@ COPY api/Cargo.toml api/
 COPY asciify/Cargo.toml asciify/
 COPY common/Cargo.toml common/
 COPY migration/Cargo.toml migration/
+COPY testkit/Cargo.toml testkit/
 COPY worker/Cargo.toml worker/
 RUN set -eu; \
-    for crate in api asciify common migration worker; do \
+    for crate in api asciify common migration testkit worker; do \
       mkdir -p "$crate/src"; \
       touch "$crate/src/lib.rs"; \
     done; \
@@ -27,7 +28,7 @@ RUN set -eu; \
 
 # Builds the workspace's crates. The touch makes every source newer than its stub, so that cargo builds it.
 COPY . .
-RUN find api asciify common migration worker -name '*.rs' -exec touch {} + \
+RUN find api asciify common migration testkit worker -name '*.rs' -exec touch {} + \
     && cargo build --release --locked --package api --package worker --bins \
     && mkdir /out \
     && cp target/release/planet target/release/planet-api target/release/planet-worker target/release/planet-admin /out/

@@ -1,9 +1,10 @@
-//! Files: the engine's door, its decoders, and drawing.
+//! Files: probing, decoding and drawing.
 #![no_main]
 
-use fuzz::{draw, plant};
+use fuzz::write_seeds;
 use libfuzzer_sys::fuzz_target;
+use testkit::attacks::draw;
 
-fuzz_target!(init: plant("draw", draw::seeds()), |bytes: &[u8]| {
+fuzz_target!(init: write_seeds("draw", draw::seeds()), |bytes: &[u8]| {
     let _drawn_or_refused = draw::attack(bytes);
 });

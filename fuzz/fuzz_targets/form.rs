@@ -1,13 +1,14 @@
 //! Uploads, as forms and as bare bodies.
 #![no_main]
 
-use fuzz::house::with_house;
-use fuzz::pictures::{one_pixel, png};
-use fuzz::{form, plant};
+use fuzz::service::with_service;
+use fuzz::write_seeds;
 use libfuzzer_sys::fuzz_target;
+use testkit::attacks::form;
+use testkit::pictures::{one_pixel, png};
 
-fuzz_target!(init: plant("form", form::seeds(&png(&one_pixel()))), |bytes: &[u8]| {
-    with_house(async |app, _| {
+fuzz_target!(init: write_seeds("form", form::seeds(&png(&one_pixel()))), |bytes: &[u8]| {
+    with_service(async |app, _| {
         form::attack(app, bytes).await;
     });
 });

@@ -1,7 +1,8 @@
-//! Options, as text.
+//! Options as text.
 #![no_main]
 
-use fuzz::{plant, spec};
+use fuzz::write_seeds;
 use libfuzzer_sys::fuzz_target;
+use testkit::attacks::spec;
 
-fuzz_target!(init: plant("spec", spec::seeds()), |bytes: &[u8]| spec::attack(bytes));
+fuzz_target!(init: write_seeds("spec", spec::seeds()), |bytes: &[u8]| spec::attack(bytes));

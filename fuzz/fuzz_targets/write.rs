@@ -1,7 +1,8 @@
-//! Texts and titles, written as pages, drawings, pictures and for terminals.
+//! Texts and titles, written in every output format.
 #![no_main]
 
-use fuzz::{plant, write};
+use fuzz::write_seeds;
 use libfuzzer_sys::fuzz_target;
+use testkit::attacks::write;
 
-fuzz_target!(init: plant("write", write::seeds()), |bytes: &[u8]| write::attack(bytes));
+fuzz_target!(init: write_seeds("write", write::seeds()), |bytes: &[u8]| write::attack(bytes));

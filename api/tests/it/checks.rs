@@ -1,11 +1,11 @@
 //! `planet-admin` checks an installation, and retries dead jobs.
 
 use std::{fs, process::Command};
+use testkit::app::{TestApp, files};
 
 use crate::{
     pictures::{png, png_with_broken_pixels},
     programs::{PLANET_ADMIN, run},
-    support::{TestApp, files},
 };
 
 /// `planet-admin` for the app's installation.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use reqwest::Client;
+use testkit::app::TestApp;
 
-use crate::{pictures::png, support::TestApp};
+use crate::pictures::png;
 
 const CODINGS: [&str; 3] = ["gzip", "br", "zstd"];
 

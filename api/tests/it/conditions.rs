@@ -1,11 +1,9 @@
 //! Conditional requests (RFC 9110, 13).
 
 use reqwest::Method;
+use testkit::app::{Answer, TestApp};
 
-use crate::{
-    pictures::png,
-    support::{Answer, TestApp},
-};
+use crate::pictures::png;
 
 const LONG_AGO: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 

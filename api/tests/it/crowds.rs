@@ -3,15 +3,15 @@
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
 use reqwest::Method;
+use testkit::app::{ANSWER_TIMEOUT, TestApp, until};
 
 use crate::{
     pictures::{noise, png},
-    support::{SOON, TestApp, until},
     wire::Wire,
 };
 
 #[tokio::test]
-async fn a_connection_too_many_is_told_to_come_again_and_the_others_go_on() {
+async fn a_connection_above_the_limit_gets_503_and_the_others_continue() {
     let app = TestApp::with(&[("MAX_CONNECTIONS", "2"), ("HEADER_TIMEOUT_S", "600")]).await;
     let bytes = png(64, 40);
     let length = format!("Content-Length: {}", bytes.len());
@@ -36,7 +36,7 @@ async fn a_connection_too_many_is_told_to_come_again_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_flood_of_connections_is_hung_up_on() {
+async fn a_flood_of_connections_is_closed() {
     let app = TestApp::with(&[("MAX_CONNECTIONS", "1"), ("HEADER_TIMEOUT_S", "600")]).await;
     let mut first = Wire::raw(&app, "GET /livez HTTP/1.1\r\nConnection: close\r\n").await;
     let mut flood = Vec::new();
@@ -45,7 +45,7 @@ async fn a_flood_of_connections_is_hung_up_on() {
     }
     // the last one first: no connection of the flood stays open
     for stream in flood.iter_mut().rev() {
-        let end = timeout(SOON, stream.read_to_end(&mut Vec::new())).await;
+        let end = timeout(ANSWER_TIMEOUT, stream.read_to_end(&mut Vec::new())).await;
         let _hung_up_or_reset = end.expect("it is not kept");
     }
     first.send(b"Host: localhost\r\n\r\n").await;
@@ -64,7 +64,7 @@ async fn large_answers_to_slow_readers_keep_a_limit() {
     let mut slow = Vec::new();
     for _ in 0..2 {
         let mut wire = Wire::open(&app, Method::GET, &large, &[]).await;
-        assert!(wire.hears_something(SOON).await);
+        assert!(wire.hears_something(ANSWER_TIMEOUT).await);
         slow.push(wire);
     }
     app.get(&large).await.is(503).tells_problem("busy", &["large responses"]);

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
 use serde_json::Value;
+use testkit::app::TestApp;
 
-use crate::{pictures::png, support::TestApp};
+use crate::pictures::png;
 
 const BROWSER: &[(&str, &str)] = &[("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];

@@ -6,12 +6,13 @@ use common::image::Status;
 use reqwest::{Method, Response};
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
+use testkit::{
+    app::{ANSWER_TIMEOUT, TestApp, Uploaded, until},
+    wait::soon,
+};
 use tokio::time::timeout;
 
-use crate::{
-    pictures::png,
-    support::{SOON, TestApp, Uploaded, until},
-};
+use crate::pictures::png;
 
 /// A client of an event stream.
 struct Events {
@@ -72,7 +73,8 @@ impl Events {
                 }
                 return Some(block);
             }
-            let chunk = timeout(SOON, self.response.chunk()).await.expect("something in time");
+            let chunk =
+                timeout(ANSWER_TIMEOUT, self.response.chunk()).await.expect("something in time");
             let chunk = chunk.expect("a body that ends in order")?;
             self.unread += std::str::from_utf8(&chunk).expect("UTF-8");
         }
@@ -80,14 +82,19 @@ impl Events {
 
     /// The next event; `None` at the end of the stream.
     async fn next(&mut self) -> Option<Event> {
-        loop {
-            let block = self.block().await?;
-            let field = |name| block.lines().find_map(|line| line.strip_prefix(name));
-            if let Some(data) = field("data:") {
-                let kind = field("event:").expect("an event").trim().to_owned();
-                return Some(Event { kind, data: serde_json::from_str(data).expect("JSON") });
+        // in total: comments keep a stream alive that has no events
+        let event = timeout(ANSWER_TIMEOUT, async {
+            loop {
+                let block = self.block().await?;
+                let field = |name| block.lines().find_map(|line| line.strip_prefix(name));
+                if let Some(data) = field("data:") {
+                    let kind = field("event:").expect("an event").trim().to_owned();
+                    let data = serde_json::from_str(data).expect("JSON");
+                    return Some(Event { kind, data });
+                }
             }
-        }
+        });
+        event.await.expect("an event in time")
     }
 
     /// Reads until an event has this status of the image.
@@ -226,14 +233,14 @@ async fn who_reads_slowly_misses_nothing() {
             let db = app.pipeline.catalog().connection();
             db.execute_unprepared(&sql(state)).await.expect("a change");
             app.pipeline.queue().notify_changes();
-            quick.next().await.expect("news");
+            soon("a change", quick.next()).await.expect("news");
         }
     }
     app.delete(&first.at).await.is(204);
     app.work(1).await;
     let (mut ready, mut gone) = (false, false);
     while !(ready && gone) {
-        let told = timeout(SOON, slow.next()).await.expect("news in time").expect("news");
+        let told = timeout(ANSWER_TIMEOUT, slow.next()).await.expect("news in time").expect("news");
         let status = told.summary.as_ref().map(|shown| &shown.status);
         ready |= told.image.to_string() == image.id && status == Some(&Status::Ready);
         gone |= told.image.to_string() == first.id && status.is_none();
@@ -281,7 +288,7 @@ async fn a_stop_ends_the_streams_at_once() {
     let image = app.upload(png(8, 8)).await;
     events.hears(&image, "pending").await;
     let stopped = app.restart(&[], |_| {});
-    let app = timeout(SOON, stopped).await.expect("a stop in time");
+    let app = timeout(ANSWER_TIMEOUT, stopped).await.expect("a stop in time");
     assert_eq!(events.next().await, None);
     let mut again = Events::again(&app, "/images/events", &events.last_id).await;
     app.work(1).await;
@@ -296,8 +303,10 @@ async fn who_fell_behind_does_not_hear_of_old_times_after_the_new() {
     let mut hears = async |times: usize, there: bool| {
         let mut told = HashSet::new();
         while told.len() < times {
-            let news =
-                timeout(SOON, quick.next()).await.expect("news in time").expect("a database");
+            let news = timeout(ANSWER_TIMEOUT, quick.next())
+                .await
+                .expect("news in time")
+                .expect("a database");
             if news.summary.is_some() == there {
                 told.insert(news.image);
             }
@@ -316,10 +325,11 @@ async fn who_fell_behind_does_not_hear_of_old_times_after_the_new() {
     hears(HALF, false).await;
 
     for _ in 0..HALF {
-        let news = timeout(SOON, slow.next()).await.expect("news in time").expect("a database");
+        let news =
+            timeout(ANSWER_TIMEOUT, slow.next()).await.expect("news in time").expect("a database");
         assert!(news.summary.is_none(), "it was deleted");
     }
-    let (next, last) = tokio::join!(timeout(SOON, slow.next()), app.upload(png(1, 1)));
+    let (next, last) = tokio::join!(timeout(ANSWER_TIMEOUT, slow.next()), app.upload(png(1, 1)));
     let next = next.expect("news in time").expect("a database");
     assert_eq!(next.image.to_string(), last.id, "it was deleted");
 }

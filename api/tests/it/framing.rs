@@ -1,8 +1,9 @@
 //! Request smuggling: framing that a proxy may read differently never hides a second request.
 
 use reqwest::Method;
+use testkit::app::TestApp;
 
-use crate::{pictures::png, support::TestApp, wire::Wire};
+use crate::{pictures::png, wire::Wire};
 
 /// The hidden request after the first one.
 const NEXT: &str = "GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -15,7 +16,7 @@ async fn statuses(app: &TestApp, request: &str) -> Vec<u16> {
 }
 
 #[tokio::test]
-async fn a_body_whose_length_is_told_oddly_is_refused_and_nothing_behind_it_is_heard() {
+async fn a_body_with_a_contradictory_length_is_refused_and_nothing_behind_it_is_parsed() {
     let app = TestApp::spawn().await;
     for odd in [
         "Content-Length: 4\r\nContent-Length: 5",
@@ -62,7 +63,7 @@ async fn a_body_whose_length_is_told_oddly_is_refused_and_nothing_behind_it_is_h
 
 /// RFC 9112, 6.1: `Transfer-Encoding` takes precedence, and the connection is closed.
 #[tokio::test]
-async fn where_chunks_and_a_length_disagree_the_connection_ends_with_the_answer() {
+async fn with_chunked_and_a_length_the_connection_closes_after_the_response() {
     let app = TestApp::spawn().await;
     for both in [
         "Content-Length: 4\r\nTransfer-Encoding: chunked",
@@ -80,7 +81,7 @@ async fn where_chunks_and_a_length_disagree_the_connection_ends_with_the_answer(
 }
 
 #[tokio::test]
-async fn a_body_that_nobody_wants_is_never_taken_for_a_request() {
+async fn an_unread_body_is_never_parsed_as_a_request() {
     let app = TestApp::spawn().await;
     let inner = "DELETE /images/x HTTP/1.1\r\nHost: localhost\r\n\r\n";
     for (method, path, status) in

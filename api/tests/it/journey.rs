@@ -2,11 +2,9 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use testkit::app::{TestApp, Uploaded, files};
 
-use crate::{
-    pictures::{FORMATS, drawn, file, png, png_with_broken_pixels},
-    support::{TestApp, Uploaded, files},
-};
+use crate::pictures::{FORMATS, drawn, file, png, png_with_broken_pixels};
 
 #[tokio::test]
 async fn an_uploaded_image_becomes_text() {

@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use common::{catalog::Intent, image::Metadata, render::sha256_hex};
 use reqwest::Method;
+use testkit::app::{Answer, TestApp, Uploaded};
 
-use crate::{
-    pictures::png,
-    support::{Answer, TestApp, Uploaded},
-};
+use crate::pictures::png;
 
 async fn post(app: &TestApp, key: &str, bytes: Vec<u8>) -> Answer {
     let request = app.request(Method::POST, "/images").header("idempotency-key", key);

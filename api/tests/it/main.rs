@@ -1,8 +1,6 @@
 //! Tests of the HTTP API with the embedded backends: a real port, SQLite, files, and a worker that
 //! the test runs. One binary, so that it links once.
 
-#[path = "../../../asciify/tests/it/chance.rs"]
-mod chance;
 mod checks;
 mod compression;
 mod conditions;
@@ -13,6 +11,7 @@ mod framing;
 mod hostile;
 mod journey;
 mod keys;
+mod layering;
 mod mutations;
 mod negotiation;
 mod operations;
@@ -23,7 +22,6 @@ mod programs;
 mod refusals;
 mod rendering;
 mod settings;
-mod support;
 mod transport;
 mod versions;
 mod wire;

@@ -1,12 +1,12 @@
 //! Damaged files: none may crash the service, or cause a 5xx response.
 
 use futures_util::stream::{self, StreamExt};
-
-use crate::{
-    chance::damaged,
-    pictures::{FORMATS, file},
-    support::{TestApp, Uploaded},
+use testkit::{
+    app::{TestApp, Uploaded},
+    mutator::mutated,
 };
+
+use crate::pictures::{FORMATS, file};
 
 /// Damaged files per format.
 const FILES: u64 = 250;
@@ -17,7 +17,7 @@ async fn damaged_files_are_pictures_or_refused() {
     let mut chance = fastrand::Rng::with_seed(0x9e37_79b9_7f4a_7c15);
     let whole = FORMATS.map(|(format, _)| file(format, 24, 16));
     let each = whole.iter().flat_map(|file| (0..FILES).map(move |_| file));
-    let files: Vec<_> = each.map(|file| damaged(file, &whole[1], &mut chance)).collect();
+    let files: Vec<_> = each.map(|file| mutated(file, &whole[1], &mut chance)).collect();
     let stories = files.into_iter().map(|bytes| tell(&app, bytes));
     let seen: Vec<u16> = stream::iter(stories).buffer_unordered(4).collect().await;
     for status in [200, 415, 422] {

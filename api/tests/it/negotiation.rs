@@ -1,11 +1,9 @@
 //! Content negotiation, and caching of its results.
 
 use std::collections::BTreeSet;
+use testkit::app::{TestApp, Uploaded};
 
-use crate::{
-    pictures::{drawn, png},
-    support::{TestApp, Uploaded},
-};
+use crate::pictures::{drawn, png};
 
 #[tokio::test]
 async fn accept_chooses_the_format() {

@@ -3,11 +3,9 @@
 use std::{fs::File, time::Duration};
 
 use serde_json::{Value, json};
+use testkit::app::{TestApp, files};
 
-use crate::{
-    pictures::{png, png_with_broken_pixels},
-    support::{TestApp, files},
-};
+use crate::pictures::{png, png_with_broken_pixels};
 
 #[tokio::test]
 async fn a_start_removes_what_a_crash_left_in_the_spool_folder_and_nothing_else() {

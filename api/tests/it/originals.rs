@@ -4,11 +4,9 @@ use asciify::Spec;
 use common::pipeline::{DrawError, ServeError};
 use image::ImageFormat;
 use reqwest::Method;
+use testkit::app::{TestApp, Uploaded};
 
-use crate::{
-    pictures::{FORMATS, file, png},
-    support::{TestApp, Uploaded},
-};
+use crate::pictures::{FORMATS, file, png};
 
 #[tokio::test]
 async fn it_comes_back_byte_for_byte() {

@@ -1,11 +1,9 @@
 //! The HTML pages: complete without scripts, with a strict content security policy.
 
 use reqwest::Method;
+use testkit::app::{TestApp, Uploaded};
 
-use crate::{
-    pictures::png,
-    support::{TestApp, Uploaded},
-};
+use crate::pictures::png;
 
 const BROWSER: &[(&str, &str)] = &[("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
 
@@ -213,7 +211,7 @@ async fn pages_of_other_sites_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_not_ours_is_refused() {
+async fn an_unknown_host_name_is_refused() {
     let app = TestApp::spawn().await;
     let host = |app: &TestApp, name: &str| app.request(Method::GET, "/images").header("host", name);
     for ours in ["localhost", "localhost:1", "127.0.0.1:9", "[::1]:80", "planet", "a.localhost."] {

@@ -11,11 +11,11 @@ use std::{
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use reqwest::Client;
 use serde_json::Value;
+use testkit::app::{ANSWER_TIMEOUT, client};
 
 use crate::{
     operations::metric,
     pictures::{noise, png},
-    support::SOON,
 };
 
 pub(crate) const PLANET: &str = env!("CARGO_BIN_EXE_planet");
@@ -69,7 +69,7 @@ impl Planet {
             if let Some(status) = self.child.try_wait().expect("wait for planet") {
                 return status.code();
             }
-            assert!(started.elapsed() < SOON, "planet does not end");
+            assert!(started.elapsed() < ANSWER_TIMEOUT, "planet does not end");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -84,8 +84,10 @@ impl Drop for Planet {
 
 /// The next line of the log that contains `part`.
 fn line_with(log: &Receiver<String>, part: &str) -> String {
+    let deadline = Instant::now() + ANSWER_TIMEOUT;
     loop {
-        let line = log.recv_timeout(SOON).expect("planet goes on writing its log");
+        let left = deadline.saturating_duration_since(Instant::now());
+        let line = log.recv_timeout(left).unwrap_or_else(|_| panic!("{part:?} is not in the log"));
         if line.contains(part) {
             return line;
         }
@@ -101,7 +103,7 @@ async fn json(client: &Client, at: &str) -> Value {
 async fn what_was_acknowledged_survives_a_kill() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut planet = Planet::start(folder.path());
-    let client = Client::builder().no_proxy().build().expect("a client");
+    let client = client();
 
     let mut uploads: FuturesUnordered<_> = (0..20)
         .map(|seed| {
@@ -152,7 +154,7 @@ async fn all_presets(client: &Client, at: &str, image: &Value) {
             }
             return;
         }
-        assert!(started.elapsed() < SOON, "{renders}");
+        assert!(started.elapsed() < ANSWER_TIMEOUT, "{renders}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -162,7 +164,7 @@ async fn a_polite_signal_ends_it_cleanly() {
     for signal in ["-TERM", "-INT"] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut planet = Planet::start(folder.path());
-        let client = Client::builder().no_proxy().build().expect("a client");
+        let client = client();
         let image = client.post(format!("{}/images?", planet.at)).header("prefer", "wait=20");
         let image: Value =
             image.body(png(64, 40)).send().await.expect("an answer").json().await.expect("JSON");
@@ -179,7 +181,7 @@ async fn a_polite_signal_ends_it_cleanly() {
 
 #[tokio::test]
 async fn a_log_for_humans_is_short_and_one_for_machines_complete() {
-    let client = Client::builder().no_proxy().build().expect("a client");
+    let client = client();
     let logged = async |format| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let planet = Planet::start_with(folder.path(), &[("LOG_FORMAT", format)]);
@@ -201,7 +203,7 @@ async fn a_log_for_humans_is_short_and_one_for_machines_complete() {
 async fn its_metrics_are_its_own() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let planet = Planet::start(folder.path());
-    let client = Client::builder().no_proxy().build().expect("a client");
+    let client = client();
     let post = client.post(format!("{}/images", planet.at)).header("prefer", "wait=20");
     let image: Value =
         post.body(png(64, 40)).send().await.expect("an answer").json().await.expect("JSON");
@@ -232,7 +234,15 @@ pub(crate) fn run(program: &str, args: &[&str], vars: &[(&str, &str)]) -> Output
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut command = Command::new(program);
     command.current_dir(folder.path()).env_clear().envs(vars.iter().copied()).args(args);
-    let output = command.output().expect("run a program");
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.expect("start a program");
+    let (id, (ended, output)) = (child.id(), mpsc::channel());
+    std::thread::spawn(move || ended.send(child.wait_with_output()));
+    let output = output.recv_timeout(ANSWER_TIMEOUT).unwrap_or_else(|_| {
+        let _ended_meanwhile = Command::new("kill").args(["-KILL", &id.to_string()]).status();
+        panic!("{program} {args:?} does not end");
+    });
+    let output = output.expect("the output of a program");
     assert_eq!(
         std::fs::read_dir(folder.path()).expect("its folder").count(),
         0,

@@ -5,10 +5,10 @@ use reqwest::{
     Method,
     multipart::{Form, Part},
 };
+use testkit::app::TestApp;
 
 use crate::{
     pictures::{file, png, png_claiming},
-    support::TestApp,
     wire::Wire,
 };
 
@@ -97,7 +97,7 @@ async fn one_byte_too_many_is_refused_with_an_answer_that_can_be_read() {
 
     assert_eq!(app.count("images").await, images);
     assert_eq!(app.count("blob_gc").await, blobs);
-    assert_eq!(crate::support::files(&app.folder().join("spool")), [] as [&str; 0]);
+    assert_eq!(testkit::app::files(&app.folder().join("spool")), [] as [&str; 0]);
 }
 
 #[tokio::test]

@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use image::ImageFormat;
 use serde_json::json;
+use testkit::app::{Answer, TestApp};
 
 use crate::{
     pictures::{drawn, file, noise, png},
-    support::{Answer, TestApp},
     versions::lose_original,
 };
 
@@ -101,7 +101,7 @@ async fn equal_requests_at_once_do_the_work_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_cannot_be_served_in_time_is_told_to_come_again() {
+async fn a_reader_that_waits_too_long_for_a_core_gets_503() {
     let app = TestApp::with(&[("RENDER_CONCURRENCY", "1"), ("RENDER_WAIT_S", "0.05")]).await;
     let image = app.upload(noise(1500, 5)).await;
     let paths: Vec<String> = (0..24).map(|n| format!("{}?width={}", image.at, 500 + n)).collect();

@@ -3,20 +3,17 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use testkit::app::{ANSWER_TIMEOUT, TestApp, until};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
 
-use crate::{
-    pictures::png,
-    support::{SOON, TestApp, until},
-    wire::Wire,
-};
+use crate::{pictures::png, wire::Wire};
 
 #[tokio::test]
-async fn an_upload_that_stalls_is_given_up() {
+async fn a_stalled_upload_is_aborted() {
     let app = TestApp::with(&[("UPLOAD_IDLE_S", "0.2")]).await;
     let bytes = png(64, 40);
     let length = format!("Content-Length: {}", bytes.len());
@@ -45,7 +42,7 @@ async fn a_slow_upload_is_taken_as_long_as_it_goes_on() {
 }
 
 #[tokio::test]
-async fn an_upload_that_trickles_in_is_given_up() {
+async fn a_slow_upload_is_aborted() {
     let app = TestApp::with(&[("UPLOAD_IDLE_S", "0.5"), ("UPLOAD_MIN_RATE", "1000")]).await;
     let form = "Content-Type: multipart/form-data; boundary=b";
     for headers in [&["Content-Length: 100000"] as &[_], &["Content-Length: 100000", form]] {
@@ -96,7 +93,7 @@ async fn a_head_that_does_not_come_ends_its_connection() {
     }
     assert_eq!(app.text("/livez").await, "ok\n");
     for mut stream in silent {
-        let end = timeout(SOON, stream.read_to_end(&mut Vec::new())).await;
+        let end = timeout(ANSWER_TIMEOUT, stream.read_to_end(&mut Vec::new())).await;
         end.expect("it is hung up").expect("it is hung up in order");
     }
 }
@@ -137,7 +134,7 @@ async fn a_body_that_ends_early_is_no_upload() {
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_leaves_nothing() {
+async fn a_client_that_disconnects_leaves_nothing() {
     let app = TestApp::spawn().await;
     let bytes = png(64, 40);
     let part = b"--b\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n";
@@ -157,7 +154,7 @@ async fn a_client_that_hangs_up_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn too_many_uploads_at_a_time_are_told_to_come_again() {
+async fn uploads_above_the_limit_get_503() {
     let app = TestApp::with(&[("MAX_UPLOADS", "1")]).await;
     let bytes = png(64, 40);
     let length = format!("Content-Length: {}", bytes.len());
@@ -230,7 +227,7 @@ async fn a_stop_lets_running_uploads_end() {
 }
 
 #[tokio::test]
-async fn a_stop_does_not_wait_for_those_who_say_and_hear_nothing() {
+async fn a_stop_does_not_wait_for_silent_clients() {
     // longer than the timeout of this test
     let patient = ["DRAIN_S", "HEADER_TIMEOUT_S", "ANSWER_IDLE_S"].map(|name| (name, "600"));
     let app = TestApp::with(&patient).await;
@@ -241,7 +238,7 @@ async fn a_stop_does_not_wait_for_those_who_say_and_hear_nothing() {
     let asked = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(500);
     deaf.write_all(asked.as_bytes()).await.expect("send");
     let stopped = app.restart(&[], |_| {});
-    let app = timeout(SOON, stopped).await.expect("a stop in time");
+    let app = timeout(ANSWER_TIMEOUT, stopped).await.expect("a stop in time");
     app.get("/livez").await.is(200);
 }
 
@@ -254,7 +251,7 @@ async fn a_stop_does_not_wait_with_a_client_for_renders() {
     let stored = "images WHERE state = 'stored'";
     until("the image is stored", async || app.count(stored).await > 0).await;
     let stopped = app.restart(&[], |_| {});
-    timeout(SOON, stopped).await.expect("a stop in time");
+    timeout(ANSWER_TIMEOUT, stopped).await.expect("a stop in time");
     let answer = asked.await.expect("a task").expect("an answer");
     assert_eq!(answer.status(), 201);
 }

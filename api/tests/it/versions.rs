@@ -1,9 +1,8 @@
 //! Changes of the engine version and of presets while images are read.
 
-use crate::{
-    pictures::{drawn, png},
-    support::{TestApp, Uploaded},
-};
+use testkit::app::{TestApp, Uploaded};
+
+use crate::pictures::{drawn, png};
 
 /// Removes the originals: only stored renders can be served.
 pub fn lose_original(app: &TestApp, image: &Uploaded) {
@@ -11,7 +10,7 @@ pub fn lose_original(app: &TestApp, image: &Uploaded) {
 }
 
 #[tokio::test]
-async fn the_old_version_is_served_until_the_new_one_is_there() {
+async fn the_old_version_is_served_until_the_new_one_is_stored() {
     let app = TestApp::spawn().await;
     let bytes = png(64, 40);
     let image = app.upload(bytes.clone()).await;

@@ -6,13 +6,12 @@ use reqwest::{
     Method,
     header::{HeaderMap, HeaderName, HeaderValue},
 };
+use testkit::app::{ANSWER_TIMEOUT, Answer, TestApp};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
-
-use crate::support::{Answer, SOON, TestApp};
 
 /// A raw connection.
 pub struct Wire {
@@ -51,7 +50,8 @@ impl Wire {
 
     /// Sends all of `bytes`.
     pub async fn send(&mut self, bytes: &[u8]) {
-        let sent = timeout(SOON, self.stream.write_all(bytes)).await.expect("send in time");
+        let sent =
+            timeout(ANSWER_TIMEOUT, self.stream.write_all(bytes)).await.expect("send in time");
         sent.expect("a connection that stays open while we send");
     }
 
@@ -80,15 +80,17 @@ impl Wire {
     /// Everything that is received until the connection is closed or reset.
     pub async fn everything(mut self) -> String {
         let mut bytes = Vec::new();
-        let _reset = timeout(SOON, self.stream.read_to_end(&mut bytes)).await.expect("an end");
+        let _reset =
+            timeout(ANSWER_TIMEOUT, self.stream.read_to_end(&mut bytes)).await.expect("an end");
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// A response that may come from the HTTP library itself.
     pub async fn answer_of_hyper(mut self) -> Answer {
         let mut bytes = Vec::new();
-        let read =
-            timeout(SOON, self.stream.read_to_end(&mut bytes)).await.expect("an answer in time");
+        let read = timeout(ANSWER_TIMEOUT, self.stream.read_to_end(&mut bytes))
+            .await
+            .expect("an answer in time");
         read.expect("an answer that can be read");
         let split = bytes.windows(4).position(|end| end == b"\r\n\r\n");
         let split =

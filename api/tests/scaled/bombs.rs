@@ -5,12 +5,11 @@ use std::{fs, path::Path, time::Duration};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::wait::{at_once, eventually};
 
 use crate::support::{
-    at_once,
     bombs::{Bomb, bombs, gif},
     customer::{Customer, id},
-    eventually,
     pictures::pictures,
     process::Process,
     servers::Servers,
@@ -28,7 +27,7 @@ const LEEWAY_MIB: u64 = 64;
 const BOMBS_AT_ONCE: usize = 4;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bombs_take_no_more_memory_than_was_configured_and_cost_nobody_anything() {
+async fn bombs_stay_within_the_configured_memory_and_affect_no_other_image() {
     let folder = TempDir::new().unwrap();
     let mut settings = SHORT_WAITS.map(|(name, value)| (name, value.to_owned())).to_vec();
     settings.extend([
@@ -74,7 +73,7 @@ async fn bombs_take_no_more_memory_than_was_configured_and_cost_nobody_anything(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bombs_take_no_more_memory_of_a_worker_than_was_configured() {
+async fn bombs_stay_within_the_configured_memory_of_a_worker() {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
     site.set("RENDER_MEMORY_MIB", &RENDER_MEMORY_MIB.to_string());

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::Value;
+use testkit::wait::eventually;
 use tokio::net::TcpListener;
 
 use crate::support::{
     customer::{Customer, Kept},
-    eventually,
     pictures::{Picture, pictures},
     servers::Servers,
     site::Site,

@@ -2,17 +2,17 @@
 
 use axum::http::Method;
 use reqwest::StatusCode;
+use testkit::wait::eventually;
 
 use crate::support::{
     customer::{Customer, Kept, id, is_retryable},
-    eventually,
     pictures::pictures,
     servers::Servers,
     site::Site,
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_sleeps_past_its_lease_is_fenced() {
+async fn a_worker_suspended_past_its_lease_is_fenced() {
     let Some(servers) = Servers::shared().await else { return };
     let site = Site::open(&servers).await;
     let api = site.api().await;
@@ -44,7 +44,7 @@ async fn a_worker_that_sleeps_past_its_lease_is_fenced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_image_that_kills_its_workers_is_given_up_and_no_other() {
+async fn an_image_that_kills_its_workers_fails_and_no_other() {
     const STRIKES: usize = 3;
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
@@ -74,7 +74,7 @@ async fn an_image_that_kills_its_workers_is_given_up_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_whose_door_dies_is_taken_over() {
+async fn an_upload_whose_api_dies_is_taken_over() {
     let Some(servers) = Servers::shared().await else { return };
     let site = Site::open(&servers).await;
     let [mut dying, living] = [site.api().await, site.api().await];
@@ -109,7 +109,7 @@ async fn an_upload_whose_door_dies_is_taken_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_door_that_sleeps_over_an_upload_promises_nothing() {
+async fn an_api_suspended_past_its_upload_lease_acknowledges_nothing() {
     let Some(servers) = Servers::shared().await else { return };
     let site = Site::open(&servers).await;
     let (sleeping, worker) = (site.api().await, site.worker().await);

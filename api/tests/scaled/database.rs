@@ -2,12 +2,12 @@
 
 use axum::http::Method;
 use reqwest::StatusCode;
+use testkit::wait::eventually;
 
 use crate::support::{
     bucket::Trap,
     crowd::Crowd,
     customer::{Customer, Kept, is_retryable},
-    eventually,
     pictures::pictures,
     reader::Reader,
     servers::Servers,
@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_database_is_away_nothing_is_promised_and_nothing_is_lost() {
+async fn while_the_database_is_down_nothing_is_acknowledged_and_nothing_is_lost() {
     let Some(servers) = Servers::alone().await else { return };
     let mut site = Site::open(&servers).await;
     // longer than the outages: no lease expires

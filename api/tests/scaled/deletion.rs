@@ -2,10 +2,9 @@
 
 use axum::http::Method;
 use reqwest::StatusCode;
+use testkit::wait::eventually;
 
-use crate::support::{
-    customer::Customer, eventually, pictures::pictures, servers::Servers, site::Site,
-};
+use crate::support::{customer::Customer, pictures::pictures, servers::Servers, site::Site};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_is_deleted_while_it_renders_leaves_nothing() {

@@ -72,21 +72,21 @@ async fn dies(point: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_of_one_process_that_dies_in_an_upload_keeps_its_word() {
+async fn a_single_process_that_dies_in_an_upload_loses_nothing() {
     for point in ["upload: intent", "upload: put", "upload: commit"] {
         dies(point).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_of_one_process_that_dies_in_a_job_does_it_after_its_start() {
+async fn a_single_process_that_dies_in_a_job_does_it_after_restart() {
     for point in ["hint: heard", "hint: claim", "render: drawn", "render: put", "render: finish"] {
         dies(point).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_of_one_process_goes_on_at_once_with_what_it_had_when_it_died() {
+async fn a_single_process_continues_at_once_after_a_crash() {
     for point in ["upload: put", "hint: claim"] {
         let home = Home::new();
         let customer = Customer::of(&[&home.url]);
@@ -118,7 +118,7 @@ async fn a_second_service_in_the_same_folder_does_not_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_of_one_process_is_killed_twice_and_loses_nothing() {
+async fn a_single_process_killed_twice_loses_nothing() {
     let home = Home::new();
     let customer = Customer::of(&[&home.url]);
     let pictures = pictures(50);

@@ -1,8 +1,10 @@
 //! Event streams: a client of one API process gets the changes of all others, and misses none.
 
+use testkit::wait::soon;
+
 use crate::support::{
     customer::Customer, events::Events, link::Mood, pictures::pictures, servers::Servers,
-    site::Site, soon,
+    site::Site,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +35,7 @@ async fn what_happens_at_one_door_is_heard_at_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_broker_it_is_heard_a_little_later() {
+async fn without_a_broker_events_arrive_with_the_next_poll() {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
     let link = site.link_to_broker(&servers).await;
@@ -53,7 +55,7 @@ async fn without_a_broker_it_is_heard_a_little_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_comes_again_after_a_crash_has_missed_nothing() {
+async fn a_client_that_reconnects_after_a_crash_has_missed_nothing() {
     let Some(servers) = Servers::shared().await else { return };
     let site = Site::open(&servers).await;
     let (one, mut two) = (site.api().await, site.api().await);
@@ -66,7 +68,7 @@ async fn whoever_comes_again_after_a_crash_has_missed_nothing() {
 
     two.process.kill();
     // data in transit can still be read
-    while soon("the end of the stream", events.next()).await.is_some() {}
+    soon("the end of the stream", async { while events.next().await.is_some() {} }).await;
     let told_before = events.last_id.clone();
     let more = customer.keep_all(&pictures[8..]).await;
     customer.all_ready(&more).await;

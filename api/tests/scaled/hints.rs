@@ -1,11 +1,11 @@
 //! Repeated and malformed hints: the row of the job is authoritative.
 
-use crate::support::{
-    customer::Customer, eventually, pictures::pictures, servers::Servers, site::Site,
-};
+use testkit::wait::eventually;
+
+use crate::support::{customer::Customer, pictures::pictures, servers::Servers, site::Site};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hint_that_comes_three_times_is_one_render() {
+async fn a_hint_delivered_three_times_is_one_render() {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
     let (api, broker) = (site.api().await, site.broker(&servers).await);
@@ -34,7 +34,7 @@ async fn a_hint_that_comes_three_times_is_one_render() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hint_that_cannot_be_read_is_counted_and_holds_up_no_other() {
+async fn a_malformed_hint_is_counted_and_blocks_no_other() {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
     let (api, broker) = (site.api().await, site.broker(&servers).await);

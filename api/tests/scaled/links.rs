@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use testkit::wait::eventually;
 
 use crate::support::{
     customer::{Customer, is_retryable},
-    eventually,
     link::{Link, Mood},
     pictures::pictures,
     servers::Servers,
@@ -36,17 +36,17 @@ async fn is_slow(link: impl AsyncFnOnce(&mut Site, &Servers) -> Link) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_to_the_database_that_is_slow_costs_time_and_nothing_else() {
+async fn a_slow_link_to_the_database_costs_only_time() {
     is_slow(async |site, _| site.link_to_database().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_to_the_broker_that_is_slow_costs_time_and_nothing_else() {
+async fn a_slow_link_to_the_broker_costs_only_time() {
     is_slow(async |site, servers| site.link_to_broker(servers).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_to_the_store_that_is_slow_costs_time_and_nothing_else() {
+async fn a_slow_link_to_the_store_costs_only_time() {
     is_slow(async |site, _| site.link_to_store().await).await;
 }
 
@@ -74,7 +74,7 @@ async fn an_upload_whose_store_link_is_cut_mid_put_is_refused_and_leaves_nothing
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_whose_store_link_is_cut_mid_get_is_put_off_and_no_image_is_blamed() {
+async fn a_job_whose_store_link_is_cut_mid_get_is_postponed_and_no_attempt_counts() {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
     let api = site.api().await;
@@ -122,7 +122,7 @@ async fn an_upload_whose_database_link_is_cut_between_two_bytes_is_kept_once_or_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hints_whose_link_is_cut_between_two_bytes_are_made_up_for_by_polling() {
+async fn hints_lost_with_their_link_are_replaced_by_polling() {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
     let link = site.link_to_broker(&servers).await;

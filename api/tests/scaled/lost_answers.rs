@@ -1,10 +1,10 @@
 //! Lost responses: the database committed, but its client did not learn of it.
 
 use reqwest::StatusCode;
+use testkit::wait::eventually;
 
 use crate::support::{
     customer::{Customer, Kept, id, is_retryable},
-    eventually,
     link::Mood,
     pictures::pictures,
     servers::Servers,
@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_whose_commit_was_not_heard_of_is_found_by_its_row_or_by_its_key() {
+async fn an_upload_whose_commit_response_is_lost_is_found_by_row_or_key() {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
     let link = site.link_to_database().await;
@@ -54,7 +54,7 @@ async fn an_upload_whose_commit_was_not_heard_of_is_found_by_its_row_or_by_its_k
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_whose_end_was_not_heard_of_is_done_once() {
+async fn a_job_whose_commit_response_is_lost_is_done_once() {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
     let api = site.api().await;
@@ -81,7 +81,7 @@ async fn a_job_whose_end_was_not_heard_of_is_done_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_door_whose_database_hangs_promises_nothing_and_comes_back() {
+async fn an_api_whose_database_hangs_acknowledges_nothing_and_recovers() {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
     let link = site.link_to_database().await;

@@ -1,9 +1,10 @@
 //! Several API processes and several workers as one service.
 
 use axum::http::Method;
+use testkit::wait::at_once;
 
 use crate::support::{
-    at_once, customer::Customer, pictures::pictures, reader::Reader, servers::Servers, site::Site,
+    customer::Customer, pictures::pictures, reader::Reader, servers::Servers, site::Site,
 };
 
 #[tokio::test(flavor = "multi_thread")]

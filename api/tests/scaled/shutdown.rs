@@ -2,19 +2,18 @@
 
 use axum::http::Method;
 use reqwest::StatusCode;
+use testkit::wait::{at_once, eventually};
 
 use crate::support::{
-    at_once,
     bucket::Trap,
     customer::{Customer, Kept, id},
-    eventually,
     pictures::pictures,
     servers::Servers,
     site::Site,
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_worker_ends_what_it_began() {
+async fn a_stopped_worker_finishes_its_jobs() {
     let Some(servers) = Servers::shared().await else { return };
     let site = Site::open(&servers).await;
     let api = site.api().await;
@@ -39,7 +38,7 @@ async fn a_stopped_worker_ends_what_it_began() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_worker_gives_back_what_takes_too_long() {
+async fn a_stopped_worker_releases_slow_jobs() {
     let Some(servers) = Servers::shared().await else { return };
     let mut site = Site::open(&servers).await;
     // no lease may expire in this test
@@ -88,7 +87,7 @@ async fn a_stopped_worker_does_not_wait_for_a_store_that_hangs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_door_answers_the_uploads_that_it_has() {
+async fn a_stopped_api_answers_its_running_uploads() {
     let Some(servers) = Servers::shared().await else { return };
     let site = Site::open(&servers).await;
     let [mut stopped, other] = [site.api().await, site.api().await];

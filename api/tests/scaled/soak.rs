@@ -10,6 +10,7 @@ use std::{
 };
 
 use reqwest::StatusCode;
+use testkit::wait::eventually;
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -17,7 +18,6 @@ use crate::support::{
     bucket::Weather,
     crowd::Crowd,
     customer::{Customer, Kept},
-    eventually,
     link::{Link, Mood},
     pictures::pictures,
     process::free_port,
@@ -237,10 +237,6 @@ impl Dice {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one who runs it tells how long and from which seed"
-)]
 fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
+    testkit::env::variable(name).map(|value| value.parse().expect(name))
 }

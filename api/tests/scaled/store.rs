@@ -2,18 +2,18 @@
 
 use axum::http::Method;
 use reqwest::{Response, StatusCode};
+use testkit::wait::eventually;
 
 use crate::support::{
     bucket::Weather,
     customer::{Customer, is_retryable},
-    eventually,
     pictures::pictures,
     servers::Servers,
     site::Site,
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_store_fails_nothing_is_recorded_and_no_image_is_blamed() {
+async fn while_the_store_fails_nothing_is_recorded_and_no_attempt_counts() {
     let Some(servers) = Servers::shared().await else { return };
     let site = Site::open(&servers).await;
     let (api, worker) = (site.api().await, site.worker().await);
@@ -55,7 +55,7 @@ async fn while_the_store_fails_nothing_is_recorded_and_no_image_is_blamed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_original_that_the_store_lost_is_an_alarm_and_never_the_end() {
+async fn a_lost_original_raises_a_metric_and_its_job_waits() {
     let Some(servers) = Servers::shared().await else { return };
     let site = Site::open(&servers).await;
     let api = site.api().await;

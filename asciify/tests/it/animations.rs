@@ -7,7 +7,7 @@ use asciify::{Limits, probe};
 use image::Frame;
 use image::codecs::gif::GifEncoder;
 
-use crate::pictures::{apng, drawn, frames, gif, named, text};
+use testkit::pictures::{apng, drawn, frames, gif, named, text};
 
 const SPEC: &str = "width=4&height=2&fit=stretch&match=ramp&tone=natural&alpha=dark";
 

@@ -6,7 +6,7 @@ use std::process::{self, Command, Stdio};
 use asciify::write::{self, Output};
 use asciify::{Background, OPTIONS, Spec};
 
-use crate::pictures::{checker, drawn, png, text};
+use testkit::pictures::{checker, drawn, png, text};
 
 fn asciify(arguments: &[&str], input: &[u8]) -> process::Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_asciify"))

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read, Seek, SeekFrom}
 
 use asciify::{Error, Format, Limits, Spec, formats, probe, render};
 
-use crate::pictures::{alpha, drawn, encoded, lopsided, named, png};
+use testkit::pictures::{alpha, drawn, encoded, lopsided, named, png};
 
 fn limits() -> Limits {
     Limits { max_side_px: 2_000, max_pixels: 100_000, max_frames: 50, max_decoded_bytes: 8 << 20 }

@@ -3,7 +3,7 @@
 use image::DynamicImage;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-use crate::pictures::{lopsided, png, text};
+use testkit::pictures::{lopsided, png, text};
 
 #[test]
 fn an_icon_may_hold_any_png() {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use asciify::{ENGINE_VERSION, write};
 use image::DynamicImage;
 
-use crate::pictures;
+use testkit::pictures;
 
 const SPECS: [&str; 8] = [
     "width=32",

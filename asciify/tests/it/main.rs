@@ -1,7 +1,6 @@
 //! Tests of the engine through its public API. One binary, so that it links once.
 
 mod animations;
-mod chance;
 #[cfg(feature = "cli")]
 mod cli;
 mod cog;
@@ -9,11 +8,9 @@ mod damage;
 mod formats;
 mod golden;
 mod hostile;
+mod layering;
 mod orientation;
-mod pictures;
 mod rasters;
-mod seeds;
 mod sizes;
 mod specs;
 mod text;
-mod tiffs;

@@ -9,7 +9,7 @@ use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageEncoder};
 
-use crate::pictures::{app1, encoded, exif, lopsided, named, png, text};
+use testkit::pictures::{app1, encoded, exif, lopsided, named, png, text};
 
 const SPECS: [&str; 4] =
     ["width=30", "height=9", "width=20&height=30&fit=cover", "width=31&height=8&fit=stretch"];

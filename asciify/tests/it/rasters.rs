@@ -9,8 +9,8 @@ use tiff::encoder::colortype::{
 use tiff::encoder::{Predictor, TiffEncoder};
 use tiff::tags::Tag;
 
-use crate::pictures::text;
-use crate::tiffs::{SIDES, Tags, by_hand, packed, page, tiff, values};
+use testkit::pictures::text;
+use testkit::tiffs::{SIDES, Tags, by_hand, packed, page, tiff, values};
 
 const SPEC: &str = "width=30&match=ramp&tone=natural";
 
@@ -130,7 +130,7 @@ fn complex_values_are_drawn_by_their_magnitude() {
 fn colours_of_every_kind_are_the_same_colours() {
     const COLORS: &str = "width=30&symbols=half&color=full&color_on=both";
     let ansi = |file: &[u8]| {
-        asciify::write::ansi(&crate::pictures::drawn(file, COLORS).expect("a picture"))
+        asciify::write::ansi(&testkit::pictures::drawn(file, COLORS).expect("a picture"))
     };
     let shades = |it: f64| [it as u8 * 4, 100, 255 - it as u8 * 4];
     let rgb = values(shades).concat();
@@ -227,7 +227,7 @@ fn what_takes_too_much_time_or_memory_is_refused_or_ignored() {
     }
     let refused = |others: &Tags<'_>, told: &str| {
         let file = by_hand(&[(&page(&[8], others), &data)]);
-        let err = crate::pictures::drawn(&file, SPEC).expect_err(told);
+        let err = testkit::pictures::drawn(&file, SPEC).expect_err(told);
         assert!(err.to_string().contains(told), "{err}");
     };
     refused(&[(322, &[1 << 28]), (323, &[16]), (324, &[8; 2]), (325, &[9; 2])], "bytes when");
@@ -275,12 +275,12 @@ fn bands_and_ranges_are_chosen() {
     assert_eq!(row("bands=1&stretch=-100000:-50000").trim(), "@".repeat(30));
 
     for (options, told) in [("bands=4", "from 1 to 3"), ("frame=1", "no other frame")] {
-        let err = crate::pictures::drawn(&file, options).expect_err("not there");
+        let err = testkit::pictures::drawn(&file, options).expect_err("not there");
         assert!(err.to_string().contains(told), "{err}");
     }
     // in other formats, too
-    let png = crate::pictures::png(&crate::pictures::lopsided());
-    let drawn = |options: &str| crate::pictures::drawn(&png, &format!("width=24&{options}"));
+    let png = testkit::pictures::png(&testkit::pictures::lopsided());
+    let drawn = |options: &str| testkit::pictures::drawn(&png, &format!("width=24&{options}"));
     assert_ne!(drawn("bands=1").expect("a picture"), drawn("bands=3").expect("a picture"));
     assert_eq!(
         drawn("bands=1,2,3").expect("a picture"),
@@ -298,7 +298,7 @@ fn every_page_can_be_drawn() {
         text(&file, &format!("{SPEC}&alpha=dark&frame={frame}")).chars().next().expect("a cell")
     };
     assert_eq!((first(0), first(1)), (' ', '@'));
-    let err = crate::pictures::drawn(&file, "frame=2").expect_err("there are two");
+    let err = testkit::pictures::drawn(&file, "frame=2").expect_err("there are two");
     assert_eq!(
         err.to_string(),
         "frame must be a whole number below 2: the image has so many frames"

@@ -2,7 +2,7 @@
 
 use asciify::Spec;
 
-use crate::pictures::{drawn, lopsided, png, tall, wide};
+use testkit::pictures::{drawn, lopsided, png, tall, wide};
 
 #[test]
 fn sizes_follow_from_the_proportions_of_the_picture() {

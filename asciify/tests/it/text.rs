@@ -6,7 +6,9 @@ use std::io::Cursor;
 use asciify::{Background, Grid, GridError, Limits, Spec, formats, render, write};
 use image::{DynamicImage, GrayImage, Luma};
 
-use crate::pictures::{checker, deep, disc, drawn, encoded, gradient, lopsided, named, png, text};
+use testkit::pictures::{
+    checker, deep, disc, drawn, encoded, gradient, lopsided, named, png, text,
+};
 
 #[test]
 fn a_ramp_is_denser_where_the_picture_is_brighter() {

@@ -1,5 +1,5 @@
 //! Conformance tests of catalog, queue and store: each behaviour is written once and runs on every
-//! backend. Also a model of the protocol, and the layering of the modules.
+//! backend. Also a model of the protocol.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

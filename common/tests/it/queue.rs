@@ -15,10 +15,12 @@ use lapin::{
     },
     types::FieldTable,
 };
+use testkit::{
+    env::servers,
+    wait::{eventually, soon},
+};
 use tokio::{net::TcpListener, time::timeout};
 use uuid::Uuid;
-
-use crate::support::{eventually, server, soon};
 
 const ENGINE: u32 = 7;
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -40,7 +42,7 @@ async fn a_hint_is_heard_with_its_trace(queue: Queue) {
     for trace in [Some(TRACE.to_owned()), None] {
         let job = JobId::generate();
         queue.notify_job(job, trace.clone());
-        let hint = soon(hints.next()).await;
+        let hint = soon("a hint", hints.next()).await;
         assert_eq!((hint.job, &hint.trace), (job, &trace));
         hint.acknowledge().await;
     }
@@ -54,7 +56,7 @@ async fn every_hint_is_heard_by_one_listener(queue: Queue) {
     }
     let mut heard = Vec::new();
     while heard.len() < jobs.len() {
-        let hint = soon(async {
+        let hint = soon("a hint", async {
             tokio::select! { hint = one.next() => hint, hint = other.next() => hint }
         });
         let hint = hint.await;
@@ -89,7 +91,7 @@ async fn a_wait_that_is_broken_off_loses_nothing(queue: Queue) {
     for _ in 0..20 {
         let job = JobId::generate();
         queue.notify_job(job, None);
-        let hint = eventually(async || timeout(Duration::ZERO, hints.next()).await.ok());
+        let hint = eventually("a hint", async || timeout(Duration::ZERO, hints.next()).await.ok());
         let hint = hint.await;
         assert_eq!(hint.job, job);
         hint.acknowledge().await;
@@ -101,7 +103,7 @@ async fn changes_are_heard_by_all_listeners(queue: Queue) {
     for _ in 0..3 {
         queue.notify_changes();
         for changes in &mut listeners {
-            soon(changes.next()).await;
+            soon("a change", changes.next()).await;
         }
     }
     // without a listener
@@ -111,7 +113,7 @@ async fn changes_are_heard_by_all_listeners(queue: Queue) {
 
 /// The next job, acknowledged.
 async fn answer(hints: &mut Hints) -> JobId {
-    let hint = soon(hints.next()).await;
+    let hint = soon("a hint", hints.next()).await;
     let job = hint.job;
     hint.acknowledge().await;
     job
@@ -141,7 +143,7 @@ struct Broker {
 
 impl Broker {
     async fn of_this_test() -> Option<Self> {
-        let url = server("TEST_QUEUE_URL")?;
+        let [url] = servers("common", ["TEST_QUEUE_URL"])?;
         let connection = Connection::connect(&url, ConnectionProperties::default()).await.unwrap();
         let channel = connection.create_channel().await.unwrap();
         channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
@@ -168,7 +170,10 @@ impl Broker {
     }
 
     async fn waits(&self, hints: u32) {
-        eventually(async || (self.waiting().await == hints).then_some(())).await;
+        eventually("the hints in the queue", async || {
+            (self.waiting().await == hints).then_some(())
+        })
+        .await;
     }
 
     /// Returns when the broker has it: what others publish later comes after it.
@@ -198,7 +203,7 @@ fn open(url: &str, name: &str, engine: u32) -> Queue {
 }
 
 async fn connected(queue: &Queue) {
-    eventually(async || queue.check().ok()).await;
+    eventually("a connected queue", async || queue.check().ok()).await;
 }
 
 #[tokio::test]
@@ -208,12 +213,12 @@ async fn a_hint_that_is_not_acknowledged_is_delivered_again() {
     let job = JobId::generate();
     queue.notify_job(job, Some(TRACE.into()));
     let mut first = queue.listen_jobs(1);
-    let hint: Hint = soon(first.next()).await;
+    let hint: Hint = soon("a hint", first.next()).await;
     assert_eq!(hint.job, job);
     // a worker that dies
     drop((hint, first));
     let mut second = queue.listen_jobs(1);
-    let hint = soon(second.next()).await;
+    let hint = soon("a hint", second.next()).await;
     assert_eq!((hint.job, hint.trace.as_deref()), (job, Some(TRACE)));
     hint.acknowledge().await;
     drop(second);
@@ -237,10 +242,10 @@ async fn a_listener_takes_no_more_than_it_has_room_for() {
     }
     broker.waits(5).await;
     let mut hints = queue.listen_jobs(2);
-    let (first, second) = (soon(hints.next()).await, soon(hints.next()).await);
+    let (first, second) = (soon("a hint", hints.next()).await, soon("a hint", hints.next()).await);
     broker.waits(3).await;
     first.acknowledge().await;
-    let third = soon(hints.next()).await;
+    let third = soon("a hint", hints.next()).await;
     broker.waits(2).await;
     drop((second, third, hints));
     broker.waits(4).await;
@@ -280,7 +285,7 @@ async fn every_engine_has_a_queue_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_queue_that_was_lost_is_made_again() {
+async fn a_lost_queue_is_declared_again() {
     let Some(broker) = Broker::of_this_test().await else { return };
     let queue = broker.queue(ENGINE);
     let mut hints = queue.listen_jobs(1);
@@ -300,11 +305,11 @@ async fn changes_go_to_every_engine_and_are_not_kept() {
     let (one, other) = (broker.queue(ENGINE), broker.queue(ENGINE + 1));
     let mut changes = other.listen_changes();
     // something may have changed before it listened
-    soon(changes.next()).await;
+    soon("a change", changes.next()).await;
     one.notify_changes();
-    soon(changes.next()).await;
+    soon("a change", changes.next()).await;
     let mut late = one.listen_changes();
-    soon(late.next()).await;
+    soon("a change", late.next()).await;
     assert!(timeout(Duration::from_millis(100), late.next()).await.is_err());
     connected(&other).await;
     let options = QueueDeleteOptions::default();

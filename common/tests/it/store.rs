@@ -16,9 +16,8 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
+use testkit::wait::at_once;
 use tokio::{io::AsyncReadExt, net::TcpListener};
-
-use crate::support::at_once;
 
 conformance! {
     [folder = on_folder, s3 = on_s3]

@@ -6,8 +6,7 @@ use lapin::{
     options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions},
     types::FieldTable,
 };
-
-use super::eventually;
+use testkit::wait::eventually;
 
 /// The queue of one site.
 pub(crate) struct Broker {

@@ -20,10 +20,9 @@ use s3s::{
     auth::SimpleAuth,
     service::{S3Service, S3ServiceBuilder},
 };
+use testkit::wait::soon;
 use tokio::{net::TcpListener, sync::oneshot};
 use tower::service_fn;
-
-use super::soon;
 
 pub(crate) const ACCESS_KEY: &str = "test-access-key";
 pub(crate) const SECRET_KEY: &str = "test-secret-key";

@@ -5,13 +5,13 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use testkit::wait::soon;
 use tokio::task::JoinHandle;
 
 use super::{
     customer::{Customer, Kept},
     pictures::Picture,
     reader::Shelf,
-    soon,
 };
 
 /// Clients that upload one image after the other until they are stopped.

@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, Response, StatusCode, header::RETRY_AFTER, multipart};
 use serde_json::Value;
+use testkit::wait::{INTERVAL, at_once, eventually, soon};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::{LOOK_AGAIN, eventually, pictures::Picture, soon};
+use super::pictures::Picture;
 
 /// Longer than any response may take.
 const PATIENCE: Duration = Duration::from_secs(50);
@@ -59,7 +60,7 @@ impl Customer {
             loop {
                 match self.delete(id).await {
                     Ok(answer) if GONE.contains(&answer.status()) => return,
-                    _ => sleep(LOOK_AGAIN).await,
+                    _ => sleep(INTERVAL).await,
                 }
             }
         })
@@ -113,7 +114,7 @@ impl Customer {
                     }
                     refusals.push(status);
                 }
-                sleep(LOOK_AGAIN).await;
+                sleep(INTERVAL).await;
             }
             unreachable!("there are doors enough")
         });
@@ -147,7 +148,7 @@ impl Customer {
                 kept
             }
         });
-        super::at_once(lanes).await.into_iter().flatten().collect()
+        at_once(lanes).await.into_iter().flatten().collect()
     }
 
     /// Waits until all presets of these images are stored.

@@ -4,9 +4,8 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database as SeaOrm, DatabaseConnection, DbBackend,
     QueryResult, Statement,
 };
+use testkit::wait::eventually;
 use uuid::Uuid;
-
-use super::eventually;
 
 /// The database of one test.
 pub(crate) struct Database {

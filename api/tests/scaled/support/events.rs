@@ -2,8 +2,7 @@
 
 use reqwest::{Client, Response};
 use serde_json::Value;
-
-use super::{eventually, soon};
+use testkit::wait::{TIMEOUT, eventually, soon};
 
 /// An event stream and the id of its last event.
 pub(crate) struct Events {
@@ -15,7 +14,7 @@ pub(crate) struct Events {
 impl Events {
     /// Opens the stream at this API process, after the event `last_id` unless it is empty.
     pub(crate) async fn of(door: &str, path: &str, last_id: &str) -> Self {
-        let client = Client::builder().no_proxy().build().unwrap();
+        let client = Client::builder().no_proxy().read_timeout(TIMEOUT).build().unwrap();
         let response = eventually("a stream of events", async || {
             let mut request = client.get(format!("{door}{path}"));
             if !last_id.is_empty() {

@@ -11,11 +11,11 @@ use asciify::{ENGINE_VERSION, Limits, Spec, write::txt};
 use common::render::sha256_hex;
 use futures_util::{StreamExt, stream};
 use reqwest::StatusCode;
+use testkit::wait::eventually;
 
 use super::{
     customer::{Customer, Kept},
     database::Database,
-    eventually,
     pictures::Picture,
     site::SHORT_WAITS,
 };

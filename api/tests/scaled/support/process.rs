@@ -9,9 +9,8 @@ use std::{
     sync::atomic::{AtomicU16, Ordering},
 };
 
+use testkit::wait::{INTERVAL, eventually, soon};
 use tokio::time::sleep;
-
-use super::{LOOK_AGAIN, eventually, soon};
 
 /// Lines of a log that a failed test prints.
 const TAIL: usize = 40;
@@ -84,7 +83,7 @@ impl Process {
             loop {
                 match self.child.try_wait().unwrap() {
                     Some(status) => return status,
-                    None => sleep(LOOK_AGAIN).await,
+                    None => sleep(INTERVAL).await,
                 }
             }
         })
@@ -130,10 +129,9 @@ impl Drop for Process {
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = (std::process::id() % 9_000) as u16;
-    loop {
-        let port = 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
+    let mut ports =
+        std::iter::repeat_with(|| 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000);
+    let free =
+        ports.by_ref().take(10_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.expect("a free port")
 }

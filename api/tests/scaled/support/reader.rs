@@ -8,12 +8,12 @@ use std::{
 };
 
 use reqwest::StatusCode;
+use testkit::wait::eventually;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     customer::{Customer, Kept},
-    eventually,
     invariants::drawn,
 };
 

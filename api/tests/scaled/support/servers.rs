@@ -1,10 +1,7 @@
 //! The servers of `scripts/servers`: shared by the tests that only use them, exclusive for tests
 //! that stop them.
 
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-};
+use std::process::{Command, Stdio};
 
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -37,15 +34,8 @@ impl Servers {
     }
 
     fn given() -> Option<Self> {
-        let all = ["TEST_DATABASE_URL", "TEST_QUEUE_URL", "TEST_SERVERS", "TEST_SERVERS_DIR"]
-            .map(setting);
-        let [Some(database), Some(queue), Some(script), Some(folder)] = all else {
-            let test = std::thread::current().name().unwrap_or("a test").to_owned();
-            // directly: the test harness only shows the output of failed tests
-            let line = format!("left out: scaled::{test} (scripts/test runs it)\n");
-            std::io::stderr().write_all(line.as_bytes()).unwrap();
-            return None;
-        };
+        let variables = ["TEST_DATABASE_URL", "TEST_QUEUE_URL", "TEST_SERVERS", "TEST_SERVERS_DIR"];
+        let [database, queue, script, folder] = testkit::env::servers("scaled", variables)?;
         Some(Servers { database, queue, script, folder, _shared: None, alone: None })
     }
 
@@ -72,9 +62,4 @@ impl Drop for Servers {
             let _as_well_as_possible = self.command("start").arg(&self.folder).status();
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place of the tests that reads variables")]
-fn setting(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

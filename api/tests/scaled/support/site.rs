@@ -6,6 +6,7 @@ use std::{
 };
 
 use tempfile::TempDir;
+use testkit::wait::eventually;
 use uuid::Uuid;
 
 use super::{
@@ -13,7 +14,6 @@ use super::{
     bucket::{ACCESS_KEY, Bucket, SECRET_KEY},
     customer::{Customer, Kept},
     database::Database,
-    eventually,
     invariants::{House, assert_invariants},
     link::Link,
     process::{Process, free_port},

@@ -127,7 +127,7 @@ impl<'a> Tiff<'a> {
         let [order, _]: [u8; 2] = reader.array()?;
         let mut tiff =
             Self { reader, is_little_endian: order == b'I', is_big: false, first_ifd: 0 };
-        tiff.is_big = tiff.u16()? == BIG_TIFF_VERSION.into();
+        tiff.is_big = tiff.u16()? == u16::from(BIG_TIFF_VERSION);
         if tiff.is_big {
             tiff.reader.skip(4)?; // the size of offsets, and a constant
         }

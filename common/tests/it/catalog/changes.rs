@@ -6,7 +6,7 @@ use common::catalog::{Catalog, Change, ChangeSeq};
 use sea_orm::TransactionTrait;
 
 use super::*;
-use crate::support::{eventually, soon};
+use testkit::wait::{eventually, soon};
 
 conformance! {
     [sqlite = on_sqlite, postgres = on_postgres]
@@ -34,7 +34,7 @@ async fn sees(catalog: &Catalog, since: &mut ChangeSeq, image: ImageId) {
     assert!(images.contains(&image));
     assert!(settled >= *since);
     // once it is settled, it is not seen again
-    eventually(async || {
+    eventually("the settled change", async || {
         let (images, settled) = changed(catalog, *since).await;
         *since = settled;
         (!images.contains(&image)).then_some(())
@@ -87,7 +87,7 @@ async fn pages_of_changes_miss_none_with_the_same_number(catalog: Catalog) {
     assert_eq!(catalog.retry_dead(None).await.unwrap(), 7);
     let window = catalog.seq_window().await.unwrap();
     let (mut seen, mut after): (Vec<Change>, _) = (Vec::new(), None);
-    loop {
+    while seen.len() <= 7 {
         let page = catalog.changes(since, after, window.next, 2).await.unwrap();
         let Some(last) = page.last() else { break };
         after = Some(*last);
@@ -126,7 +126,7 @@ async fn changes_at_the_same_time_are_all_seen(catalog: Catalog) {
         }
         gone
     };
-    let (written, seen) = tokio::join!(at_once(writers), soon(reader));
+    let (written, seen) = tokio::join!(at_once(writers), soon("all deletions", reader));
     assert_eq!(seen, written.into_iter().flatten().collect());
 }
 
@@ -148,7 +148,7 @@ async fn a_commit_that_comes_late_is_not_missed() {
     on_postgres(async |catalog| {
         let (early, _) = stored(&catalog, "a").await;
         let mut since = catalog.seq_window().await.unwrap().settled;
-        eventually(async || {
+        eventually("the settled upload", async || {
             let (images, settled) = changed(&catalog, since).await;
             since = settled;
             images.is_empty().then_some(())

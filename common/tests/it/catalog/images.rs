@@ -28,7 +28,7 @@ async fn pages_go_from_new_to_old(catalog: Catalog) {
     }
     ids.reverse();
     let (mut seen, mut before) = (Vec::new(), None);
-    loop {
+    while seen.len() <= ids.len() {
         let rows = catalog.images(&Page { before, ..page(3) }).await.unwrap();
         let Some(last) = rows.last() else { break };
         assert!(rows.len() <= 3);

@@ -11,9 +11,8 @@ use common::{
     store::{original_key, render_key},
 };
 use sea_orm::ConnectionTrait;
+use testkit::{env::servers, wait::at_once};
 use uuid::Uuid;
-
-use crate::support::{at_once, server};
 
 mod changes;
 mod images;
@@ -117,7 +116,7 @@ async fn on_sqlite<F: Future<Output = ()>>(behaviour: impl FnOnce(Catalog) -> F)
 }
 
 async fn on_postgres<F: Future<Output = ()>>(behaviour: impl FnOnce(Catalog) -> F) {
-    let Some(server) = server("TEST_DATABASE_URL") else { return };
+    let Some([server]) = servers("common", ["TEST_DATABASE_URL"]) else { return };
     let name = format!("planet_{}", Uuid::now_v7().simple());
     let admin = catalog_at(&server).await;
     admin.connection().execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();

@@ -1,12 +1,9 @@
 //! Tests of the decoder against files of libjpeg and of an encoder of another origin.
 
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+use testkit::samples::{bytes, rare_jpegs::*};
 
 use super::*;
-use rare_jpegs::*;
-
-#[path = "../../../../tests/samples/rare_jpegs.rs"]
-mod rare_jpegs;
 
 const SIDES: (usize, usize) = (24, 17);
 
@@ -36,11 +33,6 @@ fn read(file: &[u8]) -> Option<Vec<Vec<Vec<usize>>>> {
         });
     })?;
     Some(all)
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal");
-    (0..hex.len()).step_by(2).map(byte).collect()
 }
 
 /// The largest difference of a sample from the expected one.

@@ -1,12 +1,9 @@
 //! Tests of the means against the `image` crate, which decodes the whole image.
 
 use image::{Rgb, RgbImage};
+use testkit::samples::{bytes, lossy_webps::*};
 
 use super::*;
-use lossy_webps::*;
-
-#[path = "../../../../tests/samples/lossy_webps.rs"]
-mod lossy_webps;
 
 const SCALES: [u32; 3] = [2, 4, 8];
 
@@ -23,14 +20,9 @@ const FILES: [(&str, u32, u32); 8] = [
     (LOW, 26, 5),
 ];
 
-fn file(hex: &str) -> Vec<u8> {
-    let digit = |digit: u8| (digit as char).to_digit(16).expect("a digit") as u8;
-    hex.as_bytes().as_chunks().0.iter().map(|[a, b]| digit(*a) << 4 | digit(*b)).collect()
-}
-
 /// The data of the only chunk of `hex`.
 fn frame(hex: &str) -> Vec<u8> {
-    file(hex).split_off(20)
+    bytes(hex).split_off(20)
 }
 
 fn sides(frame: &[u8]) -> (u32, u32) {
@@ -68,7 +60,7 @@ fn luma(Rgb([r, g, b]): &Rgb<u8>) -> u32 {
 #[test]
 fn cells_are_the_means_of_the_picture() {
     for (nr, (hex, most, on_average)) in FILES.into_iter().enumerate() {
-        let whole = image::load_from_memory(&file(hex)).expect("a WebP").to_rgb8();
+        let whole = image::load_from_memory(&bytes(hex)).expect("a WebP").to_rgb8();
         for scale in SCALES {
             let what = format!("file {nr} at {scale}");
             let means = means(&frame(hex), scale).expect(&what);

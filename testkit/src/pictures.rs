@@ -32,14 +32,17 @@ pub fn alpha() -> DynamicImage {
     RgbaImage::from_fn(16, 32, |_, y| image::Rgba([255, 220, 0, (y * 255 / 31) as u8])).into()
 }
 
+/// One orange pixel.
 pub fn one_pixel() -> DynamicImage {
     RgbImage::from_pixel(1, 1, Rgb([200, 100, 50])).into()
 }
 
+/// One pixel wide and 5000 high, brighter towards the bottom.
 pub fn tall() -> DynamicImage {
     GrayImage::from_fn(1, 5000, |_, y| Luma([(y / 20) as u8])).into()
 }
 
+/// 5000 pixels wide and one high, brighter towards the right.
 pub fn wide() -> DynamicImage {
     GrayImage::from_fn(5000, 1, |x, _| Luma([(x / 20) as u8])).into()
 }
@@ -87,6 +90,34 @@ pub fn lopsided() -> DynamicImage {
     .into()
 }
 
+/// The picture of the files of [`foreign`](crate::samples::foreign): steps of colour, and yellow in
+/// a corner whose edges are on no block of 8 × 8 px.
+pub fn sample() -> DynamicImage {
+    RgbImage::from_fn(24, 16, |x, y| match is_corner(x, y) {
+        true => Rgb([250, 240, 30]),
+        false => Rgb([(x / 2 * 20) as u8, (y * 15) as u8, 120]),
+    })
+    .into()
+}
+
+/// [`sample`] with a transparent corner.
+pub fn sample_clear() -> DynamicImage {
+    let mut picture = sample().to_rgba8();
+    for (x, y, pixel) in picture.enumerate_pixels_mut() {
+        pixel.0[3] = if is_corner(x, y) { 0 } else { 255 };
+    }
+    picture.into()
+}
+
+/// [`sample`] in black and white: only the corner is white.
+pub fn sample_bits() -> DynamicImage {
+    GrayImage::from_fn(24, 16, |x, y| Luma([if is_corner(x, y) { 255 } else { 0 }])).into()
+}
+
+fn is_corner(x: u32, y: u32) -> bool {
+    x >= 13 && y >= 6
+}
+
 /// The format of that name.
 pub fn named(name: &str) -> Format {
     asciify::formats().find(|format| format.name() == name).expect("a known format")
@@ -108,6 +139,7 @@ pub fn encoded(picture: &DynamicImage, format: Format) -> Vec<u8> {
     file.into_inner()
 }
 
+/// The picture as a PNG.
 pub fn png(picture: &DynamicImage) -> Vec<u8> {
     encoded(picture, named("PNG"))
 }
@@ -123,6 +155,7 @@ pub fn frames() -> [RgbaImage; 3] {
     [RgbaImage::from_pixel(8, 4, image::Rgba([0, 0, 0, 255])), half(0), half(1)]
 }
 
+/// The [`frames`] as an animated GIF.
 pub fn gif() -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = GifEncoder::new(&mut file);
@@ -133,6 +166,7 @@ pub fn gif() -> Vec<u8> {
     file
 }
 
+/// The [`frames`] as an animated PNG.
 pub fn apng() -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, 8, 4);
@@ -164,12 +198,16 @@ pub fn app1(value: u8) -> Vec<u8> {
 }
 
 /// The grid for one spec.
+///
+/// # Errors
+/// What is wrong with the file.
 pub fn drawn(file: &[u8], spec: &str) -> Result<Grid, Error> {
     let spec: Spec = spec.parse().expect("the test's spec is valid");
     let mut grids = asciify::render(Cursor::new(file), &[spec], &Limits::default())?;
     Ok(grids.pop().expect("one grid a spec"))
 }
 
+/// The plain text for one spec; the file must be valid.
 pub fn text(file: &[u8], spec: &str) -> String {
     asciify::write::txt(&drawn(file, spec).expect("the test's file is valid"))
 }

@@ -30,18 +30,29 @@ use reqwest::{
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
+use tokio::{
+    net::TcpListener,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt;
 
-/// How long a test waits for a condition before it fails.
-pub const SOON: Duration = Duration::from_secs(20);
+use crate::wait::{INTERVAL, TIMEOUT, soon};
 
+/// How long a test waits for an answer or a condition before it fails. It is shorter than the
+/// service's own timeouts of 25 s and more, so that none of these ends the wait.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The running service. It stops when this is dropped.
 pub struct TestApp {
+    /// Its pipeline, for direct access to catalog, store and queue.
     pub pipeline: Pipeline,
     /// `127.0.0.1:PORT`
     pub address: String,
+    /// Stops the service.
     pub stop: CancellationToken,
+    /// Settings of the workers that the test runs.
     pub worker: worker::Config,
     folder: Arc<TempDir>,
     client: Client,
@@ -51,6 +62,7 @@ pub struct TestApp {
 }
 
 impl TestApp {
+    /// Starts the service with the settings of tests.
     pub async fn spawn() -> Self {
         TestApp::with(&[]).await
     }
@@ -70,7 +82,7 @@ impl TestApp {
         let TestApp { pipeline, stop, folder, serving, client, router, .. } = self;
         stop.cancel();
         drop((client, router));
-        serving.await.expect("the service ends in peace");
+        soon("the end of the service", serving).await.expect("a task that does not panic");
         pipeline.catalog().connection().clone().close().await.expect("close the database");
         TestApp::open(folder, settings, change).await
     }
@@ -91,22 +103,22 @@ impl TestApp {
         ];
         vars.extend(settings.iter().map(|(name, value)| (name.to_string(), value.to_string())));
         let mut env = Env::new(vars, []);
-        let mut house = pipeline::Config::read(&mut env);
-        let door = api::Config::read(&mut env);
+        let mut config = pipeline::Config::read(&mut env);
+        let api = api::Config::read(&mut env);
         let worker = worker::Config::read(&mut env);
         assert_eq!(env.errors(), [] as [&str; 0]);
         // tests are independent of the current engine version
-        house.engine = 1;
-        change(&mut house);
+        config.engine = 1;
+        change(&mut config);
 
-        let catalog = Catalog::open(&house.catalog).await.expect("open the database");
+        let catalog = Catalog::open(&config.catalog).await.expect("open the database");
         migration::up(catalog.connection()).await.expect("migrate the database");
-        let store = Store::open(&house.store).await.expect("open the store");
-        let pipeline = Pipeline::open(house, catalog, store).await.expect("open the house");
+        let store = Store::open(&config.store).await.expect("open the store");
+        let pipeline = Pipeline::open(config, catalog, store).await.expect("open the pipeline");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address").to_string();
         let stop = CancellationToken::new();
-        let app = api::App::new(pipeline.clone(), door, telemetry::install_metrics());
+        let app = api::App::new(pipeline.clone(), api, telemetry::install_metrics());
         let router = api::router(app.clone());
         let serving = tokio::spawn(api::serve(listener, app, stop.clone()));
         TestApp {
@@ -122,6 +134,7 @@ impl TestApp {
         }
     }
 
+    /// A request to the service, to be sent with [`send`](Self::send).
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.address))
     }
@@ -150,6 +163,7 @@ impl TestApp {
         answer
     }
 
+    /// GET.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path)).await
     }
@@ -163,6 +177,7 @@ impl TestApp {
         self.send(request).await
     }
 
+    /// DELETE.
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, path)).await
     }
@@ -186,8 +201,8 @@ impl TestApp {
 
     /// Runs exactly `jobs` jobs, as a worker does.
     pub async fn work(&self, jobs: u64) {
-        let done =
-            worker::process_backlog(&self.pipeline, &self.worker, jobs).await.expect("drain");
+        let done = soon("the jobs", worker::process_backlog(&self.pipeline, &self.worker, jobs)).await;
+        let done = done.expect("drain");
         assert_eq!(done, jobs, "jobs worked off");
     }
 
@@ -196,6 +211,7 @@ impl TestApp {
         tokio::spawn(worker::run(self.pipeline.clone(), self.worker.clone(), self.stop.clone()))
     }
 
+    /// Runs the janitor once.
     pub async fn tidy(&self) {
         worker::clean_up(&self.pipeline, &self.worker).await.expect("tidy");
     }
@@ -205,6 +221,7 @@ impl TestApp {
         self.get(path).await.is(200).text()
     }
 
+    /// The folder of database, blobs and spool.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -230,15 +247,18 @@ impl TestApp {
 
     /// Waits until nothing is left behind: a broken connection is noticed with a delay.
     pub async fn nothing_is_left(&self) {
-        let deadline = Instant::now() + SOON;
-        loop {
-            let left = self.leftovers().await;
-            if left.is_empty() {
-                return;
+        let mut left = Vec::new();
+        let gone = timeout(ANSWER_TIMEOUT, async {
+            loop {
+                left = self.leftovers().await;
+                if left.is_empty() {
+                    return;
+                }
+                sleep(INTERVAL).await;
             }
-            assert!(Instant::now() < deadline, "left behind: {left:?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        });
+        let gone = gone.await;
+        assert!(gone.is_ok(), "left behind: {left:?}");
     }
 
     /// Waits until an upload is being spooled.
@@ -247,6 +267,7 @@ impl TestApp {
         until("an upload is being spooled", async || !files(&spool).is_empty()).await;
     }
 
+    /// The number of rows in `rows`: a table, with a WHERE clause if necessary.
     pub async fn count(&self, rows: &str) -> i64 {
         let db = self.pipeline.catalog().connection();
         let sql = format!("SELECT COUNT(*) AS n FROM {rows}");
@@ -255,18 +276,23 @@ impl TestApp {
     }
 }
 
-/// Waits until `condition` holds; fails after [`SOON`].
+/// Waits until `condition` holds.
+///
+/// # Panics
+/// With `what`, after [`ANSWER_TIMEOUT`].
 pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + SOON;
-    while !condition().await {
-        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let holds = timeout(ANSWER_TIMEOUT, async {
+        while !condition().await {
+            sleep(INTERVAL).await;
+        }
+    });
+    assert!(holds.await.is_ok(), "not within {ANSWER_TIMEOUT:?}: {what}");
 }
 
-/// A client that does not change requests and responses.
-fn client() -> Client {
+/// A client that does not change requests and responses, and gives up on silence.
+pub fn client() -> Client {
     let plain = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    let plain = plain.read_timeout(TIMEOUT);
     plain.no_gzip().no_brotli().no_zstd().build().expect("a client")
 }
 
@@ -285,9 +311,11 @@ pub fn files(folder: &Path) -> Vec<String> {
 /// An uploaded image.
 #[derive(Debug, Clone)]
 pub struct Uploaded {
+    /// The id.
     pub id: String,
     /// `/images/{id}`
     pub at: String,
+    /// The body of the response to the upload.
     pub json: Value,
 }
 
@@ -302,14 +330,20 @@ impl From<&Answer> for Uploaded {
 /// A completely received response.
 #[derive(Debug, Clone)]
 pub struct Answer {
+    /// The method of the request.
     pub method: Method,
+    /// The path of the request.
     pub path: String,
+    /// The status code.
     pub status: u16,
+    /// The headers.
     pub headers: HeaderMap,
+    /// The body.
     pub body: Vec<u8>,
 }
 
 impl Answer {
+    /// Checks the status.
     #[track_caller]
     pub fn is(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{} {}: {}", self.method, self.path, self.describe());
@@ -333,10 +367,12 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
     }
 
+    /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8(self.body.clone()).expect("UTF-8")
     }
 
+    /// The body as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)

@@ -1,5 +1,6 @@
 //! Lossy WebPs by libwebp's `cwebp`, in hexadecimal, since no dev-dependency writes lossy WebP.
 
+/// All of them.
 pub const ALL: [&str; 8] = [PLAIN, BEST, PARTITIONS, SEGMENTS, SIMPLE, STRONG, LOW, ONE];
 
 /// 40 × 24, without the filter, quality 60.

@@ -1,4 +1,4 @@
-//! Small files of every format, in all variants that the encoders at hand can write.
+//! Small files of every format, in all variants that the encoders of the dev-dependencies can write.
 
 use std::io::Write;
 
@@ -9,12 +9,8 @@ use tiff::encoder::colortype::{Gray16, Gray32Float, Gray64, GrayI16, RGB32Float}
 use tiff::encoder::{Predictor, TiffEncoder};
 
 use crate::pictures::{alpha, apng, app1, encoded, exif, gif, lopsided, named, one_pixel};
+use crate::samples::{bytes, lossy_webps, rare_jpegs};
 use crate::tiffs::{SIDES, by_hand, packed, page, tiff, values};
-
-#[path = "../samples/lossy_webps.rs"]
-mod lossy_webps;
-#[path = "../samples/rare_jpegs.rs"]
-mod rare_jpegs;
 
 /// All files, with names that describe them.
 pub fn files() -> Vec<(String, Vec<u8>)> {
@@ -163,11 +159,6 @@ fn jpegs() -> impl Iterator<Item = (String, Vec<u8>)> {
     let rare = rare_jpegs::ALL.into_iter().enumerate();
     let rare = rare.map(|(nth, hex)| (format!("JPEG rare {nth}"), bytes(hex)));
     sampled.chain(kinds).chain(others).chain(rare)
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal");
-    (0..hex.len()).step_by(2).map(byte).collect()
 }
 
 fn webps() -> impl Iterator<Item = (String, Vec<u8>)> {

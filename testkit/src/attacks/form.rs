@@ -1,13 +1,13 @@
-//! Any upload is taken as it was sent, or refused, and leaves nothing behind.
+//! Uploads: any form or bare body is stored unchanged, or refused, and leaves nothing behind.
 
 use axum::http::Method;
 
 use super::request;
-use crate::support::{TestApp, Uploaded};
+use crate::app::{TestApp, Uploaded};
 
 const PICTURE: &[u8] = b"P2 4 1 255  0 80 160 255";
 
-/// Those that hold a PNG hold `png`.
+/// Forms and bare bodies; those of a PNG contain `png`.
 pub fn seeds(png: &[u8]) -> Vec<(String, Vec<u8>)> {
     let form = |head: &str, parts: &[(&str, &[u8])], end: &str| {
         let mut bytes =
@@ -42,11 +42,12 @@ pub fn seeds(png: &[u8]) -> Vec<(String, Vec<u8>)> {
         ("bare, with a key", bare("idempotency-key: k\ncontent-length: 24\n", PICTURE)),
         ("bare PNG", bare("content-disposition: x; filename*=UTF-8''%0a%ff\n", png)),
     ];
-    // its first byte says in how large pieces it comes
+    // the first byte is the size of the body's pieces, less one
     seeds.map(|(name, bytes)| (name.to_owned(), [b"\x0b", &bytes[..]].concat())).into()
 }
 
-/// The answer's status; `None` where no server would take it for HTTP. What is taken is removed again.
+/// Uploads an input; returns the response's status, or `None` if the input is not valid HTTP.
+/// Deletes a stored image again.
 pub async fn attack(app: &TestApp, bytes: &[u8]) -> Option<u16> {
     let (piece, bytes) = bytes.split_first().unwrap_or((&0, &[]));
     let piece = usize::from(*piece) + 1;

@@ -1,4 +1,4 @@
-//! Any bytes are drawn, or refused.
+//! Files: any bytes are drawn or refused.
 
 use std::io::Cursor;
 
@@ -22,10 +22,12 @@ const SPECS: [&str; 12] = [
     "height=4&cell=3&symbols=ramp:%20.%23&tone=natural&dither=blue-noise",
 ];
 
+/// Limits that keep one input fast.
 pub fn limits() -> Limits {
     Limits { max_side_px: 2_000, max_pixels: 100_000, max_frames: 50, max_decoded_bytes: 8 << 20 }
 }
 
+/// Each file of [`crate::seeds`] with two of the specs.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let files = seeds::files().into_iter();
     // every file with the first spec, and with another
@@ -36,7 +38,7 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
     both.collect()
 }
 
-/// Draws a file with one of [`SPECS`].
+/// Draws a file with one of the specs.
 ///
 /// # Errors
 /// What is wrong with the file.

@@ -1,7 +1,8 @@
-//! Any text is a spec with a canonical form, or is refused.
+//! Options: any text is a spec with a canonical form, or is refused.
 
 use asciify::{OPTIONS, Spec};
 
+/// Specs, and each option alone.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let specs = [
         "",
@@ -19,6 +20,7 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
     all.map(|spec| (spec.clone(), spec.into_bytes())).collect()
 }
 
+/// Parses a text, and writes the spec again.
 pub fn attack(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let spec: Spec = match text.parse() {

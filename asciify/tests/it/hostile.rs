@@ -1,15 +1,12 @@
 //! Untrusted input with random damage: the same checks that `scripts/fuzz` runs with a fuzzer.
 
-mod draw;
-mod spec;
-mod write;
-
-use crate::chance::besieged;
-use crate::seeds::with_checksums;
+use testkit::attacks::{draw, spec, write};
+use testkit::mutator::with_mutations;
+use testkit::seeds::with_checksums;
 
 #[test]
 fn every_seed_is_a_valid_picture() {
-    let all = crate::seeds::files().into_iter();
+    let all = testkit::seeds::files().into_iter();
     let refused: Vec<String> = all
         .filter_map(|(name, file)| {
             let err = draw::attack(&[&[0], &file[..]].concat()).err()?;
@@ -22,7 +19,7 @@ fn every_seed_is_a_valid_picture() {
 #[test]
 fn damaged_files_are_drawn_or_refused() {
     let (mut drawn, mut refused) = (0, 0);
-    besieged(draw::seeds(), 25, |bytes| {
+    with_mutations(draw::seeds(), 25, |bytes| {
         let (choice, file) = bytes.split_first().unwrap_or((&0, &[]));
         for file in [file.to_vec(), with_checksums(file.to_vec())] {
             match draw::attack(&[&[*choice], &file[..]].concat()) {
@@ -36,10 +33,10 @@ fn damaged_files_are_drawn_or_refused() {
 
 #[test]
 fn damaged_options_have_a_canonical_form_or_are_refused() {
-    besieged(spec::seeds(), 1000, spec::attack);
+    with_mutations(spec::seeds(), 1000, spec::attack);
 }
 
 #[test]
 fn damaged_texts_and_titles_are_written_safely() {
-    besieged(write::seeds(), 300, write::attack);
+    with_mutations(write::seeds(), 300, write::attack);
 }

@@ -1,5 +1,6 @@
 //! JPEGs that no dev-dependency can write, in hexadecimal: 24 × 17 pixels each.
 
+/// All of them.
 pub const ALL: [&str; 8] = [
     ARITHMETIC,
     ARITHMETIC_PROGRESSIVE,

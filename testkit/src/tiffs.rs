@@ -6,6 +6,7 @@ use tiff::encoder::colortype::ColorType;
 use tiff::encoder::{Compression, Predictor, TiffEncoder, TiffValue};
 use tiff::tags::Tag;
 
+/// Width and height of all of them, in pixels.
 pub const SIDES: (u32, u32) = (60, 20);
 
 /// One value per pixel: its column.
@@ -13,6 +14,7 @@ pub fn values<T>(value: impl Fn(f64) -> T) -> Vec<T> {
     (0..SIDES.1).flat_map(|_| (0..SIDES.0).map(f64::from)).map(value).collect()
 }
 
+/// An LZW-compressed TIFF of `values`, row-major; `no_data` is the text of its tag GDAL_NODATA.
 pub fn tiff<C: ColorType>(
     values: &[C::Inner],
     predictor: Predictor,
@@ -70,7 +72,7 @@ pub fn by_hand(pages: &[(&Tags<'_>, &[u8])]) -> Vec<u8> {
     file
 }
 
-/// The tags of a page of those sides, and others.
+/// The tags of a page of [`SIDES`] with one sample per pixel, and `others`, which take precedence.
 pub fn page<'a>(bits: &'a [u32], others: &[(u16, &'a [u32])]) -> Vec<(u16, &'a [u32])> {
     let mut tags: Vec<(u16, &[u32])> =
         vec![(256, &[SIDES.0]), (257, &[SIDES.1]), (258, bits), (277, &[1]), (262, &[1])];

@@ -1,10 +1,11 @@
-//! Any address, with any headers, is answered, or refused with a problem.
+//! GET requests: any address with any headers is answered, or refused with a problem.
 
 use axum::http::Method;
 
 use super::request;
-use crate::support::{TestApp, Uploaded};
+use crate::app::{TestApp, Uploaded};
 
+/// Addresses with headers.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let seeds = [
         "/images?limit=2&sha256=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
@@ -24,8 +25,8 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
     seeds.map(|seed| (seed.to_owned(), seed.into())).into()
 }
 
-/// The answer's status; `None` where no server would take it for HTTP. `ID` in an address stands for
-/// the id of `image`.
+/// Sends a request; returns the response's status, or `None` if the input is not valid HTTP. The
+/// first `ID` in the input stands for the id of `image`.
 pub async fn attack(app: &TestApp, image: &Uploaded, bytes: &[u8]) -> Option<u16> {
     let (head, rest) = match bytes.windows(2).position(|it| it == b"ID") {
         Some(at) => (&bytes[..at], &bytes[at + 2..]),
@@ -36,8 +37,7 @@ pub async fn attack(app: &TestApp, image: &Uploaded, bytes: &[u8]) -> Option<u16
     let request = request::read(Method::GET, &bytes, 1)?;
     let answer = app.knock(request).await;
     let allowed = [200, 206, 304, 400, 404, 405, 406, 412, 416, 422];
-    // whoever is not ready says so
-    let is_ours = answer.path == "/readyz" && answer.status == 503;
-    assert!(allowed.contains(&answer.status) || is_ours, "{answer:?}");
+    let is_not_ready = answer.path == "/readyz" && answer.status == 503;
+    assert!(allowed.contains(&answer.status) || is_not_ready, "{answer:?}");
     Some(answer.status)
 }

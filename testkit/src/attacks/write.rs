@@ -12,6 +12,7 @@ use crate::pictures::{drawn, lopsided, png};
 const MAX_PNG_CELLS: usize = 400;
 const TITLE_BYTES: usize = 12;
 
+/// Rendered grids and texts with special characters, each with a title.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let file = png(&lopsided());
     let specs = ["width=9", "width=8&color=full", "width=7&symbols=octant&color=16&color_on=both"];
@@ -23,7 +24,8 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// The first byte selects the background, the next are the title, and the rest is the grid.
+/// Writes a grid in every format. The first byte selects the background, the next
+/// `TITLE_BYTES` are the title, and the rest is the grid.
 pub fn attack(bytes: &[u8]) {
     let (choice, rest) = bytes.split_first().unwrap_or((&0, &[]));
     let (title, text) = rest.split_at(TITLE_BYTES.min(rest.len()));

@@ -1,4 +1,4 @@
-//! A request from any bytes, as it is told over a wire: its target, its headers, its body.
+//! A request from any bytes: lines of its target and its headers, an empty line, its body.
 
 use axum::{
     body::{Body, Bytes},
@@ -6,7 +6,7 @@ use axum::{
 };
 use futures_util::stream;
 
-/// `None` where no server would take it for HTTP. The body comes in pieces of `piece` bytes.
+/// `None` if the bytes are not valid HTTP. The body is a stream of pieces of `piece` bytes.
 pub fn read(method: Method, bytes: &[u8], piece: usize) -> Option<Request<Body>> {
     let (head, body) = split(bytes, b"\n\n");
     let (target, mut headers) = split(head, b"\n");
@@ -19,7 +19,7 @@ pub fn read(method: Method, bytes: &[u8], piece: usize) -> Option<Request<Body>>
         headers = others;
         let (name, value) = split(line, b":");
         let name = HeaderName::from_bytes(name).ok()?;
-        // nobody makes the renders that it would wait for
+        // no worker runs, so waiting for renders would only time out
         if name != "prefer" {
             request.headers_mut().append(name, HeaderValue::from_bytes(value.trim_ascii()).ok()?);
         }

@@ -1,0 +1,19 @@
+//! Test helpers that the crates share: pictures and files, mutations of them, attacks on parsers,
+//! waiting, servers, and the service itself.
+//!
+//! Only a dev-dependency. The feature `tokio` adds the module `wait`; `service` adds the service
+//! (`app`) and attacks on it. Unit tests of `asciify` may only use [`samples`] and [`layering`]: to
+//! them, the types of `asciify` in other signatures are types of another crate.
+
+#[cfg(feature = "service")]
+pub mod app;
+pub mod attacks;
+pub mod env;
+pub mod layering;
+pub mod mutator;
+pub mod pictures;
+pub mod samples;
+pub mod seeds;
+pub mod tiffs;
+#[cfg(feature = "tokio")]
+pub mod wait;
