@@ -152,7 +152,7 @@ impl TestApp {
     }
 
     /// As [`send`](Self::send), but without a network: also requests that no client library sends.
-    pub async fn knock(&self, request: Request<Body>) -> Answer {
+    pub async fn oneshot(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.expect("an answer");
         let (head, body) = response.into_parts();
@@ -201,19 +201,20 @@ impl TestApp {
 
     /// Runs exactly `jobs` jobs, as a worker does.
     pub async fn work(&self, jobs: u64) {
-        let done = soon("the jobs", worker::process_backlog(&self.pipeline, &self.worker, jobs)).await;
+        let done =
+            soon("the jobs", worker::process_backlog(&self.pipeline, &self.worker, jobs)).await;
         let done = done.expect("drain");
         assert_eq!(done, jobs, "jobs worked off");
     }
 
     /// Starts a worker in the background.
-    pub fn hire(&self) -> JoinHandle<()> {
+    pub fn spawn_worker(&self) -> JoinHandle<()> {
         tokio::spawn(worker::run(self.pipeline.clone(), self.worker.clone(), self.stop.clone()))
     }
 
     /// Runs the janitor once.
-    pub async fn tidy(&self) {
-        worker::clean_up(&self.pipeline, &self.worker).await.expect("tidy");
+    pub async fn clean_up(&self) {
+        worker::clean_up(&self.pipeline, &self.worker).await.expect("clean up");
     }
 
     /// The text at `path`; the status must be 200.

@@ -180,7 +180,7 @@ test("a hidden page is updated when it is visible again", async () => {
   for (let n = 0; n < 210; n += 1) {
     await service.upload(`meanwhile ${n}.bmp`, picture(n, 16, 16), 0);
   }
-  assert.equal(await tile(page, "meanwhile 0.bmp").count(), 0, "nobody listened");
+  assert.equal(await tile(page, "meanwhile 0.bmp").count(), 0, "no events arrived");
   await hide(false);
   await until("what came is there", async () => await page.locator(".tile .name", { hasText: "meanwhile" }).count() === 210);
   await until("what went is not", async () => await tile(page, "going.bmp").count() === 0);

@@ -13,7 +13,7 @@ for (const [name, bytes] of worlds()) {
 
 async function shoot(file, path, options, prepare = () => {}) {
   const page = await open({ viewport: { width: 1280, height: 800 }, ...options });
-  // whoever reads the README has the service on its own port
+  // readers of the README have the service at its default port
   await page.goto(service.origin + path);
   for (const picture of await page.locator("main img:visible").all()) {
     await drawn(picture);

@@ -209,7 +209,7 @@ async fn deletions_are_forgotten_after_a_while() {
     let image = app.upload(png(8, 8)).await;
     app.delete(&image.at).await.is(204);
     until("the deletion is forgotten", async || {
-        app.tidy().await;
+        app.clean_up().await;
         app.count("changes").await == 0
     })
     .await;

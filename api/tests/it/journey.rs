@@ -326,7 +326,7 @@ async fn a_client_may_wait_for_its_renders() {
     assert_eq!(early.header("preference-applied"), "wait=1");
     assert_eq!(early.json()["status"], "pending");
 
-    let worker = app.hire();
+    let worker = app.spawn_worker();
     let ready = app.send(post("respond-async, wait=100")).await.is(201);
     assert_eq!(ready.header("preference-applied"), "wait=30");
     assert_eq!(ready.json()["status"], "ready");
@@ -334,5 +334,5 @@ async fn a_client_may_wait_for_its_renders() {
     let unasked = app.send(post("wait=soon")).await.is(201);
     assert_eq!(unasked.header("preference-applied"), "");
     app.stop.cancel();
-    worker.await.expect("the worker ends in peace");
+    worker.await.expect("the worker stops cleanly");
 }

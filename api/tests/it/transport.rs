@@ -73,7 +73,7 @@ async fn a_form_s_frame_is_bounded() {
         wire.chunk(start).await;
         let mut sent = 0;
         while !wire.hears_something(Duration::ZERO).await {
-            assert!(sent < 20_000_000, "nobody minds");
+            assert!(sent < 20_000_000, "the connection is not closed");
             wire.chunk(&chunk).await;
             sent += chunk.len();
         }

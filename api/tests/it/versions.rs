@@ -24,7 +24,7 @@ async fn the_old_version_is_served_until_the_new_one_is_stored() {
     assert_eq!((old.version(), old.source(), old.text()), (1, "store", first.text()));
     assert_eq!(old.header("etag"), first.header("etag"));
     app.work(0).await;
-    app.tidy().await;
+    app.clean_up().await;
     assert_eq!(app.get(&image.at).await.is(200).version(), 1);
     assert_eq!(app.get(&format!("{}/renders", image.at)).await.json()["job"]["state"], "pending");
     // stored renders stay available
@@ -49,7 +49,7 @@ async fn the_old_version_is_served_until_the_new_one_is_stored() {
 
     // a rollback does not serve an older version again
     let app = app.restart(&[], |config| config.engine = 1).await;
-    app.tidy().await;
+    app.clean_up().await;
     app.work(0).await;
     assert_eq!(app.get(&image.at).await.is(200).version(), 2);
 }
@@ -64,7 +64,7 @@ async fn an_image_that_was_never_rendered_is_drawn_by_the_new_engine() {
     let app = app.restart(&[], |config| config.engine = 2).await;
     let drawn = app.get(&image.at).await.is(200);
     assert_eq!((drawn.version(), drawn.source()), (2, "render"));
-    app.tidy().await;
+    app.clean_up().await;
     app.work(1).await;
     assert_eq!(app.get(&image.at).await.is(200).version(), 2);
 }
@@ -91,13 +91,13 @@ async fn a_reader_never_sees_a_version_go_back() {
     for engine in [2, 3, 2, 4] {
         app = app.restart(&[], |config| config.engine = engine).await;
         look(&app, &mut seen).await;
-        app.tidy().await;
+        app.clean_up().await;
         let due = app.count(&format!("jobs WHERE state = 'pending' AND engine = {engine}")).await;
         for _ in 0..due {
             app.work(1).await;
             look(&app, &mut seen).await;
         }
-        app.tidy().await;
+        app.clean_up().await;
         look(&app, &mut seen).await;
     }
     assert_eq!(seen, [4; 4]);
@@ -116,12 +116,12 @@ async fn a_new_preset_is_made_for_old_images_too() {
     let wide = format!("{}?preset=wide", image.at);
     assert_eq!(app.get(&wide).await.is(200).source(), "render");
     assert_eq!(app.get(&image.at).await.is(200).source(), "store");
-    app.tidy().await;
+    app.clean_up().await;
     assert_eq!(app.text(&image.at).await, default);
     let metadata = app.get(&format!("{}/metadata", image.at)).await.json();
     assert_eq!(metadata["status"], "ready");
     app.work(1).await;
-    app.tidy().await;
+    app.clean_up().await;
     app.work(0).await;
 
     // the old preset's render is still listed, without a name

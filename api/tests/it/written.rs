@@ -41,7 +41,7 @@ fn the_example_file_lists_every_setting_with_its_default() {
 
     let compose = read("docker-compose.yml");
     for name in foreign.keys().filter(|name| !name.starts_with("AWS_")) {
-        assert!(compose.contains(&format!("${{{name}:-")), "{name} is read by nobody");
+        assert!(compose.contains(&format!("${{{name}:-")), "{name} is not a setting");
     }
 }
 
@@ -121,7 +121,7 @@ fn every_setting_in_the_readme_is_read() {
     for row in table.lines().filter(|line| line.starts_with("| `")) {
         let names = row.split('|').nth(1).unwrap();
         for name in names.split(',').map(|name| name.trim().trim_matches('`')) {
-            assert!(settings().contains_key(name), "{name} is read by nobody");
+            assert!(settings().contains_key(name), "{name} is not a setting");
         }
     }
 }

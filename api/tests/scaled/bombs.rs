@@ -9,11 +9,11 @@ use testkit::wait::{at_once, eventually};
 
 use crate::support::{
     bombs::{Bomb, bombs, gif},
-    customer::{Customer, id},
     pictures::pictures,
     process::Process,
     servers::Servers,
     site::{SHORT_WAITS, Site},
+    test_client::{TestClient, id},
 };
 
 const RENDER_MEMORY_MIB: u64 = 192;
@@ -42,21 +42,21 @@ async fn bombs_stay_within_the_configured_memory_and_affect_no_other_image() {
     ]);
     let process = Process::start(Path::new(env!("CARGO_BIN_EXE_planet")), folder.path(), &settings);
     let url = process.address().await;
-    let customer = Customer::of(&[&url]);
-    customer.sees_ready(0, true).await;
+    let test_client = TestClient::of(&[&url]);
+    test_client.wait_for_readyz(0, true).await;
     let pictures = pictures(26);
-    let first = customer.keep_all(&pictures[..1]).await;
-    customer.all_ready(&first).await;
+    let first = test_client.upload_all(&pictures[..1]).await;
+    test_client.wait_until_all_ready(&first).await;
     let base = memory_mib(&process, "VmRSS");
 
     let normal = tokio::spawn({
-        let customer = customer.clone();
+        let test_client = test_client.clone();
         async move {
             let mut kept = Vec::new();
             for picture in &pictures[1..] {
-                let one = customer.keep(0, picture.clone()).await;
+                let one = test_client.upload_until_stored(0, picture.clone()).await;
                 assert_eq!(one.refusals, [] as [StatusCode; 0]);
-                let look = customer.get(&format!("/images/{}?width=77", one.id)).await.unwrap();
+                let look = test_client.get(&format!("/images/{}?width=77", one.id)).await.unwrap();
                 assert_eq!(look.status(), StatusCode::OK);
                 kept.push(one);
             }
@@ -64,7 +64,7 @@ async fn bombs_stay_within_the_configured_memory_and_affect_no_other_image() {
         }
     });
     throw_all(&url, &["width=120", "width=50&frame=1"]).await;
-    customer.all_ready(&normal.await.unwrap()).await;
+    test_client.wait_until_all_ready(&normal.await.unwrap()).await;
 
     let peak = memory_mib(&process, "VmHWM");
     let budget = RENDER_MEMORY_MIB + ANSWER_MEMORY_MIB + CACHE_MIB + ORIGINALS_MIB;
@@ -80,9 +80,9 @@ async fn bombs_stay_within_the_configured_memory_of_a_worker() {
     site.set("MAX_UPLOAD_BYTES", &(UPLOAD_MIB << 20).to_string());
     site.set("UPLOAD_LEASE_S", "50");
     let (api, worker) = (site.api().await, site.worker().await);
-    let customer = Customer::of(&[&api.url]);
-    let first = customer.keep_all(&pictures(1)).await;
-    customer.all_ready(&first).await;
+    let test_client = TestClient::of(&[&api.url]);
+    let first = test_client.upload_all(&pictures(1)).await;
+    test_client.wait_until_all_ready(&first).await;
     let base = memory_mib(&worker.process, "VmRSS");
 
     throw_all(&api.url, &[]).await;
@@ -94,13 +94,13 @@ async fn bombs_stay_within_the_configured_memory_of_a_worker() {
 
 /// Uploads every bomb, and checks its outcome.
 async fn throw_all(url: &str, looks: &'static [&str]) {
-    let customer = Customer::of(&[url]);
+    let test_client = TestClient::of(&[url]);
     let mut left = bombs();
     while !left.is_empty() {
         let some = left.split_off(left.len().saturating_sub(BOMBS_AT_ONCE));
         let thrown = at_once(some.into_iter().map(|bomb| throw(url.to_owned(), bomb, looks))).await;
         for (what, at) in thrown.into_iter().flatten() {
-            has_ended(&customer, what, &at).await;
+            has_ended(&test_client, what, &at).await;
         }
     }
 }
@@ -128,9 +128,9 @@ async fn throw(
 }
 
 /// Checks that the image is rendered, or failed with a reason.
-async fn has_ended(customer: &Customer, what: &str, at: &str) -> Value {
+async fn has_ended(test_client: &TestClient, what: &str, at: &str) -> Value {
     let body: Value = eventually(&format!("the end of {what}"), async || {
-        let body = customer.json(&format!("{at}/metadata")).await;
+        let body = test_client.json(&format!("{at}/metadata")).await;
         (body["status"] != "pending").then_some(body)
     })
     .await;
@@ -161,25 +161,25 @@ async fn a_render_that_takes_too_long_is_stopped_and_its_core_is_free_again() {
     ]);
     let process = Process::start(Path::new(env!("CARGO_BIN_EXE_planet")), folder.path(), &settings);
     let url = process.address().await;
-    let customer = Customer::of(&[&url]);
-    customer.sees_ready(0, true).await;
-    let slow = customer.upload(gif(6_000, 1)).await;
-    let look = customer.get(&format!("/images/{slow}?width=9")).await.unwrap();
+    let test_client = TestClient::of(&[&url]);
+    test_client.wait_for_readyz(0, true).await;
+    let slow = test_client.upload(gif(6_000, 1)).await;
+    let look = test_client.get(&format!("/images/{slow}?width=9")).await.unwrap();
     assert_eq!(look.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let problem: Value = look.json().await.unwrap();
     assert!(problem["detail"].as_str().unwrap().contains("longer than 0.2 s"), "{problem}");
-    let end = has_ended(&customer, "a slow image", &format!("/images/{slow}")).await;
+    let end = has_ended(&test_client, "a slow image", &format!("/images/{slow}")).await;
     assert_eq!(end["status"], "failed");
     assert!(end["error"].as_str().unwrap().contains("longer than 0.2 s"), "{end}");
 
     // the only core is free for other renders
-    let quick = customer.upload(gif(8, 1)).await;
+    let quick = test_client.upload(gif(8, 1)).await;
     eventually("the quick one is seen", async || {
-        let look = customer.get(&format!("/images/{quick}?width=9")).await.ok()?;
+        let look = test_client.get(&format!("/images/{quick}?width=9")).await.ok()?;
         (look.status() == StatusCode::OK).then_some(())
     })
     .await;
-    has_ended(&customer, "a quick image", &format!("/images/{quick}")).await;
+    has_ended(&test_client, "a quick image", &format!("/images/{quick}")).await;
     eventually("the process rests", async || {
         let before = cpu_ticks(&process);
         tokio::time::sleep(Duration::from_millis(300)).await;

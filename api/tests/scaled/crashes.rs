@@ -5,10 +5,10 @@ use reqwest::StatusCode;
 use testkit::wait::eventually;
 
 use crate::support::{
-    customer::{Customer, Kept, id, is_retryable},
     pictures::pictures,
     servers::Servers,
     site::Site,
+    test_client::{StoredImage, TestClient, id, is_retryable},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,15 +17,15 @@ async fn a_worker_suspended_past_its_lease_is_fenced() {
     let site = Site::open(&servers).await;
     let api = site.api().await;
     let workers = [site.worker().await, site.worker().await];
-    let customer = Customer::of(&[&api.url]);
+    let test_client = TestClient::of(&[&api.url]);
 
     // It is suspended while its first blob is being stored.
     let mut trap = site.bucket.trap(Method::PUT, "renders/");
-    let kept = customer.keep_all(&pictures(1)).await;
-    let key = trap.sprung().await;
+    let kept = test_client.upload_all(&pictures(1)).await;
+    let key = trap.hit().await;
     let sleeper = &workers[site.holder(&key, &workers).await];
     sleeper.process.signal("STOP");
-    customer.all_ready(&kept).await;
+    test_client.wait_until_all_ready(&kept).await;
     let attempts = "SELECT COUNT(*) FROM jobs WHERE state = 'done' AND attempt = 2";
     assert_eq!(site.database.number(attempts).await, 1, "another worker did the job");
 
@@ -51,25 +51,25 @@ async fn an_image_that_kills_its_workers_fails_and_no_other() {
     site.set("MAX_STRIKES", &STRIKES.to_string());
     site.set("LEASE_S", "1");
     let api = site.api().await;
-    let customer = Customer::of(&[&api.url]);
+    let test_client = TestClient::of(&[&api.url]);
     let pictures = pictures(6);
-    let killer = customer.keep(0, pictures[0].clone()).await;
+    let killer = test_client.upload_until_stored(0, pictures[0].clone()).await;
     for _ in 0..STRIKES {
         // A worker that reads it crashes.
         let mut trap = site.bucket.trap(Method::GET, &format!("originals/{}", killer.id));
         let mut worker = site.worker().await;
-        trap.sprung().await;
+        trap.hit().await;
         worker.process.kill();
     }
     let worker = site.worker().await;
-    let kept = customer.keep_all(&pictures[1..]).await;
-    customer.all_ready(&kept).await;
+    let kept = test_client.upload_all(&pictures[1..]).await;
+    test_client.wait_until_all_ready(&kept).await;
     eventually("the killer is given up", async || {
-        let metadata = customer.json(&format!("/images/{}/metadata", killer.id)).await;
+        let metadata = test_client.json(&format!("/images/{}/metadata", killer.id)).await;
         (metadata["status"] == "failed").then_some(())
     })
     .await;
-    assert_eq!(customer.delete(&killer.id).await.unwrap().status(), StatusCode::NO_CONTENT);
+    assert_eq!(test_client.delete(&killer.id).await.unwrap().status(), StatusCode::NO_CONTENT);
     site.assert_invariants(&[&api], &[&worker], &kept).await;
 }
 
@@ -82,29 +82,29 @@ async fn an_upload_whose_api_dies_is_taken_over() {
     let pictures = pictures(2);
 
     let mut trap = site.bucket.trap(Method::PUT, "originals/");
-    let customer = Customer::of(&[&living.url, &dying.url]);
+    let test_client = TestClient::of(&[&living.url, &dying.url]);
     let picture = pictures[0].clone();
     let first = tokio::spawn({
-        let customer = customer.clone();
-        async move { customer.offer(1, &picture, "the-key").await }
+        let test_client = test_client.clone();
+        async move { test_client.try_upload(1, &picture, "the-key").await }
     });
-    trap.sprung().await;
+    trap.hit().await;
     dying.process.kill();
-    assert!(first.await.unwrap().is_err(), "nobody answered");
+    assert!(first.await.unwrap().is_err(), "the API died before it answered");
     // between the put and the commit, as seen by the store
     trap.release();
 
-    let running = customer.offer(0, &pictures[0], "the-key").await.unwrap();
+    let running = test_client.try_upload(0, &pictures[0], "the-key").await.unwrap();
     assert_eq!(running.status(), StatusCode::CONFLICT);
     assert!(is_retryable(&running), "{running:?}");
     let id = eventually("the key is taken over", async || {
-        let answer = customer.offer(0, &pictures[0], "the-key").await.ok()?;
+        let answer = test_client.try_upload(0, &pictures[0], "the-key").await.ok()?;
         if answer.status() == StatusCode::CREATED { id(answer).await } else { None }
     })
     .await;
     let (picture, key) = (pictures[0].clone(), "the-key".to_owned());
-    let kept = [Kept { id, picture, key, refusals: Vec::new() }];
-    customer.all_ready(&kept).await;
+    let kept = [StoredImage { id, picture, key, refusals: Vec::new() }];
+    test_client.wait_until_all_ready(&kept).await;
     site.assert_invariants(&[&living], &[&worker], &kept).await;
 }
 
@@ -113,16 +113,16 @@ async fn an_api_suspended_past_its_upload_lease_acknowledges_nothing() {
     let Some(servers) = Servers::shared().await else { return };
     let site = Site::open(&servers).await;
     let (sleeping, worker) = (site.api().await, site.worker().await);
-    let customer = Customer::of(&[&sleeping.url]);
+    let test_client = TestClient::of(&[&sleeping.url]);
     let pictures = pictures(1);
 
     let mut trap = site.bucket.trap(Method::PUT, "originals/");
     let picture = pictures[0].clone();
     let upload = tokio::spawn({
-        let customer = customer.clone();
-        async move { customer.offer(0, &picture, "the-key").await }
+        let test_client = test_client.clone();
+        async move { test_client.try_upload(0, &picture, "the-key").await }
     });
-    let key = trap.sprung().await;
+    let key = trap.hit().await;
     sleeping.process.signal("STOP");
     let forgotten = "SELECT COUNT(*) FROM images";
     eventually("the janitor forgets the upload", async || {

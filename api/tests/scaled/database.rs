@@ -5,13 +5,13 @@ use reqwest::StatusCode;
 use testkit::wait::eventually;
 
 use crate::support::{
-    bucket::Trap,
+    bucket::Breakpoint,
     crowd::Crowd,
-    customer::{Customer, Kept, is_retryable},
     pictures::pictures,
     reader::Reader,
     servers::Servers,
     site::Site,
+    test_client::{StoredImage, TestClient, is_retryable},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,22 +22,22 @@ async fn while_the_database_is_down_nothing_is_acknowledged_and_nothing_is_lost(
     site.set("LEASE_S", "20");
     let [one, two] = [site.api().await, site.api().await];
     let workers = [site.worker().await, site.worker().await];
-    let customer = Customer::of(&[&one.url, &two.url]);
-    let reader = Reader::start(customer.clone());
+    let test_client = TestClient::of(&[&one.url, &two.url]);
+    let reader = Reader::start(test_client.clone());
     let pictures = pictures(20);
-    let crowd = Crowd::gather(&customer, &pictures, &reader.shelf());
+    let crowd = Crowd::start(&test_client, &pictures, &reader.gallery());
 
-    crowd.grows_by(10).await;
+    crowd.grow_by(10).await;
     // Workers are about to render when the database crashes.
     let mut traps = [(); 4].map(|()| site.bucket.trap(Method::GET, "originals/"));
     let mut images = Vec::new();
     for trap in &mut traps {
-        images.push(trap.sprung().await.split('/').nth(1).unwrap().to_owned());
+        images.push(trap.hit().await.split('/').nth(1).unwrap().to_owned());
     }
     servers.run("kill", "postgres").await;
-    traps.into_iter().for_each(Trap::release);
-    customer.sees_ready(0, false).await;
-    let refused = customer.offer(0, &pictures[0], "while-it-is-away").await.unwrap();
+    traps.into_iter().for_each(Breakpoint::release);
+    test_client.wait_for_readyz(0, false).await;
+    let refused = test_client.try_upload(0, &pictures[0], "while-it-is-away").await.unwrap();
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(is_retryable(&refused), "{refused:?}");
     for worker in &workers {
@@ -47,23 +47,24 @@ async fn while_the_database_is_down_nothing_is_acknowledged_and_nothing_is_lost(
         .await;
     }
     servers.run("start", "postgres").await;
-    customer.sees_ready(0, true).await;
-    customer.sees_ready(1, true).await;
+    test_client.wait_for_readyz(0, true).await;
+    test_client.wait_for_readyz(1, true).await;
 
-    crowd.grows_by(10).await;
+    crowd.grow_by(10).await;
     servers.run("restart", "postgres").await;
-    crowd.grows_by(10).await;
-    let kept = crowd.leaves().await;
+    crowd.grow_by(10).await;
+    let kept = crowd.stop().await;
 
     let refusals = kept.iter().flat_map(|kept| &kept.refusals).count();
-    assert!(refusals > 0, "nobody noticed that the database was away");
-    for Kept { id, picture, key, .. } in kept.iter().filter(|kept| !kept.refusals.is_empty()) {
-        let again = customer.offer(0, picture, key).await.unwrap();
+    assert!(refusals > 0, "no request failed while the database was down");
+    for StoredImage { id, picture, key, .. } in kept.iter().filter(|kept| !kept.refusals.is_empty())
+    {
+        let again = test_client.try_upload(0, picture, key).await.unwrap();
         assert_eq!(again.status(), StatusCode::OK, "the same key again");
-        assert_eq!(crate::support::customer::id(again).await.as_ref(), Some(id));
+        assert_eq!(crate::support::test_client::id(again).await.as_ref(), Some(id));
     }
     site.assert_invariants(&[&one, &two], &[&workers[0], &workers[1]], &kept).await;
-    reader.leaves_content().await;
+    reader.finish().await;
     let images = images.join("', '");
     let strikes = format!("SELECT MAX(strikes) FROM jobs WHERE image_id IN ('{images}')");
     assert_eq!(site.database.number(&strikes).await, 1, "the outage was held against an image");

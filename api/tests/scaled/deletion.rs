@@ -4,22 +4,22 @@ use axum::http::Method;
 use reqwest::StatusCode;
 use testkit::wait::eventually;
 
-use crate::support::{customer::Customer, pictures::pictures, servers::Servers, site::Site};
+use crate::support::{pictures::pictures, servers::Servers, site::Site, test_client::TestClient};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_is_deleted_while_it_renders_leaves_nothing() {
     let Some(servers) = Servers::shared().await else { return };
     let site = Site::open(&servers).await;
     let (api, worker) = (site.api().await, site.worker().await);
-    let customer = Customer::of(&[&api.url]);
+    let test_client = TestClient::of(&[&api.url]);
     let pictures = pictures(21);
 
     let mut trap = site.bucket.trap(Method::PUT, "renders/");
-    let first = customer.keep(0, pictures[0].clone()).await;
-    trap.sprung().await;
-    let deleted = customer.delete(&first.id).await.unwrap();
+    let first = test_client.upload_until_stored(0, pictures[0].clone()).await;
+    trap.hit().await;
+    let deleted = test_client.delete(&first.id).await.unwrap();
     assert_eq!(deleted.status(), StatusCode::NO_CONTENT);
-    let look = customer.get(&format!("/images/{}", first.id)).await.unwrap();
+    let look = test_client.get(&format!("/images/{}", first.id)).await.unwrap();
     assert_eq!(look.status(), StatusCode::NOT_FOUND);
     trap.release();
     eventually("the worker sees that it is fenced", async || {
@@ -29,11 +29,11 @@ async fn an_image_that_is_deleted_while_it_renders_leaves_nothing() {
     .await;
 
     // at any point of its job
-    let mut kept = customer.keep_all(&pictures[1..]).await;
+    let mut kept = test_client.upload_all(&pictures[1..]).await;
     for gone in kept.drain(..10) {
-        let deleted = customer.delete(&gone.id).await.unwrap();
+        let deleted = test_client.delete(&gone.id).await.unwrap();
         assert_eq!(deleted.status(), StatusCode::NO_CONTENT);
     }
-    customer.all_ready(&kept).await;
+    test_client.wait_until_all_ready(&kept).await;
     site.assert_invariants(&[&api], &[&worker], &kept).await;
 }

@@ -5,13 +5,13 @@ use std::{os::unix::process::ExitStatusExt, path::Path};
 use tempfile::TempDir;
 
 use crate::support::{
-    customer::{Customer, Kept},
     database::Database,
-    invariants::{House, assert_invariants},
+    invariants::{Deployment, assert_invariants},
     pictures::pictures,
     process::{Process, free_port},
     reader::Reader,
     site::SHORT_WAITS,
+    test_client::{StoredImage, TestClient},
 };
 
 /// `planet` in a folder of its own, at a fixed address.
@@ -29,7 +29,7 @@ impl Home {
 
     async fn start(&self) -> Process {
         let process = self.start_with(&[]);
-        Customer::of(&[&self.url]).sees_ready(0, true).await;
+        TestClient::of(&[&self.url]).wait_for_readyz(0, true).await;
         process
     }
 
@@ -41,15 +41,15 @@ impl Home {
     }
 
     /// Checks that exactly `kept` is stored, complete.
-    async fn assert_invariants(&self, kept: &[Kept]) {
+    async fn assert_invariants(&self, kept: &[StoredImage]) {
         let file = self.folder.path().join("data/planet.db");
-        let house = House {
-            customer: Customer::of(&[&self.url]),
+        let deployment = Deployment {
+            test_client: TestClient::of(&[&self.url]),
             database: &Database::at(format!("sqlite://{}", file.display())).await,
             blobs: &self.folder.path().join("data/blobs"),
             metrics: vec![format!("{}/metrics", self.url)],
         };
-        assert_invariants(&house, kept).await;
+        assert_invariants(&deployment, kept).await;
     }
 }
 
@@ -57,17 +57,17 @@ impl Home {
 /// retries.
 async fn dies(point: &str) {
     let home = Home::new();
-    let customer = Customer::of(&[&home.url]);
+    let test_client = TestClient::of(&[&home.url]);
     let picture = pictures(1).remove(0);
     let mut dying = home.start_with(&[("FAILPOINT", point)]);
-    customer.sees_ready(0, true).await;
+    test_client.wait_for_readyz(0, true).await;
     // it may have responded just before
-    let _broken_or_answered = customer.offer(0, &picture, "the-key").await;
+    let _broken_or_answered = test_client.try_upload(0, &picture, "the-key").await;
     assert_eq!(dying.ended().await.signal(), Some(9), "{point}");
 
     let _process = home.start().await;
-    let kept = [customer.come_again(&picture, "the-key").await];
-    customer.all_ready(&kept).await;
+    let kept = [test_client.retry_upload(&picture, "the-key").await];
+    test_client.wait_until_all_ready(&kept).await;
     home.assert_invariants(&kept).await;
 }
 
@@ -89,21 +89,21 @@ async fn a_single_process_that_dies_in_a_job_does_it_after_restart() {
 async fn a_single_process_continues_at_once_after_a_crash() {
     for point in ["upload: put", "hint: claim"] {
         let home = Home::new();
-        let customer = Customer::of(&[&home.url]);
+        let test_client = TestClient::of(&[&home.url]);
         let picture = pictures(1).remove(0);
         // longer than the test
         let waits = ["LEASE_S", "UPLOAD_LEASE_S", "BLOB_GRACE_S"].map(|name| (name, "7200"));
         let mut dying = home.start_with(&[&waits[..], &[("FAILPOINT", point)]].concat());
-        customer.sees_ready(0, true).await;
-        let _broken_or_answered = customer.offer(0, &picture, "the-key").await;
+        test_client.wait_for_readyz(0, true).await;
+        let _broken_or_answered = test_client.try_upload(0, &picture, "the-key").await;
         assert_eq!(dying.ended().await.signal(), Some(9), "{point}");
 
         let _process = home.start_with(&waits);
-        customer.sees_ready(0, true).await;
+        test_client.wait_for_readyz(0, true).await;
         let spooled = std::fs::read_dir(home.folder.path().join("data/spool")).unwrap();
         assert_eq!(spooled.count(), 0, "{point}");
-        let kept = [customer.come_again(&picture, "the-key").await];
-        customer.all_ready(&kept).await;
+        let kept = [test_client.retry_upload(&picture, "the-key").await];
+        test_client.wait_until_all_ready(&kept).await;
     }
 }
 
@@ -114,40 +114,40 @@ async fn a_second_service_in_the_same_folder_does_not_start() {
     let mut second = home.start_with(&[("BIND", "127.0.0.1:0")]);
     assert_eq!(second.ended().await.code(), Some(1));
     assert!(second.log().contains("another process uses"), "{}", second.log());
-    Customer::of(&[&home.url]).sees_ready(0, true).await;
+    TestClient::of(&[&home.url]).wait_for_readyz(0, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_single_process_killed_twice_loses_nothing() {
     let home = Home::new();
-    let customer = Customer::of(&[&home.url]);
+    let test_client = TestClient::of(&[&home.url]);
     let pictures = pictures(50);
 
     let mut process = home.start().await;
-    let reader = Reader::start(customer.clone());
-    let shelf = reader.shelf();
+    let reader = Reader::start(test_client.clone());
+    let gallery = reader.gallery();
     let uploads = tokio::spawn({
-        let (customer, shelf) = (customer.clone(), shelf.clone());
+        let (test_client, gallery) = (test_client.clone(), gallery.clone());
         async move {
             let mut all = Vec::new();
             for batch in pictures.chunks(10) {
-                let kept = customer.keep_all(batch).await;
-                shelf.add(&kept);
+                let kept = test_client.upload_all(batch).await;
+                gallery.add(&kept);
                 all.extend(kept);
             }
             all
         }
     });
     for kept in [10, 30] {
-        shelf.reaches(kept).await;
+        gallery.reaches(kept).await;
         process.kill();
         process = home.start().await;
     }
     let kept = uploads.await.unwrap();
-    customer.all_ready(&kept).await;
+    test_client.wait_until_all_ready(&kept).await;
 
     home.assert_invariants(&kept).await;
-    reader.leaves_content().await;
+    reader.finish().await;
     process.signal("TERM");
     assert!(process.ended().await.success());
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 
-use crate::support::{customer::Customer, pictures::pictures, servers::Servers, site::Site};
+use crate::support::{pictures::pictures, servers::Servers, site::Site, test_client::TestClient};
 
 /// An API process crashes at this point of an upload; the client retries with another one.
 async fn a_door_dies(point: &str) {
@@ -12,14 +12,14 @@ async fn a_door_dies(point: &str) {
     let mut dying = site.api().await;
     site.unset("FAILPOINT");
     let (living, worker) = (site.api().await, site.worker().await);
-    let customer = Customer::of(&[&living.url, &dying.url]);
+    let test_client = TestClient::of(&[&living.url, &dying.url]);
     let picture = pictures(1).remove(0);
     // it may have responded just before
-    let _broken_or_answered = customer.offer(1, &picture, "the-key").await;
+    let _broken_or_answered = test_client.try_upload(1, &picture, "the-key").await;
     assert_eq!(dying.process.ended().await.signal(), Some(9), "{point}");
 
-    let kept = [customer.come_again(&picture, "the-key").await];
-    customer.all_ready(&kept).await;
+    let kept = [test_client.retry_upload(&picture, "the-key").await];
+    test_client.wait_until_all_ready(&kept).await;
     site.assert_invariants(&[&living], &[&worker], &kept).await;
 }
 
@@ -34,12 +34,12 @@ async fn a_worker_dies(point: &str) {
     let mut dying = site.worker().await;
     site.unset("FAILPOINT");
     site.set("POLL_S", "0.5");
-    let customer = Customer::of(&[&api.url]);
-    let kept = customer.keep_all(&pictures(1)).await;
+    let test_client = TestClient::of(&[&api.url]);
+    let kept = test_client.upload_all(&pictures(1)).await;
     assert_eq!(dying.process.ended().await.signal(), Some(9), "{point}");
 
     let worker = site.worker().await;
-    customer.all_ready(&kept).await;
+    test_client.wait_until_all_ready(&kept).await;
     site.assert_invariants(&[&api], &[&worker], &kept).await;
 }
 

@@ -6,15 +6,15 @@ use reqwest::StatusCode;
 use testkit::wait::eventually;
 
 use crate::support::{
-    customer::{Customer, is_retryable},
-    link::{Link, Mood},
+    link::{Link, LinkFault},
     pictures::pictures,
     servers::Servers,
     site::Site,
+    test_client::{TestClient, is_retryable},
 };
 
 /// This delay makes an upload about a second longer.
-const SLOW: Mood = Mood::Delay(Duration::from_millis(30));
+const SLOW: LinkFault = LinkFault::Delay(Duration::from_millis(30));
 
 /// All processes use a slow link to one of the servers.
 async fn is_slow(link: impl AsyncFnOnce(&mut Site, &Servers) -> Link) {
@@ -22,16 +22,16 @@ async fn is_slow(link: impl AsyncFnOnce(&mut Site, &Servers) -> Link) {
     let mut site = Site::open(&servers).await;
     let link = link(&mut site, &servers).await;
     let (api, worker) = (site.api().await, site.worker().await);
-    let customer = Customer::of(&[&api.url]);
+    let test_client = TestClient::of(&[&api.url]);
     link.set(SLOW);
-    let kept = customer.keep_all(&pictures(4)).await;
+    let kept = test_client.upload_all(&pictures(4)).await;
     for one in &kept {
         assert_eq!(one.refusals, [] as [StatusCode; 0], "slow is not away");
     }
-    customer.all_ready(&kept).await;
+    test_client.wait_until_all_ready(&kept).await;
     let strikes = site.database.number("SELECT MAX(strikes) FROM jobs").await;
-    assert_eq!(strikes, 1, "nobody is blamed for a slow link");
-    link.set(Mood::Pass);
+    assert_eq!(strikes, 1, "a slow link costs no attempt");
+    link.set(LinkFault::Pass);
     site.assert_invariants(&[&api], &[&worker], &kept).await;
 }
 
@@ -56,20 +56,20 @@ async fn an_upload_whose_store_link_is_cut_mid_put_is_refused_and_leaves_nothing
     let mut site = Site::open(&servers).await;
     let link = site.link_to_store().await;
     let (api, worker) = (site.api().await, site.worker().await);
-    let customer = Customer::of(&[&api.url]);
+    let test_client = TestClient::of(&[&api.url]);
     let large = pictures(10).remove(9);
     assert!(large.bytes.len() > 100_000);
 
     for after in [1, 2_000, 90_000] {
-        link.set(Mood::CutAfter(after));
-        let refused = customer.offer(0, &large, "the-key").await.unwrap();
+        link.set(LinkFault::CutAfter(after));
+        let refused = test_client.try_upload(0, &large, "the-key").await.unwrap();
         assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE, "after {after} bytes");
         assert!(is_retryable(&refused), "{refused:?}");
         assert_eq!(site.database.number("SELECT COUNT(*) FROM jobs").await, 0);
     }
-    link.set(Mood::Pass);
-    let kept = [customer.come_again(&large, "the-key").await];
-    customer.all_ready(&kept).await;
+    link.set(LinkFault::Pass);
+    let kept = [test_client.retry_upload(&large, "the-key").await];
+    test_client.wait_until_all_ready(&kept).await;
     site.assert_invariants(&[&api], &[&worker], &kept).await;
 }
 
@@ -79,19 +79,19 @@ async fn a_job_whose_store_link_is_cut_mid_get_is_postponed_and_no_attempt_count
     let mut site = Site::open(&servers).await;
     let api = site.api().await;
     let link = site.link_to_store().await;
-    let customer = Customer::of(&[&api.url]);
+    let test_client = TestClient::of(&[&api.url]);
     let large = pictures(10).split_off(9);
-    let kept = customer.keep_all(&large).await;
+    let kept = test_client.upload_all(&large).await;
 
-    link.set(Mood::CutAfter(50_000));
+    link.set(LinkFault::CutAfter(50_000));
     let worker = site.worker().await;
     eventually("the job is put off", async || {
         let put_off = "SELECT COUNT(*) FROM jobs WHERE error IS NOT NULL AND attempt > 1";
         (site.database.number(put_off).await == 1).then_some(())
     })
     .await;
-    link.set(Mood::Pass);
-    customer.all_ready(&kept).await;
+    link.set(LinkFault::Pass);
+    test_client.wait_until_all_ready(&kept).await;
     assert_eq!(site.database.number("SELECT MAX(strikes) FROM jobs").await, 1);
     site.assert_invariants(&[&api], &[&worker], &kept).await;
 }
@@ -104,20 +104,20 @@ async fn an_upload_whose_database_link_is_cut_between_two_bytes_is_kept_once_or_
     let api = site.api().await;
     site.unlink_database();
     let worker = site.worker().await;
-    let customer = Customer::of(&[&api.url]);
+    let test_client = TestClient::of(&[&api.url]);
     let pictures = pictures(8);
     let mut kept = Vec::new();
     for (nth, picture) in pictures.iter().enumerate() {
         // early and late, in either direction
-        link.set(Mood::CutAfter(1 + 300 * nth));
-        let answer = customer.offer(0, picture, &picture.name).await.unwrap();
+        link.set(LinkFault::CutAfter(1 + 300 * nth));
+        let answer = test_client.try_upload(0, picture, &picture.name).await.unwrap();
         let is_taken = answer.status() == StatusCode::CREATED;
         assert!(is_taken || is_retryable(&answer), "{answer:?}");
-        link.set(Mood::Pass);
-        customer.sees_ready(0, true).await;
-        kept.push(customer.come_again(picture, &picture.name).await);
+        link.set(LinkFault::Pass);
+        test_client.wait_for_readyz(0, true).await;
+        kept.push(test_client.retry_upload(picture, &picture.name).await);
     }
-    customer.all_ready(&kept).await;
+    test_client.wait_until_all_ready(&kept).await;
     site.assert_invariants(&[&api], &[&worker], &kept).await;
 }
 
@@ -127,17 +127,17 @@ async fn hints_lost_with_their_link_are_replaced_by_polling() {
     let mut site = Site::open(&servers).await;
     let link = site.link_to_broker(&servers).await;
     let (api, worker) = (site.api().await, site.worker().await);
-    let customer = Customer::of(&[&api.url]);
+    let test_client = TestClient::of(&[&api.url]);
     let pictures = pictures(8);
     let mut kept = Vec::new();
     for (nth, picture) in pictures.iter().enumerate() {
-        link.set(Mood::CutAfter(1 + 100 * nth));
-        kept.push(customer.keep(0, picture.clone()).await);
+        link.set(LinkFault::CutAfter(1 + 100 * nth));
+        kept.push(test_client.upload_until_stored(0, picture.clone()).await);
     }
     for one in &kept {
         assert_eq!(one.refusals, [] as [StatusCode; 0], "an upload waits for no broker");
     }
-    customer.all_ready(&kept).await;
-    link.set(Mood::Pass);
+    test_client.wait_until_all_ready(&kept).await;
+    link.set(LinkFault::Pass);
     site.assert_invariants(&[&api], &[&worker], &kept).await;
 }

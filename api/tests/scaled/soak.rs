@@ -15,15 +15,15 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::support::{
-    bucket::Weather,
+    bucket::StoreFault,
     crowd::Crowd,
-    customer::{Customer, Kept},
-    link::{Link, Mood},
+    link::{Link, LinkFault},
     pictures::pictures,
     process::free_port,
-    reader::{Reader, Shelf},
+    reader::{Gallery, Reader},
     servers::Servers,
     site::{Api, Site, Worker},
+    test_client::{StoredImage, TestClient},
 };
 
 const SECONDS: u64 = 15;
@@ -63,31 +63,32 @@ async fn whatever_breaks_nothing_acknowledged_is_lost_or_wrong() {
         workers.push(site.worker().await);
     }
     let urls: Vec<&str> = apis.iter().map(|api| api.url.as_str()).collect();
-    let customer = Customer::of(&urls);
-    let reader = Reader::start(customer.clone());
-    let crowd = Crowd::gather(&customer, &pictures(40), &reader.shelf());
-    let tourists = Tourists::arrive(&customer);
+    let test_client = TestClient::of(&urls);
+    let reader = Reader::start(test_client.clone());
+    let crowd = Crowd::start(&test_client, &pictures(40), &reader.gallery());
+    let read_load = ReadLoad::start(&test_client);
 
-    let mut house = House { site, database, broker, binds, apis, workers, dice: Dice(seed | 1) };
+    let mut run =
+        SoakRun { site, database, broker, binds, apis, workers, random: Random(seed | 1) };
     let deadline = Instant::now() + Duration::from_secs(seconds);
     let mut faults: BTreeMap<&str, u32> = BTreeMap::new();
     let mut recoveries: Vec<Duration> = Vec::new();
     while Instant::now() < deadline {
-        let fault = FAULTS[house.dice.below(FAULTS.len())];
+        let fault = FAULTS[run.random.below(FAULTS.len())];
         *faults.entry(fault).or_default() += 1;
-        house.breaks(fault).await;
-        recoveries.push(time_until_uploads_go_on(&reader.shelf()).await);
+        run.inject(fault).await;
+        recoveries.push(time_until_uploads_go_on(&reader.gallery()).await);
     }
-    let kept = crowd.leaves().await;
-    let visits = tourists.leave().await;
-    house.works_off_its_backlog().await;
-    customer.all_ready(&kept).await;
-    let House { site, apis, workers, .. } = house;
+    let kept = crowd.stop().await;
+    let visits = read_load.stop().await;
+    run.finish_backlog().await;
+    test_client.wait_until_all_ready(&kept).await;
+    let SoakRun { site, apis, workers, .. } = run;
     let (apis, workers): (Vec<&Api>, Vec<&Worker>) =
         (apis.iter().collect(), workers.iter().collect());
     // the metrics of running workers include injected faults
     site.assert_invariants(&apis, &workers, &kept).await;
-    let reads = reader.leaves_content().await;
+    let reads = reader.finish().await;
     recoveries.sort();
     let (typical, longest) = (recoveries[recoveries.len() / 2], recoveries[recoveries.len() - 1]);
     println!(
@@ -101,21 +102,21 @@ async fn whatever_breaks_nothing_acknowledged_is_lost_or_wrong() {
     );
 }
 
-struct House {
+struct SoakRun {
     site: Site,
     database: Link,
     broker: Link,
     binds: [String; 2],
     apis: Vec<Api>,
     workers: Vec<Worker>,
-    dice: Dice,
+    random: Random,
 }
 
-impl House {
+impl SoakRun {
     /// Injects a fault for a while, and ends it.
-    async fn breaks(&mut self, fault: &str) {
-        let a_while = Duration::from_millis(100 + self.dice.below(1400) as u64);
-        let worker = self.dice.below(self.workers.len());
+    async fn inject(&mut self, fault: &str) {
+        let a_while = Duration::from_millis(100 + self.random.below(1400) as u64);
+        let worker = self.random.below(self.workers.len());
         match fault {
             "worker killed" => {
                 self.workers[worker].process.kill();
@@ -133,23 +134,23 @@ impl House {
                 self.workers[worker].process.signal("CONT");
             }
             "api killed" => {
-                let api = self.dice.below(self.apis.len());
+                let api = self.random.below(self.apis.len());
                 self.apis[api].process.kill();
                 sleep(a_while).await;
                 self.apis[api] = self.site.api_at(&self.binds[api]).await;
             }
-            "store answers 503" => self.weather(Weather::Unavailable, a_while).await,
-            "store hangs up" => self.weather(Weather::Deaf, a_while).await,
-            "database refuses" => for_a_while(&self.database, Mood::Refuse, a_while).await,
-            "database hangs" => for_a_while(&self.database, Mood::Hang, a_while).await,
-            "commit not answered" => self.database.lose_answer_to(b"COMMIT", Mood::Pass),
-            "broker refuses" => for_a_while(&self.broker, Mood::Refuse, a_while).await,
-            _ => for_a_while(&self.broker, Mood::Hang, a_while).await,
+            "store answers 503" => self.set_fault(StoreFault::Unavailable, a_while).await,
+            "store hangs up" => self.set_fault(StoreFault::Deaf, a_while).await,
+            "database refuses" => for_a_while(&self.database, LinkFault::Refuse, a_while).await,
+            "database hangs" => for_a_while(&self.database, LinkFault::Hang, a_while).await,
+            "commit not answered" => self.database.lose_answer_to(b"COMMIT", LinkFault::Pass),
+            "broker refuses" => for_a_while(&self.broker, LinkFault::Refuse, a_while).await,
+            _ => for_a_while(&self.broker, LinkFault::Hang, a_while).await,
         }
     }
 
     /// Waits until the backlog is empty; it must keep shrinking.
-    async fn works_off_its_backlog(&self) {
+    async fn finish_backlog(&self) {
         let pending = "SELECT COUNT(*) FROM jobs WHERE state = 'pending'";
         let mut left = self.site.database.number(pending).await;
         while left > 0 {
@@ -161,74 +162,75 @@ impl House {
         }
     }
 
-    async fn weather(&self, weather: Weather, a_while: Duration) {
-        self.site.bucket.weather(weather);
+    async fn set_fault(&self, fault: StoreFault, a_while: Duration) {
+        self.site.bucket.set_fault(weather);
         sleep(a_while).await;
-        self.site.bucket.weather(Weather::Fair);
+        self.site.bucket.set_fault(StoreFault::Fair);
     }
 }
 
-async fn for_a_while(link: &Link, mood: Mood, a_while: Duration) {
-    link.set(mood);
+async fn for_a_while(link: &Link, link_fault: LinkFault, a_while: Duration) {
+    link.set(link_fault);
     sleep(a_while).await;
     // clients on the old connections reconnect
-    link.set(Mood::Refuse);
-    link.set(Mood::Pass);
+    link.set(LinkFault::Refuse);
+    link.set(LinkFault::Pass);
 }
 
-async fn time_until_uploads_go_on(shelf: &Shelf) -> Duration {
+async fn time_until_uploads_go_on(gallery: &Gallery) -> Duration {
     let mended = Instant::now();
-    shelf.reaches(shelf.len() + 1).await;
+    gallery.reaches(gallery.len() + 1).await;
     mended.elapsed()
 }
 
 /// Clients that upload an image, request a size outside the presets, and delete the image.
-struct Tourists {
+struct ReadLoad {
     leave: Arc<AtomicBool>,
     visits: Arc<AtomicU32>,
     all: Vec<tokio::task::JoinHandle<()>>,
 }
 
-impl Tourists {
-    fn arrive(customer: &Customer) -> Self {
+impl ReadLoad {
+    fn start(test_client: &TestClient) -> Self {
         let (leave, visits) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
         let visit = |nth: usize| {
-            let (customer, leave, visits) = (customer.clone(), leave.clone(), visits.clone());
+            let (test_client, leave, visits) = (test_client.clone(), leave.clone(), visits.clone());
             tokio::spawn(async move {
                 let pictures = pictures(10);
                 while !leave.load(Ordering::Relaxed) {
                     let visit = visits.fetch_add(1, Ordering::Relaxed) as usize;
                     let picture = pictures[visit % pictures.len()].clone();
-                    let Kept { id, .. } = customer.keep(nth, picture).await;
-                    look(&customer, &format!("/images/{id}?width={}", 20 + visit % 100)).await;
-                    customer.remove(&id).await;
+                    let StoredImage { id, .. } =
+                        test_client.upload_until_stored(nth, picture).await;
+                    look(&test_client, &format!("/images/{id}?width={}", 20 + visit % 100)).await;
+                    test_client.remove(&id).await;
                 }
             })
         };
         let all = (0..2).map(visit).collect();
-        Tourists { leave, visits, all }
+        ReadLoad { leave, visits, all }
     }
 
-    async fn leave(self) -> u32 {
+    async fn stop(self) -> u32 {
         self.leave.store(true, Ordering::Relaxed);
-        for tourist in self.all {
-            tourist.await.unwrap();
+        for reader in self.all {
+            reader.await.unwrap();
         }
         self.visits.load(Ordering::Relaxed)
     }
 }
 
 /// Whether the response is a text, or an error that allows a retry.
-async fn look(customer: &Customer, path: &str) {
-    let Ok(answer) = customer.get(path).await else { return };
+async fn look(test_client: &TestClient, path: &str) {
+    let Ok(answer) = test_client.get(path).await else { return };
     let honest = [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE];
     assert!(honest.contains(&answer.status()), "{path}: {}", answer.status());
 }
 
 /// xorshift64.
-struct Dice(u64);
+struct Random(u64);
 
-impl Dice {
+impl Random {
     fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -5,11 +5,11 @@ use reqwest::{Response, StatusCode};
 use testkit::wait::eventually;
 
 use crate::support::{
-    bucket::Weather,
-    customer::{Customer, is_retryable},
+    bucket::StoreFault,
     pictures::pictures,
     servers::Servers,
     site::Site,
+    test_client::{TestClient, is_retryable},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,36 +17,36 @@ async fn while_the_store_fails_nothing_is_recorded_and_no_attempt_counts() {
     let Some(servers) = Servers::shared().await else { return };
     let site = Site::open(&servers).await;
     let (api, worker) = (site.api().await, site.worker().await);
-    let customer = Customer::of(&[&api.url]);
+    let test_client = TestClient::of(&[&api.url]);
     let pictures = pictures(8);
 
     // The jobs exist before the store fails; the worker starts afterwards.
     worker.process.signal("STOP");
-    let kept = customer.keep_all(&pictures[..5]).await;
-    site.bucket.weather(Weather::Unavailable);
+    let kept = test_client.upload_all(&pictures[..5]).await;
+    site.bucket.set_fault(StoreFault::Unavailable);
     worker.process.signal("CONT");
     let put_off = "SELECT COUNT(*) FROM jobs WHERE error IS NOT NULL AND strikes <= 1";
     eventually("every job is put off", async || {
         (site.database.number(put_off).await == 5).then_some(())
     })
     .await;
-    customer.sees_ready(0, false).await;
-    refuses(&site, customer.offer(0, &pictures[5], "busy").await.unwrap()).await;
-    let look = customer.get(&format!("/images/{}", kept[0].id)).await.unwrap();
+    test_client.wait_for_readyz(0, false).await;
+    refuses(&site, test_client.try_upload(0, &pictures[5], "busy").await.unwrap()).await;
+    let look = test_client.get(&format!("/images/{}", kept[0].id)).await.unwrap();
     assert_eq!(look.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(is_retryable(&look), "{look:?}");
 
-    site.bucket.weather(Weather::Deaf);
-    refuses(&site, customer.offer(0, &pictures[6], "deaf").await.unwrap()).await;
+    site.bucket.set_fault(StoreFault::Deaf);
+    refuses(&site, test_client.try_upload(0, &pictures[6], "deaf").await.unwrap()).await;
 
     // It hangs, and executes the put after its client has given up.
-    site.bucket.weather(Weather::Fair);
+    site.bucket.set_fault(StoreFault::Fair);
     let trap = site.bucket.trap(Method::PUT, "originals/");
-    refuses(&site, customer.offer(0, &pictures[7], "hanging").await.unwrap()).await;
+    refuses(&site, test_client.try_upload(0, &pictures[7], "hanging").await.unwrap()).await;
     trap.release();
 
-    customer.sees_ready(0, true).await;
-    customer.all_ready(&kept).await;
+    test_client.wait_for_readyz(0, true).await;
+    test_client.wait_until_all_ready(&kept).await;
     site.assert_invariants(&[&api], &[&worker], &kept).await;
     let attempts = site.database.number("SELECT MIN(attempt) FROM jobs").await;
     let strikes = site.database.number("SELECT MAX(strikes) FROM jobs").await;
@@ -59,8 +59,8 @@ async fn a_lost_original_raises_a_metric_and_its_job_waits() {
     let Some(servers) = Servers::shared().await else { return };
     let site = Site::open(&servers).await;
     let api = site.api().await;
-    let customer = Customer::of(&[&api.url]);
-    let kept = customer.keep_all(&pictures(1)).await;
+    let test_client = TestClient::of(&[&api.url]);
+    let kept = test_client.upload_all(&pictures(1)).await;
     let blob = site.bucket.folder().join(site.database.originals().await.remove(0));
     let aside = blob.with_extension("aside");
     std::fs::rename(&blob, &aside).unwrap();
@@ -76,7 +76,7 @@ async fn a_lost_original_raises_a_metric_and_its_job_waits() {
     let blamed = "SELECT COUNT(*) FROM jobs WHERE state <> 'pending' OR strikes > 1";
     assert_eq!(site.database.number(blamed).await, 0);
     std::fs::rename(&aside, &blob).unwrap();
-    customer.all_ready(&kept).await;
+    test_client.wait_until_all_ready(&kept).await;
     drop(worker);
     // its metrics include the alarm; those of a new worker do not
     let worker = site.worker().await;

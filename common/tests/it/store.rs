@@ -284,7 +284,7 @@ async fn a_bucket_that_was_taken_away_is_a_fault() {
 #[tokio::test]
 async fn a_server_that_is_away_is_a_fault() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = listener.local_addr().unwrap();
+    let closed = listener.local_addr().unwrap();
     drop(listener);
-    assert!(Store::s3("planet", &client_of(nobody, SECRET).await).await.is_err());
+    assert!(Store::s3("planet", &client_of(closed, SECRET).await).await.is_err());
 }

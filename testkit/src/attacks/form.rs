@@ -53,7 +53,7 @@ pub async fn attack(app: &TestApp, bytes: &[u8]) -> Option<u16> {
     let piece = usize::from(*piece) + 1;
     let request = request::read(Method::POST, bytes, piece)?;
     let is_upload = request.uri().path() == "/images";
-    let taken = app.knock(request).await;
+    let taken = app.oneshot(request).await;
     if !matches!(taken.status, 200 | 201) {
         let refused = [400, 404, 405, 408, 413, 415, 422];
         assert!(refused.contains(&taken.status), "{taken:?}");
@@ -66,9 +66,9 @@ pub async fn attack(app: &TestApp, bytes: &[u8]) -> Option<u16> {
     let ask = |method: Method, path: &str| {
         request::read(method, path.as_bytes(), piece).expect("an address of ours")
     };
-    let original = app.knock(ask(Method::GET, &format!("{}/original", image.at))).await.is(200);
+    let original = app.oneshot(ask(Method::GET, &format!("{}/original", image.at))).await.is(200);
     let is_sent = bytes.windows(original.body.len()).any(|it| it == original.body);
     assert!(is_sent, "{:?} is no part of {bytes:?}", original.body);
-    app.knock(ask(Method::DELETE, &image.at)).await.is(204);
+    app.oneshot(ask(Method::DELETE, &image.at)).await.is(204);
     Some(taken.status)
 }

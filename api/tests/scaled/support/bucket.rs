@@ -30,7 +30,7 @@ const NAME: &str = "planet";
 
 /// The injected fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Weather {
+pub(crate) enum StoreFault {
     /// None.
     Fair,
     /// Responds with 503 to every request.
@@ -43,13 +43,13 @@ pub(crate) enum Weather {
 pub(crate) struct Bucket {
     pub url: String,
     folder: PathBuf,
-    front: Front,
+    front: Proxy,
 }
 
 #[derive(Clone)]
-struct Front {
+struct Proxy {
     server: S3Service,
-    weather: Arc<Mutex<Weather>>,
+    weather: Arc<Mutex<StoreFault>>,
     traps: Arc<Mutex<Vec<Set>>>,
 }
 
@@ -62,14 +62,14 @@ struct Set {
 }
 
 /// Holds one request before the server gets it; released on drop.
-pub(crate) struct Trap {
+pub(crate) struct Breakpoint {
     caught: oneshot::Receiver<String>,
     _held: oneshot::Sender<()>,
 }
 
-impl Trap {
+impl Breakpoint {
     /// Waits for the request; returns its key.
-    pub(crate) async fn sprung(&mut self) -> String {
+    pub(crate) async fn hit(&mut self) -> String {
         soon("a request in the trap", &mut self.caught).await.unwrap()
     }
 
@@ -87,9 +87,9 @@ impl Bucket {
         fs::create_dir_all(folder).unwrap();
         let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder).unwrap());
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-        let front = Front {
+        let front = Proxy {
             server: builder.build(),
-            weather: Arc::new(Mutex::new(Weather::Fair)),
+            weather: Arc::new(Mutex::new(StoreFault::Fair)),
             traps: Arc::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -98,17 +98,17 @@ impl Bucket {
         Bucket { url, folder: folder.join(NAME), front }
     }
 
-    pub(crate) fn weather(&self, weather: Weather) {
+    pub(crate) fn set_fault(&self, fault: StoreFault) {
         *self.front.weather.lock().unwrap() = weather;
     }
 
     /// Holds the next request of this method whose key starts with `prefix`.
-    pub(crate) fn trap(&self, method: Method, prefix: &str) -> Trap {
+    pub(crate) fn trap(&self, method: Method, prefix: &str) -> Breakpoint {
         let (catch, caught) = oneshot::channel();
         let (held, released) = oneshot::channel();
         let set = Set { method, prefix: prefix.to_owned(), caught: catch, released };
         self.front.traps.lock().unwrap().push(set);
-        Trap { caught, _held: held }
+        Breakpoint { caught, _held: held }
     }
 
     /// The folder whose files are the blobs.
@@ -117,7 +117,7 @@ impl Bucket {
     }
 }
 
-impl Front {
+impl Proxy {
     async fn listen(self, listener: TcpListener) {
         loop {
             let (socket, _) = listener.accept().await.unwrap();
@@ -140,7 +140,7 @@ impl Front {
         let (head, body) = request.into_parts();
         let body = to_bytes(Body::new(body), usize::MAX).await.map_err(std::io::Error::other)?;
         let key = head.uri.path().trim_start_matches('/').split_once('/').map(|(_, key)| key);
-        let trap = self.trap_for(&head.method, key.unwrap_or_default());
+        let trap = self.breakpoint_for(&head.method, key.unwrap_or_default());
         let request = Request::from_parts(head, s3s::Body::from(body));
         // A held request is executed in the end, whether or not its client is still connected.
         let answer = tokio::spawn(async move {
@@ -150,19 +150,19 @@ impl Front {
             }
             let weather = *self.weather.lock().unwrap();
             match weather {
-                Weather::Fair => self.server.call(request).await.map_err(std::io::Error::other),
-                Weather::Unavailable => {
+                StoreFault::Fair => self.server.call(request).await.map_err(std::io::Error::other),
+                StoreFault::Unavailable => {
                     let mut refusal = Response::new(s3s::Body::empty());
                     *refusal.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
                     Ok(refusal)
                 }
-                Weather::Deaf => Err(std::io::ErrorKind::ConnectionReset.into()),
+                StoreFault::Deaf => Err(std::io::ErrorKind::ConnectionReset.into()),
             }
         });
         answer.await.unwrap()
     }
 
-    fn trap_for(&self, method: &Method, key: &str) -> Option<(String, Set)> {
+    fn breakpoint_for(&self, method: &Method, key: &str) -> Option<(String, Set)> {
         let mut traps = self.traps.lock().unwrap();
         let fits = |set: &Set| set.method == method && key.starts_with(&set.prefix);
         let index = traps.iter().position(fits)?;

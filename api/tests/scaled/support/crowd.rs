@@ -9,48 +9,53 @@ use testkit::wait::soon;
 use tokio::task::JoinHandle;
 
 use super::{
-    customer::{Customer, Kept},
     pictures::Picture,
-    reader::Shelf,
+    reader::Gallery,
+    test_client::{StoredImage, TestClient},
 };
 
 /// Clients that upload one image after the other until they are stopped.
 pub(crate) struct Crowd {
     leave: Arc<AtomicBool>,
-    shelf: Shelf,
-    customers: Vec<JoinHandle<Vec<Kept>>>,
+    gallery: Gallery,
+    customers: Vec<JoinHandle<Vec<StoredImage>>>,
 }
 
 impl Crowd {
-    pub(crate) fn gather(customer: &Customer, pictures: &[Arc<Picture>], shelf: &Shelf) -> Self {
+    pub(crate) fn start(
+        test_client: &TestClient,
+        pictures: &[Arc<Picture>],
+        gallery: &Gallery,
+    ) -> Self {
         let leave = Arc::new(AtomicBool::new(false));
         let join = |nth: usize| {
-            let (customer, shelf, leave) = (customer.clone(), shelf.clone(), leave.clone());
+            let (test_client, gallery, leave) =
+                (test_client.clone(), gallery.clone(), leave.clone());
             let pictures = pictures.to_vec();
             tokio::spawn(async move {
-                let mut all: Vec<Kept> = Vec::new();
+                let mut all: Vec<StoredImage> = Vec::new();
                 while !leave.load(Ordering::Relaxed) {
                     let picture = pictures[(nth + all.len()) % pictures.len()].clone();
-                    let kept = customer.keep(nth, picture).await;
-                    shelf.add(std::slice::from_ref(&kept));
+                    let kept = test_client.upload_until_stored(nth, picture).await;
+                    gallery.add(std::slice::from_ref(&kept));
                     all.push(kept);
                 }
                 all
             })
         };
         let customers = (0..4).map(join).collect();
-        Crowd { leave, shelf: shelf.clone(), customers }
+        Crowd { leave, gallery: gallery.clone(), customers }
     }
 
-    pub(crate) async fn grows_by(&self, count: usize) {
-        self.shelf.reaches(self.shelf.len() + count).await;
+    pub(crate) async fn grow_by(&self, count: usize) {
+        self.gallery.reaches(self.gallery.len() + count).await;
     }
 
-    pub(crate) async fn leaves(self) -> Vec<Kept> {
+    pub(crate) async fn stop(self) -> Vec<StoredImage> {
         self.leave.store(true, Ordering::Relaxed);
         let mut kept = Vec::new();
-        for customer in self.customers {
-            kept.extend(soon("a customer leaves", customer).await.unwrap());
+        for test_client in self.customers {
+            kept.extend(soon("a test_client leaves", test_client).await.unwrap());
         }
         kept
     }

@@ -13,10 +13,10 @@ pub(crate) struct Events {
 
 impl Events {
     /// Opens the stream at this API process, after the event `last_id` unless it is empty.
-    pub(crate) async fn of(door: &str, path: &str, last_id: &str) -> Self {
+    pub(crate) async fn of(url: &str, path: &str, last_id: &str) -> Self {
         let client = Client::builder().no_proxy().read_timeout(TIMEOUT).build().unwrap();
         let response = eventually("a stream of events", async || {
-            let mut request = client.get(format!("{door}{path}"));
+            let mut request = client.get(format!("{url}{path}"));
             if !last_id.is_empty() {
                 request = request.header("last-event-id", last_id);
             }
@@ -63,12 +63,12 @@ impl Events {
     }
 
     /// Reads until an event has this status of the image.
-    pub(crate) async fn hears(&mut self, image: &str, status: &str) {
-        self.hears_all(&[(image, status)]).await;
+    pub(crate) async fn expect_status(&mut self, image: &str, status: &str) {
+        self.expect_all(&[(image, status)]).await;
     }
 
     /// Reads until events have this status of all images, in any order.
-    pub(crate) async fn hears_all(&mut self, expected: &[(&str, &str)]) {
+    pub(crate) async fn expect_all(&mut self, expected: &[(&str, &str)]) {
         let mut missing = expected.to_vec();
         soon(&format!("{expected:?} are told"), async {
             while !missing.is_empty() {

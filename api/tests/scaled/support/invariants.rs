@@ -14,18 +14,18 @@ use reqwest::StatusCode;
 use testkit::wait::eventually;
 
 use super::{
-    customer::{Customer, Kept},
     database::Database,
     pictures::Picture,
     site::SHORT_WAITS,
+    test_client::{StoredImage, TestClient},
 };
 
 /// Images that are checked concurrently.
 const AT_ONCE: usize = 8;
 
 /// The places to check.
-pub(crate) struct House<'a> {
-    pub customer: Customer,
+pub(crate) struct Deployment<'a> {
+    pub test_client: TestClient,
     pub database: &'a Database,
     /// The folder whose files are the blobs.
     pub blobs: &'a Path,
@@ -35,24 +35,24 @@ pub(crate) struct House<'a> {
 
 /// Waits until the service is idle, and checks that it has exactly the images in `kept`, complete,
 /// and nothing else.
-pub(crate) async fn assert_invariants(house: &House<'_>, kept: &[Kept]) {
-    house.comes_to_rest().await;
+pub(crate) async fn assert_invariants(deployment: &Deployment<'_>, kept: &[StoredImage]) {
+    deployment.wait_until_idle().await;
     let ids: BTreeSet<&str> = kept.iter().map(|kept| kept.id.as_str()).collect();
     assert_eq!(ids.len(), kept.len(), "two uploads were answered with the same image");
     let mut drawings = BTreeMap::new();
-    for Kept { picture, .. } in kept {
+    for StoredImage { picture, .. } in kept {
         drawings.entry(&picture.bytes).or_insert_with(|| drawn(picture));
     }
-    let looks = kept.iter().map(|kept| house.has(kept, &drawings[&kept.picture.bytes]));
+    let looks = kept.iter().map(|kept| deployment.has(kept, &drawings[&kept.picture.bytes]));
     stream::iter(looks).buffer_unordered(AT_ONCE).collect::<()>().await;
-    house.has_no_more_than(kept).await;
-    house.has_every_blob_and_no_other().await;
-    house.says_that_all_is_well().await;
+    deployment.has_no_more_than(kept).await;
+    deployment.has_exactly_the_blobs_of_its_rows().await;
+    deployment.reports_no_problem().await;
 }
 
-impl House<'_> {
+impl Deployment<'_> {
     /// Whether no job is pending or dead, no upload is unfinished, and no blob is unreferenced.
-    async fn comes_to_rest(&self) {
+    async fn wait_until_idle(&self) {
         for unrest in [
             "SELECT COUNT(*) FROM jobs WHERE state = 'pending'",
             "SELECT COUNT(*) FROM images WHERE state <> 'stored'",
@@ -66,18 +66,18 @@ impl House<'_> {
     }
 
     /// Checks the original and every preset of an image.
-    async fn has(&self, kept: &Kept, drawn: &[(Spec, String)]) {
+    async fn has(&self, kept: &StoredImage, drawn: &[(Spec, String)]) {
         let id = &kept.id;
-        let original = self.customer.get(&format!("/images/{id}/original")).await.unwrap();
+        let original = self.test_client.get(&format!("/images/{id}/original")).await.unwrap();
         assert_eq!(original.status(), StatusCode::OK, "the original of {id}");
         let original = original.bytes().await.unwrap();
         let sha256 = sha256_hex(&kept.picture.bytes);
         assert_eq!(sha256_hex(&original), sha256, "the original of {id}");
-        let metadata = self.customer.json(&format!("/images/{id}/metadata")).await;
+        let metadata = self.test_client.json(&format!("/images/{id}/metadata")).await;
         assert_eq!(metadata["sha256"], sha256.as_str());
         assert_eq!(metadata["status"], "ready");
 
-        let renders = self.customer.json(&format!("/images/{id}/renders")).await;
+        let renders = self.test_client.json(&format!("/images/{id}/renders")).await;
         let mut stored = BTreeMap::new();
         for render in renders["items"].as_array().unwrap() {
             assert_eq!(render["version"], ENGINE_VERSION);
@@ -90,13 +90,13 @@ impl House<'_> {
         assert_eq!(stored, hashes.collect(), "the renders of {id}");
         for (spec, text) in drawn {
             let path = format!("/images/{id}?{spec}&version={ENGINE_VERSION}&format=txt");
-            let served = self.customer.get(&path).await.unwrap();
+            let served = self.test_client.get(&path).await.unwrap();
             assert_eq!(served.status(), StatusCode::OK, "{path}");
             assert!(served.text().await.unwrap() == *text, "{path} is not what is drawn directly");
         }
     }
 
-    async fn has_no_more_than(&self, kept: &[Kept]) {
+    async fn has_no_more_than(&self, kept: &[StoredImage]) {
         let counts = [
             ("SELECT COUNT(*) FROM images", 1),
             ("SELECT COUNT(*) FROM jobs", 1),
@@ -107,7 +107,7 @@ impl House<'_> {
         }
     }
 
-    async fn has_every_blob_and_no_other(&self) {
+    async fn has_exactly_the_blobs_of_its_rows(&self) {
         let mut referred: BTreeSet<String> = self.database.originals().await.into_iter().collect();
         referred.extend(self.database.texts("SELECT blob FROM renders").await);
         let mut there = BTreeSet::new();
@@ -117,7 +117,7 @@ impl House<'_> {
         assert!(lost.is_empty() && left.is_empty(), "blobs lost: {lost:?}; left behind: {left:?}");
     }
 
-    async fn says_that_all_is_well(&self) {
+    async fn reports_no_problem(&self) {
         for url in &self.metrics {
             let answer = reqwest::get(url).await.unwrap();
             assert_eq!(answer.status(), StatusCode::OK, "{url}");

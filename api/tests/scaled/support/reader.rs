@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    customer::{Customer, Kept},
     invariants::drawn,
+    test_client::{StoredImage, TestClient},
 };
 
 /// The pause between two reads leaves the cores to the workers.
@@ -22,17 +22,17 @@ const BETWEEN_READS: Duration = Duration::from_millis(20);
 
 /// A running reader.
 pub(crate) struct Reader {
-    shelf: Shelf,
+    gallery: Gallery,
     stop: CancellationToken,
     reading: JoinHandle<u32>,
 }
 
 /// The images to read; more are added as uploads are acknowledged.
 #[derive(Clone, Default)]
-pub(crate) struct Shelf(Arc<Mutex<Vec<Kept>>>);
+pub(crate) struct Gallery(Arc<Mutex<Vec<StoredImage>>>);
 
-impl Shelf {
-    pub(crate) fn add(&self, kept: &[Kept]) {
+impl Gallery {
+    pub(crate) fn add(&self, kept: &[StoredImage]) {
         self.0.lock().unwrap().extend_from_slice(kept);
     }
 
@@ -46,25 +46,25 @@ impl Shelf {
         eventually(&what, async || (self.len() >= count).then_some(())).await;
     }
 
-    fn pick(&self, nth: usize) -> Option<Kept> {
-        let shelf = self.0.lock().unwrap();
-        shelf.get(nth % shelf.len().max(1)).cloned()
+    fn pick(&self, nth: usize) -> Option<StoredImage> {
+        let gallery = self.0.lock().unwrap();
+        gallery.get(nth % gallery.len().max(1)).cloned()
     }
 }
 
 impl Reader {
-    pub(crate) fn start(customer: Customer) -> Self {
-        let (shelf, stop) = (Shelf::default(), CancellationToken::new());
-        let reading = tokio::spawn(read_on(customer, shelf.clone(), stop.clone()));
-        Reader { shelf, stop, reading }
+    pub(crate) fn start(test_client: TestClient) -> Self {
+        let (gallery, stop) = (Gallery::default(), CancellationToken::new());
+        let reading = tokio::spawn(read_on(test_client, gallery.clone(), stop.clone()));
+        Reader { gallery, stop, reading }
     }
 
-    pub(crate) fn shelf(&self) -> Shelf {
-        self.shelf.clone()
+    pub(crate) fn gallery(&self) -> Gallery {
+        self.gallery.clone()
     }
 
     /// Stops the reader, which must have read some texts; returns their number.
-    pub(crate) async fn leaves_content(self) -> u32 {
+    pub(crate) async fn finish(self) -> u32 {
         self.stop.cancel();
         let reads = self.reading.await.unwrap();
         assert!(reads > 0, "the reader read nothing");
@@ -72,7 +72,7 @@ impl Reader {
     }
 }
 
-async fn read_on(customer: Customer, shelf: Shelf, stop: CancellationToken) -> u32 {
+async fn read_on(test_client: TestClient, gallery: Gallery, stop: CancellationToken) -> u32 {
     // by file: many images have the same one
     let mut texts = HashMap::new();
     let mut versions: HashMap<String, u32> = HashMap::new();
@@ -81,8 +81,8 @@ async fn read_on(customer: Customer, shelf: Shelf, stop: CancellationToken) -> u
         if stop.run_until_cancelled(tokio::time::sleep(BETWEEN_READS)).await.is_none() {
             break;
         }
-        let Some(Kept { id, picture, .. }) = shelf.pick(nth) else { continue };
-        let Ok(answer) = customer.get(&format!("/images/{id}?preset=default&format=txt")).await
+        let Some(StoredImage { id, picture, .. }) = gallery.pick(nth) else { continue };
+        let Ok(answer) = test_client.get(&format!("/images/{id}?preset=default&format=txt")).await
         else {
             continue;
         };

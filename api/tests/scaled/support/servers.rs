@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-static PEACE: RwLock<()> = RwLock::const_new(());
+static EXCLUSIVE: RwLock<()> = RwLock::const_new(());
 
 /// PostgreSQL and RabbitMQ, for one test.
 pub(crate) struct Servers {
@@ -22,14 +22,14 @@ impl Servers {
     /// without servers.
     pub(crate) async fn shared() -> Option<Self> {
         let mut servers = Servers::given()?;
-        servers._shared = Some(PEACE.read().await);
+        servers._shared = Some(EXCLUSIVE.read().await);
         Some(servers)
     }
 
     /// Exclusive servers, which the test may stop.
     pub(crate) async fn alone() -> Option<Self> {
         let mut servers = Servers::given()?;
-        servers.alone = Some(PEACE.write().await);
+        servers.alone = Some(EXCLUSIVE.write().await);
         Some(servers)
     }
 

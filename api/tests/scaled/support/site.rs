@@ -12,12 +12,12 @@ use uuid::Uuid;
 use super::{
     broker::Broker,
     bucket::{ACCESS_KEY, Bucket, SECRET_KEY},
-    customer::{Customer, Kept},
     database::Database,
-    invariants::{House, assert_invariants},
+    invariants::{Deployment, assert_invariants},
     link::Link,
     process::{Process, free_port},
     servers::Servers,
+    test_client::{StoredImage, TestClient},
 };
 
 /// Settings of all programs: short timeouts, so that recovery from a fault takes seconds.
@@ -58,13 +58,13 @@ pub(crate) struct Worker {
 impl Site {
     /// A site with a migrated database.
     pub(crate) async fn open(servers: &Servers) -> Self {
-        let site = Site::plot(servers).await;
+        let site = Site::without_schema(servers).await;
         assert!(site.migrate().ended().await.success());
         site
     }
 
     /// A site with an empty database.
-    pub(crate) async fn plot(servers: &Servers) -> Self {
+    pub(crate) async fn without_schema(servers: &Servers) -> Self {
         let folder = TempDir::new().unwrap();
         let bucket = Bucket::serve(&folder.path().join("s3")).await;
         let database = Database::create(&servers.database).await;
@@ -153,7 +153,7 @@ impl Site {
         let program = Path::new(env!("CARGO_BIN_EXE_planet-api"));
         let process = self.start(program, ("BIND", bind));
         let url = process.address().await;
-        Customer::of(&[&url]).sees_ready(0, true).await;
+        TestClient::of(&[&url]).wait_for_readyz(0, true).await;
         Api { process, url }
     }
 
@@ -188,18 +188,18 @@ impl Site {
         &self,
         apis: &[&Api],
         workers: &[&Worker],
-        kept: &[Kept],
+        kept: &[StoredImage],
     ) {
-        let doors: Vec<&str> = apis.iter().map(|api| api.url.as_str()).collect();
-        let mut metrics: Vec<String> = doors.iter().map(|door| format!("{door}/metrics")).collect();
+        let urls: Vec<&str> = apis.iter().map(|api| api.url.as_str()).collect();
+        let mut metrics: Vec<String> = urls.iter().map(|url| format!("{url}/metrics")).collect();
         metrics.extend(workers.iter().map(|worker| worker.metrics.clone()));
-        let house = House {
-            customer: Customer::of(&doors),
+        let deployment = Deployment {
+            test_client: TestClient::of(&urls),
             database: &self.database,
             blobs: self.bucket.folder(),
             metrics,
         };
-        assert_invariants(&house, kept).await;
+        assert_invariants(&deployment, kept).await;
     }
 }
 

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(50);
 
 /// An image that the service has acknowledged.
 #[derive(Clone)]
-pub(crate) struct Kept {
+pub(crate) struct StoredImage {
     pub id: String,
     pub picture: Arc<Picture>,
     pub key: String,
@@ -25,24 +25,24 @@ pub(crate) struct Kept {
 
 /// An HTTP client with the addresses of the API processes.
 #[derive(Clone)]
-pub(crate) struct Customer {
+pub(crate) struct TestClient {
     http: Client,
-    doors: Vec<String>,
+    urls: Vec<String>,
 }
 
-impl Customer {
-    pub(crate) fn of(doors: &[&str]) -> Self {
+impl TestClient {
+    pub(crate) fn of(urls: &[&str]) -> Self {
         let http = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Customer { http, doors: doors.iter().map(|door| door.to_string()).collect() }
+        TestClient { http, urls: urls.iter().map(|url| url.to_string()).collect() }
     }
 
-    pub(crate) fn door(&self, nth: usize) -> &str {
-        &self.doors[nth % self.doors.len()]
+    pub(crate) fn url(&self, nth: usize) -> &str {
+        &self.urls[nth % self.urls.len()]
     }
 
     /// `GET` from the first API process.
     pub(crate) async fn get(&self, path: &str) -> reqwest::Result<Response> {
-        self.http.get(format!("{}{path}", self.door(0))).send().await
+        self.http.get(format!("{}{path}", self.url(0))).send().await
     }
 
     pub(crate) async fn json(&self, path: &str) -> Value {
@@ -50,7 +50,7 @@ impl Customer {
     }
 
     pub(crate) async fn delete(&self, id: &str) -> reqwest::Result<Response> {
-        self.http.delete(format!("{}/images/{id}", self.door(0))).send().await
+        self.http.delete(format!("{}/images/{id}", self.url(0))).send().await
     }
 
     /// Deletes the image, with retries: a response may be lost.
@@ -68,13 +68,13 @@ impl Customer {
     }
 
     /// One upload attempt, as a form or as a bare body.
-    pub(crate) async fn offer(
+    pub(crate) async fn try_upload(
         &self,
-        door: usize,
+        api: usize,
         picture: &Picture,
         key: &str,
     ) -> reqwest::Result<Response> {
-        let post = self.http.post(format!("{}/images", self.door(door)));
+        let post = self.http.post(format!("{}/images", self.url(api)));
         let post = post.header("idempotency-key", key);
         let length = picture.bytes.len() as u64;
         let post = match picture.bytes.len() % 2 {
@@ -91,19 +91,23 @@ impl Customer {
 
     /// Uploads bytes that must be accepted; returns the id.
     pub(crate) async fn upload(&self, bytes: Vec<u8>) -> String {
-        let answer = self.http.post(format!("{}/images", self.door(0))).body(bytes).send().await;
+        let answer = self.http.post(format!("{}/images", self.url(0))).body(bytes).send().await;
         id(answer.unwrap().error_for_status().unwrap()).await.unwrap()
     }
 
     /// Uploads to any API process until it is acknowledged; all attempts have the same key.
-    pub(crate) async fn keep(&self, first_door: usize, picture: Arc<Picture>) -> Kept {
+    pub(crate) async fn upload_until_stored(
+        &self,
+        first_api: usize,
+        picture: Arc<Picture>,
+    ) -> StoredImage {
         let key = Uuid::now_v7().to_string();
         let mut refusals = Vec::new();
         let what = format!("an upload of {}", picture.name);
         let id = soon(&what, async {
-            for door in first_door.. {
+            for api in first_api.. {
                 // a broken connection leaves the result unknown
-                if let Ok(answer) = self.offer(door, &picture, &key).await {
+                if let Ok(answer) = self.try_upload(api, &picture, &key).await {
                     let status = answer.status();
                     match status {
                         StatusCode::CREATED | StatusCode::OK => match id(answer).await {
@@ -116,34 +120,34 @@ impl Customer {
                 }
                 sleep(INTERVAL).await;
             }
-            unreachable!("there are doors enough")
+            unreachable!("there are urls enough")
         });
-        Kept { id: id.await, picture, key, refusals }
+        StoredImage { id: id.await, picture, key, refusals }
     }
 
     /// Uploads with this key until it is stored, now or by an earlier attempt.
-    pub(crate) async fn come_again(&self, picture: &Arc<Picture>, key: &str) -> Kept {
+    pub(crate) async fn retry_upload(&self, picture: &Arc<Picture>, key: &str) -> StoredImage {
         let id = eventually(&format!("{} is taken", picture.name), async || {
-            let answer = self.offer(0, picture, key).await.ok()?;
+            let answer = self.try_upload(0, picture, key).await.ok()?;
             match answer.status() {
                 StatusCode::CREATED | StatusCode::OK => id(answer).await,
                 _ => None,
             }
         })
         .await;
-        Kept { id, picture: picture.clone(), key: key.to_owned(), refusals: Vec::new() }
+        StoredImage { id, picture: picture.clone(), key: key.to_owned(), refusals: Vec::new() }
     }
 
     /// Uploads all of them, a few at a time to each API process.
-    pub(crate) async fn keep_all(&self, pictures: &[Arc<Picture>]) -> Vec<Kept> {
+    pub(crate) async fn upload_all(&self, pictures: &[Arc<Picture>]) -> Vec<StoredImage> {
         const AT_ONCE: usize = 8;
         let lanes = (0..AT_ONCE).map(|lane| {
             let own: Vec<_> = pictures.iter().skip(lane).step_by(AT_ONCE).cloned().collect();
-            let customer = self.clone();
+            let test_client = self.clone();
             async move {
                 let mut kept = Vec::new();
                 for picture in own {
-                    kept.push(customer.keep(lane, picture).await);
+                    kept.push(test_client.upload_until_stored(lane, picture).await);
                 }
                 kept
             }
@@ -152,8 +156,8 @@ impl Customer {
     }
 
     /// Waits until all presets of these images are stored.
-    pub(crate) async fn all_ready(&self, kept: &[Kept]) {
-        for Kept { id, .. } in kept {
+    pub(crate) async fn wait_until_all_ready(&self, kept: &[StoredImage]) {
+        for StoredImage { id, .. } in kept {
             eventually(&format!("{id} is ready"), async || {
                 let answer = self.get(&format!("/images/{id}/metadata")).await.ok()?;
                 let body: Value = answer.error_for_status().ok()?.json().await.ok()?;
@@ -165,8 +169,8 @@ impl Customer {
     }
 
     /// Waits until `/readyz` of this API process has this status.
-    pub(crate) async fn sees_ready(&self, door: usize, ready: bool) {
-        let url = format!("{}/readyz", self.door(door));
+    pub(crate) async fn wait_for_readyz(&self, api: usize, ready: bool) {
+        let url = format!("{}/readyz", self.url(api));
         let expected = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         eventually(&format!("{url} answers {expected}"), async || {
             let answer = self.http.get(&url).send().await.ok()?;
