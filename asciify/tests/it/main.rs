@@ -11,6 +11,7 @@ mod hostile;
 mod layering;
 mod orientation;
 mod rasters;
+mod samples;
 mod sizes;
 mod specs;
 mod text;

@@ -240,6 +240,7 @@ async fn serve_s3(folder: &Path) -> SocketAddr {
 
 async fn client_of(server: SocketAddr, secret: &str) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(format!("http://{server}"))
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new(KEY, secret, None, None, "test"))

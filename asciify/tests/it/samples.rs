@@ -1,0 +1,70 @@
+//! Files of foreign encoders: they look as our own PNG of the same picture.
+
+use asciify::Grid;
+use testkit::pictures::{drawn, png, sample, sample_bits, sample_clear};
+use testkit::samples::foreign;
+
+/// One cell per pixel, with the pixel's colour.
+const PIXELS: &str = "width=24&height=16&fit=stretch&symbols=chars:%23&color=full";
+
+#[test]
+fn lossless_files_are_drawn_exactly() {
+    let files = [
+        ("icotool.ico", sample()),
+        ("imagemagick-clear.png", sample_clear()),
+        ("imagemagick-interlaced.gif", sample()),
+        ("imagemagick-interlaced.png", sample()),
+        ("imagemagick.bmp", sample()),
+        ("libtiff-g4.tif", sample_bits()),
+        ("libtiff-lzw-predictor.tif", sample()),
+        ("libtiff-tiles.tif", sample()),
+        ("libwebp-lossless.webp", sample()),
+        ("optipng-interlaced.png", sample()),
+        ("pngcrush.png", sample()),
+    ];
+    for (name, picture) in files {
+        for spec in [PIXELS, "width=12&color=full&symbols=half&color_on=both", "width=9"] {
+            let expected = drawn(&png(&picture), spec).expect("a PNG");
+            let grid = drawn(&foreign(name), spec).expect(name);
+            assert_eq!(grid, expected, "{name} with {spec}");
+        }
+    }
+}
+
+#[test]
+fn lossy_files_are_drawn_nearly_the_same() {
+    let expected = pixels(&drawn(&png(&sample()), PIXELS).expect("a PNG"));
+    // the most that the luma of a pixel may differ, and any channel on average
+    let files = [
+        ("imagemagick.jpg", 12, 2),
+        ("libjpeg-baseline.jpg", 14, 6),
+        ("libjpeg-progressive.jpg", 12, 4),
+        ("libjpeg-restarts.jpg", 12, 2),
+        ("libtiff-jpeg.tif", 14, 6),
+        ("libwebp-lossy.webp", 12, 6),
+    ];
+    for (name, most, on_average) in files {
+        let pixels = pixels(&drawn(&foreign(name), PIXELS).expect(name));
+        assert_eq!(pixels.len(), expected.len(), "{name}");
+        let pairs = || pixels.iter().zip(&expected);
+        let luma_off = pairs().map(|(is, wanted)| luma(is).abs_diff(luma(wanted))).max();
+        let channels =
+            pairs().flat_map(|(is, wanted)| [0, 1, 2].map(|it| is[it].abs_diff(wanted[it])));
+        let average = channels.map(u32::from).sum::<u32>().div_ceil(3 * pixels.len() as u32);
+        let is_near = luma_off <= Some(most) && average <= on_average;
+        assert!(
+            is_near,
+            "{name}: the luma is off by {luma_off:?}, channels on average by {average}"
+        );
+    }
+}
+
+/// Red, green and blue of all cells.
+fn pixels(grid: &Grid) -> Vec<[u8; 3]> {
+    grid.lines().flatten().map(|cell| cell.foreground.expect("a colour").rgb()).collect()
+}
+
+/// Luma of ITU-R BT.601, 0 to 255.
+fn luma([r, g, b]: &[u8; 3]) -> u32 {
+    (299 * u32::from(*r) + 587 * u32::from(*g) + 114 * u32::from(*b)) / 1000
+}
