@@ -133,7 +133,7 @@ fn respond(
 ) -> Response {
     let changes = stream::unfold(Some((subscription, permit)), move |state| async move {
         let (mut subscription, permit) = state?;
-        let change = match subscription.next().await {
+        let change = match subscription.recv().await {
             Ok(change) => change,
             Err(fault) => {
                 tracing::warn!("an event stream ends: {fault}");

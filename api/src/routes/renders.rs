@@ -12,7 +12,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use common::{
     image::ImageId,
-    pipeline::{ResolvedRender, Text},
+    pipeline::{ResolvedRender, StoredRenders, Text},
     render::sha256_hex,
 };
 use sha2::{Digest, Sha256};
@@ -86,7 +86,7 @@ pub(crate) async fn text(
     if format == Output::Html && query.format.is_none() {
         let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
         check_exists(&app, id, &query).await?;
-        let renders = app.pipeline.renders(id).await?.map_or_else(Vec::new, |(all, _)| all);
+        let renders = app.pipeline.renders(id).await?.map_or_else(Vec::new, |it| it.renders);
         let presets = &app.pipeline.config().presets;
         return Ok(viewer(&origin(&headers), presets, &summary, &query, &renders));
     }
@@ -247,7 +247,8 @@ fn set_headers(headers: &mut HeaderMap, render: &ResolvedRender, format: Output,
     ),
 )]
 pub(crate) async fn list(State(app): State<App>, Id(id): Id) -> Result<Response, Problem> {
-    let (renders, job) = app.pipeline.renders(id).await?.ok_or_else(Problem::no_image)?;
+    let stored = app.pipeline.renders(id).await?.ok_or_else(Problem::no_image)?;
+    let StoredRenders { renders, job } = stored;
     let presets = &app.pipeline.config().presets;
     let items = renders.into_iter().map(|render| {
         let preset = presets.iter().find(|preset| preset.spec.to_string() == render.spec);

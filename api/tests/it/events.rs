@@ -233,14 +233,14 @@ async fn who_reads_slowly_misses_nothing() {
             let db = app.pipeline.catalog().connection();
             db.execute_unprepared(&sql(state)).await.expect("a change");
             app.pipeline.queue().notify_changes();
-            soon("a change", quick.next()).await.expect("news");
+            soon("a change", quick.recv()).await.expect("news");
         }
     }
     app.delete(&first.at).await.is(204);
     app.work(1).await;
     let (mut ready, mut gone) = (false, false);
     while !(ready && gone) {
-        let told = timeout(ANSWER_TIMEOUT, slow.next()).await.expect("news in time").expect("news");
+        let told = timeout(ANSWER_TIMEOUT, slow.recv()).await.expect("news in time").expect("news");
         let status = told.summary.as_ref().map(|shown| &shown.status);
         ready |= told.image.to_string() == image.id && status == Some(&Status::Ready);
         gone |= told.image.to_string() == first.id && status.is_none();
@@ -303,7 +303,7 @@ async fn who_fell_behind_does_not_hear_of_old_times_after_the_new() {
     let mut hears = async |times: usize, there: bool| {
         let mut told = HashSet::new();
         while told.len() < times {
-            let news = timeout(ANSWER_TIMEOUT, quick.next())
+            let news = timeout(ANSWER_TIMEOUT, quick.recv())
                 .await
                 .expect("news in time")
                 .expect("a database");
@@ -326,10 +326,10 @@ async fn who_fell_behind_does_not_hear_of_old_times_after_the_new() {
 
     for _ in 0..HALF {
         let news =
-            timeout(ANSWER_TIMEOUT, slow.next()).await.expect("news in time").expect("a database");
+            timeout(ANSWER_TIMEOUT, slow.recv()).await.expect("news in time").expect("a database");
         assert!(news.summary.is_none(), "it was deleted");
     }
-    let (next, last) = tokio::join!(timeout(ANSWER_TIMEOUT, slow.next()), app.upload(png(1, 1)));
+    let (next, last) = tokio::join!(timeout(ANSWER_TIMEOUT, slow.recv()), app.upload(png(1, 1)));
     let next = next.expect("news in time").expect("a database");
     assert_eq!(next.image.to_string(), last.id, "it was deleted");
 }

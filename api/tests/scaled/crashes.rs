@@ -20,7 +20,7 @@ async fn a_worker_suspended_past_its_lease_is_fenced() {
     let test_client = TestClient::of(&[&api.url]);
 
     // It is suspended while its first blob is being stored.
-    let mut trap = site.bucket.trap(Method::PUT, "renders/");
+    let mut trap = site.bucket.breakpoint(Method::PUT, "renders/");
     let kept = test_client.upload_all(&pictures(1)).await;
     let key = trap.hit().await;
     let sleeper = &workers[site.holder(&key, &workers).await];
@@ -56,7 +56,7 @@ async fn an_image_that_kills_its_workers_fails_and_no_other() {
     let killer = test_client.upload_until_stored(0, pictures[0].clone()).await;
     for _ in 0..STRIKES {
         // A worker that reads it crashes.
-        let mut trap = site.bucket.trap(Method::GET, &format!("originals/{}", killer.id));
+        let mut trap = site.bucket.breakpoint(Method::GET, &format!("originals/{}", killer.id));
         let mut worker = site.worker().await;
         trap.hit().await;
         worker.process.kill();
@@ -81,7 +81,7 @@ async fn an_upload_whose_api_dies_is_taken_over() {
     let worker = site.worker().await;
     let pictures = pictures(2);
 
-    let mut trap = site.bucket.trap(Method::PUT, "originals/");
+    let mut trap = site.bucket.breakpoint(Method::PUT, "originals/");
     let test_client = TestClient::of(&[&living.url, &dying.url]);
     let picture = pictures[0].clone();
     let first = tokio::spawn({
@@ -116,7 +116,7 @@ async fn an_api_suspended_past_its_upload_lease_acknowledges_nothing() {
     let test_client = TestClient::of(&[&sleeping.url]);
     let pictures = pictures(1);
 
-    let mut trap = site.bucket.trap(Method::PUT, "originals/");
+    let mut trap = site.bucket.breakpoint(Method::PUT, "originals/");
     let picture = pictures[0].clone();
     let upload = tokio::spawn({
         let test_client = test_client.clone();

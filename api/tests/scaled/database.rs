@@ -29,7 +29,7 @@ async fn while_the_database_is_down_nothing_is_acknowledged_and_nothing_is_lost(
 
     crowd.grow_by(10).await;
     // Workers are about to render when the database crashes.
-    let mut traps = [(); 4].map(|()| site.bucket.trap(Method::GET, "originals/"));
+    let mut traps = [(); 4].map(|()| site.bucket.breakpoint(Method::GET, "originals/"));
     let mut images = Vec::new();
     for trap in &mut traps {
         images.push(trap.hit().await.split('/').nth(1).unwrap().to_owned());

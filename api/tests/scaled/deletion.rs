@@ -14,7 +14,7 @@ async fn an_image_that_is_deleted_while_it_renders_leaves_nothing() {
     let test_client = TestClient::of(&[&api.url]);
     let pictures = pictures(21);
 
-    let mut trap = site.bucket.trap(Method::PUT, "renders/");
+    let mut trap = site.bucket.breakpoint(Method::PUT, "renders/");
     let first = test_client.upload_until_stored(0, pictures[0].clone()).await;
     trap.hit().await;
     let deleted = test_client.delete(&first.id).await.unwrap();

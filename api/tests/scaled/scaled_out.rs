@@ -55,7 +55,7 @@ async fn a_worker_that_dies_and_a_broker_that_restarts_lose_nothing() {
     let pictures = pictures(50);
 
     // The worker crashes between its put and its commit; the put is executed late.
-    let mut trap = site.bucket.trap(Method::PUT, "renders/");
+    let mut trap = site.bucket.breakpoint(Method::PUT, "renders/");
     let mut kept = test_client.upload_all(&pictures[..25]).await;
     gallery.add(&kept);
     let key = trap.hit().await;

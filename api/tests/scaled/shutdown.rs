@@ -20,7 +20,7 @@ async fn a_stopped_worker_finishes_its_jobs() {
     let mut workers = vec![site.worker().await, site.worker().await];
     let test_client = TestClient::of(&[&api.url]);
 
-    let mut trap = site.bucket.trap(Method::PUT, "renders/");
+    let mut trap = site.bucket.breakpoint(Method::PUT, "renders/");
     let kept = test_client.upload_all(&pictures(20)).await;
     let key = trap.hit().await;
     let mut stopped = workers.remove(site.holder(&key, &workers).await);
@@ -48,7 +48,7 @@ async fn a_stopped_worker_releases_slow_jobs() {
     let mut slow = site.worker().await;
     let test_client = TestClient::of(&[&api.url]);
 
-    let mut trap = site.bucket.trap(Method::PUT, "renders/");
+    let mut trap = site.bucket.breakpoint(Method::PUT, "renders/");
     let kept = test_client.upload_all(&pictures(10)).await;
     trap.hit().await;
     slow.process.signal("TERM");
@@ -72,7 +72,7 @@ async fn a_stopped_worker_does_not_wait_for_a_store_that_hangs() {
     test_client.wait_until_all_ready(&gone).await;
 
     // The API and the janitor both try to delete its blobs.
-    let mut traps = [(); 2].map(|()| site.bucket.trap(Method::DELETE, ""));
+    let mut traps = [(); 2].map(|()| site.bucket.breakpoint(Method::DELETE, ""));
     let deletion = tokio::spawn(async move { test_client.delete(&gone[0].id).await });
     for trap in &mut traps {
         trap.hit().await;
@@ -96,7 +96,7 @@ async fn a_stopped_api_answers_its_running_uploads() {
     let pictures = pictures(6);
 
     let mut traps: Vec<_> =
-        pictures.iter().map(|_| site.bucket.trap(Method::PUT, "originals/")).collect();
+        pictures.iter().map(|_| site.bucket.breakpoint(Method::PUT, "originals/")).collect();
     let uploads = pictures.iter().cloned().enumerate().map(|(nth, picture)| {
         let test_client = test_client.clone();
         async move {

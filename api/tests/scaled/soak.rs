@@ -140,7 +140,7 @@ impl SoakRun {
                 self.apis[api] = self.site.api_at(&self.binds[api]).await;
             }
             "store answers 503" => self.set_fault(StoreFault::Unavailable, a_while).await,
-            "store hangs up" => self.set_fault(StoreFault::Deaf, a_while).await,
+            "store hangs up" => self.set_fault(StoreFault::Disconnect, a_while).await,
             "database refuses" => for_a_while(&self.database, LinkFault::Refuse, a_while).await,
             "database hangs" => for_a_while(&self.database, LinkFault::Hang, a_while).await,
             "commit not answered" => self.database.lose_answer_to(b"COMMIT", LinkFault::Pass),
@@ -163,9 +163,9 @@ impl SoakRun {
     }
 
     async fn set_fault(&self, fault: StoreFault, a_while: Duration) {
-        self.site.bucket.set_fault(weather);
+        self.site.bucket.set_fault(fault);
         sleep(a_while).await;
-        self.site.bucket.set_fault(StoreFault::Fair);
+        self.site.bucket.set_fault(StoreFault::None);
     }
 }
 

@@ -36,12 +36,12 @@ async fn while_the_store_fails_nothing_is_recorded_and_no_attempt_counts() {
     assert_eq!(look.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(is_retryable(&look), "{look:?}");
 
-    site.bucket.set_fault(StoreFault::Deaf);
+    site.bucket.set_fault(StoreFault::Disconnect);
     refuses(&site, test_client.try_upload(0, &pictures[6], "deaf").await.unwrap()).await;
 
     // It hangs, and executes the put after its client has given up.
-    site.bucket.set_fault(StoreFault::Fair);
-    let trap = site.bucket.trap(Method::PUT, "originals/");
+    site.bucket.set_fault(StoreFault::None);
+    let trap = site.bucket.breakpoint(Method::PUT, "originals/");
     refuses(&site, test_client.try_upload(0, &pictures[7], "hanging").await.unwrap()).await;
     trap.release();
 

@@ -10,6 +10,14 @@ use crate::{
 };
 use futures_util::future::BoxFuture;
 
+/// What is stored of an image's renders.
+pub struct StoredRenders {
+    /// Newest engine version first.
+    pub renders: Vec<Render>,
+    /// The newest job of the image.
+    pub job: Option<Job>,
+}
+
 impl Pipeline {
     /// One image; `None` when no such image is stored.
     ///
@@ -61,17 +69,14 @@ impl Pipeline {
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn renders(
-        &self,
-        id: ImageId,
-    ) -> BoxFuture<'_, Result<Option<(Vec<Render>, Option<Job>)>, Fault>> {
+    pub fn renders(&self, id: ImageId) -> BoxFuture<'_, Result<Option<StoredRenders>, Fault>> {
         Box::pin(async move {
             if self.catalog().image(id).await?.is_none() {
                 return Ok(None);
             }
             let renders = self.catalog().renders(id).await?;
             let job = self.catalog().jobs_of(&[id]).await?.into_iter().next();
-            Ok(Some((renders, job)))
+            Ok(Some(StoredRenders { renders, job }))
         })
     }
 }

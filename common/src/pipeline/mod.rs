@@ -48,6 +48,7 @@ pub use audit::{AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
 pub use draw::DrawError;
 pub use event::ImageEvent;
 pub use jobs::Conclusion;
+pub use list::StoredRenders;
 pub use render::{RenderError, Rendered};
 pub use serve::{ResolvedRender, ServeError, Text};
 pub use spool::{Spool, Spooled};

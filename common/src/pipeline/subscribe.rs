@@ -197,7 +197,7 @@ impl Subscription {
     ///
     /// # Errors
     /// The database is unavailable. Subscribe again from the cursor later.
-    pub fn next(&mut self) -> BoxFuture<'_, Result<Arc<ImageEvent>, Fault>> {
+    pub fn recv(&mut self) -> BoxFuture<'_, Result<Arc<ImageEvent>, Fault>> {
         Box::pin(async move {
             loop {
                 if let Some(event) = self.ready.pop_front() {

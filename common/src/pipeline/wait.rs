@@ -29,10 +29,10 @@ impl Pipeline {
             let deadline = Instant::now() + max_wait;
             let Some(mut events) = self.subscribe_to(id, None).await? else { return Ok(None) };
             // the first event is how it is now
-            let mut event = events.next().await?;
+            let mut event = events.recv().await?;
             let pending = |summary: &ImageSummary| summary.status == Status::Pending;
             while event.summary.as_ref().is_some_and(pending) {
-                match timeout_at(deadline, events.next()).await {
+                match timeout_at(deadline, events.recv()).await {
                     Ok(next) => event = next?,
                     Err(_) => break,
                 }

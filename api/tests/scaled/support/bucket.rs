@@ -32,29 +32,29 @@ const NAME: &str = "planet";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StoreFault {
     /// None.
-    Fair,
+    None,
     /// Responds with 503 to every request.
     Unavailable,
     /// Closes every connection.
-    Deaf,
+    Disconnect,
 }
 
 /// A bucket and its server, which runs as long as the runtime of the test.
 pub(crate) struct Bucket {
     pub url: String,
     folder: PathBuf,
-    front: Proxy,
+    proxy: Proxy,
 }
 
 #[derive(Clone)]
 struct Proxy {
     server: S3Service,
-    weather: Arc<Mutex<StoreFault>>,
-    traps: Arc<Mutex<Vec<Set>>>,
+    fault: Arc<Mutex<StoreFault>>,
+    breakpoints: Arc<Mutex<Vec<Armed>>>,
 }
 
-/// A trap that waits for its request.
-struct Set {
+/// A breakpoint that waits for its request.
+struct Armed {
     method: Method,
     prefix: String,
     caught: oneshot::Sender<String>,
@@ -70,7 +70,7 @@ pub(crate) struct Breakpoint {
 impl Breakpoint {
     /// Waits for the request; returns its key.
     pub(crate) async fn hit(&mut self) -> String {
-        soon("a request in the trap", &mut self.caught).await.unwrap()
+        soon("a request at the breakpoint", &mut self.caught).await.unwrap()
     }
 
     /// Forwards the request, even if its client has disconnected.
@@ -87,27 +87,27 @@ impl Bucket {
         fs::create_dir_all(folder).unwrap();
         let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder).unwrap());
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-        let front = Proxy {
+        let proxy = Proxy {
             server: builder.build(),
-            weather: Arc::new(Mutex::new(StoreFault::Fair)),
-            traps: Arc::default(),
+            fault: Arc::new(Mutex::new(StoreFault::None)),
+            breakpoints: Arc::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(front.clone().listen(listener));
-        Bucket { url, folder: folder.join(NAME), front }
+        tokio::spawn(proxy.clone().listen(listener));
+        Bucket { url, folder: folder.join(NAME), proxy }
     }
 
     pub(crate) fn set_fault(&self, fault: StoreFault) {
-        *self.front.weather.lock().unwrap() = weather;
+        *self.proxy.fault.lock().unwrap() = fault;
     }
 
     /// Holds the next request of this method whose key starts with `prefix`.
-    pub(crate) fn trap(&self, method: Method, prefix: &str) -> Breakpoint {
+    pub(crate) fn breakpoint(&self, method: Method, prefix: &str) -> Breakpoint {
         let (catch, caught) = oneshot::channel();
         let (held, released) = oneshot::channel();
-        let set = Set { method, prefix: prefix.to_owned(), caught: catch, released };
-        self.front.traps.lock().unwrap().push(set);
+        let set = Armed { method, prefix: prefix.to_owned(), caught: catch, released };
+        self.proxy.breakpoints.lock().unwrap().push(set);
         Breakpoint { caught, _held: held }
     }
 
@@ -121,9 +121,9 @@ impl Proxy {
     async fn listen(self, listener: TcpListener) {
         loop {
             let (socket, _) = listener.accept().await.unwrap();
-            let front = self.clone();
+            let proxy = self.clone();
             let service =
-                TowerToHyperService::new(service_fn(move |request| front.clone().answer(request)));
+                TowerToHyperService::new(service_fn(move |request| proxy.clone().answer(request)));
             tokio::spawn(async move {
                 let builder = Builder::new(TokioExecutor::new());
                 // clients may disconnect at any time
@@ -148,24 +148,24 @@ impl Proxy {
                 let _nobody_looks = set.caught.send(key);
                 let _released = set.released.await;
             }
-            let weather = *self.weather.lock().unwrap();
-            match weather {
-                StoreFault::Fair => self.server.call(request).await.map_err(std::io::Error::other),
+            let fault = *self.fault.lock().unwrap();
+            match fault {
+                StoreFault::None => self.server.call(request).await.map_err(std::io::Error::other),
                 StoreFault::Unavailable => {
                     let mut refusal = Response::new(s3s::Body::empty());
                     *refusal.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
                     Ok(refusal)
                 }
-                StoreFault::Deaf => Err(std::io::ErrorKind::ConnectionReset.into()),
+                StoreFault::Disconnect => Err(std::io::ErrorKind::ConnectionReset.into()),
             }
         });
         answer.await.unwrap()
     }
 
-    fn breakpoint_for(&self, method: &Method, key: &str) -> Option<(String, Set)> {
-        let mut traps = self.traps.lock().unwrap();
-        let fits = |set: &Set| set.method == method && key.starts_with(&set.prefix);
-        let index = traps.iter().position(fits)?;
-        Some((key.to_owned(), traps.remove(index)))
+    fn breakpoint_for(&self, method: &Method, key: &str) -> Option<(String, Armed)> {
+        let mut breakpoints = self.breakpoints.lock().unwrap();
+        let fits = |armed: &Armed| armed.method == method && key.starts_with(&armed.prefix);
+        let index = breakpoints.iter().position(fits)?;
+        Some((key.to_owned(), breakpoints.remove(index)))
     }
 }
