@@ -70,7 +70,7 @@ fn a_release_has_no_failpoints() {
 }
 
 #[test]
-fn every_test_that_the_promises_name_is_there() {
+fn the_tests_that_reliability_md_names_exist() {
     let mut sources = String::new();
     let mut folders = ["api/tests", "common/tests"].map(|name| root().join(name)).to_vec();
     while let Some(folder) = folders.pop() {
