@@ -45,7 +45,7 @@ pub(crate) async fn run(pipeline: Pipeline, config: Config, stop: CancellationTo
     tracing::info!(concurrency, name = worker.config.name, "the worker is up");
     while !stop.is_cancelled() {
         if let Err(fault) = worker.session(concurrency, &stop).await {
-            // the hints of this session that are not acknowledged go back to the broker
+            // unacknowledged hints go back to the broker
             tracing::warn!("the worker pauses: {fault}");
             tokio::select! {
                 () = stop.cancelled() => {}
