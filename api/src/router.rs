@@ -12,7 +12,6 @@ use axum::{
 };
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 use utoipa::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
@@ -23,7 +22,7 @@ use crate::{
     routes::{assets, docs, events, home, images, ops, presets, renders},
 };
 
-/// The root of the OpenAPI document.
+/// The OpenAPI document. Its paths stand in the order of the reference.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -37,6 +36,26 @@ use crate::{
         (name = "operations", description = "Health checks and metrics for operators."),
         (name = "documentation", description = "This reference as a page, as text, and as an OpenAPI document; the kinds of problems."),
     ),
+    paths(
+        home::home,
+        images::upload,
+        images::list,
+        renders::text,
+        images::remove,
+        images::metadata,
+        images::original,
+        renders::list,
+        events::all,
+        events::one,
+        presets::list,
+        ops::livez,
+        ops::readyz,
+        ops::metrics,
+        docs::openapi,
+        docs::page,
+        docs::problems,
+        docs::problem,
+    ),
 )]
 struct Document;
 
@@ -45,29 +64,27 @@ struct Document;
 pub fn router(app: App) -> Router {
     let hosts = app.config.allowed_hosts.clone();
     let compressor = Compressor::new(app.response_budget.clone());
-    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
-        .routes(routes!(home::home))
-        .routes(routes!(images::upload, images::list))
-        .routes(routes!(renders::text, images::remove))
-        .routes(routes!(images::metadata))
-        .routes(routes!(images::original))
-        .routes(routes!(renders::list))
-        .routes(routes!(events::all))
-        .routes(routes!(events::one))
-        .routes(routes!(presets::list))
-        .routes(routes!(ops::livez))
-        .routes(routes!(ops::readyz))
-        .routes(routes!(ops::metrics))
-        .routes(routes!(docs::openapi))
-        .routes(routes!(docs::page))
-        .routes(routes!(docs::problems))
-        .routes(routes!(docs::problem))
+    Router::new()
+        .route("/", get(home::home))
+        .route("/images", get(images::list).post(images::upload))
+        .route("/images/{id}", get(renders::text).delete(images::remove))
+        .route("/images/{id}/metadata", get(images::metadata))
+        .route("/images/{id}/original", get(images::original))
+        .route("/images/{id}/renders", get(renders::list))
+        .route("/images/events", get(events::all))
+        .route("/images/{id}/events", get(events::one))
+        .route("/presets", get(presets::list))
+        .route("/livez", get(ops::livez))
+        .route("/readyz", get(ops::readyz))
+        .route("/metrics", get(ops::metrics))
+        .route("/openapi.json", get(docs::openapi))
+        .route("/docs", get(docs::page))
+        .route("/problems", get(docs::problems))
+        .route("/problems/{slug}", get(docs::problem))
         .route("/assets/{name}", get(assets::asset))
-        .split_for_parts();
-    router
         .fallback(unknown_route)
         .with_state(app)
-        .layer(Extension(Arc::new(document)))
+        .layer(Extension(Arc::new(Document::openapi())))
         // uploads are limited while they are spooled
         .layer(DefaultBodyLimit::disable())
         .layer(CsrfLayer::new().with_rejection_response(|_| {
