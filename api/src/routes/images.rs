@@ -4,7 +4,7 @@ use asciify::write::Output;
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use common::{
@@ -157,7 +157,7 @@ pub(crate) async fn metadata(State(app): State<App>, Id(id): Id) -> Result<Respo
     get, path = "/images/{id}/original", tag = "images",
     params(
         ("id" = String, Path, description = "Id of the image."),
-        ("Range" = Option<String>, Header, description = "A range of bytes, such as `bytes=0-99`; several ranges are ignored."),
+        ("Range" = Option<String>, Header, description = "A range of bytes, such as `bytes=0-99`; several ranges are ignored, and HEAD ignores it."),
     ),
     responses(
         (status = 200, description = "The original.", body = inline(Binary), content_type = "image/*"),
@@ -170,6 +170,7 @@ pub(crate) async fn metadata(State(app): State<App>, Id(id): Id) -> Result<Respo
 )]
 pub(crate) async fn original(
     State(app): State<App>,
+    method: Method,
     headers: HeaderMap,
     Id(id): Id,
 ) -> Result<Response, Problem> {
@@ -184,7 +185,7 @@ pub(crate) async fn original(
         }
         Condition::Fails => return Err(Problem::precondition()),
     }
-    let (status, range) = match requested_range(&headers, &etag, length) {
+    let (status, range) = match requested_range(&method, &headers, &etag, length) {
         Part::Whole => (StatusCode::OK, 0..length),
         Part::Bytes(range) => (StatusCode::PARTIAL_CONTENT, range),
         Part::Unsatisfiable => {

@@ -99,6 +99,22 @@ async fn parts_of_it_can_be_had() {
 }
 
 #[tokio::test]
+async fn head_ignores_ranges() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(64, 40)).await;
+    let at = format!("{}/original", image.at);
+    let full = app.get(&at).await.is(200);
+    for range in ["bytes=0-0", "bytes=-5", "bytes=99999999-"] {
+        let head = app.request(Method::HEAD, &at).header("range", range);
+        let head = app.send(head).await.is(200);
+        assert_eq!(head.header("content-range"), "", "{range}");
+        for name in ["content-length", "etag", "accept-ranges"] {
+            assert_eq!(head.header(name), full.header(name), "{range} {name}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_evil_name_is_a_name_and_nothing_else() {
     let app = TestApp::spawn().await;
     let too_long = "x".repeat(1000);
