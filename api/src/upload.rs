@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 
+use asciify::is_display_control;
 use axum::{
     body::Body,
     extract::{
@@ -17,7 +18,7 @@ use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use crate::{
     app::App,
-    extract::{idempotency_key, printable, query},
+    extract::{idempotency_key, excerpt, query},
     problem::{BAD_PARAMETER, BAD_REQUEST, BUSY, NO_FILE, Problem, SEVERAL_FILES},
     request_body::{
         DISCARD_TIMEOUT, FormOverhead, MinRate, discard_body, problem_in, with_min_rate,
@@ -103,7 +104,7 @@ fn acquire_permit(
 ) -> Result<(Option<String>, OwnedSemaphorePermit), Problem> {
     if let Some((name, _)) = query(address)?.first() {
         let detail = "an upload has no parameters; options apply when the image is requested";
-        return Err(Problem::new(BAD_PARAMETER, format!("{}: {detail}", printable(name))));
+        return Err(Problem::new(BAD_PARAMETER, format!("{}: {detail}", excerpt(name))));
     }
     let key = idempotency_key(headers)?;
     let max = app.pipeline.config().max_upload_bytes;
@@ -272,11 +273,12 @@ fn parameters(value: &str) -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
 }
 
-/// A file name without control characters, zero-width characters, and bidirectional controls (UAX
-/// #9), at most [`MAX_NAME_CHARS`] long; `None` when nothing is left.
+/// A file name without display controls and zero-width characters, at most [`MAX_NAME_CHARS`] long;
+/// `None` when nothing is left.
 fn clean_name(name: String) -> Option<String> {
-    let is_invisible = |c| matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let visible = name.chars().filter(|&c| !c.is_control() && !is_invisible(c));
+    let has_no_width =
+        |c| matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
+    let visible = name.chars().filter(|&c| !is_display_control(c) && !has_no_width(c));
     let clean: String = visible.take(MAX_NAME_CHARS).collect();
     (!clean.trim().is_empty()).then_some(clean)
 }
