@@ -18,6 +18,7 @@ use crate::{
     app::App,
     compression::{Compressor, compress},
     hosts,
+    overload::busy,
     problem::{CROSS_SITE, NOT_FOUND, Problem},
     request_log::log_request,
     routes::{assets, docs, events, home, images, ops, presets, renders},
@@ -55,9 +56,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(events::all))
         .routes(routes!(events::one))
         .routes(routes!(presets::list))
-        .routes(routes!(ops::livez))
-        .routes(routes!(ops::readyz))
-        .routes(routes!(ops::metrics))
+        .merge(operations())
         .routes(routes!(docs::openapi))
         .routes(routes!(docs::page))
         .routes(routes!(docs::problems))
@@ -75,6 +74,27 @@ pub fn router(app: App) -> Router {
             Problem::new(CROSS_SITE, detail).into_response()
         }))
         .layer(from_fn_with_state(compressor, compress))
+        .layer(CatchPanicLayer::custom(|_| Problem::bug().into_response()))
+        .layer(from_fn_with_state(hosts, hosts::check))
+        .layer(from_fn(log_request))
+}
+
+/// The addresses for operators.
+fn operations() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(ops::livez))
+        .routes(routes!(ops::readyz))
+        .routes(routes!(ops::metrics))
+}
+
+/// The service as connections above `MAX_CONNECTIONS` see it: the addresses for operators, so that
+/// supervisors can check a process whose connections are all in use.
+pub(crate) fn router_above_limit(app: App) -> Router {
+    let hosts = app.config.allowed_hosts.clone();
+    let (router, _) = operations().split_for_parts();
+    router
+        .fallback(busy)
+        .with_state(app)
         .layer(CatchPanicLayer::custom(|_| Problem::bug().into_response()))
         .layer(from_fn_with_state(hosts, hosts::check))
         .layer(from_fn(log_request))

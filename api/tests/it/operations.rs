@@ -91,7 +91,7 @@ async fn readers_are_not_told_what_failed_inside_the_service() {
     let renders = app.get(&format!("{}/renders", image.at)).await.is(200).json();
     let told = renders["job"]["error"].as_str().expect("an error");
     assert!(told.contains("the service") && told.contains("tried again"), "{told}");
-    for path in ["", "/metadata", "/original", "/renders"] {
+    for path in ["", "/metadata", "/renders"] {
         for accept in ["text/plain", "application/json", "text/html"] {
             let answer = app.ask(&format!("{}{path}", image.at), &[("accept", accept)]).await;
             assert!(!answer.text().contains("os error"), "{path}: {}", answer.text());

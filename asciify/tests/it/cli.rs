@@ -184,7 +184,9 @@ fn nothing_is_overwritten_before_there_is_something_to_write() {
 fn any_file_name_works_and_control_characters_in_it_are_escaped() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let file = folder.path().join(OsStr::from_bytes(b"\xff\x1b[31m\xc2\x9b1m\x7f\n\xe2\x80\xae\xe2\x80\xa8.png"));
+    let file = folder
+        .path()
+        .join(OsStr::from_bytes(b"\xff\x1b[31m\xc2\x9b1m\x7f\n\xe2\x80\xae\xe2\x80\xa8.png"));
     let drawn = |file: &std::path::Path| {
         let program = env!("CARGO_BIN_EXE_asciify");
         Command::new(program).arg("--width=8").arg(file).output().expect("the program was built")

@@ -80,8 +80,7 @@ fn run(arguments: &ArgMatches) -> io::Result<ExitCode> {
                 destination.write(heading.of(file).as_bytes())?;
                 destination.write(&text)?;
                 if let Some(err) = truncated {
-                    let message =
-                        format!("{}: {err}; the available part is drawn", file.display());
+                    let message = format!("{}: {err}; the available part is drawn", file.display());
                     progress.suspend(|| report(&message));
                     code = ExitCode::FAILURE;
                 }
