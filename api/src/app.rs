@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Config, response_budget::ResponseBudget};
+use crate::{config::Config, response_budget::ResponseBudget, upload_slots::UploadSlots};
 
 /// The state that handlers share. Clones share the same limits.
 #[derive(Clone)]
@@ -15,8 +15,7 @@ pub struct App {
     pub(crate) pipeline: Pipeline,
     pub(crate) config: Arc<Config>,
     pub(crate) metrics: PrometheusHandle,
-    /// One permit per running upload.
-    pub(crate) uploads: Arc<Semaphore>,
+    pub(crate) uploads: UploadSlots,
     /// One permit per open event stream.
     pub(crate) streams: Arc<Semaphore>,
     /// Cancelled at shutdown: ends event streams, and waits for renders.
@@ -30,7 +29,7 @@ impl App {
         App {
             pipeline,
             metrics,
-            uploads: Arc::new(Semaphore::new(config.max_uploads)),
+            uploads: UploadSlots::new(config.upload_slots),
             streams: Arc::new(Semaphore::new(config.max_event_streams)),
             closing: CancellationToken::new(),
             response_budget: ResponseBudget::new(config.answer_memory_mib),

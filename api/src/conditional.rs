@@ -2,7 +2,7 @@
 
 use std::{ops::Range, time::SystemTime};
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 
 use crate::headers::combined;
 
@@ -76,9 +76,16 @@ pub(crate) enum Part {
 }
 
 /// Evaluates `Range` and `If-Range` (RFC 9110, 14.2 and 13.1.5) for a representation of `length`
-/// bytes. Several ranges, and malformed ones, are ignored.
-pub(crate) fn requested_range(headers: &HeaderMap, etag: &str, length: u64) -> Part {
-    if headers.get(header::IF_RANGE).is_some_and(|tag| tag.as_bytes() != etag.as_bytes()) {
+/// bytes. Several ranges, malformed ones, and those of other methods than GET are ignored.
+pub(crate) fn requested_range(
+    method: &Method,
+    headers: &HeaderMap,
+    etag: &str,
+    length: u64,
+) -> Part {
+    if method != Method::GET
+        || headers.get(header::IF_RANGE).is_some_and(|tag| tag.as_bytes() != etag.as_bytes())
+    {
         return Part::Whole;
     }
     let range = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
@@ -111,7 +118,7 @@ mod tests {
     fn parse(range: &str, length: u64) -> Part {
         let mut headers = HeaderMap::new();
         headers.insert(header::RANGE, range.parse().unwrap());
-        requested_range(&headers, "\"e\"", length)
+        requested_range(&Method::GET, &headers, "\"e\"", length)
     }
 
     #[test]
@@ -134,7 +141,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::RANGE, "bytes=0-3".parse().unwrap());
         headers.insert(header::IF_RANGE, "\"old\"".parse().unwrap());
-        assert_eq!(requested_range(&headers, "\"e\"", 10), Part::Whole);
+        assert_eq!(requested_range(&Method::GET, &headers, "\"e\"", 10), Part::Whole);
     }
 
     #[test]

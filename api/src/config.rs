@@ -4,7 +4,9 @@ use std::{net::SocketAddr, time::Duration};
 
 use common::{env::Env, program::drain_limit};
 
-use crate::{hosts::Hosts, request_body::MinRate};
+use crate::{
+    client_address::TrustedProxies, hosts::Hosts, request_body::MinRate, upload_slots::SlotLimits,
+};
 
 /// The settings of the HTTP API. Each field names its environment variable.
 #[derive(Debug, Clone)]
@@ -23,8 +25,10 @@ pub struct Config {
     pub answer_idle: Duration,
     /// `ANSWER_MEMORY_MIB`: memory for responses that are being sent, in MiB; beyond it, 503.
     pub answer_memory_mib: u32,
-    /// `MAX_UPLOADS`: uploads at the same time; further ones get 503.
-    pub max_uploads: usize,
+    /// `TRUSTED_PROXIES`: proxies whose `X-Forwarded-For` names the client.
+    pub(crate) trusted_proxies: TrustedProxies,
+    /// `MAX_UPLOADS`, `MAX_UPLOADS_PER_CLIENT` and `UPLOAD_BUSY_RATE`: uploads at the same time.
+    pub(crate) upload_slots: SlotLimits,
     /// `UPLOAD_IDLE_S` and `UPLOAD_MIN_RATE`: how fast a client has to send an upload.
     pub(crate) upload_min_rate: MinRate,
     /// `DRAIN_S`: how long running requests may take at shutdown.
@@ -80,12 +84,36 @@ impl Config {
                 1..=1 << 20,
                 "memory for responses that are being sent, in MiB; beyond it, requests get 503",
             ) as u32,
-            max_uploads: env.number(
-                "MAX_UPLOADS",
-                64,
-                1..=100_000,
-                "uploads at the same time; further ones get 503",
-            ) as usize,
+            trusted_proxies: env.parsed(
+                "TRUSTED_PROXIES",
+                "",
+                "comma-separated IP addresses or networks, such as 127.0.0.1, 10.0.0.0/8",
+                "addresses of proxies whose X-Forwarded-For names the client; empty: none, every \
+                 connection is a client of its own address",
+                TrustedProxies::parse,
+            ),
+            upload_slots: SlotLimits {
+                max: env.number(
+                    "MAX_UPLOADS",
+                    64,
+                    1..=100_000,
+                    "uploads at the same time; further ones get 503",
+                ) as usize,
+                max_per_client: env.number(
+                    "MAX_UPLOADS_PER_CLIENT",
+                    32,
+                    1..=100_000,
+                    "uploads of one client address (IPv6: of one /64 network) at the same time; \
+                     further ones get 503. See TRUSTED_PROXIES",
+                ) as usize,
+                busy_rate: env.number(
+                    "UPLOAD_BUSY_RATE",
+                    65_536,
+                    0..=u64::MAX,
+                    "while every upload slot is in use, a new upload replaces the one that is \
+                     furthest behind this average rate, in bytes a second; 0 is never",
+                ),
+            },
             upload_min_rate: MinRate {
                 idle_timeout: env.period(
                     "UPLOAD_IDLE_S",

@@ -1,6 +1,7 @@
 //! One client connection: write timeouts, and its end at shutdown.
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,6 +11,8 @@ use std::{
 
 use axum::Router;
 use hyper::{
+    Request,
+    body::Incoming,
     server::conn::http1,
     service::{Service, service_fn},
 };
@@ -17,6 +20,8 @@ use hyper_util::{rt::TokioIo, server::graceful::Watcher, service::TowerToHyperSe
 use tokio::{net::TcpStream, time::sleep};
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::{io::InspectWriter, sync::CancellationToken, task::TaskTracker};
+
+use crate::client_address::Peer;
 
 /// At shutdown, a connection without a running request is closed after this time without progress.
 /// It is long because the kernel buffers up to a megabyte: a slow reader seems to pause.
@@ -34,8 +39,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Serves the requests of `stream` until it closes.
-    pub async fn serve(self, stream: TcpStream, watcher: Watcher) {
+    /// Serves the requests of `stream`, whose other end is `peer`, until it closes.
+    pub async fn serve(self, stream: TcpStream, peer: IpAddr, watcher: Watcher) {
         // without it, small responses are delayed
         let _best_effort = stream.set_nodelay(true);
         let requests = TaskTracker::new();
@@ -47,7 +52,10 @@ impl Connection {
             counter.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         });
         let running = requests.clone();
-        let service = service_fn(move |request| running.track_future(self.service.call(request)));
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            running.track_future(self.service.call(request))
+        });
         let stream = TokioIo::new(Box::pin(stream));
         let connection = watcher.watch(self.http.serve_connection(stream, service));
         // Shutdown does not wait for an incomplete request head, nor for a response that the client

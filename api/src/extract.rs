@@ -152,7 +152,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
                     let known = "unknown parameter; expected limit, cursor or sha256";
                     return Err(Problem::new(
                         BAD_PARAMETER,
-                        format!("{}: {known}", printable(&name)),
+                        format!("{}: {known}", excerpt(&name)),
                     ));
                 }
             }
@@ -168,15 +168,15 @@ pub(crate) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     let pairs = form_urlencoded::parse(text.as_bytes()).map(|(name, value)| {
         match names.insert(name.clone()) {
             true => Ok((name.into_owned(), value.into_owned())),
-            false => Err(Problem::new(BAD_PARAMETER, format!("{}: given twice", printable(&name)))),
+            false => Err(Problem::new(BAD_PARAMETER, format!("{}: given twice", excerpt(&name)))),
         }
     });
     pairs.collect()
 }
 
-/// An unknown name for an error message: without control characters, at most 40 characters.
-pub(crate) fn printable(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(40).collect()
+/// An unknown name for an error message: at most 40 characters of it.
+pub(crate) fn excerpt(name: &str) -> String {
+    name.chars().take(40).collect()
 }
 
 /// The `Idempotency-Key` header: 1 to 255 visible ASCII characters.

@@ -4,6 +4,7 @@
 //! route is in `router.rs`; `problem.rs` maps every error to its status code.
 
 mod app;
+mod client_address;
 mod compression;
 mod conditional;
 mod config;
@@ -24,6 +25,7 @@ mod router;
 mod routes;
 mod server;
 mod upload;
+mod upload_slots;
 
 pub use app::App;
 pub use config::Config;

@@ -1,60 +1,65 @@
-//! Connections beyond `MAX_CONNECTIONS`: each gets a 503 response and is closed.
+//! Connections beyond `MAX_CONNECTIONS`: health checks and metrics are answered, everything else
+//! gets 503.
 //!
-//! They get a short timeout and no keep-alive, and their number is limited too, so that a flood of
-//! connections holds no resources.
+//! Each connection has one request and a short timeout. Their number is limited too: the oldest is
+//! closed for a new one, so that a flood of connections, silent or not, holds no resources and does
+//! not keep a supervisor from checking the service.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, pin::pin, time::Duration};
 
 use axum::{
     Router,
     extract::Request,
     http::{HeaderMap, header},
-    middleware::from_fn,
 };
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     problem::{BUSY, Problem},
     request_body::discard_body,
-    request_log::log_request,
 };
 
-/// Connections that get a 503 at the same time; further ones are closed without a response.
-const MAX_REFUSING: usize = 64;
-/// How long a refused client may take to send its request and to read the response.
-const REFUSAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections above the limit that are open at the same time.
+const MAX_EXTRA: usize = 64;
+/// How long a client above the limit may take to send its request and to read the response.
+const EXTRA_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Refuses connections while the server is overloaded.
+/// Serves connections while the server is overloaded. Dropping it closes them.
 pub(crate) struct Overload {
     http: http1::Builder,
     service: TowerToHyperService<Router>,
-    permits: Arc<Semaphore>,
+    /// The oldest first.
+    connections: VecDeque<AbortOnDropHandle<()>>,
 }
 
 impl Overload {
-    /// `http` is the configuration of all connections.
-    pub fn new(http: &http1::Builder) -> Self {
+    /// `http` is the configuration of all connections; `router` answers those above the limit.
+    pub fn new(http: &http1::Builder, router: Router) -> Self {
         let mut http = http.clone();
-        http.keep_alive(false).header_read_timeout(REFUSAL_TIMEOUT);
-        let service = Router::new().fallback(busy).layer(from_fn(log_request));
-        let permits = Arc::new(Semaphore::new(MAX_REFUSING));
-        Overload { http, service: TowerToHyperService::new(service), permits }
+        http.keep_alive(false).header_read_timeout(EXTRA_TIMEOUT);
+        let service = TowerToHyperService::new(router);
+        Overload { http, service, connections: VecDeque::with_capacity(MAX_EXTRA) }
     }
 
-    /// Responds to one request of `stream` with 503, in a task of its own.
-    pub fn refuse(&self, stream: TcpStream) {
-        let Ok(permit) = self.permits.clone().try_acquire_owned() else { return };
+    /// Responds to one request of `stream`, in a task of its own.
+    pub fn serve(&mut self, stream: TcpStream) {
+        self.connections.retain(|connection| !connection.is_finished());
+        if self.connections.len() == MAX_EXTRA {
+            self.connections.pop_front();
+        }
         let response = self.http.serve_connection(TokioIo::new(stream), self.service.clone());
-        tokio::spawn(async move {
-            let _closed_in_any_case = timeout(REFUSAL_TIMEOUT, response).await;
-            drop(permit);
-        });
+        let connection = async move {
+            let _closed_in_any_case = timeout(EXTRA_TIMEOUT, response).await;
+        };
+        self.connections.push_back(AbortOnDropHandle::new(tokio::spawn(connection)));
     }
 }
 
-async fn busy(headers: HeaderMap, request: Request) -> Problem {
+/// The response to requests that wait until a connection is free.
+pub(crate) async fn busy(headers: HeaderMap, request: Request) -> Problem {
     // with `Expect: 100-continue`, the client has not sent its body yet
     if !headers.contains_key(header::EXPECT) {
         discard_body(pin!(request.into_body().into_data_stream())).await;

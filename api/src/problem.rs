@@ -9,6 +9,7 @@ use std::{error::Error, fmt, sync::Arc};
 
 pub use kinds::*;
 
+use asciify::escape_controls;
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -56,7 +57,8 @@ pub struct ProblemBody<'a> {
     pub(crate) status: u16,
     /// What was wrong, and what would be right.
     pub(crate) detail: &'a str,
-    /// The path of the request.
+    /// The path of the request, as a URI reference: other characters than ASCII are
+    /// percent-encoded.
     pub(crate) instance: &'a str,
     /// Id of the request, as in the `X-Request-Id` header and in the logs.
     pub(crate) request_id: &'a str,
@@ -82,9 +84,11 @@ impl Kind {
 }
 
 impl Problem {
-    /// A problem of kind `kind`.
+    /// A problem of kind `kind`. Control characters in `detail` are escaped: it may quote the
+    /// request, and terminals show it.
     pub(crate) fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Problem { kind, detail: detail.into(), header: None }
+        let detail = escape_controls(&detail.into()).into_owned();
+        Problem { kind, detail, header: None }
     }
 
     /// Sets a response header; there can be one.

@@ -8,6 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use percent_encoding::{CONTROLS, utf8_percent_encode};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -34,7 +35,9 @@ pub(crate) async fn log_request(mut request: Request, next: Next) -> Response {
     let trace = trace(request.headers());
     let is_browser = negotiate(request.headers(), PROBLEM_TYPES) == Some("text/html");
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    // HTTP libraries accept raw UTF-8, and so also control characters beyond ASCII; in a URI, they
+    // are percent-encoded (RFC 3986, 2.1)
+    let path = utf8_percent_encode(request.uri().path(), CONTROLS).to_string();
     let route = request.extensions().get::<MatchedPath>().map_or("none", |path| path.as_str());
     let route = route.to_owned();
     let span = tracing::info_span!("request", id, trace);

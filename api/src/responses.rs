@@ -241,7 +241,8 @@ impl From<Job> for JobBody {
             JobState::Done => "done",
             JobState::Dead => "dead",
         };
-        JobBody { state, attempts: job.attempts, error: job.error, version: job.engine }
+        let error = job.error.map(|error| error.for_readers().to_owned());
+        JobBody { state, attempts: job.attempts, error, version: job.engine }
     }
 }
 

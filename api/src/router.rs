@@ -17,6 +17,7 @@ use crate::{
     app::App,
     compression::{Compressor, compress},
     hosts,
+    overload::busy,
     problem::{CROSS_SITE, NOT_FOUND, Problem},
     request_log::log_request,
     routes::{assets, docs, events, home, images, ops, presets, renders},
@@ -74,9 +75,7 @@ pub fn router(app: App) -> Router {
         .route("/images/events", get(events::all))
         .route("/images/{id}/events", get(events::one))
         .route("/presets", get(presets::list))
-        .route("/livez", get(ops::livez))
-        .route("/readyz", get(ops::readyz))
-        .route("/metrics", get(ops::metrics))
+        .merge(operations())
         .route("/openapi.json", get(docs::openapi))
         .route("/docs", get(docs::page))
         .route("/problems", get(docs::problems))
@@ -92,6 +91,26 @@ pub fn router(app: App) -> Router {
             Problem::new(CROSS_SITE, detail).into_response()
         }))
         .layer(from_fn_with_state(compressor, compress))
+        .layer(CatchPanicLayer::custom(|_| Problem::bug().into_response()))
+        .layer(from_fn_with_state(hosts, hosts::check))
+        .layer(from_fn(log_request))
+}
+
+/// The addresses for operators.
+fn operations() -> Router<App> {
+    Router::new()
+        .route("/livez", get(ops::livez))
+        .route("/readyz", get(ops::readyz))
+        .route("/metrics", get(ops::metrics))
+}
+
+/// The service as connections above `MAX_CONNECTIONS` see it: the addresses for operators, so that
+/// supervisors can check a process whose connections are all in use.
+pub(crate) fn router_above_limit(app: App) -> Router {
+    let hosts = app.config.allowed_hosts.clone();
+    operations()
+        .fallback(busy)
+        .with_state(app)
         .layer(CatchPanicLayer::custom(|_| Problem::bug().into_response()))
         .layer(from_fn_with_state(hosts, hosts::check))
         .layer(from_fn(log_request))

@@ -15,7 +15,13 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use crate::{app::App, config::Config, connection::Connection, overload::Overload, router::router};
+use crate::{
+    app::App,
+    config::Config,
+    connection::Connection,
+    overload::Overload,
+    router::{router, router_above_limit},
+};
 
 /// How often the metrics exporter condenses its histograms.
 const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -46,7 +52,7 @@ pub fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> BoxFut
         http.timer(TokioTimer::new())
             .header_read_timeout(config.header_timeout)
             .max_buf_size(READ_BUFFER_BYTES);
-        let overload = Overload::new(&http);
+        let mut overload = Overload::new(&http, router_above_limit(app.clone()));
         let closing = app.closing.clone();
         let connection = Connection {
             http,
@@ -61,8 +67,8 @@ pub fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> BoxFut
                 accepted = listener.accept() => accepted,
                 () = stop.cancelled() => break,
             };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
+            let (stream, peer) = match accepted {
+                Ok((stream, peer)) => (stream, peer.ip()),
                 Err(err) => {
                     tracing::warn!("could not accept a connection: {err}");
                     sleep(ACCEPT_RETRY_DELAY).await;
@@ -70,10 +76,10 @@ pub fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> BoxFut
                 }
             };
             let Ok(permit) = permits.clone().try_acquire_owned() else {
-                overload.refuse(stream);
+                overload.serve(stream);
                 continue;
             };
-            let served = connection.clone().serve(stream, graceful.watcher());
+            let served = connection.clone().serve(stream, peer, graceful.watcher());
             tokio::spawn(async move {
                 served.await;
                 drop(permit);

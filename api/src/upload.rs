@@ -2,27 +2,28 @@
 
 use std::pin::pin;
 
+use asciify::is_display_control;
 use axum::{
     body::Body,
     extract::{
         FromRequest, Multipart, Request,
         multipart::{Field, MultipartError},
     },
-    http::{HeaderMap, Uri, header},
+    http::{HeaderMap, header, request::Parts},
 };
 use bytes::Bytes;
 use common::pipeline::{Spool, Spooled, SubmitError};
-use futures_util::{Stream, TryStreamExt};
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use ipnet::IpNet;
+use tokio::time::timeout;
 
 use crate::{
     app::App,
-    extract::{idempotency_key, printable, query},
-    problem::{BAD_PARAMETER, BAD_REQUEST, BUSY, NO_FILE, Problem, SEVERAL_FILES},
-    request_body::{
-        DISCARD_TIMEOUT, FormOverhead, MinRate, discard_body, problem_in, with_min_rate,
-    },
+    extract::{excerpt, idempotency_key, query},
+    problem::{BAD_PARAMETER, BAD_REQUEST, NO_FILE, Problem, SEVERAL_FILES},
+    request_body::{DISCARD_TIMEOUT, FormOverhead, discard_body, problem_in, with_min_rate},
     request_log::Trace,
+    upload_slots::Slot,
 };
 
 /// Length of a form field other than the file.
@@ -47,8 +48,8 @@ pub(crate) struct Upload {
     pub trace: Option<String>,
     /// The client's probable mistake, if the upload is not an image.
     pub hint: Option<&'static str>,
-    /// Counts against `MAX_UPLOADS`; held until the upload is stored.
-    pub permit: OwnedSemaphorePermit,
+    /// Held until the upload is stored.
+    pub slot: Slot,
 }
 
 impl FromRequest<App> for Upload {
@@ -57,31 +58,38 @@ impl FromRequest<App> for Upload {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let headers = request.headers().clone();
         let trace = request.extensions().get::<Trace>().map(|trace| trace.0.clone());
-        let min_rate = app.config.upload_min_rate;
-        let (key, permit) = match acquire_permit(app, request.uri(), &headers) {
-            Ok(admitted) => admitted,
+        let client = app.config.trusted_proxies.client(&request);
+        let checked = check_head(app, client, &request);
+        let (head, body) = request.into_parts();
+        let mut body = Box::pin(with_min_rate(body.into_data_stream(), app.config.upload_min_rate));
+        let key = match checked {
+            Ok(key) => key,
             Err(problem) => {
                 // with `Expect: 100-continue`, the client has not sent its body yet
                 if !headers.contains_key(header::EXPECT) {
-                    discard_body(pin!(with_min_rate(
-                        request.into_body().into_data_stream(),
-                        min_rate
-                    )))
-                    .await;
+                    discard_body(body).await;
                 }
                 return Err(problem);
             }
         };
+        // a client that sends nothing takes no slot
+        let first = body.try_next().await?;
+        let slot = match app.uploads.take(client) {
+            Ok(slot) => slot,
+            Err(problem) => {
+                discard_body(body).await;
+                return Err(problem);
+            }
+        };
+        let body = slot.receive(stream::iter(first.map(Ok)).chain(body));
         let spool = app.pipeline.spool().await?;
         let (spooled, name, hint) = match is_media_type(&headers, "multipart/form-data") {
             true => {
-                let (spooled, name) =
-                    Form::open(request, min_rate).await?.spool_file(spool).await?;
+                let (spooled, name) = Form::open(head, body).await?.spool_file(spool).await?;
                 let hint = name.is_none().then_some(MISSING_AT_HINT);
                 (spooled, name, hint)
             }
             false => {
-                let body = with_min_rate(request.into_body().into_data_stream(), min_rate);
                 let hint = is_media_type(&headers, "application/x-www-form-urlencoded");
                 (
                     spool_body(body, spool).await?,
@@ -90,20 +98,16 @@ impl FromRequest<App> for Upload {
                 )
             }
         };
-        Ok(Upload { spooled, name: name.and_then(clean_name), key, trace, hint, permit })
+        Ok(Upload { spooled, name: name.and_then(clean_name), key, trace, hint, slot })
     }
 }
 
-/// Everything that can be refused before the body is read. Returns the idempotency key and a
-/// permit.
-fn acquire_permit(
-    app: &App,
-    address: &Uri,
-    headers: &HeaderMap,
-) -> Result<(Option<String>, OwnedSemaphorePermit), Problem> {
-    if let Some((name, _)) = query(address)?.first() {
+/// Everything that can be refused before the body is read. Returns the idempotency key.
+fn check_head(app: &App, client: IpNet, request: &Request) -> Result<Option<String>, Problem> {
+    let headers = request.headers();
+    if let Some((name, _)) = query(request.uri())?.first() {
         let detail = "an upload has no parameters; options apply when the image is requested";
-        return Err(Problem::new(BAD_PARAMETER, format!("{}: {detail}", printable(name))));
+        return Err(Problem::new(BAD_PARAMETER, format!("{}: {detail}", excerpt(name))));
     }
     let key = idempotency_key(headers)?;
     let max = app.pipeline.config().max_upload_bytes;
@@ -114,9 +118,8 @@ fn acquire_permit(
     if length.is_some_and(|length: u64| length > max.saturating_add(overhead)) {
         return Err(SubmitError::TooLarge { max }.into());
     }
-    let permit = app.uploads.clone().try_acquire_owned();
-    let busy = |_| Problem::new(BUSY, "every upload slot is in use: try again in a moment");
-    Ok((key, permit.map_err(busy)?))
+    app.uploads.check(client)?;
+    Ok(key)
 }
 
 /// Writes the bare body to the spool.
@@ -141,11 +144,12 @@ struct Form {
 }
 
 impl Form {
-    async fn open(request: Request, min_rate: MinRate) -> Result<Self, Problem> {
+    async fn open(
+        head: Parts,
+        body: impl Stream<Item = Result<Bytes, Problem>> + Send + 'static,
+    ) -> Result<Self, Problem> {
         let overhead = FormOverhead::default();
-        let (head, body) = request.into_parts();
-        let body =
-            Body::from_stream(overhead.limit(with_min_rate(body.into_data_stream(), min_rate)));
+        let body = Body::from_stream(overhead.limit(body));
         let parts = Multipart::from_request(Request::from_parts(head, body), &()).await;
         let parts = parts.map_err(|err| Problem::new(BAD_REQUEST, err.body_text()))?;
         Ok(Form { parts, overhead })
@@ -272,11 +276,12 @@ fn parameters(value: &str) -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
 }
 
-/// A file name without control characters, zero-width characters, and bidirectional controls (UAX
-/// #9), at most [`MAX_NAME_CHARS`] long; `None` when nothing is left.
+/// A file name without display controls and zero-width characters, at most [`MAX_NAME_CHARS`] long;
+/// `None` when nothing is left.
 fn clean_name(name: String) -> Option<String> {
-    let is_invisible = |c| matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let visible = name.chars().filter(|&c| !c.is_control() && !is_invisible(c));
+    let has_no_width =
+        |c| matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
+    let visible = name.chars().filter(|&c| !is_display_control(c) && !has_no_width(c));
     let clean: String = visible.take(MAX_NAME_CHARS).collect();
     (!clean.trim().is_empty()).then_some(clean)
 }

@@ -59,6 +59,7 @@
 
 mod draw;
 mod error;
+mod escape;
 mod format;
 mod formats;
 mod glyphs;
@@ -75,6 +76,7 @@ pub mod write;
 use std::io::{BufRead, Seek};
 
 pub use error::{Error, Limits};
+pub use escape::{escape_controls, is_display_control};
 pub use format::Format;
 pub use formats::formats;
 pub use glyphs::symbol_set::SymbolSet;

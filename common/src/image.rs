@@ -93,7 +93,7 @@ pub enum Status {
     Pending,
     /// Every preset is stored.
     Ready,
-    /// Its job is dead, with the reason.
+    /// Its job is dead, with the reason for readers.
     Failed(String),
 }
 

@@ -63,9 +63,54 @@ pub struct Job {
     /// How often it was claimed.
     pub attempts: i32,
     /// Why the last attempt failed.
-    pub error: Option<String>,
+    pub error: Option<JobError>,
     /// When it was last done. It may be pending again since then, for new presets.
     pub done_at: Option<Millis>,
+}
+
+/// Why an attempt at a job failed. Its `Display` is the text for operators, which the job's row
+/// keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobError {
+    /// The image cannot be rendered.
+    Image(String),
+    /// The service failed. Readers do not see the reason.
+    Service(String),
+}
+
+/// The start of the row's text for [`JobError::Service`].
+pub(crate) const SERVICE_FAILURE: &str = "service failure: ";
+
+impl JobError {
+    /// The text for the readers of the image.
+    pub fn for_readers(&self) -> &str {
+        match self {
+            JobError::Image(reason) => reason,
+            JobError::Service(_) => {
+                "the service could not read or store what belongs to this image; rendering is \
+                 tried again"
+            }
+        }
+    }
+}
+
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JobError::Image(reason) => f.write_str(reason),
+            JobError::Service(reason) => write!(f, "{SERVICE_FAILURE}{reason}"),
+        }
+    }
+}
+
+impl From<String> for JobError {
+    /// From the text of the job's row.
+    fn from(text: String) -> Self {
+        match text.strip_prefix(SERVICE_FAILURE) {
+            Some(reason) => JobError::Service(reason.to_owned()),
+            None => JobError::Image(text),
+        }
+    }
 }
 
 /// The status of an image, from its jobs, newest engine version first. It is ready once any engine
@@ -76,8 +121,37 @@ pub fn status(jobs: &[Job]) -> Status {
     }
     match jobs.first() {
         Some(job) if job.state == JobState::Dead => {
-            Status::Failed(job.error.clone().unwrap_or_else(|| "no reason was recorded".into()))
+            let reason = job.error.as_ref().map_or("no reason was recorded", JobError::for_readers);
+            Status::Failed(reason.to_owned())
         }
         _ => Status::Pending,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_see_reasons_about_the_image_only() {
+        for (error, is_shown) in [
+            (JobError::Image("the decoder crashed on this image".into()), true),
+            (JobError::Service("could not read: Is a directory (os error 21)".into()), false),
+        ] {
+            let row = error.to_string();
+            let reason = row.strip_prefix(SERVICE_FAILURE).unwrap_or(&row);
+            assert_eq!(error.for_readers() == reason, is_shown, "{row}");
+            assert_eq!(JobError::from(row.clone()), error);
+            let job = Job {
+                id: JobId::generate(),
+                image: ImageId::generate(),
+                engine: 1,
+                state: JobState::Dead,
+                attempts: 1,
+                error: Some(error.clone()),
+                done_at: None,
+            };
+            assert_eq!(status(&[job]), Status::Failed(error.for_readers().to_owned()));
+        }
     }
 }

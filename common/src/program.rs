@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use asciify::escape_controls;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -55,7 +56,7 @@ pub fn run<T: Termination>(main: impl Future<Output = Result<T, Fault>>) -> Exit
             // reported even if RUST_LOG filters errors out
             match tracing::enabled!(tracing::Level::ERROR) {
                 true => tracing::error!("{fault}"),
-                false => eprintln!("{fault}"),
+                false => eprintln!("{}", escape_controls(&fault.to_string())),
             }
             ExitCode::FAILURE
         }

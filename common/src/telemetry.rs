@@ -1,6 +1,7 @@
 //! Telemetry: logs and metrics, set up in the same way for every program.
 //!
-//! Logs are text on a terminal and JSON elsewhere; `RUST_LOG` filters them. Metrics are in the
+//! Logs are text on a terminal and JSON elsewhere; `RUST_LOG` filters them. In text, control
+//! characters are escaped, since a client may have chosen them. Metrics are in the
 //! Prometheus text format.
 
 use std::{
@@ -10,7 +11,9 @@ use std::{
     sync::OnceLock,
 };
 
+use asciify::escape_controls;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing::field::Field;
 use tracing_subscriber::{
     EnvFilter,
     fmt::{
@@ -71,11 +74,6 @@ impl Config {
 pub fn install_logging(config: Config) {
     let registry = tracing_subscriber::registry().with(config.filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-    let for_humans = debug_fn(|out, field, value| match field.name() {
-        "message" => write!(out, "{value:?}"),
-        name if FOR_MACHINES.contains(&name) => Ok(()),
-        name => write!(out, " {name}={value:?}"),
-    });
     let _already_set = match config.json {
         true => registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init(),
         false => {
@@ -84,11 +82,20 @@ pub fn install_logging(config: Config) {
                 true => lines, // in colours, unless NO_COLOR is set
                 false => lines.with_ansi(false),
             };
-            registry.with(lines.fmt_fields(for_humans)).try_init()
+            registry.with(lines.fmt_fields(debug_fn(write_for_humans))).try_init()
         }
     };
     if let Some(warning) = config.warning {
         tracing::warn!("{warning}");
+    }
+}
+
+/// Writes a field of an event or span to a line for humans.
+fn write_for_humans(out: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    match field.name() {
+        "message" => out.write_str(&escape_controls(&format!("{value:?}"))),
+        name if FOR_MACHINES.contains(&name) => Ok(()),
+        name => write!(out, " {name}={}", escape_controls(&format!("{value:?}"))),
     }
 }
 
@@ -147,4 +154,44 @@ fn exporter() -> PrometheusBuilder {
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), BUCKETS_S)
         .expect("BUCKETS_S is not empty")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn control_characters_in_a_line_for_humans_are_escaped() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+        let layer = layer.with_ansi(false).fmt_fields(debug_fn(write_for_humans));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let evil = "a\n\u{1b}[31m\u{9b}1m\u{7f}\u{202e}\u{2028}z";
+            let _span = tracing::info_span!("request", span = %evil, quoted = evil).entered();
+            tracing::info!(field = %evil, "said {evil}");
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let line = text.strip_suffix('\n').expect("a line");
+        assert!(!line.contains(asciify::is_display_control), "{line:?}");
+        let escaped = r"a\n\u{1b}[31m\u{9b}1m\u{7f}\u{202e}\u{2028}z";
+        for part in ["said ", "field=", "span=", "quoted=\""] {
+            assert!(line.contains(&format!("{part}{escaped}")), "{part}: {line}");
+        }
+    }
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use common::pipeline::{Conclusion, DrawError, RenderError, Rendered};
+use common::{
+    job::JobError,
+    pipeline::{Conclusion, DrawError, RenderError, Rendered},
+};
 
 /// What to do with the job's row.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,7 +49,10 @@ impl Verdict {
         match self {
             Verdict::Done | Verdict::Gone => None,
             Verdict::Retry { refund, why } => {
-                Some(Conclusion::Retry { wait, refund: *refund, reason: Some(why.clone()) })
+                let refund = *refund;
+                let why = why.clone();
+                let reason = if refund { JobError::Service(why) } else { JobError::Image(why) };
+                Some(Conclusion::Retry { wait, refund, reason: Some(reason) })
             }
             Verdict::Dead { why } => Some(Conclusion::Discard { reason: why.clone() }),
         }

@@ -3,6 +3,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use asciify::escape_controls;
 use common::{
     catalog::{self, Catalog},
     env::{Command, Env},
@@ -147,14 +148,14 @@ async fn migrate(installation: Installation) -> Result<(), Fault> {
 
 async fn check(installation: Installation, options: AuditOptions) -> Result<ExitCode, Fault> {
     let (catalog, store) = (installation.catalog().await?, installation.store().await?);
-    let report = audit(&catalog, &store, options, &mut |line| println!("{line}")).await?;
+    let report = audit(&catalog, &store, options, &mut |line| print_line(&line)).await?;
     println!("{report}");
     Ok(if report.problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn list_dead(installation: Installation) -> Result<(), Fault> {
     let dead = installation.catalog().await?.dead(MAX_DEAD).await?;
-    dead.iter().for_each(|job| println!("{}", describe_dead_job(job)));
+    dead.iter().for_each(|job| print_line(&describe_dead_job(job)));
     if dead.is_empty() {
         // on stderr, so that stdout has one line per job
         eprintln!("there are no dead jobs");
@@ -169,4 +170,9 @@ async fn retry(installation: Installation, job: Option<JobId>) -> Result<(), Fau
         (Some(_), 0) => Err(Fault::new("retry a job", "no dead job has that id")),
         _ => Ok(()),
     }
+}
+
+/// Prints a line that may quote a file, without its control characters.
+fn print_line(line: &str) {
+    println!("{}", escape_controls(line));
 }

@@ -4,7 +4,7 @@ use asciify::write::Output;
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use common::{
@@ -60,12 +60,12 @@ pub(crate) async fn upload(
     upload: Upload,
 ) -> Result<Response, Problem> {
     // the extractor has received the body and spooled it
-    let Upload { spooled, name, key, trace, hint, permit } = upload;
+    let Upload { spooled, name, key, trace, hint, slot } = upload;
     let submitted = app.pipeline.submit(spooled, name, key, trace).await.map_err(|err| {
         let hint = hint.filter(|_| matches!(err, SubmitError::Image(_)));
         hint.into_iter().fold(Problem::from(err), |problem, hint| problem.with_hint(hint))
     })?;
-    drop(permit);
+    drop(slot);
     let id = submitted.image.id;
     let wait = prefer_wait(&headers);
     // shutdown ends the wait: there may be no worker left to render
@@ -157,7 +157,7 @@ pub(crate) async fn metadata(State(app): State<App>, Id(id): Id) -> Result<Respo
     get, path = "/images/{id}/original", tag = "images",
     params(
         ("id" = String, Path, description = "Id of the image."),
-        ("Range" = Option<String>, Header, description = "A range of bytes, such as `bytes=0-99`; several ranges are ignored."),
+        ("Range" = Option<String>, Header, description = "A range of bytes, such as `bytes=0-99`; several ranges are ignored, and HEAD ignores it."),
     ),
     responses(
         (status = 200, description = "The original.", body = inline(Binary), content_type = "image/*"),
@@ -170,6 +170,7 @@ pub(crate) async fn metadata(State(app): State<App>, Id(id): Id) -> Result<Respo
 )]
 pub(crate) async fn original(
     State(app): State<App>,
+    method: Method,
     headers: HeaderMap,
     Id(id): Id,
 ) -> Result<Response, Problem> {
@@ -184,7 +185,7 @@ pub(crate) async fn original(
         }
         Condition::Fails => return Err(Problem::precondition()),
     }
-    let (status, range) = match requested_range(&headers, &etag, length) {
+    let (status, range) = match requested_range(&method, &headers, &etag, length) {
         Part::Whole => (StatusCode::OK, 0..length),
         Part::Bytes(range) => (StatusCode::PARTIAL_CONTENT, range),
         Part::Unsatisfiable => {

@@ -1,6 +1,8 @@
 //! `planet-admin` checks an installation, and retries dead jobs.
 
 use std::{fs, process::Command};
+
+use sea_orm::ConnectionTrait;
 use testkit::app::{TestApp, files};
 
 use crate::{
@@ -103,6 +105,21 @@ async fn a_list_of_no_dead_jobs_says_so_beside_the_list() {
     let output = command(&app, &["dead"]).output().expect("run planet-admin");
     assert!(output.status.success() && output.stdout.is_empty());
     assert_eq!(String::from_utf8_lossy(&output.stderr), "there are no dead jobs\n");
+}
+
+#[tokio::test]
+async fn control_characters_in_a_reason_are_escaped() {
+    let app = TestApp::spawn().await;
+    app.upload(png_with_broken_pixels()).await;
+    app.work(1).await;
+    let reason = "UPDATE jobs SET error = char(27) || '[31m' || char(155, 8238) || 'x'";
+    let changed = app.pipeline.catalog().connection().execute_unprepared(reason).await;
+    assert_eq!(changed.expect("change the reason").rows_affected(), 1);
+    for words in [["dead"], ["check"]] {
+        let (said, _) = admin(&app, &words);
+        assert!(said.contains(r": \u{1b}[31m\u{9b}\u{202e}x"), "{said:?}");
+        assert!(!said.replace('\n', "").contains(asciify::is_display_control), "{said:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,14 @@
 //! Overload: further clients get 503 at once, and do not affect the others.
 
-use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
+use std::time::Duration;
 
 use reqwest::Method;
-use testkit::app::{ANSWER_TIMEOUT, TestApp, until};
+use testkit::app::{ANSWER_TIMEOUT, TestApp, files, until};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 
 use crate::{
     pictures::{noise, png},
@@ -20,7 +25,7 @@ async fn a_connection_above_the_limit_gets_503_and_the_others_continue() {
     upload.send(&bytes[..100]).await;
 
     for _ in 0..3 {
-        let refused = app.get("/livez").await.is(503);
+        let refused = app.get("/presets").await.is(503);
         assert_eq!(refused.header("connection"), "close");
         refused.tells_problem("busy", &["connection"]);
     }
@@ -29,7 +34,7 @@ async fn a_connection_above_the_limit_gets_503_and_the_others_continue() {
 
     upload.send(&bytes[100..]).await;
     upload.answer().await.is(201);
-    until("a connection is free", async || app.get("/livez").await.status != 503).await;
+    until("a connection is free", async || app.get("/presets").await.status != 503).await;
     drop(silent);
     until("a connection is free", async || app.post(bytes.clone()).await.status != 503).await;
     assert_eq!(app.count("images").await, 2);
@@ -50,7 +55,98 @@ async fn a_flood_of_connections_is_closed() {
     }
     first.send(b"Host: localhost\r\n\r\n").await;
     first.answer().await.is(200);
-    until("a connection is free", async || app.get("/livez").await.status != 503).await;
+    until("a connection is free", async || app.get("/presets").await.status != 503).await;
+}
+
+#[tokio::test]
+async fn health_checks_are_answered_while_silent_clients_hold_every_connection() {
+    let app = TestApp::with(&[("MAX_CONNECTIONS", "4"), ("HEADER_TIMEOUT_S", "600")]).await;
+    let mut silent = Vec::new();
+    for nth in 0..400 {
+        let mut stream = TcpStream::connect(&app.address).await.expect("connect");
+        // a head that does not end, a body that does not come
+        match nth % 3 {
+            1 => stream.write_all(b"GET /livez HTTP/1.1\r\nHost:").await.expect("send"),
+            2 => {
+                let head = b"POST /images HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n";
+                stream.write_all(head).await.expect("send");
+            }
+            _ => {}
+        }
+        silent.push(stream);
+        if nth >= 4 {
+            let path = ["/livez", "/readyz", "/metrics", "/livez"][nth % 4];
+            app.get(path).await.is(200);
+        }
+    }
+    app.get("/presets").await.is(503).tells_problem("busy", &["connection"]);
+    let host = app.request(Method::GET, "/metrics").header("host", "evil.example");
+    app.send(host).await.is(421);
+}
+
+#[tokio::test]
+async fn an_upload_takes_a_slot_with_its_first_bytes() {
+    let app = TestApp::with(&[("MAX_UPLOADS", "2"), ("UPLOAD_BUSY_RATE", "0")]).await;
+    let form = "Content-Type: multipart/form-data; boundary=b";
+    let mut heads = Vec::new();
+    for nth in 0..8 {
+        let headers: &[&str] = if nth % 2 == 0 { &[] } else { &[form] };
+        heads.push(Wire::post(&app, &[headers, &["Content-Length: 1000"]].concat()).await);
+    }
+    app.upload(png(64, 40)).await;
+    assert!(!heads.remove(0).hears_something(Duration::ZERO).await);
+}
+
+#[tokio::test]
+async fn while_every_slot_is_in_use_a_slow_upload_gives_way() {
+    let app = TestApp::with(&[("MAX_UPLOADS", "2")]).await;
+    let form = "Content-Type: multipart/form-data; boundary=b";
+    let length = "Content-Length: 1000000";
+    let mut slow = [Wire::post(&app, &[length]).await, Wire::post(&app, &[length, form]).await];
+    let part = b"--b\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n";
+    for wire in &mut slow {
+        wire.send(part).await;
+    }
+    let spool = app.folder().join("spool");
+    until("both are being spooled", async || files(&spool).len() == 2).await;
+    // about 9 kB/s: more than UPLOAD_MIN_RATE
+    until("an upload is accepted", async || {
+        for wire in &mut slow {
+            wire.send(&[b'x'; 100]).await;
+        }
+        app.post(png(64, 40)).await.status == 201
+    })
+    .await;
+    let mut replaced = 0;
+    for mut wire in slow {
+        if wire.hears_something(Duration::from_secs(1)).await {
+            replaced += 1;
+            wire.answer().await.is(408).tells_problem("timeout", &["65536 bytes", "slot", "again"]);
+        }
+    }
+    assert_eq!(replaced, 1);
+}
+
+#[tokio::test]
+async fn a_client_has_a_share_of_the_upload_slots() {
+    let bytes = png(64, 40);
+    let share = [("MAX_UPLOADS_PER_CLIENT", "1"), ("UPLOAD_BUSY_RATE", "0")];
+    for trusted in ["127.0.0.0/8", "", "192.0.2.0/24"] {
+        let app = TestApp::with(&[share[0], share[1], ("TRUSTED_PROXIES", trusted)]).await;
+        let mut first =
+            Wire::post(&app, &["Content-Length: 1000", "X-Forwarded-For: 203.0.113.1"]).await;
+        first.send(b"x").await;
+        app.an_upload_is_spooled().await;
+        let post = async |forwarded| {
+            let upload = app.request(Method::POST, "/images").body(bytes.clone());
+            app.send(upload.header("x-forwarded-for", forwarded)).await
+        };
+        // what a client sends itself is before the address that the proxy appends
+        let own = post("203.0.113.2, 203.0.113.1").await.is(503);
+        own.tells_problem("busy", &["upload slot", "your address"]);
+        let other = post("203.0.113.1, 203.0.113.2").await;
+        other.is(if trusted == "127.0.0.0/8" { 201 } else { 503 });
+    }
 }
 
 #[tokio::test]

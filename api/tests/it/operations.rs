@@ -81,6 +81,29 @@ async fn a_service_without_its_store_is_alive_but_not_ready() {
 }
 
 #[tokio::test]
+async fn readers_are_not_told_what_failed_inside_the_service() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(64, 40)).await;
+    std::fs::remove_file(app.original(&image)).expect("remove the file");
+    std::fs::create_dir(app.original(&image)).expect("put a folder in its place");
+    app.work(1).await;
+
+    let renders = app.get(&format!("{}/renders", image.at)).await.is(200).json();
+    let told = renders["job"]["error"].as_str().expect("an error");
+    assert!(told.contains("the service") && told.contains("tried again"), "{told}");
+    for path in ["", "/metadata", "/renders"] {
+        for accept in ["text/plain", "application/json", "text/html"] {
+            let answer = app.ask(&format!("{}{path}", image.at), &[("accept", accept)]).await;
+            assert!(!answer.text().contains("os error"), "{path}: {}", answer.text());
+        }
+    }
+    // the operator sees it
+    let jobs = app.pipeline.catalog().jobs_of(&[image.id.parse().expect("an id")]).await;
+    let error = jobs.expect("the jobs")[0].error.clone().expect("an error").to_string();
+    assert!(error.starts_with("service failure: ") && error.contains("os error"), "{error}");
+}
+
+#[tokio::test]
 async fn a_service_whose_folders_were_unmounted_is_not_ready() {
     let app = TestApp::spawn().await;
     for (folder, name) in [("blobs", "store"), ("spool", "spool")] {

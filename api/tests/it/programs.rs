@@ -1,7 +1,8 @@
 //! The programs as processes: started, stopped, killed.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Output, Stdio},
     sync::mpsc::{self, Receiver},
@@ -177,6 +178,24 @@ async fn a_polite_signal_ends_it_cleanly() {
         stdout.expect("its output").read_to_string(&mut said).expect("UTF-8");
         assert_eq!(said, "");
     }
+}
+
+#[tokio::test]
+async fn control_characters_of_a_request_do_not_reach_the_log() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let vars = [("RUST_LOG", "info"), ("LOG_FORMAT", "human")];
+    let planet = Planet::start_with(folder.path(), &vars);
+    let address = planet.at.strip_prefix("http://").expect("an address");
+    let mut stream = TcpStream::connect(address).expect("connect");
+    let head = "GET /\u{9b}31m\u{85}\u{202e}x?\u{9b}=1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).expect("send");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let path = "/%C2%9B31m%C2%85%E2%80%AEx";
+    assert!(answer.contains(&format!("\"instance\":\"{path}\"")), "{answer}");
+    let line = line_with(&planet.log, "GET");
+    assert!(line.contains(&format!("GET {path} ")), "{line:?}");
+    assert!(!line.contains(asciify::is_display_control), "{line:?}");
 }
 
 #[tokio::test]

@@ -38,6 +38,27 @@ async fn bytes_that_are_no_image_that_we_take() {
 }
 
 #[tokio::test]
+async fn control_characters_of_a_request_are_escaped_in_problems() {
+    let app = TestApp::spawn().await;
+    let image = app.upload(png(8, 8)).await;
+    let evil = "%1B%5B31m%C2%9B1m%7F%0A%D8%9C%E2%80%8E%E2%80%AE%E2%81%A6%E2%80%A8";
+    for path in ["/images", "/presets", "/images/x", &image.at] {
+        for query in [format!("{evil}=1"), format!("{evil}&{evil}"), format!("width={evil}")] {
+            let answer = app.get(&format!("{path}?{query}")).await;
+            let text = answer.text();
+            let body = text.trim_end_matches('\n');
+            assert!(!body.contains(asciify::is_display_control), "{path}: {body:?}");
+            if answer.status == 400 {
+                let problem = answer.json();
+                let detail = problem["detail"].as_str().expect("a detail");
+                assert!(!detail.contains(asciify::is_display_control), "{path}: {detail:?}");
+            }
+        }
+        app.post_form("\u{9b}31m\u{202e}", "\u{9b}.png", &png(8, 8)).await.is(400);
+    }
+}
+
+#[tokio::test]
 async fn limits_are_settings() {
     let settings = [("MAX_SIDE_PX", "32"), ("MAX_PIXELS", "500"), ("MAX_DECODED_BYTES", "100000")];
     let app = TestApp::with(&settings).await;

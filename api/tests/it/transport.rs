@@ -155,7 +155,7 @@ async fn a_client_that_disconnects_leaves_nothing() {
 
 #[tokio::test]
 async fn uploads_above_the_limit_get_503() {
-    let app = TestApp::with(&[("MAX_UPLOADS", "1")]).await;
+    let app = TestApp::with(&[("MAX_UPLOADS", "1"), ("UPLOAD_BUSY_RATE", "0")]).await;
     let bytes = png(64, 40);
     let length = format!("Content-Length: {}", bytes.len());
     let mut first = Wire::post(&app, &[&length]).await;

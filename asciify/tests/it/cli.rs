@@ -184,16 +184,36 @@ fn nothing_is_overwritten_before_there_is_something_to_write() {
 fn any_file_name_works_and_control_characters_in_it_are_escaped() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let file = folder.path().join(OsStr::from_bytes(b"\xff\x1b[31m.png"));
+    let file = folder
+        .path()
+        .join(OsStr::from_bytes(b"\xff\x1b[31m\xc2\x9b1m\x7f\n\xe2\x80\xae\xe2\x80\xa8.png"));
     let drawn = |file: &std::path::Path| {
         let program = env!("CARGO_BIN_EXE_asciify");
         Command::new(program).arg("--width=8").arg(file).output().expect("the program was built")
     };
     let said = String::from_utf8_lossy(&drawn(&file).stderr).into_owned();
-    assert!(said.contains("\\u{1b}[31m.png: ") && !said.contains('\u{1b}'), "{said:?}");
+    let escaped = r"\u{1b}[31m\u{9b}1m\u{7f}\n\u{202e}\u{2028}.png";
+    let line = said.strip_suffix('\n').expect("a line");
+    assert!(line.contains(&format!("{escaped}: ")), "{said:?}");
+    assert!(!line.contains(asciify::is_display_control), "{said:?}");
     std::fs::write(&file, png(&checker())).expect("a file");
     let text = text(&png(&checker()), "width=8");
     assert_eq!(String::from_utf8_lossy(&drawn(&file).stdout), text);
+
+    // a heading, and files whose names look like flags
+    let run = |arguments: &[&OsStr]| {
+        Command::new(env!("CARGO_BIN_EXE_asciify")).args(arguments).output().expect("it runs")
+    };
+    let both = run(&[file.as_os_str(), file.as_os_str()]);
+    let heading = String::from_utf8_lossy(&both.stdout).into_owned();
+    assert!(heading.lines().next().is_some_and(|it| it.ends_with(&format!("{escaped} <=="))));
+    for flag in ["--\u{9b}31m\u{202e}", "--format=\u{9b}31m\n\u{202e}", "--width=\u{9b}"] {
+        let refused = run(&[OsStr::new(flag)]);
+        assert_eq!(refused.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&refused.stderr).replace('\n', "");
+        assert!(said.contains("error: ") && said.contains("--"), "{said}");
+        assert!(!said.contains(asciify::is_display_control), "{said:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use sea_orm::{
     DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
     entity::prelude::*,
-    sea_query::{Expr, Func, Query},
+    sea_query::{Expr, Query},
 };
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     fault::{Doing, Fault},
     image::ImageId,
-    job::{Job, JobId},
+    job::{Job, JobId, SERVICE_FAILURE},
 };
 
 use jobs::{Column as C, State};
@@ -103,7 +103,13 @@ impl Catalog {
         let reason = format!("discarded: {max_strikes} attempts ended without a result");
         let discarded = jobs::Entity::update_many()
             .col_expr(C::State, State::Dead.into())
-            .col_expr(C::Error, Func::coalesce([Expr::col(C::Error), Expr::value(reason)]).into())
+            // keeps what is known about the image
+            .col_expr(
+                C::Error,
+                Expr::case(C::Error.not_like(format!("{SERVICE_FAILURE}%")), Expr::col(C::Error))
+                    .finally(reason)
+                    .into(),
+            )
             .filter(Expr::cust(PENDING))
             .filter(C::Engine.eq(engine as i32))
             .filter(C::Strikes.gte(max_strikes))

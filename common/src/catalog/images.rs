@@ -11,7 +11,7 @@ use super::{
 use crate::{
     fault::Fault,
     image::{Image, ImageId, Layout, Metadata, Millis},
-    job::{Job, JobId, JobState},
+    job::{Job, JobError, JobId, JobState},
     render::Render,
 };
 
@@ -187,7 +187,7 @@ impl From<jobs::Model> for Job {
                 jobs::State::Dead => JobState::Dead,
             },
             attempts: row.attempt,
-            error: row.error,
+            error: row.error.map(JobError::from),
             done_at: row.done_at.map(Millis),
         }
     }

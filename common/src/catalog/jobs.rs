@@ -17,7 +17,7 @@ use super::{
 use crate::{
     fault::Fault,
     image::ImageId,
-    job::{Claim, JobId},
+    job::{Claim, JobError, JobId},
 };
 
 use jobs::{Column as C, State};
@@ -201,14 +201,14 @@ impl Catalog {
         claim: &Claim,
         wait: Duration,
         refund: bool,
-        error: Option<&str>,
+        error: Option<&JobError>,
     ) -> Result<bool, Fault> {
         // absolute, so that a repetition after a lost answer does not refund a second strike
         let strikes = Expr::value(claim.strikes - i32::from(refund));
         let mut retry =
             held(claim).col_expr(C::DueAt, self.after(wait)).col_expr(C::Strikes, strikes);
         if let Some(error) = error {
-            retry = retry.col_expr(C::Error, Expr::value(error));
+            retry = retry.col_expr(C::Error, Expr::value(error.to_string()));
         }
         self.hit(retry).bounded("reschedule a job").await
     }

@@ -10,7 +10,7 @@ use crate::{
     env::Env,
     fault::Fault,
     image::Image,
-    job::Job,
+    job::{Job, JobError},
     render::{Render, sha256_hex},
     store::{Store, original_key},
 };
@@ -102,7 +102,8 @@ pub fn audit<'a>(
 /// A dead job, in one line.
 pub fn describe_dead_job(job: &Job) -> String {
     let Job { id, image, engine, attempts, .. } = job;
-    let reason = job.error.as_deref().unwrap_or("no reason was recorded");
+    let reason = job.error.as_ref().map(JobError::to_string);
+    let reason = reason.unwrap_or_else(|| "no reason was recorded".into());
     let attempts = pluralize(u64::try_from(*attempts).unwrap_or_default(), "attempt");
     format!("image {image}: job {id} of version {engine} is dead after {attempts}: {reason}")
 }

@@ -6,7 +6,7 @@ use super::Pipeline;
 use crate::{
     catalog::Backlog,
     fault::Fault,
-    job::{Claim, JobId},
+    job::{Claim, JobError, JobId},
     queue::Hints,
 };
 use futures_util::future::BoxFuture;
@@ -22,11 +22,11 @@ pub enum Conclusion {
         /// Whether the strike is taken back.
         refund: bool,
         /// Recorded on the job; `None` leaves what is there.
-        reason: Option<String>,
+        reason: Option<JobError>,
     },
     /// The job is dead, until an operator retries it.
     Discard {
-        /// Recorded on the job.
+        /// Recorded on the job, as [`JobError::Image`].
         reason: String,
     },
 }
@@ -92,7 +92,7 @@ impl Pipeline {
         Box::pin(async move {
             let held = match conclusion {
                 Conclusion::Retry { wait, refund, reason } => {
-                    self.catalog().retry(claim, *wait, *refund, reason.as_deref()).await?
+                    self.catalog().retry(claim, *wait, *refund, reason.as_ref()).await?
                 }
                 Conclusion::Discard { reason } => self.catalog().discard(claim, reason).await?,
             };

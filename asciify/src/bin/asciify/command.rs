@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use asciify::write::Output;
-use asciify::{OPTIONS, OptionDoc, OptionKind};
+use asciify::{OPTIONS, OptionDoc, OptionKind, escape_controls, is_display_control};
 use clap::{
     Arg, ArgAction, Command, ValueHint,
     builder::{
@@ -116,7 +116,21 @@ impl TypedValueParser for Words {
 
 /// Exits with a message about a wrong command line and exit code 2.
 pub(crate) fn exit_with(kind: ErrorKind, message: impl Display) -> ! {
-    command().error(kind, message).exit()
+    command().error(kind, escape_controls(&message.to_string())).exit()
+}
+
+/// Ends the program after clap refused its arguments, or printed the help. Arguments may be the
+/// names of files, which anyone may have chosen: control characters in them are escaped.
+pub(crate) fn exit(err: &clap::Error) -> ! {
+    let text = err.render().to_string();
+    if !err.use_stderr() || !text.replace('\n', "").contains(is_display_control) {
+        err.exit()
+    }
+    for line in text.lines() {
+        // standard error may be closed
+        let _ignored = writeln!(io::stderr(), "{}", escape_controls(line));
+    }
+    std::process::exit(err.exit_code())
 }
 
 /// The script with which a shell completes the command line.

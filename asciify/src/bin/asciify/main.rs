@@ -10,12 +10,12 @@ use std::process::ExitCode;
 
 use asciify::write::Output;
 use asciify::{Grid, Limits, OPTIONS, OptionDoc, OptionKind, Palette, Spec, SpecError};
-use asciify::{probe, render};
+use asciify::{escape_controls, probe, render};
 use clap::{ArgMatches, error::ErrorKind as UsageError};
 use clap_complete::Shell;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use command::{command, completions, exit_with, manual};
+use command::{command, completions, exit, exit_with, manual};
 
 mod command;
 
@@ -27,7 +27,7 @@ const START_BYTES: u64 = 4096;
 const MAX_STREAM_BYTES: u64 = 1 << 30;
 
 fn main() -> ExitCode {
-    let arguments = command().get_matches();
+    let arguments = command().try_get_matches().unwrap_or_else(|err| exit(&err));
     match run(&arguments) {
         Ok(code) => code,
         // the reader of the output has closed it, as head does
@@ -67,7 +67,7 @@ fn run(arguments: &ArgMatches) -> io::Result<ExitCode> {
     if let Some(path) = path
         && files.iter().any(|file| is_same_file(file, path))
     {
-        let message = format!("{} is an input file: give --output another PATH", printable(path));
+        let message = format!("{} is an input file: give --output another PATH", path.display());
         exit_with(UsageError::ArgumentConflict, message);
     }
     let mut destination = Destination::new(path);
@@ -80,14 +80,13 @@ fn run(arguments: &ArgMatches) -> io::Result<ExitCode> {
                 destination.write(heading.of(file).as_bytes())?;
                 destination.write(&text)?;
                 if let Some(err) = truncated {
-                    let message =
-                        format!("{}: {err}; the available part is drawn", printable(file));
+                    let message = format!("{}: {err}; the available part is drawn", file.display());
                     progress.suspend(|| report(&message));
                     code = ExitCode::FAILURE;
                 }
             }
             Err(err) => {
-                progress.suspend(|| report(&format_args!("{}: {err}", printable(file))));
+                progress.suspend(|| report(&format_args!("{}: {err}", file.display())));
                 code = ExitCode::FAILURE;
             }
         }
@@ -135,7 +134,8 @@ impl Heading {
     fn of(&mut self, file: &Path) -> String {
         self.written += 1;
         let gap = if self.written > 1 { "\n" } else { "" };
-        let name = if file == "-" { "standard input".to_owned() } else { printable(file) };
+        let name = if file == "-" { "standard input".into() } else { file.to_string_lossy() };
+        let name = escape_controls(&name);
         if self.files > 1 { format!("{gap}==> {name} <==\n") } else { String::new() }
     }
 }
@@ -143,16 +143,7 @@ impl Heading {
 /// Reports a problem on standard error.
 fn report(problem: &dyn Display) {
     // standard error may be closed
-    let _ignored = writeln!(io::stderr(), "asciify: {problem}");
-}
-
-/// A path that is safe to print on a terminal: control characters are escaped.
-fn printable(path: &Path) -> String {
-    let escaped = |c: char| match c.is_control() {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    path.to_string_lossy().chars().map(escaped).collect()
+    let _ignored = writeln!(io::stderr(), "asciify: {}", escape_controls(&problem.to_string()));
 }
 
 fn is_same_file(one: &Path, other: &Path) -> bool {
@@ -185,7 +176,7 @@ impl<'a> Destination<'a> {
             writer.write_all(text)?;
             writer.flush()
         };
-        let name = path.map_or("standard output".to_owned(), |path| printable(path));
+        let name = path.map_or("standard output".into(), |path| path.to_string_lossy());
         let named = |err: io::Error| io::Error::new(err.kind(), format!("{name}: {err}"));
         write().map_err(named)
     }

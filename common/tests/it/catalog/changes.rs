@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use common::catalog::{Catalog, Change, ChangeSeq};
+use common::{
+    catalog::{Catalog, Change, ChangeSeq},
+    job::JobError,
+};
 use sea_orm::TransactionTrait;
 
 use super::*;
@@ -65,7 +68,9 @@ async fn a_claim_is_no_change(catalog: Catalog) {
     let before = catalog.last_change(image.id).await.unwrap();
     let claim = claimed(&catalog, job, LONG).await;
     assert!(catalog.extend_lease(&claim, LONG).await.unwrap());
-    assert!(catalog.retry(&claim, ENDED, true, Some("busy")).await.unwrap());
+    assert!(
+        catalog.retry(&claim, ENDED, true, Some(&JobError::Service("busy".into()))).await.unwrap()
+    );
     // nor is an upload that failed
     let upload = acquired(catalog.begin_upload(&metadata("b"), None, LONG).await.unwrap());
     let blob = reserved(&catalog, &upload).await;

@@ -2,7 +2,7 @@
 
 use common::{
     catalog::Catalog,
-    job::{Claim, JobId, JobState},
+    job::{Claim, JobError, JobId, JobState},
 };
 
 use super::*;
@@ -53,9 +53,10 @@ async fn a_worker_that_was_overtaken_changes_nothing(catalog: Catalog) {
     assert_eq!((quick.attempt, quick.strikes), (2, 2));
 
     let slow_render = rendered(&catalog, &slow, "width=80").await;
+    let late = JobError::Image("slow".into());
     assert!(!catalog.extend_lease(&slow, LONG).await.unwrap());
     assert!(!catalog.finish(&slow, ENGINE, &slow_render).await.unwrap());
-    assert!(!catalog.retry(&slow, ENDED, true, Some("slow")).await.unwrap());
+    assert!(!catalog.retry(&slow, ENDED, true, Some(&late)).await.unwrap());
     assert!(!catalog.discard(&slow, "slow").await.unwrap());
     assert_eq!(catalog.done_by(&slow).await.unwrap(), None);
     assert_eq!(catalog.renders(image.id).await.unwrap(), []);
@@ -110,17 +111,18 @@ async fn the_row_tells_whether_a_claim_ended_its_job(catalog: Catalog) {
 }
 
 async fn a_refund_is_given_once(catalog: Catalog) {
+    let away = JobError::Service("the store is away".into());
     let (image, job) = stored(&catalog, "a").await;
     for _ in 0..2 * MAX_STRIKES {
         let claim = claimed(&catalog, job, LONG).await;
         assert_eq!(claim.strikes, 1);
         // as after an answer that was lost
         for _ in 0..2 {
-            assert!(catalog.retry(&claim, ENDED, true, Some("the store is away")).await.unwrap());
+            assert!(catalog.retry(&claim, ENDED, true, Some(&away)).await.unwrap());
         }
     }
     let of_image = catalog.jobs_of(&[image.id]).await.unwrap();
-    assert_eq!(of_image[0].error.as_deref(), Some("the store is away"));
+    assert_eq!(of_image[0].error, Some(away));
     for strikes in 1..=MAX_STRIKES {
         let claim = claimed(&catalog, job, LONG).await;
         assert_eq!(claim.strikes, strikes);
@@ -132,6 +134,10 @@ async fn a_refund_is_given_once(catalog: Catalog) {
 async fn jobs_that_end_without_a_result_are_discarded(catalog: Catalog) {
     let (image, job) = stored(&catalog, "a").await;
     stored(&catalog, "b").await;
+    // a failure of the service, which did not count, is not why it is discarded
+    let failed = claimed(&catalog, job, LONG).await;
+    let away = JobError::Service("the store is away".into());
+    assert!(catalog.retry(&failed, ENDED, true, Some(&away)).await.unwrap());
     for _ in 1..MAX_STRIKES {
         claimed(&catalog, job, ENDED).await;
     }
@@ -143,7 +149,8 @@ async fn jobs_that_end_without_a_result_are_discarded(catalog: Catalog) {
     assert_eq!(catalog.discard_exhausted(ENGINE, MAX_STRIKES).await.unwrap(), 0);
     let of_image = catalog.jobs_of(&[image.id]).await.unwrap();
     assert_eq!(of_image[0].state, JobState::Dead);
-    assert!(of_image[0].error.as_deref().unwrap().contains("3 attempts"), "{of_image:?}");
+    let reason = "discarded: 3 attempts ended without a result";
+    assert_eq!(of_image[0].error, Some(JobError::Image(reason.into())));
     assert!(!catalog.extend_lease(&last, LONG).await.unwrap());
 }
 
