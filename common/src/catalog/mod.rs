@@ -31,14 +31,16 @@ mod entity;
 mod images;
 mod instance_lock;
 mod jobs;
+mod snapshot;
 mod uploads;
 
 pub use backlog::Backlog;
 pub use blob_gc::MarkedBlob;
-pub use changes::{Change, ChangeSeq, SeqWindow};
+pub use changes::Change;
 pub use images::Page;
 pub use instance_lock::InstanceLock;
 pub use jobs::NewRender;
+pub use snapshot::{ChangeSeq, Snapshot};
 pub use uploads::{Intent, Upload};
 
 /// How long to wait for a connection.

@@ -46,7 +46,7 @@ mod wait;
 
 pub use audit::{AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
 pub use draw::DrawError;
-pub use event::ImageEvent;
+pub use event::Event;
 pub use jobs::Conclusion;
 pub use list::StoredRenders;
 pub use render::{RenderError, Rendered};
@@ -93,6 +93,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// `POLL_S`: interval at which workers poll due jobs, and subscriptions poll changes.
     pub poll: Duration,
+    /// `MAX_REPLAYED_EVENTS`: changes that a subscription is sent that missed them.
+    pub max_replayed_events: u64,
     /// The engine version of new renders.
     pub engine: u32,
 }
@@ -197,6 +199,12 @@ impl Config {
                 "POLL_S",
                 "5",
                 "interval at which due jobs and changed images are polled, in seconds",
+            ),
+            max_replayed_events: env.number(
+                "MAX_REPLAYED_EVENTS",
+                1_000,
+                0..=1_000_000,
+                "most events of the past that an event stream begins or continues with",
             ),
             engine: asciify::ENGINE_VERSION,
         }
