@@ -157,6 +157,10 @@ impl Catalog {
                     let folder = file.parent().unwrap_or(file);
                     at(folder, tokio::fs::create_dir_all(folder).await)
                         .doing("create the database's folder (DATABASE_URL)")?;
+                    if file.exists() && !file.is_file() {
+                        let why = format!("{} is not a file", file.display());
+                        return Err(Fault::new("open the database (DATABASE_URL)", why));
+                    }
                 }
                 // the pool would report only a timeout, not the reason
                 Location::Server(server) => {

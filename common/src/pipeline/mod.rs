@@ -77,8 +77,10 @@ pub struct Config {
     pub spool: PathBuf,
     /// `SPOOL_FREE_BYTES`: disk space that uploads leave free there, in bytes.
     pub spool_free_bytes: u64,
-    /// `UPLOAD_LEASE_S`: how long storing an upload may take.
+    /// `UPLOAD_LEASE_S`: how long storing an upload may take, without the time for its bytes.
     pub upload_lease: Duration,
+    /// `STORE_MIN_RATE`: the time for its bytes.
+    pub store_min_rate: store::MinRate,
     /// `BLOB_GRACE_S`: how long a blob may exist before a row refers to it.
     pub blob_grace: Duration,
     /// `RENDER_CONCURRENCY`: renders at the same time in this process.
@@ -162,8 +164,9 @@ impl Config {
             upload_lease: env.period(
                 "UPLOAD_LEASE_S",
                 "30",
-                "most time to store an upload that was received, in seconds",
+                "most time to store an upload that was received, in seconds; STORE_MIN_RATE adds to it",
             ),
+            store_min_rate: store::MinRate::read(env),
             blob_grace: env.period(
                 "BLOB_GRACE_S",
                 "3600",

@@ -60,10 +60,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn subscribe(
-        &self,
-        since: Option<Snapshot>,
-    ) -> BoxFuture<'_, Result<Subscription, Fault>> {
+    pub fn subscribe(&self, since: Option<Snapshot>) -> BoxFuture<'_, Result<Subscription, Fault>> {
         Box::pin(async move {
             let live = self.join_hub().await?;
             let now = self.catalog().snapshot().await?;
