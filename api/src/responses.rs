@@ -141,6 +141,13 @@ pub(crate) struct DeletedBody {
     pub(crate) id: String,
 }
 
+/// The data of an event `reset`.
+#[derive(Serialize)]
+pub(crate) struct ResetBody {
+    /// Address of the list of all images.
+    pub(crate) list: &'static str,
+}
+
 /// A body of bytes, in the OpenAPI document.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = Binary)]

@@ -30,6 +30,7 @@ pub mod pipeline;
 pub mod preset;
 pub mod program;
 pub mod queue;
+mod regular_file;
 pub mod render;
 pub mod store;
 pub mod telemetry;

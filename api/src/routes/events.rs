@@ -7,12 +7,12 @@ use axum::{
     http::{HeaderMap, HeaderName, header},
     response::{
         IntoResponse, Response, Sse,
-        sse::{Event, KeepAlive},
+        sse::{self, KeepAlive},
     },
 };
 use common::{
-    catalog::ChangeSeq,
-    pipeline::{ImageEvent, Subscription},
+    catalog::Snapshot,
+    pipeline::{Event, Subscription},
 };
 use futures_util::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
@@ -22,7 +22,7 @@ use crate::{
     extract::Id,
     negotiate::negotiate,
     problem::{BUSY, NOT_ACCEPTABLE, Problem, ProblemBody},
-    responses::{DeletedBody, ImageBody},
+    responses::{DeletedBody, ImageBody, ResetBody},
 };
 
 const MEDIA_TYPE: &str = "text/event-stream";
@@ -38,10 +38,13 @@ const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffe
 ///
 /// The data of an event `image` is the image's JSON: the image was stored, or its renders are ready
 /// or failed, as `status` says. The data of an event `deleted` has only the `id`. Events carry the
-/// current state: one may be repeated, and intermediate states may be skipped, but never the last.
+/// current state: intermediate states may be skipped, but never the last.
 ///
 /// A client that reconnects with `Last-Event-ID`, as browsers do automatically, first gets the
-/// changes that it missed. Deletions are kept for a day (`DELETIONS_KEPT_S`).
+/// changes that it missed; the last event may be repeated. Deletions are kept for a day
+/// (`DELETIONS_KEPT_S`). If it missed more than 1000 changes (`MAX_REPLAYED_EVENTS`), or reads too
+/// slowly, it gets an event `reset` instead of them. It must then read the list of images, at the
+/// address `list` of the data; the events that follow continue from there.
 #[utoipa::path(
     get, path = "/images/events", tag = "images",
     params(
@@ -58,7 +61,7 @@ pub(crate) async fn all(State(app): State<App>, headers: HeaderMap) -> Result<Re
     let (since, permit) = acquire_permit(&app, &headers)?;
     let subscription = app.pipeline.subscribe(since).await?;
     // with an id, a client that is disconnected before the first event misses nothing
-    let first = opening_event().id(subscription.cursor().0.to_string());
+    let first = opening_event().id(subscription.received().to_string());
     Ok(respond(&app, first, subscription, permit, false))
 }
 
@@ -95,7 +98,7 @@ pub(crate) async fn one(
 fn acquire_permit(
     app: &App,
     headers: &HeaderMap,
-) -> Result<(Option<ChangeSeq>, OwnedSemaphorePermit), Problem> {
+) -> Result<(Option<Snapshot>, OwnedSemaphorePermit), Problem> {
     if negotiate(headers, &[MEDIA_TYPE]).is_none() {
         return Err(Problem::new(NOT_ACCEPTABLE, format!("available is only {MEDIA_TYPE}")));
     }
@@ -103,10 +106,10 @@ fn acquire_permit(
     let since = match (ids.next(), ids.next()) {
         (None, _) => None,
         (Some(id), other) => {
-            let id = id.to_str().ok().filter(|id| id.bytes().all(|b| b.is_ascii_digit()));
-            let turn = id.filter(|_| other.is_none()).and_then(|id| id.parse().ok()).map(ChangeSeq);
+            let id = id.to_str().ok().filter(|_| other.is_none());
+            let since = id.and_then(|id| id.parse().ok());
             let accepts = "the id of the last event, unchanged, once";
-            Some(turn.ok_or_else(|| Problem::parameter("Last-Event-ID", accepts))?)
+            Some(since.ok_or_else(|| Problem::parameter("Last-Event-ID", accepts))?)
         }
     };
     let permit = app.streams.clone().try_acquire_owned();
@@ -117,8 +120,8 @@ fn acquire_permit(
 }
 
 /// Sent at once, so that the client knows that it is connected.
-fn opening_event() -> Event {
-    Event::default().comment("changes of images").retry(RECONNECTION_TIME)
+fn opening_event() -> sse::Event {
+    sse::Event::default().comment("changes of images").retry(RECONNECTION_TIME)
 }
 
 /// The stream: `first`, then the events of `subscription`. It ends at shutdown, at a failure of the
@@ -126,23 +129,23 @@ fn opening_event() -> Event {
 /// misses nothing.
 fn respond(
     app: &App,
-    first: Event,
+    first: sse::Event,
     subscription: Subscription,
     permit: OwnedSemaphorePermit,
     ends_with_image: bool,
 ) -> Response {
     let changes = stream::unfold(Some((subscription, permit)), move |state| async move {
         let (mut subscription, permit) = state?;
-        let change = match subscription.recv().await {
-            Ok(change) => change,
+        let event = match subscription.recv().await {
+            Ok(event) => event,
             Err(fault) => {
                 tracing::warn!("an event stream ends: {fault}");
                 return None;
             }
         };
-        let event = to_event(&change, subscription.cursor());
-        let continues = !(ends_with_image && change.summary.is_none());
-        Some((event, continues.then_some((subscription, permit))))
+        let ends = ends_with_image && matches!(event, Event::Deleted(_));
+        let sent = encode(event, subscription.received());
+        Some((sent, (!ends).then_some((subscription, permit))))
     });
     let closing = app.closing.clone().cancelled_owned();
     let events = stream::iter([first]).chain(changes).map(Ok::<_, Infallible>).take_until(closing);
@@ -150,12 +153,13 @@ fn respond(
     ([(header::CACHE_CONTROL, "no-cache"), NO_BUFFERING], sse).into_response()
 }
 
-/// A change as an event with the data of its kind.
-fn to_event(change: &ImageEvent, ChangeSeq(cursor): ChangeSeq) -> Event {
-    let event = Event::default().id(cursor.to_string());
-    let event = match &change.summary {
-        Some(summary) => event.event("image").json_data(ImageBody::from(summary.clone())),
-        None => event.event("deleted").json_data(DeletedBody { id: change.image.to_string() }),
+/// An event with the data of its kind. Its id is what the client has received.
+fn encode(event: Event, received: &Snapshot) -> sse::Event {
+    let sent = sse::Event::default().id(received.to_string());
+    let sent = match event {
+        Event::Image(summary) => sent.event("image").json_data(ImageBody::from(summary)),
+        Event::Deleted(id) => sent.event("deleted").json_data(DeletedBody { id: id.to_string() }),
+        Event::Reset => sent.event("reset").json_data(ResetBody { list: "/images" }),
     };
-    event.expect("these bodies are always valid JSON, on one line")
+    sent.expect("these bodies are always valid JSON, on one line")
 }

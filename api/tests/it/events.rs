@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use common::image::Status;
+use common::{image::Status, pipeline};
 use reqwest::{Method, Response};
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
@@ -204,6 +204,27 @@ async fn whoever_comes_again_has_missed_nothing() {
 }
 
 #[tokio::test]
+async fn who_missed_too_much_is_sent_to_the_list() {
+    let app = TestApp::with(&[("MAX_REPLAYED_EVENTS", "2")]).await;
+    let images = [app.upload(png(8, 8)).await, app.upload(png(9, 9)).await];
+    let mut few = Events::again(&app, "/images/events", "0").await;
+    for image in &images {
+        assert_eq!(few.next().await.expect("an event").tells(), (&*image.id, "pending"));
+    }
+    app.upload(png(7, 7)).await;
+    let mut many = Events::again(&app, "/images/events", "0").await;
+    let reset = many.next().await.expect("an event");
+    assert_eq!((reset.kind.as_str(), &reset.data["list"]), ("reset", &"/images".into()));
+    assert_eq!(app.get("/images").await.json()["items"].as_array().map(Vec::len), Some(3));
+    // the stream and its reconnects continue from there
+    let last_id = many.last_id.clone();
+    let next = app.upload(png(6, 6)).await;
+    assert_eq!(many.next().await.expect("an event").tells(), (&*next.id, "pending"));
+    let mut again = Events::again(&app, "/images/events", &last_id).await;
+    assert_eq!(again.next().await.expect("an event").tells(), (&*next.id, "pending"));
+}
+
+#[tokio::test]
 async fn deletions_are_forgotten_after_a_while() {
     let app = TestApp::with(&[("DELETIONS_KEPT_S", "0.01")]).await;
     let image = app.upload(png(8, 8)).await;
@@ -241,9 +262,13 @@ async fn who_reads_slowly_misses_nothing() {
     let (mut ready, mut gone) = (false, false);
     while !(ready && gone) {
         let told = timeout(ANSWER_TIMEOUT, slow.recv()).await.expect("news in time").expect("news");
-        let status = told.summary.as_ref().map(|shown| &shown.status);
-        ready |= told.image.to_string() == image.id && status == Some(&Status::Ready);
-        gone |= told.image.to_string() == first.id && status.is_none();
+        match told {
+            pipeline::Event::Image(shown) => {
+                ready |= shown.image.id.to_string() == image.id && shown.status == Status::Ready;
+            }
+            pipeline::Event::Deleted(id) => gone |= id.to_string() == first.id,
+            pipeline::Event::Reset => panic!("a reset"),
+        }
     }
 }
 
@@ -307,9 +332,11 @@ async fn who_fell_behind_does_not_hear_of_old_times_after_the_new() {
                 .await
                 .expect("news in time")
                 .expect("a database");
-            if news.summary.is_some() == there {
-                told.insert(news.image);
-            }
+            match news {
+                pipeline::Event::Image(shown) if there => told.insert(shown.image.id),
+                pipeline::Event::Deleted(id) if !there => told.insert(id),
+                _ => false,
+            };
         }
     };
     // together more than wait for a follower; those of either half would
@@ -327,11 +354,12 @@ async fn who_fell_behind_does_not_hear_of_old_times_after_the_new() {
     for _ in 0..HALF {
         let news =
             timeout(ANSWER_TIMEOUT, slow.recv()).await.expect("news in time").expect("a database");
-        assert!(news.summary.is_none(), "it was deleted");
+        assert!(matches!(news, pipeline::Event::Deleted(_)), "{news:?}");
     }
     let (next, last) = tokio::join!(timeout(ANSWER_TIMEOUT, slow.recv()), app.upload(png(1, 1)));
     let next = next.expect("news in time").expect("a database");
-    assert_eq!(next.image.to_string(), last.id, "it was deleted");
+    let pipeline::Event::Image(next) = next else { panic!("{next:?}") };
+    assert_eq!(next.image.id.to_string(), last.id, "the others were deleted");
 }
 
 #[tokio::test]
@@ -343,7 +371,7 @@ async fn a_stream_is_asked_for_as_http_asks() {
         assert_eq!(head.header("content-type"), "text/event-stream");
         assert_eq!(head.header("cache-control"), "no-cache");
         assert_eq!(head.header("x-accel-buffering"), "no");
-        for bad in ["", "x", "-1", "1.5", "99999999999999999999"] {
+        for bad in ["", "x", "-1", "1.5", "99999999999999999999", "7:8", "7:", "7:1,x"] {
             let answer = app.ask(&path, &[("Last-Event-ID", bad)]).await.is(400);
             answer.tells_problem("bad-parameter", &["Last-Event-ID"]);
         }

@@ -1,9 +1,14 @@
 //! For operators: liveness, readiness, metrics, request ids.
 
-use std::{fs::File, time::Duration};
+use std::{
+    fs::{self, File},
+    os::unix::fs::symlink,
+    time::Duration,
+};
 
+use rustix::fs::{CWD, FileType, mknodat};
 use serde_json::{Value, json};
-use testkit::app::{TestApp, files};
+use testkit::app::TestApp;
 
 use crate::pictures::{png, png_with_broken_pixels};
 
@@ -11,17 +16,34 @@ use crate::pictures::{png, png_with_broken_pixels};
 async fn a_start_removes_what_a_crash_left_in_the_spool_folder_and_nothing_else() {
     let app = TestApp::spawn().await;
     let spool = app.folder().join("spool");
-    let file = |name| File::create(spool.join(name)).expect("the folder is writable");
-    for name in ["upload-of-a-crash", "thesis.txt"] {
-        file(name);
-    }
-    let alive = file("upload-of-a-neighbour");
+    let file = |name: &str| File::create(spool.join(name)).expect("the folder is writable");
+    let name = |nth: u8| format!("planet-upload-01a20f99-48b9-701c-bde0-968a9045721{nth}.spool");
+    let of_others = [
+        "thesis.txt",
+        "upload-report-2026.csv",
+        "planet-upload-report.spool",
+        "planet-upload-01a20f99-48b9-701c-bde0-968a90457218.spool.bak",
+        "planet-upload-01A20F99-48B9-701C-BDE0-968A90457218.spool",
+    ];
+    of_others.into_iter().for_each(|name| drop(file(name)));
+    file(&name(0));
+    let alive = file(&name(1));
     alive.lock().expect("it is ours");
+    // named as ours, and something else
+    fs::create_dir(spool.join(name(2))).expect("a folder");
+    mknodat(CWD, spool.join(name(3)), FileType::Fifo, 0o600.into(), 0).expect("a FIFO");
+    symlink(spool.join("thesis.txt"), spool.join(name(4))).expect("a link");
+    file(&name(5));
     let app = app.restart(&[], |_| {}).await;
-    let mut left = files(&app.folder().join("spool"));
+    let entries = fs::read_dir(app.folder().join("spool")).expect("the folder");
+    let mut left: Vec<String> = entries
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+        .collect();
     left.sort();
-    let left: Vec<_> = left.iter().map(|path| path.rsplit('/').next().expect("a name")).collect();
-    assert_eq!(left, ["thesis.txt", "upload-of-a-neighbour"]);
+    let mut expected = of_others.map(str::to_owned).to_vec();
+    expected.extend([1, 2, 3, 4].map(name));
+    expected.sort();
+    assert_eq!(left, expected);
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use rustix::fs::{CWD, FileType, mknodat};
+
 use crate::programs::{PLANET, PLANET_ADMIN, PLANET_API, run};
 
 #[test]
@@ -83,7 +85,10 @@ fn a_file_of_settings_is_read_from_its_own_folder_alone() {
     }
     std::fs::remove_file(&settings).expect("remove settings");
     std::fs::create_dir(&settings).expect("a folder");
-    assert!(run("").contains(".env: cannot be read"));
+    assert!(run("").contains(".env: not read, since it is not a file"));
+    std::fs::remove_dir(&settings).expect("remove the folder");
+    mknodat(CWD, &settings, FileType::Fifo, 0o600.into(), 0).expect("a FIFO");
+    assert!(run("").contains(".env: not read, since it is not a file"));
 }
 
 #[test]

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use sea_orm::{
     Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    QuerySelect, Statement, entity::prelude::*, sea_query::Expr,
+    QuerySelect, Select, Statement, entity::prelude::*, sea_query::Expr,
 };
 
 use super::{
     Bounded, Catalog,
     entity::{changes, images},
+    snapshot::{ChangeSeq, Snapshot},
 };
 use crate::{
     fault::Fault,
@@ -19,10 +20,6 @@ use crate::{
 };
 
 use changes::Column as C;
-
-/// A position in the order of changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChangeSeq(pub i64);
 
 /// An image and its latest change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,70 +30,90 @@ pub struct Change {
     pub image: ImageId,
 }
 
-/// Which changes can be read at some moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SeqWindow {
-    /// Every change before this one is committed; after it, some may be committed later.
-    pub settled: ChangeSeq,
-    /// No number from this one on was given out.
-    pub next: ChangeSeq,
-}
-
 impl Catalog {
-    /// Which changes can be read now. Call this before [`Catalog::changes`].
+    /// The changes that are committed now. A later snapshot contains an earlier one.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn seq_window(&self) -> Result<SeqWindow, Fault> {
+    pub async fn snapshot(&self) -> Result<Snapshot, Fault> {
         let backend = self.db.get_database_backend();
         let sql = match backend {
             DbBackend::Sqlite => {
-                "SELECT COALESCE(MAX(seq), 0) + 1 AS settled, COALESCE(MAX(seq), 0) + 1 AS next \
+                "SELECT COALESCE(MAX(seq), 0) + 1 AS next, '' AS in_progress \
                  FROM sqlite_sequence WHERE name = 'changes'"
             }
+            // as text, a snapshot is `xmin:xmax:xip,xip`
             _ => {
-                "SELECT pg_snapshot_xmin(s)::text::bigint AS settled, \
-                 pg_snapshot_xmax(s)::text::bigint AS next FROM pg_current_snapshot() AS s"
+                "SELECT pg_snapshot_xmax(s)::text::bigint AS next, \
+                 split_part(s::text, ':', 3) AS in_progress FROM pg_current_snapshot() AS s"
             }
         };
         let query = async {
             let row = self.db.query_one_raw(Statement::from_string(backend, sql)).await?;
-            let row = row.ok_or_else(|| DbErr::RecordNotFound("the position of changes".into()))?;
-            let seq = |column| row.try_get("", column).map(ChangeSeq);
-            Ok::<_, DbErr>(SeqWindow { settled: seq("settled")?, next: seq("next")? })
+            let row = row.ok_or_else(|| DbErr::RecordNotFound("a snapshot".into()))?;
+            let in_progress: String = row.try_get("", "in_progress")?;
+            let in_progress = in_progress.split_terminator(',').map(|seq| {
+                seq.parse().map_err(|_| DbErr::Type(format!("a transaction id: {seq:?}")))
+            });
+            let in_progress = in_progress.collect::<Result<Vec<i64>, _>>()?;
+            Ok::<_, DbErr>(Snapshot::new(row.try_get("", "next")?, in_progress))
         };
-        query.bounded("read the position of changes").await
+        query.bounded("read which changes are committed").await
     }
 
-    /// Up to `limit` changes from `since` on, and before `before`, in order. `after` is the last
-    /// one of the previous page.
+    /// Up to `limit` of the changes that `to` contains and `from` does not, in order. `after` is the
+    /// last one of the previous page.
+    ///
+    /// The rows that are read are these changes and those in progress: not the changes that were
+    /// committed since the oldest transaction in progress began.
     ///
     /// # Errors
     /// The database is unavailable.
     pub async fn changes(
         &self,
-        since: ChangeSeq,
+        from: &Snapshot,
+        to: &Snapshot,
         after: Option<Change>,
-        before: ChangeSeq,
         limit: u64,
     ) -> Result<Vec<Change>, Fault> {
-        let mut query = changes::Entity::find()
-            .filter(C::Seq.gte(after.map_or(since, |change| change.seq).0))
-            .filter(C::Seq.lt(before.0));
-        if let Some(Change { seq, image }) = after {
-            let later = Condition::any().add(C::Seq.gt(seq.0)).add(C::ImageId.gt(image.0));
-            query = query.filter(later);
-        }
-        let rows = query
-            .order_by_asc(C::Seq)
-            .order_by_asc(C::ImageId)
-            .limit(limit)
-            .all(&self.db)
-            .bounded("list changes")
-            .await?;
+        let page = async {
+            let mut rows = Vec::new();
+            for part in parts(from, to, after) {
+                let rest = limit - rows.len() as u64;
+                if rest > 0 {
+                    rows.extend(part.limit(rest).all(&self.db).await?);
+                }
+            }
+            Ok::<_, DbErr>(rows)
+        };
+        let rows = page.bounded("list changes").await?;
         let change =
             |row: changes::Model| Change { seq: ChangeSeq(row.seq), image: ImageId(row.image_id) };
         Ok(rows.into_iter().map(change).collect())
+    }
+
+    /// Whether `to` contains more than `max` changes that `from` does not. Reads no more than these.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn has_more_changes(
+        &self,
+        from: &Snapshot,
+        to: &Snapshot,
+        max: u64,
+    ) -> Result<bool, Fault> {
+        let count = async {
+            let mut count = 0;
+            for part in parts(from, to, None) {
+                let seqs = part.select_only().column(C::Seq).limit(max + 1 - count);
+                count += seqs.into_tuple::<i64>().all(&self.db).await?.len() as u64;
+                if count > max {
+                    return Ok(true);
+                }
+            }
+            Ok::<_, DbErr>(false)
+        };
+        count.bounded("count changes").await
     }
 
     /// The latest change of an image; `None` when none is recorded.
@@ -135,4 +152,35 @@ impl Catalog {
             .await?;
         Ok(pruned.rows_affected)
     }
+}
+
+/// The queries for the changes that `to` contains and `from` does not, and that come after `after`:
+/// first those that were in progress in `from`, then those that were not given out.
+fn parts(
+    from: &Snapshot,
+    to: &Snapshot,
+    after: Option<Change>,
+) -> impl Iterator<Item = Select<changes::Entity>> {
+    let reached = |seq: &ChangeSeq| after.is_none_or(|after| *seq >= after.seq);
+    let late = from.in_progress().iter().filter(|seq| to.contains(**seq) && reached(seq));
+    let late: Vec<i64> = late.map(|seq| seq.0).collect();
+    let late = (!late.is_empty()).then(|| changes::Entity::find().filter(C::Seq.is_in(late)));
+
+    let first = after.map_or(from.next(), |after| after.seq.max(from.next()));
+    let running = to.in_progress().iter().filter(|seq| **seq >= first).map(|seq| seq.0);
+    let new = (first < to.next()).then(|| {
+        changes::Entity::find()
+            .filter(C::Seq.gte(first.0))
+            .filter(C::Seq.lt(to.next().0))
+            .filter(C::Seq.is_not_in(running))
+    });
+    late.into_iter().chain(new).map(move |query| {
+        let query = query.order_by_asc(C::Seq).order_by_asc(C::ImageId);
+        match after {
+            Some(Change { seq, image }) => {
+                query.filter(Condition::any().add(C::Seq.gt(seq.0)).add(C::ImageId.gt(image.0)))
+            }
+            None => query,
+        }
+    })
 }

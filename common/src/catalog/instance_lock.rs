@@ -1,7 +1,7 @@
 //! The instance lock: one process at a time uses a SQLite file. The lock ends with its process.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     path::PathBuf,
     time::Duration,
 };
@@ -10,7 +10,10 @@ use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
 use super::{Config, Location};
-use crate::fault::{Doing, Fault, at};
+use crate::{
+    fault::{Doing, Fault, at},
+    regular_file::open_regular,
+};
 
 /// How long a process that was killed may hold its lock until the kernel has cleaned up.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,7 +37,9 @@ impl Config {
             let mut name = file.clone().into_os_string();
             name.push(".lock");
             let path = PathBuf::from(name);
-            let lock = at(&path, File::create(&path)).doing("lock the database (DATABASE_URL)")?;
+            let mut options = OpenOptions::new();
+            let opened = open_regular(&path, options.read(true).write(true).create(true));
+            let lock = at(&path, opened).doing("lock the database (DATABASE_URL)")?;
             let deadline = Instant::now() + TIMEOUT;
             loop {
                 match lock.try_lock() {

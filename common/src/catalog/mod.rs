@@ -31,14 +31,16 @@ mod entity;
 mod images;
 mod instance_lock;
 mod jobs;
+mod snapshot;
 mod uploads;
 
 pub use backlog::Backlog;
 pub use blob_gc::MarkedBlob;
-pub use changes::{Change, ChangeSeq, SeqWindow};
+pub use changes::Change;
 pub use images::Page;
 pub use instance_lock::InstanceLock;
 pub use jobs::NewRender;
+pub use snapshot::{ChangeSeq, Snapshot};
 pub use uploads::{Intent, Upload};
 
 /// How long to wait for a connection.
@@ -155,6 +157,10 @@ impl Catalog {
                     let folder = file.parent().unwrap_or(file);
                     at(folder, tokio::fs::create_dir_all(folder).await)
                         .doing("create the database's folder (DATABASE_URL)")?;
+                    if file.exists() && !file.is_file() {
+                        let why = format!("{} is not a file", file.display());
+                        return Err(Fault::new("open the database (DATABASE_URL)", why));
+                    }
                 }
                 // the pool would report only a timeout, not the reason
                 Location::Server(server) => {

@@ -20,11 +20,17 @@ const FOREIGN: &[&str] = &["AWS_", "COMPOSE_", "DOCKER_", "RUST_"];
 /// # Errors
 /// The file cannot be read or parsed.
 pub(super) fn load(path: &Path) -> Result<Option<String>, String> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    let cannot_be_read = |err| format!(".env: cannot be read: {err}");
+    match fs::metadata(path) {
+        // such as the folder of a virtual environment of Python
+        Ok(other) if !other.is_file() => {
+            return Ok(Some(".env: not read, since it is not a file".to_owned()));
+        }
         Err(err) if err.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(err) => return Err(format!(".env: cannot be read: {err}")),
-    };
+        Err(err) => return Err(cannot_be_read(err)),
+        Ok(_) => {}
+    }
+    let text = fs::read_to_string(path).map_err(cannot_be_read)?;
     let text = text.trim_start_matches('\u{feff}');
     let read = Cell::new(0);
     match dotenvy::from_read(ByLine { text, read: &read }) {

@@ -5,25 +5,51 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, Semaphore, broadcast::WeakSender};
 
 use super::summary::ImageSummary;
-use crate::{catalog::ChangeSeq, image::ImageId};
+use crate::{
+    catalog::{Change, Snapshot},
+    image::ImageId,
+};
 
 /// Subscriptions that read pages at the same time, so that many of them do not load the database.
 const MAX_REPLAYS: usize = 2;
 
-/// How an image is now.
+/// What a subscription reports.
 #[derive(Debug, Clone)]
-pub struct ImageEvent {
-    /// The image.
-    pub image: ImageId,
-    /// `None` when it was deleted.
-    pub summary: Option<ImageSummary>,
-    pub(super) cursor: ChangeSeq,
+pub enum Event {
+    /// How an image is now.
+    Image(ImageSummary),
+    /// The image was deleted.
+    Deleted(ImageId),
+    /// More changes were missed than are replayed: only a list of all images is complete.
+    Reset,
+}
+
+/// An event on its way to subscriptions.
+pub(super) struct Delivery {
+    pub(super) event: Event,
+    /// The change that it reports; `None` when it is for one subscription.
+    pub(super) change: Option<Change>,
+    /// What a subscription has received after this event.
+    pub(super) received: Snapshot,
+}
+
+impl Delivery {
+    /// The state of one image.
+    pub(super) fn state(
+        image: ImageId,
+        summary: Option<ImageSummary>,
+        change: Option<Change>,
+        received: Snapshot,
+    ) -> Self {
+        let event = summary.map_or(Event::Deleted(image), Event::Image);
+        Delivery { event, change, received }
+    }
 }
 
 /// What the subscriptions of one process share.
 pub(super) struct Hub {
     /// The watcher's channel; there is no watcher while there is no subscription.
-    pub(super) watcher: Mutex<Option<WeakSender<Arc<ImageEvent>>>>,
+    pub(super) watcher: Mutex<Option<WeakSender<Arc<Delivery>>>>,
     pub(super) replays: Semaphore,
 }
 

@@ -46,7 +46,7 @@ mod wait;
 
 pub use audit::{AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
 pub use draw::DrawError;
-pub use event::ImageEvent;
+pub use event::Event;
 pub use jobs::Conclusion;
 pub use list::StoredRenders;
 pub use render::{RenderError, Rendered};
@@ -77,8 +77,10 @@ pub struct Config {
     pub spool: PathBuf,
     /// `SPOOL_FREE_BYTES`: disk space that uploads leave free there, in bytes.
     pub spool_free_bytes: u64,
-    /// `UPLOAD_LEASE_S`: how long storing an upload may take.
+    /// `UPLOAD_LEASE_S`: how long storing an upload may take, without the time for its bytes.
     pub upload_lease: Duration,
+    /// `STORE_MIN_RATE`: the time for its bytes.
+    pub store_min_rate: store::MinRate,
     /// `BLOB_GRACE_S`: how long a blob may exist before a row refers to it.
     pub blob_grace: Duration,
     /// `RENDER_CONCURRENCY`: renders at the same time in this process.
@@ -93,6 +95,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// `POLL_S`: interval at which workers poll due jobs, and subscriptions poll changes.
     pub poll: Duration,
+    /// `MAX_REPLAYED_EVENTS`: changes that a subscription is sent that missed them.
+    pub max_replayed_events: u64,
     /// The engine version of new renders.
     pub engine: u32,
 }
@@ -160,8 +164,9 @@ impl Config {
             upload_lease: env.period(
                 "UPLOAD_LEASE_S",
                 "30",
-                "most time to store an upload that was received, in seconds",
+                "most time to store an upload that was received, in seconds; STORE_MIN_RATE adds to it",
             ),
+            store_min_rate: store::MinRate::read(env),
             blob_grace: env.period(
                 "BLOB_GRACE_S",
                 "3600",
@@ -197,6 +202,12 @@ impl Config {
                 "POLL_S",
                 "5",
                 "interval at which due jobs and changed images are polled, in seconds",
+            ),
+            max_replayed_events: env.number(
+                "MAX_REPLAYED_EVENTS",
+                1_000,
+                0..=1_000_000,
+                "most events of the past that an event stream begins or continues with",
             ),
             engine: asciify::ENGINE_VERSION,
         }

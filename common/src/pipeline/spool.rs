@@ -1,7 +1,8 @@
 //! Spools an upload into a temporary file, and counts and hashes its bytes.
 
 use std::{
-    fs::{self, TryLockError},
+    ffi::OsStr,
+    fs::{self, OpenOptions, TryLockError},
     io::{self, ErrorKind},
     os::unix::fs::MetadataExt,
     path::Path,
@@ -16,10 +17,12 @@ use tokio::{
     fs::{File, read_dir},
     io::AsyncWriteExt,
 };
+use uuid::Uuid;
 
 use super::{Pipeline, submit_error::SubmitError};
 use crate::{
     fault::{Doing, Fault},
+    regular_file::open_regular,
     render::hex,
 };
 
@@ -49,8 +52,9 @@ pub struct Spooled {
 
 /// Bytes of an upload between two checks of the free space.
 const CHECK_EVERY: u64 = 1 << 20;
-/// Prefix of the names of spool files.
-const PREFIX: &str = "upload-";
+/// The name of a spool file is this prefix, a UUID in its form with hyphens, and the suffix.
+const PREFIX: &str = "planet-upload-";
+const SUFFIX: &str = ".spool";
 
 impl Pipeline {
     /// Creates the file of an upload.
@@ -73,26 +77,35 @@ impl Pipeline {
         })
     }
 
-    /// Removes the files that crashed processes left in the spool folder.
+    /// Removes the files that crashed processes left in the spool folder. It may have files of other
+    /// programs. A file that cannot be removed stays, and is logged.
     ///
     /// # Errors
-    /// The folder cannot be read, or a file not removed.
+    /// The folder cannot be listed.
     pub async fn clean_spool(&self) -> Result<(), Fault> {
         let mut files = read_dir(&self.config().spool).await.doing("list the spool folder")?;
         while let Some(file) = files.next_entry().await.doing("list the spool folder")? {
-            // the folder may have files of other programs
-            if file.file_name().to_string_lossy().starts_with(PREFIX) {
-                remove_if_stale(&file.path()).doing("remove a spool file")?;
+            let path = file.path();
+            if is_spool_file(&file.file_name())
+                && let Err(err) = remove_if_stale(&path)
+            {
+                tracing::warn!("could not remove the spool file {}: {err}", path.display());
             }
         }
         Ok(())
     }
 }
 
+fn is_spool_file(name: &OsStr) -> bool {
+    let id = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
+    id.is_some_and(|id| Uuid::try_parse(id).is_ok_and(|uuid| uuid.to_string() == id))
+}
+
 /// A new file, locked as long as it is open, which marks it as in use.
 fn locked_file(folder: &Path) -> io::Result<NamedTempFile> {
     loop {
-        let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?;
+        let name = format!("{PREFIX}{}{SUFFIX}", Uuid::now_v7());
+        let file = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempfile_in(folder)?;
         file.as_file().lock()?;
         // another process may have removed it as stale before it was locked
         if file.as_file().metadata()?.nlink() > 0 {
@@ -103,7 +116,7 @@ fn locked_file(folder: &Path) -> io::Result<NamedTempFile> {
 
 fn remove_if_stale(path: &Path) -> io::Result<()> {
     let gone = |err: &io::Error| err.kind() == ErrorKind::NotFound;
-    let file = match fs::File::open(path) {
+    let file = match open_regular(path, OpenOptions::new().read(true)) {
         Err(err) if gone(&err) => return Ok(()),
         opened => opened?,
     };

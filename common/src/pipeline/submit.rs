@@ -1,7 +1,7 @@
 //! Submits an upload: checks the header, records the intent, stores the blob, and commits image and
 //! job together.
 
-use std::{fs::File, io::BufReader};
+use std::{fs::File, io::BufReader, time::Duration};
 
 use futures_util::future::BoxFuture;
 use tokio::task::spawn_blocking;
@@ -90,7 +90,8 @@ impl Pipeline {
         key: Option<String>,
         trace: Option<String>,
     ) -> Result<Submitted, SubmitError> {
-        let lease = self.config().upload_lease;
+        let transfer = self.config().store_min_rate.time_of(metadata.bytes);
+        let lease = self.config().upload_lease.saturating_add(transfer);
         let begun = match self.catalog().begin_upload(&metadata, key.as_deref(), lease).await? {
             Intent::Acquired(begun) => begun,
             Intent::InProgress => return Err(SubmitError::KeyBusy),
@@ -101,7 +102,7 @@ impl Pipeline {
         };
         failpoint::hit("upload: intent");
         let blob = original_key(begun.image, begun.attempt);
-        if let Err(fault) = self.put_original(&upload, &blob).await {
+        if let Err(fault) = self.put_original(&upload, &blob, lease).await {
             // if this fails too, the janitor cleans up later
             let _ = self.catalog().abandon_upload(&begun, &blob).await;
             return Err(fault.into());
@@ -115,10 +116,16 @@ impl Pipeline {
         Ok(Submitted { image, created: true })
     }
 
-    async fn put_original(&self, upload: &Spooled, blob: &str) -> Result<(), Fault> {
-        self.catalog().reserve_blobs(&[blob.to_owned()], self.config().blob_grace).await?;
+    async fn put_original(
+        &self,
+        upload: &Spooled,
+        blob: &str,
+        lease: Duration,
+    ) -> Result<(), Fault> {
+        let grace = self.config().blob_grace.max(lease);
+        self.catalog().reserve_blobs(&[blob.to_owned()], grace).await?;
         let put = self.store().put(blob, Content::File(upload.path().to_owned()));
-        tokio::time::timeout(self.config().upload_lease, put).await.doing("store in time")?
+        tokio::time::timeout(lease, put).await.doing("store in time")?
     }
 
     async fn commit(&self, begun: &Upload, blob: &str, job: JobId) -> Result<Image, Fault> {

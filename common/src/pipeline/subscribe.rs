@@ -1,12 +1,12 @@
 //! Subscriptions: report every change of images, and miss none.
 //!
-//! The database records what changed, in order. One watcher task per process polls it, on
-//! notifications and at intervals, and broadcasts to all subscriptions. A subscription that starts
-//! late, or is too slow, reads the database itself, from its cursor on. An event says how an image
-//! is now; the same event may come twice.
+//! The database records what changed. One watcher task per process polls it, on notifications and
+//! at intervals, and broadcasts each change once to all subscriptions. A subscription that starts
+//! late, or is too slow, reads the database itself: what is committed now, without what it has
+//! received. If that is more than `MAX_REPLAYED_EVENTS`, it reports [`Event::Reset`] instead.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -16,9 +16,13 @@ use tokio::{
     time::sleep,
 };
 
-use super::{Pipeline, event::ImageEvent, summary::ImageSummary};
+use super::{
+    Pipeline,
+    event::{Delivery, Event},
+    summary::ImageSummary,
+};
 use crate::{
-    catalog::{Change, ChangeSeq, SeqWindow},
+    catalog::{Change, ChangeSeq, Snapshot},
     fault::Fault,
     image::ImageId,
     jitter::jitter,
@@ -28,89 +32,97 @@ use crate::{
 const PAGE: u64 = 200;
 /// Events that a subscription may be behind before it has to read the database.
 const CAPACITY: usize = 256;
+/// After every change.
+const END: ChangeSeq = ChangeSeq(i64::MAX);
 
 /// Receives the events of all images, or of one.
 pub struct Subscription {
     pipeline: Pipeline,
     only: Option<ImageId>,
-    cursor: ChangeSeq,
-    live: broadcast::Receiver<Arc<ImageEvent>>,
+    received: Snapshot,
+    /// The last change that was received: its transaction may have more, which come after it.
+    last: Option<Change>,
+    live: broadcast::Receiver<Arc<Delivery>>,
     replay: Option<Replay>,
-    ready: VecDeque<Arc<ImageEvent>>,
+    ready: VecDeque<Arc<Delivery>>,
 }
 
-/// Reads everything that changed from `since` on, page by page.
+/// Reads the changes that `to` contains and `from` does not, page by page.
 struct Replay {
-    since: ChangeSeq,
-    window: SeqWindow,
+    from: Snapshot,
+    to: Snapshot,
     after: Option<Change>,
 }
 
 impl Pipeline {
-    /// Subscribes to all images: from now on, or from a [`Subscription::cursor`] on.
+    /// Subscribes to all images: from now on, or to what is not in [`Subscription::received`] of an
+    /// earlier one.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn subscribe(
-        &self,
-        since: Option<ChangeSeq>,
-    ) -> BoxFuture<'_, Result<Subscription, Fault>> {
+    pub fn subscribe(&self, since: Option<Snapshot>) -> BoxFuture<'_, Result<Subscription, Fault>> {
         Box::pin(async move {
             let live = self.join_hub().await?;
-            let window = self.catalog().seq_window().await?;
-            // a number that was not given out yet comes from another database: start over
-            let since = since.map(|since| if since > window.next { ChangeSeq(0) } else { since });
-            Ok(Subscription {
+            let now = self.catalog().snapshot().await?;
+            let mut subscription = Subscription {
                 pipeline: self.clone(),
                 only: None,
-                cursor: since.unwrap_or(window.settled),
+                received: now.clone(),
+                last: None,
                 live,
-                replay: since.map(|since| Replay { since, window, after: None }),
+                replay: None,
                 ready: VecDeque::new(),
-            })
+            };
+            if let Some(since) = since {
+                // a number that was not given out yet comes from another database: start over
+                let known = since.next() <= now.next();
+                subscription.received = if known { since } else { Snapshot::EMPTY };
+                subscription.replay_to(now).await?;
+            }
+            Ok(subscription)
         })
     }
 
     /// Subscribes to one image. The first event is how it is now. `None` when no such image is
-    /// stored, and it was not deleted after `since`.
+    /// stored, and `since` contains its deletion.
     ///
     /// # Errors
     /// The database is unavailable.
     pub fn subscribe_to(
         &self,
         id: ImageId,
-        since: Option<ChangeSeq>,
+        since: Option<Snapshot>,
     ) -> BoxFuture<'_, Result<Option<Subscription>, Fault>> {
         Box::pin(async move {
             let live = self.join_hub().await?;
-            let cursor = self.catalog().seq_window().await?.settled;
+            let now = self.catalog().snapshot().await?;
             let summary = self.summary(id).await?;
             if summary.is_none() {
                 let last = self.catalog().last_change(id).await?;
-                if since.zip(last).is_none_or(|(since, last)| since > last) {
+                if since.zip(last).is_none_or(|(since, last)| since.contains(last)) {
                     return Ok(None);
                 }
             }
-            let now = ImageEvent { image: id, summary, cursor };
             Ok(Some(Subscription {
                 pipeline: self.clone(),
                 only: Some(id),
-                cursor,
+                received: Snapshot::EMPTY,
+                last: None,
                 live,
                 replay: None,
-                ready: VecDeque::from([Arc::new(now)]),
+                ready: VecDeque::from([Arc::new(Delivery::state(id, summary, None, now))]),
             }))
         })
     }
 
-    /// Receives from the watcher, and starts it if there is none. Every change that is not settled
+    /// Receives from the watcher, and starts it if there is none. Every change that is not committed
     /// at the time of this call is broadcast.
-    async fn join_hub(&self) -> Result<broadcast::Receiver<Arc<ImageEvent>>, Fault> {
+    async fn join_hub(&self) -> Result<broadcast::Receiver<Arc<Delivery>>, Fault> {
         let mut watcher = self.0.hub.watcher.lock().await;
         if let Some(sender) = watcher.as_ref().and_then(WeakSender::upgrade) {
             return Ok(sender.subscribe());
         }
-        let since = self.catalog().seq_window().await?.settled;
+        let since = self.catalog().snapshot().await?;
         let (sender, live) = broadcast::channel(CAPACITY);
         *watcher = Some(sender.downgrade());
         let pipeline = self.clone();
@@ -124,16 +136,13 @@ impl Pipeline {
     }
 
     /// The watcher: broadcasts changes without end.
-    async fn watch(&self, sender: &broadcast::Sender<Arc<ImageEvent>>, mut since: ChangeSeq) {
+    async fn watch(&self, sender: &broadcast::Sender<Arc<Delivery>>, since: Snapshot) {
         let mut notices = self.queue().listen_changes();
-        // Broadcast already, and read again because an earlier change may still be committed.
-        let mut sent = HashSet::new();
+        let mut replay = Replay { from: since.clone(), to: since, after: None };
         loop {
-            match self.broadcast_changes(sender, since, &mut sent).await {
-                Ok(settled) => since = settled,
-                Err(fault) => tracing::warn!("events of images are delayed: {fault}"),
+            if let Err(fault) = self.broadcast_changes(sender, &mut replay).await {
+                tracing::warn!("events of images are delayed: {fault}");
             }
-            sent.retain(|change: &Change| change.seq >= since);
             tokio::select! {
                 () = notices.next() => {}
                 () = sleep(jitter(self.config().poll)) => {}
@@ -141,87 +150,90 @@ impl Pipeline {
         }
     }
 
+    /// Ends `replay`, which a fault may have interrupted, and continues with what was committed
+    /// since.
     async fn broadcast_changes(
         &self,
-        sender: &broadcast::Sender<Arc<ImageEvent>>,
-        since: ChangeSeq,
-        sent: &mut HashSet<Change>,
-    ) -> Result<ChangeSeq, Fault> {
-        let window = self.catalog().seq_window().await?;
-        let mut replay = Replay { since, window, after: None };
-        while let Some(page) = self.next_page(&mut replay, sent).await? {
-            for (change, event) in page {
-                sent.insert(change);
-                let _no_receiver_left = sender.send(Arc::new(event));
-            }
-        }
-        Ok(window.settled)
+        sender: &broadcast::Sender<Arc<Delivery>>,
+        replay: &mut Replay,
+    ) -> Result<(), Fault> {
+        self.broadcast_rest(sender, replay).await?;
+        let to = self.catalog().snapshot().await?;
+        *replay = Replay { from: replay.to.clone(), to, after: None };
+        self.broadcast_rest(sender, replay).await
     }
 
-    /// The next page of a replay, without what is in `sent`; `None` at its end.
-    async fn next_page(
+    async fn broadcast_rest(
         &self,
+        sender: &broadcast::Sender<Arc<Delivery>>,
         replay: &mut Replay,
-        sent: &HashSet<Change>,
-    ) -> Result<Option<Vec<(Change, ImageEvent)>>, Fault> {
-        let Replay { since, window, after } = replay;
-        let mut changes = self.catalog().changes(*since, *after, window.next, PAGE).await?;
+    ) -> Result<(), Fault> {
+        while let Some(page) = self.next_page(replay).await? {
+            for delivery in page {
+                let _no_receiver_left = sender.send(Arc::new(delivery));
+            }
+        }
+        Ok(())
+    }
+
+    /// The next page of a replay; `None` at its end.
+    async fn next_page(&self, replay: &mut Replay) -> Result<Option<Vec<Delivery>>, Fault> {
+        let Replay { from, to, after } = replay;
+        let changes = self.catalog().changes(from, to, *after, PAGE).await?;
         let Some(last) = changes.last().copied() else { return Ok(None) };
-        let more = changes.len() as u64 == PAGE;
-        *after = Some(last);
-        changes.retain(|change| !sent.contains(change));
         let ids: Vec<ImageId> = changes.iter().map(|change| change.image).collect();
         let summaries = self.summaries(&ids).await?.into_iter();
         let mut summaries: HashMap<ImageId, ImageSummary> =
             summaries.map(|summary| (summary.image.id, summary)).collect();
-        let count = changes.len();
-        let page = changes.into_iter().enumerate().map(|(nth, change)| {
-            // After this event, everything before its number has been received; after the last one,
-            // everything that is settled.
-            let ends = nth + 1 == count && !more;
-            let cursor = if ends { window.settled } else { change.seq.min(window.settled) };
-            let Change { image, .. } = change;
-            (change, ImageEvent { image, summary: summaries.remove(&image), cursor })
+        let full = changes.len() as u64 == PAGE;
+        let page = changes.iter().enumerate().map(|(nth, change)| {
+            // what comes before the next change was received; its transaction may be the same
+            let end = match changes.get(nth + 1) {
+                Some(next) => next.seq,
+                None if full => change.seq,
+                None => END,
+            };
+            let summary = summaries.remove(&change.image);
+            Delivery::state(change.image, summary, Some(*change), from.with(to, end))
         });
-        Ok(Some(page.collect()))
+        let page = page.collect();
+        *after = Some(last);
+        Ok(Some(page))
     }
 }
 
 impl Subscription {
-    /// A subscription from here on misses nothing that this one has not received.
-    pub fn cursor(&self) -> ChangeSeq {
-        self.cursor
+    /// What was received: a subscription from here on misses nothing.
+    pub fn received(&self) -> &Snapshot {
+        &self.received
     }
 
     /// Waits for the next event, without a time limit.
     ///
     /// # Errors
-    /// The database is unavailable. Subscribe again from the cursor later.
-    pub fn recv(&mut self) -> BoxFuture<'_, Result<Arc<ImageEvent>, Fault>> {
+    /// The database is unavailable. Subscribe again from [`Self::received`] later.
+    pub fn recv(&mut self) -> BoxFuture<'_, Result<Event, Fault>> {
         Box::pin(async move {
             loop {
-                if let Some(event) = self.ready.pop_front() {
-                    self.cursor = self.cursor.max(event.cursor);
-                    match self.only {
-                        Some(only) if only != event.image => continue,
-                        _ => return Ok(event),
+                if let Some(delivery) = self.ready.pop_front() {
+                    match self.accept(&delivery) {
+                        true => return Ok(delivery.event.clone()),
+                        false => continue,
                     }
                 }
                 if let Some(replay) = &mut self.replay {
                     let _permit = self.pipeline.0.hub.replays.acquire().await;
-                    match self.pipeline.next_page(replay, &HashSet::new()).await? {
-                        Some(page) => {
-                            self.ready.extend(page.into_iter().map(|(_, event)| Arc::new(event)));
-                        }
+                    match self.pipeline.next_page(replay).await? {
+                        Some(page) => self.ready.extend(page.into_iter().map(Arc::new)),
                         None => {
-                            self.cursor = self.cursor.max(replay.window.settled);
+                            self.received = self.received.with(&replay.to, END);
                             self.replay = None;
                         }
                     }
                     continue;
                 }
                 match self.live.recv().await {
-                    Ok(event) => self.ready.push_back(event),
+                    Ok(delivery) => self.ready.push_back(delivery),
                     Err(RecvError::Lagged(_)) => {
                         // what is still in the channel is older than what the replay reads
                         self.live = self.live.resubscribe();
@@ -236,16 +248,46 @@ impl Subscription {
         })
     }
 
-    /// Events were missed: replays all changes since the cursor, or reads the one image.
+    /// Records what was received; `false` when the event is to be skipped.
+    fn accept(&mut self, delivery: &Delivery) -> bool {
+        let Some(change) = delivery.change else {
+            self.received = delivery.received.clone();
+            return true;
+        };
+        let again = self.received.contains(change.seq)
+            || self.last.is_some_and(|last| last.seq == change.seq && last.image >= change.image);
+        self.received = self.received.with(&delivery.received, END);
+        self.last = Some(change);
+        !again && self.only.is_none_or(|only| only == change.image)
+    }
+
+    /// Events were missed: replays the changes that were not received, or reads the one image.
     async fn catch_up(&mut self) -> Result<(), Fault> {
-        let window = self.pipeline.catalog().seq_window().await?;
-        match self.only {
-            None => self.replay = Some(Replay { since: self.cursor, window, after: None }),
-            Some(image) => {
-                let summary = self.pipeline.summary(image).await?;
-                let event = ImageEvent { image, summary, cursor: window.settled };
-                self.ready.push_back(Arc::new(event));
+        let catalog = self.pipeline.catalog();
+        let now = catalog.snapshot().await?;
+        let Some(image) = self.only else { return self.replay_to(now).await };
+        let last = catalog.last_change(image).await?;
+        if last.is_some_and(|last| self.received.contains(last)) {
+            self.received = self.received.with(&now, END);
+            return Ok(());
+        }
+        let summary = self.pipeline.summary(image).await?;
+        self.ready.push_back(Arc::new(Delivery::state(image, summary, None, now)));
+        Ok(())
+    }
+
+    /// Replays what `to` contains and was not received, or reports that it is too much.
+    async fn replay_to(&mut self, to: Snapshot) -> Result<(), Fault> {
+        let pipeline = &self.pipeline;
+        let _permit = pipeline.0.hub.replays.acquire().await;
+        let max = pipeline.config().max_replayed_events;
+        match pipeline.catalog().has_more_changes(&self.received, &to, max).await? {
+            true => {
+                let reset = Delivery { event: Event::Reset, change: None, received: to };
+                self.replay = None;
+                self.ready.push_back(Arc::new(reset));
             }
+            false => self.replay = Some(Replay { from: self.received.clone(), to, after: None }),
         }
         Ok(())
     }

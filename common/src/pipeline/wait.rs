@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Pipeline, summary::ImageSummary};
+use super::{Pipeline, event::Event, summary::ImageSummary};
 use crate::{
     fault::Fault,
     image::{ImageId, Status},
@@ -30,14 +30,20 @@ impl Pipeline {
             let Some(mut events) = self.subscribe_to(id, None).await? else { return Ok(None) };
             // the first event is how it is now
             let mut event = events.recv().await?;
-            let pending = |summary: &ImageSummary| summary.status == Status::Pending;
-            while event.summary.as_ref().is_some_and(pending) {
+            let pending = |event: &Event| match event {
+                Event::Image(summary) => summary.status == Status::Pending,
+                Event::Deleted(_) | Event::Reset => false,
+            };
+            while pending(&event) {
                 match timeout_at(deadline, events.recv()).await {
                     Ok(next) => event = next?,
                     Err(_) => break,
                 }
             }
-            Ok(event.summary.clone())
+            Ok(match event {
+                Event::Image(summary) => Some(summary),
+                Event::Deleted(_) | Event::Reset => None,
+            })
         })
     }
 }

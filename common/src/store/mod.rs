@@ -4,7 +4,7 @@
 //! once, by one writer, and never overwritten. What `put` confirmed is durable as far as the
 //! backend guarantees it (files: fsync of file and folder). Keys are made in this module only.
 
-use std::{ops::Range, path::PathBuf, pin::Pin};
+use std::{ops::Range, path::PathBuf, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -23,19 +23,53 @@ pub enum Config {
     /// `file:FOLDER`, relative to the working folder unless it begins with a slash.
     File(PathBuf),
     /// `s3://BUCKET`.
-    S3(String),
+    S3 {
+        /// Its name.
+        bucket: String,
+        /// `STORE_MIN_RATE`.
+        min_rate: MinRate,
+    },
+}
+
+/// `STORE_MIN_RATE`: the lowest rate at which the store takes an object, in bytes per second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MinRate(u64);
+
+impl MinRate {
+    /// 1 MiB per second.
+    pub const DEFAULT: MinRate = MinRate(1 << 20);
+
+    /// Reads `STORE_MIN_RATE`.
+    pub fn read(env: &mut Env) -> Self {
+        MinRate(env.number(
+            "STORE_MIN_RATE",
+            MinRate::DEFAULT.0,
+            1..=u64::MAX,
+            "lowest rate at which the store takes an upload, in bytes per second: the time limits \
+             of storing it grow with its size",
+        ))
+    }
+
+    /// How long the transfer of this many bytes may take.
+    pub fn time_of(self, bytes: u64) -> Duration {
+        Duration::from_secs_f64(bytes as f64 / self.0 as f64)
+    }
 }
 
 impl Config {
-    /// Reads `STORE_URL`.
+    /// Reads `STORE_URL` and `STORE_MIN_RATE`.
     pub fn read(env: &mut Env) -> Self {
-        env.parsed(
+        let config = env.parsed(
             "STORE_URL",
             "file:data/blobs",
             "file:FOLDER or s3://BUCKET",
             "store of originals and renders: file:FOLDER or s3://BUCKET",
             Config::parse,
-        )
+        );
+        match (config, MinRate::read(env)) {
+            (Config::S3 { bucket, .. }, min_rate) => Config::S3 { bucket, min_rate },
+            (folder, _) => folder,
+        }
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -43,7 +77,7 @@ impl Config {
             let bucket = bucket.trim_end_matches('/');
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
             return (!bucket.is_empty() && bucket.chars().all(plain))
-                .then(|| Config::S3(bucket.to_owned()));
+                .then(|| Config::S3 { bucket: bucket.to_owned(), min_rate: MinRate::DEFAULT });
         }
         // a URL parser would make a relative folder absolute
         let folder = text.strip_prefix("file:")?;
@@ -57,7 +91,7 @@ impl Config {
             Config::File(folder) => {
                 std::path::absolute(folder).as_ref().unwrap_or(folder).display().to_string()
             }
-            Config::S3(bucket) => format!("s3://{bucket}"),
+            Config::S3 { bucket, .. } => format!("s3://{bucket}"),
         }
     }
 }
@@ -101,7 +135,9 @@ impl Store {
         Box::pin(async move {
             Ok(match config {
                 Config::File(folder) => Store::File(file::Files::open(folder.clone()).await?),
-                Config::S3(bucket) => Store::S3(s3::Bucket::open(bucket).await?),
+                Config::S3 { bucket, min_rate } => {
+                    Store::S3(s3::Bucket::open(bucket, *min_rate).await?)
+                }
             })
         })
     }
@@ -115,7 +151,9 @@ impl Store {
             match config {
                 Config::File(folder) if !folder.is_dir() => Ok(None),
                 Config::File(_) => Store::open(config).await.map(Some),
-                Config::S3(bucket) => Ok(s3::Bucket::find(bucket).await?.map(Store::S3)),
+                Config::S3 { bucket, min_rate } => {
+                    Ok(s3::Bucket::find(bucket, *min_rate).await?.map(Store::S3))
+                }
             }
         })
     }
@@ -125,7 +163,7 @@ impl Store {
     /// # Errors
     /// The store is unavailable, or denies access.
     pub async fn s3(bucket: &str, config: &aws_config::SdkConfig) -> Result<Self, Fault> {
-        Ok(Store::S3(s3::Bucket::open_with(bucket, config).await?))
+        Ok(Store::S3(s3::Bucket::open_with(bucket, config, MinRate::DEFAULT).await?))
     }
 
     /// Stores `content` under a key that was not used before.
@@ -202,10 +240,13 @@ mod tests {
 
     #[test]
     fn a_store_is_a_folder_or_a_bucket() {
-        let parse = |text| Config::parse(text).map(|config| format!("{config:?}"));
-        assert_eq!(parse("file:data/blobs").as_deref(), Some("File(\"data/blobs\")"));
-        assert_eq!(parse("file:///srv/blobs").as_deref(), Some("File(\"/srv/blobs\")"));
-        assert_eq!(parse("s3://planet/").as_deref(), Some("S3(\"planet\")"));
+        let parse = |text| match Config::parse(text)? {
+            Config::File(folder) => Some(format!("folder {}", folder.display())),
+            Config::S3 { bucket, .. } => Some(format!("bucket {bucket}")),
+        };
+        assert_eq!(parse("file:data/blobs").as_deref(), Some("folder data/blobs"));
+        assert_eq!(parse("file:///srv/blobs").as_deref(), Some("folder /srv/blobs"));
+        assert_eq!(parse("s3://planet/").as_deref(), Some("bucket planet"));
         for wrong in ["file:", "s3://", "s3://a/b", "data/blobs", "https://bucket"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }

@@ -6,8 +6,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::{
     Client,
     config::{
-        RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
-        retry::RetryConfig, timeout::TimeoutConfig,
+        Config, RequestChecksumCalculation, ResponseChecksumValidation,
+        StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
     },
     error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
@@ -18,7 +18,7 @@ use aws_smithy_http_client::{
 };
 use bytes::Bytes;
 
-use super::{Body, Content};
+use super::{Body, Content, MinRate};
 use crate::fault::{Doing, Fault};
 
 /// A bucket and its client.
@@ -26,45 +26,51 @@ use crate::fault::{Doing, Fault};
 pub struct Bucket {
     client: Client,
     name: String,
+    min_rate: MinRate,
 }
+
+/// How long a connection may take, and a transfer may pause.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const STALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time limits of a request, without the time for the content that it sends: until an answer
+/// begins, of one attempt, and of all attempts.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(25);
 
 impl Bucket {
     /// Endpoint, region and credentials come from the AWS SDK's variables and files.
-    pub(super) async fn open(name: &str) -> Result<Self, Fault> {
-        Bucket::open_with(name, &sdk_config().await).await
+    pub(super) async fn open(name: &str, min_rate: MinRate) -> Result<Self, Fault> {
+        Bucket::open_with(name, &sdk_config().await, min_rate).await
     }
 
     /// `None` when the bucket does not exist.
-    pub(super) async fn find(name: &str) -> Result<Option<Self>, Fault> {
-        let bucket = Bucket::new(name, &sdk_config().await);
+    pub(super) async fn find(name: &str, min_rate: MinRate) -> Result<Option<Self>, Fault> {
+        let bucket = Bucket::new(name, &sdk_config().await, min_rate);
         Ok(bucket.exists().await?.then_some(bucket))
     }
 
-    pub(super) async fn open_with(name: &str, shared: &SdkConfig) -> Result<Self, Fault> {
-        let bucket = Bucket::new(name, shared);
+    pub(super) async fn open_with(
+        name: &str,
+        shared: &SdkConfig,
+        min_rate: MinRate,
+    ) -> Result<Self, Fault> {
+        let bucket = Bucket::new(name, shared, min_rate);
         bucket.create_if_missing().await?;
         Ok(bucket)
     }
 
-    fn new(name: &str, shared: &SdkConfig) -> Self {
+    fn new(name: &str, shared: &SdkConfig, min_rate: MinRate) -> Self {
         let mut config = aws_sdk_s3::config::Builder::from(shared)
             .retry_config(
                 RetryConfig::standard()
                     .with_max_attempts(3)
                     .with_max_backoff(Duration::from_secs(2)),
             )
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(Duration::from_secs(3))
-                    .read_timeout(Duration::from_secs(10))
-                    .operation_attempt_timeout(Duration::from_secs(15))
-                    .operation_timeout(Duration::from_secs(25))
-                    .build(),
-            )
+            .timeout_config(timeouts(Duration::ZERO))
+            // the body of an answer has no other limit
             .stalled_stream_protection(
-                StalledStreamProtectionConfig::enabled()
-                    .grace_period(Duration::from_secs(10))
-                    .build(),
+                StalledStreamProtectionConfig::enabled().grace_period(STALL_TIMEOUT).build(),
             );
         if custom_endpoint(shared) {
             // Servers other than AWS often support neither bucket host names nor the SDK's
@@ -74,7 +80,7 @@ impl Bucket {
                 .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
                 .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         }
-        Bucket { client: Client::from_conf(config.build()), name: name.to_owned() }
+        Bucket { client: Client::from_conf(config.build()), name: name.to_owned(), min_rate }
     }
 
     async fn exists(&self) -> Result<bool, Fault> {
@@ -102,7 +108,10 @@ impl Bucket {
             Content::Bytes(bytes) => ByteStream::from(bytes),
             Content::File(path) => ByteStream::from_path(path).await.doing("read an upload")?,
         };
+        let (bytes, _) = body.size_hint();
+        let limits = timeouts(self.min_rate.time_of(bytes));
         let put = self.client.put_object().bucket(&self.name).key(key).body(body);
+        let put = put.customize().config_override(Config::builder().timeout_config(limits));
         put.send().await.doing("put an object").map(drop)
     }
 
@@ -140,6 +149,16 @@ impl Bucket {
             .doing("reach the bucket")
             .map(drop)
     }
+}
+
+/// The time limits of a request whose content may take `transfer` to be sent.
+fn timeouts(transfer: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(RESPONSE_TIMEOUT.saturating_add(transfer))
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT.saturating_add(transfer))
+        .operation_timeout(OPERATION_TIMEOUT.saturating_add(transfer))
+        .build()
 }
 
 /// The configuration in the AWS SDK's variables and files.

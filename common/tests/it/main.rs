@@ -11,3 +11,4 @@ mod layering;
 mod model;
 mod queue;
 mod store;
+mod subscriptions;

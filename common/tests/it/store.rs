@@ -1,9 +1,13 @@
 //! Conformance tests of the store, on a folder and on a bucket of an S3 server in this process.
 
-use std::{future::Future, net::SocketAddr, ops::Range, path::Path};
+use std::{future::Future, net::SocketAddr, ops::Range, path::Path, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_s3::config::Credentials;
+use aws_sdk_s3::{config::Credentials, primitives::SdkBody};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+    orchestrator::{HttpRequest, HttpResponse},
+};
 use bytes::Bytes;
 use common::{
     env::Env,
@@ -280,6 +284,43 @@ async fn a_bucket_that_was_taken_away_is_a_fault() {
     let store = Store::s3("planet", &client_of(server, SECRET).await).await.unwrap();
     std::fs::remove_dir(temp.path().join("planet")).unwrap();
     assert!(store.check().await.is_err());
+}
+
+/// A server that takes 2 MiB a second and then answers, for which no time passes.
+#[derive(Debug)]
+struct SlowServer;
+
+impl HttpConnector for SlowServer {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let bytes: u64 =
+            request.headers().get("content-length").map_or(0, |length| length.parse().unwrap());
+        HttpConnectorFuture::new(async move {
+            tokio::time::sleep(Duration::from_secs(bytes / (2 << 20))).await;
+            Ok(HttpResponse::new(200.try_into().unwrap(), SdkBody::empty()))
+        })
+    }
+}
+
+/// `None` when the put fails.
+async fn put_slowly(file: &Path, bytes: u64) -> Option<()> {
+    std::fs::File::options().write(true).open(file).unwrap().set_len(bytes).unwrap();
+    let server = http_client_fn(|settings, _| {
+        let limit = settings.read_timeout();
+        assert!(limit.is_some_and(|limit| limit >= Duration::from_secs(10)));
+        SharedHttpConnector::new(SlowServer)
+    });
+    let client = client_of("127.0.0.1:1".parse().unwrap(), SECRET).await;
+    let client = client.into_builder().http_client(server).build();
+    let store = Store::s3("planet", &client).await.unwrap();
+    store.put("originals/a/1", Content::File(file.to_owned())).await.ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_object_has_the_time_that_the_lowest_rate_takes() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for mib in [1, 32, 1_024, 5_000] {
+        assert_eq!(put_slowly(file.path(), mib << 20).await, Some(()), "{mib} MiB");
+    }
 }
 
 #[tokio::test]

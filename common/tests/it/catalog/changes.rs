@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use common::{
-    catalog::{Catalog, Change, ChangeSeq},
+    catalog::{Catalog, Change, Snapshot},
     job::JobError,
 };
-use sea_orm::TransactionTrait;
+use sea_orm::{Statement, TransactionTrait};
 
 use super::*;
 use testkit::wait::{eventually, soon};
@@ -22,31 +22,23 @@ conformance! {
     ]
 }
 
-/// The images that changed from `since` on, and where to continue.
-async fn changed(catalog: &Catalog, since: ChangeSeq) -> (HashSet<ImageId>, ChangeSeq) {
-    let window = catalog.seq_window().await.unwrap();
-    let changes = catalog.changes(since, None, window.next, 999).await.unwrap();
+/// The images that changed and are not in `since`, which continues from here.
+async fn changed(catalog: &Catalog, since: &mut Snapshot) -> HashSet<ImageId> {
+    let now = catalog.snapshot().await.unwrap();
+    let changes = catalog.changes(since, &now, None, 999).await.unwrap();
     assert!(changes.is_sorted_by_key(|change| (change.seq, change.image)));
-    (changes.iter().map(|change| change.image).collect(), window.settled)
+    assert!(changes.iter().all(|change| now.contains(change.seq) && !since.contains(change.seq)));
+    *since = now;
+    changes.iter().map(|change| change.image).collect()
 }
 
-/// Continues until `image` was seen and is settled. Other tests may keep the server's numbers
-/// unsettled, so that some changes are seen again.
-async fn sees(catalog: &Catalog, since: &mut ChangeSeq, image: ImageId) {
-    let (images, settled) = changed(catalog, *since).await;
-    assert!(images.contains(&image));
-    assert!(settled >= *since);
-    // once it is settled, it is not seen again
-    eventually("the settled change", async || {
-        let (images, settled) = changed(catalog, *since).await;
-        *since = settled;
-        (!images.contains(&image)).then_some(())
-    })
-    .await;
+/// Continues, and sees exactly `image`.
+async fn sees(catalog: &Catalog, since: &mut Snapshot, image: ImageId) {
+    assert_eq!(changed(catalog, since).await, HashSet::from([image]));
 }
 
 async fn every_change_is_seen_by_a_reader_that_continues(catalog: Catalog) {
-    let mut since = catalog.seq_window().await.unwrap().settled;
+    let mut since = catalog.snapshot().await.unwrap();
     let (image, job) = stored(&catalog, "a").await;
     sees(&catalog, &mut since, image.id).await;
     finish(&catalog, job, ENGINE, "width=80").await;
@@ -60,7 +52,7 @@ async fn every_change_is_seen_by_a_reader_that_continues(catalog: Catalog) {
     sees(&catalog, &mut since, image.id).await;
     removed(&catalog, image.id).await.unwrap();
     sees(&catalog, &mut since, image.id).await;
-    assert!(catalog.last_change(image.id).await.unwrap() < Some(since));
+    assert!(catalog.last_change(image.id).await.unwrap().is_some_and(|last| since.contains(last)));
 }
 
 async fn a_claim_is_no_change(catalog: Catalog) {
@@ -80,7 +72,7 @@ async fn a_claim_is_no_change(catalog: Catalog) {
 }
 
 async fn pages_of_changes_miss_none_with_the_same_number(catalog: Catalog) {
-    let since = catalog.seq_window().await.unwrap().settled;
+    let since = catalog.snapshot().await.unwrap();
     let mut expected = HashSet::new();
     for nth in 0..7 {
         let (image, job) = stored(&catalog, &nth.to_string()).await;
@@ -90,10 +82,12 @@ async fn pages_of_changes_miss_none_with_the_same_number(catalog: Catalog) {
     }
     // one statement
     assert_eq!(catalog.retry_dead(None).await.unwrap(), 7);
-    let window = catalog.seq_window().await.unwrap();
+    let now = catalog.snapshot().await.unwrap();
+    assert!(catalog.has_more_changes(&since, &now, 6).await.unwrap());
+    assert!(!catalog.has_more_changes(&since, &now, 7).await.unwrap());
     let (mut seen, mut after): (Vec<Change>, _) = (Vec::new(), None);
     while seen.len() <= 7 {
-        let page = catalog.changes(since, after, window.next, 2).await.unwrap();
+        let page = catalog.changes(&since, &now, after, 2).await.unwrap();
         let Some(last) = page.last() else { break };
         after = Some(*last);
         seen.extend(page);
@@ -103,7 +97,7 @@ async fn pages_of_changes_miss_none_with_the_same_number(catalog: Catalog) {
 }
 
 async fn changes_at_the_same_time_are_all_seen(catalog: Catalog) {
-    let since = catalog.seq_window().await.unwrap().settled;
+    let mut since = catalog.snapshot().await.unwrap();
     let writers = (0..8).map(|writer| {
         let catalog = catalog.clone();
         async move {
@@ -119,15 +113,13 @@ async fn changes_at_the_same_time_are_all_seen(catalog: Catalog) {
     });
     // a reader that only continues sees every deletion
     let reader = async {
-        let (mut since, mut gone) = (since, HashSet::new());
+        let mut gone = HashSet::new();
         while gone.len() < 80 {
-            let (images, settled) = changed(&catalog, since).await;
-            for id in images {
+            for id in changed(&catalog, &mut since).await {
                 if catalog.image(id).await.unwrap().is_none() {
                     gone.insert(id);
                 }
             }
-            since = settled;
         }
         gone
     };
@@ -152,24 +144,65 @@ async fn deletions_are_pruned_and_numbers_continue(catalog: Catalog) {
 async fn a_commit_that_comes_late_is_not_missed() {
     on_postgres(async |catalog| {
         let (early, _) = stored(&catalog, "a").await;
-        let mut since = catalog.seq_window().await.unwrap().settled;
-        eventually("the settled upload", async || {
-            let (images, settled) = changed(&catalog, since).await;
-            since = settled;
-            images.is_empty().then_some(())
-        })
-        .await;
+        let mut since = catalog.snapshot().await.unwrap();
         let late = catalog.connection().begin().await.unwrap();
         late.execute_unprepared("UPDATE jobs SET state = 'dead'").await.unwrap();
         // others overtake it
         for nth in 0..3 {
             let (image, _) = stored(&catalog, &nth.to_string()).await;
-            let (images, settled) = changed(&catalog, since).await;
-            assert!(images.contains(&image.id) && !images.contains(&early.id));
-            since = settled;
+            sees(&catalog, &mut since, image.id).await;
         }
         late.commit().await.unwrap();
         sees(&catalog, &mut since, early.id).await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_read_costs_what_is_new_however_long_another_transaction_lasts() {
+    on_postgres(async |catalog| {
+        let db = catalog.connection();
+        let name = query(db, "SELECT current_database()::text").await;
+        // a table as small as this would be read without its index
+        let setting = format!("ALTER DATABASE {name} SET enable_seqscan = off");
+        db.execute_unprepared(&setting).await.unwrap();
+        let (early, _) = stored(&catalog, "a").await;
+        let mut since = catalog.snapshot().await.unwrap();
+        let late = db.begin().await.unwrap();
+        late.execute_unprepared("UPDATE jobs SET state = 'dead'").await.unwrap();
+        let mut read_before = 0;
+        for round in 0..3 {
+            let reader = catalog_at(&format!("{}?application_name=reader", url_of(&name))).await;
+            for nth in 0..40 {
+                let (image, _) = stored(&catalog, &format!("{round} {nth}")).await;
+                sees(&reader, &mut since, image.id).await;
+            }
+            let read = entries_read(&catalog, reader).await;
+            assert!(read - read_before <= 2 * 40, "{round}: {read} entries, {read_before} before");
+            read_before = read;
+        }
+        late.commit().await.unwrap();
+        sees(&catalog, &mut since, early.id).await;
+    })
+    .await;
+}
+
+/// Entries of the index of changes that were read by all readers. A connection reports its own when
+/// it ends.
+async fn entries_read(catalog: &Catalog, reader: Catalog) -> i64 {
+    reader.connection().clone().close().await.unwrap();
+    let connections = "SELECT COUNT(*)::text FROM pg_stat_activity \
+                       WHERE application_name = 'reader' AND datname = current_database()";
+    eventually("the end of the reader's connections", async || {
+        (query(catalog.connection(), connections).await == "0").then_some(())
+    })
+    .await;
+    let read = "SELECT idx_tup_read::text FROM pg_stat_user_indexes \
+                WHERE indexrelname = 'changes_by_seq'";
+    query(catalog.connection(), read).await.parse().unwrap()
+}
+
+async fn query(db: &impl ConnectionTrait, sql: &str) -> String {
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
+    row.unwrap().unwrap().try_get_by_index(0).unwrap()
 }

@@ -60,7 +60,7 @@ async fn reserved(catalog: &Catalog, upload: &Upload) -> String {
     blob
 }
 
-async fn stored(catalog: &Catalog, content: &str) -> (Image, JobId) {
+pub(crate) async fn stored(catalog: &Catalog, content: &str) -> (Image, JobId) {
     let upload = acquired(catalog.begin_upload(&metadata(content), None, LONG).await.unwrap());
     let (job, blob) = (JobId::generate(), reserved(catalog, &upload).await);
     let image = catalog.commit_upload(&upload, &blob, job, ENGINE).await.unwrap().unwrap();
@@ -92,7 +92,7 @@ async fn finish(catalog: &Catalog, job: JobId, engine: u32, spec: &str) -> Strin
     render[0].blob.clone()
 }
 
-async fn removed(catalog: &Catalog, image: ImageId) -> Option<HashSet<String>> {
+pub(crate) async fn removed(catalog: &Catalog, image: ImageId) -> Option<HashSet<String>> {
     let blobs = catalog.remove_image(image, |attempt| original_key(image, attempt)).await.unwrap();
     blobs.map(HashSet::from_iter)
 }
@@ -109,21 +109,27 @@ async fn next_millisecond() {
 
 // ---- backends
 
-async fn on_sqlite<F: Future<Output = ()>>(behaviour: impl FnOnce(Catalog) -> F) {
+pub(crate) async fn on_sqlite<F: Future<Output = ()>>(behaviour: impl FnOnce(Catalog) -> F) {
     let temp = tempfile::tempdir().unwrap();
     let file = temp.path().join("not/there/yet/planet.db");
     behaviour(opened(&format!("sqlite://{}", file.display())).await).await;
 }
 
-async fn on_postgres<F: Future<Output = ()>>(behaviour: impl FnOnce(Catalog) -> F) {
+pub(crate) async fn on_postgres<F: Future<Output = ()>>(behaviour: impl FnOnce(Catalog) -> F) {
     let Some([server]) = servers("common", ["TEST_DATABASE_URL"]) else { return };
     let name = format!("planet_{}", Uuid::now_v7().simple());
     let admin = catalog_at(&server).await;
     admin.connection().execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
-    let (host, _postgres) = server.rsplit_once('/').unwrap();
-    behaviour(opened(&format!("{host}/{name}")).await).await;
+    behaviour(opened(&url_of(&name)).await).await;
     let drop = format!("DROP DATABASE {name} WITH (FORCE)");
     admin.connection().execute_unprepared(&drop).await.unwrap();
+}
+
+/// A database of the server.
+pub(crate) fn url_of(database: &str) -> String {
+    let [server] = servers("common", ["TEST_DATABASE_URL"]).unwrap();
+    let (host, _postgres) = server.rsplit_once('/').unwrap();
+    format!("{host}/{database}")
 }
 
 /// An empty catalog, migrated by several at the same time.
@@ -139,7 +145,7 @@ async fn opened(url: &str) -> Catalog {
     catalog
 }
 
-async fn catalog_at(url: &str) -> Catalog {
+pub(crate) async fn catalog_at(url: &str) -> Catalog {
     let config = Config::read(&mut Env::new([("DATABASE_URL", url)], []));
     Catalog::open(&config).await.unwrap()
 }
