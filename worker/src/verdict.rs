@@ -2,7 +2,16 @@
 
 use std::time::Duration;
 
-use common::pipeline::{Conclusion, DrawError, RenderError, Rendered};
+use common::{
+    job::Claim,
+    pipeline::{Conclusion, DrawError, RenderError, Rendered},
+};
+
+/// Whether the service failed, as it would with other jobs too. A missing original is a failure of
+/// its job alone.
+pub(crate) fn is_fault(outcome: &Result<Rendered, RenderError>) -> bool {
+    matches!(outcome, Err(RenderError::Fault(_) | RenderError::Draw(DrawError::Fault(_))))
+}
 
 /// What to do with the job's row.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,12 +50,19 @@ impl Verdict {
         }
     }
 
-    /// What to record on the job; `wait` is the time before a retry.
-    pub(crate) fn conclusion(&self, wait: Duration) -> Option<Conclusion> {
+    /// What to record on the job. `backoff` returns the time before a retry, from the number of
+    /// failures so far: of the service, or of the image.
+    pub(crate) fn conclusion(
+        &self,
+        claim: &Claim,
+        backoff: impl Fn(i32) -> Duration,
+    ) -> Option<Conclusion> {
         match self {
             Verdict::Done | Verdict::Gone => None,
             Verdict::Retry { refund, why } => {
-                Some(Conclusion::Retry { wait, refund: *refund, reason: Some(why.clone()) })
+                let failures = if *refund { claim.refunds() + 1 } else { claim.strikes };
+                let (wait, reason) = (backoff(failures), Some(why.clone()));
+                Some(Conclusion::Retry { wait, refund: *refund, reason })
             }
             Verdict::Dead { why } => Some(Conclusion::Discard { reason: why.clone() }),
         }
