@@ -18,6 +18,7 @@ mod changes;
 mod clock;
 mod images;
 mod jobs;
+mod migrations;
 mod renders;
 mod uploads;
 
