@@ -1,8 +1,8 @@
 //! An image: an upload that was stored.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Mutex};
 
-use uuid::Uuid;
+use uuid::{ContextV7, Timestamp, Uuid};
 
 /// A point in time: milliseconds since 1970 (UTC), on the database's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,9 +13,19 @@ pub struct Millis(pub i64);
 pub struct ImageId(pub Uuid);
 
 impl ImageId {
-    /// A new id, greater than all that this process generated before.
-    pub fn generate() -> Self {
-        ImageId(Uuid::now_v7())
+    /// A new id of the time `now`, greater than all that this process generated before, even of a
+    /// later time. All processes take `now` from the database, so that their images have one order.
+    pub fn generate(now: Millis) -> Self {
+        static SEQUENCE: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+        let millis = u64::try_from(now.0).unwrap_or(0);
+        let nanos = (millis % 1000) as u32 * 1_000_000;
+        ImageId(Uuid::new_v7(Timestamp::from_unix(&SEQUENCE, millis / 1000, nanos)))
+    }
+
+    /// The time in the id, in whole milliseconds.
+    pub fn time(&self) -> Millis {
+        // its first 48 bits (RFC 9562, section 5.7)
+        Millis((self.0.as_u128() >> 80) as i64)
     }
 }
 
@@ -102,8 +112,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ids_are_in_order_even_if_the_clock_is_set_back() {
+        let day = 86_400_000;
+        let ids = [7, 7, 7 + day, 7 + day, 8, 7 + day + 1].map(|at| ImageId::generate(Millis(at)));
+        assert!(ids.is_sorted() && ids.windows(2).all(|pair| pair[0] != pair[1]), "{ids:?}");
+        assert_eq!(ids[5].time(), Millis(7 + day + 1));
+    }
+
+    #[test]
     fn an_image_has_one_url() {
-        let id = ImageId::generate();
+        let id = ImageId::generate(Millis(1_700_000_000_000));
         assert_eq!(id.to_string().parse::<ImageId>(), Ok(id));
         assert!(id.to_string().to_uppercase().parse::<ImageId>().is_err());
         assert!(id.0.simple().to_string().parse::<ImageId>().is_err());

@@ -23,6 +23,16 @@ impl fmt::Display for JobId {
     }
 }
 
+/// Which jobs are claimed first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Jobs of images that were never rendered: uploads and their retries.
+    Fresh,
+    /// Jobs that renew what is rendered already, after a change of the engine or the presets. They
+    /// get what fresh jobs leave.
+    Backfill,
+}
+
 /// A claim on a job. It is valid while the job's row has this `attempt`, which is the fencing token
 /// that every later write carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +46,13 @@ pub struct Claim {
     /// How many claims count against the job, including this one. A claim that fails because of the
     /// service is refunded. With `MAX_STRIKES`, the job is discarded.
     pub strikes: i32,
+}
+
+impl Claim {
+    /// How many claims of the job do not count against it: most failed because of the service.
+    pub fn refunds(&self) -> i32 {
+        self.attempt - self.strikes
+    }
 }
 
 /// The state of a job. A running job is pending, with a lease.
@@ -144,7 +161,7 @@ mod tests {
             assert_eq!(JobError::from(row.clone()), error);
             let job = Job {
                 id: JobId::generate(),
-                image: ImageId::generate(),
+                image: ImageId::generate(Millis(0)),
                 engine: 1,
                 state: JobState::Dead,
                 attempts: 1,

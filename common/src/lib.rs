@@ -17,7 +17,7 @@
 //! [`store`] keeps blobs, [`catalog`] keeps rows, [`queue`] sends notifications, and [`pipeline`]
 //! has the operations over them. Every program starts with [`program`], [`mod@env`] and
 //! [`telemetry`]; tests end programs at a [`failpoint`]. The shared types are in [`image`],
-//! [`job`], [`render`], [`preset`] and [`fault`]; [`mod@jitter`] randomizes intervals.
+//! [`job`], [`render`], [`preset`], [`periods`] and [`fault`]; [`mod@jitter`] randomizes intervals.
 
 pub mod catalog;
 pub mod env;
@@ -26,6 +26,7 @@ pub mod fault;
 pub mod image;
 pub mod jitter;
 pub mod job;
+pub mod periods;
 pub mod pipeline;
 pub mod preset;
 pub mod program;

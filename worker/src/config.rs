@@ -2,19 +2,15 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use common::{env::Env, jitter::jitter, program::drain_limit};
+use common::{env::Env, program::drain_limit};
 
 /// The settings of a worker, and its name.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `LEASE_S`: how long a claim is valid after it was last extended.
-    pub lease: Duration,
     /// `MAX_STRIKES`: attempts that may end without a result before a job is discarded.
     pub max_strikes: i32,
     /// `BACKOFF_MIN_S`: the shortest wait before a retry.
     pub backoff_min: Duration,
-    /// `BACKOFF_MAX_S`: the longest wait before a retry.
-    pub backoff_max: Duration,
     /// `DRAIN_S`: how long running jobs may take after a stop.
     pub drain: Duration,
     /// `JANITOR_S`: interval at which the janitor cleans up.
@@ -23,6 +19,8 @@ pub struct Config {
     pub deletions_kept: Duration,
     /// `BACKFILL_S`: interval at which missing jobs are made.
     pub backfill: Duration,
+    /// `BACKFILL_CONCURRENCY`: jobs of the backfill at the same time; `None` leaves one core free.
+    pub backfill_concurrency: Option<usize>,
     /// The name of this process in the rows of its jobs: `HOST/PID`.
     pub name: String,
 }
@@ -31,11 +29,6 @@ impl Config {
     /// Reads a worker's settings.
     pub fn read(env: &mut Env) -> Self {
         Config {
-            lease: env.period(
-                "LEASE_S",
-                "60",
-                "how long a claim on a job is valid without being extended, in seconds",
-            ),
             max_strikes: env.number(
                 "MAX_STRIKES",
                 5,
@@ -46,11 +39,6 @@ impl Config {
                 "BACKOFF_MIN_S",
                 "2",
                 "shortest wait before a retry, in seconds",
-            ),
-            backoff_max: env.seconds(
-                "BACKOFF_MAX_S",
-                "300",
-                "longest wait before a retry, in seconds",
             ),
             drain: drain_limit(env),
             janitor: env.period(
@@ -63,6 +51,16 @@ impl Config {
                 "300",
                 "interval at which renders that are missing are added, in seconds",
             ),
+            backfill_concurrency: match env.number(
+                "BACKFILL_CONCURRENCY",
+                0,
+                0..=1024,
+                "renders at the same time that only replace or add to older ones; 0 means one less \
+                 than RENDER_CONCURRENCY, but at least one",
+            ) {
+                0 => None,
+                jobs => Some(jobs as usize),
+            },
             deletions_kept: env.period(
                 "DELETIONS_KEPT_S",
                 "86400",
@@ -72,11 +70,12 @@ impl Config {
         }
     }
 
-    /// Exponential backoff: 2^strikes seconds within the bounds, with jitter.
-    pub(crate) fn backoff(&self, strikes: i32) -> Duration {
-        let exponential = Duration::from_secs(1 << strikes.clamp(0, 20));
-        let wait = exponential.max(self.backoff_min).min(self.backoff_max);
-        jitter(wait)
+    /// Exponential backoff: 2^failures seconds, less up to a fifth at random, but at least
+    /// `BACKOFF_MIN_S` and at most `max`, which is `BACKOFF_MAX_S`.
+    pub(crate) fn backoff(&self, failures: i32, max: Duration) -> Duration {
+        let exponential = Duration::from_secs(1 << failures.clamp(0, 30)).min(max);
+        let spread = exponential.mul_f64(1.0 - 0.2 * fastrand::f64());
+        spread.max(self.backoff_min).min(max)
     }
 }
 
@@ -97,5 +96,25 @@ fn host() -> String {
     match name.trim() {
         "" => "worker".to_owned(),
         name => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_differ() {
+        let config = Config::read(&mut Env::new([("BACKOFF_MIN_S", "3")], []));
+        let max = Duration::from_secs(300);
+        let wait = |failures| config.backoff(failures, max).as_secs_f64();
+        for (failures, least, most) in
+            [(1, 3.0, 3.0), (2, 3.2, 4.0), (5, 25.6, 32.0), (9, 240.0, 300.0), (99, 240.0, 300.0)]
+        {
+            let waits: Vec<f64> = (0..100).map(|_| wait(failures)).collect();
+            assert!(waits.iter().all(|wait| (least..=most).contains(wait)), "{waits:?}");
+            assert!(failures == 1 || waits.iter().any(|wait| *wait != waits[0]), "{waits:?}");
+        }
+        assert_eq!(config.backoff(9, Duration::ZERO), Duration::ZERO);
     }
 }

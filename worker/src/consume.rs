@@ -1,12 +1,22 @@
-//! The loop of a worker: take a permit, a hint or a due job, claim it, and render it in a task.
+//! The loop of a worker: take a permit, claim a due job or that of a hint, and render it in a task.
+//!
+//! Hints make fresh jobs start at once; polls make every due job start in the end. So a poll that is
+//! due comes before any hint, and as long as polls find a job for each permit, they follow one
+//! another: under overload, jobs are done in the order in which they fell due.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use common::{
     failpoint,
     fault::Fault,
     jitter::jitter,
-    job::{Claim, JobId},
+    job::{Claim, Lane},
     pipeline::{Conclusion, Pipeline, RenderError, Rendered},
     queue::Hint,
 };
@@ -17,10 +27,13 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
-use crate::{config::Config, verdict::Verdict};
+use crate::{
+    config::Config,
+    verdict::{Verdict, is_fault},
+};
 
-/// Pause of a worker when the database is unavailable.
-const DATABASE_PAUSE: Duration = Duration::from_secs(1);
+/// Pause of a worker when the database or the store is unavailable.
+const PAUSE: Duration = Duration::from_secs(1);
 /// Interval at which a job that ended retries to record its verdict.
 const RETRY_INTERVAL: Duration = Duration::from_millis(300);
 
@@ -28,28 +41,50 @@ struct Worker {
     pipeline: Pipeline,
     config: Config,
     permits: Arc<Semaphore>,
+    /// One permit per job of the backfill, beside the one that every job has.
+    backfill_permits: Arc<Semaphore>,
     tasks: TaskTracker,
+    /// A job failed because of the service: before the next claim, the worker checks the storage.
+    /// So an outage costs few jobs an attempt, and the others start as soon as it ends.
+    in_doubt: Arc<AtomicBool>,
     /// Cancels the renders that are still running when the time to drain is over.
     abort: CancellationToken,
 }
 
+/// What a job holds while it runs.
+struct Permits {
+    _job: OwnedSemaphorePermit,
+    _backfill: Option<OwnedSemaphorePermit>,
+}
+
+/// When to poll again.
+struct NextPoll {
+    at: Instant,
+    /// Also as soon as there is a permit for the backfill, since more of it may be due.
+    backfill: bool,
+}
+
 pub(crate) async fn run(pipeline: Pipeline, config: Config, stop: CancellationToken) {
     let concurrency = pipeline.config().render_concurrency;
+    let spare = concurrency.saturating_sub(1).max(1);
+    let backfill = config.backfill_concurrency.unwrap_or(spare);
     let worker = Worker {
         permits: Arc::new(Semaphore::new(concurrency)),
+        backfill_permits: Arc::new(Semaphore::new(backfill)),
         tasks: TaskTracker::new(),
+        in_doubt: Arc::default(),
         abort: CancellationToken::new(),
         pipeline,
         config,
     };
-    tracing::info!(concurrency, name = worker.config.name, "the worker is up");
+    tracing::info!(concurrency, backfill, name = worker.config.name, "the worker is up");
     while !stop.is_cancelled() {
         if let Err(fault) = worker.session(concurrency, &stop).await {
             // unacknowledged hints go back to the broker
             tracing::warn!("the worker pauses: {fault}");
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = sleep(DATABASE_PAUSE) => {}
+                () = sleep(PAUSE) => {}
             }
         }
     }
@@ -60,11 +95,12 @@ impl Worker {
     /// Listens and polls until `stop`.
     ///
     /// # Errors
-    /// The database is unavailable.
+    /// The database or the store is unavailable.
     async fn session(&self, concurrency: usize, stop: &CancellationToken) -> Result<(), Fault> {
+        self.check_after_fault().await?;
         let prefetch = u16::try_from(concurrency).unwrap_or(u16::MAX);
         let mut hints = self.pipeline.hints(prefetch);
-        let mut next_poll = Instant::now();
+        let mut next_poll = NextPoll { at: Instant::now(), backfill: false };
         loop {
             let permit = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -72,59 +108,94 @@ impl Worker {
                     permit.expect("the semaphore is never closed")
                 }
             };
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return Ok(()),
-                hint = hints.next() => self.handle_hint(hint, permit).await?,
-                () = sleep_until(next_poll) => {
-                    drop(permit);
-                    let full = self.poll().await?;
-                    let interval = self.pipeline.config().poll;
-                    let wait = if full { Duration::ZERO } else { jitter(interval) };
-                    next_poll = Instant::now() + wait;
-                }
+            self.check_after_fault().await?;
+            let hint = match Instant::now() >= next_poll.at {
+                true => None,
+                false => tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return Ok(()),
+                    () = sleep_until(next_poll.at) => None,
+                    hint = hints.next() => Some(hint),
+                    _ = self.backfill_permits.acquire(), if next_poll.backfill => None,
+                },
+            };
+            match hint {
+                Some(hint) => self.handle_hint(hint, permit).await?,
+                None => next_poll = self.poll(permit).await?,
             }
         }
     }
 
+    async fn check_after_fault(&self) -> Result<(), Fault> {
+        if self.in_doubt.load(Ordering::Relaxed) {
+            self.pipeline.check_storage().await?;
+            self.in_doubt.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     async fn handle_hint(&self, hint: Hint, permit: OwnedSemaphorePermit) -> Result<(), Fault> {
         failpoint::hit("hint: heard");
-        let claim = claim(&self.pipeline, &self.config, hint.job).await?;
+        let Config { name, max_strikes, .. } = &self.config;
+        let claim = self.pipeline.claim(hint.job, name, *max_strikes).await?;
         failpoint::hit("hint: claim");
         let trace = hint.trace.clone();
         // only now: the database has the claim, or there is nothing to claim
         hint.acknowledge().await;
         if let Some(claim) = claim {
-            self.spawn(claim, trace, permit);
+            self.spawn(claim, trace, Permits { _job: permit, _backfill: None });
         }
         Ok(())
     }
 
-    /// Claims due jobs while there are permits; `true` when there may be more due jobs.
-    async fn poll(&self) -> Result<bool, Fault> {
-        let free = self.permits.available_permits();
-        let mut due = self.pipeline.due_jobs(self.config.max_strikes, 4 * free as u64).await?;
-        let full = due.len() >= free;
-        // so that workers which poll at the same moment do not compete for the same rows
-        fastrand::shuffle(&mut due);
-        for job in due {
-            let Ok(permit) = self.permits.clone().try_acquire_owned() else { break };
-            if let Some(claim) = claim(&self.pipeline, &self.config, job).await? {
-                self.spawn(claim, None, permit);
+    /// Claims due jobs with `permit` and all others that are free: fresh jobs first, and with the
+    /// rest those of the backfill.
+    async fn poll(&self, permit: OwnedSemaphorePermit) -> Result<NextPoll, Fault> {
+        let mut permits = vec![permit];
+        while let Ok(more) = self.permits.clone().try_acquire_owned() {
+            permits.push(more);
+        }
+        for claim in self.claim_due(Lane::Fresh, permits.len()).await? {
+            let Some(permit) = permits.pop() else { break };
+            self.spawn(claim, None, Permits { _job: permit, _backfill: None });
+        }
+        if permits.is_empty() {
+            return Ok(NextPoll { at: Instant::now(), backfill: false });
+        }
+        let mut pairs = Vec::new();
+        while let Ok(backfill) = self.backfill_permits.clone().try_acquire_owned()
+            && let Some(permit) = permits.pop()
+        {
+            pairs.push(Permits { _job: permit, _backfill: Some(backfill) });
+        }
+        // without a permit, there may be due jobs as well
+        let mut claimed_all = true;
+        if !pairs.is_empty() {
+            let claims = self.claim_due(Lane::Backfill, pairs.len()).await?;
+            claimed_all = claims.len() == pairs.len();
+            for (claim, permits) in claims.into_iter().zip(pairs) {
+                self.spawn(claim, None, permits);
             }
         }
-        Ok(full && free > 0)
+        let wait = jitter(self.pipeline.config().poll);
+        Ok(NextPoll { at: Instant::now() + wait, backfill: claimed_all })
     }
 
-    fn spawn(&self, claim: Claim, trace: Option<String>, permit: OwnedSemaphorePermit) {
+    async fn claim_due(&self, lane: Lane, limit: usize) -> Result<Vec<Claim>, Fault> {
+        let Config { name, max_strikes, .. } = &self.config;
+        self.pipeline.claim_due(lane, name, *max_strikes, limit as u64).await
+    }
+
+    fn spawn(&self, claim: Claim, trace: Option<String>, permits: Permits) {
         let (pipeline, config, abort) =
             (self.pipeline.clone(), self.config.clone(), self.abort.clone());
+        let in_doubt = self.in_doubt.clone();
         let span = tracing::info_span!("job", job = %claim.job, image = %claim.image,
             attempt = claim.attempt, trace = trace.as_deref().unwrap_or_default());
         let work = async move {
-            let _permit = permit;
+            let _permits = permits;
             tokio::select! {
-                () = work(&pipeline, &config, &claim) => {}
+                () = work(&pipeline, &config, &in_doubt, &claim) => {}
                 () = abort.cancelled() => release(&pipeline, &claim).await,
             }
         };
@@ -144,20 +215,20 @@ impl Worker {
     }
 }
 
-async fn claim(pipeline: &Pipeline, config: &Config, job: JobId) -> Result<Option<Claim>, Fault> {
-    pipeline.claim(job, &config.name, config.lease, config.max_strikes).await
-}
-
 /// Renders a claimed job, extends its lease meanwhile, and records the verdict.
-async fn work(pipeline: &Pipeline, config: &Config, claim: &Claim) {
+async fn work(pipeline: &Pipeline, config: &Config, in_doubt: &AtomicBool, claim: &Claim) {
     let started = Instant::now();
     let outcome = tokio::select! {
         outcome = pipeline.render(claim) => outcome,
-        () = keep_lease(pipeline, config, claim) => Err(RenderError::Fenced),
+        () = keep_lease(pipeline, claim) => Err(RenderError::Fenced),
     };
+    if is_fault(&outcome) {
+        in_doubt.store(true, Ordering::Relaxed);
+    }
     let verdict = Verdict::on(&outcome);
     metrics::counter!("planet_jobs_total", "outcome" => verdict.label()).increment(1);
-    if let Some(conclusion) = verdict.conclusion(config.backoff(claim.strikes)) {
+    let backoff = |failures| config.backoff(failures, pipeline.config().backoff_max);
+    if let Some(conclusion) = verdict.conclusion(claim, backoff) {
         conclude(pipeline, claim, &conclusion).await;
     }
     let renders = outcome.map_or(0, |Rendered { renders }| renders);
@@ -181,10 +252,10 @@ async fn conclude(pipeline: &Pipeline, claim: &Claim, conclusion: &Conclusion) {
 }
 
 /// Extends the lease again and again; returns when the claim was lost.
-async fn keep_lease(pipeline: &Pipeline, config: &Config, claim: &Claim) {
+async fn keep_lease(pipeline: &Pipeline, claim: &Claim) {
     loop {
-        sleep(config.lease / 4).await;
-        match pipeline.extend_lease(claim, config.lease).await {
+        sleep(pipeline.config().lease / 4).await;
+        match pipeline.extend_lease(claim).await {
             Ok(true) => {}
             Ok(false) => return,
             // the row decides whether the claim still holds, at the latest when the job is finished
@@ -208,9 +279,12 @@ pub(crate) async fn process_backlog(
     jobs: u64,
 ) -> Result<u64, Fault> {
     let mut done = 0;
-    for job in pipeline.due_jobs(config.max_strikes, jobs).await? {
-        if let Some(claim) = claim(pipeline, config, job).await? {
-            work(pipeline, config, &claim).await;
+    for lane in [Lane::Fresh, Lane::Backfill] {
+        while done < jobs {
+            let Config { name, max_strikes, .. } = config;
+            let claims = pipeline.claim_due(lane, name, *max_strikes, 1).await?;
+            let Some(claim) = claims.first() else { break };
+            work(pipeline, config, &AtomicBool::default(), claim).await;
             done += 1;
         }
     }

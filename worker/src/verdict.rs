@@ -3,9 +3,15 @@
 use std::time::Duration;
 
 use common::{
-    job::JobError,
+    job::{Claim, JobError},
     pipeline::{Conclusion, DrawError, RenderError, Rendered},
 };
+
+/// Whether the service failed, as it would with other jobs too. A missing original is a failure of
+/// its job alone.
+pub(crate) fn is_fault(outcome: &Result<Rendered, RenderError>) -> bool {
+    matches!(outcome, Err(RenderError::Fault(_) | RenderError::Draw(DrawError::Fault(_))))
+}
 
 /// What to do with the job's row.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,15 +50,20 @@ impl Verdict {
         }
     }
 
-    /// What to record on the job; `wait` is the time before a retry.
-    pub(crate) fn conclusion(&self, wait: Duration) -> Option<Conclusion> {
+    /// What to record on the job. `backoff` returns the time before a retry, from the number of
+    /// failures so far: of the service, or of the image.
+    pub(crate) fn conclusion(
+        &self,
+        claim: &Claim,
+        backoff: impl Fn(i32) -> Duration,
+    ) -> Option<Conclusion> {
         match self {
             Verdict::Done | Verdict::Gone => None,
             Verdict::Retry { refund, why } => {
-                let refund = *refund;
-                let why = why.clone();
+                let (refund, why) = (*refund, why.clone());
+                let failures = if refund { claim.refunds() + 1 } else { claim.strikes };
                 let reason = if refund { JobError::Service(why) } else { JobError::Image(why) };
-                Some(Conclusion::Retry { wait, refund, reason: Some(reason) })
+                Some(Conclusion::Retry { wait: backoff(failures), refund, reason: Some(reason) })
             }
             Verdict::Dead { why } => Some(Conclusion::Discard { reason: why.clone() }),
         }

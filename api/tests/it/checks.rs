@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use sea_orm::ConnectionTrait;
-use testkit::app::{TestApp, files};
+use testkit::app::{TestApp, files, until};
 
 use crate::{
     pictures::{png, png_with_broken_pixels},
@@ -69,6 +69,29 @@ async fn a_check_names_everything_that_is_missing_or_changed() {
     // by their lengths alone, changed bytes pass
     let (said, _) = admin(&app, &["check", "--check-percent=0"]);
     assert!(said.ends_with(": 2 wrong\n"), "{said}");
+}
+
+#[tokio::test]
+async fn times_that_a_wrong_clock_left_ahead_are_reported_and_the_job_is_done() {
+    let app = TestApp::with(&[("LEASE_S", "0.2"), ("JANITOR_S", "0.1")]).await;
+    let image = app.upload(png(64, 40)).await;
+    let ahead = async |set: &str| {
+        let sql = format!("UPDATE {set} + 10 * 86400000");
+        app.pipeline.catalog().connection().execute_unprepared(&sql).await.expect("run SQL");
+    };
+    ahead("jobs SET due_at = due_at").await;
+    ahead("images SET created_at = created_at").await;
+    let (said, is_well) = admin(&app, &["check"]);
+    assert!(!is_well && said.contains("1 due times of jobs are far ahead"), "{said}");
+    assert!(said.contains(&format!("image {}: its times are ahead", image.id)), "{said}");
+    assert!(said.ends_with(": 2 wrong\n"), "{said}");
+
+    app.spawn_worker();
+    let done = async || app.count("jobs WHERE state = 'done'").await == 1;
+    until("the job is done", done).await;
+    ahead("renders SET created_at = created_at").await;
+    let (said, _) = admin(&app, &["check"]);
+    assert!(said.ends_with(": 6 wrong\n") && said.contains("the time of its render"), "{said}");
 }
 
 #[test]

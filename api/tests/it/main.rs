@@ -11,6 +11,7 @@ mod framing;
 mod hostile;
 mod journey;
 mod keys;
+mod lanes;
 mod layering;
 mod mutations;
 mod negotiation;

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     fault::{Doing, Fault},
     image::ImageId,
-    job::{Job, JobId, SERVICE_FAILURE},
+    job::{Job, JobId, Lane, SERVICE_FAILURE},
 };
 
 use jobs::{Column as C, State};
@@ -24,9 +24,9 @@ use jobs::{Column as C, State};
 /// Filters of the partial indexes, as literals: neither database uses such an index for a bound
 /// parameter.
 const UNFINISHED: &str = "state <> 'done'";
-const PENDING: &str = "state = 'pending' AND state <> 'done'";
+pub(super) const PENDING: &str = "state = 'pending' AND state <> 'done'";
 const DEAD: &str = "state = 'dead' AND state <> 'done'";
-const NOT_STORED: &str = "state <> 'stored'";
+pub(super) const NOT_STORED: &str = "state <> 'stored'";
 
 /// Rows that one statement of the backfill touches at most.
 const BATCH: u64 = 500;
@@ -38,37 +38,11 @@ pub struct Backlog {
     pub pending: u64,
     /// Dead.
     pub dead: u64,
-    /// How long the oldest due job has waited; zero when none is due.
+    /// How long the oldest due job has waited, without those of the backfill; zero when none is due.
     pub oldest_due: Duration,
 }
 
 impl Catalog {
-    /// Up to `limit` jobs of `engine` that are due, the longest due first.
-    ///
-    /// # Errors
-    /// The database is unavailable.
-    pub async fn due(
-        &self,
-        engine: u32,
-        max_strikes: i32,
-        limit: u64,
-    ) -> Result<Vec<JobId>, Fault> {
-        let ids: Vec<Uuid> = jobs::Entity::find()
-            .select_only()
-            .column(C::Id)
-            .filter(Expr::cust(PENDING))
-            .filter(C::Engine.eq(engine as i32))
-            .filter(C::Strikes.lt(max_strikes))
-            .filter(Expr::col(C::DueAt).lte(self.now()))
-            .order_by_asc(C::DueAt)
-            .limit(limit)
-            .into_tuple()
-            .all(&self.db)
-            .bounded("look for due jobs")
-            .await?;
-        Ok(ids.into_iter().map(JobId).collect())
-    }
-
     /// Ends the leases that dead processes left. Call this only when no other process is alive. The
     /// leases of jobs with more than one strike stay, so that a job which kills its process does
     /// not do so several times in a row.
@@ -166,9 +140,19 @@ impl Catalog {
                         .eq(Expr::col((images::Entity, images::Column::Id))),
                 )
                 .to_owned();
-            let ids: Vec<Uuid> = images::Entity::find()
+            let ended = Query::select()
+                .column(C::ImageId)
+                .from(jobs::Entity)
+                .and_where(C::State.ne(State::Pending).or(C::DoneAt.is_not_null()))
+                .and_where(
+                    Expr::col((jobs::Entity, C::ImageId))
+                        .eq(Expr::col((images::Entity, images::Column::Id))),
+                )
+                .to_owned();
+            let rows: Vec<(Uuid, bool)> = images::Entity::find()
                 .select_only()
                 .column(images::Column::Id)
+                .expr_as(Expr::exists(ended), "ended")
                 .filter(images::Column::State.eq(images::State::Stored))
                 .filter(Expr::exists(has_job).not())
                 .order_by_desc(images::Column::Id)
@@ -176,10 +160,15 @@ impl Catalog {
                 .into_tuple()
                 .all(&self.db)
                 .await?;
-            if ids.is_empty() {
+            if rows.is_empty() {
                 return Ok(made);
             }
-            let new: Vec<_> = ids.iter().map(|id| (JobId::generate(), ImageId(*id))).collect();
+            // an image that no engine has rendered is as urgent as an upload
+            let lane = |ended| if ended { Lane::Backfill } else { Lane::Fresh };
+            let new: Vec<_> = rows
+                .into_iter()
+                .map(|(id, ended)| (JobId::generate(), ImageId(id), lane(ended)))
+                .collect();
             match self.insert_jobs(&self.db, &new, engine).await {
                 // one of these images was deleted meanwhile: select again
                 Err(err)
@@ -219,6 +208,7 @@ impl Catalog {
                 .col_expr(C::State, State::Pending.into())
                 .col_expr(C::Strikes, Expr::value(0))
                 .col_expr(C::DueAt, self.now())
+                .col_expr(C::Backfill, Expr::value(true))
                 .filter(C::Id.is_in(ids))
                 .filter(C::State.eq(State::Done))
                 .exec(&self.db)
@@ -313,6 +303,7 @@ impl Catalog {
             .expr(self.now().sub(Expr::col(C::DueAt)))
             .filter(Expr::cust(PENDING))
             .filter(C::Engine.eq(engine as i32))
+            .filter(C::Backfill.eq(false))
             .filter(Expr::col(C::DueAt).lte(self.now()))
             .order_by_asc(C::DueAt)
             .into_tuple()

@@ -67,6 +67,8 @@ pub(super) mod jobs {
         pub error: Option<String>,
         pub created_at: i64,
         pub done_at: Option<i64>,
+        /// See [`crate::job::Lane`].
+        pub backfill: bool,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

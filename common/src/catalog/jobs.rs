@@ -4,20 +4,24 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
-    UpdateMany,
+    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, FromQueryResult,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, UpdateMany,
     entity::prelude::*,
-    sea_query::{Expr, LockType, Query},
+    sea_query::{
+        CommonTableExpression, Expr, LockBehavior, LockType, Query, Returning, WithClause,
+    },
 };
 
 use super::{
-    Bounded, Catalog, blob_gc,
+    Bounded, Catalog,
+    backlog::PENDING,
+    blob_gc,
     entity::{images, jobs, renders},
 };
 use crate::{
     fault::Fault,
     image::ImageId,
-    job::{Claim, JobError, JobId},
+    job::{Claim, JobError, JobId, Lane},
 };
 
 use jobs::{Column as C, State};
@@ -55,11 +59,8 @@ impl Catalog {
         lease: Duration,
         max_strikes: i32,
     ) -> Result<Option<Claim>, Fault> {
-        let rows = jobs::Entity::update_many()
-            .col_expr(C::Attempt, Expr::col(C::Attempt).add(1))
-            .col_expr(C::Strikes, Expr::col(C::Strikes).add(1))
-            .col_expr(C::Worker, Expr::value(worker))
-            .col_expr(C::DueAt, self.after(lease))
+        let rows = self
+            .claims(worker, lease)
             .filter(C::Id.eq(job.0))
             .filter(C::Engine.eq(engine as i32))
             .filter(C::State.eq(State::Pending))
@@ -68,12 +69,60 @@ impl Catalog {
             .exec_with_returning(&self.db)
             .bounded("claim a job")
             .await?;
-        Ok(rows.into_iter().next().map(|row| Claim {
-            job: JobId(row.id),
-            image: ImageId(row.image_id),
-            attempt: row.attempt,
-            strikes: row.strikes,
-        }))
+        Ok(rows.into_iter().next().map(Claim::from))
+    }
+
+    /// Claims up to `limit` jobs of `engine` in that lane that are due and have less than
+    /// `max_strikes`, the longest due first. One statement picks and claims them. It passes over
+    /// rows that another claim has locked, so that many workers do not wait for the same rows.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn claim_due(
+        &self,
+        engine: u32,
+        lane: Lane,
+        worker: &str,
+        lease: Duration,
+        max_strikes: i32,
+        limit: u64,
+    ) -> Result<Vec<Claim>, Fault> {
+        const DUE: &str = "due";
+        let due = jobs::Entity::find()
+            .select_only()
+            .column(C::Id)
+            .filter(Expr::cust(PENDING))
+            .filter(C::Engine.eq(engine as i32))
+            .filter(C::Backfill.eq(lane == Lane::Backfill))
+            .filter(C::Strikes.lt(max_strikes))
+            .filter(Expr::col(C::DueAt).lte(self.now()))
+            .order_by_asc(C::DueAt)
+            .limit(limit)
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+        // materialized: as a subquery, PostgreSQL may run it again for each row
+        let due = CommonTableExpression::new()
+            .query(due.into_query())
+            .table_name(DUE)
+            .materialized(true)
+            .to_owned();
+        let picked = Query::select().column(C::Id).from(DUE).to_owned();
+        let mut update = self.claims(worker, lease).filter(C::Id.in_subquery(picked)).into_query();
+        update.with_cte(WithClause::new().cte(due).to_owned()).returning(Returning::new().all());
+        let claim = async {
+            let rows = self.db.query_all(&update).await?;
+            let claim = |row| jobs::Model::from_query_result(row, "").map(Claim::from);
+            rows.iter().map(claim).collect::<Result<_, DbErr>>()
+        };
+        claim.bounded("claim due jobs").await
+    }
+
+    /// An update that claims the rows that it is filtered to.
+    fn claims(&self, worker: &str, lease: Duration) -> UpdateMany<jobs::Entity> {
+        jobs::Entity::update_many()
+            .col_expr(C::Attempt, Expr::col(C::Attempt).add(1))
+            .col_expr(C::Strikes, Expr::col(C::Strikes).add(1))
+            .col_expr(C::Worker, Expr::value(worker))
+            .col_expr(C::DueAt, self.after(lease))
     }
 
     /// Extends the lease to `lease` from now; `false` when the claim was lost: stop.
@@ -226,6 +275,17 @@ impl Catalog {
 
     async fn hit(&self, update: UpdateMany<jobs::Entity>) -> Result<bool, DbErr> {
         Ok(update.exec(&self.db).await?.rows_affected == 1)
+    }
+}
+
+impl From<jobs::Model> for Claim {
+    fn from(row: jobs::Model) -> Self {
+        Claim {
+            job: JobId(row.id),
+            image: ImageId(row.image_id),
+            attempt: row.attempt,
+            strikes: row.strikes,
+        }
     }
 }
 

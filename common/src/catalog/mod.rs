@@ -27,6 +27,7 @@ use crate::{
 mod backlog;
 mod blob_gc;
 mod changes;
+mod clock;
 mod entity;
 mod images;
 mod instance_lock;
@@ -37,6 +38,7 @@ mod uploads;
 pub use backlog::Backlog;
 pub use blob_gc::MarkedBlob;
 pub use changes::Change;
+pub(crate) use clock::TOLERANCE;
 pub use images::Page;
 pub use instance_lock::InstanceLock;
 pub use jobs::NewRender;

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     fault::Fault,
     image::{Image, ImageId, Layout, Metadata},
-    job::JobId,
+    job::{JobId, Lane},
 };
 
 use images::{Column as C, State};
@@ -55,9 +55,10 @@ impl Catalog {
         key: Option<&str>,
         lease: Duration,
     ) -> Result<Intent, Fault> {
+        let now = self.time().await?;
         // the row with the same key may be deleted between these statements
         for _ in 0..MAX_ROUNDS {
-            let image = ImageId::generate();
+            let image = ImageId::generate(now);
             let insert = self.insert_intent(image, metadata, key, lease);
             if insert.bounded("begin an upload").await? {
                 return Ok(Intent::Acquired(Upload { image, attempt: 1 }));
@@ -147,7 +148,7 @@ impl Catalog {
                 txn.rollback().await?;
                 return Ok(None);
             };
-            self.insert_jobs(&txn, &[(job, image.id)], engine).await?;
+            self.insert_jobs(&txn, &[(job, image.id, Lane::Fresh)], engine).await?;
             txn.commit().await?;
             Ok::<_, DbErr>(Some(image))
         };
@@ -176,7 +177,7 @@ impl Catalog {
     pub(super) async fn insert_jobs(
         &self,
         db: &impl ConnectionTrait,
-        new: &[(JobId, ImageId)],
+        new: &[(JobId, ImageId, Lane)],
         engine: u32,
     ) -> Result<u64, DbErr> {
         use jobs::Column as C;
@@ -190,8 +191,9 @@ impl Catalog {
             C::Strikes,
             C::DueAt,
             C::CreatedAt,
+            C::Backfill,
         ]);
-        for (job, image) in new {
+        for (job, image, lane) in new {
             insert.values_panic([
                 job.0.into(),
                 image.0.into(),
@@ -201,6 +203,7 @@ impl Catalog {
                 0.into(),
                 self.now(),
                 self.now(),
+                (*lane == Lane::Backfill).into(),
             ]);
         }
         insert.on_conflict(OnConflict::columns([C::ImageId, C::Engine]).do_nothing().to_owned());

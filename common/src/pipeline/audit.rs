@@ -6,11 +6,12 @@
 use std::{fmt, time::Duration};
 
 use crate::{
-    catalog::{Catalog, Page},
+    catalog::{Catalog, Page, TOLERANCE},
     env::Env,
     fault::Fault,
-    image::Image,
+    image::{Image, Millis},
     job::{Job, JobError},
+    periods::Periods,
     render::{Render, sha256_hex},
     store::{Store, original_key},
 };
@@ -61,10 +62,12 @@ pub struct AuditOptions {
     pub percent: u8,
     /// `CHECK_PATIENCE_S`: how long something may be overdue before it is reported.
     pub patience: Duration,
+    /// How far ahead rows may be due.
+    pub periods: Periods,
 }
 
 impl AuditOptions {
-    /// Reads both settings.
+    /// Reads the settings.
     pub fn read(env: &mut Env) -> Self {
         AuditOptions {
             percent: env.number(
@@ -79,12 +82,13 @@ impl AuditOptions {
                 "how long uploads, jobs and blobs to delete may be overdue before a check reports \
                  them, in seconds",
             ),
+            periods: Periods::read(env),
         }
     }
 }
 
 /// Checks that every stored image has its original and every render its text, that no job is dead,
-/// and that nothing is overdue. Calls `report` with one line per problem.
+/// that nothing is overdue, and that no time is far ahead of the database's clock. Calls `report` with one line per problem.
 ///
 /// # Errors
 /// The database or the store is unavailable.
@@ -94,9 +98,8 @@ pub fn audit<'a>(
     options: AuditOptions,
     report: &'a mut (dyn FnMut(String) + Send),
 ) -> BoxFuture<'a, Result<AuditReport, Fault>> {
-    let AuditOptions { percent, patience } = options;
-    let audit = Audit { catalog, store, percent, counts: AuditReport::default(), report };
-    Box::pin(audit.run(patience))
+    let audit = Audit { catalog, store, options, counts: AuditReport::default(), report };
+    Box::pin(audit.run())
 }
 
 /// A dead job, in one line.
@@ -111,7 +114,7 @@ pub fn describe_dead_job(job: &Job) -> String {
 struct Audit<'a> {
     catalog: &'a Catalog,
     store: &'a Store,
-    percent: u8,
+    options: AuditOptions,
     counts: AuditReport,
     report: &'a mut (dyn FnMut(String) + Send),
 }
@@ -124,7 +127,7 @@ struct Expected<'a> {
 }
 
 impl Audit<'_> {
-    async fn run(mut self, patience: Duration) -> Result<AuditReport, Fault> {
+    async fn run(mut self) -> Result<AuditReport, Fault> {
         let mut page = Page { limit: PAGE, ..Page::default() };
         loop {
             let images = self.catalog.images(&page).await?;
@@ -139,11 +142,19 @@ impl Audit<'_> {
         for job in self.catalog.dead(MAX_DEAD).await? {
             self.problem(describe_dead_job(&job));
         }
-        for (what, count) in self.catalog.overdue(patience).await? {
+        for (what, count) in self.catalog.overdue(self.options.patience).await? {
             if count > 0 {
-                let s = patience.as_secs();
+                let s = self.options.patience.as_secs();
                 self.problem(format!(
                     "{count} {what} wait for more than {s} s: is a worker running?"
+                ));
+            }
+        }
+        for (what, count) in self.catalog.count_ahead(&self.options.periods).await? {
+            if count > 0 {
+                self.problem(format!(
+                    "{count} {what} are far ahead: the database's clock was wrong; a worker sets \
+                     them back"
                 ));
             }
         }
@@ -166,8 +177,23 @@ impl Audit<'_> {
         {
             self.problem(format!("image {id}: its original {wrong}"));
         }
-        for Render { spec, engine, blob, bytes, sha256, .. } in self.catalog.renders(*id).await? {
+        let renders = self.catalog.renders(*id).await?;
+        let latest = self.catalog.time().await?.0 + TOLERANCE.as_millis() as i64;
+        let ahead = |at: &Millis| at.0 > latest;
+        if [id.time(), image.created_at, image.stored_at].iter().any(ahead) {
+            self.problem(format!(
+                "image {id}: its times are ahead: a clock was wrong, and it is listed before newer \
+                 images"
+            ));
+        }
+        for Render { spec, engine, blob, bytes, sha256, created_at, .. } in renders {
             self.counts.renders += 1;
+            if ahead(&created_at) {
+                self.problem(format!(
+                    "image {id}: the time of its render {spec} of version {engine} is ahead: the \
+                     database's clock was wrong"
+                ));
+            }
             let text = Expected { key: &blob, bytes, sha256: &sha256 };
             if let Some(wrong) = self.check_blob(text).await?
                 && self.catalog.image(*id).await?.is_some()
@@ -181,7 +207,7 @@ impl Audit<'_> {
     /// What is wrong with a blob; `None` when it is as expected.
     async fn check_blob(&mut self, expected: Expected<'_>) -> Result<Option<String>, Fault> {
         let Expected { key, bytes, sha256 } = expected;
-        let reads = fastrand::u8(..100) < self.percent;
+        let reads = fastrand::u8(..100) < self.options.percent;
         let (length, hash) = match reads {
             true => match self.store.get(key).await? {
                 Some(blob) => (blob.len() as u64, Some(sha256_hex(&blob))),

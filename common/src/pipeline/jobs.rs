@@ -6,7 +6,7 @@ use super::Pipeline;
 use crate::{
     catalog::Backlog,
     fault::Fault,
-    job::{Claim, JobError, JobId},
+    job::{Claim, JobError, JobId, Lane},
     queue::Hints,
 };
 use futures_util::future::BoxFuture;
@@ -38,19 +38,26 @@ impl Pipeline {
         self.queue().listen_jobs(prefetch)
     }
 
-    /// Up to `limit` jobs of this engine version that are due, the longest due first.
+    /// Claims up to `limit` due jobs of this engine version in that lane, the longest due first, for
+    /// `LEASE_S`. `worker` is the name of the claiming process.
     ///
     /// # Errors
-    /// The database is unavailable.
-    pub fn due_jobs(
-        &self,
+    /// The database is unavailable; claims may have happened, and their leases run out by
+    /// themselves.
+    pub fn claim_due<'a>(
+        &'a self,
+        lane: Lane,
+        worker: &'a str,
         max_strikes: i32,
         limit: u64,
-    ) -> BoxFuture<'_, Result<Vec<JobId>, Fault>> {
-        Box::pin(async move { self.catalog().due(self.config().engine, max_strikes, limit).await })
+    ) -> BoxFuture<'a, Result<Vec<Claim>, Fault>> {
+        Box::pin(async move {
+            let (engine, lease) = (self.config().engine, self.config().lease);
+            self.catalog().claim_due(engine, lane, worker, lease, max_strikes, limit).await
+        })
     }
 
-    /// Claims a job of this engine version that is due, for `lease`; `None` when it is not due, or
+    /// Claims a job of this engine version that is due, for `LEASE_S`; `None` when it is not due, or
     /// another worker was faster. `worker` is the name of the claiming process.
     ///
     /// # Errors
@@ -59,24 +66,20 @@ impl Pipeline {
         &'a self,
         job: JobId,
         worker: &'a str,
-        lease: Duration,
         max_strikes: i32,
     ) -> BoxFuture<'a, Result<Option<Claim>, Fault>> {
         Box::pin(async move {
-            self.catalog().claim(job, self.config().engine, worker, lease, max_strikes).await
+            let (engine, lease) = (self.config().engine, self.config().lease);
+            self.catalog().claim(job, engine, worker, lease, max_strikes).await
         })
     }
 
-    /// Extends the lease of a claim to `lease` from now; `false` when the claim was lost: stop.
+    /// Extends the lease of a claim to `LEASE_S` from now; `false` when the claim was lost: stop.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn extend_lease<'a>(
-        &'a self,
-        claim: &'a Claim,
-        lease: Duration,
-    ) -> BoxFuture<'a, Result<bool, Fault>> {
-        Box::pin(async move { self.catalog().extend_lease(claim, lease).await })
+    pub fn extend_lease<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<bool, Fault>> {
+        Box::pin(async move { self.catalog().extend_lease(claim, self.config().lease).await })
     }
 
     /// Ends a claim without renders; `false` when the claim was lost, and nothing changed. Safe to

@@ -24,7 +24,7 @@ impl Pipeline {
         })
     }
 
-    /// Discards jobs whose strikes are used up, deletes superseded jobs and expired uploads,
+    /// Sets back times that are far ahead, discards jobs whose strikes are used up, deletes superseded jobs and expired uploads,
     /// prunes deletions older than `deletions_kept`, and sweeps blobs.
     ///
     /// # Errors
@@ -36,6 +36,11 @@ impl Pipeline {
     ) -> BoxFuture<'_, Result<(), Fault>> {
         Box::pin(async move {
             let (catalog, engine) = (self.catalog(), self.config().engine);
+            for (kind, times) in catalog.set_back(&self.config().periods()).await? {
+                if times > 0 {
+                    tracing::warn!(times, "{kind} were far ahead: the database's clock was wrong");
+                }
+            }
             let discarded = catalog.discard_exhausted(engine, max_strikes).await?;
             if discarded > 0 {
                 tracing::error!(jobs = discarded, "discarded jobs that used up their strikes");

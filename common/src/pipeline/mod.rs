@@ -20,6 +20,7 @@ use crate::{
     catalog::{self, Catalog},
     env::Env,
     fault::{Doing, Fault, at},
+    periods::{Periods, max_upload_bytes},
     preset::Presets,
     queue::{self, Queue},
     store::{self, Store},
@@ -58,6 +59,8 @@ pub use subscribe::Subscription;
 pub use summary::ImageSummary;
 
 const MIB: u64 = 1024 * 1024;
+/// How long a check waits for an answer.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The settings of the pipeline and of what it opens.
 pub struct Config {
@@ -81,6 +84,10 @@ pub struct Config {
     pub upload_lease: Duration,
     /// `STORE_MIN_RATE`: the time for its bytes.
     pub store_min_rate: store::MinRate,
+    /// `LEASE_S`: how long a claim on a job is valid after it was last extended.
+    pub lease: Duration,
+    /// `BACKOFF_MAX_S`: the longest wait before a retry of a job.
+    pub backoff_max: Duration,
     /// `BLOB_GRACE_S`: how long a blob may exist before a row refers to it.
     pub blob_grace: Duration,
     /// `RENDER_CONCURRENCY`: renders at the same time in this process.
@@ -106,6 +113,7 @@ impl Config {
     pub fn read(env: &mut Env) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let limits = Limits::default();
+        let Periods { upload_lease, lease, backoff_max, blob_grace, .. } = Periods::read(env);
         let render_memory_mib = env.number(
             "RENDER_MEMORY_MIB",
             1536,
@@ -146,12 +154,7 @@ impl Config {
                     )
                     .min(render_memory_mib * MIB / 3 * 2),
             },
-            max_upload_bytes: env.number(
-                "MAX_UPLOAD_BYTES",
-                32 * MIB,
-                1..=1 << 40,
-                "largest upload, in bytes",
-            ),
+            max_upload_bytes: max_upload_bytes(env),
             spool: env
                 .text("SPOOL_DIR", "data/spool", "folder for uploads until they are stored")
                 .into(),
@@ -161,17 +164,11 @@ impl Config {
                 0..=u64::MAX,
                 "disk space that uploads leave free in SPOOL_DIR, in bytes",
             ),
-            upload_lease: env.period(
-                "UPLOAD_LEASE_S",
-                "30",
-                "most time to store an upload that was received, in seconds; STORE_MIN_RATE adds to it",
-            ),
             store_min_rate: store::MinRate::read(env),
-            blob_grace: env.period(
-                "BLOB_GRACE_S",
-                "3600",
-                "how long unfinished uploads and blobs without a row are kept, in seconds",
-            ),
+            upload_lease,
+            lease,
+            backoff_max,
+            blob_grace,
             render_concurrency: match env.number(
                 "RENDER_CONCURRENCY",
                 0,
@@ -211,6 +208,13 @@ impl Config {
             ),
             engine: asciify::ENGINE_VERSION,
         }
+    }
+
+    /// The periods after which rows fall due.
+    pub(crate) fn periods(&self) -> Periods {
+        let Config { upload_lease, lease, backoff_max, blob_grace, .. } = *self;
+        let transfer = self.store_min_rate.time_of(self.max_upload_bytes);
+        Periods { upload_lease, transfer, lease, backoff_max, blob_grace }
     }
 }
 
@@ -282,28 +286,38 @@ impl Pipeline {
     /// Readiness: checks each dependency, with its name, and waits a few seconds at most.
     pub fn check(&self) -> BoxFuture<'_, [(&'static str, Result<(), Fault>); 4]> {
         Box::pin(async move {
-            let limit = Duration::from_secs(3);
-            let (catalog, store, spool) = tokio::join!(
-                tokio::time::timeout(limit, self.0.catalog.check()),
-                tokio::time::timeout(limit, self.0.store.check()),
+            let (database, store, spool) = tokio::join!(
+                self.check_database(),
+                self.check_store(),
                 store::check_writable(&self.0.config.spool),
             );
             [
-                (
-                    "database",
-                    catalog.unwrap_or_else(|late| {
-                        Err(late).doing("get an answer from the database in time")
-                    }),
-                ),
-                (
-                    "store",
-                    store.unwrap_or_else(|late| {
-                        Err(late).doing("get an answer from the store in time")
-                    }),
-                ),
+                ("database", database),
+                ("store", store),
                 ("spool", spool.doing("write to the spool folder")),
                 ("queue", self.0.queue.check()),
             ]
         })
+    }
+
+    /// Checks the database and the store, without which no job can be done.
+    ///
+    /// # Errors
+    /// One of them is unavailable, or does not answer within a few seconds.
+    pub fn check_storage(&self) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            self.check_database().await?;
+            self.check_store().await
+        })
+    }
+
+    async fn check_database(&self) -> Result<(), Fault> {
+        let checked = tokio::time::timeout(CHECK_TIMEOUT, self.0.catalog.check()).await;
+        checked.doing("get an answer from the database in time")?
+    }
+
+    async fn check_store(&self) -> Result<(), Fault> {
+        let checked = tokio::time::timeout(CHECK_TIMEOUT, self.0.store.check()).await;
+        checked.doing("get an answer from the store in time")?
     }
 }

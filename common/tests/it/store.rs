@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::{
 use bytes::Bytes;
 use common::{
     env::Env,
-    image::ImageId,
+    image::{ImageId, Millis},
     job::{Claim, JobId},
     store::{Config, Content, Store, original_key, render_key},
 };
@@ -105,7 +105,7 @@ async fn deleting_what_is_not_there_is_no_error(store: Store) {
 }
 
 async fn every_attempt_has_a_blob_of_its_own(store: Store) {
-    let (image, job) = (ImageId::generate(), JobId::generate());
+    let (image, job) = (ImageId::generate(Millis(0)), JobId::generate());
     let claim = |attempt| Claim { job, image, attempt, strikes: 1 };
     let keys = [
         original_key(image, 1),

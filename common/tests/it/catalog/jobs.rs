@@ -1,9 +1,15 @@
 //! A job belongs to one worker at a time, and ends once.
 
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Instant,
+};
+
 use common::{
     catalog::Catalog,
-    job::{Claim, JobError, JobId, JobState},
+    job::{Claim, JobError, JobId, JobState, Lane},
 };
+use testkit::wait::eventually;
 
 use super::*;
 
@@ -19,6 +25,8 @@ conformance! {
         a_refund_is_given_once
         jobs_that_end_without_a_result_are_discarded
         the_longest_due_comes_first
+        claims_at_the_same_time_share_no_job
+        what_is_rendered_already_is_renewed_in_the_lane_of_the_backfill
     ]
 }
 
@@ -165,8 +173,128 @@ async fn the_longest_due_comes_first(catalog: Catalog) {
     let claim = claimed(&catalog, a, LONG).await;
     assert!(catalog.retry(&claim, ENDED, true, None).await.unwrap());
     assert_eq!(due(&catalog).await, [b, c, a]);
-    assert_eq!(catalog.due(ENGINE, MAX_STRIKES, 2).await.unwrap(), [b, c]);
-    assert_eq!(catalog.due(ENGINE + 1, MAX_STRIKES, 2).await.unwrap(), []);
+    assert_eq!(claim_due(&catalog, Lane::Backfill, 9).await, []);
+    assert_eq!(
+        HashSet::from_iter(claim_due(&catalog, Lane::Fresh, 2).await),
+        HashSet::from([b, c])
+    );
+    assert_eq!(claim_due(&catalog, Lane::Fresh, 2).await, [a]);
+    assert_eq!(claim_due(&catalog, Lane::Fresh, 2).await, [], "their leases run");
+}
+
+/// The jobs of the claims, in no particular order.
+async fn claim_due(catalog: &Catalog, lane: Lane, limit: u64) -> Vec<JobId> {
+    let claims = catalog.claim_due(ENGINE, lane, "worker", LONG, MAX_STRIKES, limit).await.unwrap();
+    claims.iter().map(|claim| claim.job).collect()
+}
+
+async fn claims_at_the_same_time_share_no_job(catalog: Catalog) {
+    let mut jobs = HashSet::new();
+    for nth in 0..20 {
+        jobs.insert(stored(&catalog, &nth.to_string()).await.1);
+    }
+    let by_hint = *jobs.iter().next().unwrap();
+    let claims = at_once((0..16).map(|nth| {
+        let catalog = catalog.clone();
+        async move {
+            let worker = format!("worker {nth}");
+            match nth % 8 {
+                0 => catalog
+                    .claim(by_hint, ENGINE, &worker, LONG, MAX_STRIKES)
+                    .await
+                    .unwrap()
+                    .into_iter()
+                    .collect(),
+                _ => catalog
+                    .claim_due(ENGINE, Lane::Fresh, &worker, LONG, MAX_STRIKES, 3)
+                    .await
+                    .unwrap(),
+            }
+        }
+    }));
+    let claims: Vec<Claim> = claims.await.into_iter().flatten().collect();
+    assert!(claims.iter().all(|claim| (claim.attempt, claim.strikes) == (1, 1)), "{claims:?}");
+    assert_eq!(claims.len(), jobs.len());
+    assert_eq!(claims.into_iter().map(|claim| claim.job).collect::<HashSet<_>>(), jobs);
+}
+
+async fn what_is_rendered_already_is_renewed_in_the_lane_of_the_backfill(catalog: Catalog) {
+    let (rendered, job) = stored(&catalog, "a").await;
+    let (waiting, _) = stored(&catalog, "b").await;
+    finish(&catalog, job, ENGINE, "width=80").await;
+    let specs = [hash("width=80"), hash("width=40")];
+    assert_eq!(catalog.backfill(ENGINE, &specs).await.unwrap(), 1);
+    assert_eq!(claim_due(&catalog, Lane::Backfill, 9).await, [job]);
+
+    assert_eq!(catalog.backfill(ENGINE + 1, &specs).await.unwrap(), 2);
+    for (lane, image) in [(Lane::Backfill, rendered.id), (Lane::Fresh, waiting.id)] {
+        let claims = catalog.claim_due(ENGINE + 1, lane, "worker", LONG, MAX_STRIKES, 9).await;
+        let images: Vec<ImageId> = claims.unwrap().iter().map(|claim| claim.image).collect();
+        assert_eq!(images, [image], "{lane:?}");
+    }
+}
+
+/// Claimers that compete for the same jobs would spend their rounds waiting, or in vain.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_claimers_few_claim_in_vain() {
+    const CLAIMERS: usize = 64;
+    const JOBS: u32 = 1_500;
+    const WORK: Duration = Duration::from_millis(20);
+    in_new_database(async |url| {
+        drop(opened(&url).await);
+        let connections = CLAIMERS.to_string();
+        let settings = [("DATABASE_URL", url.as_str()), ("DATABASE_CONNECTIONS", &connections)];
+        let catalog = Catalog::open(&Config::read(&mut Env::new(settings, []))).await.unwrap();
+        insert_jobs(&catalog, JOBS).await;
+        let (useful, vain) = (&AtomicU32::new(0), &AtomicU32::new(0));
+        let claimer = || {
+            let catalog = catalog.clone();
+            async move {
+                while useful.load(Ordering::Relaxed) < JOBS {
+                    let claims = catalog.claim_due(ENGINE, Lane::Fresh, "w", LONG, MAX_STRIKES, 1);
+                    match claims.await.unwrap().first() {
+                        Some(claim) => {
+                            useful.fetch_add(1, Ordering::Relaxed);
+                            tokio::time::sleep(WORK).await;
+                            assert!(catalog.finish(claim, ENGINE, &[]).await.unwrap());
+                        }
+                        None => {
+                            vain.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                }
+            }
+        };
+        let started = Instant::now();
+        futures_util::future::join_all((0..CLAIMERS).map(|_| claimer())).await;
+        let (useful, vain) = (useful.load(Ordering::Relaxed), vain.load(Ordering::Relaxed));
+        println!("{useful} rounds were useful, {vain} were not, in {:?}", started.elapsed());
+        assert_eq!(useful, JOBS);
+        assert!(vain * 4 <= useful, "{vain} rounds in vain for {useful} jobs");
+
+        let scans = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'jobs_due'";
+        eventually("the claims have used the index", async || {
+            let row = Statement::from_string(catalog.connection().get_database_backend(), scans);
+            let row = catalog.connection().query_one_raw(row).await.unwrap().unwrap();
+            (row.try_get::<i64>("", "idx_scan").unwrap() >= i64::from(JOBS)).then_some(())
+        })
+        .await;
+    })
+    .await;
+}
+
+/// Adds as many stored images with due jobs, and nine times as many whose job is done.
+async fn insert_jobs(catalog: &Catalog, count: u32) {
+    let sql = format!(
+        "INSERT INTO images SELECT gen_random_uuid(), 'stored', 1, NULL, NULL, 'image/png', 1, 1, 1, \
+            1, '', 0, 0, 0 FROM generate_series(1, {count} * 10);
+         INSERT INTO jobs (id, image_id, engine, state, attempt, strikes, due_at, created_at)
+            SELECT gen_random_uuid(), id, {ENGINE}, \
+            CASE WHEN row_number() OVER () <= {count} THEN 'pending' ELSE 'done' END, 0, 0, 0, 0 \
+            FROM images;
+         ANALYZE images; ANALYZE jobs;"
+    );
+    catalog.connection().execute_unprepared(&sql).await.unwrap();
 }
 
 #[tokio::test]

@@ -10,13 +10,15 @@ use common::{
     job::{Claim, JobId},
     store::{original_key, render_key},
 };
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Statement};
 use testkit::{env::servers, wait::at_once};
 use uuid::Uuid;
 
 mod changes;
+mod clock;
 mod images;
 mod jobs;
+mod migrations;
 mod renders;
 mod uploads;
 
@@ -67,8 +69,20 @@ pub(crate) async fn stored(catalog: &Catalog, content: &str) -> (Image, JobId) {
     (image, job)
 }
 
+/// The due jobs of `engine`, the longest due first.
+async fn due_of(catalog: &Catalog, engine: u32) -> Vec<JobId> {
+    let due = "SELECT id FROM jobs WHERE state = 'pending'";
+    let now = catalog.time().await.unwrap().0;
+    let sql = format!(
+        "{due} AND engine = {engine} AND strikes < {MAX_STRIKES} AND due_at <= {now} ORDER BY due_at"
+    );
+    let db = catalog.connection();
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await;
+    rows.unwrap().iter().map(|row| JobId(row.try_get("", "id").unwrap())).collect()
+}
+
 async fn due(catalog: &Catalog) -> Vec<JobId> {
-    catalog.due(ENGINE, MAX_STRIKES, 99).await.unwrap()
+    due_of(catalog, ENGINE).await
 }
 
 async fn claimed(catalog: &Catalog, job: JobId, lease: Duration) -> Claim {
@@ -116,11 +130,16 @@ pub(crate) async fn on_sqlite<F: Future<Output = ()>>(behaviour: impl FnOnce(Cat
 }
 
 pub(crate) async fn on_postgres<F: Future<Output = ()>>(behaviour: impl FnOnce(Catalog) -> F) {
+    in_new_database(async |url| behaviour(opened(&url).await).await).await;
+}
+
+/// Calls `test` with the URL of an empty database.
+async fn in_new_database(test: impl AsyncFnOnce(String)) {
     let Some([server]) = servers("common", ["TEST_DATABASE_URL"]) else { return };
     let name = format!("planet_{}", Uuid::now_v7().simple());
     let admin = catalog_at(&server).await;
     admin.connection().execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
-    behaviour(opened(&url_of(&name)).await).await;
+    test(url_of(&name)).await;
     let drop = format!("DROP DATABASE {name} WITH (FORCE)");
     admin.connection().execute_unprepared(&drop).await.unwrap();
 }

@@ -1,0 +1,53 @@
+//! The lane of a job, and the index by which workers find due jobs.
+//!
+//! Programs that do not know the column make fresh jobs. The step can be repeated: PostgreSQL builds
+//! the index beside running writes, outside of a transaction, and may be interrupted in between.
+
+use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm_migration::prelude::*;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Step;
+
+const SQLITE: &[&str] = &[
+    "ALTER TABLE jobs ADD COLUMN backfill boolean NOT NULL DEFAULT false",
+    "CREATE INDEX jobs_due ON jobs (engine, backfill, due_at) WHERE state = 'pending'",
+];
+
+const POSTGRES: &[&str] = &[
+    // every other statement on the table would wait behind this one
+    "SET lock_timeout = '5s'",
+    "ALTER TABLE jobs ADD COLUMN IF NOT EXISTS backfill boolean NOT NULL DEFAULT false",
+    "RESET lock_timeout",
+    // an interrupted build leaves an index that is not used
+    "DROP INDEX CONCURRENTLY IF EXISTS jobs_due",
+    "CREATE INDEX CONCURRENTLY jobs_due ON jobs (engine, backfill, due_at)
+        WHERE state = 'pending'",
+];
+
+const DOWN: &[&str] = &["DROP INDEX jobs_due", "ALTER TABLE jobs DROP COLUMN backfill"];
+
+#[async_trait::async_trait]
+impl MigrationTrait for Step {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        match manager.get_database_backend() {
+            DbBackend::Postgres => run(manager, POSTGRES).await,
+            _ => run(manager, SQLITE).await,
+        }
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, DOWN).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(false)
+    }
+}
+
+async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+    for sql in statements {
+        manager.get_connection().execute_unprepared(sql).await?;
+    }
+    Ok(())
+}
