@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Config, response_budget::ResponseBudget};
+use crate::{config::Config, encoding_permits::EncodingPermits, response_budget::ResponseBudget};
 
 /// The state that handlers share. Clones share the same limits.
 #[derive(Clone)]
@@ -22,6 +22,8 @@ pub struct App {
     /// Cancelled at shutdown: ends event streams, and waits for renders.
     pub(crate) closing: CancellationToken,
     pub(crate) response_budget: ResponseBudget,
+    /// For writing renders in other formats than text.
+    pub(crate) writers: EncodingPermits,
 }
 
 impl App {
@@ -34,6 +36,7 @@ impl App {
             streams: Arc::new(Semaphore::new(config.max_event_streams)),
             closing: CancellationToken::new(),
             response_budget: ResponseBudget::new(config.answer_memory_mib),
+            writers: EncodingPermits::new(),
             config: Arc::new(config),
         }
     }

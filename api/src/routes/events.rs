@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderName, header},
+    http::{HeaderMap, HeaderName},
     response::{
         IntoResponse, Response, Sse,
         sse::{Event, KeepAlive},
@@ -147,7 +147,7 @@ fn respond(
     let closing = app.closing.clone().cancelled_owned();
     let events = stream::iter([first]).chain(changes).map(Ok::<_, Infallible>).take_until(closing);
     let sse = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL));
-    ([(header::CACHE_CONTROL, "no-cache"), NO_BUFFERING], sse).into_response()
+    ([NO_BUFFERING], sse).into_response()
 }
 
 /// A change as an event with the data of its kind.
