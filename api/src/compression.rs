@@ -126,7 +126,7 @@ struct IsCompressible;
 
 impl Predicate for IsCompressible {
     fn should_compress<B: HttpBody>(&self, response: &axum::http::Response<B>) -> bool {
-        let length = response.body().size_hint().exact().unwrap_or_default() as usize;
+        let length = response.body().size_hint().exact();
         length.is_some_and(|bytes| bytes <= MAX_BYTES)
             && DefaultPredicate::new().should_compress(response)
     }

@@ -56,8 +56,8 @@ impl Output {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         match self {
-            Self::Txt => text::write(grid, text::push_txt_row, out),
-            Self::Ansi => text::write(grid, text::push_ansi_row, out),
+            Self::Txt => text::write(grid, text::txt_row, out),
+            Self::Ansi => text::write(grid, text::ansi_row, out),
             Self::Html => html::write(grid, background, title, out),
             Self::Svg => svg::write(grid, background, title, out),
             Self::Png => png::write(grid, background, out),

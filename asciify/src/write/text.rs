@@ -10,7 +10,7 @@ use crate::grid::{Cell, Grid};
 ///
 /// Parsing the result as a [`Grid`] gives the symbols back.
 pub fn txt(grid: &Grid) -> String {
-    text(grid, push_txt_row)
+    text(grid, txt_row)
 }
 
 /// As [`txt`], with the control sequences that set colours: Select Graphic Rendition, ECMA-48,
@@ -18,39 +18,39 @@ pub fn txt(grid: &Grid) -> String {
 ///
 /// Parsing the result as a [`Grid`] gives the grid back.
 pub fn ansi(grid: &Grid) -> String {
-    text(grid, push_ansi_row)
+    text(grid, ansi_row)
 }
 
 /// Appends a row to a text, with its newline.
-type PushRow = fn(row: &[Cell], text: &mut String);
+type AppendRow = fn(row: &[Cell], text: &mut String);
 
-fn text(grid: &Grid, push_row: PushRow) -> String {
+fn text(grid: &Grid, append_row: AppendRow) -> String {
     let mut text = String::with_capacity(grid.rows() * (grid.columns() + 1));
     for row in grid.lines() {
-        push_row(row, &mut text);
+        append_row(row, &mut text);
     }
     text
 }
 
 /// Writes a text row by row.
-pub(super) fn write(grid: &Grid, push_row: PushRow, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(grid: &Grid, append_row: AppendRow, out: &mut dyn Write) -> io::Result<()> {
     let mut text = String::new();
     for row in grid.lines() {
         text.clear();
-        push_row(row, &mut text);
+        append_row(row, &mut text);
         out.write_all(text.as_bytes())?;
     }
     Ok(())
 }
 
 /// A row of [`txt`].
-pub(super) fn push_txt_row(row: &[Cell], text: &mut String) {
+pub(super) fn txt_row(row: &[Cell], text: &mut String) {
     text.extend(row.iter().map(|cell| cell.symbol));
     text.push('\n');
 }
 
 /// A row of [`ansi`].
-pub(super) fn push_ansi_row(row: &[Cell], text: &mut String) {
+pub(super) fn ansi_row(row: &[Cell], text: &mut String) {
     let (mut foreground, mut background) = (None, None);
     for cell in row {
         // a space has no foreground: that of the cell before it can stay
