@@ -69,6 +69,8 @@ impl Compressor {
             None => encoded,
             Some(mut reservation) => {
                 head.extensions.insert(Reserved);
+                // a copy has no spare capacity
+                let encoded = Box::<[u8]>::from(encoded.as_ref());
                 reservation.resize(encoded.len())?;
                 reservation.attach(encoded)
             }

@@ -5,11 +5,13 @@ use axum::{
     response::Response,
 };
 
-/// Middleware: a response that says nothing else is for the client's own cache, which validates it
-/// before each use (RFC 9111, 5.2.2). A shared cache would still have it after its image is deleted.
+/// For the client's own cache, which validates the response before each use (RFC 9111, 5.2.2). A
+/// shared cache would still have it after its image is deleted.
+pub(crate) const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+/// Middleware: a response without `Cache-Control` is [`PRIVATE`].
 pub(crate) async fn set_cache_control(mut response: Response) -> Response {
-    let private = HeaderValue::from_static("private, no-cache");
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(private);
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(PRIVATE);
     response
 }
 

@@ -63,9 +63,14 @@ impl ResponseBudget {
     /// # Errors
     /// See [`Reservation::resize`].
     pub fn reserve(&self, bytes: usize) -> Result<Reservation, Problem> {
-        let mut reservation = Reservation { budget: self.clone(), bytes: 0, is_large: false };
+        let mut reservation = self.empty();
         reservation.resize(bytes)?;
         Ok(reservation)
+    }
+
+    /// A reservation of nothing, to be resized.
+    pub fn empty(&self) -> Reservation {
+        Reservation { budget: self.clone(), bytes: 0, is_large: false }
     }
 
     /// Checks that one response may take `bytes` bytes.
@@ -181,7 +186,11 @@ pub(crate) async fn reserve_body(
     let (mut head, body) = response.into_parts();
     head.extensions.insert(Reserved);
     match to_bytes(body, length).await {
-        Ok(body) => Response::from_parts(head, reservation.attach(body).into()),
+        // a copy has no spare capacity
+        Ok(body) => {
+            let body = reservation.attach(Box::<[u8]>::from(body.as_ref()));
+            Response::from_parts(head, body.into())
+        }
         Err(err) => {
             tracing::error!("could not read a response: {err}");
             Problem::bug().into_response()

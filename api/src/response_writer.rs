@@ -37,22 +37,9 @@ pub(crate) struct ResponseWriter {
 
 impl ResponseWriter {
     /// `working` is held until everything is written. Writing stops when `gone` is cancelled.
-    ///
-    /// # Errors
-    /// 503 when the budget is used up.
-    pub fn new(
-        budget: &ResponseBudget,
-        working: Reservation,
-        gone: CancellationToken,
-    ) -> Result<Self, Problem> {
-        Ok(ResponseWriter {
-            budget: budget.clone(),
-            working,
-            reservation: budget.reserve(0)?,
-            chunks: Vec::new(),
-            gone,
-            problem: None,
-        })
+    pub fn new(budget: ResponseBudget, working: Reservation, gone: CancellationToken) -> Self {
+        let reservation = budget.empty();
+        ResponseWriter { budget, working, reservation, chunks: Vec::new(), gone, problem: None }
     }
 
     /// The body; `written` is the result of writing.
@@ -156,7 +143,7 @@ mod tests {
 
     fn writer(budget: &ResponseBudget, gone: &CancellationToken) -> ResponseWriter {
         let working = budget.reserve(1000).ok().unwrap();
-        ResponseWriter::new(budget, working, gone.clone()).ok().unwrap()
+        ResponseWriter::new(budget.clone(), working, gone.clone())
     }
 
     fn next(body: &mut ChunkedBody) -> Option<Bytes> {

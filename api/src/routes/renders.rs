@@ -71,7 +71,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
         (status = 404, description = "No such image or version.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 406, description = "`Accept` excludes every format.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 412, description = "A precondition does not hold.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The image cannot be decoded.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The image cannot be decoded, or the response would be too large.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Busy, or a dependency is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -199,7 +199,7 @@ async fn write_output(
         reservation.resize(reservation.bytes() + cells * size_of::<Cell>())?;
         let grid: Grid = text.as_str().parse().map_err(|err| bug(&err))?;
         reservation.resize(reservation.bytes() + format.working_bytes(&grid))?;
-        let mut writer = ResponseWriter::new(&budget, reservation, gone)?;
+        let mut writer = ResponseWriter::new(budget, reservation, gone);
         let written = format.write(&grid, background, &title, &mut writer);
         drop((grid, text));
         let body = writer.finish(written)?;

@@ -65,8 +65,8 @@ const LARGE: &str = "width=1000&height=700&fit=stretch&match=ramp&symbols=half&c
 
 #[tokio::test]
 async fn large_answers_to_slow_readers_keep_a_limit() {
-    // half of it is for two large responses
-    let app = TestApp::with(&[("ANSWER_MEMORY_MIB", "128")]).await;
+    // half of it is for two of the large responses
+    let app = TestApp::with(&[("ANSWER_MEMORY_MIB", "96")]).await;
     let image = app.upload(noise(800, 1)).await;
     let large = format!("{}?{LARGE}", image.at);
     let mut slow = Vec::new();
@@ -82,11 +82,11 @@ async fn large_answers_to_slow_readers_keep_a_limit() {
     app.get("/images").await.is(200);
     app.get("/docs").await.is(200);
 
-    drop(slow.pop());
-    until("memory is free", async || app.get(&large).await.status != 503).await;
-    let read = slow.remove(0).answer().await.is(200);
-    assert!(app.get(&large).await.is(200).body == read.body);
-    assert!(read.body.len() > 20_000_000, "{}", read.body.len());
+    for wire in slow {
+        let length = wire.answer().await.is(200).body.len();
+        assert!(length > 17_000_000, "{length}");
+    }
+    app.get(&large).await.is(200);
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ fn text(grid: &Grid, append_row: AppendRow) -> String {
     for row in grid.lines() {
         append_row(row, &mut text);
     }
+    text.shrink_to_fit();
     text
 }
 
