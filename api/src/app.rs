@@ -7,7 +7,10 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Config, response_budget::ResponseBudget, upload_slots::UploadSlots};
+use crate::{
+    config::Config, encoding_permits::EncodingPermits, response_budget::ResponseBudget,
+    upload_slots::UploadSlots,
+};
 
 /// The state that handlers share. Clones share the same limits.
 #[derive(Clone)]
@@ -21,6 +24,8 @@ pub struct App {
     /// Cancelled at shutdown: ends event streams, and waits for renders.
     pub(crate) closing: CancellationToken,
     pub(crate) response_budget: ResponseBudget,
+    /// For writing renders in other formats than text.
+    pub(crate) writers: EncodingPermits,
 }
 
 impl App {
@@ -33,6 +38,7 @@ impl App {
             streams: Arc::new(Semaphore::new(config.max_event_streams)),
             closing: CancellationToken::new(),
             response_budget: ResponseBudget::new(config.answer_memory_mib),
+            writers: EncodingPermits::new(),
             config: Arc::new(config),
         }
     }

@@ -1,6 +1,6 @@
 //! Compression of response bodies (RFC 9110, 8.4 and 12.5.3), in one middleware.
 
-use std::{convert::Infallible, future::ready, sync::Arc, thread::available_parallelism};
+use std::{convert::Infallible, future::ready};
 
 use axum::{
     body::{Body, HttpBody, to_bytes},
@@ -9,7 +9,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use tokio::{runtime::Handle, sync::Semaphore, task::spawn_blocking};
+use tokio::{runtime::Handle, task::spawn_blocking};
 use tower::{ServiceExt, service_fn};
 use tower_http::compression::{
     Compression,
@@ -17,46 +17,46 @@ use tower_http::compression::{
 };
 
 use crate::{
+    encoding_permits::EncodingPermits,
     headers::{combined, insert},
     problem::Problem,
-    response_budget::ResponseBudget,
+    response_budget::{Reserved, ResponseBudget, UNRESERVED_BYTES},
 };
 
 /// The content codings that tower-http is built with.
 const CODINGS: [&str; 3] = ["gzip", "br", "zstd"];
 /// Longer bodies are sent uncompressed: they are renders of hundreds of thousands of cells.
 const MAX_BYTES: u64 = 1 << 20;
-/// Bodies up to this length are compressed without a permit and without a reservation: it takes a
-/// moment, and so the response to a completed upload is never replaced by 503.
-const SMALL_BYTES: u64 = 32 << 10;
 
 /// Compresses complete bodies on blocking threads. The memory of an encoder, which can be many
 /// times that of its input, is thus released before a slow client reads the response.
 #[derive(Clone)]
 pub(crate) struct Compressor {
-    /// One permit per core.
-    permits: Arc<Semaphore>,
+    permits: EncodingPermits,
     budget: ResponseBudget,
 }
 
 impl Compressor {
     /// Compressed bodies are reserved in `budget`.
     pub fn new(budget: ResponseBudget) -> Self {
-        let cores = available_parallelism().map_or(1, usize::from);
-        Compressor { permits: Arc::new(Semaphore::new(cores)), budget }
+        Compressor { permits: EncodingPermits::new(), budget }
     }
 
-    /// The encoded bytes of `body`, which encodes as it is read and had `length` bytes before.
-    async fn encode(&self, body: Body, length: Option<u64>) -> Result<Body, Problem> {
+    /// The response with its body encoded; the body encodes as it is read, and had `length` bytes
+    /// before.
+    async fn encode(&self, response: Response, length: usize) -> Result<Response, Problem> {
         let bug = |err: &dyn std::fmt::Display| {
             tracing::error!("could not compress a response: {err}");
             Problem::bug()
         };
-        let is_small = length.is_some_and(|bytes| bytes <= SMALL_BYTES);
-        let permit = match is_small {
+        let is_small = length <= UNRESERVED_BYTES;
+        let permit = self.permits.acquire(is_small).await;
+        // the encoded pieces, and the pieces joined
+        let reservation = match is_small {
             true => None,
-            false => Some(self.permits.clone().acquire_owned().await.map_err(|err| bug(&err))?),
+            false => Some(self.budget.reserve(2 * length)?),
         };
+        let (mut head, body) = response.into_parts();
         let runtime = Handle::current();
         let encode = move || {
             let encoded = runtime.block_on(to_bytes(body, usize::MAX));
@@ -65,10 +65,17 @@ impl Compressor {
         };
         let encoded = spawn_blocking(encode).await.map_err(|err| bug(&err))?;
         let encoded = encoded.map_err(|err| bug(&err))?;
-        Ok(match is_small {
-            true => encoded.into(),
-            false => self.budget.reserve(encoded.len())?.attach(encoded).into(),
-        })
+        let body = match reservation {
+            None => encoded,
+            Some(mut reservation) => {
+                head.extensions.insert(Reserved);
+                // a copy has no spare capacity
+                let encoded = Box::<[u8]>::from(encoded.as_ref());
+                reservation.resize(encoded.len())?;
+                reservation.attach(encoded)
+            }
+        };
+        Ok(Response::from_parts(head, body.into()))
     }
 }
 
@@ -85,14 +92,11 @@ pub(crate) async fn compress(
     strip_tag_suffixes(request.headers_mut(), &accepted);
 
     let response = next.run(request).await;
-    let length = response.body().size_hint().exact();
+    let length = response.body().size_hint().exact().unwrap_or_default() as usize;
     let mut response = select_coding(response, &accepted).await;
     if response.headers().contains_key(header::CONTENT_ENCODING) {
-        let (head, body) = response.into_parts();
-        response = match compressor.encode(body, length).await {
-            Ok(body) => Response::from_parts(head, body),
-            Err(problem) => problem.into_response(),
-        };
+        let encoded = compressor.encode(response, length).await;
+        response = encoded.unwrap_or_else(IntoResponse::into_response);
     }
 
     let is_unmodified = response.status() == StatusCode::NOT_MODIFIED;

@@ -21,8 +21,8 @@ pub struct Config {
     pub max_event_streams: usize,
     /// `HEADER_TIMEOUT_S`: how long a client may take to send the head of a request.
     pub header_timeout: Duration,
-    /// `ANSWER_IDLE_S`: how long a client may pause while it reads a response.
-    pub answer_idle: Duration,
+    /// `ANSWER_IDLE_S` and `ANSWER_MIN_RATE`: how fast a client has to read a response.
+    pub(crate) answer_min_rate: MinRate,
     /// `ANSWER_MEMORY_MIB`: memory for responses that are being sent, in MiB; beyond it, 503.
     pub answer_memory_mib: u32,
     /// `TRUSTED_PROXIES`: proxies whose `X-Forwarded-For` names the client.
@@ -73,16 +73,26 @@ impl Config {
                 "30",
                 "how long a client may take to send the head of the next request, in seconds",
             ),
-            answer_idle: env.period(
-                "ANSWER_IDLE_S",
-                "60",
-                "how long a client may pause while it reads a response, in seconds",
-            ),
+            answer_min_rate: MinRate {
+                idle_timeout: env.period(
+                    "ANSWER_IDLE_S",
+                    "60",
+                    "how long a client may pause while it reads a response, in seconds",
+                ),
+                bytes_per_s: env.number(
+                    "ANSWER_MIN_RATE",
+                    32_768,
+                    0..=u64::MAX,
+                    "average rate at which a client must read a response that is held in memory, \
+                     after the first ANSWER_IDLE_S, in bytes a second; 0 is no minimum",
+                ),
+            },
             answer_memory_mib: env.number(
                 "ANSWER_MEMORY_MIB",
                 512,
                 1..=1 << 20,
-                "memory for responses that are being sent, in MiB; beyond it, requests get 503",
+                "memory for responses that are being sent, in MiB; beyond it, requests get 503. Half \
+                 of it is only for responses of up to 512 KiB",
             ) as u32,
             trusted_proxies: env.parsed(
                 "TRUSTED_PROXIES",

@@ -1,4 +1,4 @@
-//! One client connection: write timeouts, and its end at shutdown.
+//! One client connection: write timeouts, slow readers, and its end at shutdown.
 
 use std::{
     net::IpAddr,
@@ -21,7 +21,7 @@ use tokio::{net::TcpStream, time::sleep};
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::{io::InspectWriter, sync::CancellationToken, task::TaskTracker};
 
-use crate::client_address::Peer;
+use crate::{client_address::Peer, request_body::MinRate, slow_readers::SlowReaderWatch};
 
 /// At shutdown, a connection without a running request is closed after this time without progress.
 /// It is long because the kernel buffers up to a megabyte: a slow reader seems to pause.
@@ -32,8 +32,8 @@ const SHUTDOWN_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Connection {
     pub http: http1::Builder,
     pub service: TowerToHyperService<Router>,
-    /// How long a client may pause while it reads a response.
-    pub write_timeout: Duration,
+    /// How fast a client has to read a response.
+    pub min_rate: MinRate,
     /// Cancelled at shutdown.
     pub closing: CancellationToken,
 }
@@ -46,15 +46,21 @@ impl Connection {
         let requests = TaskTracker::new();
         let written = Arc::new(AtomicU64::new(0));
         let mut stream = TimeoutWriter::new(stream);
-        stream.set_timeout(Some(self.write_timeout));
+        stream.set_timeout(Some(self.min_rate.idle_timeout));
         let counter = written.clone();
         let stream = InspectWriter::new(stream, move |bytes| {
             counter.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         });
         let running = requests.clone();
+        let slow_reader = SlowReaderWatch::new(self.min_rate, written.clone());
+        let sender = slow_reader.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
-            running.track_future(self.service.call(request))
+            let (response, sender) = (self.service.call(request), sender.clone());
+            sender.request_begins();
+            running.track_future(async move {
+                response.await.inspect(|response| sender.response_begins(response))
+            })
         });
         let stream = TokioIo::new(Box::pin(stream));
         let connection = watcher.watch(self.http.serve_connection(stream, service));
@@ -75,6 +81,9 @@ impl Connection {
                 if let Err(err) = ended {
                     tracing::debug!("a connection ended with an error: {err}");
                 }
+            }
+            () = slow_reader.too_slow() => {
+                tracing::debug!("closed a connection whose client read too slowly");
             }
             () = stalled => tracing::debug!("closed an idle connection at shutdown"),
         }

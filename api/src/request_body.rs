@@ -26,10 +26,10 @@ const MAX_FORM_OVERHEAD_BYTES: u64 = 1024 * 1024;
 /// still sending would otherwise see a broken connection instead of the response.
 pub(crate) const DISCARD_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How fast a client has to send.
+/// How fast a client has to send an upload, or to read a response.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MinRate {
-    /// The longest pause between two chunks.
+    /// The longest pause.
     pub idle_timeout: Duration,
     /// Average rate since the start of the body, after a first grace period of `idle_timeout`; 0 is
     /// no minimum.
@@ -40,13 +40,15 @@ impl MinRate {
     /// When the next chunk has to arrive, `bytes` bytes after `started`.
     fn deadline(&self, started: Instant, bytes: u64) -> Instant {
         let next = Instant::now() + self.idle_timeout;
-        match self.bytes_per_s {
-            0 => next,
-            rate => {
-                let all = Duration::from_secs_f64(bytes as f64 / rate as f64);
-                next.min(started + self.idle_timeout + all)
-            }
-        }
+        self.average_deadline(started, bytes).map_or(next, |average| next.min(average))
+    }
+
+    /// Until when `bytes` bytes after `started` reach the average rate; `None` when there is no
+    /// minimum.
+    pub fn average_deadline(&self, started: Instant, bytes: u64) -> Option<Instant> {
+        let rate = Some(self.bytes_per_s).filter(|rate| *rate > 0)?;
+        let all = Duration::from_secs_f64(bytes as f64 / rate as f64);
+        Some(started + self.idle_timeout + all)
     }
 
     fn problem(&self) -> Problem {

@@ -1,64 +1,244 @@
 //! A memory limit for all responses together, since clients may read slowly.
+//!
+//! Every response reserves the memory that it takes, before it takes it, and returns it as its bytes
+//! are sent. Half of the budget only serves small responses: large ones that clients read slowly
+//! cannot use it up.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::{
+    body::{HttpBody, to_bytes},
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::problem::{BUSY, Problem};
+use crate::problem::{BUSY, OVER_LIMIT, Problem};
 
-const KIB: usize = 1024;
+const MIB: usize = 1024 * 1024;
+/// Responses that take more memory share half of the budget.
+const SMALL_BYTES: usize = 512 * 1024;
+/// Complete bodies up to this length are not reserved: the response to a completed upload is never
+/// replaced by 503. A connection sends one at a time.
+pub(crate) const UNRESERVED_BYTES: usize = 32 * 1024;
 
-/// Memory for response bodies, in KiB. Clones share it.
+/// Memory for responses. Clones share it.
 #[derive(Clone)]
-pub(crate) struct ResponseBudget {
-    free: Arc<Semaphore>,
-    total: u32,
+pub(crate) struct ResponseBudget(Arc<Shared>);
+
+struct Shared {
+    max_bytes: usize,
+    used: Mutex<Used>,
+}
+
+/// Bytes that are reserved.
+#[derive(Default)]
+struct Used {
+    all: usize,
+    /// The part of large responses.
+    large: usize,
 }
 
 /// Memory of one response; dropping it returns the memory to the budget.
-pub(crate) struct Reservation(OwnedSemaphorePermit);
+pub(crate) struct Reservation {
+    budget: ResponseBudget,
+    bytes: usize,
+    is_large: bool,
+}
+
+/// Marks a response whose body is reserved, in its extensions.
+#[derive(Clone)]
+pub(crate) struct Reserved;
 
 impl ResponseBudget {
     /// A budget of `mib` MiB.
     pub fn new(mib: u32) -> Self {
-        let total = mib.saturating_mul(1024);
-        ResponseBudget { free: Arc::new(Semaphore::new(total as usize)), total }
+        let max_bytes = (mib as usize).saturating_mul(MIB);
+        ResponseBudget(Arc::new(Shared { max_bytes, used: Mutex::default() }))
     }
 
-    /// Reserves `bytes` bytes. More than half of the budget counts as half, so that a large
-    /// response can start while others are being sent.
+    /// Reserves `bytes` bytes.
     ///
     /// # Errors
-    /// 503 when the budget is used up.
+    /// See [`Reservation::resize`].
     pub fn reserve(&self, bytes: usize) -> Result<Reservation, Problem> {
-        let kib = u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX).clamp(1, self.total / 2);
-        let permit = self.free.clone().try_acquire_many_owned(kib);
-        let busy = |_| {
-            Problem::new(BUSY, "too many large responses are being sent: try again in a moment")
-        };
-        Ok(Reservation(permit.map_err(busy)?))
+        let mut reservation = self.empty();
+        reservation.resize(bytes)?;
+        Ok(reservation)
+    }
+
+    /// A reservation of nothing, to be resized.
+    pub fn empty(&self) -> Reservation {
+        Reservation { budget: self.clone(), bytes: 0, is_large: false }
+    }
+
+    /// Checks that one response may take `bytes` bytes.
+    ///
+    /// # Errors
+    /// 422 when it never fits into the budget.
+    pub fn check_size(&self, bytes: usize) -> Result<(), Problem> {
+        let max = self.max_large_bytes();
+        if bytes <= max {
+            return Ok(());
+        }
+        let detail = format!(
+            "this response takes more than {:.1} MiB of memory, half of ANSWER_MEMORY_MIB: request \
+             fewer columns and rows, or another format",
+            max as f64 / MIB as f64
+        );
+        Err(Problem::new(OVER_LIMIT, detail))
+    }
+
+    fn max_large_bytes(&self) -> usize {
+        self.0.max_bytes / 2
+    }
+
+    #[cfg(test)]
+    pub fn used_bytes(&self) -> usize {
+        self.used().all
+    }
+
+    fn used(&self) -> MutexGuard<'_, Used> {
+        self.0.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Reservation {
-    /// A response body that holds this reservation, reduced to the size of `body`, until it is
-    /// sent.
-    pub fn attach(mut self, body: impl AsRef<[u8]> + Send + 'static) -> Bytes {
-        let kib = body.as_ref().len().div_ceil(KIB);
-        let excess = self.0.num_permits().saturating_sub(kib);
-        drop(self.0.split(excess));
-        Bytes::from_owner(ReservedBody { body, _reservation: self })
+    /// How many bytes are reserved.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Changes the reservation to `bytes` bytes.
+    ///
+    /// # Errors
+    /// Only when it grows: 503 when the budget is used up, 422 when a response of that size never
+    /// fits. The reservation stays as it is then.
+    pub fn resize(&mut self, bytes: usize) -> Result<(), Problem> {
+        self.budget.check_size(bytes)?;
+        let is_large = bytes > SMALL_BYTES;
+        let large = |bytes, is_large| if is_large { bytes } else { 0 };
+        let mut used = self.budget.used();
+        let all_now = used.all - self.bytes + bytes;
+        let large_now = used.large - large(self.bytes, self.is_large) + large(bytes, is_large);
+        let is_full = all_now > self.budget.0.max_bytes
+            || (is_large && large_now > self.budget.max_large_bytes());
+        if bytes > self.bytes && is_full {
+            let detail = "too many large responses are being sent: try again in a moment";
+            return Err(Problem::new(BUSY, detail));
+        }
+        *used = Used { all: all_now, large: large_now };
+        drop(used);
+        (self.bytes, self.is_large) = (bytes, is_large);
+        Ok(())
+    }
+
+    /// Moves up to `bytes` bytes into a reservation of their own, which belongs to the same
+    /// response: it is large if this one is.
+    pub fn split(&mut self, bytes: usize) -> Reservation {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Reservation { budget: self.budget.clone(), bytes, is_large: self.is_large }
+    }
+
+    /// `body` as bytes that hold this reservation.
+    pub fn attach(self, body: impl AsRef<[u8]> + Send + 'static) -> Bytes {
+        Bytes::from_owner(ReservedBytes { bytes: body, _reservation: self })
     }
 }
 
-struct ReservedBody<B> {
-    body: B,
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let mut used = self.budget.used();
+        used.all -= self.bytes;
+        used.large -= if self.is_large { self.bytes } else { 0 };
+    }
+}
+
+struct ReservedBytes<B> {
+    bytes: B,
     _reservation: Reservation,
 }
 
-impl<B: AsRef<[u8]>> AsRef<[u8]> for ReservedBody<B> {
+impl<B: AsRef<[u8]>> AsRef<[u8]> for ReservedBytes<B> {
     fn as_ref(&self) -> &[u8] {
-        self.body.as_ref()
+        self.bytes.as_ref()
+    }
+}
+
+/// Middleware: reserves complete bodies that no handler has reserved. Streams keep little in memory.
+pub(crate) async fn reserve_body(
+    State(budget): State<ResponseBudget>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    let length = response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
+    let is_reserved = response.extensions().get::<Reserved>().is_some();
+    let Some(length) = length.filter(|length| *length > UNRESERVED_BYTES && !is_reserved) else {
+        return response;
+    };
+    let reservation = match budget.reserve(length) {
+        Ok(reservation) => reservation,
+        Err(problem) => return problem.into_response(),
+    };
+    let (mut head, body) = response.into_parts();
+    head.extensions.insert(Reserved);
+    match to_bytes(body, length).await {
+        // a copy has no spare capacity
+        Ok(body) => {
+            let body = reservation.attach(Box::<[u8]>::from(body.as_ref()));
+            Response::from_parts(head, body.into())
+        }
+        Err(err) => {
+            tracing::error!("could not read a response: {err}");
+            Problem::bug().into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIB: usize = 1024;
+
+    #[test]
+    fn large_responses_leave_half_of_the_budget_to_small_ones() {
+        let budget = ResponseBudget::new(4);
+        let large: Vec<_> = (0..2).map(|_| budget.reserve(MIB).ok()).collect();
+        assert!(large.iter().all(Option::is_some));
+        assert!(budget.reserve(SMALL_BYTES + 1).is_err());
+        let mut small: Vec<_> = (0..4).map_while(|_| budget.reserve(SMALL_BYTES).ok()).collect();
+        assert_eq!(small.len(), 4);
+        assert!(budget.reserve(1).is_err());
+        // it would become a large one
+        assert!(small[0].resize(SMALL_BYTES + KIB).is_err());
+        drop(large);
+        assert!(small[0].resize(SMALL_BYTES + KIB).is_ok());
+        drop(small);
+        assert_eq!((budget.used().all, budget.used().large), (0, 0));
+    }
+
+    #[test]
+    fn the_rest_of_a_large_response_stays_large() {
+        let budget = ResponseBudget::new(4);
+        let mut whole = budget.reserve(2 * MIB).ok().unwrap();
+        let part = whole.split(100 * KIB);
+        drop(whole);
+        assert_eq!((budget.used().all, budget.used().large), (100 * KIB, 100 * KIB));
+        drop(part);
+        assert_eq!((budget.used().all, budget.used().large), (0, 0));
+    }
+
+    #[test]
+    fn a_response_that_never_fits_is_told_from_a_busy_moment() {
+        let budget = ResponseBudget::new(2);
+        let detail = |result: Result<Reservation, Problem>| result.err().map(|it| it.to_string());
+        let never = detail(budget.reserve(MIB + 1)).unwrap();
+        assert!(never.contains("1.0 MiB") && never.contains("ANSWER_MEMORY_MIB"), "{never}");
+        let _all = budget.reserve(MIB);
+        assert!(detail(budget.reserve(MIB)).unwrap().contains("try again"));
     }
 }

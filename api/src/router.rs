@@ -6,7 +6,7 @@ use axum::{
     Extension, Router,
     extract::DefaultBodyLimit,
     http::Uri,
-    middleware::{from_fn, from_fn_with_state},
+    middleware::{from_fn, from_fn_with_state, map_response},
     response::IntoResponse,
     routing::get,
 };
@@ -16,10 +16,12 @@ use utoipa::OpenApi;
 use crate::{
     app::App,
     compression::{Compressor, compress},
+    headers::set_cache_control,
     hosts,
     overload::busy,
     problem::{CROSS_SITE, NOT_FOUND, Problem},
     request_log::log_request,
+    response_budget::reserve_body,
     routes::{assets, docs, events, home, images, ops, presets, renders},
 };
 
@@ -64,7 +66,8 @@ struct Document;
 /// directly.
 pub fn router(app: App) -> Router {
     let hosts = app.config.allowed_hosts.clone();
-    let compressor = Compressor::new(app.response_budget.clone());
+    let budget = app.response_budget.clone();
+    let compressor = Compressor::new(budget.clone());
     Router::new()
         .route("/", get(home::home))
         .route("/images", get(images::list).post(images::upload))
@@ -90,7 +93,9 @@ pub fn router(app: App) -> Router {
             let detail = "pages of other sites may not upload or delete";
             Problem::new(CROSS_SITE, detail).into_response()
         }))
+        .layer(map_response(set_cache_control))
         .layer(from_fn_with_state(compressor, compress))
+        .layer(from_fn_with_state(budget, reserve_body))
         .layer(CatchPanicLayer::custom(|_| Problem::bug().into_response()))
         .layer(from_fn_with_state(hosts, hosts::check))
         .layer(from_fn(log_request))

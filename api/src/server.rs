@@ -57,7 +57,7 @@ pub fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> BoxFut
         let connection = Connection {
             http,
             service: TowerToHyperService::new(router(app)),
-            write_timeout: config.answer_idle,
+            min_rate: config.answer_min_rate,
             closing: closing.clone(),
         };
         let permits = Arc::new(Semaphore::new(config.max_connections));

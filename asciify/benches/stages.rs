@@ -66,5 +66,5 @@ fn draw_colours(bencher: Bencher<'_, '_>, spec: &str) {
 #[divan::bench(args = Output::ALL)]
 fn write_output(bencher: Bencher<'_, '_>, output: Output) {
     let grid = grid(&picture(), "color=full&color_on=both&symbols=quad");
-    bencher.bench(|| output.write(black_box(&grid), Background::Dark, "title"));
+    bencher.bench(|| output.to_vec(black_box(&grid), Background::Dark, "title"));
 }

@@ -1,9 +1,11 @@
-//! Memory that drawing takes, measured by the allocator. In a program of its own, since other tests
+//! Memory that drawing and writing take, measured by the allocator. In a program of its own, since other tests
 //! would be measured as well.
 
-use std::io::Cursor;
+use std::fmt::Write;
+use std::io::{self, Cursor};
 
-use asciify::{Limits, Spec, formats, probe, render};
+use asciify::write::Output;
+use asciify::{Background, Grid, Limits, Spec, formats, probe, render};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use peak_alloc::PeakAlloc;
@@ -44,6 +46,7 @@ fn memory_is_within_its_bounds() {
     what_is_streamed_does_not_grow_with_the_picture();
     no_format_takes_more_than_its_header_says();
     files_that_claim_much_take_little();
+    writing_takes_no_more_than_it_says();
 }
 
 fn what_is_streamed_does_not_grow_with_the_picture() {
@@ -151,4 +154,49 @@ fn files_that_claim_much_take_little() {
     tiff.extend([0; 4]);
     let taken = peak(&tiff, &["width=80"], &limits).expect("a picture");
     assert!(taken < 2 * MIB, "TIFF: {taken} bytes");
+}
+
+fn writing_takes_no_more_than_it_says() {
+    // tables of the symbols are made at their first use
+    let grid: Grid = coloured_text(4, 1).parse().expect("one row");
+    Output::ALL.iter().for_each(|output| drop(output.to_vec(&grid, Background::Dark, "")));
+    for (columns, rows) in [(100, 40), (1000, 20), (300, 400), (1000, 1000)] {
+        let text = coloured_text(columns, rows);
+        let before = MEMORY.current_usage();
+        let grid: Grid = text.parse().expect("rows of equal length");
+        let kept = MEMORY.current_usage() - before;
+        assert_eq!(Grid::cells_of(&text), Some(columns * rows));
+        assert_eq!(kept, size_of_val(grid.lines().next().expect("a row")) * rows);
+        for output in Output::ALL {
+            let is_small = columns * rows <= 120_000;
+            if *output == Output::Png && !is_small {
+                continue;
+            }
+            let before = MEMORY.current_usage();
+            MEMORY.reset_peak_usage();
+            let written = output.write(&grid, Background::Dark, "title", &mut io::sink());
+            written.expect("a sink accepts all");
+            let taken = MEMORY.peak_usage() - before;
+            let most = output.working_bytes(&grid);
+            assert!(taken <= most, "{output}, {columns} x {rows}: {taken} bytes of {most}");
+            if *output != Output::Html {
+                assert!(taken < 3 * MIB, "{output}, {columns} x {rows}: {taken} bytes");
+            }
+        }
+    }
+}
+
+/// Text of braille symbols and letters, each in two colours of its own.
+fn coloured_text(columns: usize, rows: usize) -> String {
+    let mut text = String::new();
+    for row in 0..rows {
+        for column in 0..columns {
+            let [.., r, g, b] = ((row * columns + column) as u32 * 7919).to_be_bytes();
+            let symbol = ['⣿', '&', '⠿', 'M'][(row + column) % 4];
+            write!(text, "\u{1b}[38;2;{r};{g};{b};48;2;{b};{r};{g}m{symbol}")
+                .expect("writing to a String cannot fail");
+        }
+        text.push_str("\u{1b}[m\n");
+    }
+    text
 }

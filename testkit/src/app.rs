@@ -400,12 +400,16 @@ impl Answer {
         format!("{} {:?} {}", self.status, self.headers, String::from_utf8_lossy(&self.body))
     }
 
-    /// The contract of all responses: a request id, a problem for every error, and never a 500.
+    /// The contract of all responses: a request id, no copy in shared caches, a problem for every
+    /// error, and never a 500.
     #[track_caller]
     pub fn keeps_the_contract(&self) {
         let shown = format!("{} {}: {}", self.method, self.path, self.describe());
         let id = self.header("x-request-id");
         assert!(!id.is_empty(), "no X-Request-Id: {shown}");
+        let caching = self.header("cache-control");
+        let is_private = caching.starts_with("private") || caching == "no-store";
+        assert!(is_private || self.path.starts_with("/assets/"), "Cache-Control: {shown}");
         if self.method == Method::HEAD {
             assert!(self.body.is_empty(), "{shown}");
             return;

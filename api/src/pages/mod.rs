@@ -33,9 +33,9 @@ use crate::problem::Problem;
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
                    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Width and height of a cell in [`asciify::write::svg`], in its user units.
+/// Width and height of a cell of [`asciify::write::Output::Svg`], in its user units.
 const SVG_CELL: (u32, u32) = (10, 20);
-/// Width of a cell in [`asciify::write::png`], in pixels, for renders of up to [`MAX_PNG_CELLS`].
+/// Width of a cell of [`asciify::write::Output::Png`], in pixels, for renders of up to [`MAX_PNG_CELLS`].
 const PNG_CELL_WIDTH: u32 = 8;
 
 /// The response with a page.
@@ -51,7 +51,6 @@ pub(crate) fn page(template: &impl Template) -> Response {
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, CSP),
         (header::REFERRER_POLICY, "same-origin"),
-        (header::CACHE_CONTROL, "no-cache"),
         (header::VARY, "accept"),
     ];
     (headers, html).into_response()

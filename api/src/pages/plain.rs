@@ -68,8 +68,7 @@ pub(crate) fn kind(kind: &Kind) -> Response {
 }
 
 fn respond(text: String) -> Response {
-    let headers = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-cache")];
-    (headers, text).into_response()
+    ([(header::VARY, "accept")], text).into_response()
 }
 
 fn line(text: &mut String, words: std::fmt::Arguments<'_>) {

@@ -1,7 +1,7 @@
 //! Pages about problems: all kinds, one kind, and the error page of a browser.
 
 use askama::Template;
-use axum::{http::header, response::Response};
+use axum::response::Response;
 use common::image::ImageId;
 
 use super::{
@@ -91,9 +91,7 @@ pub(crate) fn problem(kind: &Kind, problem: &ProblemBody<'_>) -> Response {
         None => "Check the address, or start from the list of images.",
     };
     let (detail, remedy) = (Prose::new(problem.detail), Prose::new(remedy));
-    let mut response = page(&ErrorPage { kind, problem, detail, remedy, image });
-    response.headers_mut().remove(header::CACHE_CONTROL);
-    response
+    page(&ErrorPage { kind, problem, detail, remedy, image })
 }
 
 /// `address`, if it is the address of an image.

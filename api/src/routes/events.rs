@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderName, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{
         IntoResponse, Response, Sse,
         sse::{self, KeepAlive},
@@ -20,6 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::{
     app::App,
     extract::Id,
+    headers::PRIVATE,
     negotiate::negotiate,
     problem::{BUSY, NOT_ACCEPTABLE, Problem, ProblemBody},
     responses::{DeletedBody, ImageBody, ResetBody},
@@ -32,7 +33,8 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// The pause before a browser reconnects.
 const RECONNECTION_TIME: Duration = Duration::from_secs(2);
 /// Turns off the response buffering of nginx.
-const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
+const NO_BUFFERING: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
 /// Streams changes of all images as Server-Sent Events.
 ///
@@ -150,7 +152,7 @@ fn respond(
     let closing = app.closing.clone().cancelled_owned();
     let events = stream::iter([first]).chain(changes).map(Ok::<_, Infallible>).take_until(closing);
     let sse = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL));
-    ([(header::CACHE_CONTROL, "no-cache"), NO_BUFFERING], sse).into_response()
+    ([(header::CACHE_CONTROL, PRIVATE), NO_BUFFERING], sse).into_response()
 }
 
 /// An event with the data of its kind. Its id is what the client has received.

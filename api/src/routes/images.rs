@@ -24,9 +24,6 @@ use crate::{
     upload::Upload,
 };
 
-/// An original never changes, but may be deleted.
-const CACHE_CONTROL: &str = "private, no-cache";
-
 /// Uploads an image.
 ///
 /// Send the bytes as the body, or a form with one file part named `image`. The format is detected
@@ -133,7 +130,6 @@ pub(crate) async fn list(
     if let Some(link) = link {
         response.headers_mut().insert(header::LINK, link);
     }
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)
 }
 
@@ -148,8 +144,7 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn metadata(State(app): State<App>, Id(id): Id) -> Result<Response, Problem> {
     let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
-    let no_cache = [(header::CACHE_CONTROL, "no-cache")];
-    Ok((no_cache, Json(ImageBody::from(summary))).into_response())
+    Ok(Json(ImageBody::from(summary)).into_response())
 }
 
 /// Returns the original file, byte for byte.
@@ -180,8 +175,7 @@ pub(crate) async fn original(
     match condition(&headers, std::slice::from_ref(&etag), Some(stored_at)) {
         Condition::Holds => {}
         Condition::Unchanged => {
-            let headers = [(header::ETAG, etag.as_str()), (header::CACHE_CONTROL, CACHE_CONTROL)];
-            return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+            return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
         }
         Condition::Fails => return Err(Problem::precondition()),
     }
@@ -247,7 +241,6 @@ pub(crate) async fn remove(
 fn set_original_headers(headers: &mut HeaderMap, image: &Image) {
     headers.insert(header::CONTENT_TYPE, ascii(&image.metadata.media_type));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHE_CONTROL));
     headers.insert(header::LAST_MODIFIED, super::http_date(super::system_time(image.stored_at)));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
     headers.insert(header::CONTENT_DISPOSITION, content_disposition(image));

@@ -2,20 +2,22 @@
 
 use std::{fmt::Write, time::SystemTime};
 
-use asciify::{Bands, Grid, Palette, write::Output};
+use asciify::{Bands, Cell, Grid, Palette, write::Output};
 use axum::{
+    body::Body,
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::prelude::{BASE64_STANDARD, Engine};
-use bytes::Bytes;
 use common::{
     image::ImageId,
     pipeline::{ResolvedRender, StoredRenders, Text},
     render::sha256_hex,
 };
 use sha2::{Digest, Sha256};
+use tokio::{task::spawn_blocking, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
@@ -24,7 +26,9 @@ use crate::{
     negotiate::negotiate,
     options::Options,
     pages::{MAX_PNG_CELLS, viewer},
-    problem::{NOT_ACCEPTABLE, Problem, ProblemBody},
+    problem::{BUSY, NOT_ACCEPTABLE, Problem, ProblemBody},
+    response_budget::{Reservation, Reserved},
+    response_writer::{ChunkedBody, ResponseWriter},
     responses::{Binary, ImageBody, Json, RenderBody, RendersBody},
     routes::home::origin,
 };
@@ -32,9 +36,8 @@ use crate::{
 const JSON: &str = "application/json";
 /// Part of every entity tag: raised when the bytes of an output format change for the same render.
 const OUTPUT_REVISION: u32 = 2;
-/// Memory for writing HTML, SVG or PNG, as a multiple of the text's length: the parsed cells, and
-/// the colors of each cell as markup.
-const OUTPUT_EXPANSION: usize = 16;
+/// Renders of at most so many cells do not wait until larger ones are written.
+const SMALL_CELLS: usize = 10_000;
 const RENDER_VERSION: HeaderName = HeaderName::from_static("render-version");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -68,7 +71,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
         (status = 404, description = "No such image or version.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 406, description = "`Accept` excludes every format.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 412, description = "A precondition does not hold.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The image cannot be decoded.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The image cannot be decoded, or the response would be too large.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Busy, or a dependency is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -80,8 +83,7 @@ pub(crate) async fn text(
 ) -> Result<Response, Problem> {
     let Some(format) = choose_format(&headers, &query)? else {
         let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
-        let vary = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-cache")];
-        return Ok((vary, Json(ImageBody::from(summary))).into_response());
+        return Ok(([(header::VARY, "accept")], Json(ImageBody::from(summary))).into_response());
     };
     if format == Output::Html && query.format.is_none() {
         let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
@@ -96,9 +98,12 @@ pub(crate) async fn text(
         Condition::Unchanged => StatusCode::NOT_MODIFIED.into_response(),
         Condition::Fails => return Err(Problem::precondition()),
         Condition::Holds => {
+            // while it is fetched, the bytes of the store and the text
+            let stored = render.stored_bytes().map_or(0, |bytes| 2 * bytes as usize);
+            let mut reservation = app.response_budget.reserve(stored)?;
             let text = app.pipeline.text(&render).await.map_err(|err| Problem::from(&*err))?;
-            let body = write_output(&app, &render, &text, format).await?;
-            let policy = content_security_policy(format, &body);
+            reservation.resize(text.as_str().len())?;
+            let (body, policy) = write_output(&app, &render, &text, format, reservation).await?;
             let mut response = respond(body, &text);
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
             response
@@ -157,52 +162,84 @@ pub(crate) fn etag(render: &ResolvedRender, format: Output) -> String {
     format!("\"{}\"", &sha256_hex(identity.as_bytes())[..32])
 }
 
-/// A render in `format`, as a body within the response budget.
+/// A render in `format` within the response budget, and its content security policy. `reservation`
+/// is that of `text`.
 async fn write_output(
     app: &App,
     render: &ResolvedRender,
     text: &Text,
     format: Output,
-) -> Result<Bytes, Problem> {
+    mut reservation: Reservation,
+) -> Result<(Body, HeaderValue), Problem> {
     let is_plain = render.spec.color() == Palette::None;
-    let length = text.as_str().len();
     if format == Output::Ansi || (format == Output::Txt && is_plain) {
-        return Ok(app.response_budget.reserve(length)?.attach(text.clone()));
+        let body = reservation.attach(text.clone());
+        return Ok((body.into(), content_security_policy(None)));
     }
-    let reservation = app.response_budget.reserve(length.saturating_mul(OUTPUT_EXPANSION))?;
     let bug = |err: &dyn std::fmt::Display| {
         tracing::error!("could not write a render: {err}");
         Problem::bug()
     };
+    let cells = Grid::cells_of(text.as_str()).ok_or_else(|| bug(&"its text is malformed"))?;
+    if format == Output::Png && cells > MAX_PNG_CELLS as usize {
+        let accepts = format!("a render of at most {MAX_PNG_CELLS} cells for png");
+        return Err(Problem::parameter("format", &accepts));
+    }
+    let permit = app.writers.acquire(cells <= SMALL_CELLS);
+    let permit = timeout(app.pipeline.config().render_wait, permit).await.map_err(|_| {
+        Problem::new(BUSY, "all cores are busy writing responses: try again in a moment")
+    })?;
+    let gone = CancellationToken::new();
+    let _cancels_when_dropped = gone.clone().drop_guard();
     let background = render.spec.background();
     let title = render.image.metadata.name.clone().unwrap_or_else(|| "image".into());
-    let text = text.clone();
+    let (budget, text) = (app.response_budget.clone(), text.clone());
     let write = move || {
+        let _permit = permit;
+        reservation.resize(reservation.bytes() + cells * size_of::<Cell>())?;
         let grid: Grid = text.as_str().parse().map_err(|err| bug(&err))?;
-        if format == Output::Png && grid.columns() * grid.rows() > MAX_PNG_CELLS as usize {
-            let accepts = format!("a render of at most {MAX_PNG_CELLS} cells for png");
-            return Err(Problem::parameter("format", &accepts));
-        }
-        Ok(reservation.attach(format.write(&grid, background, &title)))
+        reservation.resize(reservation.bytes() + format.working_bytes(&grid))?;
+        let mut writer = ResponseWriter::new(budget, reservation, gone);
+        let written = format.write(&grid, background, &title, &mut writer);
+        drop((grid, text));
+        let body = writer.finish(written)?;
+        let policy = content_security_policy(Some(&body).filter(|_| format == Output::Html));
+        Ok((Body::new(body), policy))
     };
     // CPU-bound
-    tokio::task::spawn_blocking(write).await.map_err(|err| bug(&err))?
+    spawn_blocking(write).await.map_err(|err| bug(&err))?
 }
 
 /// Permits nothing but the inline style sheet of an HTML page, by its hash (CSP Level 3, 2.3.1).
-fn content_security_policy(format: Output, body: &[u8]) -> HeaderValue {
-    let style = (format == Output::Html).then(|| std::str::from_utf8(body).ok()).flatten();
-    let style = style.and_then(|page| page.split_once("<style>")?.1.split_once("</style>"));
-    let style_src = style.map_or_else(String::new, |(style, _)| {
-        format!("; style-src 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(style)))
+fn content_security_policy(page: Option<&ChunkedBody>) -> HeaderValue {
+    let style_src = page.and_then(style_hash).map_or_else(String::new, |hash| {
+        format!("; style-src 'sha256-{}'", BASE64_STANDARD.encode(hash))
     });
     HeaderValue::from_str(&format!("default-src 'none'{style_src}"))
         .expect("a hash in Base64 is ASCII")
 }
 
+/// SHA-256 of the style sheet of a page. It starts in the first chunk, and has no `<`.
+fn style_hash(page: &ChunkedBody) -> Option<[u8; 32]> {
+    const TAG: &[u8] = b"<style>";
+    let mut chunks = page.chunks();
+    let first = chunks.next()?;
+    let start = first.windows(TAG.len()).position(|tag| tag == TAG)? + TAG.len();
+    let mut hash = Sha256::new();
+    for part in [&first[start..]].into_iter().chain(chunks) {
+        let end = part.iter().position(|byte| *byte == b'<');
+        hash.update(&part[..end.unwrap_or(part.len())]);
+        if end.is_some() {
+            break;
+        }
+    }
+    Some(hash.finalize().into())
+}
+
 /// A response with `body`, and with the origin and the timing of `text`.
-fn respond(body: Bytes, text: &Text) -> Response {
+fn respond(body: Body, text: &Text) -> Response {
     let mut response = body.into_response();
+    response.extensions_mut().insert(Reserved);
     let cache = if text.hit { "planet; hit" } else { "planet; fwd=miss; stored" };
     response.headers_mut().insert(CACHE_STATUS, HeaderValue::from_static(cache));
     let mut timing = String::new();
@@ -220,17 +257,19 @@ fn respond(body: Bytes, text: &Text) -> Response {
 }
 
 /// Sets the headers that responses with 200 and 304 have in common. `is_pinned`: the query has a
-/// version, so that the response never changes.
+/// version, so that the response never changes; no shared cache may keep it when the image is
+/// deleted.
 fn set_headers(headers: &mut HeaderMap, render: &ResolvedRender, format: Output, is_pinned: bool) {
-    let caching = if is_pinned { "max-age=31536000, immutable" } else { "no-cache" };
     let charset = if format == Output::Png { "" } else { "; charset=utf-8" };
     let media_type = format!("{}{charset}", format.media_type());
-    for (name, value) in [
-        (header::CONTENT_TYPE, media_type.as_str()),
-        (header::CACHE_CONTROL, caching),
-        (header::ETAG, &etag(render, format)),
-    ] {
+    for (name, value) in
+        [(header::CONTENT_TYPE, media_type.as_str()), (header::ETAG, &etag(render, format))]
+    {
         headers.insert(name, HeaderValue::from_str(value).expect("these values are ASCII"));
+    }
+    if is_pinned {
+        let caching = HeaderValue::from_static("private, max-age=31536000, immutable");
+        headers.insert(header::CACHE_CONTROL, caching);
     }
     let since = modified(render).unwrap_or_else(|| super::system_time(render.image.stored_at));
     headers.insert(header::LAST_MODIFIED, super::http_date(since));
@@ -255,5 +294,5 @@ pub(crate) async fn list(State(app): State<App>, Id(id): Id) -> Result<Response,
         RenderBody::new(&id.to_string(), render, preset)
     });
     let body = RendersBody { items: items.collect(), job: job.map(Into::into) };
-    Ok(([(header::CACHE_CONTROL, "no-cache")], Json(body)).into_response())
+    Ok(Json(body).into_response())
 }

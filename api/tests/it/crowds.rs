@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use testkit::app::{ANSWER_TIMEOUT, TestApp, files, until};
+use serde_json::Value;
+use testkit::app::{ANSWER_TIMEOUT, TestApp, client, files, until};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -12,6 +13,7 @@ use tokio::{
 
 use crate::{
     pictures::{noise, png},
+    programs::Planet,
     wire::Wire,
 };
 
@@ -149,14 +151,15 @@ async fn a_client_has_a_share_of_the_upload_slots() {
     }
 }
 
+/// A text of 700,000 cells: more than the socket buffers of the kernel hold (4 and 6 MB).
+const LARGE: &str = "width=1000&height=700&fit=stretch&match=ramp&symbols=half&color=full&color_on=both&format=ansi";
+
 #[tokio::test]
 async fn large_answers_to_slow_readers_keep_a_limit() {
-    let app = TestApp::with(&[("ANSWER_MEMORY_MIB", "2")]).await;
+    // half of it is for two of the large responses
+    let app = TestApp::with(&[("ANSWER_MEMORY_MIB", "96")]).await;
     let image = app.upload(noise(800, 1)).await;
-    // more than the socket buffers of the kernel (4 and 6 MB)
-    let large =
-        "width=1000&height=700&fit=stretch&match=ramp&symbols=half&color=full&color_on=both";
-    let large = format!("{}?{large}&format=ansi", image.at);
+    let large = format!("{}?{LARGE}", image.at);
     let mut slow = Vec::new();
     for _ in 0..2 {
         let mut wire = Wire::open(&app, Method::GET, &large, &[]).await;
@@ -164,13 +167,94 @@ async fn large_answers_to_slow_readers_keep_a_limit() {
         slow.push(wire);
     }
     app.get(&large).await.is(503).tells_problem("busy", &["large responses"]);
-    app.get(&format!("{}?format=html", image.at)).await.is(503);
-    app.get("/livez").await.is(200);
+    for small in ["format=html", "format=svg&color=full", "format=png", "width=100", "format=txt"] {
+        app.get(&format!("{}?{small}", image.at)).await.is(200);
+    }
+    app.get("/images").await.is(200);
+    app.get("/docs").await.is(200);
 
-    drop(slow.pop());
-    let html = format!("{}?format=html", image.at);
-    until("memory is free", async || app.get(&html).await.status != 503).await;
-    let read = slow.remove(0).answer().await.is(200);
-    assert!(app.get(&large).await.is(200).body == read.body);
-    assert!(read.body.len() > 12_000_000, "{}", read.body.len());
+    for wire in slow {
+        let length = wire.answer().await.is(200).body.len();
+        assert!(length > 17_000_000, "{length}");
+    }
+    app.get(&large).await.is(200);
+}
+
+#[tokio::test]
+async fn a_response_that_never_fits_is_refused_with_its_limit() {
+    let app = TestApp::with(&[("ANSWER_MEMORY_MIB", "4")]).await;
+    let image = app.upload(noise(100, 1)).await;
+    let noisy = "width=250&height=200&fit=stretch&match=ramp";
+    for look in [
+        LARGE.to_owned(),
+        format!("{noisy}&color=full&format=svg"),
+        format!("{noisy}&color=full&format=html"),
+        format!("{noisy}&format=png"),
+    ] {
+        let answer = app.get(&format!("{}?{look}", image.at)).await.is(422);
+        answer.tells_problem("over-limit", &["2.0 MiB", "ANSWER_MEMORY_MIB", "fewer columns"]);
+    }
+    app.get(&format!("{}?{noisy}", image.at)).await.is(200);
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_disconnected() {
+    let settings = [("ANSWER_IDLE_S", "3"), ("ANSWER_MIN_RATE", "1000000000")];
+    let app = TestApp::with(&settings).await;
+    let image = app.upload(noise(800, 1)).await;
+    let mut slow = Wire::open(&app, Method::GET, &format!("{}?{LARGE}", image.at), &[]).await;
+    assert!(slow.hears_something(ANSWER_TIMEOUT).await);
+    // it never pauses for long
+    let received = slow.trickle(20_000, Duration::from_millis(10)).await;
+    assert!(received < 20_000_000, "{received}");
+    // a response that holds no memory may be read at any rate
+    let mut original = Wire::open(&app, Method::GET, &format!("{}/original", image.at), &[]).await;
+    let received = original.trickle(4_000, Duration::from_millis(10)).await;
+    assert!(received > 1_900_000, "{received}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn responses_to_clients_that_read_nothing_stay_within_the_configured_memory() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (answers, renders, cache) = (48, 96, 4);
+    let settings = [
+        ("ANSWER_MEMORY_MIB", &*answers.to_string()),
+        ("RENDER_MEMORY_MIB", &renders.to_string()),
+        ("CACHE_BYTES", &(cache << 20).to_string()),
+        ("RUST_LOG", "warn,planet=info"),
+    ];
+    let planet = Planet::start_with(folder.path(), &settings);
+    let upload = client().post(format!("{}/images", planet.at)).body(noise(200, 1)).send().await;
+    let image: Value = upload.expect("an answer").json().await.expect("JSON");
+    let at = image["links"]["text"].as_str().expect("an address");
+    let address = planet.at.trim_start_matches("http://");
+    let base = planet.peak_mib();
+
+    let mut open = Vec::new();
+    for look in [
+        "width=300&height=200&symbols=braille&color=full&format=svg",
+        "width=316&height=316&match=ramp&format=png",
+        "width=300&height=200&symbols=half&color=full&color_on=both&format=html",
+        "width=300&height=200&symbols=half&color=full&color_on=both&format=txt",
+        "width=300&height=250&symbols=half&color=full&color_on=both&format=ansi",
+    ] {
+        let head = format!("GET {at}?{look}&fit=stretch HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let mut some = Vec::new();
+        for _ in 0..24 {
+            let mut stream = TcpStream::connect(address).await.expect("connect");
+            stream.write_all(head.as_bytes()).await.expect("send");
+            some.push(stream);
+        }
+        for stream in &some {
+            let answered = timeout(4 * ANSWER_TIMEOUT, stream.peek(&mut [0])).await;
+            answered.expect("an answer in time").expect("an open connection");
+        }
+        open.append(&mut some);
+    }
+    let peak = planet.peak_mib();
+    // what the allocator keeps, and buffers of connections
+    let leeway = 32;
+    let most = base + answers + renders + cache + leeway;
+    eprintln!("{base} MiB at rest, {peak} MiB at most");
+    assert!(peak <= most, "{base} MiB at rest, {peak} MiB at most, more than {most}");
 }

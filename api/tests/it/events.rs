@@ -369,7 +369,7 @@ async fn a_stream_is_asked_for_as_http_asks() {
     for path in ["/images/events".to_owned(), format!("{}/events", image.at)] {
         let head = app.send(app.request(Method::HEAD, &path)).await.is(200);
         assert_eq!(head.header("content-type"), "text/event-stream");
-        assert_eq!(head.header("cache-control"), "no-cache");
+        assert_eq!(head.header("cache-control"), "private, no-cache");
         assert_eq!(head.header("x-accel-buffering"), "no");
         for bad in ["", "x", "-1", "1.5", "99999999999999999999", "7:8", "7:", "7:1,x"] {
             let answer = app.ask(&path, &[("Last-Event-ID", bad)]).await.is(400);

@@ -24,9 +24,9 @@ pub(crate) const PLANET_API: &str = env!("CARGO_BIN_EXE_planet-api");
 pub(crate) const PLANET_ADMIN: &str = env!("CARGO_BIN_EXE_planet-admin");
 
 /// A running `planet` with its address and its log.
-struct Planet {
+pub(crate) struct Planet {
     child: Child,
-    at: String,
+    pub(crate) at: String,
     log: Receiver<String>,
 }
 
@@ -35,7 +35,7 @@ impl Planet {
         Planet::start_with(folder, &[("RUST_LOG", "warn,planet=info")])
     }
 
-    fn start_with(folder: &Path, vars: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_with(folder: &Path, vars: &[(&str, &str)]) -> Self {
         let mut child = Command::new(PLANET)
             .current_dir(folder)
             .env_clear()
@@ -56,6 +56,15 @@ impl Planet {
         let at = at.split(['"', ' ']).next().expect("an address").to_owned();
         assert!(at.starts_with("http://127.0.0.1:") && !at.ends_with(":0"), "{greeting}");
         Planet { child, at, log }
+    }
+
+    /// Most memory that it has taken so far, in MiB.
+    pub(crate) fn peak_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("its status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+        let kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib / 1024
     }
 
     fn signal(&self, name: &str) {

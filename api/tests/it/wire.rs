@@ -70,6 +70,22 @@ impl Wire {
         timeout(within, self.stream.peek(&mut [0])).await.is_ok()
     }
 
+    /// Reads until the connection is closed, at most `most` bytes at a time, with a pause after each.
+    /// Returns how many bytes there were.
+    pub async fn trickle(&mut self, most: usize, pause: Duration) -> usize {
+        let (mut buffer, mut received) = (vec![0; most], 0);
+        loop {
+            match timeout(ANSWER_TIMEOUT, self.stream.read(&mut buffer))
+                .await
+                .expect("bytes or an end")
+            {
+                Ok(0) | Err(_) => return received,
+                Ok(bytes) => received += bytes,
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
     /// Reads the response until the connection is closed.
     pub async fn answer(self) -> Answer {
         let answer = self.answer_of_hyper().await;

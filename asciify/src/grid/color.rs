@@ -6,7 +6,7 @@ use crate::light;
 use crate::spec::values::Palette;
 
 /// A colour of a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Color {
     /// One of xterm's 256 colours. The first 16 look as the terminal's user has set them.
     Indexed(u8),

@@ -55,6 +55,16 @@ impl Grid {
         self.cells.len() / self.columns
     }
 
+    /// How many cells the grid of `text` has, by its first row and its number of rows; `None` if
+    /// the first row cannot be read.
+    pub fn cells_of(text: &str) -> Option<usize> {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let mut first = Vec::new();
+        read_row(text.split('\n').next()?, &mut first)?;
+        let rows = memchr::memchr_iter(b'\n', text.as_bytes()).count() + 1;
+        Some(first.len() * rows)
+    }
+
     /// The rows, from the top; each has [`columns`](Self::columns) cells.
     pub fn lines(&self) -> impl ExactSizeIterator<Item = &[Cell]> {
         self.cells.chunks_exact(self.columns)
@@ -107,8 +117,10 @@ impl FromStr for Grid {
     type Err = GridError;
 
     fn from_str(text: &str) -> Result<Self, GridError> {
+        // rows of different lengths could promise more cells than the text has characters
+        let capacity = Self::cells_of(text).unwrap_or(0).min(text.len());
+        let mut cells = Vec::with_capacity(capacity);
         let text = text.strip_suffix('\n').unwrap_or(text);
-        let mut cells = Vec::with_capacity(text.len());
         let mut columns = 0;
         for (index, row) in text.split('\n').enumerate() {
             let before = cells.len();

@@ -6,10 +6,9 @@ mod png;
 mod svg;
 mod text;
 
-pub use html::html;
-pub use png::png;
-pub use svg::svg;
 pub use text::{ansi, txt};
+
+use std::io::{self, Write};
 
 use crate::grid::Grid;
 use crate::named_enum::named_enum;
@@ -22,11 +21,12 @@ named_enum! {
         Txt = "txt",
         /// Text with the control sequences of a terminal: [`ansi`].
         Ansi = "ansi",
-        /// A page: [`html()`].
+        /// A self-contained HTML5 page, of cells twice as high as wide.
         Html = "html",
-        /// A drawing: [`svg()`].
+        /// A stand-alone SVG 1.1 drawing, of cells of 10 × 20 user units.
         Svg = "svg",
-        /// A picture: [`png()`].
+        /// A PNG of 8 bits a channel, of cells of 16 × 32 pixels; 8 × 16 in a grid of more than
+        /// 20 000 cells. Symbols that the font lacks are drawn as a frame.
         Png = "png",
     }
 }
@@ -42,15 +42,44 @@ impl Output {
         }
     }
 
-    /// The bytes of a file that shows the grid on `background`. HTML and SVG contain `title`, as
-    /// plain text; the others ignore it, and text ignores the background.
-    pub fn write(self, grid: &Grid, background: Background, title: &str) -> Vec<u8> {
+    /// Writes a file that shows the grid on `background` to `out`, in small pieces. HTML and SVG
+    /// contain `title`, as plain text: the label of the picture for screen readers. The others
+    /// ignore it, and text ignores the background.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(
+        self,
+        grid: &Grid,
+        background: Background,
+        title: &str,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         match self {
-            Self::Txt => txt(grid).into_bytes(),
-            Self::Ansi => ansi(grid).into_bytes(),
-            Self::Html => html(grid, background, title).into_bytes(),
-            Self::Svg => svg(grid, background, title).into_bytes(),
-            Self::Png => png(grid, background),
+            Self::Txt => text::write(grid, text::txt_row, out),
+            Self::Ansi => text::write(grid, text::ansi_row, out),
+            Self::Html => html::write(grid, background, title, out),
+            Self::Svg => svg::write(grid, background, title, out),
+            Self::Png => png::write(grid, background, out),
+        }
+    }
+
+    /// The bytes that [`write`](Self::write) writes.
+    pub fn to_vec(self, grid: &Grid, background: Background, title: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.write(grid, background, title, &mut bytes).expect("writing to a Vec cannot fail");
+        bytes
+    }
+
+    /// Memory that [`write`](Self::write) takes at most, beside the grid and what `out` keeps, in
+    /// bytes.
+    pub fn working_bytes(self, grid: &Grid) -> usize {
+        // a row of text, and what formatting takes
+        let row = 128 * grid.columns() + 4096;
+        row + match self {
+            Self::Txt | Self::Ansi | Self::Svg => 0,
+            Self::Html => html::working_bytes(grid),
+            Self::Png => png::working_bytes(grid),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::array;
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{self, Write};
 
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster};
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError};
@@ -18,28 +18,33 @@ const MANY_CELLS: usize = 20_000;
 /// Supersampling: points along a pixel's side at which a block symbol is evaluated.
 const FINE: usize = 4;
 
-/// A PNG of 8 bits a channel, of cells of 16 × 32 pixels; 8 × 16 in a grid of more than 20 000
-/// cells. Symbols that the font lacks are drawn as a frame.
-///
-/// Takes memory for the file and one row of cells.
-pub fn png(grid: &Grid, background: Background) -> Vec<u8> {
-    let height = if grid.columns() * grid.rows() > MANY_CELLS { 16 } else { 32 };
-    let mut file = Vec::new();
-    // writing to memory does not fail
-    let _infallible = encode(grid, background, height, &mut file);
-    file
+/// Memory of the encoder and of the symbols that were rasterised, in bytes.
+const ENCODER_BYTES: usize = 1 << 20;
+
+/// Writes the picture, one row of cells at a time.
+pub(super) fn write(grid: &Grid, background: Background, out: &mut dyn Write) -> io::Result<()> {
+    encode(grid, background, out).map_err(|err| match err {
+        EncodingError::IoError(err) => err,
+        err => io::Error::other(err),
+    })
 }
 
-/// `height` is that of a cell, in pixels: 16 or 32.
-fn encode(
-    grid: &Grid,
-    background: Background,
-    height: usize,
-    file: &mut Vec<u8>,
-) -> Result<(), EncodingError> {
+/// Memory that [`write()`] takes at most, in bytes.
+pub(super) fn working_bytes(grid: &Grid) -> usize {
+    let height = cell_height(grid);
+    grid.columns() * (height / 2) * height * 3 + ENCODER_BYTES
+}
+
+/// Height of a cell, in pixels: 16 or 32. The width is half of it.
+fn cell_height(grid: &Grid) -> usize {
+    if grid.columns() * grid.rows() > MANY_CELLS { 16 } else { 32 }
+}
+
+fn encode(grid: &Grid, background: Background, out: &mut dyn Write) -> Result<(), EncodingError> {
+    let height = cell_height(grid);
     let width = height / 2;
     let row_px = grid.columns() * width;
-    let mut encoder = Encoder::new(file, row_px as u32, (grid.rows() * height) as u32);
+    let mut encoder = Encoder::new(out, row_px as u32, (grid.rows() * height) as u32);
     encoder.set_color(ColorType::Rgb);
     encoder.set_depth(BitDepth::Eight);
     encoder.set_compression(Compression::Fast);
@@ -155,6 +160,7 @@ fn frame(height: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::write::Output;
 
     #[test]
     fn a_picture_shows_every_cell_where_it_is() {
@@ -168,7 +174,7 @@ mod tests {
             'I'.into(),
             '\u{2503}'.into(),
         ];
-        let file = png(&Grid::new(2, cells), Background::Dark);
+        let file = Output::Png.to_vec(&Grid::new(2, cells), Background::Dark, "");
         let picture = image::load_from_memory(&file).expect("a PNG").into_rgb8();
         assert_eq!(picture.dimensions(), (32, 64));
         let at = |x, y| picture.get_pixel(x, y).0;

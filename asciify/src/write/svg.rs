@@ -1,76 +1,82 @@
 //! Output as an SVG drawing: block symbols as paths, all others as text in the reader's monospace
 //! font.
 
-use std::fmt::Write;
+use std::io::{self, Write};
 
 use crate::glyphs::block_rects;
 use crate::glyphs::blocks::{DOT_RADIUS, is_braille};
 use crate::grid::color::Color;
 use crate::grid::{Cell, Grid};
 use crate::spec::values::Background;
-use crate::write::markup::{escaped, hex};
+use crate::write::markup::{hex, write_escaped};
 
 /// Width of a cell, in user units.
 const WIDTH: usize = 10;
 /// Height of a cell, in user units.
 const HEIGHT: usize = 20;
 
-/// A stand-alone SVG 1.1 drawing, of cells of 10 × 20 user units.
-///
-/// `title` is plain text: the label of the picture for screen readers.
-pub fn svg(grid: &Grid, background: Background, title: &str) -> String {
+/// Writes the drawing. `title` is its label.
+pub(super) fn write(
+    grid: &Grid,
+    background: Background,
+    title: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let (width, height) = (grid.columns() * WIDTH, grid.rows() * HEIGHT);
     let (background, foreground) = match background {
         Background::Dark => ("#000", "#fff"),
         Background::Light => ("#fff", "#000"),
     };
-    let title = escaped(title);
     // Letters are 0.6 em wide, the width of a cell; the baseline is where the usual fonts have it.
-    let mut svg = format!(
+    write!(
+        out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
          width=\"{width}\" height=\"{height}\" role=\"img\" fill=\"{foreground}\" \
          font-family=\"ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace\" \
-         font-size=\"16.6\">\n<title>{title}</title>\n\
-         <rect width=\"{width}\" height=\"{height}\" fill=\"{background}\"/>\n"
-    );
-    svg.push_str("<g shape-rendering=\"crispEdges\">");
+         font-size=\"16.6\">\n<title>"
+    )?;
+    write_escaped(title.chars(), out)?;
+    write!(
+        out,
+        "</title>\n<rect width=\"{width}\" height=\"{height}\" fill=\"{background}\"/>\n\
+         <g shape-rendering=\"crispEdges\">"
+    )?;
     for (row, cells) in grid.lines().enumerate() {
-        backgrounds(&mut svg, row, cells);
+        write_backgrounds(row, cells, out)?;
     }
-    svg.push_str("</g>\n");
+    out.write_all(b"</g>\n")?;
     for (row, cells) in grid.lines().enumerate() {
-        blocks(&mut svg, row, cells);
-        letters(&mut svg, row, cells);
+        write_blocks(row, cells, out)?;
+        write_letters(row, cells, out)?;
     }
-    svg.push_str("</svg>\n");
-    svg
+    out.write_all(b"</svg>\n")
 }
 
 /// Rectangles behind the cells that have a background of their own.
-fn backgrounds(svg: &mut String, row: usize, cells: &[Cell]) {
+fn write_backgrounds(row: usize, cells: &[Cell], out: &mut dyn Write) -> io::Result<()> {
     let mut x = 0;
     for run in cells.chunk_by(|a, b| a.background == b.background) {
         let width = run.len() * WIDTH;
         if let Some(background) = run[0].background {
             let (y, fill) = (row * HEIGHT, fill(background));
-            let _infallible =
-                write!(svg, "<path{fill} d=\"M{x} {y}h{width}v{HEIGHT}h-{width}z\"/>");
+            write!(out, "<path{fill} d=\"M{x} {y}h{width}v{HEIGHT}h-{width}z\"/>")?;
         }
         x += width;
     }
+    Ok(())
 }
 
 /// The letters of a row, as one text. Its length is that of its cells in every font.
-fn letters(svg: &mut String, row: usize, cells: &[Cell]) {
+fn write_letters(row: usize, cells: &[Cell], out: &mut dyn Write) -> io::Result<()> {
     let is_letter = |cell: &Cell| cell.symbol != ' ' && !is_block(*cell);
-    let Some(first) = cells.iter().position(is_letter) else { return };
+    let Some(first) = cells.iter().position(is_letter) else { return Ok(()) };
     let last = cells.iter().rposition(is_letter).unwrap_or(first);
     let (x, y, length) = (first * WIDTH, row * HEIGHT + 15, (last + 1 - first) * WIDTH);
-    let _infallible = write!(
-        svg,
+    write!(
+        out,
         "<text x=\"{x}\" y=\"{y}\" textLength=\"{length}\" lengthAdjust=\"spacingAndGlyphs\" \
          xml:space=\"preserve\">"
-    );
+    )?;
     let mut foreground = None;
     let letters = cells[first..=last].iter().map(|cell| match is_letter(cell) {
         true => {
@@ -82,28 +88,31 @@ fn letters(svg: &mut String, row: usize, cells: &[Cell]) {
     });
     let letters: Vec<(char, Option<Color>)> = letters.collect();
     for run in letters.chunk_by(|a, b| a.1 == b.1) {
-        let symbols = escaped(&run.iter().map(|(symbol, _)| symbol).collect::<String>());
-        match run[0].1.map(fill) {
-            None => svg.push_str(&symbols),
-            Some(fill) => {
-                let _infallible = write!(svg, "<tspan{fill}>{symbols}</tspan>");
-            }
+        let fill = run[0].1.map(fill);
+        if let Some(fill) = &fill {
+            write!(out, "<tspan{fill}>")?;
+        }
+        write_escaped(run.iter().map(|(symbol, _)| *symbol), out)?;
+        if fill.is_some() {
+            out.write_all(b"</tspan>")?;
         }
     }
-    svg.push_str("</text>\n");
+    out.write_all(b"</text>\n")
 }
 
 /// The block symbols of a row: a path for each run of one foreground.
-fn blocks(svg: &mut String, row: usize, cells: &[Cell]) {
+fn write_blocks(row: usize, cells: &[Cell], out: &mut dyn Write) -> io::Result<()> {
     let mut column = 0;
     for run in cells.chunk_by(|a, b| a.foreground == b.foreground && is_block(*a) == is_block(*b)) {
         if is_block(run[0]) {
             let fill = run[0].foreground.map(fill).unwrap_or_default();
-            let path = path(run, column * WIDTH, row * HEIGHT);
-            let _infallible = write!(svg, "<path{fill} d=\"{path}\"/>");
+            write!(out, "<path{fill} d=\"")?;
+            write_path(run, column * WIDTH, row * HEIGHT, out)?;
+            out.write_all(b"\"/>")?;
         }
         column += run.len();
     }
+    Ok(())
 }
 
 /// The attribute of a colour.
@@ -117,31 +126,30 @@ fn is_block(cell: Cell) -> bool {
 }
 
 /// The path data of block symbols, the first of which is at (`x`, `y`) in user units.
-fn path(cells: &[Cell], x: usize, y: usize) -> String {
-    let mut path = String::new();
+fn write_path(cells: &[Cell], x: usize, y: usize, out: &mut dyn Write) -> io::Result<()> {
     for (column, cell) in cells.iter().enumerate() {
         let is_dots = is_braille(cell.symbol);
         for [left, top, right, bottom] in block_rects(cell.symbol).unwrap_or_default() {
             let (across, down) = ((right - left) * WIDTH as f64, (bottom - top) * HEIGHT as f64);
             let left = (x + column * WIDTH) as f64 + left * WIDTH as f64;
             let top = y as f64 + top * HEIGHT as f64;
-            let _infallible = if is_dots {
+            if is_dots {
                 let radius = DOT_RADIUS * across;
                 let (start, middle) = (left + across / 2.0 - radius, top + down / 2.0);
                 let [start, middle, radius, around] =
                     [start, middle, radius, 2.0 * radius].map(hundredths);
                 write!(
-                    path,
+                    out,
                     "M{start} {middle}a{radius} {radius} 0 1 0 {around} 0\
                      a{radius} {radius} 0 1 0-{around} 0z"
-                )
+                )?;
             } else {
                 let [left, top, across, down] = [left, top, across, down].map(hundredths);
-                write!(path, "M{left} {top}h{across}v{down}h-{across}z")
-            };
+                write!(out, "M{left} {top}h{across}v{down}h-{across}z")?;
+            }
         }
     }
-    path
+    Ok(())
 }
 
 /// Rounded to hundredths, so that it has few decimals.
@@ -152,6 +160,11 @@ fn hundredths(length: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::write::Output;
+
+    fn svg(grid: &Grid, background: Background, title: &str) -> String {
+        String::from_utf8(Output::Svg.to_vec(grid, background, title)).expect("UTF-8")
+    }
 
     #[test]
     fn a_drawing_holds_no_markup_but_its_own() {

@@ -1,20 +1,16 @@
 //! Output as text: plain, or with the control sequences of a terminal.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{self, Write};
 
-use crate::grid::Grid;
 use crate::grid::color::Color;
+use crate::grid::{Cell, Grid};
 
 /// UTF-8 text without colours. Every row ends with a newline; trailing spaces are kept.
 ///
 /// Parsing the result as a [`Grid`] gives the symbols back.
 pub fn txt(grid: &Grid) -> String {
-    let mut text = String::with_capacity(grid.rows() * (grid.columns() + 1));
-    for row in grid.lines() {
-        text.extend(row.iter().map(|cell| cell.symbol));
-        text.push('\n');
-    }
-    text
+    text(grid, txt_row)
 }
 
 /// As [`txt`], with the control sequences that set colours: Select Graphic Rendition, ECMA-48,
@@ -22,35 +18,65 @@ pub fn txt(grid: &Grid) -> String {
 ///
 /// Parsing the result as a [`Grid`] gives the grid back.
 pub fn ansi(grid: &Grid) -> String {
+    text(grid, ansi_row)
+}
+
+/// Appends a row to a text, with its newline.
+type AppendRow = fn(row: &[Cell], text: &mut String);
+
+fn text(grid: &Grid, append_row: AppendRow) -> String {
     let mut text = String::with_capacity(grid.rows() * (grid.columns() + 1));
     for row in grid.lines() {
-        let (mut foreground, mut background) = (None, None);
-        for cell in row {
-            // a space has no foreground: that of the cell before it can stay
-            let wanted = if cell.symbol == ' ' { foreground } else { cell.foreground };
-            let mut codes = String::new();
-            let has_colours = (foreground, background) != (None, None);
-            if has_colours && (wanted, cell.background) == (None, None) {
-                codes.push_str("0;");
-            } else {
-                if wanted != foreground {
-                    push_color(&mut codes, wanted, 30);
-                }
-                if cell.background != background {
-                    push_color(&mut codes, cell.background, 40);
-                }
-            }
-            if let Some(codes) = codes.strip_suffix(';') {
-                text.push_str("\u{1b}[");
-                text.push_str(if codes == "0" { "" } else { codes });
-                text.push('m');
-            }
-            (foreground, background) = (wanted, cell.background);
-            text.push(cell.symbol);
-        }
-        text.push_str(if (foreground, background) == (None, None) { "\n" } else { "\u{1b}[m\n" });
+        append_row(row, &mut text);
     }
+    text.shrink_to_fit();
     text
+}
+
+/// Writes a text row by row.
+pub(super) fn write(grid: &Grid, append_row: AppendRow, out: &mut dyn Write) -> io::Result<()> {
+    let mut text = String::new();
+    for row in grid.lines() {
+        text.clear();
+        append_row(row, &mut text);
+        out.write_all(text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// A row of [`txt`].
+pub(super) fn txt_row(row: &[Cell], text: &mut String) {
+    text.extend(row.iter().map(|cell| cell.symbol));
+    text.push('\n');
+}
+
+/// A row of [`ansi`].
+pub(super) fn ansi_row(row: &[Cell], text: &mut String) {
+    let (mut foreground, mut background) = (None, None);
+    for cell in row {
+        // a space has no foreground: that of the cell before it can stay
+        let wanted = if cell.symbol == ' ' { foreground } else { cell.foreground };
+        let mut codes = String::new();
+        let has_colours = (foreground, background) != (None, None);
+        if has_colours && (wanted, cell.background) == (None, None) {
+            codes.push_str("0;");
+        } else {
+            if wanted != foreground {
+                push_color(&mut codes, wanted, 30);
+            }
+            if cell.background != background {
+                push_color(&mut codes, cell.background, 40);
+            }
+        }
+        if let Some(codes) = codes.strip_suffix(';') {
+            text.push_str("\u{1b}[");
+            text.push_str(if codes == "0" { "" } else { codes });
+            text.push('m');
+        }
+        (foreground, background) = (wanted, cell.background);
+        text.push(cell.symbol);
+    }
+    text.push_str(if (foreground, background) == (None, None) { "\n" } else { "\u{1b}[m\n" });
 }
 
 /// Appends the codes of a foreground (`first` is 30) or background colour (40), each followed by a
@@ -68,7 +94,6 @@ fn push_color(codes: &mut String, color: Option<Color>, first: u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grid::Cell;
 
     #[test]
     fn colours_come_back_from_a_terminal_s_text() {

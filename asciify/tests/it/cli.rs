@@ -116,7 +116,7 @@ fn formats_are_those_of_the_library() {
     assert_eq!(asciify(&flags, &file).stdout, write::ansi(&grid).into_bytes());
     for output in Output::ALL {
         let arguments = [&["--format", output.name()][..], &flags].concat();
-        let expected = output.write(&grid, Background::Dark, "-");
+        let expected = output.to_vec(&grid, Background::Dark, "-");
         assert_eq!(asciify(&arguments, &file).stdout, expected, "{output}");
     }
     let two = asciify(&["--format", "png", "-", "-"], &file);

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::io::Cursor;
 
-use asciify::{Background, Grid, GridError, Limits, Spec, formats, render, write};
+use asciify::write::{self, Output};
+use asciify::{Background, Grid, GridError, Limits, Spec, formats, render};
 use image::{DynamicImage, GrayImage, Luma};
 
 use testkit::pictures::{
@@ -222,13 +223,17 @@ fn pages_and_drawings_hold_the_same_text() {
         let grid = drawn(&file, spec).expect("a picture");
         let text = write::txt(&grid);
 
-        let page = write::html(&grid, Background::Dark, "a <title>");
+        let write = |output: Output| {
+            let file = output.to_vec(&grid, Background::Dark, "a <title>");
+            String::from_utf8(file).expect("UTF-8")
+        };
+        let page = write(Output::Html);
         let (_, picture) = page.split_once("<pre role=\"img\"").expect("a picture");
         let (_, picture) = picture.split_once(">\n").expect("its first row");
         let (picture, _) = picture.split_once("</pre>").expect("its end");
         assert_eq!(without_tags(picture), text, "{spec}");
 
-        let drawing = write::svg(&grid, Background::Dark, "a <title>");
+        let drawing = write(Output::Svg);
         let mut rows = vec![vec![' '; grid.columns()]; grid.rows()];
         for element in drawing.split("<text").skip(1).filter(|it| it.contains("</text>")) {
             let number = |name: &str| -> usize {
@@ -267,7 +272,8 @@ fn a_brighter_picture_is_never_darker() {
         let spec = format!("width=20&{look}");
         let light = |value: u8| -> u64 {
             let grid = drawn(&flat(value), &spec).expect("a picture");
-            let picture = image::load_from_memory(&write::png(&grid, Background::Dark));
+            let picture = Output::Png.to_vec(&grid, Background::Dark, "");
+            let picture = image::load_from_memory(&picture);
             picture.expect("a PNG").into_luma8().iter().map(|it| u64::from(*it)).sum()
         };
         let lights: Vec<u64> = (0..=255).step_by(17).map(light).collect();

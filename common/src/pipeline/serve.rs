@@ -65,6 +65,11 @@ impl ResolvedRender {
     pub fn stored_at(&self) -> Option<Millis> {
         self.stored.as_ref().map(|render| render.created_at)
     }
+
+    /// Length of the stored text, in bytes; `None` when no stored render is used.
+    pub fn stored_bytes(&self) -> Option<u64> {
+        self.stored.as_ref().map(|render| render.bytes)
+    }
 }
 
 impl AsRef<[u8]> for Text {

@@ -3,7 +3,8 @@
 
 use std::io::Cursor;
 
-use asciify::{Background, Grid, write};
+use asciify::write::{self, Output};
+use asciify::{Background, Grid};
 use roxmltree::{Document, Node};
 
 use crate::pictures::{drawn, lopsided, png};
@@ -41,11 +42,13 @@ pub fn attack(bytes: &[u8]) {
     assert_eq!(coloured.parse(), Ok(grid.clone()));
     assert_eq!(without_colours(&coloured), plain);
 
-    let page = write::html(&grid, background, &title);
-    is_page(&page, &plain, &title);
-    is_drawing(&write::svg(&grid, background, &title), &title);
+    let write = |output: Output| output.to_vec(&grid, background, &title);
+    let text = |output| String::from_utf8(write(output)).expect("UTF-8");
+    assert_eq!((text(Output::Txt), text(Output::Ansi)), (plain.clone(), coloured));
+    is_page(&text(Output::Html), &plain, &title);
+    is_drawing(&text(Output::Svg), &title);
     if grid.columns() * grid.rows() <= MAX_PNG_CELLS {
-        let picture = write::png(&grid, background);
+        let picture = write(Output::Png);
         let picture =
             image::ImageReader::with_format(Cursor::new(picture), image::ImageFormat::Png);
         let sides = (16 * grid.columns() as u32, 32 * grid.rows() as u32);

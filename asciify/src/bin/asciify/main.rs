@@ -217,7 +217,7 @@ fn draw(
         }
     };
     let title = file.file_name().unwrap_or_default().to_string_lossy();
-    let written = |grid| output.write(grid, spec.background(), &title);
+    let written = |grid| output.to_vec(grid, spec.background(), &title);
     Ok((grids.iter().flat_map(written).collect(), truncated))
 }
 
