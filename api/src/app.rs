@@ -7,7 +7,11 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Config, response_budget::ResponseBudget};
+use crate::{
+    config::Config,
+    response_budget::ResponseBudget,
+    thumbnail_cache::{ThumbnailCache, thumbnail_cache},
+};
 
 /// The state that handlers share. Clones share the same limits.
 #[derive(Clone)]
@@ -22,6 +26,7 @@ pub struct App {
     /// Cancelled at shutdown: ends event streams, and waits for renders.
     pub(crate) closing: CancellationToken,
     pub(crate) response_budget: ResponseBudget,
+    pub(crate) thumbnails: ThumbnailCache,
 }
 
 impl App {
@@ -34,6 +39,7 @@ impl App {
             streams: Arc::new(Semaphore::new(config.max_event_streams)),
             closing: CancellationToken::new(),
             response_budget: ResponseBudget::new(config.answer_memory_mib),
+            thumbnails: thumbnail_cache(config.thumbnail_cache_bytes),
             config: Arc::new(config),
         }
     }

@@ -23,6 +23,8 @@ pub struct Config {
     pub answer_idle: Duration,
     /// `ANSWER_MEMORY_MIB`: memory for responses that are being sent, in MiB; beyond it, 503.
     pub answer_memory_mib: u32,
+    /// `THUMBNAIL_CACHE_BYTES`: size of the cache of thumbnails, in bytes.
+    pub thumbnail_cache_bytes: u64,
     /// `MAX_UPLOADS`: uploads at the same time; further ones get 503.
     pub max_uploads: usize,
     /// `UPLOAD_IDLE_S` and `UPLOAD_MIN_RATE`: how fast a client has to send an upload.
@@ -80,6 +82,12 @@ impl Config {
                 1..=1 << 20,
                 "memory for responses that are being sent, in MiB; beyond it, requests get 503",
             ) as u32,
+            thumbnail_cache_bytes: env.number(
+                "THUMBNAIL_CACHE_BYTES",
+                32 << 20,
+                0..=1 << 40,
+                "size of the cache of thumbnails, in bytes",
+            ),
             max_uploads: env.number(
                 "MAX_UPLOADS",
                 64,

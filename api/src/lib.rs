@@ -23,6 +23,7 @@ mod responses;
 mod router;
 mod routes;
 mod server;
+mod thumbnail_cache;
 mod upload;
 
 pub use app::App;

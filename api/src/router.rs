@@ -20,7 +20,7 @@ use crate::{
     hosts,
     problem::{CROSS_SITE, NOT_FOUND, Problem},
     request_log::log_request,
-    routes::{assets, docs, events, home, images, ops, presets, renders},
+    routes::{assets, docs, events, home, images, ops, presets, renders, thumbnails},
 };
 
 /// The root of the OpenAPI document.
@@ -52,6 +52,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(images::metadata))
         .routes(routes!(images::original))
         .routes(routes!(renders::list))
+        .routes(routes!(thumbnails::thumbnail))
         .routes(routes!(events::all))
         .routes(routes!(events::one))
         .routes(routes!(presets::list))

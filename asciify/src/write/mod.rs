@@ -5,11 +5,13 @@ mod markup;
 mod png;
 mod svg;
 mod text;
+mod thumbnail;
 
 pub use html::html;
 pub use png::png;
 pub use svg::svg;
 pub use text::{ansi, txt};
+pub use thumbnail::{MAX_THUMBNAIL_PX, thumbnail};
 
 use crate::grid::Grid;
 use crate::named_enum::named_enum;

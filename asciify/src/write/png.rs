@@ -15,6 +15,8 @@ use crate::spec::values::Background;
 
 /// Grids of more cells are drawn at half the size.
 const MANY_CELLS: usize = 20_000;
+/// The height of the smallest letters of the font, in pixels.
+const SMALLEST_FONT: usize = 16;
 /// Supersampling: points along a pixel's side at which a block symbol is evaluated.
 const FINE: usize = 4;
 
@@ -30,8 +32,8 @@ pub fn png(grid: &Grid, background: Background) -> Vec<u8> {
     file
 }
 
-/// `height` is that of a cell, in pixels: 16 or 32.
-fn encode(
+/// `height` is that of a cell, in pixels: a power of two from 2 to 32.
+pub(super) fn encode(
     grid: &Grid,
     background: Background,
     height: usize,
@@ -90,17 +92,39 @@ struct Masks {
 
 impl Masks {
     fn of(&mut self, symbol: char) -> &[u8] {
-        let height = self.height;
-        self.known.entry(symbol).or_insert_with(|| match block_rects(symbol) {
-            Some(rects) => block(symbol, rects, height),
-            None => letter(symbol, height).unwrap_or_else(|| frame(height)),
+        // the font has no smaller letters: they are drawn larger and reduced
+        let height = self.height.max(SMALLEST_FONT);
+        self.known.entry(symbol).or_insert_with(|| {
+            let mask = match block_rects(symbol) {
+                Some(rects) => block(symbol, rects, height),
+                None => letter(symbol, height).unwrap_or_else(|| frame(height)),
+            };
+            reduced(mask, height, height / self.height)
         })
     }
 }
 
+/// A mask of this height, reduced by an integer factor: each pixel is the mean of a square.
+fn reduced(mask: Vec<u8>, height: usize, factor: usize) -> Vec<u8> {
+    if factor == 1 {
+        return mask;
+    }
+    let width = height / 2;
+    let mean = |left: usize, top: usize| {
+        let square = (0..factor * factor)
+            .map(|pixel| mask[(top + pixel / factor) * width + left + pixel % factor]);
+        let sum = square.map(usize::from).sum::<usize>();
+        ((sum + factor * factor / 2) / (factor * factor)) as u8
+    };
+    let tops = (0..height).step_by(factor);
+    tops.flat_map(|top| (0..width).step_by(factor).map(move |left| (left, top)))
+        .map(|(left, top)| mean(left, top))
+        .collect()
+}
+
 /// A symbol of the font; `None` if it has none.
 fn letter(symbol: char, height: usize) -> Option<Vec<u8>> {
-    let size = if height == 16 { RasterHeight::Size16 } else { RasterHeight::Size32 };
+    let size = if height == SMALLEST_FONT { RasterHeight::Size16 } else { RasterHeight::Size32 };
     let raster = get_raster(symbol, FontWeight::Regular, size)?;
     let width = height / 2;
     let left = (width - raster.width()) / 2;
