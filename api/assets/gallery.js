@@ -235,6 +235,9 @@ history.scrollRestoration = "manual";
 tiles.start(update);
 if (offset !== undefined || before !== null) {
   tiles.restore(offset ?? 0);
+  if (next === null) {
+    tiles.releaseRoom();
+  }
 }
 subscribe();
 

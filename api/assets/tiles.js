@@ -19,10 +19,14 @@ let images = [];
 const byId = new Map();
 /** The elements of tiles by id. */
 const elements = new Map();
+/** Elements that are used again: created anew, thousands would wait for the garbage collector. */
+const spare = [];
 /** Ids of images that arrived while the page was open. */
 const arrivals = new Set();
-/** The image from which rows grow in both directions; `null`: from the newest. */
-let originId = list.dataset.before ? list.firstElementChild?.dataset.id ?? null : null;
+/** Whether the newest image is in the list. */
+let startsAtNewest = !list.dataset.before;
+/** The image from which rows grow in both directions; `null`: the newest of the list. */
+let originId = null;
 let layout = { rows: [], height: 0 };
 let aspects = [];
 let metrics;
@@ -38,17 +42,21 @@ export const elementOf = (id) => elements.get(id);
 
 const thumbnailUrl = (id) => `/images/${id}/thumbnail?${list.dataset.spec}`;
 
-function aspectOf({ width, height }) {
-  const { aspect, aspectScale, minAspect, maxAspect } = list.dataset;
-  const own = Number(aspect ?? width / height * aspectScale);
-  return Math.min(Math.max(own, minAspect), maxAspect);
+/** The aspect ratio of the render of an image. */
+function ownAspect({ width, height }) {
+  const { aspect, aspectScale } = list.dataset;
+  return Number(aspect ?? width / height * aspectScale);
 }
+
+/** That of its box in a row. */
+const aspectOf = (image) => Math.min(Math.max(ownAspect(image), list.dataset.minAspect), list.dataset.maxAspect);
 
 function update(tile, image) {
   const name = image.name ?? "unnamed";
   tile.dataset.id = image.id;
   tile.dataset.status = image.status;
   tile.dataset.mediaType = image.media_type;
+  tile.classList.toggle("barred", aspectOf(image) !== ownAspect(image));
   for (const field of ["width", "height", "bytes"]) {
     tile.dataset[field] = image[field];
   }
@@ -74,8 +82,9 @@ function load(tile) {
 }
 
 function createElement(image) {
-  const tile = blank.cloneNode(true);
+  const tile = spare.pop() ?? blank.cloneNode(true);
   update(tile, image);
+  tile.classList.remove("load-failed");
   tile.classList.toggle("new", arrivals.delete(image.id));
   register(tile);
   return tile;
@@ -92,11 +101,12 @@ function dropElement(id) {
   // ends its request
   $("img", tile).removeAttribute("src");
   tile.remove();
+  spare.push(tile);
 }
 
 // these events do not bubble
-list.addEventListener("error", ({ target }) => target.closest(".tile").classList.add("load-failed"), true);
-list.addEventListener("load", ({ target }) => target.closest(".tile").classList.remove("load-failed"), true);
+list.addEventListener("error", ({ target }) => target.closest(".tile")?.classList.add("load-failed"), true);
+list.addEventListener("load", ({ target }) => target.closest(".tile")?.classList.remove("load-failed"), true);
 
 // The list.
 
@@ -138,8 +148,9 @@ export function put(changed, isArrival = false) {
   }
   if (added.length > 0) {
     images = [...images, ...added].sort((a, b) => (a.id < b.id ? 1 : -1));
+    isArranged = false;
   }
-  requestUpdate();
+  requestFrame();
 }
 
 /** Removes an image; the focus moves to its neighbour. */
@@ -149,9 +160,7 @@ export function remove(id) {
   }
   const index = indexOf(id);
   images.splice(index, 1);
-  if (originId === id) {
-    originId = images[index]?.id ?? null;
-  }
+  isArranged = false;
   const tile = elements.get(id);
   const hadFocus = tile?.contains(document.activeElement);
   if (tile) {
@@ -162,13 +171,12 @@ export function remove(id) {
     const neighbour = images[Math.min(index, images.length - 1)];
     ($("a", elements.get(neighbour?.id) ?? document.createElement("p")) ?? $("#picker")).focus();
   }
-  requestUpdate();
+  requestFrame();
 }
 
-/** From now on the newest image is in the list: rows grow from it. */
+/** From now on the newest image is in the list. */
 export function startAtNewest() {
-  originId = null;
-  requestUpdate();
+  startsAtNewest = true;
 }
 
 // The layout.
@@ -225,18 +233,25 @@ export function restore(offset) {
   updateNow();
 }
 
-/** Computes the rows. What the reader sees stays where it is if the start of the list is above the viewport. */
+/**
+ * Computes the rows. If the start of the list is above the viewport, rows grow from the first one in the viewport, so that
+ * what the reader sees stays where it is.
+ */
 function arrange() {
   const top = listTop();
   const anchor = scrollY > top ? firstVisible() : undefined;
-  const anchorId = anchor && shownIds[anchor.row.first];
+  if (anchor) {
+    originId = shownIds[anchor.row.first];
+  } else if (startsAtNewest) {
+    originId = null;
+  }
   aspects = images.map(aspectOf);
   const origin = originId === null ? 0 : indexOf(originId);
   layout = justify(aspects, origin, metrics);
   shownIds = images.map(({ id }) => id);
   list.style.height = `${layout.height}px`;
   if (anchor && images.length > 0) {
-    const index = Math.min(indexOf(anchorId), images.length - 1);
+    const index = Math.min(origin, images.length - 1);
     const moved = top + layout.rows[rowOf(index)].top + anchor.offset;
     if (Math.abs(moved - scrollY) >= 1) {
       scrollTo(0, moved);
@@ -307,12 +322,7 @@ function updateNow() {
   onUpdate();
 }
 
-/** Shows changes of the list with the next frame. */
-function requestUpdate() {
-  isArranged = false;
-  requestFrame();
-}
-
+/** Shows changes with the next frame. */
 function requestFrame() {
   if (!isRequested) {
     isRequested = true;
@@ -331,13 +341,16 @@ addEventListener("scroll", () => {
       requestFrame();
     }, SETTLE_MS);
   }
+  // at the start of the list, the first row is complete
+  isArranged &&= originId === null || !startsAtNewest || scrollY > listTop();
   requestFrame();
 }, { passive: true });
 
 new ResizeObserver(() => {
   if (metrics && metrics.width !== list.clientWidth) {
     metrics = undefined;
-    requestUpdate();
+    isArranged = false;
+    requestFrame();
   }
 }).observe(list);
 
@@ -362,6 +375,7 @@ export function start(update) {
     };
     byId.set(id, image);
     images.push(image);
+    update(tile, image);
   }
   list.classList.add("placed");
   updateNow();

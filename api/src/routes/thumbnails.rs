@@ -110,7 +110,7 @@ async fn write(app: &App, render: &ResolvedRender) -> Result<Bytes, Problem> {
     let write = move || {
         let mut grid: Grid = text.as_str().parse()?;
         if let Some(words) = notice(&grid, background) {
-            let columns = 2.0 * NOTICE_ROWS as f64 * tile_aspect(columns, rows);
+            let columns = (2.0 * NOTICE_ROWS as f64 * tile_aspect(columns, rows)).round();
             grid = written_out(words, columns as usize).parse()?;
         }
         let file = asciify::write::thumbnail(&grid, background).into();

@@ -22,6 +22,7 @@ mod programs;
 mod refusals;
 mod rendering;
 mod settings;
+mod thumbnails;
 mod transport;
 mod versions;
 mod wire;

@@ -32,44 +32,67 @@ pub fn png(grid: &Grid, background: Background) -> Vec<u8> {
     file
 }
 
-/// `height` is that of a cell, in pixels: a power of two from 2 to 32.
-pub(super) fn encode(
+/// `height` is that of a cell, in pixels: 16 or 32.
+fn encode(
     grid: &Grid,
     background: Background,
     height: usize,
     file: &mut Vec<u8>,
 ) -> Result<(), EncodingError> {
-    let width = height / 2;
-    let row_px = grid.columns() * width;
-    let mut encoder = Encoder::new(file, row_px as u32, (grid.rows() * height) as u32);
+    let mut painter = Painter::new(grid, background, height);
+    let mut encoder = Encoder::new(file, painter.row_px as u32, (grid.rows() * height) as u32);
     encoder.set_color(ColorType::Rgb);
     encoder.set_depth(BitDepth::Eight);
     encoder.set_compression(Compression::Fast);
     let mut writer = encoder.write_header()?;
     let mut pixels = writer.stream_writer()?;
-    let (default_background, default_foreground) = match background {
-        Background::Dark => ([0; 3], [255; 3]),
-        Background::Light => ([255; 3], [0; 3]),
-    };
-    let mut masks = Masks { height, known: HashMap::new() };
-    // RGB of the pixels of one row of cells, row-major
-    let mut band = vec![0; row_px * height * 3];
     for row in grid.lines() {
+        pixels.write_all(painter.paint(row))?;
+    }
+    pixels.finish()
+}
+
+/// Draws a grid, one row of cells at a time.
+pub(super) struct Painter {
+    /// Pixels in a row.
+    row_px: usize,
+    /// Of cells without colours of their own.
+    foreground: [u8; 3],
+    background: [u8; 3],
+    masks: Masks,
+    /// The pixels of a row of cells.
+    band: Vec<u8>,
+}
+
+impl Painter {
+    /// `height` is that of a cell, in pixels: a power of two from 2 to 32. The width is half of it.
+    pub(super) fn new(grid: &Grid, background: Background, height: usize) -> Self {
+        let row_px = grid.columns() * height / 2;
+        let (background, foreground) = match background {
+            Background::Dark => ([0; 3], [255; 3]),
+            Background::Light => ([255; 3], [0; 3]),
+        };
+        let masks = Masks { height, known: HashMap::new() };
+        Painter { row_px, foreground, background, masks, band: vec![0; row_px * height * 3] }
+    }
+
+    /// Red, green and blue of the pixels of a row of cells, row-major.
+    pub(super) fn paint(&mut self, row: &[Cell]) -> &[u8] {
+        let width = self.masks.height / 2;
         for (column, cell) in row.iter().enumerate() {
             let Cell { symbol, foreground, background } = *cell;
-            let foreground = foreground.map_or(default_foreground, Color::rgb);
-            let background = background.map_or(default_background, Color::rgb);
-            for (y, coverage) in masks.of(symbol).chunks_exact(width).enumerate() {
-                let start = (y * row_px + column * width) * 3;
-                let (line, _) = band[start..start + width * 3].as_chunks_mut::<3>();
+            let foreground = foreground.map_or(self.foreground, Color::rgb);
+            let background = background.map_or(self.background, Color::rgb);
+            for (y, coverage) in self.masks.of(symbol).chunks_exact(width).enumerate() {
+                let start = (y * self.row_px + column * width) * 3;
+                let (line, _) = self.band[start..start + width * 3].as_chunks_mut::<3>();
                 for (pixel, coverage) in line.iter_mut().zip(coverage) {
                     *pixel = mixed(foreground, background, *coverage);
                 }
             }
         }
-        pixels.write_all(&band)?;
+        &self.band
     }
-    pixels.finish()
 }
 
 /// Coded sRGB of a pixel that the foreground covers by so many 255ths. Coded values are mixed, not
