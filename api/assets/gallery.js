@@ -1,169 +1,161 @@
-// The gallery: uploads images, shows changes as they happen, and loads older images on demand.
+// The gallery: uploads images, shows changes as they happen, and loads further images on demand.
 
-import { $, $$, confirmDelete, deleteImage, errorMessage, formatBytes, toast } from "./page.js";
+import { $, confirmDelete, deleteImage, errorMessage, toast } from "./page.js";
+import * as tiles from "./tiles.js";
 import { upload } from "./uploads.js";
+import "./originals.js";
 
-const tiles = $(".tiles");
+const list = $(".tiles");
 const empty = $(".empty");
 const banner = $(".banner");
 const more = $(".more");
+const newer = $(".newer");
 const uploads = $(".uploads");
-const blank = $("#blank").content.firstElementChild;
 
-// Tiles.
+/** Images that are loaded at a time: the most that the service lists. */
+const PAGE_SIZE = 200;
+/** Further images are loaded when less than this is loaded beyond the viewport, in viewports. */
+const RESERVE = 2;
+/** The pause after a failed request. */
+const RETRY_MS = 5000;
+/** Browsers limit how often the address may change. */
+const ADDRESS_DELAY_MS = 250;
 
-const renderUrl = (tile) => `/images/${tile.dataset.id}?${tiles.dataset.spec}&format=svg`;
-
-// An SVG has thousands of nodes. Those far outside the viewport are unloaded: thousands of tiles would take gigabytes.
-const visibility = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) {
-    const img = $("img", target);
-    if (!isIntersecting) {
-      img.removeAttribute("src");
-    } else if (!img.hasAttribute("src")) {
-      img.src = renderUrl(target);
-    }
-  }
-}, { rootMargin: "200% 0px" });
-
-function update(tile, image) {
-  const name = image.name ?? "unnamed";
-  tile.dataset.id = image.id;
-  tile.dataset.status = image.status;
-  for (const link of $$("a", tile)) {
-    link.href = `/images/${image.id}`;
-  }
-  const img = $("img", tile);
-  img.alt = `${name}, as text`;
-  // an image that failed to load, as while the service was busy, is loaded again
-  if (tile.classList.contains("load-failed")) {
-    img.src = renderUrl(tile);
-  }
-  $(".name", tile).textContent = name;
-  $(".details", tile).textContent = `${image.width} × ${image.height} · ${formatBytes(image.bytes)}`;
-  $(".state", tile).textContent = image.error ?? "";
-  $(".remove", tile).setAttribute("aria-label", `Delete ${name}`);
-}
-
-/** The tiles by the id of their image. */
-const tilesById = new Map();
 /** Ids of images that were deleted since the page was opened: an older response may still list them. */
 const deleted = new Set();
 /** Images by id, as of the latest event of the current event stream: a response may be older. */
 let latest = new Map();
 const newest = (image) => latest.get(image.id) ?? image;
 
-function createTile(image) {
-  const tile = blank.cloneNode(true);
-  tile.classList.add("new");
-  update(tile, image);
-  register(tile);
-  return tile;
-}
+// The loaded images are those older than `before`, which is `null` at the newest, up to those that `next` leads to.
+let before = list.dataset.before ?? null;
+let next = list.dataset.next ?? null;
 
-function register(tile) {
-  tilesById.set(tile.dataset.id, tile);
-  $(".remove", tile).hidden = false;
-  visibility.observe(tile);
-  const img = $("img", tile);
-  img.addEventListener("error", () => tile.classList.add("load-failed"));
-  img.addEventListener("load", () => tile.classList.remove("load-failed"));
-}
-
-/** Adds or updates an image at its position: ids sort by time. */
+/** Adds or updates an image if it belongs between the loaded ones. */
 function place(image) {
-  const old = tilesById.get(image.id);
-  if (deleted.has(image.id)) {
-    return;
+  const isNewer = before !== null && image.id >= before;
+  const isOlder = next !== null && image.id < (tiles.oldest()?.id ?? "");
+  if (!deleted.has(image.id) && (tiles.has(image.id) || (!isNewer && !isOlder))) {
+    tiles.put([image], true);
   }
-  if (old) {
-    update(old, image);
-    return;
-  }
-  if (!("first" in tiles.dataset)) {
-    return;
-  }
-  const after = [...tiles.children].find((tile) => tile.dataset.id < image.id);
-  if (!after && tiles.dataset.next) {
-    return; // older than all tiles of the page
-  }
-  tiles.insertBefore(createTile(image), after ?? null);
-  empty.hidden = true;
 }
 
-function removeTile(id) {
-  const tile = tilesById.get(id);
+function removeImage(id) {
   deleted.add(id);
+  tiles.remove(id);
+}
+
+list.addEventListener("click", async (event) => {
+  const tile = event.target.closest(".remove")?.closest(".tile");
   if (!tile) {
     return;
   }
-  tilesById.delete(id);
-  const neighbour = tile.nextElementSibling ?? tile.previousElementSibling;
-  const hadFocus = tile.contains(document.activeElement);
-  visibility.unobserve(tile);
-  tile.remove();
-  if (hadFocus) {
-    ($("a", neighbour ?? document) ?? $("#picker")).focus();
-  }
-  empty.hidden = tiles.children.length > 0;
-}
-
-$$(".tile", tiles).forEach(register);
-
-tiles.addEventListener("click", async (event) => {
-  const button = event.target.closest(".remove");
-  if (!button) {
-    return;
-  }
-  const tile = button.closest(".tile");
-  const name = $(".name", tile).textContent;
+  const [{ id }, name] = [tile.dataset, $(".name", tile).textContent];
   $("#confirm-title").textContent = `Delete ${name}?`;
-  if (await confirmDelete($("#confirm")) && await deleteImage(tile.dataset.id)) {
-    removeTile(tile.dataset.id);
+  if (await confirmDelete($("#confirm")) && await deleteImage(id)) {
+    removeImage(id);
     toast(`${name} was deleted.`);
   }
 });
 
-// Older images, loaded when the end of the page comes into view.
+// Further images, loaded when the reader comes near to either end of the loaded ones.
 
 let loading = false;
 
-async function loadOlder() {
-  if (loading || !tiles.dataset.next) {
+/** Loads a page of images; `take` is called with it. */
+async function loadPage(address, take) {
+  if (loading) {
     return;
   }
   loading = true;
   try {
-    const response = await fetch(tiles.dataset.next);
+    const response = await fetch(address);
     if (!response.ok) {
       throw new Error(await errorMessage(response));
     }
-    const { items, next } = await response.json();
-    tiles.append(...items.filter(({ id }) => !tilesById.has(id) && !deleted.has(id)).map(newest).map(createTile));
-    if (next) {
-      tiles.dataset.next = next;
-    } else {
-      delete tiles.dataset.next;
-      more.hidden = true;
-    }
-    pageEnd.unobserve(more);
-    pageEnd.observe(more);
+    const page = await response.json();
+    take(page);
+    tiles.put(page.items.filter(({ id }) => !deleted.has(id)).map(newest));
+    loading = false;
   } catch (error) {
-    showBanner(`Older images could not be loaded: ${error.message}.`);
+    showBanner(`Further images could not be loaded: ${error.message}.`);
+    setTimeout(() => {
+      loading = false;
+      loadFurther();
+    }, RETRY_MS);
   }
-  loading = false;
 }
 
-// observing it again reports it even if it has stayed in view
-const pageEnd = more && new IntersectionObserver((entries) => entries.at(-1).isIntersecting && loadOlder(), {
-  rootMargin: "100% 0px",
+const loadOlder = () => loadPage(next, (page) => {
+  ({ next } = page);
+  tiles.releaseRoom();
 });
+
+const loadNewer = () => loadPage(`/images?after=${tiles.newest().id}&limit=${PAGE_SIZE}`, (page) => {
+  // the newest one of the page is not shown yet: the loaded ones are those older than it
+  before = page.next && page.items.shift().id;
+  if (before === null) {
+    tiles.startAtNewest();
+    // those that arrived while the page was loaded
+    latest.forEach(place);
+  }
+});
+
+function loadFurther() {
+  const { above, below } = tiles.reserve();
+  if (next !== null && below < RESERVE) {
+    loadOlder();
+  } else if (before !== null && above < RESERVE && tiles.count() > 0) {
+    loadNewer();
+  }
+}
+
 if (more) {
-  pageEnd.observe(more);
   $("a", more).addEventListener("click", (event) => {
     event.preventDefault();
     loadOlder();
   });
+}
+
+// The address has the place of the reader: the cursor of the images from the first visible row on.
+
+let addressTimer;
+
+function updateAddress() {
+  const place = tiles.place();
+  if (!place) {
+    return;
+  }
+  const cursor = place.before ?? before;
+  const address = new URL(location);
+  for (const link of document.querySelectorAll(".segments a")) {
+    setCursor(link, cursor);
+  }
+  setCursor(address, cursor);
+  history.replaceState({ offset: place.offset }, "", address);
+}
+
+/** Sets the cursor in the query of an address or a link. */
+function setCursor(address, cursor) {
+  const query = new URLSearchParams(address.search);
+  query.delete("cursor");
+  if (cursor !== null) {
+    query.set("cursor", cursor);
+  }
+  address.search = query;
+}
+
+function update() {
+  empty.hidden = tiles.count() > 0;
+  if (more) {
+    more.hidden = next === null;
+  }
+  if (newer) {
+    newer.hidden = before === null;
+  }
+  loadFurther();
+  clearTimeout(addressTimer);
+  addressTimer = setTimeout(updateAddress, ADDRESS_DELAY_MS);
 }
 
 // Changes.
@@ -184,7 +176,7 @@ function subscribe() {
     latest.set(image.id, image);
     place(image);
   });
-  events.addEventListener("deleted", ({ data }) => removeTile(JSON.parse(data).id));
+  events.addEventListener("deleted", ({ data }) => removeImage(JSON.parse(data).id));
   events.addEventListener("open", ({ target }) => {
     clearTimeout(lostTimer);
     lostTimer = undefined;
@@ -208,26 +200,25 @@ function subscribe() {
  * hidden for longer. Ends when `source` is no longer the current event stream.
  */
 async function refresh(source) {
-  const missing = new Set(tilesById.keys());
-  const oldest = tiles.lastElementChild?.dataset.id ?? "";
-  const cursor = new URLSearchParams(location.search).get("cursor");
-  let next = `/images?limit=200${cursor ? `&cursor=${cursor}` : ""}`;
-  for (let last; next && (last === undefined || last > oldest);) {
-    const response = await fetch(next).catch(() => null);
+  const missing = new Set(tiles.ids());
+  const oldest = tiles.oldest()?.id ?? "";
+  let address = `/images?limit=${PAGE_SIZE}${before === null ? "" : `&cursor=${before}`}`;
+  for (let last; address && (last === undefined || last > oldest);) {
+    const response = await fetch(address).catch(() => null);
     if (source !== events) {
       return;
     }
     if (!response?.ok) {
-      setTimeout(() => source === events && refresh(source), 5000);
+      setTimeout(() => source === events && refresh(source), RETRY_MS);
       return;
     }
     const page = await response.json();
     page.items.map(newest).forEach(place);
     page.items.forEach(({ id }) => missing.delete(id));
     last = page.items.at(-1)?.id ?? "";
-    next = page.next;
+    address = page.next;
   }
-  missing.forEach(removeTile);
+  missing.forEach(removeImage);
 }
 
 // A browser opens few connections per host: a hidden page must not hold one.
@@ -237,6 +228,17 @@ document.addEventListener("visibilitychange", () => {
     subscribe();
   }
 });
+
+// The browser cannot restore the place in a list that is not loaded yet.
+const { offset } = history.state ?? {};
+history.scrollRestoration = "manual";
+tiles.start(update);
+if (offset !== undefined || before !== null) {
+  tiles.restore(offset ?? 0);
+  if (next === null) {
+    tiles.releaseRoom();
+  }
+}
 subscribe();
 
 // Uploads.

@@ -8,7 +8,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::Config, encoding_permits::EncodingPermits, response_budget::ResponseBudget,
+    config::Config,
+    encoding_permits::EncodingPermits,
+    response_budget::ResponseBudget,
+    thumbnail_cache::{ThumbnailCache, thumbnail_cache},
     upload_slots::UploadSlots,
 };
 
@@ -26,6 +29,7 @@ pub struct App {
     pub(crate) response_budget: ResponseBudget,
     /// For writing renders in other formats than text.
     pub(crate) writers: EncodingPermits,
+    pub(crate) thumbnails: ThumbnailCache,
 }
 
 impl App {
@@ -39,6 +43,7 @@ impl App {
             closing: CancellationToken::new(),
             response_budget: ResponseBudget::new(config.answer_memory_mib),
             writers: EncodingPermits::new(),
+            thumbnails: thumbnail_cache(config.thumbnail_cache_bytes),
             config: Arc::new(config),
         }
     }

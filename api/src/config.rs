@@ -25,6 +25,8 @@ pub struct Config {
     pub(crate) answer_min_rate: MinRate,
     /// `ANSWER_MEMORY_MIB`: memory for responses that are being sent, in MiB; beyond it, 503.
     pub answer_memory_mib: u32,
+    /// `THUMBNAIL_CACHE_BYTES`: size of the cache of thumbnails, in bytes.
+    pub thumbnail_cache_bytes: u64,
     /// `TRUSTED_PROXIES`: proxies whose `X-Forwarded-For` names the client.
     pub(crate) trusted_proxies: TrustedProxies,
     /// `MAX_UPLOADS`, `MAX_UPLOADS_PER_CLIENT` and `UPLOAD_BUSY_RATE`: uploads at the same time.
@@ -94,6 +96,12 @@ impl Config {
                 "memory for responses that are being sent, in MiB; beyond it, requests get 503. Half \
                  of it is only for responses of up to 512 KiB",
             ) as u32,
+            thumbnail_cache_bytes: env.number(
+                "THUMBNAIL_CACHE_BYTES",
+                32 << 20,
+                0..=1 << 40,
+                "size of the cache of thumbnails, in bytes",
+            ),
             trusted_proxies: env.parsed(
                 "TRUSTED_PROXIES",
                 "",

@@ -142,6 +142,11 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
                         Problem::parameter("cursor", "the cursor of a `next` link, unchanged")
                     })?);
                 }
+                "after" => {
+                    let id = value.parse().ok();
+                    page.after =
+                        Some(id.ok_or_else(|| Problem::parameter("after", "the id of an image"))?);
+                }
                 "sha256" => {
                     let is_hash = value.len() == 64 && value.bytes().all(|b| b.is_ascii_hexdigit());
                     let accepts = "64 hexadecimal digits";
@@ -149,13 +154,17 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
                     page.sha256 = Some(hash.ok_or_else(|| Problem::parameter("sha256", accepts))?);
                 }
                 _ => {
-                    let known = "unknown parameter; expected limit, cursor or sha256";
+                    let known = "unknown parameter; expected limit, cursor, after or sha256";
                     return Err(Problem::new(
                         BAD_PARAMETER,
                         format!("{}: {known}", excerpt(&name)),
                     ));
                 }
             }
+        }
+        if page.before.is_some() && page.after.is_some() {
+            let detail = "after: cannot be combined with cursor, which selects older images";
+            return Err(Problem::new(BAD_PARAMETER, detail));
         }
         Ok(ListQuery(page))
     }

@@ -27,6 +27,7 @@ mod router;
 mod routes;
 mod server;
 mod slow_readers;
+mod thumbnail_cache;
 mod upload;
 mod upload_slots;
 

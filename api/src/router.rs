@@ -22,7 +22,7 @@ use crate::{
     problem::{CROSS_SITE, NOT_FOUND, Problem},
     request_log::log_request,
     response_budget::reserve_body,
-    routes::{assets, docs, events, home, images, ops, presets, renders},
+    routes::{assets, docs, events, home, images, ops, presets, renders, thumbnails},
 };
 
 /// The OpenAPI document. Its paths stand in the order of the reference.
@@ -48,6 +48,7 @@ use crate::{
         images::metadata,
         images::original,
         renders::list,
+        thumbnails::thumbnail,
         events::all,
         events::one,
         presets::list,
@@ -75,6 +76,7 @@ pub fn router(app: App) -> Router {
         .route("/images/{id}/metadata", get(images::metadata))
         .route("/images/{id}/original", get(images::original))
         .route("/images/{id}/renders", get(renders::list))
+        .route("/images/{id}/thumbnail", get(thumbnails::thumbnail))
         .route("/images/events", get(events::all))
         .route("/images/{id}/events", get(events::one))
         .route("/presets", get(presets::list))

@@ -11,7 +11,7 @@ mod schema;
 mod viewer;
 
 pub(crate) use commands::CommandContext;
-pub(crate) use gallery::{default_preset, gallery};
+pub(crate) use gallery::{GalleryRange, default_preset, gallery, tile_aspect};
 pub(crate) use problems::{kind, kinds, problem};
 pub(crate) use reference::reference;
 pub(crate) use viewer::{MAX_PNG_CELLS, viewer};

@@ -5,20 +5,20 @@ use axum::{
     http::{HeaderMap, HeaderName, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use common::{catalog::Page, image::ImageId, preset::Preset};
+use common::{catalog::Page, image::ImageId, pipeline::ImageSummary, preset::Preset};
 
 use crate::{
     app::App,
     extract::{find_preset, query},
     negotiate::negotiate,
-    pages::{default_preset, gallery},
+    pages::{GalleryRange, default_preset, gallery},
     problem::{Problem, ProblemBody},
 };
 
 /// Images on a page of the gallery.
 const PAGE_SIZE: u64 = 24;
 /// Images that the script of the gallery loads at a time.
-const SCRIPT_PAGE_SIZE: u64 = 96;
+const SCRIPT_PAGE_SIZE: u64 = 200;
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// The query of `GET /`.
@@ -77,9 +77,27 @@ pub(crate) async fn home(
     let page = Page { limit: PAGE_SIZE, before: query.before, ..Page::default() };
     let (images, has_more) = app.pipeline.list(page).await?;
     let last = images.last().filter(|_| has_more).map(|summary| summary.image.id);
-    let next = last.map(|id| format!("/images?cursor={id}&limit={SCRIPT_PAGE_SIZE}"));
-    let presets = &app.pipeline.config().presets;
-    Ok(gallery(&at, presets, &query.preset, &images, next, query.before.is_none()))
+    let range = GalleryRange {
+        before: query.before,
+        newer: newer_page(&app, query.before, &images).await?,
+        next: last.map(|id| format!("/images?cursor={id}&limit={SCRIPT_PAGE_SIZE}")),
+    };
+    Ok(gallery(&at, &app.pipeline.config().presets, &query.preset, &images, &range))
+}
+
+/// The cursor of the page of images before one that starts at `cursor`; `None` if that page has the
+/// newest.
+async fn newer_page(
+    app: &App,
+    cursor: Option<ImageId>,
+    images: &[ImageSummary],
+) -> Result<Option<ImageId>, Problem> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let first = images.first().map_or(cursor, |summary| summary.image.id);
+    let page = Page { limit: PAGE_SIZE + 1, after: Some(first), ..Page::default() };
+    let (newer, _) = app.pipeline.list(page).await?;
+    let is_full = newer.len() as u64 > PAGE_SIZE;
+    Ok(newer.first().filter(|_| is_full).map(|summary| summary.image.id))
 }
 
 fn overview(at: &str) -> String {

@@ -106,6 +106,7 @@ pub(crate) struct UploadForm {
     params(
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 200, description = "Images per page; 50 by default."),
         ("cursor" = Option<String>, Query, description = "The cursor of the previous page's `next`."),
+        ("after" = Option<String>, Query, description = "Only images newer than the one with this id: those nearest to it. `next` then leads to newer ones."),
         ("sha256" = Option<String>, Query, pattern = "^[0-9A-Fa-f]{64}$", description = "Only images with this SHA-256."),
     ),
     responses(
@@ -117,12 +118,13 @@ pub(crate) async fn list(
     State(app): State<App>,
     ListQuery(page): ListQuery,
 ) -> Result<Response, Problem> {
-    let (limit, sha256) = (page.limit, page.sha256.clone());
+    let (limit, sha256, is_after) = (page.limit, page.sha256.clone(), page.after.is_some());
     let (images, has_more) = app.pipeline.list(page).await?;
-    let last = images.last().filter(|_| has_more).map(|summary| summary.image.id);
-    let next = last.map(|id| {
+    let (direction, edge) =
+        if is_after { ("after", images.first()) } else { ("cursor", images.last()) };
+    let next = edge.filter(|_| has_more).map(|edge| {
         let filter = sha256.map(|hash| format!("&sha256={hash}")).unwrap_or_default();
-        format!("/images?cursor={id}&limit={limit}{filter}")
+        format!("/images?{direction}={}&limit={limit}{filter}", edge.image.id)
     });
     let link = next.as_ref().map(|next| ascii(&format!("<{next}>; rel=\"next\"")));
     let items = images.into_iter().map(ImageBody::from).collect();

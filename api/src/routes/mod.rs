@@ -8,6 +8,7 @@ pub(crate) mod images;
 pub(crate) mod ops;
 pub(crate) mod presets;
 pub(crate) mod renders;
+pub(crate) mod thumbnails;
 
 use std::time::{Duration, SystemTime};
 

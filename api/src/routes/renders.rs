@@ -37,7 +37,7 @@ const JSON: &str = "application/json";
 /// Part of every entity tag: raised when the bytes of an output format change for the same render.
 const OUTPUT_REVISION: u32 = 2;
 /// Renders of at most so many cells do not wait until larger ones are written.
-const SMALL_CELLS: usize = 10_000;
+pub(crate) const SMALL_CELLS: usize = 10_000;
 const RENDER_VERSION: HeaderName = HeaderName::from_static("render-version");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");

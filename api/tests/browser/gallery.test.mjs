@@ -10,6 +10,26 @@ after(async () => { await closeBrowser(); await service.stop(); });
 
 const tile = (page, name) => page.locator(".tile", { has: page.getByText(name, { exact: true }) });
 
+/** Scrolls from the top to the end, and returns the images that it saw: names by id, in the order of the page. */
+async function scrollThrough(page) {
+  const seen = new Map();
+  await page.evaluate(() => scrollTo(0, 0));
+  await until("the end of the page", async () => {
+    const { tiles, isEnd } = await page.evaluate(async () => {
+      const frame = () => new Promise(requestAnimationFrame);
+      await frame();
+      await frame();
+      const isEnd = scrollY + innerHeight >= document.documentElement.scrollHeight - 1 && !document.querySelector(".more:not([hidden])");
+      const tiles = [...document.querySelectorAll(".tiles .tile")].map((tile) => [tile.dataset.id, tile.querySelector(".name").textContent]);
+      scrollBy(0, innerHeight);
+      return { tiles, isEnd };
+    });
+    tiles.forEach(([id, name]) => seen.set(id, name));
+    return isEnd;
+  });
+  return seen;
+}
+
 async function isReady(page, name) {
   await until(`${name} is ready`, async () => await tile(page, name).getAttribute("data-status") === "ready");
   await drawn(tile(page, name).locator("img"));
@@ -140,28 +160,112 @@ test("scrolling loads all images", async () => {
   }
   const page = await open();
   await page.goto(service.origin);
-  const tiles = page.locator(".tile");
-  const total = await service.text("/images?limit=200").then((text) => JSON.parse(text).items.length);
-  assert.ok(total > 120);
-  // jumps to the end as soon as it has moved
-  await page.evaluate(() => {
-    const jump = () => scrollTo(0, document.documentElement.scrollHeight);
-    window.jumper = new MutationObserver(jump);
-    window.jumper.observe(document.querySelector(".tiles"), { childList: true });
-    jump();
-  });
-  await until("all are there", async () => await tiles.count() === total);
+  const all = JSON.parse(await service.text("/images?limit=200")).items.map(({ id }) => id);
+  assert.ok(all.length > 120);
+  assert.deepEqual([...(await scrollThrough(page)).keys()], all);
   assert.equal(await page.locator(".more").isVisible(), false);
-  await until("what is far away is put down", async () => await tiles.first().locator("img").getAttribute("src") === null);
-  await page.evaluate(() => {
-    window.jumper.disconnect();
-    scrollTo(0, 0);
-  });
+  const tiles = page.locator(".tiles .tile");
+  assert.ok(await tiles.count() < 100, "what is far away has no elements");
+  await page.evaluate(() => scrollTo(0, 0));
+  await until("the newest are there again", async () => await tiles.first().getAttribute("data-id") === all[0]);
   await drawn(tiles.first().locator("img"));
   await page.getByRole("link", { name: "small", exact: true }).click();
   await page.waitForURL(/preset=small/);
   await drawn(tiles.first().locator("img"));
-  assert.match(await tiles.first().locator("img").getAttribute("src"), /width=40/);
+  assert.match(await tiles.first().locator("img").getAttribute("src"), /thumbnail\?width=40$/);
+  await close(page);
+});
+
+test("rows are as wide as the page, and pictures keep their aspect ratios", async () => {
+  for (const [width, height] of [[90, 60], [60, 90], [200, 60], [80, 80], [30, 90]]) {
+    await service.upload(`${width} by ${height}.bmp`, picture(width, width, height));
+  }
+  for (const viewport of [{ width: 1280, height: 900 }, { width: 820, height: 1100 }, { width: 390, height: 844 }]) {
+    const page = await open({ viewport });
+    await page.goto(service.origin);
+    await drawn(page.locator(".tile img").first());
+    const { width, boxes } = await page.evaluate(() => {
+      const list = document.querySelector(".tiles").getBoundingClientRect();
+      const boxes = [...document.querySelectorAll(".tile")].map((tile) => {
+        const { left, right, top, height, width } = tile.querySelector(".screen").getBoundingClientRect();
+        return { left: left - list.left, right: right - list.left, top, height, aspect: width / height, image: tile.dataset.width / tile.dataset.height };
+      });
+      return { width: list.width, boxes };
+    });
+    const rows = [...new Set(boxes.map(({ top }) => top))].map((top) => boxes.filter((box) => box.top === top));
+    for (const row of rows.slice(0, -1)) {
+      assert.ok(Math.abs(row.at(-1).right - width) <= 1, `${row.at(-1).right} of ${width}`);
+      row.slice(1).forEach(({ left }, n) => assert.ok(left >= row[n].right + 10, "pictures do not overlap"));
+    }
+    for (const { aspect, image } of boxes) {
+      const shown = Math.min(Math.max(image, 0.5), 2.5);
+      assert.ok(Math.abs(aspect / shown - 1) < 0.05, `${aspect} instead of ${shown}`);
+    }
+    await close(page);
+  }
+});
+
+test("the original is shown while the pointer stays on a picture, or a finger presses it", async () => {
+  const { id } = await service.upload("shown.bmp", picture(21));
+  const page = await open();
+  await page.goto(service.origin);
+  const original = tile(page, "shown.bmp").locator(".original");
+  await tile(page, "shown.bmp").locator(".screen").hover();
+  await drawn(original);
+  assert.match(await original.getAttribute("src"), new RegExp(`/images/${id}/original$`));
+  await page.getByRole("heading", { level: 1 }).hover();
+  assert.equal(await original.count(), 0);
+  await close(page);
+
+  const phone = await open({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  await phone.goto(service.origin);
+  const [screen, pressed] = [tile(phone, "shown.bmp").locator(".screen"), tile(phone, "shown.bmp").locator(".original")];
+  await screen.scrollIntoViewIfNeeded();
+  const { x, y } = await screen.boundingBox();
+  const line = await phone.context().newCDPSession(phone);
+  await line.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [{ x: x + 40, y: y + 40 }] });
+  await drawn(pressed);
+  await line.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  await until("it is put away", async () => await pressed.count() === 0);
+  assert.equal(new URL(phone.url()).pathname, "/", "a long press follows no link");
+  await screen.tap();
+  await phone.waitForURL(new RegExp(id));
+  await close(phone);
+});
+
+test("the focus ring of a picture is whole", async () => {
+  const page = await open();
+  await page.goto(service.origin);
+  const screen = page.locator(".tile .screen").first();
+  await drawn(screen.locator("img"));
+  await screen.focus();
+  await page.keyboard.press("Shift+Tab");
+  await page.keyboard.press("Tab");
+  const clipped = await screen.evaluate((element) => {
+    const { outlineStyle, outlineWidth, outlineOffset } = getComputedStyle(element);
+    const ring = parseFloat(outlineWidth) + parseFloat(outlineOffset);
+    const box = element.getBoundingClientRect();
+    const clippers = [];
+    for (let parent = element.parentElement; parent; parent = parent.parentElement) {
+      const { overflow, contentVisibility, contain } = getComputedStyle(parent);
+      const outer = parent.getBoundingClientRect();
+      const clips = contentVisibility !== "visible" || /paint|content|strict/.test(contain) || !/visible/.test(overflow);
+      if (clips && (box.left - ring < outer.left || box.top - ring < outer.top || box.right + ring > outer.right)) {
+        clippers.push(parent.className);
+      }
+    }
+    return outlineStyle === "none" ? ["there is none"] : clippers;
+  });
+  assert.deepEqual(clipped, []);
+  await close(page);
+});
+
+test("only letters are brightened", async () => {
+  const page = await open();
+  for (const [preset, filter] of [["blocks", "none"], ["color", "brightness(1.4)"]]) {
+    await page.goto(`${service.origin}/?preset=${preset}`);
+    assert.equal(await page.locator(".tile img").first().evaluate((img) => getComputedStyle(img).filter), filter);
+  }
   await close(page);
 });
 
@@ -182,13 +286,19 @@ test("a hidden page is updated when it is visible again", async () => {
   }
   assert.equal(await tile(page, "meanwhile 0.bmp").count(), 0, "no events arrived");
   await hide(false);
-  await until("what came is there", async () => await page.locator(".tile .name", { hasText: "meanwhile" }).count() === 210);
-  await until("what went is not", async () => await tile(page, "going.bmp").count() === 0);
-  assert.equal(await tile(page, "staying.bmp").count(), 1);
-  const ids = await page.locator(".tiles .tile").evaluateAll((tiles) => tiles.map((tile) => tile.dataset.id));
+  let seen;
+  await until("what came is there", async () => {
+    seen = await scrollThrough(page);
+    return [...seen.values()].filter((name) => name.startsWith("meanwhile")).length === 210;
+  });
+  const ids = [...seen.keys()];
   assert.deepEqual(ids, [...ids].sort().reverse());
-  await fetch(service.origin + last.links.text, { method: "DELETE" });
-  await until("it listens again", async () => await tile(page, "staying.bmp").count() === 0);
+  assert.ok(!ids.includes(first.id) && ids.includes(last.id), "what went is not there, the others are");
+  const newest = await service.upload("newest.bmp", picture(13), 0);
+  await page.evaluate(() => scrollTo(0, 0));
+  await until("it listens again", async () => await tile(page, "newest.bmp").count() === 1);
+  await fetch(service.origin + newest.links.text, { method: "DELETE" });
+  await until("it is gone", async () => await tile(page, "newest.bmp").count() === 0);
   await close(page);
 });
 
@@ -210,7 +320,7 @@ test("the page shows an outage, and recovers from it", async () => {
 
 test("the first paint needs less than 50 kB", async () => {
   let sum = 0;
-  for (const path of ["/", "/assets/style.css", "/assets/page.js", "/assets/uploads.js", "/assets/gallery.js", "/assets/planet.svg"]) {
+  for (const path of ["/", "/assets/style.css", "/assets/page.js", "/assets/uploads.js", "/assets/gallery.js", "/assets/tiles.js", "/assets/rows.js", "/assets/originals.js", "/assets/planet.svg"]) {
     const answer = await fetch(service.origin + path, { headers: { accept: "text/html", "accept-encoding": "gzip" } });
     const { readable, writable } = new CompressionStream("gzip");
     answer.body.pipeTo(writable);

@@ -102,6 +102,9 @@ export async function open(options = {}) {
   return page;
 }
 
+/** A session of the DevTools protocol with the browser itself. */
+export const browserSession = () => browser.newBrowserCDPSession();
+
 /** Closes a page, and checks that it had no errors. */
 export async function close(page) {
   assert.deepEqual(page.complaints, []);

@@ -138,6 +138,32 @@ async fn images_are_listed_newest_first_page_by_page() {
 }
 
 #[tokio::test]
+async fn images_newer_than_one_are_listed_from_it_upwards() {
+    let app = TestApp::spawn().await;
+    let mut ids = Vec::new();
+    for width in 1..=6 {
+        ids.push(app.upload(png(width, 4)).await.id);
+    }
+    let mut next = Some(format!("/images?after={}&limit=2", ids[0]));
+    let mut pages = Vec::new();
+    while let Some(page) = next {
+        let body = app.get(&page).await.is(200).json();
+        let items = body["items"].as_array().expect("items");
+        let listed = items.iter().map(|item| item["id"].as_str().expect("an id").to_owned());
+        pages.push(listed.collect::<Vec<_>>());
+        next = body["next"].as_str().map(str::to_owned);
+    }
+    // each page is newest first; the first one has the nearest
+    let [_, second, third, fourth, fifth, sixth] = ids.try_into().expect("six ids");
+    let expected = [vec![third, second.clone()], vec![fifth, fourth], vec![sixth]];
+    assert_eq!(pages, expected);
+
+    app.get("/images?after=lena").await.is(400).tells_problem("bad-parameter", &["after"]);
+    let both = app.get(&format!("/images?after={second}&cursor={second}")).await.is(400);
+    both.tells_problem("bad-parameter", &["after", "cursor"]);
+}
+
+#[tokio::test]
 async fn images_are_found_by_their_hash() {
     let app = TestApp::spawn().await;
     let first = app.upload(png(9, 9)).await;

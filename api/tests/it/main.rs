@@ -23,6 +23,7 @@ mod programs;
 mod refusals;
 mod rendering;
 mod settings;
+mod thumbnails;
 mod transport;
 mod versions;
 mod wire;

@@ -17,25 +17,40 @@ async fn a_browser_gets_the_gallery_and_a_terminal_a_few_lines() {
     let image = app.upload(png(64, 40)).await;
     let page = app.ask("/", BROWSER).await.is(200).text();
     assert!(page.contains(&format!("href=\"{}\"", image.at)), "{page}");
-    let source = format!("src=\"{}?width=80&#38;color=full&#38;format=svg\"", image.at);
+    let blocks = "width=80&#38;symbols=half&#38;color=full&#38;color_on=both";
+    let source = format!("src=\"{}/thumbnail?{blocks}\" width=\"320\" height=\"200\"", image.at);
     assert!(page.contains(&source), "{page}");
     assert!(app.get("/").await.is(200).text().starts_with("Planet Image API"));
 }
 
 #[tokio::test]
-async fn older_images_are_links_away() {
+async fn older_and_newer_images_are_links_away() {
     let app = TestApp::spawn().await;
-    for _ in 0..25 {
+    for _ in 0..50 {
         app.upload(png(8, 8)).await;
     }
-    let tiles = |page: &str| page.matches("<li class=\"tile\" data-id=\"0").count();
-    let page = app.ask("/?preset=small", BROWSER).await.is(200).text();
-    assert_eq!(tiles(&page), 24);
-    let older = page.split("rel=\"next\" href=\"").nth(1).expect("a link to older ones");
-    let older = older.split('"').next().expect("an address").replace("&#38;", "&");
-    let page = app.ask(&older, BROWSER).await.is(200).text();
-    assert_eq!(tiles(&page), 1);
-    assert!(!page.contains("rel=\"next\"") && page.contains("?width=40&#38;format=svg"), "{page}");
+    let ids = |page: &str| -> Vec<String> {
+        let tiles = page.split("<li class=\"tile\" data-id=\"").skip(1);
+        let ids = tiles.filter_map(|rest| rest.split('"').next());
+        ids.filter(|id| !id.is_empty()).map(str::to_owned).collect()
+    };
+    let link = |page: &str, rel: &str| {
+        let link = page.split(&format!("rel=\"{rel}\" href=\"")).nth(1)?.split('"').next()?;
+        Some(link.replace("&#38;", "&").replace("&amp;", "&"))
+    };
+    let mut pages = vec![app.ask("/?preset=small", BROWSER).await.is(200).text()];
+    while let Some(older) = pages.last().and_then(|page| link(page, "next")) {
+        pages.push(app.ask(&older, BROWSER).await.is(200).text());
+    }
+    let shown: Vec<Vec<String>> = pages.iter().map(|page| ids(page)).collect();
+    assert_eq!(shown.iter().map(Vec::len).collect::<Vec<_>>(), [24, 24, 2]);
+    assert!(shown.concat().is_sorted_by(|newer, older| newer > older), "{shown:?}");
+    assert!(pages[2].contains("/thumbnail?width=40\""), "{}", pages[2]);
+    // and back
+    assert_eq!(link(&pages[0], "prev"), None);
+    assert_eq!(link(&pages[1], "prev").as_deref(), Some("/?preset=small"));
+    let newer = link(&pages[2], "prev").expect("a link to newer ones");
+    assert_eq!(ids(&app.ask(&newer, BROWSER).await.is(200).text()), shown[1]);
 
     let wrong = app.ask("/?preset=huge", BROWSER).await.is(400).text();
     assert!(wrong.contains("preset: expected one of default, small"), "{wrong}");

@@ -5,8 +5,10 @@ mod markup;
 mod png;
 mod svg;
 mod text;
+mod thumbnail;
 
 pub use text::{ansi, txt};
+pub use thumbnail::{MAX_THUMBNAIL_PX, thumbnail};
 
 use std::io::{self, Write};
 

@@ -15,6 +15,8 @@ use crate::spec::values::Background;
 
 /// Grids of more cells are drawn at half the size.
 const MANY_CELLS: usize = 20_000;
+/// The height of the smallest letters of the font, in pixels.
+const SMALLEST_FONT: usize = 16;
 /// Supersampling: points along a pixel's side at which a block symbol is evaluated.
 const FINE: usize = 4;
 
@@ -42,37 +44,60 @@ fn cell_height(grid: &Grid) -> usize {
 
 fn encode(grid: &Grid, background: Background, out: &mut dyn Write) -> Result<(), EncodingError> {
     let height = cell_height(grid);
-    let width = height / 2;
-    let row_px = grid.columns() * width;
-    let mut encoder = Encoder::new(out, row_px as u32, (grid.rows() * height) as u32);
+    let mut painter = Painter::new(grid, background, height);
+    let mut encoder = Encoder::new(out, painter.row_px as u32, (grid.rows() * height) as u32);
     encoder.set_color(ColorType::Rgb);
     encoder.set_depth(BitDepth::Eight);
     encoder.set_compression(Compression::Fast);
     let mut writer = encoder.write_header()?;
     let mut pixels = writer.stream_writer()?;
-    let (default_background, default_foreground) = match background {
-        Background::Dark => ([0; 3], [255; 3]),
-        Background::Light => ([255; 3], [0; 3]),
-    };
-    let mut masks = Masks { height, known: HashMap::new() };
-    // RGB of the pixels of one row of cells, row-major
-    let mut band = vec![0; row_px * height * 3];
     for row in grid.lines() {
+        pixels.write_all(painter.paint(row))?;
+    }
+    pixels.finish()
+}
+
+/// Draws a grid, one row of cells at a time.
+pub(super) struct Painter {
+    /// Pixels in a row.
+    row_px: usize,
+    /// Of cells without colours of their own.
+    foreground: [u8; 3],
+    background: [u8; 3],
+    masks: Masks,
+    /// The pixels of a row of cells.
+    band: Vec<u8>,
+}
+
+impl Painter {
+    /// `height` is that of a cell, in pixels: a power of two from 2 to 32. The width is half of it.
+    pub(super) fn new(grid: &Grid, background: Background, height: usize) -> Self {
+        let row_px = grid.columns() * height / 2;
+        let (background, foreground) = match background {
+            Background::Dark => ([0; 3], [255; 3]),
+            Background::Light => ([255; 3], [0; 3]),
+        };
+        let masks = Masks { height, known: HashMap::new() };
+        Painter { row_px, foreground, background, masks, band: vec![0; row_px * height * 3] }
+    }
+
+    /// Red, green and blue of the pixels of a row of cells, row-major.
+    pub(super) fn paint(&mut self, row: &[Cell]) -> &[u8] {
+        let width = self.masks.height / 2;
         for (column, cell) in row.iter().enumerate() {
             let Cell { symbol, foreground, background } = *cell;
-            let foreground = foreground.map_or(default_foreground, Color::rgb);
-            let background = background.map_or(default_background, Color::rgb);
-            for (y, coverage) in masks.of(symbol).chunks_exact(width).enumerate() {
-                let start = (y * row_px + column * width) * 3;
-                let (line, _) = band[start..start + width * 3].as_chunks_mut::<3>();
+            let foreground = foreground.map_or(self.foreground, Color::rgb);
+            let background = background.map_or(self.background, Color::rgb);
+            for (y, coverage) in self.masks.of(symbol).chunks_exact(width).enumerate() {
+                let start = (y * self.row_px + column * width) * 3;
+                let (line, _) = self.band[start..start + width * 3].as_chunks_mut::<3>();
                 for (pixel, coverage) in line.iter_mut().zip(coverage) {
                     *pixel = mixed(foreground, background, *coverage);
                 }
             }
         }
-        pixels.write_all(&band)?;
+        &self.band
     }
-    pixels.finish()
 }
 
 /// Coded sRGB of a pixel that the foreground covers by so many 255ths. Coded values are mixed, not
@@ -95,17 +120,39 @@ struct Masks {
 
 impl Masks {
     fn of(&mut self, symbol: char) -> &[u8] {
-        let height = self.height;
-        self.known.entry(symbol).or_insert_with(|| match block_rects(symbol) {
-            Some(rects) => block(symbol, rects, height),
-            None => letter(symbol, height).unwrap_or_else(|| frame(height)),
+        // the font has no smaller letters: they are drawn larger and reduced
+        let height = self.height.max(SMALLEST_FONT);
+        self.known.entry(symbol).or_insert_with(|| {
+            let mask = match block_rects(symbol) {
+                Some(rects) => block(symbol, rects, height),
+                None => letter(symbol, height).unwrap_or_else(|| frame(height)),
+            };
+            reduced(mask, height, height / self.height)
         })
     }
 }
 
+/// A mask of this height, reduced by an integer factor: each pixel is the mean of a square.
+fn reduced(mask: Vec<u8>, height: usize, factor: usize) -> Vec<u8> {
+    if factor == 1 {
+        return mask;
+    }
+    let width = height / 2;
+    let mean = |left: usize, top: usize| {
+        let square = (0..factor * factor)
+            .map(|pixel| mask[(top + pixel / factor) * width + left + pixel % factor]);
+        let sum = square.map(usize::from).sum::<usize>();
+        ((sum + factor * factor / 2) / (factor * factor)) as u8
+    };
+    let tops = (0..height).step_by(factor);
+    tops.flat_map(|top| (0..width).step_by(factor).map(move |left| (left, top)))
+        .map(|(left, top)| mean(left, top))
+        .collect()
+}
+
 /// A symbol of the font; `None` if it has none.
 fn letter(symbol: char, height: usize) -> Option<Vec<u8>> {
-    let size = if height == 16 { RasterHeight::Size16 } else { RasterHeight::Size32 };
+    let size = if height == SMALLEST_FONT { RasterHeight::Size16 } else { RasterHeight::Size32 };
     let raster = get_raster(symbol, FontWeight::Regular, size)?;
     let width = height / 2;
     let left = (width - raster.width()) / 2;

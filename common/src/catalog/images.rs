@@ -15,11 +15,13 @@ use crate::{
     render::Render,
 };
 
-/// Which images to list, newest first.
+/// Which images to list.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     /// Only images older than this one.
     pub before: Option<ImageId>,
+    /// Only images newer than this one: those nearest to it, oldest first.
+    pub after: Option<ImageId>,
     /// Only images with this SHA-256, lower-case hex.
     pub sha256: Option<String>,
     /// At most this many.
@@ -40,7 +42,7 @@ impl Catalog {
         Ok(row.map(Image::from))
     }
 
-    /// A page of stored images, newest first.
+    /// A page of stored images, newest first; oldest first if the page is after an image.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -53,12 +55,11 @@ impl Catalog {
         if let Some(sha256) = &page.sha256 {
             query = query.filter(images::Column::Sha256.eq(sha256));
         }
-        let rows = query
-            .order_by_desc(images::Column::Id)
-            .limit(page.limit)
-            .all(&self.db)
-            .bounded("list images")
-            .await?;
+        let query = match page.after {
+            Some(id) => query.filter(images::Column::Id.gt(id.0)).order_by_asc(images::Column::Id),
+            None => query.order_by_desc(images::Column::Id),
+        };
+        let rows = query.limit(page.limit).all(&self.db).bounded("list images").await?;
         Ok(rows.into_iter().map(Image::from).collect())
     }
 

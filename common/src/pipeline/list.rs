@@ -31,7 +31,8 @@ impl Pipeline {
         })
     }
 
-    /// A page of images, newest first, and whether there are more.
+    /// A page of images, newest first, and whether there are more: newer ones if the page is after
+    /// an image, otherwise older ones.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -42,6 +43,9 @@ impl Pipeline {
             let mut images = self.catalog().images(&page).await?;
             let more = images.len() > limit;
             images.truncate(limit);
+            if page.after.is_some() {
+                images.reverse();
+            }
             Ok((self.with_status(images).await?, more))
         })
     }

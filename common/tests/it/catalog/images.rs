@@ -38,6 +38,9 @@ async fn pages_go_from_new_to_old(catalog: Catalog) {
         stored(&catalog, "new").await;
     }
     assert_eq!(seen, ids);
+    let after = Page { after: Some(ids[5]), ..page(3) };
+    let nearest = catalog.images(&after).await.unwrap().into_iter().map(|image| image.id);
+    assert_eq!(nearest.collect::<Vec<_>>(), [ids[4], ids[3], ids[2]]);
 }
 
 async fn images_are_found_by_their_bytes(catalog: Catalog) {

@@ -1,0 +1,152 @@
+// The gallery of thousands of images: it stays small and quick, and keeps the place of the reader.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, test } from "node:test";
+import { Service, browserSession, close, closeBrowser, drawn, open, picture, until } from "./support.mjs";
+
+const COUNT = 2000;
+const [MAX_RENDERER_KB, MAX_NODES, MAX_TASK_MS] = [400_000, 20_000, 200];
+
+let service;
+/** All images, newest first. */
+let all;
+before(async () => {
+  service = await Service.start({ PRESETS: "default?width=20 blocks?width=80&symbols=half&color=full&color_on=both" });
+  const sizes = [[24, 16], [16, 24], [20, 20], [40, 16], [16, 40]];
+  for (let n = 0; n < COUNT;) {
+    const batch = Array.from({ length: Math.min(16, COUNT - n) }, (_, nth) => n + nth);
+    await Promise.all(batch.map((n) => service.upload(`${n}.bmp`, picture(n, ...sizes[n * 7 % 5]), 0)));
+    n += batch.length;
+  }
+  all = [];
+  for (let next = "/images?limit=200"; next;) {
+    const page = JSON.parse(await service.text(next));
+    all.push(...page.items.map(({ id }) => id));
+    next = page.next;
+  }
+});
+after(async () => { await closeBrowser(); await service.stop(); });
+
+/** The largest resident memory of a renderer process so far, in kB. */
+async function rendererPeak() {
+  const { processInfo } = await (await browserSession()).send("SystemInfo.getProcessInfo");
+  const renderers = processInfo.filter(({ type }) => type === "renderer");
+  const peaks = await Promise.all(renderers.map(async ({ id }) => {
+    const status = await readFile(`/proc/${id}/status`, "utf8").catch(() => "");
+    return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0);
+  }));
+  return Math.max(...peaks);
+}
+
+/** Scrolls down by the height of the viewport; returns the ids of the tiles, and whether the end is reached. */
+const step = (page) => page.evaluate(async () => {
+  scrollBy(0, innerHeight);
+  await new Promise(requestAnimationFrame);
+  await new Promise(requestAnimationFrame);
+  return {
+    ids: [...document.querySelectorAll(".tiles .tile")].map((tile) => tile.dataset.id),
+    isEnd: scrollY + innerHeight >= document.documentElement.scrollHeight - 1 && !document.querySelector(".more:not([hidden])"),
+  };
+});
+
+test("thousands of images are scrolled from the newest to the oldest", async () => {
+  const page = await open();
+  const line = await page.context().newCDPSession(page);
+  // the time that the main thread computed, not that it waited for a core
+  await line.send("Performance.setTimeDomain", { timeDomain: "threadTicks" });
+  await line.send("Performance.enable");
+  const metrics = async () => {
+    const { metrics } = await line.send("Performance.getMetrics");
+    return Object.fromEntries(metrics.map(({ name, value }) => [name, value]));
+  };
+  await page.goto(service.origin);
+  await drawn(page.locator(".tile img").first());
+  const seen = new Set();
+  let [nodes, longest] = [0, 0];
+  let last = await metrics();
+  await until("the end of the page", async () => {
+    const { ids, isEnd } = await step(page);
+    ids.forEach((id) => seen.add(id));
+    const now = await metrics();
+    nodes = Math.max(nodes, now.Nodes);
+    // all tasks of a step together
+    longest = Math.max(longest, (now.TaskDuration - last.TaskDuration) * 1000);
+    last = now;
+    return isEnd;
+  });
+  assert.deepEqual([...seen], all, "every image was there");
+  const peak = await rendererPeak();
+  console.log(`renderer: ${peak} kB; nodes: ${nodes}; longest step: ${Math.round(longest)} ms`);
+  assert.ok(peak < MAX_RENDERER_KB, `the renderer took ${peak} kB`);
+  assert.ok(nodes < MAX_NODES, `${nodes} nodes`);
+  assert.ok(longest < MAX_TASK_MS, `${longest} ms`);
+  await drawn(page.locator(".tile img").last());
+  await close(page);
+});
+
+/** Id and position of the first picture in the viewport. */
+const firstInView = (page) => page.evaluate(() => {
+  const tiles = [...document.querySelectorAll(".tiles .tile")];
+  const tile = tiles.find((tile) => tile.getBoundingClientRect().bottom > 0);
+  return tile && { id: tile.dataset.id, top: Math.round(tile.getBoundingClientRect().top) };
+});
+
+async function isAt(page, { id, top }) {
+  let found;
+  await until(`the place is kept: ${id} at ${top}`, async () => {
+    found = await firstInView(page);
+    return found?.id === id && Math.abs(found.top - top) <= 2;
+  });
+}
+
+test("the place is kept by Reload and Back, and images on both sides of it are there", async () => {
+  const page = await open();
+  await page.goto(`${service.origin}/?preset=blocks`);
+  for (let n = 0; n < 40; n += 1) {
+    await step(page);
+  }
+  await page.evaluate(() => scrollBy(0, 123));
+  const place = await firstInView(page);
+  const index = all.indexOf(place.id);
+  assert.ok(index > 200, `${index} images are above`);
+  await page.waitForURL((url) => url.searchParams.get("cursor") === all[index - 1]);
+  await page.reload();
+  await isAt(page, place);
+  const inView = page.locator(`.tile[data-id="${place.id}"] .screen`);
+  await drawn(inView.locator("img"));
+  await page.locator(`.tile[data-id="${all[index + 4]}"] .screen`).click();
+  await page.waitForURL(new RegExp(all[index + 4]));
+  await page.goBack();
+  await isAt(page, place);
+  // images above the place are loaded; those in view stay where they are
+  await page.evaluate(() => scrollBy(0, -innerHeight));
+  await until("the images above are there", async () => all.indexOf((await firstInView(page))?.id) < index);
+  await page.evaluate(() => scrollTo(0, 0));
+  await until("the newest is there", async () => {
+    await page.evaluate(() => scrollTo(0, 0));
+    return (await firstInView(page))?.id === all[0];
+  });
+  await until("the address is that of the start", () => !new URL(page.url()).searchParams.has("cursor"));
+  await close(page);
+});
+
+test("new images move nothing that the reader sees", async () => {
+  const page = await open();
+  await page.goto(service.origin);
+  for (let n = 0; n < 5; n += 1) {
+    await step(page);
+  }
+  const place = await firstInView(page);
+  const told = page.evaluate(() => new Promise((resolve) => {
+    const events = new EventSource("/images/events");
+    events.addEventListener("image", ({ data }) => JSON.parse(data).name === "new.bmp" && resolve(events.close()));
+  }));
+  await service.upload("new.bmp", picture(5));
+  await told;
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await isAt(page, place);
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.locator(".tile", { hasText: "new.bmp" }).waitFor();
+  await close(page);
+});
