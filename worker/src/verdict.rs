@@ -60,7 +60,7 @@ impl Verdict {
         match self {
             Verdict::Done | Verdict::Gone => None,
             Verdict::Retry { refund, why } => {
-                let failures = if *refund { claim.refunds() + 1 } else { claim.strikes };
+                let failures = if *refund { claim.faults + 1 } else { claim.strikes };
                 let (wait, reason) = (backoff(failures), Some(why.clone()));
                 Some(Conclusion::Retry { wait, refund: *refund, reason })
             }
