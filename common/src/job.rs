@@ -46,13 +46,8 @@ pub struct Claim {
     /// How many claims count against the job, including this one. A claim that fails because of the
     /// service is refunded. With `MAX_STRIKES`, the job is discarded.
     pub strikes: i32,
-}
-
-impl Claim {
-    /// How many claims of the job do not count against it: most failed because of the service.
-    pub fn refunds(&self) -> i32 {
-        self.attempt - self.strikes
-    }
+    /// How often in a row the job was postponed because the service failed, before this claim.
+    pub faults: i32,
 }
 
 /// The state of a job. A running job is pending, with a lease.

@@ -145,7 +145,10 @@ fn describe() {
         "planet_jobs",
         "Unfinished jobs of this engine version, by state: pending, dead"
     );
-    describe_gauge!("planet_oldest_due_job_seconds", "How long the oldest due job has waited");
+    describe_gauge!(
+        "planet_oldest_due_job_seconds",
+        "How long the oldest due job has waited, without those of the backfill"
+    );
     describe_counter!("planet_hints_total", "Hints to workers, by outcome");
     describe_counter!("planet_missing_blobs_total", "Blobs that a row names and the store lacks");
 }

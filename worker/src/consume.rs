@@ -119,9 +119,12 @@ impl Worker {
                     _ = self.backfill_permits.acquire(), if next_poll.backfill => None,
                 },
             };
-            match hint {
+            let unused = match hint {
                 Some(hint) => self.handle_hint(hint, permit).await?,
-                None => next_poll = self.poll(permit).await?,
+                None => Some(permit),
+            };
+            if let Some(permit) = unused {
+                next_poll = self.poll(permit).await?;
             }
         }
     }
@@ -134,7 +137,13 @@ impl Worker {
         Ok(())
     }
 
-    async fn handle_hint(&self, hint: Hint, permit: OwnedSemaphorePermit) -> Result<(), Fault> {
+    /// Claims the job of the hint. If it was claimed before, returns the permit: other hints may be
+    /// late, too, so a poll comes next.
+    async fn handle_hint(
+        &self,
+        hint: Hint,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Option<OwnedSemaphorePermit>, Fault> {
         failpoint::hit("hint: heard");
         let Config { name, max_strikes, .. } = &self.config;
         let claim = self.pipeline.claim(hint.job, name, *max_strikes).await?;
@@ -142,10 +151,9 @@ impl Worker {
         let trace = hint.trace.clone();
         // only now: the database has the claim, or there is nothing to claim
         hint.acknowledge().await;
-        if let Some(claim) = claim {
-            self.spawn(claim, trace, Permits { _job: permit, _backfill: None });
-        }
-        Ok(())
+        let Some(claim) = claim else { return Ok(Some(permit)) };
+        self.spawn(claim, trace, Permits { _job: permit, _backfill: None });
+        Ok(None)
     }
 
     /// Claims due jobs with `permit` and all others that are free: fresh jobs first, and with the

@@ -61,7 +61,7 @@ impl Verdict {
             Verdict::Done | Verdict::Gone => None,
             Verdict::Retry { refund, why } => {
                 let (refund, why) = (*refund, why.clone());
-                let failures = if refund { claim.refunds() + 1 } else { claim.strikes };
+                let failures = if refund { claim.faults + 1 } else { claim.strikes };
                 let reason = if refund { JobError::Service(why) } else { JobError::Image(why) };
                 Some(Conclusion::Retry { wait: backoff(failures), refund, reason: Some(reason) })
             }

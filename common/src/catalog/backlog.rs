@@ -207,6 +207,7 @@ impl Catalog {
             let opened = jobs::Entity::update_many()
                 .col_expr(C::State, State::Pending.into())
                 .col_expr(C::Strikes, Expr::value(0))
+                .col_expr(C::Faults, Expr::value(0))
                 .col_expr(C::DueAt, self.now())
                 .col_expr(C::Backfill, Expr::value(true))
                 .filter(C::Id.is_in(ids))
@@ -244,6 +245,7 @@ impl Catalog {
             let mut update = jobs::Entity::update_many()
                 .col_expr(C::State, State::Pending.into())
                 .col_expr(C::Strikes, Expr::value(0))
+                .col_expr(C::Faults, Expr::value(0))
                 .col_expr(C::DueAt, self.now())
                 .filter(Expr::cust(DEAD));
             if let Some(job) = job {

@@ -69,6 +69,7 @@ pub(super) mod jobs {
         pub done_at: Option<i64>,
         /// See [`crate::job::Lane`].
         pub backfill: bool,
+        pub faults: i32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -241,7 +241,8 @@ impl Catalog {
     }
 
     /// Schedules the job for another attempt after `wait`. `refund` takes the claim's strike back:
-    /// the image did not cause the failure. `false` when the claim was lost.
+    /// the image did not cause the failure, and with an `error` it is counted as a fault of the
+    /// service. `false` when the claim was lost.
     ///
     /// # Errors
     /// The database is unavailable; the lease runs out by itself.
@@ -253,9 +254,12 @@ impl Catalog {
         error: Option<&JobError>,
     ) -> Result<bool, Fault> {
         // absolute, so that a repetition after a lost answer does not refund a second strike
-        let strikes = Expr::value(claim.strikes - i32::from(refund));
-        let mut retry =
-            held(claim).col_expr(C::DueAt, self.after(wait)).col_expr(C::Strikes, strikes);
+        let strikes = claim.strikes - i32::from(refund);
+        let faults = if refund { claim.faults + i32::from(error.is_some()) } else { 0 };
+        let mut retry = held(claim)
+            .col_expr(C::DueAt, self.after(wait))
+            .col_expr(C::Strikes, Expr::value(strikes))
+            .col_expr(C::Faults, Expr::value(faults));
         if let Some(error) = error {
             retry = retry.col_expr(C::Error, Expr::value(error.to_string()));
         }
@@ -285,6 +289,7 @@ impl From<jobs::Model> for Claim {
             image: ImageId(row.image_id),
             attempt: row.attempt,
             strikes: row.strikes,
+            faults: row.faults,
         }
     }
 }

@@ -106,7 +106,7 @@ async fn deleting_what_is_not_there_is_no_error(store: Store) {
 
 async fn every_attempt_has_a_blob_of_its_own(store: Store) {
     let (image, job) = (ImageId::generate(Millis(0)), JobId::generate());
-    let claim = |attempt| Claim { job, image, attempt, strikes: 1 };
+    let claim = |attempt| Claim { job, image, attempt, strikes: 1, faults: 0 };
     let keys = [
         original_key(image, 1),
         original_key(image, 2),

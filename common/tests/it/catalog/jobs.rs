@@ -39,7 +39,7 @@ async fn a_job_is_claimed_by_one(catalog: Catalog) {
         }
     }));
     let claims: Vec<Claim> = claims.await.into_iter().flatten().collect();
-    assert_eq!(claims, [Claim { job, image: image.id, attempt: 1, strikes: 1 }]);
+    assert_eq!(claims, [Claim { job, image: image.id, attempt: 1, strikes: 1, faults: 0 }]);
     assert_eq!(due(&catalog).await, []);
 }
 
@@ -123,7 +123,7 @@ async fn a_refund_is_given_once(catalog: Catalog) {
     let (image, job) = stored(&catalog, "a").await;
     for _ in 0..2 * MAX_STRIKES {
         let claim = claimed(&catalog, job, LONG).await;
-        assert_eq!(claim.strikes, 1);
+        assert_eq!((claim.strikes, claim.faults), (1, claim.attempt - 1));
         // as after an answer that was lost
         for _ in 0..2 {
             assert!(catalog.retry(&claim, ENDED, true, Some(&away)).await.unwrap());
@@ -131,9 +131,13 @@ async fn a_refund_is_given_once(catalog: Catalog) {
     }
     let of_image = catalog.jobs_of(&[image.id]).await.unwrap();
     assert_eq!(of_image[0].error, Some(away));
+    // a stopping worker gives a job back: no fault
+    let released = claimed(&catalog, job, LONG).await;
+    assert!(catalog.retry(&released, ENDED, true, None).await.unwrap());
     for strikes in 1..=MAX_STRIKES {
         let claim = claimed(&catalog, job, LONG).await;
-        assert_eq!(claim.strikes, strikes);
+        let faults = if strikes == 1 { 2 * MAX_STRIKES } else { 0 };
+        assert_eq!((claim.strikes, claim.faults), (strikes, faults));
         assert!(catalog.retry(&claim, ENDED, false, None).await.unwrap());
     }
     assert_eq!(due(&catalog).await, [], "its strikes are used up");

@@ -23,7 +23,7 @@ async fn a_migration_that_was_interrupted_is_continued() {
     on_postgres(async |catalog| {
         assert!(flag(&catalog, VALID).await);
         for left in [
-            "DROP INDEX jobs_due; ALTER TABLE jobs DROP COLUMN backfill",
+            "DROP INDEX jobs_due; ALTER TABLE jobs DROP COLUMN backfill, DROP COLUMN faults",
             "DROP INDEX jobs_due",
             "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'jobs_due'::regclass",
         ] {

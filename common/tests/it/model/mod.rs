@@ -11,8 +11,9 @@
 //! Each rule can be broken, to test that the model detects it. (`cargo test -p common model --
 //! --nocapture` prints the steps to each violation.)
 //!
-//! Not in the model: strikes and dead jobs, decoders' verdicts, new presets, uploads without a key,
-//! more than one text per image, and isolation weaker than a transaction as one step.
+//! Not in the model: lanes and the order in which due jobs are claimed, strikes and dead jobs,
+//! decoders' verdicts, new presets, uploads without a key, more than one text per image, and
+//! isolation weaker than a transaction as one step.
 
 mod display;
 mod moves;
@@ -150,6 +151,12 @@ fn attempts_that_share_a_render_are_caught() {
 fn a_claim_that_does_not_raise_the_attempt_is_caught() {
     let broken = Rules { claims_raise_attempt: false, ..KEPT };
     assert_eq!(caught(broken, stored(1, 0, SAME)), Wrong::Overwritten);
+}
+
+#[test]
+fn a_claim_of_a_job_that_is_held_is_caught() {
+    let broken = Rules { claims_need_due: false, ..KEPT };
+    assert_eq!(caught(broken, stored(0, 0, SAME)), Wrong::SecondClaim);
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub enum Move {
     Lands(Request),
     ClientAsks,
     ClientHangsUp,
-    Polls(JobId),
+    Polls,
     TakesHint(JobId),
     HintLost,
     HintRepeated,
@@ -215,10 +215,13 @@ impl<'a> Next<'a> {
                 original: 0,
             };
             let Some(task) = worker.task else {
-                let due = state.world.job_of(worker.engine).filter(|job| !job.done && job.due);
-                if let Some(job) = due.filter(|_| self.rules.workers_poll) {
-                    self.push(Move::Polls(job.id), |state| {
-                        state.workers[n].task = Some(begin(job.id, false));
+                let engine = worker.engine;
+                let due = state.world.job_of(engine).is_some_and(|job| !job.done && job.due);
+                // a poll that finds nothing changes nothing
+                if due && self.rules.workers_poll {
+                    let any = JobId { image: 0, engine, made: 0 };
+                    self.push(Move::Polls, |state| {
+                        state.workers[n].task = Some(begin(any, false));
                     });
                 }
                 let hint = state.world.hints.iter().find(|job| job.engine == worker.engine);
@@ -418,7 +421,7 @@ impl fmt::Display for Move {
             Move::Lands(request) => write!(f, "late, this is carried out: {request}"),
             Move::ClientAsks => write!(f, "the client sends its upload to an idle api process"),
             Move::ClientHangsUp => write!(f, "the client stops waiting; the api process continues"),
-            Move::Polls(job) => write!(f, "a worker polls and sees job {job}"),
+            Move::Polls => write!(f, "a worker polls"),
             Move::TakesHint(job) => write!(f, "a worker takes the hint of job {job}"),
             Move::HintLost => write!(f, "the broker loses a hint"),
             Move::HintRepeated => write!(f, "the broker repeats a hint"),

@@ -60,6 +60,7 @@ pub struct Task {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TaskStep {
+    /// With a hint, it claims the job of the hint; else any that is due.
     Claim {
         hinted: bool,
     },
@@ -279,6 +280,10 @@ impl State {
                 task.claim = claim;
                 Some(S::ReadJob)
             }
+            (S::Claim { .. }, Reply::ClaimedDue { job, claim }) => {
+                (task.job, task.claim) = (job, claim);
+                Some(S::ReadJob)
+            }
             (S::Claim { hinted: true }, Reply::Error) => {
                 // the session ends, and its hints go back
                 if rules.hints_acked_after_claim {
@@ -398,7 +403,8 @@ fn task_request(rules: &Rules, task: Task) -> Request {
     let Task { job, claim, original, .. } = task;
     let blob = rules.render(job, claim.attempt);
     match task.step {
-        S::Claim { .. } => Request::Claim(job),
+        S::Claim { hinted: true } => Request::Claim(job),
+        S::Claim { hinted: false } => Request::ClaimDue(job.engine),
         S::ReadJob => Request::ReadJob(job),
         S::Load => Request::Load { image: job.image, attempt: original },
         S::Reserve => Request::ReserveBlob(blob),

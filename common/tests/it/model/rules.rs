@@ -34,6 +34,9 @@ pub struct Rules {
     /// A sweep forgets a blob only if it listed it as swept.
     pub sweeps_remember: bool,
     pub claims_raise_attempt: bool,
+    /// A claim finds a job that another one holds neither by its id nor among those that are due:
+    /// what is locked is passed over, and what was locked is looked at again.
+    pub claims_need_due: bool,
     /// Readers of a new api process look at the image (`false` to keep the search small: no process
     /// notices them, and that stored renders stay is looked at anyway).
     pub read_meanwhile: bool,
@@ -63,6 +66,7 @@ impl Rules {
         sweeps_end_in_time: true,
         sweeps_remember: true,
         claims_raise_attempt: true,
+        claims_need_due: true,
         read_meanwhile: false,
         answered_after_commit: true,
         rows_removed_first: true,

@@ -120,6 +120,7 @@ pub enum Request {
     Delete(Blob),
     NoteSwept { blob: Blob, listed: GcState },
     Claim(JobId),
+    ClaimDue(u8),
     ReadJob(JobId),
     Load { image: u8, attempt: u8 },
     Finish { job: JobId, claim: Claim, puts: bool },
@@ -155,6 +156,10 @@ pub enum Reply {
     /// That image is stored.
     Stored(u8),
     Claimed(Claim),
+    ClaimedDue {
+        job: JobId,
+        claim: Claim,
+    },
     /// The original to draw, and whether the render is missing.
     ToDraw {
         original: u8,
@@ -171,6 +176,7 @@ pub enum Wrong {
     LostRender,
     Overwritten,
     SecondRender,
+    SecondClaim,
     Vanished,
     StillVisible,
     VersionWentBack,
@@ -341,6 +347,7 @@ impl World {
             R::NoteSwept { blob, listed } => self.note_swept(rules, blob, listed),
             R::RemoveImage(image) => self.remove_image(rules, image),
             R::Claim(_)
+            | R::ClaimDue(_)
             | R::ReadJob(_)
             | R::Load { .. }
             | R::Finish { .. }
@@ -356,14 +363,14 @@ impl World {
             world.job(id).filter(|job| !job.done && job.attempt == claim.attempt)
         };
         match request {
-            R::Claim(id) => match self.job(id) {
-                Some(job) if !job.done && job.due => {
-                    let attempt = job.attempt + u8::from(rules.claims_raise_attempt);
-                    let claims = job.claims + 1;
-                    self.set_job(Job { attempt, claims, due: false, ..job });
-                    Reply::Claimed(Claim { attempt, number: claims })
-                }
-                _ => Reply::No,
+            R::Claim(id) => match self.claim(rules, self.job(id)) {
+                Some((_, claim)) => Reply::Claimed(claim),
+                None => Reply::No,
+            },
+            // one statement picks and claims
+            R::ClaimDue(engine) => match self.claim(rules, self.job_of(engine)) {
+                Some((job, claim)) => Reply::ClaimedDue { job, claim },
+                None => Reply::No,
             },
             R::ReadJob(id) => match self.row {
                 Some(row) if self.is_stored(id.image) => {
@@ -394,6 +401,17 @@ impl World {
             }
             _ => unreachable!("no worker asks for {request:?}"),
         }
+    }
+
+    fn claim(&mut self, rules: &Rules, job: Option<Job>) -> Option<(JobId, Claim)> {
+        let job = job.filter(|job| !job.done && (job.due || !rules.claims_need_due))?;
+        if !job.due {
+            self.wrong = Some(Wrong::SecondClaim);
+        }
+        let attempt = job.attempt + u8::from(rules.claims_raise_attempt);
+        let claims = job.claims + 1;
+        self.set_job(Job { attempt, claims, due: false, ..job });
+        Some((job.id, Claim { attempt, number: claims }))
     }
 
     fn commit_upload(&mut self, rules: &Rules, image: u8, attempt: u8) -> Reply {
