@@ -47,7 +47,7 @@ async fn bombs_stay_within_the_configured_memory_and_affect_no_other_image() {
     let pictures = pictures(26);
     let first = test_client.upload_all(&pictures[..1]).await;
     test_client.wait_until_all_ready(&first).await;
-    let base = memory_mib(&process, "VmRSS");
+    let base = process.memory_mib("VmRSS");
 
     let normal = tokio::spawn({
         let test_client = test_client.clone();
@@ -66,7 +66,7 @@ async fn bombs_stay_within_the_configured_memory_and_affect_no_other_image() {
     throw_all(&url, &["width=120", "width=50&frame=1"]).await;
     test_client.wait_until_all_ready(&normal.await.unwrap()).await;
 
-    let peak = memory_mib(&process, "VmHWM");
+    let peak = process.memory_mib("VmHWM");
     let budget = RENDER_MEMORY_MIB + ANSWER_MEMORY_MIB + CACHE_MIB + ORIGINALS_MIB;
     eprintln!("at rest {base} MiB, at most {peak} MiB, {budget} MiB configured");
     assert!(peak <= base + budget + LEEWAY_MIB, "{base} MiB at rest, {peak} MiB at most");
@@ -83,10 +83,10 @@ async fn bombs_stay_within_the_configured_memory_of_a_worker() {
     let test_client = TestClient::of(&[&api.url]);
     let first = test_client.upload_all(&pictures(1)).await;
     test_client.wait_until_all_ready(&first).await;
-    let base = memory_mib(&worker.process, "VmRSS");
+    let base = worker.process.memory_mib("VmRSS");
 
     throw_all(&api.url, &[]).await;
-    let peak = memory_mib(&worker.process, "VmHWM");
+    let peak = worker.process.memory_mib("VmHWM");
     let budget = RENDER_MEMORY_MIB + ORIGINALS_MIB;
     eprintln!("at rest {base} MiB, at most {peak} MiB, {budget} MiB configured");
     assert!(peak <= base + budget + LEEWAY_MIB, "{base} MiB at rest, {peak} MiB at most");
@@ -138,14 +138,6 @@ async fn has_ended(test_client: &TestClient, what: &str, at: &str) -> Value {
     assert!(body["status"] == "ready" || is_explained, "{what}: {body}");
     eprintln!("{what}: {} {}", body["status"], body["error"]);
     body
-}
-
-/// A line of `/proc/PID/status`.
-fn memory_mib(process: &Process, line: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
-    let value = status.lines().find_map(|it| it.strip_prefix(line)).unwrap();
-    let kib: u64 = value.trim_matches([':', ' ', '\t', 'k', 'B']).trim().parse().unwrap();
-    kib / 1024
 }
 
 #[tokio::test(flavor = "multi_thread")]

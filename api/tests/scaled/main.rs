@@ -18,6 +18,7 @@ mod embedded;
 mod events;
 mod failpoints;
 mod hints;
+mod hostile_crowd;
 mod links;
 mod lost_answers;
 mod scaled_out;

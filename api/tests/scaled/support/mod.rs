@@ -6,6 +6,7 @@ pub(crate) mod bucket;
 pub(crate) mod crowd;
 pub(crate) mod database;
 pub(crate) mod events;
+pub(crate) mod hostile;
 pub(crate) mod invariants;
 pub(crate) mod link;
 pub(crate) mod pictures;

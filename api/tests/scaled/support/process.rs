@@ -63,6 +63,14 @@ impl Process {
         self.child.id()
     }
 
+    /// A line of its `/proc/PID/status` in MiB: `VmRSS`, or `VmHWM`, the peak.
+    pub(crate) fn memory_mib(&self, line: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let value = status.lines().find_map(|it| it.strip_prefix(line)).unwrap();
+        let kib: u64 = value.trim_matches([':', ' ', '\t', 'k', 'B']).trim().parse().unwrap();
+        kib / 1024
+    }
+
     /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&self, signal: &str) {
         let pid = self.id().to_string();
