@@ -65,10 +65,14 @@ const LARGE: &str = "width=1000&height=700&fit=stretch&match=ramp&symbols=half&c
 
 #[tokio::test]
 async fn large_answers_to_slow_readers_keep_a_limit() {
-    // half of it is for two of the large responses
-    let app = TestApp::with(&[("ANSWER_MEMORY_MIB", "64")]).await;
+    let app = TestApp::spawn().await;
     let image = app.upload(noise(800, 1)).await;
     let large = format!("{}?{LARGE}", image.at);
+    let length = app.get(&large).await.is(200).body.len();
+    assert!(length > 12_000_000, "{length}");
+    // half of it is just enough for two of them
+    let budget = (4 * length).div_ceil(1 << 20).to_string();
+    let app = app.restart(&[("ANSWER_MEMORY_MIB", &budget)], |_| {}).await;
     let mut slow = Vec::new();
     for _ in 0..2 {
         let mut wire = Wire::open(&app, Method::GET, &large, &[]).await;
@@ -79,12 +83,13 @@ async fn large_answers_to_slow_readers_keep_a_limit() {
     for small in ["format=html", "format=svg&color=full", "format=png", "width=100", "format=txt"] {
         app.get(&format!("{}?{small}", image.at)).await.is(200);
     }
-    app.get("/images").await.is(200);
-    app.get("/docs").await.is(200);
+    let drawing = format!("{}?width=80&height=60&fit=stretch&color=full&format=svg", image.at);
+    for small in [&drawing, "/images", "/docs"] {
+        app.ask(small, &[("accept-encoding", "gzip")]).await.is(200);
+    }
 
     for wire in slow {
-        let length = wire.answer().await.is(200).body.len();
-        assert!(length > 12_000_000, "{length}");
+        assert_eq!(wire.answer().await.is(200).body.len(), length);
     }
     app.get(&large).await.is(200);
 }
