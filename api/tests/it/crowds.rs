@@ -61,7 +61,8 @@ async fn a_flood_of_connections_is_closed() {
 }
 
 /// A text of 700,000 cells: more than the socket buffers of the kernel hold (4 and 6 MB).
-const LARGE: &str = "width=1000&height=700&fit=stretch&match=ramp&symbols=half&color=full&color_on=both&format=ansi";
+const LARGE: &str = "width=1000&height=700&fit=stretch&match=ramp&symbols=half&color=full\
+                     &format=ansi";
 
 #[tokio::test]
 async fn large_answers_to_slow_readers_keep_a_limit() {
