@@ -51,11 +51,12 @@ impl Compressor {
         };
         let is_small = length <= UNRESERVED_BYTES;
         let permit = self.permits.acquire(is_small).await;
-        // the encoded pieces, and the pieces joined
-        let reservation = match is_small {
-            true => None,
-            false => Some(self.budget.reserve(2 * length)?),
-        };
+        let mut working = self.budget.empty();
+        working.keep_small();
+        if !is_small {
+            // the encoded pieces, and the pieces joined
+            working.resize(2 * length)?;
+        }
         let (mut head, body) = response.into_parts();
         let runtime = Handle::current();
         let encode = move || {
@@ -65,14 +66,13 @@ impl Compressor {
         };
         let encoded = spawn_blocking(encode).await.map_err(|err| bug(&err))?;
         let encoded = encoded.map_err(|err| bug(&err))?;
-        let body = match reservation {
-            None => encoded,
-            Some(mut reservation) => {
+        let body = match is_small {
+            true => encoded,
+            false => {
                 head.extensions.insert(Reserved);
                 // a copy has no spare capacity
-                let encoded = Box::<[u8]>::from(encoded.as_ref());
-                reservation.resize(encoded.len())?;
-                reservation.attach(encoded)
+                let copy = Box::<[u8]>::from(encoded.as_ref());
+                self.budget.reserve(copy.len())?.attach(copy)
             }
         };
         Ok(Response::from_parts(head, body.into()))

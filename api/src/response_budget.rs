@@ -45,6 +45,8 @@ pub(crate) struct Reservation {
     budget: ResponseBudget,
     bytes: usize,
     is_large: bool,
+    /// Above this it is large.
+    max_small_bytes: usize,
 }
 
 /// Marks a response whose body is reserved, in its extensions.
@@ -70,7 +72,12 @@ impl ResponseBudget {
 
     /// A reservation of nothing, to be resized.
     pub fn empty(&self) -> Reservation {
-        Reservation { budget: self.clone(), bytes: 0, is_large: false }
+        Reservation {
+            budget: self.clone(),
+            bytes: 0,
+            is_large: false,
+            max_small_bytes: SMALL_BYTES,
+        }
     }
 
     /// Checks that one response may take `bytes` bytes.
@@ -117,7 +124,7 @@ impl Reservation {
     /// fits. The reservation stays as it is then.
     pub fn resize(&mut self, bytes: usize) -> Result<(), Problem> {
         self.budget.check_size(bytes)?;
-        let is_large = bytes > SMALL_BYTES;
+        let is_large = bytes > self.max_small_bytes;
         let large = |bytes, is_large| if is_large { bytes } else { 0 };
         let mut used = self.budget.used();
         let all_now = used.all - self.bytes + bytes;
@@ -134,12 +141,19 @@ impl Reservation {
         Ok(())
     }
 
+    /// Makes it count as small, whatever its size: for working memory, of which permits limit how
+    /// much there is at a time.
+    pub fn keep_small(&mut self) {
+        self.max_small_bytes = usize::MAX;
+    }
+
     /// Moves up to `bytes` bytes into a reservation of their own, which belongs to the same
     /// response: it is large if this one is.
     pub fn split(&mut self, bytes: usize) -> Reservation {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
-        Reservation { budget: self.budget.clone(), bytes, is_large: self.is_large }
+        let Reservation { is_large, max_small_bytes, .. } = *self;
+        Reservation { budget: self.budget.clone(), bytes, is_large, max_small_bytes }
     }
 
     /// `body` as bytes that hold this reservation.

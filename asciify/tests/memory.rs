@@ -191,7 +191,7 @@ fn coloured_text(columns: usize, rows: usize) -> String {
     let mut text = String::new();
     for row in 0..rows {
         for column in 0..columns {
-            let [.., r, g, b] = ((row * columns + column) as u32 * 7919).to_be_bytes();
+            let [.., r, g, b] = ((row * columns + column) as u32).wrapping_mul(7919).to_be_bytes();
             let symbol = ['⣿', '&', '⠿', 'M'][(row + column) % 4];
             write!(text, "\u{1b}[38;2;{r};{g};{b};48;2;{b};{r};{g}m{symbol}")
                 .expect("writing to a String cannot fail");

@@ -98,9 +98,8 @@ pub(crate) async fn text(
         Condition::Unchanged => StatusCode::NOT_MODIFIED.into_response(),
         Condition::Fails => return Err(Problem::precondition()),
         Condition::Holds => {
-            // while it is fetched, the bytes of the store and the text
-            let stored = render.stored_bytes().map_or(0, |bytes| 2 * bytes as usize);
-            let mut reservation = app.response_budget.reserve(stored)?;
+            let stored_bytes = render.stored_bytes().unwrap_or_default() as usize;
+            let mut reservation = app.response_budget.reserve(stored_bytes)?;
             let text = app.pipeline.text(&render).await.map_err(|err| Problem::from(&*err))?;
             reservation.resize(text.as_str().len())?;
             let (body, policy) = write_output(&app, &render, &text, format, reservation).await?;
@@ -185,7 +184,8 @@ async fn write_output(
         let accepts = format!("a render of at most {MAX_PNG_CELLS} cells for png");
         return Err(Problem::parameter("format", &accepts));
     }
-    let permit = app.writers.acquire(cells <= SMALL_CELLS);
+    let is_small = cells <= SMALL_CELLS;
+    let permit = app.writers.acquire(is_small);
     let permit = timeout(app.pipeline.config().render_wait, permit).await.map_err(|_| {
         Problem::new(BUSY, "all cores are busy writing responses: try again in a moment")
     })?;
@@ -196,6 +196,9 @@ async fn write_output(
     let (budget, text) = (app.response_budget.clone(), text.clone());
     let write = move || {
         let _permit = permit;
+        if is_small {
+            reservation.keep_small();
+        }
         reservation.resize(reservation.bytes() + cells * size_of::<Cell>())?;
         let grid: Grid = text.as_str().parse().map_err(|err| bug(&err))?;
         reservation.resize(reservation.bytes() + format.working_bytes(&grid))?;
