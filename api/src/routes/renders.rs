@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     conditional::{Condition, condition},
+    encoding_permits::Work,
     extract::{Id, RenderQuery},
     negotiate::negotiate,
     options::Options,
@@ -36,8 +37,10 @@ use crate::{
 const JSON: &str = "application/json";
 /// Part of every entity tag: raised when the bytes of an output format change for the same render.
 const OUTPUT_REVISION: u32 = 2;
-/// Renders of at most so many cells do not wait until larger ones are written.
+/// Renders of at most so many cells are small work to write.
 const SMALL_CELLS: usize = 10_000;
+/// Renders of at most so many cells are large work, and others are huge.
+const LARGE_CELLS: usize = MAX_PNG_CELLS as usize;
 const RENDER_VERSION: HeaderName = HeaderName::from_static("render-version");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -184,8 +187,12 @@ async fn write_output(
         let accepts = format!("a render of at most {MAX_PNG_CELLS} cells for png");
         return Err(Problem::parameter("format", &accepts));
     }
-    let is_small = cells <= SMALL_CELLS;
-    let permit = app.writers.acquire(is_small);
+    let work = match cells {
+        ..=SMALL_CELLS => Work::Small,
+        ..=LARGE_CELLS => Work::Large,
+        _ => Work::Huge,
+    };
+    let permit = app.writers.acquire(work);
     let permit = timeout(app.pipeline.config().render_wait, permit).await.map_err(|_| {
         Problem::new(BUSY, "all cores are busy writing responses: try again in a moment")
     })?;
@@ -196,7 +203,7 @@ async fn write_output(
     let (budget, text) = (app.response_budget.clone(), text.clone());
     let write = move || {
         let _permit = permit;
-        if is_small {
+        if work == Work::Small {
             reservation.keep_small();
         }
         reservation.resize(reservation.bytes() + cells * size_of::<Cell>())?;
