@@ -17,7 +17,7 @@ use tower_http::compression::{
 };
 
 use crate::{
-    encoding_permits::EncodingPermits,
+    encoding_permits::{EncodingPermits, Work},
     headers::{combined, insert},
     problem::Problem,
     response_budget::{Reserved, ResponseBudget, UNRESERVED_BYTES},
@@ -50,7 +50,8 @@ impl Compressor {
             Problem::bug()
         };
         let is_small = length <= UNRESERVED_BYTES;
-        let permit = self.permits.acquire(is_small).await;
+        let work = if is_small { Work::Small } else { Work::Large };
+        let permit = self.permits.acquire(work).await;
         let mut working = self.budget.empty();
         working.keep_small();
         if !is_small {

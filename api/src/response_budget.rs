@@ -218,6 +218,12 @@ mod tests {
 
     const KIB: usize = 1024;
 
+    /// Bytes of all responses, and of large ones.
+    fn used(budget: &ResponseBudget) -> (usize, usize) {
+        let used = budget.used();
+        (used.all, used.large)
+    }
+
     #[test]
     fn large_responses_leave_half_of_the_budget_to_small_ones() {
         let budget = ResponseBudget::new(4);
@@ -232,7 +238,7 @@ mod tests {
         drop(large);
         assert!(small[0].resize(SMALL_BYTES + KIB).is_ok());
         drop(small);
-        assert_eq!((budget.used().all, budget.used().large), (0, 0));
+        assert_eq!(used(&budget), (0, 0));
     }
 
     #[test]
@@ -241,9 +247,19 @@ mod tests {
         let mut whole = budget.reserve(2 * MIB).ok().unwrap();
         let part = whole.split(100 * KIB);
         drop(whole);
-        assert_eq!((budget.used().all, budget.used().large), (100 * KIB, 100 * KIB));
+        assert_eq!(used(&budget), (100 * KIB, 100 * KIB));
         drop(part);
-        assert_eq!((budget.used().all, budget.used().large), (0, 0));
+        assert_eq!(used(&budget), (0, 0));
+    }
+
+    #[test]
+    fn working_memory_that_permits_bound_takes_nothing_from_large_responses() {
+        let budget = ResponseBudget::new(4);
+        let _large = budget.reserve(2 * MIB);
+        let mut working = budget.empty();
+        working.keep_small();
+        assert!(working.resize(MIB).is_ok());
+        assert_eq!(used(&budget), (3 * MIB, 2 * MIB));
     }
 
     #[test]

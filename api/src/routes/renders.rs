@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     conditional::{Condition, condition},
+    encoding_permits::Work,
     extract::{Id, RenderQuery},
     negotiate::negotiate,
     options::Options,
@@ -36,8 +37,10 @@ use crate::{
 const JSON: &str = "application/json";
 /// Part of every entity tag: raised when the bytes of an output format change for the same render.
 const OUTPUT_REVISION: u32 = 2;
-/// Renders of at most so many cells do not wait until larger ones are written.
-pub(crate) const SMALL_CELLS: usize = 10_000;
+/// Renders of at most so many cells are small work to write.
+const SMALL_CELLS: usize = 10_000;
+/// Renders of at most so many cells are large work, and others are huge.
+const LARGE_CELLS: usize = MAX_PNG_CELLS as usize;
 const RENDER_VERSION: HeaderName = HeaderName::from_static("render-version");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -184,11 +187,7 @@ async fn write_output(
         let accepts = format!("a render of at most {MAX_PNG_CELLS} cells for png");
         return Err(Problem::parameter("format", &accepts));
     }
-    let is_small = cells <= SMALL_CELLS;
-    let permit = app.writers.acquire(is_small);
-    let permit = timeout(app.pipeline.config().render_wait, permit).await.map_err(|_| {
-        Problem::new(BUSY, "all cores are busy writing responses: try again in a moment")
-    })?;
+    let permit = writing_permit(app, cells).await?;
     let gone = CancellationToken::new();
     let _cancels_when_dropped = gone.clone().drop_guard();
     let background = render.spec.background();
@@ -196,7 +195,7 @@ async fn write_output(
     let (budget, text) = (app.response_budget.clone(), text.clone());
     let write = move || {
         let _permit = permit;
-        if is_small {
+        if work == Work::Small {
             reservation.keep_small();
         }
         reservation.resize(reservation.bytes() + cells * size_of::<Cell>())?;
@@ -211,6 +210,25 @@ async fn write_output(
     };
     // CPU-bound
     spawn_blocking(write).await.map_err(|err| bug(&err))?
+}
+
+/// Waits for the permit to write a render of so many cells in another format than text.
+///
+/// # Errors
+/// 503 after `RENDER_WAIT_S`.
+pub(crate) async fn writing_permit(
+    app: &App,
+    cells: usize,
+) -> Result<OwnedSemaphorePermit, Problem> {
+    let work = match cells {
+        ..=SMALL_CELLS => Work::Small,
+        ..=LARGE_CELLS => Work::Large,
+        _ => Work::Huge,
+    };
+    let permit = timeout(app.pipeline.config().render_wait, app.writers.acquire(work));
+    permit.await.map_err(|_| {
+        Problem::new(BUSY, "all cores are busy writing responses: try again in a moment")
+    })
 }
 
 /// Permits nothing but the inline style sheet of an HTML page, by its hash (CSP Level 3, 2.3.1).
