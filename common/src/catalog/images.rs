@@ -59,11 +59,7 @@ impl Catalog {
             Some(id) => query.filter(images::Column::Id.gt(id.0)).order_by_asc(images::Column::Id),
             None => query.order_by_desc(images::Column::Id),
         };
-        let rows = query
-            .limit(page.limit)
-            .all(&self.db)
-            .bounded("list images")
-            .await?;
+        let rows = query.limit(page.limit).all(&self.db).bounded("list images").await?;
         Ok(rows.into_iter().map(Image::from).collect())
     }
 
