@@ -30,11 +30,13 @@ function show(screen, delay) {
     shown.alt = "";
     shown.src = `/images/${id}/original`;
     screen.append(shown);
+    screen.classList.add("shows-original");
   }, delay);
 }
 
 function hide() {
   clearTimeout(timer);
+  shown?.parentElement?.classList.remove("shows-original");
   shown?.remove();
   shown = undefined;
 }

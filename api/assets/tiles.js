@@ -42,14 +42,15 @@ export const elementOf = (id) => elements.get(id);
 
 const thumbnailUrl = (id) => `/images/${id}/thumbnail?${list.dataset.spec}`;
 
+/** Of all renders, if it does not depend on the image; otherwise of a render, divided by that of its image. */
+const [fixedAspect, aspectScale] = [list.dataset.aspect, list.dataset.aspectScale].map(Number);
+const [minAspect, maxAspect] = [list.dataset.minAspect, list.dataset.maxAspect].map(Number);
+
 /** The aspect ratio of the render of an image. */
-function ownAspect({ width, height }) {
-  const { aspect, aspectScale } = list.dataset;
-  return Number(aspect ?? width / height * aspectScale);
-}
+const ownAspect = ({ width, height }) => fixedAspect || width / height * aspectScale;
 
 /** That of its box in a row. */
-const aspectOf = (image) => Math.min(Math.max(ownAspect(image), list.dataset.minAspect), list.dataset.maxAspect);
+const aspectOf = (image) => Math.min(Math.max(ownAspect(image), minAspect), maxAspect);
 
 function update(tile, image) {
   const name = image.name ?? "unnamed";

@@ -61,8 +61,8 @@ fn encode(
 
 /// Grey pixels at 4 bits each, of rows of RGB that are grey. A row ends with a whole byte.
 fn packed(band: &[u8], row_px: usize) -> Vec<u8> {
-    let level = |pixel: &[u8]| ((u32::from(pixel[0]) * 15 + 127) / 255) as u8;
-    let pair = |pair: &[u8]| level(pair) << 4 | pair.get(3..).map_or(0, level);
+    let level = |value: u8| ((u32::from(value) * 15 + 127) / 255) as u8;
+    let pair = |pair: &[u8]| level(pair[0]) << 4 | pair.get(3).map_or(0, |value| level(*value));
     band.chunks_exact(3 * row_px).flat_map(|row| row.chunks(6).map(pair)).collect()
 }
 
