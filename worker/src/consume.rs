@@ -18,7 +18,7 @@ use common::{
     jitter::jitter,
     job::{Claim, Lane},
     pipeline::{Conclusion, Pipeline, RenderError, Rendered},
-    queue::Hint,
+    queue::{Hint, Hints},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -34,6 +34,9 @@ use crate::{
 
 /// Pause of a worker when the database or the store is unavailable.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How soon a poll follows a hint whose job was claimed before: hints are late, and those of newer
+/// jobs may wait behind them.
+const LATE_HINT_POLL: Duration = Duration::from_millis(100);
 /// Interval at which a job that ended retries to record its verdict.
 const RETRY_INTERVAL: Duration = Duration::from_millis(300);
 
@@ -97,7 +100,10 @@ impl Worker {
     /// # Errors
     /// The database or the store is unavailable.
     async fn session(&self, concurrency: usize, stop: &CancellationToken) -> Result<(), Fault> {
-        self.check_after_fault().await?;
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            checked = self.check_after_fault() => checked?,
+        }
         let prefetch = u16::try_from(concurrency).unwrap_or(u16::MAX);
         let mut hints = self.pipeline.hints(prefetch);
         let mut next_poll = NextPoll { at: Instant::now(), backfill: false };
@@ -108,25 +114,41 @@ impl Worker {
                     permit.expect("the semaphore is never closed")
                 }
             };
-            self.check_after_fault().await?;
-            let hint = match Instant::now() >= next_poll.at {
-                true => None,
-                false => tokio::select! {
-                    biased;
-                    () = stop.cancelled() => return Ok(()),
-                    () = sleep_until(next_poll.at) => None,
-                    hint = hints.next() => Some(hint),
-                    _ = self.backfill_permits.acquire(), if next_poll.backfill => None,
-                },
+            let hint = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                hint = self.next_hint(&mut hints, &next_poll) => hint?,
             };
-            let unused = match hint {
-                Some(hint) => self.handle_hint(hint, permit).await?,
-                None => Some(permit),
-            };
-            if let Some(permit) = unused {
-                next_poll = self.poll(permit).await?;
+            match hint {
+                Some(hint) => {
+                    if !self.handle_hint(hint, permit).await? {
+                        next_poll.at = next_poll.at.min(Instant::now() + LATE_HINT_POLL);
+                    }
+                }
+                None => next_poll = self.poll(permit).await?,
             }
         }
+    }
+
+    /// The next hint; `None` when it is time to poll. Cancel-safe.
+    ///
+    /// # Errors
+    /// The service failed, and the database or the store is still unavailable.
+    async fn next_hint(
+        &self,
+        hints: &mut Hints,
+        next_poll: &NextPoll,
+    ) -> Result<Option<Hint>, Fault> {
+        self.check_after_fault().await?;
+        if Instant::now() >= next_poll.at {
+            return Ok(None);
+        }
+        Ok(tokio::select! {
+            biased;
+            () = sleep_until(next_poll.at) => None,
+            hint = hints.next() => Some(hint),
+            _ = self.backfill_permits.acquire(), if next_poll.backfill => None,
+        })
     }
 
     async fn check_after_fault(&self) -> Result<(), Fault> {
@@ -137,13 +159,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Claims the job of the hint. If it was claimed before, returns the permit: other hints may be
-    /// late, too, so a poll comes next.
-    async fn handle_hint(
-        &self,
-        hint: Hint,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<Option<OwnedSemaphorePermit>, Fault> {
+    /// Claims the job of the hint; `false` when another claim came first.
+    async fn handle_hint(&self, hint: Hint, permit: OwnedSemaphorePermit) -> Result<bool, Fault> {
         failpoint::hit("hint: heard");
         let Config { name, max_strikes, .. } = &self.config;
         let claim = self.pipeline.claim(hint.job, name, *max_strikes).await?;
@@ -151,9 +168,11 @@ impl Worker {
         let trace = hint.trace.clone();
         // only now: the database has the claim, or there is nothing to claim
         hint.acknowledge().await;
-        let Some(claim) = claim else { return Ok(Some(permit)) };
-        self.spawn(claim, trace, Permits { _job: permit, _backfill: None });
-        Ok(None)
+        let claimed = claim.is_some();
+        if let Some(claim) = claim {
+            self.spawn(claim, trace, Permits { _job: permit, _backfill: None });
+        }
+        Ok(claimed)
     }
 
     /// Claims due jobs with `permit` and all others that are free: fresh jobs first, and with the
