@@ -63,6 +63,7 @@ mod format;
 mod formats;
 mod glyphs;
 mod grid;
+mod lanes;
 mod light;
 mod named_enum;
 mod probe;

@@ -22,6 +22,7 @@ use multiversion::multiversion;
 
 use crate::glyphs::mask::{ACROSS, CELL_SAMPLES, DOWN, Mask};
 use crate::glyphs::{ASCII, Glyph, GlyphSet};
+use crate::lanes::{LANES, Lanes, MaskLanes, first_up_to, least_of, mask_lanes, products};
 
 /// Standard deviation of H, in widths of a cell.
 const BLUR: f64 = 0.3;
@@ -37,25 +38,20 @@ const ROWS_REACHED: usize = REACH.div_ceil(DOWN);
 const PATCH_WIDTH: usize = ACROSS + 2 * REACH;
 /// Height of a blurred mask, in samples.
 const PATCH_HEIGHT: usize = DOWN + 2 * REACH;
-/// Glyphs that are compared at once: enough for independent sums in every register.
-const LANES: usize = 32;
 /// The most sweeps over the grid. The error falls with every change; later sweeps change very
 /// little.
 const SWEEPS: usize = 6;
 /// How much a change must reduce E, so that rounding cannot make the search cycle.
 const MIN_GAIN: f32 = 1e-6;
 
-/// One value for each of [`LANES`] glyphs.
-type Lanes = [f32; LANES];
 /// A mask blurred by HᵀH: rows of samples. The cell itself starts at ([`REACH`], [`REACH`]).
 type Patch = [[f32; PATCH_WIDTH]; PATCH_HEIGHT];
 
 /// What the search needs to know of a set of glyphs.
 struct Model {
     glyphs: Arc<GlyphSet>,
-    /// The masks g, in blocks of [`LANES`] glyphs; each block is by sample and then by glyph.
-    /// Unused lanes are 0.
-    masks: Vec<[Lanes; CELL_SAMPLES]>,
+    /// The masks g.
+    masks: Vec<MaskLanes>,
     /// HᵀHg of each glyph, and of an empty cell at the end.
     patches: Vec<Patch>,
     /// Aⱼⱼ − 2Aⱼ꜀: by c, then by j in blocks of [`LANES`]. Unused lanes are infinite.
@@ -86,12 +82,7 @@ impl Model {
 
     fn new(glyphs: Arc<GlyphSet>) -> Self {
         let count = glyphs.masks.len();
-        let mut masks = vec![[[0.0; LANES]; CELL_SAMPLES]; count.div_ceil(LANES)];
-        for (glyph, mask) in glyphs.masks.iter().enumerate() {
-            for (lanes, sample) in masks[glyph / LANES].iter_mut().zip(mask) {
-                lanes[glyph % LANES] = *sample;
-            }
-        }
+        let masks = mask_lanes(&glyphs.masks);
         let mut patches: Vec<Patch> = glyphs.masks.iter().map(blurred_mask).collect();
         let own: Vec<f32> = (0..count)
             .map(|it| products(&middle(&patches[it]), &masks[it / LANES])[it % LANES])
@@ -117,28 +108,6 @@ impl Model {
 /// The part of a patch that lies in the glyph's own cell.
 fn middle(patch: &Patch) -> Mask {
     std::array::from_fn(|sample| patch[REACH + sample / ACROSS][REACH + sample % ACROSS])
-}
-
-/// The scalar products of a cell with the masks of [`LANES`] glyphs.
-#[inline(always)]
-fn products(cell: &Mask, masks: &[Lanes; CELL_SAMPLES]) -> Lanes {
-    let [mut a, mut b, mut c, mut d] = [[0.0; LANES / 4]; 4];
-    for (value, masks) in cell.iter().zip(masks) {
-        let add = |sums: &mut [f32; LANES / 4], quarter: usize| {
-            for lane in 0..LANES / 4 {
-                sums[lane] += value * masks[quarter * LANES / 4 + lane];
-            }
-        };
-        add(&mut a, 0);
-        add(&mut b, 1);
-        add(&mut c, 2);
-        add(&mut d, 3);
-    }
-    let mut products = [0.0; LANES];
-    for (quarter, sums) in products.chunks_exact_mut(LANES / 4).zip([a, b, c, d]) {
-        quarter.copy_from_slice(&sums);
-    }
-    products
 }
 
 /// HᵀH of a mask.
@@ -262,16 +231,14 @@ impl Search {
 
 /// [`best`], compiled for the widest registers that the processor has.
 #[multiversion(targets("x86_64+avx2"))]
-fn best_wide(errors: &Mask, now: u16, masks: &[[Lanes; CELL_SAMPLES]], gram: &[Lanes]) -> u16 {
+fn best_wide(errors: &Mask, now: u16, masks: &[MaskLanes], gram: &[Lanes]) -> u16 {
     best(errors, now, masks, gram)
 }
 
 /// Index of the glyph to put where `now` is, by P of its cell and the row of the gram matrix for
 /// `now`.
-///
-/// No sum goes across lanes: registers of any width add the same numbers in the same order.
 #[inline(always)]
-fn best(errors: &Mask, now: u16, masks: &[[Lanes; CELL_SAMPLES]], gram: &[Lanes]) -> u16 {
+fn best(errors: &Mask, now: u16, masks: &[MaskLanes], gram: &[Lanes]) -> u16 {
     let now = usize::from(now);
     let (mut best, mut least, mut unchanged) = (now, f32::INFINITY, f32::INFINITY);
     for (block, (masks, gram)) in masks.iter().zip(gram).enumerate() {
@@ -283,28 +250,13 @@ fn best(errors: &Mask, now: u16, masks: &[[Lanes; CELL_SAMPLES]], gram: &[Lanes]
         let least_here = least_of(&changes);
         if least_here < least {
             least = least_here;
-            let lane = changes.iter().position(|change| *change <= least).unwrap_or(0);
-            best = block * LANES + lane;
+            best = block * LANES + first_up_to(&changes, least);
         }
         if now / LANES == block {
             unchanged = changes[now % LANES];
         }
     }
     (if unchanged - least <= MIN_GAIN { now } else { best }) as u16
-}
-
-/// The least value, found by halves, which registers compare at once. No lane is a NaN.
-#[inline(always)]
-fn least_of(lanes: &Lanes) -> f32 {
-    fn halved<const N: usize, const HALF: usize>(lanes: &[f32; N]) -> [f32; HALF] {
-        std::array::from_fn(|lane| {
-            let (one, other) = (lanes[lane], lanes[lane + HALF]);
-            if other < one { other } else { one }
-        })
-    }
-    let eight: [f32; 8] = halved(&halved::<LANES, 16>(lanes));
-    let [least] = halved::<2, 1>(&halved::<4, 2>(&halved(&eight)));
-    least
 }
 
 /// The indices within `reach` of `cell`, out of `cells`.
