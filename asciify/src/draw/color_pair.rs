@@ -9,6 +9,7 @@ use std::array;
 
 use multiversion::multiversion;
 
+use crate::cancellation::{Cancellation, Cancelled};
 use crate::draw::error_diffusion::ErrorDiffusion;
 use crate::glyphs::GlyphSet;
 use crate::glyphs::mask::{ACROSS, CELL_SAMPLES, DOWN, Mask, mean};
@@ -114,21 +115,23 @@ impl GlyphLanes {
 
 /// Draws samples of linear light, 0 to 1, of red, green and blue: row-major, `columns` × [`ACROSS`]
 /// samples a row. A pair a cell, row-major. Error diffusion makes up for what the palette lacks.
+///
+/// # Errors
+/// The caller has cancelled.
 pub(crate) fn draw(
     light: &[Vec<f32>; 3],
     columns: usize,
     glyphs: &GlyphSet,
     palette: Palette,
-) -> Vec<ColorPair<Color>> {
+    cancellation: &Cancellation<'_>,
+) -> Result<Vec<ColorPair<Color>>, Cancelled> {
     let sums: Vec<MaskSums> = glyphs.masks.iter().map(MaskSums::of).collect();
     let blocks = GlyphLanes::blocks(&sums, glyphs);
-    let rows = light[0].len() / CELL_SAMPLES / columns;
-    let cells = (0..rows).flat_map(|row| (0..columns).map(move |column| (column, row)));
     let mut diffusion = ErrorDiffusion::<3>::new(columns);
-    let choose = |(column, row)| {
+    let choose = |index: usize| {
         let pending: [f32; 3] = diffusion.pending();
         let cell: [Mask; 3] = array::from_fn(|channel| {
-            cell(&light[channel], columns, column, row).map(|light| light + pending[channel])
+            cell(&light[channel], columns, index).map(|light| light + pending[channel])
         });
         let ColorPair { glyph, foreground, background } = best(&cell, &blocks, &sums);
         let foreground = Color::nearest(foreground, palette);
@@ -142,11 +145,12 @@ pub(crate) fn draw(
         }
         ColorPair { glyph, foreground, background }
     };
-    cells.map(choose).collect()
+    cancellation.collect((0..light[0].len() / CELL_SAMPLES).map(choose))
 }
 
-/// The samples of one cell.
-fn cell(light: &[f32], columns: usize, column: usize, row: usize) -> Mask {
+/// The samples of the cell at `index`.
+fn cell(light: &[f32], columns: usize, index: usize) -> Mask {
+    let (column, row) = (index % columns, index / columns);
     let width = columns * ACROSS;
     let start = row * DOWN * width + column * ACROSS;
     array::from_fn(|sample| light[start + sample / ACROSS * width + sample % ACROSS])
@@ -247,8 +251,8 @@ impl Fit {
 
     #[inline(always)]
     fn is_in_range(&self) -> bool {
-        let is_light = |light: f32| (light >= 0.0) & (light <= 1.0);
-        is_light(self.foreground) & is_light(self.background)
+        let range = 0.0..=1.0;
+        range.contains(&self.foreground) & range.contains(&self.background)
     }
 
     /// The least squares within 0 to 1: a colour that is out of range stays at its bound, and the
@@ -259,7 +263,8 @@ impl Fit {
         let (foreground, background) =
             (self.foreground.clamp(0.0, 1.0), self.background.clamp(0.0, 1.0));
         let for_foreground = ((rest - foreground * sums.cross) / sums.background).clamp(0.0, 1.0);
-        let for_background = ((product - background * sums.cross) / sums.foreground).clamp(0.0, 1.0);
+        let for_background =
+            ((product - background * sums.cross) / sums.foreground).clamp(0.0, 1.0);
         if foreground != self.foreground {
             Self { foreground, background: for_foreground }
         } else if background != self.background {
@@ -288,6 +293,16 @@ mod tests {
     use crate::glyphs::ASCII;
     use crate::spec::symbols::Symbols;
 
+    fn drawn(
+        light: &[Vec<f32>; 3],
+        columns: usize,
+        glyphs: &GlyphSet,
+        palette: Palette,
+    ) -> Vec<ColorPair<Color>> {
+        let never = Cancellation::never();
+        draw(light, columns, glyphs, palette, &never).expect("nothing cancels")
+    }
+
     /// The samples of a cell that shows a mask in two colours.
     fn samples(mask: &Mask, foreground: [f32; 3], background: [f32; 3]) -> [Vec<f32>; 3] {
         let mixed =
@@ -302,7 +317,7 @@ mod tests {
             let glyphs = set.parse::<Symbols>().expect("a set").glyphs();
             for mask in &glyphs.masks {
                 let light = samples(mask, foreground, background);
-                let drawn = &draw(&light, 1, &glyphs, Palette::Full)[0];
+                let drawn = &drawn(&light, 1, &glyphs, Palette::Full)[0];
                 let mask = drawn.glyph.map_or([0.0; CELL_SAMPLES], |glyph| glyphs.masks[glyph]);
                 let again = samples(&mask, drawn.foreground.light(), drawn.background.light());
                 for (is, wanted) in again.iter().flatten().zip(light.iter().flatten()) {
@@ -339,9 +354,8 @@ mod tests {
                     b = b.clamp(0.0, 1.0);
                     f = ((product - b * sums.cross) / sums.foreground).clamp(0.0, 1.0);
                 }
-                let drawn = f * f * sums.foreground
-                    + 2.0 * f * b * sums.cross
-                    + b * b * sums.background;
+                let drawn =
+                    f * f * sums.foreground + 2.0 * f * b * sums.cross + b * b * sums.background;
                 let change = drawn - 2.0 * f * product - 2.0 * b * rest + n * mean * mean;
                 (foreground[channel], background[channel]) = (f, b);
                 error += WEIGHTS[channel] * change;
@@ -393,7 +407,7 @@ mod tests {
     #[test]
     fn flat_cells_stay_bare() {
         let light = [0.2, 0.4, 0.6];
-        let drawn = &draw(&light.map(|it| vec![it; CELL_SAMPLES]), 1, &ASCII, Palette::Full)[0];
+        let drawn = &drawn(&light.map(|it| vec![it; CELL_SAMPLES]), 1, &ASCII, Palette::Full)[0];
         assert_eq!((drawn.glyph, drawn.background), (None, Color::nearest(light, Palette::Full)));
     }
 
@@ -402,7 +416,7 @@ mod tests {
         let (light, columns, rows) = ([0.2, 0.3, 0.12], 20, 10);
         let samples = light.map(|it| vec![it; columns * rows * CELL_SAMPLES]);
         for palette in [Palette::Of16, Palette::Of256] {
-            let cells = draw(&samples, columns, &ASCII, palette);
+            let cells = drawn(&samples, columns, &ASCII, palette);
             for (channel, wanted) in light.into_iter().enumerate() {
                 let drawn = |pair: &ColorPair<Color>| {
                     let part = pair.glyph.map_or(0.0, |glyph| ASCII.coverage[glyph]);

@@ -20,6 +20,7 @@ use std::sync::{Arc, LazyLock};
 
 use multiversion::multiversion;
 
+use crate::cancellation::{Cancellation, Cancelled};
 use crate::glyphs::mask::{ACROSS, CELL_SAMPLES, DOWN, Mask};
 use crate::glyphs::{ASCII, Glyph, GlyphSet};
 use crate::lanes::{LANES, Lanes, MaskLanes, first_up_to, least_of, mask_lanes, products};
@@ -126,15 +127,23 @@ fn blurred_mask(mask: &Mask) -> Patch {
 
 /// Draws wanted coverage, 0 to 1, by sample: row-major, `columns` × [`ACROSS`] samples a row. A
 /// glyph a cell, row-major.
-pub(crate) fn draw(coverage: Vec<f32>, columns: usize, glyphs: Arc<GlyphSet>) -> Vec<Glyph> {
-    let mut search = Search::new(coverage, columns, Model::of(glyphs));
+///
+/// # Errors
+/// The caller has cancelled.
+pub(crate) fn draw(
+    coverage: Vec<f32>,
+    columns: usize,
+    glyphs: Arc<GlyphSet>,
+    cancellation: &Cancellation<'_>,
+) -> Result<Vec<Glyph>, Cancelled> {
+    let mut search = Search::new(coverage, columns, Model::of(glyphs), cancellation)?;
     for _ in 0..SWEEPS {
-        if !search.sweep() {
+        if !search.sweep(cancellation)? {
             break;
         }
     }
     let glyphs = &search.model.glyphs;
-    search.chosen.iter().map(|index| glyphs.glyph((*index).into())).collect()
+    Ok(search.chosen.iter().map(|index| glyphs.glyph((*index).into())).collect())
 }
 
 /// The state of a search. Buffers are row-major.
@@ -152,30 +161,36 @@ struct Search {
 
 impl Search {
     /// Starts with the first glyph in every cell.
-    fn new(coverage: Vec<f32>, columns: usize, model: Arc<Model>) -> Self {
+    fn new(
+        coverage: Vec<f32>,
+        columns: usize,
+        model: Arc<Model>,
+        cancellation: &Cancellation<'_>,
+    ) -> Result<Self, Cancelled> {
         let cells = coverage.len() / CELL_SAMPLES;
         let mut search = Self {
             columns,
             rows: cells / columns,
-            error: blurred(coverage, columns * ACROSS),
+            error: blurred(coverage, columns * ACROSS, cancellation)?,
             chosen: vec![0; cells],
             dirty: vec![true; cells],
             model,
         };
         if search.model.glyphs.coverage[0] > 0.0 {
             let empty = search.model.glyphs.masks.len();
-            for cell in 0..cells {
+            cancellation.for_each(0..cells, |cell| {
                 search.change(cell % columns, cell / columns, empty, 0);
-            }
+            })?;
         }
-        search
+        Ok(search)
     }
 
     /// Goes once through the dirty cells, rows by turns from the left and from the right. Returns
     /// whether anything changed.
-    fn sweep(&mut self) -> bool {
+    fn sweep(&mut self, cancellation: &Cancellation<'_>) -> Result<bool, Cancelled> {
         let mut changed = false;
         for row in 0..self.rows {
+            cancellation.check()?;
             for step in 0..self.columns {
                 let column = if row % 2 == 0 { step } else { self.columns - 1 - step };
                 let cell = row * self.columns + column;
@@ -189,7 +204,7 @@ impl Search {
                 }
             }
         }
-        changed
+        Ok(changed)
     }
 
     /// The glyph for a cell that leaves the least error while all other cells stay as they are.
@@ -266,10 +281,15 @@ fn near(cell: usize, reach: usize, cells: usize) -> Range<usize> {
 
 /// HᵀH of samples, row-major, `width` a row. Edge samples are repeated beyond the edges. In place,
 /// since pictures are large.
-fn blurred(mut samples: Vec<f32>, width: usize) -> Vec<f32> {
+fn blurred(
+    mut samples: Vec<f32>,
+    width: usize,
+    cancellation: &Cancellation<'_>,
+) -> Result<Vec<f32>, Cancelled> {
     let height = samples.len() / width;
     let mut padded = vec![0.0; width + 2 * REACH];
     for row in samples.chunks_exact_mut(width) {
+        cancellation.check()?;
         padded[..REACH].fill(row[0]);
         padded[REACH..][..width].copy_from_slice(row);
         padded[REACH + width..].fill(row[width - 1]);
@@ -281,6 +301,7 @@ fn blurred(mut samples: Vec<f32>, width: usize) -> Vec<f32> {
     // The rows above have been overwritten when they are needed: copies of them are kept.
     let mut above: VecDeque<Vec<f32>> = vec![samples[..width].to_vec(); REACH].into();
     for y in 0..height {
+        cancellation.check()?;
         let (_, from_here) = samples.split_at_mut(y * width);
         let (row, below) = from_here.split_at_mut(width);
         let here = row.to_vec();
@@ -298,7 +319,7 @@ fn blurred(mut samples: Vec<f32>, width: usize) -> Vec<f32> {
         above.pop_front();
         above.push_back(here);
     }
-    samples
+    Ok(samples)
 }
 
 /// Adds a weighted row to another.
@@ -317,8 +338,17 @@ mod tests {
         (0..samples).map(|n| (n * 7_919 % 101) as f32 / 400.0).collect()
     }
 
+    fn drawn(wanted: Vec<f32>, columns: usize) -> Vec<Glyph> {
+        let never = Cancellation::never();
+        draw(wanted, columns, ASCII.clone(), &never).expect("nothing cancels")
+    }
+
     fn symbols(drawn: Vec<Glyph>) -> Vec<char> {
         drawn.into_iter().map(|glyph| glyph.symbol).collect()
+    }
+
+    fn blurred_now(samples: Vec<f32>, width: usize) -> Vec<f32> {
+        blurred(samples, width, &Cancellation::never()).expect("nothing cancels")
     }
 
     /// E by its definition, but for what the search cannot change.
@@ -342,7 +372,7 @@ mod tests {
         };
         // Σ S HᵀH S, where nothing is drawn beyond the edges, − 2 Σ S HᵀH T, where the picture goes
         // on
-        let target = blurred(wanted.to_vec(), width);
+        let target = blurred_now(wanted.to_vec(), width);
         let mut error = 0.0;
         for y in 0..height {
             for x in 0..width {
@@ -363,7 +393,7 @@ mod tests {
     fn no_other_character_anywhere_would_be_better() {
         let (columns, rows) = (5, 3);
         let wanted = coverage(columns * rows * CELL_SAMPLES);
-        let cells = symbols(draw(wanted.clone(), columns, ASCII.clone()));
+        let cells = symbols(drawn(wanted.clone(), columns));
         let best = error(&cells, columns, &wanted);
         for cell in 0..cells.len() {
             for symbol in &ASCII.symbols {
@@ -389,11 +419,11 @@ mod tests {
 
     #[test]
     fn more_coverage_is_drawn_as_more() {
-        let drawn = |coverage: f32| -> f32 {
-            let cells = draw(vec![coverage; 12 * 6 * CELL_SAMPLES], 12, ASCII.clone());
+        let part_drawn = |coverage: f32| -> f32 {
+            let cells = drawn(vec![coverage; 12 * 6 * CELL_SAMPLES], 12);
             cells.iter().map(|glyph| glyph.coverage).sum::<f32>() / (12.0 * 6.0)
         };
-        let steps: Vec<f32> = (0..=20).map(|step| drawn(step as f32 * 0.012)).collect();
+        let steps: Vec<f32> = (0..=20).map(|step| part_drawn(step as f32 * 0.012)).collect();
         assert!(steps.is_sorted(), "{steps:?}");
         let faithful = |(step, drawn): (usize, &f32)| (drawn - step as f32 * 0.012).abs() < 0.04;
         assert!(steps.iter().enumerate().all(faithful), "{steps:?}");
@@ -402,7 +432,7 @@ mod tests {
     #[test]
     fn a_character_is_drawn_as_itself() {
         for (symbol, mask) in ASCII.symbols.iter().zip(&ASCII.masks) {
-            let drawn = symbols(draw(mask.to_vec(), 1, ASCII.clone()));
+            let drawn = symbols(drawn(mask.to_vec(), 1));
             // some, such as ' and |, differ only with blank neighbours
             let alike = error(&drawn, 1, mask);
             let itself = error(&[*symbol], 1, mask);
@@ -413,7 +443,7 @@ mod tests {
     #[test]
     fn a_flat_picture_stays_flat_when_it_is_blurred() {
         for (width, height) in [(1, 1), (4, 8), (40, 3), (3, 40)] {
-            let blurred = blurred(vec![0.25; width * height], width);
+            let blurred = blurred_now(vec![0.25; width * height], width);
             assert!(blurred.iter().all(|sample| (sample - 0.25).abs() < 1e-6));
         }
     }

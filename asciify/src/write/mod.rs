@@ -9,7 +9,7 @@ mod text;
 pub use html::html;
 pub use png::png;
 pub use svg::svg;
-pub use text::{ansi, txt};
+pub use text::{ansi, ansi_row, txt};
 
 use crate::grid::Grid;
 use crate::named_enum::named_enum;
