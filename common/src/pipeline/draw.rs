@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn a_cancelled_drawing_writes_no_further_row() {
         let (original, specs) =
-            (Bytes::from_static(b"P1 1 1 1"), ["width=9&height=500".parse().unwrap()]);
+            (Bytes::from_static(b"P1 1 1 1"), ["width=9&height=500&fit=stretch".parse().unwrap()]);
         let draw = |cancel_at: u32| {
             let asked = Cell::new(0);
             let ask = || {
