@@ -240,7 +240,7 @@ impl From<&asciify::Error> for Problem {
             Error::Unsupported(_) | Error::Malformed(_) => BAD_IMAGE,
             Error::OverLimit { .. } => OVER_LIMIT,
             Error::Missing { .. } => BAD_PARAMETER,
-            Error::Read(_) => {
+            Error::Read(_) | Error::Cancelled => {
                 tracing::error!("{err}");
                 return Problem::new(UNAVAILABLE, "the image could not be read; try again soon");
             }

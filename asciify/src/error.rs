@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::cancellation::Cancelled;
 use crate::format::Format;
 
 /// How large a file's contents may be. They are checked before memory is allocated.
@@ -60,7 +61,8 @@ impl Limits {
     }
 }
 
-/// Why an image was not drawn. All but [`Error::Read`] are about the file and will not change.
+/// Why an image was not drawn. All but [`Error::Read`] and [`Error::Cancelled`] are about the file
+/// and will not change.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The first bytes are not those of a supported format.
@@ -93,9 +95,18 @@ pub enum Error {
         /// The values that are possible for this file.
         accepts: String,
     },
-    /// The source failed or was cancelled, as a disk or a network does; the file may be fine.
+    /// The source failed, as a disk or a network does; the file may be fine.
     #[error("the image could not be read: {0}")]
     Read(#[source] io::Error),
+    /// The caller of [`render_unless`](crate::render_unless) has cancelled.
+    #[error("the render was cancelled")]
+    Cancelled,
+}
+
+impl From<Cancelled> for Error {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
 }
 
 impl Error {

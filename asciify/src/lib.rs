@@ -57,6 +57,7 @@
 //! | lattice unit | the unit of length in `sample::area`: pixels and samples both have whole lengths in it. |
 //! | band, value | what a file holds for each pixel: [`Bands`], [`Stretch`]. Values have the file's own unit. |
 
+mod cancellation;
 mod draw;
 mod error;
 mod escape;
@@ -64,6 +65,7 @@ mod format;
 mod formats;
 mod glyphs;
 mod grid;
+mod lanes;
 mod light;
 mod named_enum;
 mod probe;
@@ -90,6 +92,7 @@ pub use spec::symbols::{Symbols, SymbolsError};
 pub use spec::values::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
 pub use spec::{Spec, SpecError};
 
+use cancellation::Cancellation;
 use source::Source;
 
 /// The version of the output. It is raised whenever the text of any picture changes, however
@@ -105,9 +108,11 @@ pub const ENGINE_VERSION: u32 = 2;
 /// [`Header::is_whole`] is false.
 ///
 /// # Errors
-/// All of [`Error`] but [`Error::Missing`], for the same reasons as [`render`] before it decodes.
+/// All of [`Error`] but [`Error::Missing`] and [`Error::Cancelled`], for the same reasons as
+/// [`render`] before it decodes.
 pub fn probe(mut source: impl BufRead + Seek, limits: &Limits) -> Result<Header, Error> {
-    let mut source = Source::new(&mut source);
+    let never = Cancellation::never();
+    let mut source = Source::new(&mut source, &never);
     let header = probe::inspect(&mut source, limits).map(|probed| Header::from(&probed));
     source.verdict(header)
 }
@@ -120,11 +125,28 @@ pub fn probe(mut source: impl BufRead + Seek, limits: &Limits) -> Result<Header,
 /// [`Error::Read`] if the source failed, whatever the decoder reported; otherwise what is wrong
 /// with the file, or [`Error::Missing`]. Drawing itself does not fail.
 pub fn render(
-    mut source: impl BufRead + Seek,
+    source: impl BufRead + Seek,
     specs: &[Spec],
     limits: &Limits,
 ) -> Result<Vec<Grid>, Error> {
-    let mut source = Source::new(&mut source);
+    render_unless(source, specs, limits, &|| false)
+}
+
+/// As [`render`], until `is_cancelled` returns true.
+///
+/// `is_cancelled` is called often: between two calls are at most some milliseconds of work, but for
+/// JPEGs and lossy WebPs that are decoded at full size, which libraries do at one go.
+///
+/// # Errors
+/// As [`render`], and [`Error::Cancelled`].
+pub fn render_unless(
+    mut source: impl BufRead + Seek,
+    specs: &[Spec],
+    limits: &Limits,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<Grid>, Error> {
+    let cancellation = Cancellation::new(is_cancelled);
+    let mut source = Source::new(&mut source, &cancellation);
     let grids = render::render(&mut source, specs, limits);
     source.verdict(grids)
 }

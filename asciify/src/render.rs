@@ -12,7 +12,8 @@ use crate::spec::Spec;
 /// Decodes the file once and returns a grid for each of `specs`, in their order.
 ///
 /// # Errors
-/// What is wrong with the file, or [`Error::Missing`] where it does not have what a spec asks for.
+/// What is wrong with the file, [`Error::Missing`] where it does not have what a spec asks for, or
+/// [`Error::Cancelled`].
 pub(crate) fn render(
     source: &mut Source<'_>,
     specs: &[Spec],
@@ -21,10 +22,14 @@ pub(crate) fn render(
     let probed = probe::inspect(source, limits)?;
     let header = Header::from(&probed);
     specs.iter().try_for_each(|spec| header.offers(spec))?;
+    let cancellation = source.cancellation();
     let mut input = Input { source, probed: &probed, limits };
     let by_reference: Vec<&Spec> = specs.iter().collect();
     let sampled = in_groups(&by_reference, View::of, |view, specs| {
         probed.decoder.sample(&mut input, view, specs)
     })?;
-    Ok(specs.iter().zip(sampled).map(|(spec, sampled)| draw::draw(spec, sampled)).collect())
+    // a cancelled picture has samples that are wrong or missing
+    cancellation.check()?;
+    let draw = |(spec, sampled)| Ok(draw::draw(spec, sampled, cancellation)?);
+    specs.iter().zip(sampled).map(draw).collect()
 }

@@ -1,10 +1,12 @@
 //! The reader that all decoders read through. It remembers whether the reader itself failed.
 //!
 //! Decoders wrap and replace the errors of their reader. [`Source`] notes such an error before a
-//! decoder sees it, so that a failing disk or a cancelled job is never reported as a damaged image.
+//! decoder sees it, so that a failing disk is never reported as a damaged image. When the caller has
+//! cancelled, every read fails, so that decoders end.
 
 use std::io::{self, BufRead, ErrorKind, Read, Seek, SeekFrom};
 
+use crate::cancellation::Cancellation;
 use crate::error::Error;
 
 /// What decoders need of a reader: it is buffered and seekable.
@@ -12,22 +14,37 @@ pub(crate) trait ReadSeek: BufRead + Seek {}
 
 impl<T: BufRead + Seek + ?Sized> ReadSeek for T {}
 
+/// Bytes that decoders get at a time. Of a decompression bomb, they make a few million pixels.
+const CHUNK_BYTES: usize = 4096;
+
 /// The caller's reader, as a trait object: decoders are compiled once, in this crate, not again for
 /// every type of reader.
 pub(crate) struct Source<'a> {
     inner: &'a mut dyn ReadSeek,
+    cancellation: &'a Cancellation<'a>,
     /// The first error of the reader itself.
     failure: Option<io::Error>,
 }
 
 impl<'a> Source<'a> {
-    pub(crate) fn new(inner: &'a mut dyn ReadSeek) -> Self {
-        Self { inner, failure: None }
+    pub(crate) fn new(inner: &'a mut dyn ReadSeek, cancellation: &'a Cancellation<'a>) -> Self {
+        Self { inner, cancellation, failure: None }
     }
 
-    /// `outcome`, or [`Error::Read`] if the reader itself failed.
+    /// For decoders that work without reading.
+    pub(crate) fn cancellation(&self) -> &'a Cancellation<'a> {
+        self.cancellation
+    }
+
+    /// `outcome`, or [`Error::Cancelled`], or [`Error::Read`] if the reader itself failed.
     pub(crate) fn verdict<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
+        self.cancellation.check()?;
         self.failure.map_or(outcome, |failure| Err(Error::Read(failure)))
+    }
+
+    /// An error if the caller has cancelled. Its kind is one that no decoder retries.
+    fn check(&self) -> io::Result<()> {
+        self.cancellation.check().map_err(|_| io::Error::from(ErrorKind::TimedOut))
     }
 
     /// Keeps the first error of the reader itself. Errors about the file's length or content, and
@@ -48,6 +65,7 @@ impl<'a> Source<'a> {
 
 impl Read for Source<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.check()?;
         let outcome = self.inner.read(buf);
         self.note(outcome)
     }
@@ -55,10 +73,15 @@ impl Read for Source<'_> {
 
 impl BufRead for Source<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.check()?;
         // Called twice, since a buffer that is returned cannot be inspected before. The second call
         // finds a filled buffer and reads nothing.
         let outcome = self.inner.fill_buf().map(<[u8]>::is_empty);
-        if self.note(outcome)? { Ok(&[]) } else { self.inner.fill_buf() }
+        if self.note(outcome)? {
+            return Ok(&[]);
+        }
+        let rest = self.inner.fill_buf()?;
+        Ok(&rest[..rest.len().min(CHUNK_BYTES)])
     }
 
     fn consume(&mut self, amount: usize) {
@@ -68,11 +91,13 @@ impl BufRead for Source<'_> {
 
 impl Seek for Source<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.check()?;
         let outcome = self.inner.seek(to);
         self.note(outcome)
     }
 
     fn seek_relative(&mut self, offset: i64) -> io::Result<()> {
+        self.check()?;
         let outcome = self.inner.seek_relative(offset);
         self.note(outcome)
     }

@@ -139,6 +139,11 @@ fn describe() {
     describe_histogram!("planet_request_seconds", "Time to answer, by method and route");
     describe_counter!("planet_cache_total", "Texts served, by whether they were in the cache");
     describe_histogram!("planet_render_seconds", "Time of each stage of a render");
+    describe_gauge!("planet_running_renders", "Renders that take a core at the moment");
+    describe_counter!(
+        "planet_cancelled_renders_total",
+        "Renders that were stopped: nothing waited for them any more, or RENDER_LIMIT_S was over"
+    );
     describe_counter!("planet_jobs_total", "Jobs that ended here, by outcome");
     describe_gauge!("planet_event_streams", "Clients that follow events at the moment");
     describe_gauge!(

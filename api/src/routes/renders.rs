@@ -16,7 +16,7 @@ use common::{
     render::sha256_hex,
 };
 use sha2::{Digest, Sha256};
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{

@@ -12,7 +12,8 @@ use std::{
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use reqwest::Client;
 use serde_json::Value;
-use testkit::app::{ANSWER_TIMEOUT, client};
+use testkit::app::{ANSWER_TIMEOUT, client, until};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::{
     operations::metric,
@@ -255,6 +256,47 @@ async fn its_metrics_are_its_own() {
     ] {
         assert_eq!(metric(&metrics, series), Some(value), "{series:?}\n{metrics}");
     }
+}
+
+/// A large drawing that takes long.
+const SLOW: &str =
+    "width=1000&height=1000&fit=stretch&color=256&color_on=both&symbols=octant&sharpen=1";
+
+#[tokio::test]
+async fn a_render_is_stopped_when_its_last_reader_leaves_and_its_core_is_free() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let planet = Planet::start(folder.path());
+    let client = client();
+    let post = client.post(format!("{}/images", planet.at)).header("prefer", "wait=20");
+    let image: Value =
+        post.body(png(64, 40)).send().await.expect("an answer").json().await.expect("JSON");
+    let value = async |name: &str| {
+        let metrics = client.get(format!("{}/metrics", planet.at)).send().await;
+        let metrics = metrics.expect("an answer").text().await.expect("a text");
+        metric(&metrics, &[name]).unwrap_or(0.0)
+    };
+    until("the presets are rendered", async || value("planet_running_renders").await == 0.0).await;
+
+    let address = planet.at.trim_start_matches("http://");
+    let ask = format!(
+        "GET /images/{}?{SLOW} HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        image["id"].as_str().expect("an id")
+    );
+    let mut readers = Vec::new();
+    for _ in 0..3 {
+        let mut reader = TcpStream::connect(address).await.expect("connect");
+        reader.write_all(ask.as_bytes()).await.expect("send");
+        readers.push(reader);
+    }
+    until("it is drawn", async || value("planet_running_renders").await == 1.0).await;
+    readers.truncate(1);
+    assert_eq!(value("planet_running_renders").await, 1.0, "one reader still waits");
+    assert_eq!(value("planet_cancelled_renders_total").await, 0.0);
+
+    drop(readers);
+    until("the core is free", async || value("planet_running_renders").await == 0.0).await;
+    // it did not run to its end
+    assert_eq!(value("planet_cancelled_renders_total").await, 1.0);
 }
 
 /// Runs a program in an empty folder, and checks that it creates no file.

@@ -2,6 +2,7 @@
 
 use std::array;
 
+use crate::cancellation::{Cancellation, Cancelled};
 use crate::draw::color_pair::{self, ColorPair};
 use crate::draw::error_diffusion::ErrorDiffusion;
 use crate::draw::ramp::cell_means;
@@ -32,39 +33,50 @@ impl ColorCoverage {
     ///
     /// `luminance` and `channels` are light, 0 to [`WHITE`]; `max_coverage` is that of the densest
     /// glyph.
+    ///
+    /// # Errors
+    /// The caller has cancelled.
     pub(crate) fn new(
         coverage: Vec<f32>,
-        luminance: &[u32],
-        channels: &[Vec<u32>; 3],
+        (luminance, channels): (&[u32], &[Vec<u32>; 3]),
         spec: &Spec,
         max_coverage: f32,
-    ) -> Self {
+        cancellation: &Cancellation<'_>,
+    ) -> Result<Self, Cancelled> {
         let bright_is_foreground = spec.bright_is_foreground();
         let part = |light: u32| {
             let light = if bright_is_foreground { light } else { WHITE - light.min(WHITE) };
             light as f32 / WHITE as f32
         };
-        let factors: Vec<f32> = coverage
-            .iter()
-            .zip(luminance)
-            .map(|(coverage, light)| coverage / part(*light).max(f32::MIN_POSITIVE))
-            .collect();
+        let factor =
+            |(coverage, light): (&f32, &u32)| coverage / part(*light).max(f32::MIN_POSITIVE);
+        let factors = cancellation.collect(coverage.iter().zip(luminance).map(factor))?;
         let max = MAX_OVERSHOOT * max_coverage;
-        let channels = channels.each_ref().map(|channel| -> Vec<f32> {
-            let scaled = channel.iter().zip(&factors);
-            scaled.map(|(light, factor)| (part(*light) * factor).min(max)).collect()
-        });
-        let [red, green, blue] = &channels;
-        let total = red.iter().zip(green).zip(blue).map(|((r, g), b)| r.max(*g).max(*b));
-        Self { total: total.collect(), channels }
+        let scale = |(light, factor): (&u32, &f32)| (part(*light) * factor).min(max);
+        let [red, green, blue] = channels
+            .each_ref()
+            .map(|channel| cancellation.collect(channel.iter().zip(&factors).map(scale)));
+        let (red, green, blue) = (red?, green?, blue?);
+        let total = red.iter().zip(&green).zip(&blue).map(|((r, g), b)| r.max(*g).max(*b));
+        let total = cancellation.collect(total)?;
+        Ok(Self { total, channels: [red, green, blue] })
     }
 
     /// Gives each glyph, a cell each and row-major, the colour of the palette with which its cell
     /// has the wanted mean light. Error diffusion makes up for what the palette lacks.
-    pub(crate) fn colorize(&self, glyphs: Vec<Glyph>, columns: usize, spec: &Spec) -> Vec<Cell> {
+    ///
+    /// # Errors
+    /// The caller has cancelled.
+    pub(crate) fn colorize(
+        &self,
+        glyphs: Vec<Glyph>,
+        columns: usize,
+        spec: &Spec,
+        cancellation: &Cancellation<'_>,
+    ) -> Result<Vec<Cell>, Cancelled> {
         let [red, green, blue] =
-            self.channels.each_ref().map(|channel| cell_means(channel, columns));
-        let wanted = red.into_iter().zip(green).zip(blue).map(|((r, g), b)| [r, g, b]);
+            self.channels.each_ref().map(|channel| cell_means(channel, columns, cancellation));
+        let wanted = red?.into_iter().zip(green?).zip(blue?).map(|((r, g), b)| [r, g, b]);
         let mut diffusion = ErrorDiffusion::<3>::new(columns);
         let colorize = |(glyph, own): (Glyph, [f32; 3])| {
             let pending = diffusion.pending();
@@ -81,29 +93,35 @@ impl ColorCoverage {
             }
             Cell::new(glyph.symbol, Some(color), None)
         };
-        glyphs.into_iter().zip(wanted).map(colorize).collect()
+        cancellation.collect(glyphs.into_iter().zip(wanted).map(colorize))
     }
 }
 
 /// Draws with two colours a cell. `channels` are the light of red, green and blue, 0 to [`WHITE`]:
 /// row-major, as wide as the grid. A cell each, row-major.
+///
+/// # Errors
+/// The caller has cancelled.
 pub(crate) fn both(
     channels: &[Vec<u32>; 3],
     columns: usize,
     spec: &Spec,
     glyphs: &GlyphSet,
-) -> Vec<Cell> {
+    cancellation: &Cancellation<'_>,
+) -> Result<Vec<Cell>, Cancelled> {
     let part = |light: &u32| {
         let part = *light as f32 / WHITE as f32;
         if spec.invert() { 1.0 - part } else { part }
     };
-    let light: [Vec<f32>; 3] =
-        array::from_fn(|channel| channels[channel].iter().map(part).collect());
+    let [red, green, blue] =
+        channels.each_ref().map(|channel| cancellation.collect(channel.iter().map(part)));
+    let light = [red?, green?, blue?];
     let cell = |ColorPair { glyph, foreground, background }| match glyph {
         Some(glyph) if foreground != background => {
             Cell::new(glyphs.symbols[glyph], Some(foreground), Some(background))
         }
         _ => Cell::new(' ', None, Some(background)),
     };
-    color_pair::draw(&light, columns, glyphs, spec.color()).into_iter().map(cell).collect()
+    let pairs = color_pair::draw(&light, columns, glyphs, spec.color(), cancellation)?;
+    Ok(pairs.into_iter().map(cell).collect())
 }

@@ -20,8 +20,10 @@ use std::sync::{Arc, LazyLock};
 
 use multiversion::multiversion;
 
+use crate::cancellation::{Cancellation, Cancelled};
 use crate::glyphs::mask::{ACROSS, CELL_SAMPLES, DOWN, Mask};
 use crate::glyphs::{ASCII, Glyph, GlyphSet};
+use crate::lanes::{LANES, Lanes, MaskLanes, first_up_to, least_of, mask_lanes, products};
 
 /// Standard deviation of H, in widths of a cell.
 const BLUR: f64 = 0.3;
@@ -37,25 +39,20 @@ const ROWS_REACHED: usize = REACH.div_ceil(DOWN);
 const PATCH_WIDTH: usize = ACROSS + 2 * REACH;
 /// Height of a blurred mask, in samples.
 const PATCH_HEIGHT: usize = DOWN + 2 * REACH;
-/// Glyphs that are compared at once: enough for independent sums in every register.
-const LANES: usize = 32;
 /// The most sweeps over the grid. The error falls with every change; later sweeps change very
 /// little.
 const SWEEPS: usize = 6;
 /// How much a change must reduce E, so that rounding cannot make the search cycle.
 const MIN_GAIN: f32 = 1e-6;
 
-/// One value for each of [`LANES`] glyphs.
-type Lanes = [f32; LANES];
 /// A mask blurred by HᵀH: rows of samples. The cell itself starts at ([`REACH`], [`REACH`]).
 type Patch = [[f32; PATCH_WIDTH]; PATCH_HEIGHT];
 
 /// What the search needs to know of a set of glyphs.
 struct Model {
     glyphs: Arc<GlyphSet>,
-    /// The masks g, in blocks of [`LANES`] glyphs; each block is by sample and then by glyph.
-    /// Unused lanes are 0.
-    masks: Vec<[Lanes; CELL_SAMPLES]>,
+    /// The masks g.
+    masks: Vec<MaskLanes>,
     /// HᵀHg of each glyph, and of an empty cell at the end.
     patches: Vec<Patch>,
     /// Aⱼⱼ − 2Aⱼ꜀: by c, then by j in blocks of [`LANES`]. Unused lanes are infinite.
@@ -86,12 +83,7 @@ impl Model {
 
     fn new(glyphs: Arc<GlyphSet>) -> Self {
         let count = glyphs.masks.len();
-        let mut masks = vec![[[0.0; LANES]; CELL_SAMPLES]; count.div_ceil(LANES)];
-        for (glyph, mask) in glyphs.masks.iter().enumerate() {
-            for (lanes, sample) in masks[glyph / LANES].iter_mut().zip(mask) {
-                lanes[glyph % LANES] = *sample;
-            }
-        }
+        let masks = mask_lanes(&glyphs.masks);
         let mut patches: Vec<Patch> = glyphs.masks.iter().map(blurred_mask).collect();
         let own: Vec<f32> = (0..count)
             .map(|it| products(&middle(&patches[it]), &masks[it / LANES])[it % LANES])
@@ -119,28 +111,6 @@ fn middle(patch: &Patch) -> Mask {
     std::array::from_fn(|sample| patch[REACH + sample / ACROSS][REACH + sample % ACROSS])
 }
 
-/// The scalar products of a cell with the masks of [`LANES`] glyphs.
-#[inline(always)]
-fn products(cell: &Mask, masks: &[Lanes; CELL_SAMPLES]) -> Lanes {
-    let [mut a, mut b, mut c, mut d] = [[0.0; LANES / 4]; 4];
-    for (value, masks) in cell.iter().zip(masks) {
-        let add = |sums: &mut [f32; LANES / 4], quarter: usize| {
-            for lane in 0..LANES / 4 {
-                sums[lane] += value * masks[quarter * LANES / 4 + lane];
-            }
-        };
-        add(&mut a, 0);
-        add(&mut b, 1);
-        add(&mut c, 2);
-        add(&mut d, 3);
-    }
-    let mut products = [0.0; LANES];
-    for (quarter, sums) in products.chunks_exact_mut(LANES / 4).zip([a, b, c, d]) {
-        quarter.copy_from_slice(&sums);
-    }
-    products
-}
-
 /// HᵀH of a mask.
 fn blurred_mask(mask: &Mask) -> Patch {
     let mut patch = [[0.0; PATCH_WIDTH]; PATCH_HEIGHT];
@@ -157,15 +127,23 @@ fn blurred_mask(mask: &Mask) -> Patch {
 
 /// Draws wanted coverage, 0 to 1, by sample: row-major, `columns` × [`ACROSS`] samples a row. A
 /// glyph a cell, row-major.
-pub(crate) fn draw(coverage: Vec<f32>, columns: usize, glyphs: Arc<GlyphSet>) -> Vec<Glyph> {
-    let mut search = Search::new(coverage, columns, Model::of(glyphs));
+///
+/// # Errors
+/// The caller has cancelled.
+pub(crate) fn draw(
+    coverage: Vec<f32>,
+    columns: usize,
+    glyphs: Arc<GlyphSet>,
+    cancellation: &Cancellation<'_>,
+) -> Result<Vec<Glyph>, Cancelled> {
+    let mut search = Search::new(coverage, columns, Model::of(glyphs), cancellation)?;
     for _ in 0..SWEEPS {
-        if !search.sweep() {
+        if !search.sweep(cancellation)? {
             break;
         }
     }
     let glyphs = &search.model.glyphs;
-    search.chosen.iter().map(|index| glyphs.glyph((*index).into())).collect()
+    Ok(search.chosen.iter().map(|index| glyphs.glyph((*index).into())).collect())
 }
 
 /// The state of a search. Buffers are row-major.
@@ -183,30 +161,36 @@ struct Search {
 
 impl Search {
     /// Starts with the first glyph in every cell.
-    fn new(coverage: Vec<f32>, columns: usize, model: Arc<Model>) -> Self {
+    fn new(
+        coverage: Vec<f32>,
+        columns: usize,
+        model: Arc<Model>,
+        cancellation: &Cancellation<'_>,
+    ) -> Result<Self, Cancelled> {
         let cells = coverage.len() / CELL_SAMPLES;
         let mut search = Self {
             columns,
             rows: cells / columns,
-            error: blurred(coverage, columns * ACROSS),
+            error: blurred(coverage, columns * ACROSS, cancellation)?,
             chosen: vec![0; cells],
             dirty: vec![true; cells],
             model,
         };
         if search.model.glyphs.coverage[0] > 0.0 {
             let empty = search.model.glyphs.masks.len();
-            for cell in 0..cells {
+            cancellation.for_each(0..cells, |cell| {
                 search.change(cell % columns, cell / columns, empty, 0);
-            }
+            })?;
         }
-        search
+        Ok(search)
     }
 
     /// Goes once through the dirty cells, rows by turns from the left and from the right. Returns
     /// whether anything changed.
-    fn sweep(&mut self) -> bool {
+    fn sweep(&mut self, cancellation: &Cancellation<'_>) -> Result<bool, Cancelled> {
         let mut changed = false;
         for row in 0..self.rows {
+            cancellation.check()?;
             for step in 0..self.columns {
                 let column = if row % 2 == 0 { step } else { self.columns - 1 - step };
                 let cell = row * self.columns + column;
@@ -220,7 +204,7 @@ impl Search {
                 }
             }
         }
-        changed
+        Ok(changed)
     }
 
     /// The glyph for a cell that leaves the least error while all other cells stay as they are.
@@ -262,16 +246,14 @@ impl Search {
 
 /// [`best`], compiled for the widest registers that the processor has.
 #[multiversion(targets("x86_64+avx2"))]
-fn best_wide(errors: &Mask, now: u16, masks: &[[Lanes; CELL_SAMPLES]], gram: &[Lanes]) -> u16 {
+fn best_wide(errors: &Mask, now: u16, masks: &[MaskLanes], gram: &[Lanes]) -> u16 {
     best(errors, now, masks, gram)
 }
 
 /// Index of the glyph to put where `now` is, by P of its cell and the row of the gram matrix for
 /// `now`.
-///
-/// No sum goes across lanes: registers of any width add the same numbers in the same order.
 #[inline(always)]
-fn best(errors: &Mask, now: u16, masks: &[[Lanes; CELL_SAMPLES]], gram: &[Lanes]) -> u16 {
+fn best(errors: &Mask, now: u16, masks: &[MaskLanes], gram: &[Lanes]) -> u16 {
     let now = usize::from(now);
     let (mut best, mut least, mut unchanged) = (now, f32::INFINITY, f32::INFINITY);
     for (block, (masks, gram)) in masks.iter().zip(gram).enumerate() {
@@ -283,28 +265,13 @@ fn best(errors: &Mask, now: u16, masks: &[[Lanes; CELL_SAMPLES]], gram: &[Lanes]
         let least_here = least_of(&changes);
         if least_here < least {
             least = least_here;
-            let lane = changes.iter().position(|change| *change <= least).unwrap_or(0);
-            best = block * LANES + lane;
+            best = block * LANES + first_up_to(&changes, least);
         }
         if now / LANES == block {
             unchanged = changes[now % LANES];
         }
     }
     (if unchanged - least <= MIN_GAIN { now } else { best }) as u16
-}
-
-/// The least value, found by halves, which registers compare at once. No lane is a NaN.
-#[inline(always)]
-fn least_of(lanes: &Lanes) -> f32 {
-    fn halved<const N: usize, const HALF: usize>(lanes: &[f32; N]) -> [f32; HALF] {
-        std::array::from_fn(|lane| {
-            let (one, other) = (lanes[lane], lanes[lane + HALF]);
-            if other < one { other } else { one }
-        })
-    }
-    let eight: [f32; 8] = halved(&halved::<LANES, 16>(lanes));
-    let [least] = halved::<2, 1>(&halved::<4, 2>(&halved(&eight)));
-    least
 }
 
 /// The indices within `reach` of `cell`, out of `cells`.
@@ -314,10 +281,15 @@ fn near(cell: usize, reach: usize, cells: usize) -> Range<usize> {
 
 /// HᵀH of samples, row-major, `width` a row. Edge samples are repeated beyond the edges. In place,
 /// since pictures are large.
-fn blurred(mut samples: Vec<f32>, width: usize) -> Vec<f32> {
+fn blurred(
+    mut samples: Vec<f32>,
+    width: usize,
+    cancellation: &Cancellation<'_>,
+) -> Result<Vec<f32>, Cancelled> {
     let height = samples.len() / width;
     let mut padded = vec![0.0; width + 2 * REACH];
     for row in samples.chunks_exact_mut(width) {
+        cancellation.check()?;
         padded[..REACH].fill(row[0]);
         padded[REACH..][..width].copy_from_slice(row);
         padded[REACH + width..].fill(row[width - 1]);
@@ -329,6 +301,7 @@ fn blurred(mut samples: Vec<f32>, width: usize) -> Vec<f32> {
     // The rows above have been overwritten when they are needed: copies of them are kept.
     let mut above: VecDeque<Vec<f32>> = vec![samples[..width].to_vec(); REACH].into();
     for y in 0..height {
+        cancellation.check()?;
         let (_, from_here) = samples.split_at_mut(y * width);
         let (row, below) = from_here.split_at_mut(width);
         let here = row.to_vec();
@@ -346,7 +319,7 @@ fn blurred(mut samples: Vec<f32>, width: usize) -> Vec<f32> {
         above.pop_front();
         above.push_back(here);
     }
-    samples
+    Ok(samples)
 }
 
 /// Adds a weighted row to another.
@@ -365,8 +338,17 @@ mod tests {
         (0..samples).map(|n| (n * 7_919 % 101) as f32 / 400.0).collect()
     }
 
+    fn drawn(wanted: Vec<f32>, columns: usize) -> Vec<Glyph> {
+        let never = Cancellation::never();
+        draw(wanted, columns, ASCII.clone(), &never).expect("nothing cancels")
+    }
+
     fn symbols(drawn: Vec<Glyph>) -> Vec<char> {
         drawn.into_iter().map(|glyph| glyph.symbol).collect()
+    }
+
+    fn blurred_now(samples: Vec<f32>, width: usize) -> Vec<f32> {
+        blurred(samples, width, &Cancellation::never()).expect("nothing cancels")
     }
 
     /// E by its definition, but for what the search cannot change.
@@ -390,7 +372,7 @@ mod tests {
         };
         // Σ S HᵀH S, where nothing is drawn beyond the edges, − 2 Σ S HᵀH T, where the picture goes
         // on
-        let target = blurred(wanted.to_vec(), width);
+        let target = blurred_now(wanted.to_vec(), width);
         let mut error = 0.0;
         for y in 0..height {
             for x in 0..width {
@@ -411,7 +393,7 @@ mod tests {
     fn no_other_character_anywhere_would_be_better() {
         let (columns, rows) = (5, 3);
         let wanted = coverage(columns * rows * CELL_SAMPLES);
-        let cells = symbols(draw(wanted.clone(), columns, ASCII.clone()));
+        let cells = symbols(drawn(wanted.clone(), columns));
         let best = error(&cells, columns, &wanted);
         for cell in 0..cells.len() {
             for symbol in &ASCII.symbols {
@@ -437,11 +419,11 @@ mod tests {
 
     #[test]
     fn more_coverage_is_drawn_as_more() {
-        let drawn = |coverage: f32| -> f32 {
-            let cells = draw(vec![coverage; 12 * 6 * CELL_SAMPLES], 12, ASCII.clone());
+        let part_drawn = |coverage: f32| -> f32 {
+            let cells = drawn(vec![coverage; 12 * 6 * CELL_SAMPLES], 12);
             cells.iter().map(|glyph| glyph.coverage).sum::<f32>() / (12.0 * 6.0)
         };
-        let steps: Vec<f32> = (0..=20).map(|step| drawn(step as f32 * 0.012)).collect();
+        let steps: Vec<f32> = (0..=20).map(|step| part_drawn(step as f32 * 0.012)).collect();
         assert!(steps.is_sorted(), "{steps:?}");
         let faithful = |(step, drawn): (usize, &f32)| (drawn - step as f32 * 0.012).abs() < 0.04;
         assert!(steps.iter().enumerate().all(faithful), "{steps:?}");
@@ -450,7 +432,7 @@ mod tests {
     #[test]
     fn a_character_is_drawn_as_itself() {
         for (symbol, mask) in ASCII.symbols.iter().zip(&ASCII.masks) {
-            let drawn = symbols(draw(mask.to_vec(), 1, ASCII.clone()));
+            let drawn = symbols(drawn(mask.to_vec(), 1));
             // some, such as ' and |, differ only with blank neighbours
             let alike = error(&drawn, 1, mask);
             let itself = error(&[*symbol], 1, mask);
@@ -461,7 +443,7 @@ mod tests {
     #[test]
     fn a_flat_picture_stays_flat_when_it_is_blurred() {
         for (width, height) in [(1, 1), (4, 8), (40, 3), (3, 40)] {
-            let blurred = blurred(vec![0.25; width * height], width);
+            let blurred = blurred_now(vec![0.25; width * height], width);
             assert!(blurred.iter().all(|sample| (sample - 0.25).abs() < 1e-6));
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use crate::cancellation::{Cancellation, Cancelled};
 use crate::draw::error_diffusion::ErrorDiffusion;
 use crate::spec::values::Dither;
 
@@ -14,18 +15,28 @@ const SIGMA: f64 = 1.5;
 
 /// The index of one of `levels`, which rise, for each of `wanted`; cells row-major. Levels and
 /// wanted values have one unit: lightness or coverage.
-pub(crate) fn choose(wanted: &[f32], columns: usize, levels: &[f32], dither: Dither) -> Vec<usize> {
+///
+/// # Errors
+/// The caller has cancelled.
+pub(crate) fn choose(
+    wanted: &[f32],
+    columns: usize,
+    levels: &[f32],
+    dither: Dither,
+    cancellation: &Cancellation<'_>,
+) -> Result<Vec<usize>, Cancelled> {
     let threshold = |side: usize, ranks: &[u16], cell: usize| {
         let (column, row) = (cell % columns, cell / columns);
         let rank = ranks[row % side * side + column % side];
         (f32::from(rank) + 0.5) / (side * side) as f32
     };
     let ordered = |side: usize, ranks: &[u16]| {
-        let cells = wanted.iter().enumerate();
-        cells.map(|(cell, it)| quantize(levels, *it, threshold(side, ranks, cell))).collect()
+        let choose =
+            |(cell, it): (usize, &f32)| quantize(levels, *it, threshold(side, ranks, cell));
+        cancellation.collect(wanted.iter().enumerate().map(choose))
     };
     match dither {
-        Dither::None => wanted.iter().map(|it| quantize(levels, *it, 0.5)).collect(),
+        Dither::None => cancellation.collect(wanted.iter().map(|it| quantize(levels, *it, 0.5))),
         Dither::Bayer => ordered(BAYER, &*BAYER_RANKS),
         Dither::BlueNoise => ordered(BLUE_NOISE, &BLUE_NOISE_RANKS),
         Dither::FloydSteinberg => {
@@ -36,7 +47,7 @@ pub(crate) fn choose(wanted: &[f32], columns: usize, levels: &[f32], dither: Dit
                 diffusion.spread([wanted - levels[level]]);
                 level
             };
-            wanted.iter().map(choose).collect()
+            cancellation.collect(wanted.iter().map(choose))
         }
     }
 }
@@ -98,6 +109,10 @@ static BLUE_NOISE_RANKS: LazyLock<Vec<u16>> = LazyLock::new(|| {
 mod tests {
     use super::*;
 
+    fn chosen(wanted: &[f32], columns: usize, levels: &[f32], dither: Dither) -> Vec<usize> {
+        choose(wanted, columns, levels, dither, &Cancellation::never()).expect("nothing cancels")
+    }
+
     #[test]
     fn every_rank_is_there_once() {
         for (ranks, side) in [(&BAYER_RANKS[..], BAYER), (&BLUE_NOISE_RANKS[..], BLUE_NOISE)] {
@@ -112,12 +127,12 @@ mod tests {
     fn a_tone_between_two_levels_takes_both() {
         let levels = [0.0, 0.1, 0.5];
         for dither in [Dither::FloydSteinberg, Dither::Bayer, Dither::BlueNoise] {
-            let chosen = choose(&[0.2; 64 * 64], 64, &levels, dither);
+            let chosen = chosen(&[0.2; 64 * 64], 64, &levels, dither);
             assert!(chosen.iter().all(|level| (1..3).contains(level)), "{dither}");
             let mean = chosen.iter().map(|level| levels[*level]).sum::<f32>() / chosen.len() as f32;
             assert!((mean - 0.2).abs() < 0.01, "{dither}: {mean}");
         }
-        assert!(choose(&[0.2; 9], 3, &levels, Dither::None).iter().all(|level| *level == 1));
+        assert!(chosen(&[0.2; 9], 3, &levels, Dither::None).iter().all(|level| *level == 1));
     }
 
     #[test]
@@ -125,7 +140,7 @@ mod tests {
         for dither in [Dither::None, Dither::FloydSteinberg, Dither::Bayer, Dither::BlueNoise] {
             let ends = [(-1.0, 0), (0.0, 0), (0.5, 2), (9.0, 2)];
             for (wanted, level) in ends {
-                let chosen = choose(&[wanted; 64], 8, &[0.0, 0.1, 0.5], dither);
+                let chosen = chosen(&[wanted; 64], 8, &[0.0, 0.1, 0.5], dither);
                 assert!(chosen.iter().all(|it| *it == level), "{dither} {wanted}");
             }
         }

@@ -1,6 +1,7 @@
 //! Ramps: chooses each cell's character alone, the one whose mean coverage looks as light as the
 //! cell should.
 
+use crate::cancellation::{Cancellation, Cancelled};
 use crate::draw::dither;
 use crate::draw::tone::{coverage_for, lightness_difference};
 use crate::glyphs::mask::{ACROSS, CELL_SAMPLES};
@@ -38,7 +39,16 @@ fn ramp(symbols: &Symbols, glyphs: &GlyphSet, spec: &Spec) -> Vec<Glyph> {
 
 /// Draws wanted coverage, 0 to 1, by sample: row-major, `columns` × [`ACROSS`] samples a row. A
 /// glyph a cell, row-major.
-pub(crate) fn draw(coverage: &[f32], columns: usize, spec: &Spec, glyphs: &GlyphSet) -> Vec<Glyph> {
+///
+/// # Errors
+/// The caller has cancelled.
+pub(crate) fn draw(
+    coverage: &[f32],
+    columns: usize,
+    spec: &Spec,
+    glyphs: &GlyphSet,
+    cancellation: &Cancellation<'_>,
+) -> Result<Vec<Glyph>, Cancelled> {
     let ramp = ramp(spec.symbols(), glyphs, spec);
     // A single cell is seen as a lightness; dithered cells are seen together, and their light adds
     // up.
@@ -49,15 +59,24 @@ pub(crate) fn draw(coverage: &[f32], columns: usize, spec: &Spec, glyphs: &Glyph
         _ => coverage,
     };
     let levels: Vec<f32> = ramp.iter().map(|glyph| scale(glyph.coverage)).collect();
-    let wanted: Vec<f32> = cell_means(coverage, columns).into_iter().map(scale).collect();
-    let chosen = dither::choose(&wanted, columns, &levels, spec.dither());
-    chosen.into_iter().map(|level| ramp[level]).collect()
+    let means = cell_means(coverage, columns, cancellation)?;
+    let wanted = cancellation.collect(means.into_iter().map(scale))?;
+    let chosen = dither::choose(&wanted, columns, &levels, spec.dither(), cancellation)?;
+    Ok(chosen.into_iter().map(|level| ramp[level]).collect())
 }
 
 /// Mean of each cell, row-major, over samples that are row-major, `columns` × [`ACROSS`] a row.
-pub(crate) fn cell_means(samples: &[f32], columns: usize) -> Vec<f32> {
+///
+/// # Errors
+/// The caller has cancelled.
+pub(crate) fn cell_means(
+    samples: &[f32],
+    columns: usize,
+    cancellation: &Cancellation<'_>,
+) -> Result<Vec<f32>, Cancelled> {
     let mut means = Vec::with_capacity(samples.len() / CELL_SAMPLES);
     for cells in samples.chunks_exact(columns * CELL_SAMPLES) {
+        cancellation.check()?;
         let mut sums = vec![0.0; columns];
         for row in cells.chunks_exact(columns * ACROSS) {
             for (sum, samples) in sums.iter_mut().zip(row.chunks_exact(ACROSS)) {
@@ -66,7 +85,7 @@ pub(crate) fn cell_means(samples: &[f32], columns: usize) -> Vec<f32> {
         }
         means.extend(sums.iter().map(|sum| sum / CELL_SAMPLES as f32));
     }
-    means
+    Ok(means)
 }
 
 #[cfg(test)]
@@ -88,7 +107,11 @@ mod tests {
             for background in ["dark", "light"] {
                 let spec = format!("symbols={symbols}&background={background}");
                 let spec: Spec = spec.parse().expect("a spec");
-                let drawn = |coverage| draw(&[coverage; CELL_SAMPLES], 1, &spec, &glyphs)[0].symbol;
+                let never = Cancellation::never();
+                let drawn = |coverage| {
+                    let drawn = draw(&[coverage; CELL_SAMPLES], 1, &spec, &glyphs, &never);
+                    drawn.expect("nothing cancels")[0].symbol
+                };
                 assert_eq!((drawn(0.0), drawn(glyphs.max_coverage)), (sparsest, densest));
             }
         }

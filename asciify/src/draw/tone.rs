@@ -7,6 +7,7 @@
 use std::array;
 use std::sync::LazyLock;
 
+use crate::cancellation::{Cancellation, Cancelled};
 use crate::light::WHITE;
 use crate::spec::Spec;
 use crate::spec::values::{Background, Match, Tone};
@@ -47,9 +48,17 @@ pub(crate) fn lightness_of(light: u32) -> f64 {
 /// The coverage that each sample wants, by its light, 0 to [`WHITE`]; parallel by index.
 ///
 /// `max_coverage` is that of the densest glyph. Samples may want more where that serves contrast.
-pub(crate) fn coverage(light: &[u32], spec: &Spec, max_coverage: f32) -> Vec<f32> {
-    let coverages = Curve::new(light, spec).coverages(max_coverage.into());
-    light.iter().map(|light| coverages[step(*light)]).collect()
+///
+/// # Errors
+/// The caller has cancelled.
+pub(crate) fn coverage(
+    light: &[u32],
+    spec: &Spec,
+    max_coverage: f32,
+    cancellation: &Cancellation<'_>,
+) -> Result<Vec<f32>, Cancelled> {
+    let coverages = Curve::new(light, spec, cancellation)?.coverages(max_coverage.into());
+    cancellation.collect(light.iter().map(|light| coverages[step(*light)]))
 }
 
 /// How far, in lightness, something of that coverage stands out from the bare background.
@@ -70,25 +79,34 @@ pub(crate) fn coverage_for(background: Background, difference: f64) -> f64 {
 
 /// Applies the spec's brightness, contrast and gamma to the light of red, green and blue, 0 to
 /// [`WHITE`], by the samples' luminance, so that the hue stays. All are parallel by index.
-pub(crate) fn adjust(luminance: &[u32], channels: &mut [Vec<u32>; 3], spec: &Spec) {
+///
+/// # Errors
+/// The caller has cancelled.
+pub(crate) fn adjust(
+    luminance: &[u32],
+    channels: &mut [Vec<u32>; 3],
+    spec: &Spec,
+    cancellation: &Cancellation<'_>,
+) -> Result<(), Cancelled> {
     let adjustment = Adjustment::of(spec);
     if adjustment.is_none() {
-        return;
+        return Ok(());
     }
     let lights: Vec<f64> = LIGHTNESS
         .iter()
         .map(|lightness| light(adjustment.applied(*lightness)) * f64::from(WHITE))
         .collect();
     for channel in channels {
-        for (sample, luminance) in channel.iter_mut().zip(luminance) {
+        cancellation.for_each(channel.iter_mut().zip(luminance), |(sample, luminance)| {
             let adjusted = lights[step(*luminance)];
             *sample = match *luminance {
                 0 => adjusted,
                 own => f64::from(*sample) * (adjusted / f64::from(own)),
             } as u32;
             *sample = (*sample).min(WHITE);
-        }
+        })?;
     }
+    Ok(())
 }
 
 /// The adjustments of lightness that a spec asks for.
@@ -135,7 +153,7 @@ struct Curve {
 }
 
 impl Curve {
-    fn new(light: &[u32], spec: &Spec) -> Self {
+    fn new(light: &[u32], spec: &Spec, cancellation: &Cancellation<'_>) -> Result<Self, Cancelled> {
         let mut curve = Self {
             tone: spec.tone(),
             background: spec.background(),
@@ -151,7 +169,7 @@ impl Curve {
             // All tones are lifted there, so that lighter glyphs, of many shapes, can draw them.
             let lifted = spec.background() == Background::Light && spec.matching() == Match::Shape;
             curve.lift = lifted.then_some(LIGHT_BACKGROUND_LIFT);
-            let histogram = histogram(light);
+            let histogram = histogram(light, cancellation)?;
             let quantile = |part| quantile(&histogram, light.len(), part);
             let (below, above, part) = match curve.bright_is_foreground {
                 true => (BACKGROUND_CLIP, FOREGROUND_CLIP, 1.0 - OVERSHOOT),
@@ -160,7 +178,7 @@ impl Curve {
             (curve.low, curve.high) = widened(quantile(below), quantile(1.0 - above));
             curve.gain = curve.difference(quantile(part)).recip().clamp(1.0, MAX_GAIN);
         }
-        curve
+        Ok(curve)
     }
 
     /// How far a lightness should stand out from the bare background: 0 not at all, 1 as far as
@@ -193,10 +211,10 @@ fn step(light: u32) -> usize {
 }
 
 /// Numbers of samples by [`step`].
-fn histogram(light: &[u32]) -> Vec<usize> {
+fn histogram(light: &[u32], cancellation: &Cancellation<'_>) -> Result<Vec<usize>, Cancelled> {
     let mut histogram = vec![0; STEPS];
-    light.iter().for_each(|light| histogram[step(*light)] += 1);
-    histogram
+    cancellation.for_each(light.iter(), |light| histogram[step(*light)] += 1)?;
+    Ok(histogram)
 }
 
 /// The lightness that the fraction `part` of the samples does not exceed.
@@ -243,6 +261,11 @@ mod tests {
 
     const MAX_COVERAGE: f32 = 0.25;
 
+    fn coverages(light: &[u32], spec: &Spec) -> Vec<f32> {
+        let never = Cancellation::never();
+        coverage(light, spec, MAX_COVERAGE, &never).expect("nothing cancels")
+    }
+
     #[test]
     fn lightness_and_light_undo_each_other() {
         for step in 0..=100 {
@@ -256,18 +279,17 @@ mod tests {
         for spec in ["", "tone=natural", "tone=linear", "gamma=2&contrast=3&brightness=-0.1"] {
             let spec: Spec = spec.parse().expect("a valid spec");
             let light: Vec<u32> = (0..=WHITE).step_by(997).collect();
-            assert!(coverage(&light, &spec, MAX_COVERAGE).is_sorted());
+            assert!(coverages(&light, &spec).is_sorted());
             let mut negative = spec.clone();
             negative.set("invert", "true").expect("a valid value");
-            assert!(coverage(&light, &negative, MAX_COVERAGE).iter().rev().is_sorted());
+            assert!(coverages(&light, &negative).iter().rev().is_sorted());
         }
     }
 
     #[test]
     fn flat_pictures_keep_their_brightness() {
         let spec = Spec::default();
-        let coverages =
-            [0, WHITE / 5, WHITE].map(|light| coverage(&[light; 9], &spec, MAX_COVERAGE)[0]);
+        let coverages = [0, WHITE / 5, WHITE].map(|light| coverages(&[light; 9], &spec)[0]);
         assert_eq!(coverages[0], 0.0);
         assert!(coverages[1] > 0.02 && coverages[1] < 0.2, "{coverages:?}");
         assert!(coverages[2] >= MAX_COVERAGE - 1e-6, "{coverages:?}");

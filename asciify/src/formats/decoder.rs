@@ -140,7 +140,7 @@ impl Input<'_, '_> {
         specs: &[&Spec],
         decode: impl FnOnce(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
     ) -> Result<Vec<Sampled>, E> {
-        let mut picture = Picture::new(specs, geometry);
+        let mut picture = Picture::new(specs, geometry, self.source.cancellation());
         // the highest value that the file can store, up to 16 bits
         let white = libm::ldexp(1.0, self.probed.bits.min(16) as i32) - 1.0;
         decode(self, &mut |row| view.apply(row, white, |row| picture.push(row)))?;

@@ -43,8 +43,8 @@ impl Decoder for Ico {
             if let Some(offset) = self.png_offset {
                 let file = input.bytes()?;
                 let mut png = Cursor::new(file.get(offset as usize..).unwrap_or_default());
-                let sides = input.probed.sides();
-                if png::for_each_row(&mut Source::new(&mut png), sides, &mut *push)? {
+                let (sides, cancellation) = (input.probed.sides(), input.source.cancellation());
+                if png::for_each_row(&mut Source::new(&mut png, cancellation), sides, &mut *push)? {
                     return Ok(());
                 }
             }

@@ -1,7 +1,12 @@
 //! Colours of cells: palettes, and the nearest colour of a palette.
 
+use std::array;
+use std::ops::Range;
 use std::sync::LazyLock;
 
+use multiversion::multiversion;
+
+use crate::lanes::{LANES, Lanes, first_up_to, least_of};
 use crate::light;
 use crate::spec::values::Palette;
 
@@ -31,20 +36,38 @@ impl Color {
     /// The colour of the palette with the least distance in Oklab from `light`: the linear light of
     /// red, green and blue, each 0 to 1.
     pub(crate) fn nearest(light: [f32; 3], palette: Palette) -> Self {
-        let candidates = match palette {
+        let (first, colors) = match palette {
             Palette::None | Palette::Full => return Self::Rgb(light.map(coded)),
-            Palette::Of16 => 0..16,
+            Palette::Of16 => (0, &*OF_16),
             // users change the first 16
-            Palette::Of256 => 16..256,
+            Palette::Of256 => (16, &*OF_256),
         };
-        let wanted = oklab(light);
-        let distance = |index: usize| {
-            let pairs = OKLAB[index].iter().zip(wanted);
-            pairs.map(|(is, wanted)| (is - wanted) * (is - wanted)).sum::<f32>()
-        };
-        let nearest = candidates.min_by(|a, b| distance(*a).total_cmp(&distance(*b)));
-        Self::Indexed(nearest.unwrap_or(0) as u8)
+        Self::Indexed((first + nearest_wide(oklab(light), colors)) as u8)
     }
+}
+
+/// [`nearest`], compiled for the widest registers that the processor has.
+#[multiversion(targets("x86_64+avx2"))]
+fn nearest_wide(wanted: [f32; 3], colors: &[[Lanes; 3]]) -> usize {
+    nearest(wanted, colors)
+}
+
+/// Index of the first colour with the least distance; all are L, a and b.
+#[inline(always)]
+fn nearest([wanted_l, wanted_a, wanted_b]: [f32; 3], colors: &[[Lanes; 3]]) -> usize {
+    let (mut nearest, mut least) = (0, f32::INFINITY);
+    for (block, [l, a, b]) in colors.iter().enumerate() {
+        let distances: Lanes = array::from_fn(|lane| {
+            let (l, a, b) = (l[lane] - wanted_l, a[lane] - wanted_a, b[lane] - wanted_b);
+            l * l + a * a + b * b
+        });
+        let least_here = least_of(&distances);
+        if least_here < least {
+            least = least_here;
+            nearest = block * LANES + first_up_to(&distances, least);
+        }
+    }
+    nearest
 }
 
 /// xterm's palette: 16 named colours, a cube of 6 × 6 × 6, and 24 greys.
@@ -75,9 +98,23 @@ fn xterm(index: u8) -> [u8; 3] {
     }
 }
 
-/// Oklab of xterm's colours, by index.
-static OKLAB: LazyLock<Vec<[f32; 3]>> =
-    LazyLock::new(|| (0..=255).map(|index| oklab(xterm(index).map(linear))).collect());
+/// Oklab of the named colours, in blocks of [`LANES`].
+static OF_16: LazyLock<Vec<[Lanes; 3]>> = LazyLock::new(|| oklab_lanes(0..16));
+
+/// Oklab of the cube and the greys.
+static OF_256: LazyLock<Vec<[Lanes; 3]>> = LazyLock::new(|| oklab_lanes(16..256));
+
+/// Oklab of xterm's colours: L, a and b of each block. Unused lanes are infinitely far.
+fn oklab_lanes(indices: Range<u16>) -> Vec<[Lanes; 3]> {
+    let colors: Vec<[f32; 3]> =
+        indices.map(|index| oklab(xterm(index as u8).map(linear))).collect();
+    let block = |colors: &[[f32; 3]]| {
+        [0, 1, 2].map(|part| {
+            array::from_fn(|lane| colors.get(lane).map_or(f32::INFINITY, |color| color[part]))
+        })
+    };
+    colors.chunks(LANES).map(block).collect()
+}
 
 /// L, a and b of linear light of red, green and blue, 0 to 1: B. Ottosson, "A perceptual color
 /// space for image processing" (2020).
@@ -122,6 +159,25 @@ mod tests {
     fn every_value_comes_back() {
         for value in 0..=255 {
             assert_eq!(coded(linear(value)), value);
+        }
+    }
+
+    #[test]
+    fn the_nearest_is_the_first_of_the_least_distance() {
+        for n in 0..4_000_u32 {
+            let part = |factor: u32| (n.wrapping_mul(factor) >> 8) as f32 / (1 << 24) as f32;
+            let light = [part(2_654_435_761), part(2_246_822_519), part(3_266_489_917)];
+            let wanted = oklab(light);
+            let distance = |index: &usize| {
+                let pairs = oklab(xterm(*index as u8).map(linear)).into_iter().zip(wanted);
+                pairs.map(|(is, wanted)| (is - wanted) * (is - wanted)).sum::<f32>()
+            };
+            for (palette, candidates) in [(Palette::Of16, 0..16), (Palette::Of256, 16..256)] {
+                let wanted = candidates.min_by(|a, b| distance(a).total_cmp(&distance(b)));
+                let found = Color::nearest(light, palette);
+                assert_eq!(found, Color::Indexed(wanted.expect("a colour") as u8), "{light:?}");
+            }
+            assert_eq!(nearest(wanted, &OF_256), nearest_wide(wanted, &OF_256), "any registers");
         }
     }
 

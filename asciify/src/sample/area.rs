@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use image::metadata::Orientation;
 
+use crate::cancellation::Cancellation;
 use crate::glyphs::mask::{ACROSS, DOWN};
 use crate::light::WHITE;
 use crate::spec::Spec;
@@ -96,7 +97,7 @@ impl Sampler {
     }
 
     /// Takes the next row of pixels: light, 0 to [`WHITE`].
-    pub(crate) fn push(&mut self, light: &[u32]) {
+    pub(crate) fn push(&mut self, light: &[u32], cancellation: &Cancellation<'_>) {
         let covered = self.down.pixel(self.next_row);
         self.next_row += 1;
         if covered.end <= self.down.start || self.is_done() {
@@ -106,7 +107,7 @@ impl Sampler {
             *sum = span.sum(light, &self.across);
         }
         // One row of pixels can finish one row of samples, or several if the picture is enlarged.
-        while !self.is_done() {
+        while !self.is_done() && !cancellation.is_cancelled() {
             let sample = self.down.sample(self.means.len() / self.across.samples);
             let shared =
                 covered.end.min(sample.end).saturating_sub(covered.start.max(sample.start));
@@ -119,7 +120,7 @@ impl Sampler {
     }
 
     /// The samples, turned upright. Rows that were not pushed count as black.
-    pub(crate) fn finish(mut self) -> Samples {
+    pub(crate) fn finish(mut self, cancellation: &Cancellation<'_>) -> Samples {
         let (stored_width, stored_height) = (self.across.samples, self.down.samples);
         self.means.resize(stored_width * stored_height, 0);
         let (width, height) = if is_sideways(self.orientation) {
@@ -132,7 +133,7 @@ impl Sampler {
             return Samples { columns, light: self.means };
         }
         let mut light = Vec::with_capacity(self.means.len());
-        for y in 0..height {
+        for y in (0..height).take_while(|_| !cancellation.is_cancelled()) {
             for x in 0..width {
                 let (mirrored_x, mirrored_y) = (width - 1 - x, height - 1 - y);
                 let (column, row) = match self.orientation {
@@ -332,9 +333,10 @@ mod tests {
     fn sampled(spec: &str, width: u32, height: u32) -> Vec<u32> {
         let mut sampler = sampler(spec, width, height);
         for y in 0..height {
-            sampler.push(&(0..width).map(|x| light(x, y)).collect::<Vec<_>>());
+            let row: Vec<u32> = (0..width).map(|x| light(x, y)).collect();
+            sampler.push(&row, &Cancellation::never());
         }
-        sampler.finish().light
+        sampler.finish(&Cancellation::never()).light
     }
 
     /// The same by definition: every sample against every pixel.
@@ -398,7 +400,8 @@ mod tests {
     fn white_stays_white_in_the_longest_rows() {
         let side = 1 << 22;
         let mut sampler = sampler("width=1000&height=1&fit=stretch", side, 1);
-        sampler.push(&vec![WHITE; side as usize]);
-        assert!(sampler.finish().light.iter().all(|light| *light == WHITE));
+        let never = Cancellation::never();
+        sampler.push(&vec![WHITE; side as usize], &never);
+        assert!(sampler.finish(&never).light.iter().all(|light| *light == WHITE));
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod view;
 
 use area::{Sampler, Samples, SourceGeometry};
 
+use crate::cancellation::Cancellation;
 use crate::light::{Component, Row};
 use crate::spec::Spec;
 use crate::spec::values::Palette;
@@ -24,8 +25,9 @@ pub(crate) struct Sampled {
     pub(crate) channels: Option<[Vec<u32>; 3]>,
 }
 
-/// Samples the rows of one picture for several specs. Samplers are in the order of the specs.
-pub(crate) struct Picture {
+/// Samples the rows of one picture for several specs. Samplers are in the order of the specs. When
+/// the caller has cancelled, rows are ignored, and samples are wrong or missing.
+pub(crate) struct Picture<'a> {
     luminance: Vec<Sampler>,
     opacity: Vec<Sampler>,
     /// Red, green and blue; `None` for specs that want no colours.
@@ -35,11 +37,16 @@ pub(crate) struct Picture {
     /// One component of the current row of pixels, 0 to [`WHITE`](crate::light::WHITE): kept for
     /// its memory.
     light: Vec<u32>,
+    cancellation: &'a Cancellation<'a>,
 }
 
-impl Picture {
+impl<'a> Picture<'a> {
     /// For pixels that lie as `geometry` says.
-    pub(crate) fn new(specs: &[&Spec], geometry: &SourceGeometry) -> Self {
+    pub(crate) fn new(
+        specs: &[&Spec],
+        geometry: &SourceGeometry,
+        cancellation: &'a Cancellation<'a>,
+    ) -> Self {
         let sampler = |spec: &Spec| Sampler::new(spec, geometry);
         let samplers = || specs.iter().map(|spec| sampler(spec)).collect();
         let coloured = |spec: &Spec| (spec.color() != Palette::None).then(|| sampler(spec));
@@ -49,6 +56,7 @@ impl Picture {
             channels: [0; 3].map(|_| specs.iter().map(|spec| coloured(spec)).collect()),
             has_alpha: false,
             light: Vec::new(),
+            cancellation,
         }
     }
 
@@ -56,9 +64,9 @@ impl Picture {
     pub(crate) fn push(&mut self, row: Row<'_>) {
         let mut pass = |component: Component, samplers: &mut dyn Iterator<Item = &mut Sampler>| {
             let mut samplers = samplers.peekable();
-            if samplers.peek().is_some() {
+            if samplers.peek().is_some() && !self.cancellation.is_cancelled() {
                 row.read(component, &mut self.light);
-                samplers.for_each(|sampler| sampler.push(&self.light));
+                samplers.for_each(|sampler| sampler.push(&self.light, self.cancellation));
             }
         };
         pass(Component::Luminance, &mut self.luminance.iter_mut());
@@ -73,7 +81,10 @@ impl Picture {
 
     /// The samples for each spec, in their order.
     pub(crate) fn finish(self) -> impl Iterator<Item = Sampled> {
-        let finish = |sampler: Option<Sampler>| sampler.map(|it| it.finish().light);
+        let cancellation = self.cancellation;
+        let finish = move |sampler: Option<Sampler>| {
+            sampler.map(|sampler| sampler.finish(cancellation).light)
+        };
         let [mut red, mut green, mut blue] = self.channels.map(Vec::into_iter);
         let mut channel = move || -> Option<[Vec<u32>; 3]> {
             let next = [red.next()?, green.next()?, blue.next()?].map(finish);
@@ -82,8 +93,8 @@ impl Picture {
         };
         let samplers = self.luminance.into_iter().zip(self.opacity);
         samplers.map(move |(luminance, opacity)| {
-            let Samples { columns, light: luminance } = luminance.finish();
-            let opacity = self.has_alpha.then(|| opacity.finish().light);
+            let Samples { columns, light: luminance } = luminance.finish(cancellation);
+            let opacity = self.has_alpha.then(|| opacity.finish(cancellation).light);
             Sampled { columns, luminance, opacity, channels: channel() }
         })
     }

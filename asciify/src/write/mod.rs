@@ -7,7 +7,7 @@ mod svg;
 mod text;
 mod thumbnail;
 
-pub use text::{ansi, txt};
+pub use text::{ansi, ansi_row, txt};
 pub use thumbnail::{MAX_THUMBNAIL_PX, thumbnail};
 
 use std::io::{self, Write};

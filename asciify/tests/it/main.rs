@@ -1,6 +1,7 @@
 //! Tests of the engine through its public API. One binary, so that it links once.
 
 mod animations;
+mod cancellation;
 #[cfg(feature = "cli")]
 mod cli;
 mod cog;

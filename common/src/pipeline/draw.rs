@@ -1,10 +1,11 @@
-//! Draws: the only path from a stored original to grids, for workers and for requests.
+//! Draws: the only path from a stored original to texts, for workers and for requests.
 //!
 //! It takes a permit to render, the original, permits for the memory of its pixels and samples, and
-//! a blocking thread. The permits are held until that thread has ended.
+//! a blocking thread. The permits are held until that thread has ended, which is soon when nothing
+//! waits for its texts any more.
 
 use std::{
-    io::{self, BufRead, Cursor, Read, Seek, SeekFrom},
+    io::Cursor,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use asciify::{Grid, Spec};
+use asciify::{Limits, Spec, write};
 use bytes::Bytes;
 use tokio::{task::spawn_blocking, time::timeout};
 
@@ -48,8 +49,13 @@ pub enum DrawError {
     Fault(#[from] Fault),
 }
 
-/// Bytes that a decoder gets at a time. A decompression bomb makes a few million pixels of them.
-const CHUNK_BYTES: usize = 4096;
+/// A finished drawing.
+pub(super) struct Drawing {
+    /// Rows of characters, as [`write::ansi`] writes them.
+    pub(super) text: String,
+    pub(super) columns: u32,
+    pub(super) rows: u32,
+}
 
 /// Sets its flag when it is dropped, which cancels the render.
 struct CancelOnDrop(Arc<AtomicBool>);
@@ -60,15 +66,32 @@ impl Drop for CancelOnDrop {
     }
 }
 
+/// Counts as a running render until it is dropped.
+struct RunningRender(metrics::Gauge);
+
+impl RunningRender {
+    fn new() -> Self {
+        let gauge = metrics::gauge!("planet_running_renders");
+        gauge.increment(1.0);
+        RunningRender(gauge)
+    }
+}
+
+impl Drop for RunningRender {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
 impl Pipeline {
-    /// One grid per spec, in their order. `max_wait` limits the wait for each kind of permit.
+    /// One drawing per spec, in their order. `max_wait` limits the wait for each kind of permit.
     /// Dropping the future cancels the render.
     pub(super) async fn draw(
         &self,
         image: &Image,
         specs: Vec<Spec>,
         max_wait: Option<Duration>,
-    ) -> Result<(Vec<Grid>, Stages), DrawError> {
+    ) -> Result<(Vec<Drawing>, Stages), DrawError> {
         let mut stopwatch = Stopwatch::start();
         let max_wait = max_wait.unwrap_or(Duration::MAX);
         let render = self.0.render_permits.clone().acquire_owned();
@@ -101,14 +124,18 @@ impl Pipeline {
         let flag = Arc::new(AtomicBool::new(false));
         let _cancel = CancelOnDrop(flag.clone());
         let work = spawn_blocking(move || {
-            let _permits = (render, memory);
-            asciify::render(Source { bytes: Cursor::new(original), flag }, &specs, &limits)
+            let _held_to_the_end = (render, memory, RunningRender::new());
+            let drawings = draw_unless(original, &specs, &limits, &|| flag.load(Ordering::Relaxed));
+            if matches!(drawings, Err(asciify::Error::Cancelled)) {
+                metrics::counter!("planet_cancelled_renders_total").increment(1);
+            }
+            drawings
         });
         let limit = self.config().render_limit;
         let drawn = timeout(limit, work).await.map_err(|_| DrawError::TooSlow { limit })?;
-        let grids = drawn.map_err(|_| DrawError::Crashed)?.map_err(verdict)?;
+        let drawings = drawn.map_err(|_| DrawError::Crashed)?.map_err(verdict)?;
         stopwatch.lap("render");
-        Ok((grids, stopwatch.stages))
+        Ok((drawings, stopwatch.stages))
     }
 
     /// Why the store has no original of an image that the catalog had a moment ago: the image was
@@ -126,6 +153,30 @@ impl Pipeline {
     }
 }
 
+/// One drawing per spec, in their order, until `is_cancelled` returns true.
+///
+/// # Errors
+/// Those of [`asciify::render_unless`].
+fn draw_unless(
+    original: Bytes,
+    specs: &[Spec],
+    limits: &Limits,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<Drawing>, asciify::Error> {
+    let grids = asciify::render_unless(Cursor::new(original), specs, limits, is_cancelled)?;
+    let write = |grid: asciify::Grid| {
+        let mut text = String::new();
+        for row in grid.lines() {
+            if is_cancelled() {
+                return Err(asciify::Error::Cancelled);
+            }
+            write::ansi_row(row, &mut text);
+        }
+        Ok(Drawing { text, columns: grid.columns() as u32, rows: grid.rows() as u32 })
+    };
+    grids.into_iter().map(write).collect()
+}
+
 /// `bytes` in whole MiB, at least 1.
 ///
 /// # Errors
@@ -141,8 +192,10 @@ fn memory_mib(bytes: u64, max_mib: u32) -> Result<u32, DrawError> {
 
 fn verdict(err: asciify::Error) -> DrawError {
     match err {
-        // the bytes are in memory: a read fails only when the render was cancelled
-        asciify::Error::Read(err) => Fault::new("read an original", err).into(),
+        // cannot be: the bytes are in memory, and nothing waits for a cancelled render
+        err @ (asciify::Error::Read(_) | asciify::Error::Cancelled) => {
+            Fault::new("draw an image", err).into()
+        }
         verdict => DrawError::Image(verdict),
     }
 }
@@ -166,63 +219,30 @@ impl Stopwatch {
     }
 }
 
-/// The original's bytes, until the flag is set: a decoder cannot be cancelled, but its next read
-/// can fail. So it gets few bytes at a time.
-struct Source {
-    bytes: Cursor<Bytes>,
-    flag: Arc<AtomicBool>,
-}
-
-impl Source {
-    fn check_cancelled(&self) -> io::Result<()> {
-        match self.flag.load(Ordering::Relaxed) {
-            true => Err(io::Error::new(io::ErrorKind::TimedOut, "the render was cancelled")),
-            false => Ok(()),
-        }
-    }
-}
-
-impl Read for Source {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.check_cancelled()?;
-        self.bytes.read(buf)
-    }
-}
-
-impl BufRead for Source {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.check_cancelled()?;
-        let rest = self.bytes.fill_buf()?;
-        Ok(&rest[..rest.len().min(CHUNK_BYTES)])
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.bytes.consume(amount);
-    }
-}
-
-impl Seek for Source {
-    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        self.check_cancelled()?;
-        self.bytes.seek(position)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
-    fn a_cancelled_render_reads_no_further() {
-        let (bytes, flag) = (Bytes::from(vec![7; 100_000]), Arc::<AtomicBool>::default());
-        let mut source = Source { bytes: Cursor::new(bytes), flag: flag.clone() };
-        let got = source.fill_buf().unwrap().len();
-        assert_eq!(got, CHUNK_BYTES);
-        source.consume(got);
-        source.read_exact(&mut [0; 50_000]).unwrap();
-        drop(CancelOnDrop(flag));
-        assert!(source.fill_buf().is_err());
-        assert!(source.read(&mut [0]).is_err());
-        assert!(source.seek(SeekFrom::Start(0)).is_err());
+    fn a_cancelled_drawing_writes_no_further_row() {
+        let (original, specs) =
+            (Bytes::from_static(b"P1 1 1 1"), ["width=9&height=500&fit=stretch".parse().unwrap()]);
+        let draw = |cancel_at: u32| {
+            let asked = Cell::new(0);
+            let ask = || {
+                asked.set(asked.get() + 1);
+                asked.get() == cancel_at
+            };
+            let drawings = draw_unless(original.clone(), &specs, &Limits::default(), &ask);
+            (drawings.map(|drawings| drawings[0].rows), asked.get())
+        };
+        let (rows, asked) = draw(u32::MAX);
+        assert_eq!(rows.unwrap(), 500);
+        // the last 500 questions are those between the rows of the text
+        let (cancelled, last) = draw(asked - 499);
+        assert!(matches!(cancelled, Err(asciify::Error::Cancelled)));
+        assert_eq!(last, asked - 499);
     }
 }

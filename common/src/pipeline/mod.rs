@@ -13,8 +13,9 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 use self::{
-    cache::{TextCache, text_cache},
+    cache::{CacheKey, CachedText, TextCache, text_cache},
     event::Hub,
+    flights::Flights,
 };
 use crate::{
     catalog::{self, Catalog},
@@ -30,6 +31,7 @@ mod audit;
 mod cache;
 mod draw;
 mod event;
+mod flights;
 mod jobs;
 mod list;
 mod maintenance;
@@ -232,6 +234,8 @@ struct Inner {
     /// One permit per MiB.
     memory_permits: Arc<Semaphore>,
     cache: TextCache,
+    /// The texts that are being fetched.
+    flights: Flights<CacheKey, Result<Arc<CachedText>, Arc<ServeError>>>,
     hub: Hub,
 }
 
@@ -253,6 +257,7 @@ impl Pipeline {
                 render_permits: Arc::new(Semaphore::new(config.render_concurrency)),
                 memory_permits: Arc::new(Semaphore::new(config.render_memory_mib as usize)),
                 cache: text_cache(config.cache_bytes),
+                flights: Flights::new(),
                 config,
                 catalog,
                 store,

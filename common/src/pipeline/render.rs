@@ -1,9 +1,12 @@
 //! Renders a claimed job: every preset that is missing, from an original that is decoded once.
 
-use asciify::Grid;
 use futures_util::future::BoxFuture;
 
-use super::{Pipeline, draw::DrawError, reread::reread};
+use super::{
+    Pipeline,
+    draw::{DrawError, Drawing},
+    reread::reread,
+};
 use crate::{
     catalog::NewRender,
     failpoint,
@@ -72,9 +75,9 @@ impl Pipeline {
         if missing.is_empty() {
             return Ok(Vec::new());
         }
-        let (grids, _) = self.draw(image, missing.clone(), None).await?;
-        let finished = missing.iter().zip(&grids).map(|(spec, grid): (_, &Grid)| {
-            let text = asciify::write::ansi(grid);
+        let (drawings, _) = self.draw(image, missing.clone(), None).await?;
+        let finished = missing.iter().zip(drawings).map(|(spec, drawing)| {
+            let Drawing { text, columns, rows } = drawing;
             let hash = spec_hash(spec);
             let render = NewRender {
                 spec: spec.to_string(),
@@ -82,8 +85,8 @@ impl Pipeline {
                 spec_hash: hash,
                 sha256: sha256_hex(text.as_bytes()),
                 bytes: text.len() as u64,
-                columns: grid.columns() as u32,
-                rows: grid.rows() as u32,
+                columns,
+                rows,
             };
             (render, text)
         });

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Instant};
 
 use asciify::Spec;
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 
 use super::{
     Pipeline,
@@ -118,7 +118,8 @@ impl Pipeline {
         })
     }
 
-    /// The text of a resolved render. Concurrent calls for the same one do the work once.
+    /// The text of a resolved render. Concurrent calls for the same one do the work once. Dropping
+    /// the future of the last of them cancels it.
     ///
     /// # Errors
     /// See [`ServeError`]; concurrent calls share the error.
@@ -132,12 +133,32 @@ impl Pipeline {
                 spec: render.spec.clone(),
                 version: render.version,
             };
-            let entry = self.0.cache.entry(key).or_try_insert_with(self.fetch(render)).await?;
-            let hit = !entry.is_fresh();
+            let (cached, hit) = match self.0.cache.get(&key).await {
+                Some(cached) => (cached, true),
+                None => {
+                    let begin = || self.clone().fetch_to_cache(key.clone(), render.clone()).boxed();
+                    let (flight, is_first) = self.0.flights.join(key.clone(), begin);
+                    (flight.await?, !is_first)
+                }
+            };
             metrics::counter!("planet_cache_total", "outcome" => if hit { "hit" } else { "miss" })
                 .increment(1);
-            Ok(Text { cached: entry.into_value(), hit })
+            Ok(Text { cached, hit })
         })
+    }
+
+    async fn fetch_to_cache(
+        self,
+        key: CacheKey,
+        render: ResolvedRender,
+    ) -> Result<Arc<CachedText>, Arc<ServeError>> {
+        // the previous flight may have ended since the caller looked
+        if let Some(cached) = self.0.cache.get(&key).await {
+            return Ok(cached);
+        }
+        let cached = self.fetch(&render).await.map_err(Arc::new)?;
+        self.0.cache.insert(key, cached.clone()).await;
+        Ok(cached)
     }
 
     async fn fetch(&self, render: &ResolvedRender) -> Result<Arc<CachedText>, ServeError> {
@@ -153,8 +174,9 @@ impl Pipeline {
             }
         }
         let max_wait = Some(self.config().render_wait);
-        let (grids, stages) = self.draw(&render.image, vec![render.spec.clone()], max_wait).await?;
-        let text = grids.first().map(asciify::write::ansi).unwrap_or_default();
+        let (drawings, stages) =
+            self.draw(&render.image, vec![render.spec.clone()], max_wait).await?;
+        let text = drawings.into_iter().map(|drawing| drawing.text).next().unwrap_or_default();
         Ok(Arc::new(CachedText { text, stages }))
     }
 

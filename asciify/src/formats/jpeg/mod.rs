@@ -64,11 +64,11 @@ impl Decoder for Jpeg {
         view: View,
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
-        let full = input.geometry();
+        let (full, cancellation) = (input.geometry(), input.source.cancellation());
         let eighth = SourceGeometry { scale: dc::SCALE, ..full };
         let by_dc = |spec: &Spec| self.is_too_short || eighth.suffices(spec);
         in_groups(specs, by_dc, |by_dc, specs| {
-            let image = if by_dc { dc::decode(input.bytes()?) } else { None };
+            let image = if by_dc { dc::decode(input.bytes()?, cancellation) } else { None };
             match image {
                 Some(image) => input.sample_rows(&eighth, view, specs, |_, push| {
                     image.for_each_row(|row| push(Row::Rgb8(row)));
@@ -91,12 +91,13 @@ impl Jpeg {
         frame: u32,
         push: &mut dyn FnMut(Row<'_>),
     ) -> Result<(), Error> {
-        if self.is_rare && full::decode(&input.bytes()?, &mut *push).is_some() {
+        let cancellation = input.source.cancellation();
+        if self.is_rare && full::decode(&input.bytes()?, cancellation, &mut *push).is_some() {
             return Ok(());
         }
         match whole_image::decode(input, ImageFormat::Jpeg, frame, push) {
             // what can be read of a damaged file is drawn, as browsers do
-            Err(err) => full::decode(&input.bytes()?, push).ok_or(err),
+            Err(err) => full::decode(&input.bytes()?, cancellation, push).ok_or(err),
             decoded => decoded,
         }
     }

@@ -60,6 +60,7 @@ impl Decoder for Pages {
         view: View,
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
+        let cancellation = input.source.cancellation();
         let mut tiff = Tiff::open(ByteReader::new(input.source, FORMAT)?)?;
         let levels = tiff.levels(view.frame, input.limits)?;
         let full = levels[0].page.sides();
@@ -76,7 +77,7 @@ impl Decoder for Pages {
         in_groups(specs, smallest, |level, specs| {
             let level = &levels[level];
             level.page.check_limits(input.limits)?;
-            let mut picture = Picture::new(specs, &geometry(level));
+            let mut picture = Picture::new(specs, &geometry(level), cancellation);
             pixels::for_each_row(&tiff, level, bands, stretch, &range, |row| picture.push(row))?;
             Ok(picture.finish().collect())
         })

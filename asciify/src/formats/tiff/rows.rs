@@ -67,6 +67,8 @@ impl<'a, 'b> RowReader<'a, 'b> {
     /// A chunk is damaged, or the source failed.
     pub(super) fn next(&mut self, mut take: impl FnMut(usize, usize, &[u8])) -> io::Result<()> {
         let (chunk_width, chunk_height) = self.page.chunk_size;
+        // fails if the caller has cancelled: sparse chunks read nothing
+        self.tiff.borrow_mut().reader.source.fill_buf()?;
         if self.y.is_multiple_of(chunk_height) {
             self.open_chunks(self.y / chunk_height)?;
         }

@@ -52,7 +52,7 @@ impl Decoder for WebP {
         view: View,
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
-        let full = input.geometry();
+        let (full, cancellation) = (input.geometry(), input.source.cancellation());
         let at_scale = |scale| SourceGeometry { scale, ..full };
         let scale = |spec: &Spec| [8, 4, 2].into_iter().find(|it| at_scale(*it).suffices(spec));
         let file = match view.frame == 0 && specs.iter().any(|spec| scale(spec).is_some()) {
@@ -67,7 +67,8 @@ impl Decoder for WebP {
                 if let (Some(scale), Some(lossy)) = (scale, lossy) {
                     // the crate decodes what `vp8` does not
                     let sampled = input.sample_rows(&at_scale(scale), view, specs, |_, push| {
-                        vp8::for_each_row(lossy, scale, |row| push(Row::Rgb8(row))).ok_or(())
+                        let push = |row: &[[u8; 3]]| push(Row::Rgb8(row));
+                        vp8::for_each_row(lossy, scale, cancellation, push).ok_or(())
                     });
                     if let Ok(sampled) = sampled {
                         return Ok(sampled);

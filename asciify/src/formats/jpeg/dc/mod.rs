@@ -5,7 +5,8 @@
 //! nothing behind those is read.
 //!
 //! A truncated file is decoded as far as it goes; the rest is grey. For files of rare kinds, and
-//! for other damage, the result is `None`, and the caller decodes at full size.
+//! for other damage, the result is `None`, and the caller decodes at full size. It is also `None`
+//! when the caller has cancelled.
 
 mod entropy_coded;
 mod plane;
@@ -20,12 +21,13 @@ pub(super) use plane::SCALE;
 use super::markers::{APP0, APP14, APP15, COM, DHT, DQT, DRI, SOF0, SOF2, SOI_BYTES, SOS};
 use super::segments::{FrameHeader, ScanHeader};
 use super::tables::Tables;
+use crate::cancellation::Cancellation;
 
 /// Decodes a whole file.
 ///
 /// Memory is taken for each block that the frame header claims: the caller checks its sides against
 /// the limits.
-pub(super) fn decode(mut file: Vec<u8>) -> Option<DcImage> {
+pub(super) fn decode(mut file: Vec<u8>, cancellation: &Cancellation<'_>) -> Option<DcImage> {
     let mut reader = Reader::default();
     let mut at = file.starts_with(&SOI_BYTES).then_some(SOI_BYTES.len())?;
     while !reader.is_complete() {
@@ -42,7 +44,7 @@ pub(super) fn decode(mut file: Vec<u8>) -> Option<DcImage> {
             APP14 if segment.starts_with(b"Adobe") && segment.get(11) != Some(&1) => return None,
             SOS => {
                 let scan = reader.scan_header(segment)?;
-                at = reader.read_scan(&scan, &mut file, at)?;
+                at = reader.read_scan(&scan, &mut file, at, cancellation)?;
             }
             APP0..=APP15 | COM => {}
             _ => return None,
@@ -113,13 +115,19 @@ impl Reader {
 
     /// Decodes the scan whose data begins at `at`, or skips one that has no DC coefficients.
     /// Returns the offset of the marker behind it.
-    fn read_scan(&mut self, scan: &ScanHeader, file: &mut [u8], at: usize) -> Option<usize> {
+    fn read_scan(
+        &mut self,
+        scan: &ScanHeader,
+        file: &mut [u8],
+        at: usize,
+        cancellation: &Cancellation<'_>,
+    ) -> Option<usize> {
         let mut segments = RestartIntervals::new(file, at);
         if has_dc(scan) {
             let frame = self.frame.as_mut()?;
             let decoder =
                 ScanDecoder::new(scan, &frame.header, frame.is_progressive, &self.tables)?;
-            let planes = decoder.decode(&mut segments)?;
+            let planes = decoder.decode(&mut segments, cancellation)?;
             for (it, plane) in scan.components.iter().zip(planes) {
                 // once only (B.2.3), so that time is bounded by the file's length
                 if frame.planes[it.component].replace(plane).is_some() {

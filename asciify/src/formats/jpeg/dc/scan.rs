@@ -2,6 +2,7 @@
 
 use super::entropy_coded::RestartIntervals;
 use super::plane::{GREY, Plane};
+use crate::cancellation::Cancellation;
 use crate::formats::jpeg::block::BLOCK_SIDE;
 use crate::formats::jpeg::huffman::{BitReader, HuffmanTable};
 use crate::formats::jpeg::segments::{FrameHeader, ScanComponent, ScanHeader};
@@ -35,13 +36,18 @@ impl<'a> ScanDecoder<'a> {
     }
 
     /// The plane of each component of the scan. Blocks behind the end of the file are grey. `None`
-    /// where the data is damaged.
-    pub(super) fn decode(self, segments: &mut RestartIntervals<'_>) -> Option<Vec<Plane>> {
+    /// where the data is damaged, and when the caller has cancelled.
+    pub(super) fn decode(
+        self,
+        segments: &mut RestartIntervals<'_>,
+        cancellation: &Cancellation<'_>,
+    ) -> Option<Vec<Plane>> {
         let Self { mcus: (columns, rows), restart_interval, mut components } = self;
         let mut mcus_left = if restart_interval == 0 { usize::MAX } else { restart_interval };
         let (data, mut is_last) = segments.next()?;
         let mut bits = BitReader::new(data);
         'rows: for row in 0..rows {
+            cancellation.check().ok()?;
             components.iter_mut().for_each(ComponentDecoder::add_mcu_row);
             for column in 0..columns {
                 if mcus_left == 0 {

@@ -28,7 +28,7 @@ fn jpeg(set: impl Fn(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
 
 /// The decoded means, as an image.
 fn means(file: &[u8]) -> Option<RgbImage> {
-    let image = decode(file.to_vec())?;
+    let image = decode(file.to_vec(), &Cancellation::never())?;
     let mut means = Vec::new();
     image.for_each_row(|row| means.extend_from_slice(row.as_flattened()));
     RgbImage::from_raw(image.width as u32, image.height as u32, means)
@@ -113,12 +113,15 @@ fn rare_kinds_are_not_decoded() {
         encoder.encode(&[9; 16 * 16 * 4], 16, 16, ColorType::Cmyk).expect("it is small");
         file
     };
-    assert!(decode(cmyk).is_none());
+    assert!(decode(cmyk, &Cancellation::never()).is_none());
     let plain = jpeg(|_| {});
     // colours without a transform, as Adobe's programs note them
     let adobe = [&plain[..2], b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0", &plain[2..]].concat();
-    assert!(decode(plain.clone()).is_some() && decode(adobe).is_none());
-    assert!(decode(b"hello".to_vec()).is_none());
+    assert!(
+        decode(plain.clone(), &Cancellation::never()).is_some()
+            && decode(adobe, &Cancellation::never()).is_none()
+    );
+    assert!(decode(b"hello".to_vec(), &Cancellation::never()).is_none());
 }
 
 #[test]
@@ -167,10 +170,24 @@ fn damage_never_panics() {
             for value in [0, 0xff, ((seed * 7_919) >> 3) as u8] {
                 let mut damaged = file.clone();
                 damaged[at] = value;
-                if let Some(image) = decode(damaged) {
+                if let Some(image) = decode(damaged, &Cancellation::never()) {
                     image.for_each_row(|row| assert_eq!(row.len(), image.width));
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_cancelled_image_ends_with_its_row_of_mcus() {
+    let rows = usize::from(SIDES.1).div_ceil(8);
+    for cancel_at in [1, rows / 2] {
+        let asked = std::cell::Cell::new(0);
+        let ask = || {
+            asked.set(asked.get() + 1);
+            asked.get() >= cancel_at
+        };
+        let file = jpeg(|encoder| encoder.set_sampling_factor(SamplingFactor::F_1_1));
+        assert!(decode(file, &Cancellation::new(&ask)).is_none());
     }
 }

@@ -9,66 +9,25 @@ use super::frame::{Frame, Process};
 use super::huffman::{HuffmanDecoder, ScanTables};
 use super::lossless;
 use super::scan::{MAX_COMPONENTS, Scan};
+use crate::cancellation::Cancellation;
 use crate::formats::jpeg::markers::{RST0, RST7};
 use crate::formats::jpeg::tables::Tables;
-
-/// Decodes the scan whose data begins at `at`. Returns the offset behind it, or `None` where a
-/// quantization table is missing.
-pub(super) fn decode(
-    scan: &Scan,
-    frame: &mut Frame,
-    tables: &Tables,
-    budget: &mut u64,
-    file: &[u8],
-    at: usize,
-) -> Option<usize> {
-    for it in &scan.components {
-        let component = &mut frame.components[it.component];
-        if frame.process == Process::Lossless {
-            component.point_transform = scan.range.al;
-        } else if component.quantization.is_none() {
-            component.quantization =
-                Some((*tables.quantization.get(component.header.quantization_table)?)?);
-        }
-    }
-    let huffman: Vec<_> =
-        scan.components.iter().map(|it| ScanTables::of(it, &scan.range, tables)).collect();
-    let total = scan.columns * scan.rows;
-    let interval = if tables.restart_interval == 0 { total } else { tables.restart_interval };
-    let mut segments = EntropyCodedSegments { file, at, data: Vec::new() };
-    for start in (0..total).step_by(interval) {
-        if start > 0 && !segments.skip_restart_marker() {
-            break;
-        }
-        let data = segments.next();
-        let mcus = start..(start + interval).min(total);
-        let _damage = if frame.process == Process::Lossless {
-            lossless::decode(scan, frame, &huffman, data, mcus)
-        } else if frame.is_arithmetic {
-            let components = &scan.components;
-            let decoder = ArithmeticDecoder::new(data, components, &tables.conditioning, budget);
-            decode_blocks(scan, frame, decoder, mcus)
-        } else {
-            decode_blocks(scan, frame, HuffmanDecoder::new(data, &huffman, budget), mcus)
-        };
-    }
-    Some(segments.at)
-}
 
 fn decode_blocks(
     scan: &Scan,
     frame: &mut Frame,
     mut decoder: impl EntropyDecoder,
     mcus: Range<usize>,
+    cancellation: &Cancellation<'_>,
 ) -> Option<()> {
     let mut predictors = [0; MAX_COMPONENTS];
-    scan.for_each_data_unit(frame, mcus, |index, component, x, y| {
+    scan.for_each_data_unit(frame, mcus, cancellation, |index, component, x, y| {
         decoder.block(index, &scan.range, &mut predictors[index], component.block(x, y)?)
     })
 }
 
 /// Entropy-coded segments and the markers between them (T.81, B.1.1.5).
-struct EntropyCodedSegments<'a> {
+pub(super) struct EntropyCodedSegments<'a> {
     file: &'a [u8],
     /// The offset in the file of what comes next.
     at: usize,
@@ -76,7 +35,57 @@ struct EntropyCodedSegments<'a> {
     data: Vec<u8>,
 }
 
-impl EntropyCodedSegments<'_> {
+impl<'a> EntropyCodedSegments<'a> {
+    /// The scan whose data begins at `at`.
+    pub(super) fn new(file: &'a [u8], at: usize) -> Self {
+        Self { file, at, data: Vec::new() }
+    }
+
+    /// Decodes the scan. Returns the offset behind it. `None` where a quantization table is
+    /// missing, and when the caller has cancelled.
+    pub(super) fn decode(
+        mut self,
+        scan: &Scan,
+        frame: &mut Frame,
+        tables: &Tables,
+        budget: &mut u64,
+        cancellation: &Cancellation<'_>,
+    ) -> Option<usize> {
+        for it in &scan.components {
+            let component = &mut frame.components[it.component];
+            if frame.process == Process::Lossless {
+                component.point_transform = scan.range.al;
+            } else if component.quantization.is_none() {
+                component.quantization =
+                    Some((*tables.quantization.get(component.header.quantization_table)?)?);
+            }
+        }
+        let huffman: Vec<_> =
+            scan.components.iter().map(|it| ScanTables::of(it, &scan.range, tables)).collect();
+        let total = scan.columns * scan.rows;
+        let interval = if tables.restart_interval == 0 { total } else { tables.restart_interval };
+        for start in (0..total).step_by(interval) {
+            cancellation.check().ok()?;
+            if start > 0 && !self.skip_restart_marker() {
+                break;
+            }
+            let data = self.next();
+            let mcus = start..(start + interval).min(total);
+            let _damage = if frame.process == Process::Lossless {
+                lossless::decode(scan, frame, &huffman, data, mcus, cancellation)
+            } else if frame.is_arithmetic {
+                let components = &scan.components;
+                let decoder =
+                    ArithmeticDecoder::new(data, components, &tables.conditioning, budget);
+                decode_blocks(scan, frame, decoder, mcus, cancellation)
+            } else {
+                let decoder = HuffmanDecoder::new(data, &huffman, budget);
+                decode_blocks(scan, frame, decoder, mcus, cancellation)
+            };
+        }
+        Some(self.at)
+    }
+
     /// The data up to the next marker or the end of the file.
     fn next(&mut self) -> &[u8] {
         self.data.clear();

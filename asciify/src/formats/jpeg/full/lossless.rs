@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::frame::{Component, Frame};
 use super::huffman::ScanTables;
 use super::scan::Scan;
+use crate::cancellation::Cancellation;
 use crate::formats::jpeg::huffman::BitReader;
 
 /// Decodes these MCUs, the data of one entropy-coded segment. `None` where it is damaged.
@@ -18,6 +19,7 @@ pub(super) fn decode(
     tables: &[ScanTables<'_>],
     data: &[u8],
     mcus: Range<usize>,
+    cancellation: &Cancellation<'_>,
 ) -> Option<()> {
     // restart intervals are whole rows of MCUs: H.1.1
     if !mcus.start.is_multiple_of(scan.columns) {
@@ -25,7 +27,7 @@ pub(super) fn decode(
     }
     let first_row = mcus.start / scan.columns;
     let mut bits = BitReader::new(data);
-    scan.for_each_data_unit(frame, mcus, |index, component, x, y| {
+    scan.for_each_data_unit(frame, mcus, cancellation, |index, component, x, y| {
         let prediction = match (x, y - first_row * scan.units_down(component)) {
             (0, 0) => 0,
             (_, 0) => component.sample(x - 1, y)?,

@@ -13,6 +13,7 @@ mod lossless;
 mod output;
 mod scan;
 
+use entropy_coded::EntropyCodedSegments;
 use frame::Frame;
 use output::ColorTransform;
 use scan::Scan;
@@ -20,6 +21,7 @@ use scan::Scan;
 use super::markers::{APP0, APP14, APP15, COM, EOI, RST0, SOF0, SOF3, SOF9, SOF10, SOI, SOI_BYTES};
 use super::markers::{SOS, TEM};
 use super::tables::Tables;
+use crate::cancellation::Cancellation;
 use crate::light::Row;
 
 /// Scans that are decoded. Encoders write up to about 25.
@@ -35,13 +37,19 @@ const MAX_SCANS: usize = 100;
 /// Takes two bytes of memory for each sample of each component, with sides rounded up to whole MCUs
 /// (of 32 × 32 px at most), the same again for one row of MCUs, and a copy of one entropy-coded
 /// segment. The caller checks the sides against the limits.
-pub(super) fn decode(file: &[u8], take: impl FnMut(Row<'_>)) -> Option<()> {
+///
+/// When the caller has cancelled, rows are missing.
+pub(super) fn decode(
+    file: &[u8],
+    cancellation: &Cancellation<'_>,
+    take: impl FnMut(Row<'_>),
+) -> Option<()> {
     let mut reader = Reader::default();
     // reading ends at EOI, or where the file is damaged
-    let _end = reader.read(file.strip_prefix(&SOI_BYTES)?);
+    let _end = reader.read(file.strip_prefix(&SOI_BYTES)?, cancellation);
     let frame = reader.frame.filter(|_| reader.scans > 0)?;
     let transform = ColorTransform::of(&frame, reader.has_jfif, reader.adobe_transform);
-    output::for_each_row(&frame, transform, take);
+    output::for_each_row(&frame, transform, cancellation, take);
     Some(())
 }
 
@@ -60,7 +68,7 @@ struct Reader {
 
 impl Reader {
     /// Reads segments and scans, from behind SOI to EOI. `None` where it stops before.
-    fn read(&mut self, file: &[u8]) -> Option<()> {
+    fn read(&mut self, file: &[u8], cancellation: &Cancellation<'_>) -> Option<()> {
         let mut at = 0;
         while self.scans < MAX_SCANS {
             at += memchr::memchr(0xff, file.get(at..)?)? + 1;
@@ -87,8 +95,9 @@ impl Reader {
                 SOS => {
                     let frame = self.frame.as_mut()?;
                     let scan = Scan::parse(segment, frame)?;
-                    let budget = &mut self.budget;
-                    at = entropy_coded::decode(&scan, frame, &self.tables, budget, file, at)?;
+                    let segments = EntropyCodedSegments::new(file, at);
+                    let (tables, budget) = (&self.tables, &mut self.budget);
+                    at = segments.decode(&scan, frame, tables, budget, cancellation)?;
                     self.scans += 1;
                 }
                 APP0 => self.has_jfif |= segment.starts_with(b"JFIF\0"),

@@ -3,6 +3,7 @@
 
 use super::frame::{Component, Frame, Process};
 use super::idct;
+use crate::cancellation::Cancellation;
 use crate::formats::jpeg::block::BLOCK_SIDE;
 use crate::light::Row;
 
@@ -29,10 +30,11 @@ impl ColorTransform {
 }
 
 /// Calls `take` with each row from the top: grey or RGB, of 8 bits where samples have at most 8,
-/// else of 16.
+/// else of 16. When the caller has cancelled, rows are missing.
 pub(super) fn for_each_row(
     frame: &Frame,
     transform: ColorTransform,
+    cancellation: &Cancellation<'_>,
     mut take: impl FnMut(Row<'_>),
 ) {
     let lines_per_mcu = frame.unit_side() * frame.max_v;
@@ -48,6 +50,9 @@ pub(super) fn for_each_row(
     let mut row = vec![[0; 3]; frame.header.width];
     for y in 0..frame.header.height {
         if y % lines_per_mcu == 0 {
+            if cancellation.is_cancelled() {
+                return;
+            }
             for (component, samples) in frame.components.iter().zip(&mut mcu_rows) {
                 component.reconstruct(frame, y / lines_per_mcu, samples);
             }

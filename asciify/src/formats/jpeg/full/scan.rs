@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::entropy::CoefficientRange;
 use super::frame::{Component, Frame, Process};
+use crate::cancellation::Cancellation;
 use crate::formats::jpeg::segments::{ScanComponent, ScanHeader};
 use crate::formats::jpeg::tables::MAX_TABLES;
 
@@ -58,15 +59,20 @@ impl Scan {
     }
 
     /// Calls `visit` for each data unit of these MCUs in coded order (A.2), with the index of its
-    /// component in the scan, the component, and the column and the row of the data unit.
+    /// component in the scan, the component, and the column and the row of the data unit. `None`
+    /// where it returns that, and when the caller has cancelled.
     pub(super) fn for_each_data_unit(
         &self,
         frame: &mut Frame,
         mcus: Range<usize>,
+        cancellation: &Cancellation<'_>,
         mut visit: impl FnMut(usize, &mut Component, usize, usize) -> Option<()>,
     ) -> Option<()> {
         for mcu in mcus {
             let (column, row) = (mcu % self.columns, mcu / self.columns);
+            if column == 0 {
+                cancellation.check().ok()?;
+            }
             for (index, it) in self.components.iter().enumerate() {
                 let component = &mut frame.components[it.component];
                 let h = if self.is_interleaved { component.header.h } else { 1 };

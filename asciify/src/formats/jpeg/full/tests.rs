@@ -23,7 +23,7 @@ fn read(file: &[u8]) -> Option<Vec<Vec<Vec<usize>>>> {
         row.iter().map(|pixel| pixel.map(T::into).to_vec()).collect()
     }
     let mut all = Vec::new();
-    decode(file, |row| {
+    decode(file, &Cancellation::never(), |row| {
         all.push(match row {
             Row::Grey8(row) => wide(row),
             Row::Rgb8(row) => wide(row),
@@ -142,7 +142,7 @@ fn damage_never_panics() {
             for value in [0, 0xff, ((seed * 7_919) >> 3) as u8] {
                 let mut damaged = file.clone();
                 damaged[at] = value;
-                let _refused = decode(&damaged, |_| {});
+                let _refused = decode(&damaged, &Cancellation::never(), |_| {});
             }
         }
     }
@@ -175,6 +175,27 @@ fn a_small_file_cannot_take_long() {
         file.extend_from_slice(scan);
     }
     let mut reader = Reader::default();
-    assert!(reader.read(&file[2..]).is_some());
+    assert!(reader.read(&file[2..], &Cancellation::never()).is_some());
     assert_eq!((reader.scans, reader.budget / huffman::EOB_RUN_COST), (MAX_SCANS, 0));
+}
+
+#[test]
+fn a_cancelled_image_ends_with_its_row_of_mcus() {
+    for file in [bytes(LOSSLESS), bytes(ARITHMETIC_PROGRESSIVE)] {
+        let cancelled_at = |cancel_at: usize| {
+            let (asked, mut rows) = (std::cell::Cell::new(0), 0);
+            let ask = || {
+                asked.set(asked.get() + 1);
+                asked.get() >= cancel_at
+            };
+            let _incomplete = decode(&file, &Cancellation::new(&ask), |_| rows += 1);
+            (asked.get(), rows)
+        };
+        let (questions, all) = cancelled_at(usize::MAX);
+        assert_eq!(all, SIDES.1);
+        for cancel_at in 1..=questions {
+            let (_, rows) = cancelled_at(cancel_at);
+            assert!(rows < all, "{rows} rows at question {cancel_at} of {questions}");
+        }
+    }
 }

@@ -19,6 +19,8 @@ use residual::{NonzeroContext, SegmentQuantizers};
 use tables::{AC_QLOOKUP, DC_QLOOKUP};
 use tokens::{DequantFactors, TokenProbs};
 
+use crate::cancellation::Cancellation;
+
 /// Pixels across and down in a macroblock.
 const MACROBLOCK_SIDE: usize = 16;
 
@@ -26,14 +28,19 @@ const MACROBLOCK_SIDE: usize = 16;
 /// from the top, as sRGB. `scale` is 2, 4 or 8. Cells at the right and bottom edges are means of
 /// the pixels inside the image.
 ///
-/// Returns `None` for other frames and for damaged ones, possibly after some rows. The caller
-/// checks the sides against the limits.
-pub(super) fn for_each_row(data: &[u8], scale: u32, take: impl FnMut(&[[u8; 3]])) -> Option<()> {
+/// Returns `None` for other frames, for damaged ones, and when the caller has cancelled, possibly
+/// after some rows. The caller checks the sides against the limits.
+pub(super) fn for_each_row(
+    data: &[u8],
+    scale: u32,
+    cancellation: &Cancellation<'_>,
+    take: impl FnMut(&[[u8; 3]]),
+) -> Option<()> {
     let frame = Frame::read(data)?;
     match scale {
-        2 => frame.for_each_row::<8>(take),
-        4 => frame.for_each_row::<4>(take),
-        8 => frame.for_each_row::<2>(take),
+        2 => frame.for_each_row::<8>(cancellation, take),
+        4 => frame.for_each_row::<4>(cancellation, take),
+        8 => frame.for_each_row::<2>(cancellation, take),
         _ => None,
     }
 }
@@ -124,7 +131,11 @@ impl<'a> Frame<'a> {
     }
 
     /// Decodes the macroblocks and calls `take` with each row of means, `CELLS` per macroblock.
-    fn for_each_row<const CELLS: usize>(mut self, mut take: impl FnMut(&[[u8; 3]])) -> Option<()> {
+    fn for_each_row<const CELLS: usize>(
+        mut self,
+        cancellation: &Cancellation<'_>,
+        mut take: impl FnMut(&[[u8; 3]]),
+    ) -> Option<()> {
         let columns = self.width.div_ceil(MACROBLOCK_SIDE);
         let scale = MACROBLOCK_SIDE / CELLS;
         let mut above = vec![Above::default(); columns];
@@ -132,6 +143,7 @@ impl<'a> Frame<'a> {
         let mut means = [(); CELLS].map(|()| vec![[[0; 3]; CELLS]; columns]);
         let mut pixels = MacroblockPixels::new();
         for row in 0..self.height.div_ceil(MACROBLOCK_SIDE) {
+            cancellation.check().ok()?;
             let rows_inside = (self.height - row * MACROBLOCK_SIDE).min(MACROBLOCK_SIDE);
             let partitions = self.token_partitions.len();
             let tokens = &mut self.token_partitions[row % partitions];

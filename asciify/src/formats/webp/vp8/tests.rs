@@ -34,7 +34,9 @@ fn sides(frame: &[u8]) -> (u32, u32) {
 fn means(frame: &[u8], scale: u32) -> Option<RgbImage> {
     let (width, height) = sides(frame);
     let mut means = Vec::new();
-    for_each_row(frame, scale, |row| means.extend_from_slice(row.as_flattened()))?;
+    for_each_row(frame, scale, &Cancellation::never(), |row| {
+        means.extend_from_slice(row.as_flattened());
+    })?;
     RgbImage::from_raw(width.div_ceil(scale), height.div_ceil(scale), means)
 }
 
@@ -97,19 +99,22 @@ fn rare_kinds_are_not_decoded() {
     assert!(means(&with(0, plain[0] & !16), 8).is_none(), "it is not to be shown");
     assert!(means(&with(3, 0), 8).is_none(), "no start code");
     assert!(means(&with(10, plain[10] | 128), 8).is_none(), "colours of another kind");
-    assert!(for_each_row(&with(6, 0), 8, |_| ()).is_none(), "no width");
-    assert!(for_each_row(&plain, 3, |_| ()).is_none(), "a scale that divides no macroblock");
+    assert!(for_each_row(&with(6, 0), 8, &Cancellation::never(), |_| ()).is_none(), "no width");
+    assert!(
+        for_each_row(&plain, 3, &Cancellation::never(), |_| ()).is_none(),
+        "a scale that divides no macroblock"
+    );
 }
 
 #[test]
 fn truncated_frames_are_not_decoded() {
     for hex in ALL {
         let frame = frame(hex);
-        assert!(for_each_row(&frame, 8, |_| ()).is_some());
+        assert!(for_each_row(&frame, 8, &Cancellation::never(), |_| ()).is_some());
         // the last bytes may be zeros, which read the same when missing
         for length in 0..frame.len() - 8 {
             assert!(
-                for_each_row(&frame[..length], 8, |_| ()).is_none(),
+                for_each_row(&frame[..length], 8, &Cancellation::never(), |_| ()).is_none(),
                 "{length} of {}",
                 frame.len()
             );
@@ -130,7 +135,7 @@ fn damage_never_panics() {
                     continue;
                 }
                 let mut count = 0;
-                let read = for_each_row(&damaged, 4, |row| {
+                let read = for_each_row(&damaged, 4, &Cancellation::never(), |row| {
                     assert_eq!(row.len(), width.div_ceil(4) as usize);
                     count += 1;
                 });
@@ -138,4 +143,17 @@ fn damage_never_panics() {
             }
         }
     }
+}
+
+#[test]
+fn a_cancelled_frame_ends_with_its_row_of_macroblocks() {
+    let frame = frame(PLAIN);
+    let asked = std::cell::Cell::new(0);
+    let ask = || {
+        asked.set(asked.get() + 1);
+        asked.get() > 1
+    };
+    let mut rows = 0;
+    assert!(for_each_row(&frame, 8, &Cancellation::new(&ask), |_| rows += 1).is_none());
+    assert_eq!(rows, MACROBLOCK_SIDE / 8);
 }
