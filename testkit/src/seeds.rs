@@ -87,7 +87,8 @@ fn png_of(kind: u8, depth: u8, interlaced: bool) -> Vec<u8> {
     file
 }
 
-fn chunk(file: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) {
+/// Appends a PNG chunk.
+pub(crate) fn chunk(file: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) {
     file.extend((data.len() as u32).to_be_bytes());
     file.extend(name);
     file.extend(data);
@@ -187,7 +188,8 @@ fn webps() -> impl Iterator<Item = (String, Vec<u8>)> {
     lossy.chain(extended)
 }
 
-fn riff(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+/// A RIFF chunk.
+pub(crate) fn riff(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let padding = &[0][..data.len() % 2];
     [name, &(data.len() as u32).to_le_bytes()[..], data, padding].concat()
 }
