@@ -12,7 +12,7 @@ use testkit::cpu;
 static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Tests run without some of the optimisation of a release, and on busy machines.
-const MAX_AIMS: u32 = 4;
+const MAX_AIMS: u32 = 8;
 /// Memory that drawing takes besides decoding, in bytes.
 const DRAWING_BYTES: u64 = 8 << 20;
 

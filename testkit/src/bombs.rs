@@ -21,8 +21,8 @@ pub struct Bomb {
 /// Width and height of most of them, in pixels: as many as are allowed by default.
 const SIDES: (u32, u32) = (16_000, REPEATED_ROWS * REPEATS);
 /// Rows that are repeated, and how many times.
-const REPEATED_ROWS: u32 = 256;
-const REPEATS: u32 = 31;
+const REPEATED_ROWS: u32 = 32;
+const REPEATS: u32 = 248;
 
 /// All of them.
 pub fn all() -> Vec<Bomb> {
@@ -32,9 +32,12 @@ pub fn all() -> Vec<Bomb> {
     vec![
         honest("PNG of one colour", png(8, 0, false, |_| vec![0x55; 16_000])),
         honest("PNG of one colour, 16 bits and alpha", png(16, 6, false, |_| vec![0x55; 128_000])),
-        bomb("PNG of two rows, palette with alpha", png(1, 3, false, |y| vec![0x55 << (y % 2); 2_000])),
+        bomb(
+            "PNG of two rows, palette with alpha",
+            png(1, 3, false, |y| vec![0x55 << (y % 2); 2_000]),
+        ),
         bomb("PNG of two rows, RGBA", png(8, 6, false, |y| vec![0x55 << (y % 2); 64_000])),
-        bomb("PNG, interlaced", png(1, 0, true, |_| vec![0x55; 2_000])),
+        bomb("PNG, interlaced", png(1, 0, true, |_| vec![0; 2_000])),
         bomb("ICO of a PNG", ico(&png(1, 0, false, |_| vec![0x55; 2_000]))),
         later("APNG", 15, apng(16)),
         honest("GIF of one colour", gif((8_000, 8_000), &[0])),
@@ -47,7 +50,11 @@ pub fn all() -> Vec<Bomb> {
         later("animated WebP, not blended", 3, animated_webp((4_000, 4_000), 4, false)),
         bomb("BMP, run-length coded, empty", bmp(b"\0\x01")),
         honest("BMP, run-length coded, of one colour", {
-            bmp(&[[&b"\xff\x01".repeat(63)[..], b"\0\0"].concat().repeat(SIDES.1 as usize), b"\0\x01".to_vec()].concat())
+            bmp(&[
+                [&b"\xff\x01".repeat(63)[..], b"\0\0"].concat().repeat(SIDES.1 as usize),
+                b"\0\x01".to_vec(),
+            ]
+            .concat())
         }),
         honest("QOI of one colour", qoi()),
         honest("arithmetic JPEG, blank", jpeg(0xc9, 3, &scan(&[1, 2, 3], 0, 63, 0, b""))),
@@ -62,11 +69,23 @@ pub fn all() -> Vec<Bomb> {
             jpeg(0xc2, 1, &[first, run.repeat(99)].concat())
         }),
         bomb("lossless JPEG that ends early", jpeg(0xc3, 1, &scan(&[1], 1, 0, 0, &[0; 250_000]))),
-        honest("TIFF, all strips sparse", tiff(8, 3, 1, &[(262, &[2]), (273, &[0]), (279, &[0])], b"")),
+        honest(
+            "TIFF, all strips sparse",
+            tiff(8, 3, 1, &[(262, &[2]), (273, &[0]), (279, &[0])], b""),
+        ),
         honest("TIFF, sparse, f64", tiff(64, 1, 3, &[(273, &[0]), (279, &[0])], b"")),
-        honest("TIFF, sparse, L*a*b*", tiff(8, 3, 1, &[(262, &[8]), (273, &[0]), (279, &[0])], b"")),
+        honest(
+            "TIFF, sparse, L*a*b*",
+            tiff(8, 3, 1, &[(262, &[8]), (273, &[0]), (279, &[0])], b""),
+        ),
         honest("TIFF, fax group 4, white", {
-            tiff(1, 1, 1, &[(259, &[4]), (262, &[0])], &[[0xff; 1_000].as_slice(), &[0, 16, 1]].concat())
+            tiff(
+                1,
+                1,
+                1,
+                &[(259, &[4]), (262, &[0])],
+                &[[0xff; 1_000].as_slice(), &[0, 16, 1]].concat(),
+            )
         }),
         honest("TIFF of one value, u16", tiff(16, 1, 1, DEFLATE, &rows(|_| vec![7; 32_000]))),
         honest("TIFF of one value, f64", tiff(64, 1, 3, DEFLATE, &rows(|_| vec![7; 128_000]))),
@@ -75,16 +94,28 @@ pub fn all() -> Vec<Bomb> {
             tiff(8, 1, 1, tags, &rows(|y| vec![7 + y as u8 % 2; 16_000]))
         }),
         bomb("TIFF, ramps of a predictor, L*a*b*", {
-            tiff(8, 3, 1, &[(259, &[8]), (262, &[8]), (317, &[2])], &rows(|y| vec![y as u8; 48_000]))
+            tiff(
+                8,
+                3,
+                1,
+                &[(259, &[8]), (262, &[8]), (317, &[2])],
+                &rows(|y| vec![y as u8; 48_000]),
+            )
         }),
         bomb("TIFF, ramps of a predictor, f32", {
             tiff(32, 1, 3, &[(259, &[8]), (317, &[3])], &rows(|y| vec![y as u8 | 1; 64_000]))
         }),
         bomb("TIFF, ramps of a predictor, u16 × 3", {
-            tiff(16, 3, 1, &[(259, &[8]), (262, &[2]), (317, &[2])], &rows(|y| vec![y as u8; 96_000]))
+            tiff(
+                16,
+                3,
+                1,
+                &[(259, &[8]), (262, &[2]), (317, &[2])],
+                &rows(|y| vec![y as u8; 96_000]),
+            )
         }),
         bomb("TIFF, shared strips", shared_strips()),
-        bomb("TIFF, shared small tiles", shared_tiles()),
+        honest("TIFF, shared small tiles", shared_tiles()),
     ]
 }
 
@@ -129,9 +160,10 @@ fn deflated(data: &[u8], repeats: u32) -> Vec<u8> {
 
 /// A PNG of those rows without their filter types.
 fn png(depth: u8, kind: u8, is_interlaced: bool, row: impl Fn(u32) -> Vec<u8>) -> Vec<u8> {
-    let (width, height) = SIDES;
+    let channels = if kind == 6 { 4 } else { 1 };
+    let width = row(0).len() as u32 * 8 / (u32::from(depth) * channels);
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-    let sides = [width, height].map(u32::to_be_bytes).concat();
+    let sides = [width, SIDES.1].map(u32::to_be_bytes).concat();
     chunk(&mut file, b"IHDR", &[&sides[..], &[depth, kind, 0, 0, is_interlaced.into()]].concat());
     if kind == 3 {
         chunk(&mut file, b"PLTE", &[10, 20, 30, 200, 100, 50]);
@@ -146,7 +178,8 @@ fn png(depth: u8, kind: u8, is_interlaced: bool, row: impl Fn(u32) -> Vec<u8>) -
 
 /// Frames of one bit per pixel, each over the last one.
 fn apng(frames: u32) -> Vec<u8> {
-    let still = png(1, 0, false, |_| vec![0x55; 2_000]);
+    let width = 8_000_u32;
+    let still = png(1, 0, false, |_| vec![0x55; width as usize / 8]);
     let idat = still.windows(4).position(|it| it == b"IDAT").expect("a chunk") - 4;
     let length = still[idat..idat + 4].try_into().map(u32::from_be_bytes).expect("a length");
     let data = &still[idat + 8..][..length as usize];
@@ -154,7 +187,7 @@ fn apng(frames: u32) -> Vec<u8> {
     chunk(&mut file, b"acTL", &[frames, 0].map(u32::to_be_bytes).concat());
     let mut sequence = 0_u32;
     for frame in 0..frames {
-        let control = [sequence, SIDES.0, SIDES.1, 0, 0].map(u32::to_be_bytes).concat();
+        let control = [sequence, width, SIDES.1, 0, 0].map(u32::to_be_bytes).concat();
         chunk(&mut file, b"fcTL", &[&control[..], &[0, 1, 0, 1, 0, 1]].concat());
         sequence += 1;
         match frame {
@@ -284,7 +317,11 @@ fn animated_webp(sides: (u32, u32), frames: usize, is_blended: bool) -> Vec<u8> 
 fn bmp(data: &[u8]) -> Vec<u8> {
     let offset = 14 + 40 + 1024;
     let mut file = b"BM".to_vec();
-    file.extend([offset + data.len() as u32, 0, offset, 40, SIDES.0, SIDES.1].map(u32::to_le_bytes).concat());
+    file.extend(
+        [offset + data.len() as u32, 0, offset, 40, SIDES.0, SIDES.1]
+            .map(u32::to_le_bytes)
+            .concat(),
+    );
     file.extend([1, 0, 8, 0, 1, 0, 0, 0]);
     file.extend([data.len() as u32, 0, 0, 256, 0].map(u32::to_le_bytes).concat());
     file.resize(offset as usize, 0x30);
@@ -296,8 +333,10 @@ fn qoi() -> Vec<u8> {
     let mut file = b"qoif".to_vec();
     file.extend([SIDES.0, SIDES.1].map(u32::to_be_bytes).concat());
     file.extend(b"\x04\0\xfe\x10\x20\x30");
-    // runs of 62 pixels
-    file.resize(file.len() + (SIDES.0 * SIDES.1 / 62) as usize + 1, 0xfd);
+    // runs of 62 pixels, and of what is left
+    let left = SIDES.0 * SIDES.1 - 1;
+    file.resize(file.len() + (left / 62) as usize, 0xfd);
+    file.push(0xbf + (left % 62) as u8);
     file.extend([0, 0, 0, 0, 0, 0, 0, 1]);
     file
 }
@@ -376,5 +415,11 @@ fn shared_tiles() -> Vec<u8> {
     let data = deflated(&[9; 256], 1);
     let count = (SIDES.0 / 16 * (SIDES.1 / 16)) as usize;
     let (offsets, lengths) = (vec![8; count], vec![data.len() as u32; count]);
-    tiff(8, 1, 1, &[(259, &[8]), (322, &[16]), (323, &[16]), (324, &offsets), (325, &lengths)], &data)
+    tiff(
+        8,
+        1,
+        1,
+        &[(259, &[8]), (322, &[16]), (323, &[16]), (324, &offsets), (325, &lengths)],
+        &data,
+    )
 }

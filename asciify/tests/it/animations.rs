@@ -87,7 +87,9 @@ fn frames_are_drawn_as_the_frames_before_them_leave_the_canvas() {
                 let pixel = |x: u32| [light, light, light, if x % 2 == 0 { 255 } else { 0 }];
                 let before = canvas;
                 let mut pixels = Vec::new();
-                for (y, x) in (top..top + height).flat_map(|y| (left..left + width).map(move |x| (y, x))) {
+                for (y, x) in
+                    (top..top + height).flat_map(|y| (left..left + width).map(move |x| (y, x)))
+                {
                     pixels.extend(pixel(x));
                     let under = &mut canvas[(4 * y + x) as usize];
                     if blend == BlendOp::Source || x % 2 == 0 {
@@ -108,7 +110,8 @@ fn frames_are_drawn_as_the_frames_before_them_leave_the_canvas() {
                 }
             }
             writer.finish().expect("it is in memory");
-            let follows = |frame: u32| disposal(frame) == Background && disposal(frame + 1) == Previous;
+            let follows =
+                |frame: u32| disposal(frame) == Background && disposal(frame + 1) == Previous;
             for (frame, canvas) in (1..4).zip(&shown[1..]) {
                 // what the `image` crate restores after a cleared frame is more than the standard says
                 if (0..frame).any(|it| it + 1 < frame && follows(it)) {

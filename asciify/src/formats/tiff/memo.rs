@@ -1,7 +1,7 @@
 //! Remembers the colours of samples, since most rows have few different ones. Their conversion takes
 //! most of the time, so that its length is bounded by that of the file.
 
-use super::codes::{Photometric, SampleFormat};
+use super::codes::{Photometric, Predictor, SampleFormat};
 use super::page::Page;
 
 /// Red, green, blue and alpha of a pixel, 0 to 65535.
@@ -24,8 +24,9 @@ enum Kind {
     Last(Option<([u64; MAX_SAMPLES], Color)>),
 }
 
-/// Pixels whose colours are converted: so many, and so many per byte of the file. Only ramps that a
-/// predictor makes of no data have more different ones.
+/// Pixels whose colours are converted, of pages with a predictor and of those whose colours take long:
+/// so many, and so many per byte of the file. Only ramps that a predictor makes of almost no data
+/// have more different ones.
 const FREE_CONVERSIONS: u64 = 1 << 24;
 const CONVERSIONS_PER_BYTE: u64 = 16;
 
@@ -56,7 +57,16 @@ impl<F: Fn(&[f64]) -> Color> Memo<F> {
             None => Kind::Last(None),
         };
         let by_bytes = file_bytes.saturating_mul(CONVERSIONS_PER_BYTE);
-        Self { kind, convert, conversions_left: by_bytes.saturating_add(FREE_CONVERSIONS) }
+        let is_bounded = match kind {
+            Kind::Table { .. } => false,
+            Kind::Cache(_) => true,
+            Kind::Last(_) => page.predictor != Predictor::None,
+        };
+        let conversions_left = match is_bounded {
+            true => by_bytes.saturating_add(FREE_CONVERSIONS),
+            false => u64::MAX,
+        };
+        Self { kind, convert, conversions_left }
     }
 
     /// The colour of a pixel; transparent black where too many were converted.

@@ -201,8 +201,10 @@ impl Page {
         // the coefficients of a JPEG take more than its samples
         let factor = if self.compression == Compression::JPEG { 6 } else { 1 };
         let chunk = self.chunk_row_bytes().saturating_mul(rows.into()).saturating_mul(factor);
-        let chunks =
-            chunk.saturating_mul(self.planes_read()).saturating_mul(self.chunks_across().into());
+        // the last of several chunks is held until the next one is read
+        let across = u64::from(self.chunks_across());
+        let across = if across > 1 { across + 1 } else { across };
+        let chunks = chunk.saturating_mul(self.planes_read()).saturating_mul(across);
         // samples and pixels of a row
         let row = u64::from(self.width).saturating_mul(8 * (u64::from(MAX_PLANES) + 4));
         chunks.saturating_add(row).saturating_add(self.planes_read() * DECOMPRESSOR_BYTES)

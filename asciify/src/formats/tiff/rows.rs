@@ -42,8 +42,8 @@ pub(super) struct RowReader<'a, 'b> {
     /// The decompressed data of the current row of chunks, from the left, for each of `planes`.
     /// `None` for sparse chunks, which the file leaves out.
     chunks: Vec<Option<Box<dyn Read + 'a>>>,
-    offsets: ChunkTable,
-    byte_counts: Option<ChunkTable>,
+    /// For each of `planes`, since these are far from each other in the tables.
+    tables: Vec<(ChunkTable, Option<ChunkTable>)>,
     /// Bytes of the file that may still be read.
     compressed_left: u64,
     /// Bytes that may still be decompressed.
@@ -64,27 +64,38 @@ struct HeldChunk {
     /// Where it is in the file.
     offset: u64,
     length: u64,
-    data: Rc<[u8]>,
+    data: SharedBytes,
+}
+
+#[derive(Clone)]
+struct SharedBytes(Rc<Vec<u8>>);
+
+impl AsRef<[u8]> for SharedBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl<'a, 'b> RowReader<'a, 'b> {
     /// A reader of the samples `wanted`: planes without any are not read.
     pub(super) fn new(tiff: &'a RefCell<Tiff<'b>>, page: &'a Page, wanted: &[usize]) -> Self {
+        let planes: Vec<u32> = match page.is_planar {
+            true => wanted.iter().map(|sample| *sample as u32).collect(),
+            false => vec![0],
+        };
+        let offsets = ChunkTable::new(page.chunk_offsets);
+        let byte_counts = page.chunk_byte_counts.map(|entry| ChunkTable::new(Some(entry)));
         Self {
             tiff,
             page,
-            planes: match page.is_planar {
-                true => wanted.iter().map(|sample| *sample as u32).collect(),
-                false => vec![0],
-            },
+            tables: vec![(offsets, byte_counts); planes.len()],
+            planes,
             chunks: Vec::new(),
             compressed_left: tiff.borrow().reader.end.saturating_mul(MAX_SHARING),
             unpacked_left: (tiff.borrow().reader.end)
                 .saturating_mul(UNPACKED_PER_BYTE)
                 .saturating_add(UNPACKED_BYTES),
             held: None,
-            offsets: ChunkTable::new(page.chunk_offsets),
-            byte_counts: page.chunk_byte_counts.map(|entry| ChunkTable::new(Some(entry))),
             y: 0,
             row: vec![0; page.chunk_row_bytes() as usize],
             last_rows: Vec::new(),
@@ -141,19 +152,26 @@ impl<'a, 'b> RowReader<'a, 'b> {
                 let index = u64::from(self.planes[plane]) * chunks_per_plane
                     + u64::from(chunk_row) * u64::from(across)
                     + u64::from(chunk_column);
-                let chunk = self.open_chunk(index, rows)?;
+                let chunk = self.open_chunk(index, plane, rows)?;
                 self.chunks.push(chunk);
             }
         }
         Ok(())
     }
 
-    /// The decompressed data of the first `rows` rows of a chunk. `None` for a sparse one.
-    fn open_chunk(&mut self, index: u64, rows: u32) -> io::Result<Option<Box<dyn Read + 'a>>> {
+    /// The decompressed data of the first `rows` rows of a chunk, of the plane of that index in
+    /// `planes`. `None` for a sparse one.
+    fn open_chunk(
+        &mut self,
+        index: u64,
+        plane: usize,
+        rows: u32,
+    ) -> io::Result<Option<Box<dyn Read + 'a>>> {
         let page = self.page;
-        let offset = self.offsets.get(self.tiff, index)?;
+        let (offsets, byte_counts) = &mut self.tables[plane];
+        let offset = offsets.get(self.tiff, index)?;
         let decompressed_bytes = page.chunk_row_bytes() * u64::from(rows);
-        let length = match &mut self.byte_counts {
+        let length = match byte_counts {
             Some(byte_counts) => byte_counts.get(self.tiff, index)?,
             None if page.compression == Compression::NONE => decompressed_bytes,
             None if (page.chunks_across(), page.chunks_down()) == (1, 1) => u64::MAX,
@@ -164,8 +182,8 @@ impl<'a, 'b> RowReader<'a, 'b> {
             return Ok(None);
         }
         let held = self.held.as_ref().filter(|it| (it.offset, it.length) == (offset, length));
-        if let Some(held) = held.filter(|it| it.data.len() as u64 == decompressed_bytes) {
-            return Ok(Some(Box::new(Cursor::new(Rc::clone(&held.data)))));
+        if let Some(held) = held.filter(|it| it.data.0.len() as u64 == decompressed_bytes) {
+            return Ok(Some(Box::new(Cursor::new(held.data.clone()))));
         }
         let max_ratio = match page.compression {
             // a row can be a bit
@@ -191,14 +209,15 @@ impl<'a, 'b> RowReader<'a, 'b> {
         }
         let mut data = Vec::new();
         chunk.take(decompressed_bytes).read_to_end(&mut data)?;
-        let data: Rc<[u8]> = data.into();
-        self.held = Some(HeldChunk { offset, length, data: Rc::clone(&data) });
+        let data = SharedBytes(Rc::new(data));
+        self.held = Some(HeldChunk { offset, length, data: data.clone() });
         Ok(Some(Box::new(Cursor::new(data))))
     }
 }
 
 /// The table of offsets or byte counts of chunks, of which [`TABLE_WINDOW`] values are held at a
 /// time.
+#[derive(Clone)]
 struct ChunkTable {
     entry: Option<IfdEntry>,
     /// The index of the first value held.

@@ -44,7 +44,7 @@ pub(super) fn later_frame(input: &mut Input<'_, '_>, index: u32) -> Result<Dynam
     let animation = Animation::read(&file, index)?;
     let first = animation.first_shown(input.probed.sides());
     let explained = |err| explain(err, FORMAT);
-    let short = animation.from_frame(first);
+    let short = animation.short_file(first);
     let decoder = WebPDecoder::new(Cursor::new(&short)).map_err(explained)?;
     let frame = decoder.into_frames().nth(index as usize - first);
     let frame = frame.ok_or_else(|| Error::cut_off(FORMAT, "that frame"))?;
@@ -103,7 +103,7 @@ impl<'a> Animation<'a> {
     }
 
     /// A file that begins with the frame of that index.
-    fn from_frame(&self, first: usize) -> Vec<u8> {
+    fn short_file(&self, first: usize) -> Vec<u8> {
         let mut vp8x = self.vp8x[..CHUNK_HEADER_BYTES + VP8X_BYTES as usize].to_vec();
         vp8x[4..8].copy_from_slice(&(VP8X_BYTES as u32).to_le_bytes());
         // colour profile and metadata are left out

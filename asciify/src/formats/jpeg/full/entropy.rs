@@ -9,7 +9,7 @@ use crate::formats::jpeg::block::Block;
 ///
 /// Real files stay far below it: each coefficient takes a bit for its sign.
 pub(super) fn budget(bytes: usize) -> u64 {
-    40_000_000 + 256 * bytes as u64
+    40_000_000 + 128 * bytes as u64
 }
 
 /// The steps that a block takes besides its decisions, in each scan that has it.
