@@ -3,7 +3,8 @@
 
 use flate2::{Compress, Compression, FlushCompress};
 
-use crate::seeds::{chunk, riff};
+use crate::pictures::riff;
+use crate::seeds::chunk;
 use crate::tiffs::by_hand;
 
 /// A file, and the frame that takes long.

@@ -5,14 +5,18 @@ use std::io::Cursor;
 
 use asciify::{Limits, probe};
 use png::{BlendOp, DisposeOp};
-use testkit::pictures::{apng, drawn, frames, gif, named, text};
+use testkit::pictures::{apng, drawn, frames, gif, named, text, webp};
 
 const SPEC: &str = "width=4&height=2&fit=stretch&match=ramp&tone=natural&alpha=dark";
 
 #[test]
 fn frames_are_drawn_over_each_other() {
     // the GIF encoder disposes of each frame before the next
-    let last = [(named("GIF"), gif(), "  @@\n  @@\n"), (named("PNG"), apng(), "@@@@\n@@@@\n")];
+    let last = [
+        (named("GIF"), gif(), "  @@\n  @@\n"),
+        (named("PNG"), apng(), "@@@@\n@@@@\n"),
+        (named("WebP"), webp(), "@@@@\n@@@@\n"),
+    ];
     for (format, file, last) in last {
         let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
         assert_eq!((header.format, header.frames), (format, 3));
@@ -52,6 +56,25 @@ fn nine_frames(blend: BlendOp) -> Vec<u8> {
     }
     writer.finish().expect("it is in memory");
     file
+}
+
+#[test]
+fn frames_below_one_that_hides_them_do_not_matter() {
+    let mut file = webp();
+    let anmf = |file: &[u8], nth: usize| {
+        let starts = file.windows(4).enumerate().filter(|(_, it)| it == b"ANMF");
+        starts.map(|(at, _)| at).nth(nth).expect("three frames")
+    };
+    let second = anmf(&file, 1);
+    file[second + 8 + 15] = 2; // not blended
+    assert_eq!(text(&file, &format!("{SPEC}&frame=1")), "@@  \n@@  \n");
+    assert_eq!(text(&file, &format!("{SPEC}&frame=2")), "@@@@\n@@@@\n");
+    // the data of the first frame, behind its signature and its size
+    let first = anmf(&file, 0);
+    let data = file[first..second].windows(4).position(|it| it == b"VP8L").expect("data") + first;
+    file[data + 13..second].fill(0xff);
+    assert!(drawn(&file, SPEC).is_err());
+    assert_eq!(text(&file, &format!("{SPEC}&frame=2")), "@@@@\n@@@@\n");
 }
 
 /// Every way in which a frame can show in later ones, against frames that are drawn one by one as the
