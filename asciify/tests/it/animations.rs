@@ -107,7 +107,8 @@ fn frames_are_drawn_as_the_frames_before_them_leave_the_canvas() {
                 }
                 let light = 60 * frame as u8 + 70;
                 // half of the columns are transparent
-                let pixel = |x: u32| [light, light, light, if x % 2 == 0 { 255 } else { 0 }];
+                let pixel =
+                    |x: u32| [light, light, light, if x.is_multiple_of(2) { 255 } else { 0 }];
                 let before = canvas;
                 let mut pixels = Vec::new();
                 for (y, x) in
@@ -115,7 +116,7 @@ fn frames_are_drawn_as_the_frames_before_them_leave_the_canvas() {
                 {
                     pixels.extend(pixel(x));
                     let under = &mut canvas[(4 * y + x) as usize];
-                    if blend == BlendOp::Source || x % 2 == 0 {
+                    if blend == BlendOp::Source || x.is_multiple_of(2) {
                         *under = pixel(x);
                     }
                 }
