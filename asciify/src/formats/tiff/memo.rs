@@ -40,33 +40,17 @@ const PIXELS_PER_ENTRY: u64 = 4;
 impl<F: Fn(&[f64]) -> Color> Memo<F> {
     /// `convert` turns the samples of a pixel of `page` into its colour.
     pub(super) fn new(page: &Page, file_bytes: u64, convert: F) -> Self {
-        let bits = page.bits_per_sample;
-        let lowest = match page.sample_format {
-            _ if !(1..=16).contains(&bits) || page.samples_per_pixel != 1 => None,
-            _ if page.pixels() < PIXELS_PER_ENTRY << bits => None,
-            SampleFormat::Uint => Some(0),
-            SampleFormat::Int => Some(-(1 << (bits - 1))),
-            _ => None,
-        };
-        let kind = match lowest {
+        let kind = match lowest_value(page) {
             Some(lowest) => Kind::Table {
-                colors: (0..1 << bits).map(|at: i32| convert(&[f64::from(lowest + at)])).collect(),
+                colors: (0..1 << page.bits_per_sample)
+                    .map(|at: i32| convert(&[f64::from(lowest + at)]))
+                    .collect(),
                 lowest,
             },
             None if page.photometric == Photometric::CieLab => Kind::Cache(vec![None; CACHE_LEN]),
             None => Kind::Last(None),
         };
-        let by_bytes = file_bytes.saturating_mul(CONVERSIONS_PER_BYTE);
-        let is_bounded = match kind {
-            Kind::Table { .. } => false,
-            Kind::Cache(_) => true,
-            Kind::Last(_) => page.predictor != Predictor::None,
-        };
-        let conversions_left = match is_bounded {
-            true => by_bytes.saturating_add(FREE_CONVERSIONS),
-            false => u64::MAX,
-        };
-        Self { kind, convert, conversions_left }
+        Self { kind, convert, conversions_left: max_conversions(page, file_bytes) }
     }
 
     /// The colour of a pixel; transparent black where too many were converted.
@@ -110,6 +94,27 @@ impl<F: Fn(&[f64]) -> Color> Memo<F> {
     /// Whether so many colours were converted that the file's length does not justify more.
     pub(super) fn is_spent(&self) -> bool {
         self.conversions_left == 0
+    }
+}
+
+/// The lowest value of a page that has so few different ones that a table of them pays.
+fn lowest_value(page: &Page) -> Option<i32> {
+    let bits = page.bits_per_sample;
+    match page.sample_format {
+        _ if !(1..=16).contains(&bits) || page.samples_per_pixel != 1 => None,
+        _ if page.pixels() < PIXELS_PER_ENTRY << bits => None,
+        SampleFormat::Uint => Some(0),
+        SampleFormat::Int => Some(-(1 << (bits - 1))),
+        _ => None,
+    }
+}
+
+/// How many pixels that differ from the last one a page in a file of that length may have.
+pub(super) fn max_conversions(page: &Page, file_bytes: u64) -> u64 {
+    let is_slow = page.predictor != Predictor::None || page.photometric == Photometric::CieLab;
+    match is_slow && lowest_value(page).is_none() {
+        true => file_bytes.saturating_mul(CONVERSIONS_PER_BYTE).saturating_add(FREE_CONVERSIONS),
+        false => u64::MAX,
     }
 }
 

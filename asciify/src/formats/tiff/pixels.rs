@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::codes::{Photometric, SampleFormat};
 use super::ifd::{FORMAT, Tiff};
 use super::levels::Level;
-use super::memo::Memo;
+use super::memo::{Memo, max_conversions};
 use super::page::Page;
 use super::rows::RowReader;
 use super::samples;
@@ -67,7 +67,13 @@ impl ValueRange {
         let mut opaque = if has_alpha { 0.0_f64 } else { f64::INFINITY };
         // indices in the page of the row's first pixel and of the next pixel to take
         let (mut values, mut row_start, mut next) = (Vec::new(), 0, 0);
+        let mut conversions_left = max_conversions(&level.page, tiff.borrow().reader.end);
+        let is_bounded = conversions_left < u64::MAX;
         for_each_sample_row(tiff, level, bands, |row| {
+            if is_bounded {
+                let left = conversions_left.checked_sub(row.different_pixels());
+                conversions_left = left.ok_or_else(too_many_pixels)?;
+            }
             for x in row.changed.iter().cloned().flatten().filter(|_| has_alpha) {
                 opaque = opaque.max(row.pixel(x).alpha);
             }
@@ -156,10 +162,7 @@ pub(super) fn push_rows(
             colors[x] = palette.color(row.samples(x), row.is_shown(x));
         }
         if palette.is_spent() {
-            return Err(Error::malformed(
-                FORMAT,
-                "it has more different pixels than its length can hold",
-            ));
+            return Err(too_many_pixels());
         }
         picture.push(Row::Rgba16(&colors));
         Ok(())
@@ -219,6 +222,14 @@ impl SampleRow<'_> {
     /// Whether there is data.
     fn is_shown(&self, x: usize) -> bool {
         self.mask[x] > 0.0
+    }
+
+    /// The number of changed pixels that differ from the one to the left.
+    fn different_pixels(&self) -> u64 {
+        // bits, since NaN is no different value
+        let bits = |x: usize| self.samples(x).iter().map(|sample| sample.to_bits());
+        let differs = |x: &usize| !bits(*x).eq(bits(*x - 1));
+        self.changed.iter().map(|it| (it.start + 1..it.end).filter(differs).count() as u64).sum()
     }
 
     fn pixel(&self, x: usize) -> Pixel {
@@ -284,6 +295,10 @@ fn for_each_sample_row(
         })?;
     }
     Ok(())
+}
+
+fn too_many_pixels() -> Error {
+    Error::malformed(FORMAT, "it has more different pixels than its length can hold")
 }
 
 fn damaged(err: io::Error) -> Error {
