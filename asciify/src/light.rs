@@ -114,6 +114,39 @@ impl Component {
     }
 }
 
+/// A copy of a row, to notice that the next one is equal.
+#[derive(Default)]
+pub(crate) struct LastRow {
+    /// The samples of a row of 8 bits.
+    bytes: Vec<u8>,
+    /// The samples of a row of 16 bits.
+    words: Vec<u16>,
+}
+
+impl LastRow {
+    /// Whether `row` equals the one before; `row` is kept. All rows are of the same variant.
+    pub(crate) fn is_repeated_by(&mut self, row: Row<'_>) -> bool {
+        fn replaced<T: Copy + PartialEq>(last: &mut Vec<T>, samples: &[T]) -> bool {
+            let is_equal = !samples.is_empty() && last == samples;
+            if !is_equal {
+                last.clear();
+                last.extend_from_slice(samples);
+            }
+            is_equal
+        }
+        match row {
+            Row::Grey8(row) => replaced(&mut self.bytes, row.as_flattened()),
+            Row::GreyAlpha8(row) => replaced(&mut self.bytes, row.as_flattened()),
+            Row::Rgb8(row) => replaced(&mut self.bytes, row.as_flattened()),
+            Row::Rgba8(row) => replaced(&mut self.bytes, row.as_flattened()),
+            Row::Grey16(row) => replaced(&mut self.words, row.as_flattened()),
+            Row::GreyAlpha16(row) => replaced(&mut self.words, row.as_flattened()),
+            Row::Rgb16(row) => replaced(&mut self.words, row.as_flattened()),
+            Row::Rgba16(row) => replaced(&mut self.words, row.as_flattened()),
+        }
+    }
+}
+
 /// Calls `take` with each row of a picture, from the top. What has no [`Row`] of its own becomes
 /// 16-bit RGBA.
 pub(crate) fn for_each_row(picture: &DynamicImage, mut take: impl FnMut(Row<'_>)) {
@@ -227,7 +260,11 @@ fn premultiplied8(light: u32, alpha: u8) -> u32 {
 }
 
 /// Light times alpha of 16 bits, rounded.
+#[inline(always)]
 fn premultiplied16(light: u32, alpha: u16) -> u32 {
+    if alpha == u16::MAX {
+        return light;
+    }
     ((u64::from(light) * u64::from(alpha) + 32_767) / 65_535) as u32
 }
 

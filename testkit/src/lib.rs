@@ -8,6 +8,8 @@
 #[cfg(feature = "service")]
 pub mod app;
 pub mod attacks;
+pub mod bombs;
+pub mod cpu;
 pub mod env;
 pub mod layering;
 pub mod mutator;

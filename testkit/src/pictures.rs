@@ -181,6 +181,25 @@ pub fn apng() -> Vec<u8> {
     file
 }
 
+/// The [`frames`] as an animated WebP, each blended over those before it.
+pub fn webp() -> Vec<u8> {
+    // position, sides less one, duration and flags: RFC 9649, 2.7.1.1
+    let place = [0, 0, 0, 0, 0, 0, 7, 0, 0, 3, 0, 0, 100, 0, 0, 0];
+    let frames = frames().map(|frame| {
+        let still = encoded(&frame.into(), named("WebP"));
+        riff(b"ANMF", &[&place[..], &still[12..]].concat())
+    });
+    let header = riff(b"VP8X", &[0x12, 0, 0, 0, 7, 0, 0, 3, 0, 0]);
+    let chunks = [header, riff(b"ANIM", &[0; 6]), frames.concat()].concat();
+    riff(b"RIFF", &[b"WEBP", &chunks[..]].concat())
+}
+
+/// A RIFF chunk.
+pub(crate) fn riff(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let padding = &[0][..data.len() % 2];
+    [name, &(data.len() as u32).to_le_bytes()[..], data, padding].concat()
+}
+
 /// An EXIF block of one tag: Orientation.
 pub fn exif(value: u8) -> Vec<u8> {
     let mut block = b"MM\0\x2a\0\0\0\x08\0\x01".to_vec();

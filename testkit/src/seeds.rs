@@ -8,7 +8,7 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use tiff::encoder::colortype::{Gray16, Gray32Float, Gray64, GrayI16, RGB32Float};
 use tiff::encoder::{Predictor, TiffEncoder};
 
-use crate::pictures::{alpha, apng, app1, encoded, exif, gif, lopsided, named, one_pixel};
+use crate::pictures::{alpha, apng, app1, encoded, exif, gif, lopsided, named, one_pixel, riff};
 use crate::samples::{bytes, lossy_webps, rare_jpegs};
 use crate::tiffs::{SIDES, by_hand, packed, page, tiff, values};
 
@@ -87,7 +87,8 @@ fn png_of(kind: u8, depth: u8, interlaced: bool) -> Vec<u8> {
     file
 }
 
-fn chunk(file: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) {
+/// Appends a PNG chunk.
+pub(crate) fn chunk(file: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) {
     file.extend((data.len() as u32).to_be_bytes());
     file.extend(name);
     file.extend(data);
@@ -185,11 +186,6 @@ fn webps() -> impl Iterator<Item = (String, Vec<u8>)> {
         (format!("WebP {what}"), riff(b"RIFF", &[b"WEBP", &chunks[..]].concat()))
     });
     lossy.chain(extended)
-}
-
-fn riff(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
-    let padding = &[0][..data.len() % 2];
-    [name, &(data.len() as u32).to_le_bytes()[..], data, padding].concat()
 }
 
 fn tiffs() -> impl Iterator<Item = (String, Vec<u8>)> {

@@ -187,7 +187,8 @@ async fn write_output(
         let accepts = format!("a render of at most {MAX_PNG_CELLS} cells for png");
         return Err(Problem::parameter("format", &accepts));
     }
-    let permit = writing_permit(app, cells).await?;
+    let work = work_of(cells);
+    let permit = writing_permit(app, work).await?;
     let gone = CancellationToken::new();
     let _cancels_when_dropped = gone.clone().drop_guard();
     let background = render.spec.background();
@@ -212,19 +213,20 @@ async fn write_output(
     spawn_blocking(write).await.map_err(|err| bug(&err))?
 }
 
-/// Waits for the permit to write a render of so many cells in another format than text.
-///
-/// # Errors
-/// 503 after `RENDER_WAIT_S`.
-pub(crate) async fn writing_permit(
-    app: &App,
-    cells: usize,
-) -> Result<OwnedSemaphorePermit, Problem> {
-    let work = match cells {
+/// How much work it is to write a render of so many cells in another format than text.
+pub(crate) fn work_of(cells: usize) -> Work {
+    match cells {
         ..=SMALL_CELLS => Work::Small,
         ..=LARGE_CELLS => Work::Large,
         _ => Work::Huge,
-    };
+    }
+}
+
+/// Waits for the permit of such work.
+///
+/// # Errors
+/// 503 after `RENDER_WAIT_S`.
+pub(crate) async fn writing_permit(app: &App, work: Work) -> Result<OwnedSemaphorePermit, Problem> {
     let permit = timeout(app.pipeline.config().render_wait, app.writers.acquire(work));
     permit.await.map_err(|_| {
         Problem::new(BUSY, "all cores are busy writing responses: try again in a moment")

@@ -18,7 +18,7 @@ use crate::{
     problem::{BAD_PARAMETER, Problem, ProblemBody},
     response_budget::Reserved,
     responses::Binary,
-    routes::renders::{etag, modified, writing_permit},
+    routes::renders::{etag, modified, work_of, writing_permit},
 };
 
 /// A browser keeps thumbnails for an hour, so that a list that is scrolled or opened again costs
@@ -110,7 +110,7 @@ async fn write(app: &App, render: &ResolvedRender) -> Result<Bytes, Problem> {
     let reservation = app.response_budget.reserve(memory)?;
     let text = app.pipeline.text(render).await.map_err(|err| Problem::from(&*err))?;
     let background = render.spec.background();
-    let permit = writing_permit(app, cells as usize).await?;
+    let permit = writing_permit(app, work_of(cells as usize)).await?;
     let write = move || {
         let mut grid: Grid = text.as_str().parse()?;
         if let Some(words) = notice(&grid, background) {

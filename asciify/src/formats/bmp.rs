@@ -5,7 +5,7 @@ use image::ImageFormat;
 
 use crate::error::{Error, Limits};
 use crate::format::Format;
-use crate::formats::decoder::{Driver, Probed};
+use crate::formats::decoder::{Driver, Probed, area};
 use crate::formats::reader::ByteReader;
 use crate::formats::whole_image::WholeImage;
 
@@ -37,6 +37,10 @@ fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> 
     let pixel_bytes = row_bytes.saturating_mul(info.height.into());
     if !info.is_compressed && pixels_offset.saturating_add(pixel_bytes) > reader.end {
         return Err(reader.cut_off());
+    }
+    if info.is_compressed {
+        // a run of two bytes has up to 255 pixels
+        reader.can_hold(area(info.width, info.height), 255_u64.div_ceil(2))?;
     }
     Ok(Probed::still(FORMAT, (info.width, info.height), 3, 4, WholeImage(ImageFormat::Bmp)))
 }

@@ -8,7 +8,7 @@ use image::metadata::Orientation;
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::reader::ByteReader;
-use crate::light::Row;
+use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
@@ -143,7 +143,11 @@ impl Input<'_, '_> {
         let mut picture = Picture::new(specs, geometry, self.source.cancellation());
         // the highest value that the file can store, up to 16 bits
         let white = libm::ldexp(1.0, self.probed.bits.min(16) as i32) - 1.0;
-        decode(self, &mut |row| view.apply(row, white, |row| picture.push(row)))?;
+        let mut last = LastRow::default();
+        decode(self, &mut |row| match last.is_repeated_by(row) {
+            true => picture.repeat(1),
+            false => view.apply(row, white, |row| picture.push(row)),
+        })?;
         Ok(picture.finish().collect())
     }
 

@@ -48,7 +48,7 @@ impl Decoder for Ico {
                     return Ok(());
                 }
             }
-            whole_image::decode(input, ImageFormat::Ico, view.frame, push)
+            whole_image::decode(input, ImageFormat::Ico, push)
         })
     }
 }

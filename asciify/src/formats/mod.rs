@@ -15,6 +15,7 @@
 //! size that a file claims by [`ByteReader::can_hold`](reader::ByteReader::can_hold) or against the
 //! limits before you allocate memory for it.
 
+mod animation;
 mod bmp;
 pub(crate) mod decoder;
 mod gif;

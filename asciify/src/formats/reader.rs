@@ -136,7 +136,15 @@ impl<'a> ByteReader<'a> {
     /// # Errors
     /// [`Error::Malformed`] where it is not.
     pub(crate) fn can_hold(&self, pixels: u64, per_byte: u64) -> Result<(), Error> {
-        match pixels > self.end.saturating_mul(per_byte).max(1 << 20) {
+        self.can_hold_in(self.end, pixels, per_byte)
+    }
+
+    /// The same for a part of the file that has so many bytes.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where it is too short.
+    pub(crate) fn can_hold_in(&self, bytes: u64, pixels: u64, per_byte: u64) -> Result<(), Error> {
+        match pixels > bytes.saturating_mul(per_byte).max(1 << 20) {
             true => Err(self.malformed("it claims more pixels than its length can hold")),
             false => Ok(()),
         }

@@ -35,6 +35,8 @@ pub(crate) struct Sampler {
     orientation: Orientation,
     /// Index of the next row of pixels.
     next_row: u64,
+    /// The sums of the light of a row of pixels up to each of them: kept for its memory.
+    prefix_sums: Vec<u64>,
     /// Sums of one row of pixels over each sample of a row: light times lattice units.
     row: Vec<u64>,
     /// Sums over the rows of pixels so far under the current row of samples: light times area.
@@ -86,6 +88,7 @@ impl Sampler {
         let (across, down) = geometry.axes(spec);
         Self {
             spans: (0..across.samples).map(|sample| across.span(sample)).collect(),
+            prefix_sums: Vec::new(),
             row: vec![0; across.samples],
             sums: AreaSums::new(across.samples, u128::from(across.step) * u128::from(down.step)),
             means: Vec::with_capacity(across.samples * down.samples),
@@ -98,17 +101,48 @@ impl Sampler {
 
     /// Takes the next row of pixels: light, 0 to [`WHITE`].
     pub(crate) fn push(&mut self, light: &[u32], cancellation: &Cancellation<'_>) {
-        let covered = self.down.pixel(self.next_row);
-        self.next_row += 1;
-        if covered.end <= self.down.start || self.is_done() {
+        if self.is_done() {
             return;
         }
-        for (span, sum) in self.spans.iter().zip(&mut self.row) {
-            *sum = span.sum(light, &self.across);
+        if light.len() < LONG_SPAN * self.spans.len() {
+            self.prefix_sums.clear();
+            let mut sum = 0;
+            self.prefix_sums.extend(light.iter().map(|light| {
+                sum += u64::from(*light);
+                sum
+            }));
+            for (span, sum) in self.spans.iter().zip(&mut self.row) {
+                *sum = span.sum_by_prefixes(light, &self.prefix_sums, &self.across);
+            }
+        } else {
+            for (span, sum) in self.spans.iter().zip(&mut self.row) {
+                *sum = span.sum(light, &self.across);
+            }
         }
-        // One row of pixels can finish one row of samples, or several if the picture is enlarged.
+        self.repeat(1, cancellation);
+    }
+
+    /// Takes `count` more rows of pixels that equal the last one. Takes no time for each of them.
+    pub(crate) fn repeat(&mut self, count: u32, cancellation: &Cancellation<'_>) {
+        if count == 0 {
+            return;
+        }
+        let first = self.next_row;
+        self.next_row += u64::from(count);
+        let covered = self.down.pixel(first).start..self.down.pixel(self.next_row - 1).end;
+        if covered.end <= self.down.start {
+            return;
+        }
+        // The rows can finish a part of a row of samples, or several. Those under equal rows of
+        // pixels alone are equal, too.
+        let mut has_equal_means = false;
         while !self.is_done() && !cancellation.is_cancelled() {
             let sample = self.down.sample(self.means.len() / self.across.samples);
+            let is_inside = covered.start <= sample.start && sample.end <= covered.end;
+            if is_inside && has_equal_means {
+                self.means.extend_from_within(self.means.len() - self.across.samples..);
+                continue;
+            }
             let shared =
                 covered.end.min(sample.end).saturating_sub(covered.start.max(sample.start));
             self.sums.add(&self.row, shared);
@@ -116,6 +150,7 @@ impl Sampler {
                 break;
             }
             self.sums.finish(&mut self.means);
+            has_equal_means = is_inside;
         }
     }
 
@@ -190,7 +225,8 @@ impl AreaSums {
     fn finish(&mut self, means: &mut Vec<u32>) {
         match self {
             Self::Small(sums, area) => {
-                means.extend(sums.iter().map(|sum| ((sum + *area / 2) / *area) as u32));
+                let per_area = 1.0 / *area as f64;
+                means.extend(sums.iter().map(|sum| quotient(sum + *area / 2, *area, per_area)));
                 sums.fill(0);
             }
             Self::Large(sums, area) => {
@@ -199,6 +235,15 @@ impl AreaSums {
             }
         }
     }
+}
+
+/// `sum` / `area`, rounded down, of a sum below 2^63 and a quotient of at most 2^24. `per_area` is
+/// 1 / `area`: a multiplication is faster than a division, and exact after it is corrected by one.
+#[inline(always)]
+fn quotient(sum: u64, area: u64, per_area: f64) -> u32 {
+    let estimate = (sum as f64 * per_area) as u64;
+    let rest = sum.wrapping_sub(estimate.wrapping_mul(area)) as i64;
+    (estimate as u32) + u32::from(rest >= area as i64) - u32::from(rest < 0)
 }
 
 /// Crops are exact to one of so many parts of a pixel.
@@ -276,6 +321,9 @@ impl Axis {
     }
 }
 
+/// The pixels of a span that are faster to add than to subtract prefix sums.
+const LONG_SPAN: usize = 16;
+
 /// The pixels under a sample.
 struct Span {
     /// Indices of the first and the last.
@@ -287,6 +335,17 @@ struct Span {
 }
 
 impl Span {
+    /// [`sum`](Self::sum), by the sums of light up to each pixel.
+    fn sum_by_prefixes(&self, light: &[u32], prefix_sums: &[u64], axis: &Axis) -> u64 {
+        if self.first == self.last || self.last >= light.len() {
+            return self.sum(light, axis);
+        }
+        let inner = prefix_sums[self.last - 1] - prefix_sums[self.first];
+        u64::from(light[self.first]) * self.of_first
+            + inner * axis.pixel
+            + u64::from(light[self.last]) * self.of_last
+    }
+
     /// The sum of the pixels' light, each times its length in the sample in lattice units.
     fn sum(&self, light: &[u32], axis: &Axis) -> u64 {
         match light.get(self.first..light.len().min(self.last + 1)).unwrap_or_default() {
@@ -339,6 +398,27 @@ mod tests {
         sampler.finish(&Cancellation::never()).light
     }
 
+    #[test]
+    fn repeated_rows_count_as_pushed_ones() {
+        let never = Cancellation::never();
+        for spec in ["width=3&height=2&fit=stretch", "width=2&height=9&fit=cover"] {
+            for (width, height) in [(13, 11), (7, 40), (64, 2), (300, 90)] {
+                let (mut pushed, mut repeated) =
+                    (sampler(spec, width, height), sampler(spec, width, height));
+                for y in (0..height).step_by(7) {
+                    let row: Vec<u32> = (0..width).map(|x| light(x, y)).collect();
+                    let count = 7.min(height - y);
+                    (0..count).for_each(|_| pushed.push(&row, &never));
+                    repeated.push(&row, &never);
+                    repeated.repeat(count - 1, &never);
+                }
+                let (pushed, repeated) =
+                    (pushed.finish(&never).light, repeated.finish(&never).light);
+                assert!(pushed == repeated, "{spec} of {width} × {height}");
+            }
+        }
+    }
+
     /// The same by definition: every sample against every pixel.
     fn defined(columns: u32, rows: u32, width: u32, height: u32, visible: (f64, f64)) -> Vec<f64> {
         let (columns, rows) = (columns * ACROSS as u32, rows * DOWN as u32);
@@ -363,6 +443,19 @@ mod tests {
             }
         }
         means
+    }
+
+    #[test]
+    fn quotients_are_exact() {
+        for area in [1, 2, 3, 7, 640, 65_535, 1 << 30, (1 << 37) + 9, (1 << 38) - 1] {
+            for quotient_of in [0, 1, 2, 99, 8_388_607, u64::from(WHITE) - 1, u64::from(WHITE)] {
+                for rest in [0, 1, area / 2, area - 1] {
+                    let sum = quotient_of * area + rest.min(area - 1);
+                    let found = quotient(sum, area, 1.0 / area as f64);
+                    assert_eq!(u64::from(found), sum / area, "{sum} / {area}");
+                }
+            }
+        }
     }
 
     #[test]

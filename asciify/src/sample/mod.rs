@@ -79,6 +79,14 @@ impl<'a> Picture<'a> {
         }
     }
 
+    /// Takes `count` more rows that equal the last one.
+    pub(crate) fn repeat(&mut self, count: u32) {
+        let opacity = self.opacity.iter_mut().filter(|_| self.has_alpha);
+        let channels = self.channels.iter_mut().flatten().flatten();
+        let samplers = self.luminance.iter_mut().chain(channels).chain(opacity);
+        samplers.for_each(|sampler| sampler.repeat(count, self.cancellation));
+    }
+
     /// The samples for each spec, in their order.
     pub(crate) fn finish(self) -> impl Iterator<Item = Sampled> {
         let cancellation = self.cancellation;

@@ -4,17 +4,19 @@
 use std::io::Cursor;
 
 use asciify::{Limits, probe};
-use image::Frame;
-use image::codecs::gif::GifEncoder;
-
-use testkit::pictures::{apng, drawn, frames, gif, named, text};
+use png::{BlendOp, DisposeOp};
+use testkit::pictures::{apng, drawn, frames, gif, named, text, webp};
 
 const SPEC: &str = "width=4&height=2&fit=stretch&match=ramp&tone=natural&alpha=dark";
 
 #[test]
 fn frames_are_drawn_over_each_other() {
     // the GIF encoder disposes of each frame before the next
-    let last = [(named("GIF"), gif(), "  @@\n  @@\n"), (named("PNG"), apng(), "@@@@\n@@@@\n")];
+    let last = [
+        (named("GIF"), gif(), "  @@\n  @@\n"),
+        (named("PNG"), apng(), "@@@@\n@@@@\n"),
+        (named("WebP"), webp(), "@@@@\n@@@@\n"),
+    ];
     for (format, file, last) in last {
         let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
         assert_eq!((header.format, header.frames), (format, 3));
@@ -28,27 +30,124 @@ fn frames_are_drawn_over_each_other() {
 }
 
 #[test]
-fn a_frame_after_too_many_pixels_is_refused() {
+fn a_frame_in_which_too_many_pixels_show_is_refused() {
     let few = Limits { max_pixels: 8 * 4, ..Limits::default() };
-    let many = gif();
-    let drawn = |limits: &Limits| {
-        let spec = format!("{SPEC}&frame=2").parse().expect("a spec");
-        asciify::render(Cursor::new(&many), &[spec], limits).map(drop)
+    let drawn = |file: &[u8]| {
+        let spec = format!("{SPEC}&frame=8").parse().expect("a spec");
+        asciify::render(Cursor::new(file), &[spec], &few).map(drop)
     };
-    assert!(drawn(&few).is_ok());
-    // the pixels of the frames before it count
-    let long: Vec<u8> = {
-        let mut file = Vec::new();
-        let mut encoder = GifEncoder::new(&mut file);
-        for _ in 0..9 {
-            encoder.encode_frame(Frame::new(frames()[0].clone())).expect("a small frame");
-        }
-        drop(encoder);
-        file
-    };
-    let spec = format!("{SPEC}&frame=8").parse().expect("a spec");
-    let err = asciify::render(Cursor::new(&long), &[spec], &few).expect_err("nine canvases");
+    // each shows below the next one
+    let err = drawn(&nine_frames(BlendOp::Over)).expect_err("nine canvases");
     assert!(err.to_string().contains("in the frames up to that one"), "{err}");
+    // the last one hides the others
+    assert!(drawn(&nine_frames(BlendOp::Source)).is_ok());
+}
+
+/// An APNG of nine equal frames of 8 × 4 px.
+fn nine_frames(blend: BlendOp) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, 8, 4);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_animated(9, 0).expect("nine frames");
+    encoder.set_blend_op(blend).expect("animated");
+    let mut writer = encoder.write_header().expect("it is in memory");
+    for _ in 0..9 {
+        writer.write_image_data(&frames()[1]).expect("a small frame");
+    }
+    writer.finish().expect("it is in memory");
+    file
+}
+
+#[test]
+fn frames_below_one_that_hides_them_do_not_matter() {
+    let mut file = webp();
+    let anmf = |file: &[u8], nth: usize| {
+        let starts = file.windows(4).enumerate().filter(|(_, it)| it == b"ANMF");
+        starts.map(|(at, _)| at).nth(nth).expect("three frames")
+    };
+    let second = anmf(&file, 1);
+    file[second + 8 + 15] = 2; // not blended
+    assert_eq!(text(&file, &format!("{SPEC}&frame=1")), "@@  \n@@  \n");
+    assert_eq!(text(&file, &format!("{SPEC}&frame=2")), "@@@@\n@@@@\n");
+    // the data of the first frame, behind its signature and its size
+    let first = anmf(&file, 0);
+    let data = file[first..second].windows(4).position(|it| it == b"VP8L").expect("data") + first;
+    file[data + 13..second].fill(0xff);
+    assert!(drawn(&file, SPEC).is_err());
+    assert_eq!(text(&file, &format!("{SPEC}&frame=2")), "@@@@\n@@@@\n");
+}
+
+/// Every way in which a frame can show in later ones, against frames that are drawn one by one as the
+/// standard says.
+#[test]
+fn frames_are_drawn_as_the_frames_before_them_leave_the_canvas() {
+    use DisposeOp::{Background, None, Previous};
+    let disposals = [None, Background, Previous];
+    for number in 0..81 {
+        let disposal = |frame: u32| disposals[number / 3_usize.pow(frame) % 3];
+        for blend in [BlendOp::Over, BlendOp::Source] {
+            let first = disposal(0);
+            if first == Previous {
+                continue;
+            }
+            let parts = [(0, 0, 4, 2), (1, 0, 2, 2), (0, 1, 3, 1), (2, 0, 2, 1)];
+            let mut file = Vec::new();
+            let mut encoder = png::Encoder::new(&mut file, 4, 2);
+            encoder.set_color(png::ColorType::Rgba);
+            encoder.set_animated(4, 0).expect("four frames");
+            encoder.set_blend_op(blend).expect("animated");
+            encoder.set_dispose_op(first).expect("animated");
+            let mut writer = encoder.write_header().expect("it is in memory");
+            let (mut canvas, mut shown) = ([[0_u8; 4]; 8], Vec::new());
+            for (frame, (left, top, width, height)) in (0..4).zip(parts) {
+                if frame > 0 {
+                    writer.set_frame_dimension(width, height).expect("inside");
+                    writer.set_frame_position(left, top).expect("inside");
+                    writer.set_dispose_op(disposal(frame)).expect("animated");
+                }
+                let light = 60 * frame as u8 + 70;
+                // half of the columns are transparent
+                let pixel =
+                    |x: u32| [light, light, light, if x.is_multiple_of(2) { 255 } else { 0 }];
+                let before = canvas;
+                let mut pixels = Vec::new();
+                for (y, x) in
+                    (top..top + height).flat_map(|y| (left..left + width).map(move |x| (y, x)))
+                {
+                    pixels.extend(pixel(x));
+                    let under = &mut canvas[(4 * y + x) as usize];
+                    if blend == BlendOp::Source || x.is_multiple_of(2) {
+                        *under = pixel(x);
+                    }
+                }
+                writer.write_image_data(&pixels).expect("a small frame");
+                shown.push(canvas);
+                match disposal(frame) {
+                    Background => {
+                        for y in top..top + height {
+                            let start = (4 * y + left) as usize;
+                            canvas[start..start + width as usize].fill([0; 4]);
+                        }
+                    }
+                    Previous => canvas = before,
+                    _ => {}
+                }
+            }
+            writer.finish().expect("it is in memory");
+            let follows =
+                |frame: u32| disposal(frame) == Background && disposal(frame + 1) == Previous;
+            for (frame, canvas) in (1..4).zip(&shown[1..]) {
+                // what the `image` crate restores after a cleared frame is more than the standard says
+                if (0..frame).any(|it| it + 1 < frame && follows(it)) {
+                    continue;
+                }
+                let still = image::RgbaImage::from_raw(4, 2, canvas.as_flattened().to_vec());
+                let wanted = testkit::pictures::png(&still.expect("all pixels").into());
+                let found = text(&file, &format!("{SPEC}&frame={frame}"));
+                assert_eq!(found, text(&wanted, SPEC), "{number}, {blend:?}, frame {frame}");
+            }
+        }
+    }
 }
 
 #[test]

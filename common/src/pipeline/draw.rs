@@ -172,6 +172,7 @@ fn draw_unless(
             }
             write::ansi_row(row, &mut text);
         }
+        text.shrink_to_fit();
         Ok(Drawing { text, columns: grid.columns() as u32, rows: grid.rows() as u32 })
     };
     grids.into_iter().map(write).collect()

@@ -4,6 +4,7 @@
 //! panics if a property does not hold. The tests mutate the seeds at random; in the fuzz targets, a
 //! fuzzer does.
 
+pub mod bomb;
 pub mod draw;
 #[cfg(feature = "service")]
 pub mod form;

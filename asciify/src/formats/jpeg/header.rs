@@ -20,7 +20,9 @@ pub(super) struct Header {
     pub(super) is_whole: bool,
     /// Of a kind that common decoders refuse or decode wrongly.
     pub(super) is_rare: bool,
-    /// The file is too short for most of the blocks that it claims.
+    /// Whether it has several scans of the same blocks.
+    pub(super) is_progressive: bool,
+    /// The file is too short for most of the blocks or samples that it claims.
     pub(super) is_too_short: bool,
     /// An upper estimate of the memory that decoding takes, in bytes.
     pub(super) decoded_bytes: u64,
@@ -72,9 +74,11 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
         orientation: orientation.unwrap_or(Orientation::NoTransforms),
         is_whole,
         is_rare: frame.is_rare,
-        // except in arithmetic coding, a block of 8 × 8 samples takes at least a bit
+        is_progressive: frame.is_progressive,
+        // except in arithmetic coding, a data unit takes at least a bit
         is_too_short: !frame.is_arithmetic
-            && area(frame.width, frame.height) > reader.end.saturating_mul(8 * 64),
+            && area(frame.width, frame.height)
+                > reader.end.saturating_mul(8 * if frame.is_lossless { 1 } else { 64 }),
         decoded_bytes: frame.decoded_bytes(components_in_scan.into(), reader.end),
     })
 }
@@ -86,6 +90,7 @@ struct Frame {
     precision: u32,
     is_progressive: bool,
     is_arithmetic: bool,
+    is_lossless: bool,
     is_rare: bool,
 }
 
@@ -129,6 +134,7 @@ fn read_frame_header(reader: &mut ByteReader<'_>, marker: u8, length: u64) -> Re
         precision: precision.into(),
         is_progressive: matches!(marker, SOF2 | SOF10),
         is_arithmetic: matches!(marker, SOF9 | SOF10),
+        is_lossless: marker == SOF3,
         is_rare: marker > SOF2 || precision != 8 || !is_common_sampling,
     })
 }

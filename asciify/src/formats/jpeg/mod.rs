@@ -11,6 +11,7 @@ mod full;
 mod header;
 mod huffman;
 mod markers;
+pub(super) mod scans;
 mod segments;
 mod tables;
 
@@ -37,7 +38,11 @@ pub(super) const DRIVER: Driver = Driver {
 
 fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> {
     let header = header::read(&mut reader)?;
-    let decoder = Jpeg { is_rare: header.is_rare, is_too_short: header.is_too_short };
+    let decoder = Jpeg {
+        is_rare: header.is_rare,
+        is_progressive: header.is_progressive,
+        is_too_short: header.is_too_short,
+    };
     let sides = (header.width, header.height);
     Ok(Probed {
         orientation: header.orientation,
@@ -51,6 +56,7 @@ fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> 
 struct Jpeg {
     /// Of a kind that common decoders refuse or decode wrongly.
     is_rare: bool,
+    is_progressive: bool,
     /// The file is too short for most of the blocks that it claims: only [`dc`] decodes it, which
     /// takes no memory for the others.
     is_too_short: bool,
@@ -75,9 +81,9 @@ impl Decoder for Jpeg {
                     Ok(())
                 }),
                 None if self.is_too_short => Err(Error::cut_off(FORMAT, "its picture is complete")),
-                None => input.sample_rows(&full, view, specs, |input, push| {
-                    self.decode(input, view.frame, push)
-                }),
+                None => {
+                    input.sample_rows(&full, view, specs, |input, push| self.decode(input, push))
+                }
             }
         })
     }
@@ -88,14 +94,21 @@ impl Jpeg {
     fn decode(
         &self,
         input: &mut Input<'_, '_>,
-        frame: u32,
         push: &mut dyn FnMut(Row<'_>),
     ) -> Result<(), Error> {
         let cancellation = input.source.cancellation();
         if self.is_rare && full::decode(&input.bytes()?, cancellation, &mut *push).is_some() {
             return Ok(());
         }
-        match whole_image::decode(input, ImageFormat::Jpeg, frame, push) {
+        // the crate's time is not bounded by the file's length
+        if self.is_progressive {
+            let file = input.bytes()?;
+            if !scans::are_bounded(&file) {
+                let cut_off = || Error::cut_off(FORMAT, "its picture is complete");
+                return full::decode(&file, cancellation, push).ok_or_else(cut_off);
+            }
+        }
+        match whole_image::decode(input, ImageFormat::Jpeg, push) {
             // what can be read of a damaged file is drawn, as browsers do
             Err(err) => full::decode(&input.bytes()?, cancellation, push).ok_or(err),
             decoded => decoded,

@@ -1,6 +1,7 @@
 //! PNG and APNG: a signature, then chunks from IHDR to IEND (W3C PNG, third edition, sections 5 and
 //! 11).
 
+mod frames;
 mod rows;
 
 use image::ImageFormat;
@@ -11,6 +12,7 @@ use crate::formats::decoder::{
 };
 use crate::formats::reader::ByteReader;
 use crate::formats::whole_image;
+use crate::light;
 use crate::sample::Sampled;
 use crate::sample::view::View;
 use crate::spec::Spec;
@@ -32,8 +34,8 @@ const INDEXED_COLOUR: u8 = 3;
 const GREYSCALE_WITH_ALPHA: u8 = 4;
 const TRUECOLOUR_WITH_ALPHA: u8 = 6;
 
-/// Deflate compresses by a factor of 1032 at most, and a byte holds up to 8 pixels.
-const MAX_PIXELS_PER_BYTE: u64 = 8 * 1032;
+/// Deflate compresses by this factor at most (RFC 1951: 258 bytes in two bits).
+const MAX_DEFLATE_RATIO: u64 = 1032;
 
 struct Png;
 
@@ -47,9 +49,14 @@ impl Decoder for Png {
     ) -> Result<Vec<Sampled>, Error> {
         input.sample_rows(&input.geometry(), view, specs, |input, push| {
             let sides = input.probed.sides();
-            match view.frame == 0 && for_each_row(input.source, sides, &mut *push)? {
+            if view.frame > 0 {
+                let image = frames::later_frame(input, view.frame)?;
+                light::for_each_row(&image, push);
+                return Ok(());
+            }
+            match for_each_row(input.source, sides, &mut *push)? {
                 true => Ok(()),
-                false => whole_image::decode(input, ImageFormat::Png, view.frame, push),
+                false => whole_image::decode(input, ImageFormat::Png, push),
             }
         })
     }
@@ -114,7 +121,9 @@ fn read_ihdr(reader: &mut ByteReader<'_>) -> Result<Probed, Error> {
         // a few scanlines at a time
         probed.decoded_bytes = area(width, 8).saturating_mul(bytes_per_px).saturating_add(1 << 18);
     } else {
-        reader.can_hold(area(width, height), MAX_PIXELS_PER_BYTE)?;
+        let samples = if colour_type == INDEXED_COLOUR { 1 } else { u64::from(bands) };
+        let bits_per_px = samples * u64::from(bit_depth.max(1));
+        reader.can_hold(area(width, height), 8 * MAX_DEFLATE_RATIO / bits_per_px)?;
     }
     Ok(probed)
 }

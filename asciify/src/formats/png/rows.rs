@@ -69,6 +69,6 @@ pub(in crate::formats) fn for_each_row(
     }
 }
 
-fn is_cut_off(err: &DecodingError) -> bool {
+pub(super) fn is_cut_off(err: &DecodingError) -> bool {
     matches!(err, DecodingError::IoError(err) if err.kind() == ErrorKind::UnexpectedEof)
 }

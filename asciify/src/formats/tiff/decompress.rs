@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 
-use fax::decoder::{decode_g3, decode_g4, pels};
+use fax::decoder::{decode_g3, decode_g4};
 use flate2::bufread::ZlibDecoder;
 use weezl::BitOrder;
 use weezl::decode::Decoder as Lzw;
@@ -13,22 +13,26 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::codes::Compression;
 use super::page::Page;
+use crate::formats::jpeg::scans;
 
-/// Bytes that are read from the file at once.
-const BUFFER_BYTES: usize = 1 << 14;
+/// Bytes that are read from the file at once, at most.
+const MAX_BUFFER_BYTES: u64 = 1 << 14;
 
-/// A reader of the decompressed data of a chunk of `rows` rows.
+/// A reader of the decompressed data of a chunk of `rows` rows, whose compressed data has `length`
+/// bytes.
 ///
 /// # Errors
 /// The data is damaged, or the source failed.
 pub(super) fn open<'a>(
     compressed: impl Read + 'a,
+    length: u64,
     page: &Page,
     rows: u32,
 ) -> io::Result<Box<dyn Read + 'a>> {
+    let buffer_bytes = length.clamp(64, MAX_BUFFER_BYTES) as usize;
     let mut compressed: Box<dyn BufRead + 'a> = match page.has_reversed_bits {
-        true => Box::new(BufReader::with_capacity(BUFFER_BYTES, ReversedBits(compressed))),
-        false => Box::new(BufReader::with_capacity(BUFFER_BYTES, compressed)),
+        true => Box::new(BufReader::with_capacity(buffer_bytes, ReversedBits(compressed))),
+        false => Box::new(BufReader::with_capacity(buffer_bytes, compressed)),
     };
     let data: Box<dyn Read + 'a> = match page.compression {
         Compression::CCITT_T4 | Compression::CCITT_T6 => {
@@ -158,11 +162,7 @@ fn decode_fax(compressed: impl BufRead, page: &Page, rows: u32) -> io::Result<Ve
         rows_left.set(left);
         let start = data.len();
         data.resize(start + row_bytes, 0);
-        for (x, color) in pels(transitions, width).enumerate() {
-            if color == fax::Color::Black {
-                data[start + x / 8] |= 128 >> (x % 8);
-            }
-        }
+        fill_black_runs(&mut data[start..], transitions, width.into());
     };
     let mut failed = None;
     let bytes = compressed.bytes().take_while(|_| rows_left.get() > 0);
@@ -177,6 +177,40 @@ fn decode_fax(compressed: impl BufRead, page: &Page, rows: u32) -> io::Result<Ve
     failed.map_or(Ok(data), Err)
 }
 
+/// Sets the bits of the black pixels of a row of `width` pixels. Its colour changes at each of
+/// `transitions`, from white; one that lies before the last one is a run of no pixels.
+fn fill_black_runs(row: &mut [u8], transitions: &[u16], width: usize) {
+    let (mut x, mut last, mut is_black) = (0, 0, false);
+    let runs = transitions.iter().map(|at| {
+        let run = at.saturating_sub(last);
+        last = *at;
+        usize::from(run)
+    });
+    for run in runs.chain([usize::from(u16::MAX)]) {
+        let end = width.min(x + run);
+        if is_black {
+            fill_bits(row, x, end);
+        }
+        (x, is_black) = (end, !is_black);
+    }
+}
+
+/// Sets the bits from `start` up to `end`, counted from the highest bit of each byte.
+fn fill_bits(row: &mut [u8], start: usize, end: usize) {
+    if start >= end {
+        return;
+    }
+    let (first, last) = (start / 8, (end - 1) / 8);
+    let (from_start, to_end) = (0xff >> (start % 8), !0 << (7 - (end - 1) % 8));
+    if first == last {
+        row[first] |= from_start & to_end;
+    } else {
+        row[first] |= from_start;
+        row[first + 1..last].fill(0xff);
+        row[last] |= to_end;
+    }
+}
+
 /// JPEG (Technical Note 2), whose tables may be in the tag JPEGTables: SOI, tables, EOI. Samples
 /// are left in the file's colour space: PhotometricInterpretation says what they mean.
 fn decode_jpeg(compressed: &mut impl Read, page: &Page, rows: u32) -> io::Result<Vec<u8>> {
@@ -187,6 +221,9 @@ fn decode_jpeg(compressed: &mut impl Read, page: &Page, rows: u32) -> io::Result
     compressed.read_to_end(&mut file)?;
     if table_bytes > 0 && file[table_bytes..].starts_with(SOI) {
         file.drain(table_bytes..table_bytes + SOI.len());
+    }
+    if !scans::are_bounded(&file) {
+        return Err(damaged("JPEG of too many scans"));
     }
     let (width, height) = (page.chunk_size.0 as usize, page.chunk_size.1 as usize);
     let options = DecoderOptions::default().set_max_width(width).set_max_height(height);

@@ -7,6 +7,7 @@ mod codes;
 mod decompress;
 mod ifd;
 mod levels;
+mod memo;
 mod page;
 mod pixels;
 mod predictor;
@@ -78,7 +79,7 @@ impl Decoder for Pages {
             let level = &levels[level];
             level.page.check_limits(input.limits)?;
             let mut picture = Picture::new(specs, &geometry(level), cancellation);
-            pixels::for_each_row(&tiff, level, bands, stretch, &range, |row| picture.push(row))?;
+            pixels::push_rows(&tiff, level, bands, stretch, &range, &mut picture)?;
             Ok(picture.finish().collect())
         })
     }

@@ -16,8 +16,9 @@ pub(super) const MAX_MASK_BYTES: u64 = 1 << 20;
 const MAX_BYTES_PER_PX: u64 = 16;
 /// Planes that are read together: three colours and alpha.
 const MAX_PLANES: u32 = 4;
-/// Working memory of the decompression of one plane, in bytes.
-const DECOMPRESSOR_BYTES: u64 = 1 << 17;
+/// Working memory of the decompression of one plane, in bytes, with a strip of
+/// [`MAX_HELD_STRIP_BYTES`](super::rows::MAX_HELD_STRIP_BYTES).
+const DECOMPRESSOR_BYTES: u64 = 1 << 18;
 /// The longest text of a number, in bytes.
 const MAX_NUMBER_BYTES: u64 = 64;
 /// Samples whose depths are compared, and that may be alpha.
@@ -195,12 +196,15 @@ impl Page {
 
     /// An upper estimate of the memory that decoding takes, in bytes.
     pub(super) fn decoded_bytes(&self) -> u64 {
-        let rows = if self.holds_whole_chunks() { self.chunk_size.1 } else { 1 };
+        // the last row is held for comparison
+        let rows = if self.holds_whole_chunks() { self.chunk_size.1.saturating_add(1) } else { 2 };
         // the coefficients of a JPEG take more than its samples
         let factor = if self.compression == Compression::JPEG { 6 } else { 1 };
         let chunk = self.chunk_row_bytes().saturating_mul(rows.into()).saturating_mul(factor);
-        let chunks =
-            chunk.saturating_mul(self.planes_read()).saturating_mul(self.chunks_across().into());
+        // the last of several chunks is held until the next one is read
+        let across = u64::from(self.chunks_across());
+        let across = if across > 1 { across + 1 } else { across };
+        let chunks = chunk.saturating_mul(self.planes_read()).saturating_mul(across);
         // samples and pixels of a row
         let row = u64::from(self.width).saturating_mul(8 * (u64::from(MAX_PLANES) + 4));
         chunks.saturating_add(row).saturating_add(self.planes_read() * DECOMPRESSOR_BYTES)

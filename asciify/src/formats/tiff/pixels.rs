@@ -3,15 +3,18 @@
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 
 use super::codes::{Photometric, SampleFormat};
 use super::ifd::{FORMAT, Tiff};
 use super::levels::Level;
+use super::memo::{Memo, max_conversions};
 use super::page::Page;
 use super::rows::RowReader;
 use super::samples;
 use crate::error::{Error, Limits};
 use crate::light::{Row, from_lab, from_ycbcr};
+use crate::sample::Picture;
 use crate::spec::bands::{Bands, Stretch};
 
 /// The fraction of all values that automatic stretching makes black, and the fraction it makes
@@ -59,15 +62,30 @@ impl ValueRange {
         let level = levels.iter().rev().find(has_enough_pixels).unwrap_or(&levels[0]);
         level.page.check_limits(limits)?;
         let every = level.page.pixels().div_ceil(SAMPLED_PIXELS);
-        let (mut values, mut count, mut opaque) = (Vec::new(), 0_u64, 0.0_f64);
-        pixels(tiff, level, bands, |row| {
-            for pixel in row {
-                opaque = opaque.max(pixel.alpha);
-                if count.is_multiple_of(every) && pixel.alpha > 0.0 {
-                    values.extend(pixel.color.iter().filter(|value| value.is_finite()));
-                }
-                count += 1;
+        let width = u64::from(level.page.width);
+        let has_alpha = level.page.alpha_sample().is_some();
+        let mut opaque = if has_alpha { 0.0_f64 } else { f64::INFINITY };
+        // indices in the page of the row's first pixel and of the next pixel to take
+        let (mut values, mut row_start, mut next) = (Vec::new(), 0, 0);
+        let mut conversions_left = max_conversions(&level.page, tiff.borrow().reader.end);
+        let is_bounded = conversions_left < u64::MAX;
+        for_each_sample_row(tiff, level, bands, |row| {
+            if is_bounded {
+                let left = conversions_left.checked_sub(row.different_pixels());
+                conversions_left = left.ok_or_else(too_many_pixels)?;
             }
+            for x in row.changed.iter().cloned().flatten().filter(|_| has_alpha) {
+                opaque = opaque.max(row.pixel(x).alpha);
+            }
+            while next < row_start + width {
+                let pixel = row.pixel((next - row_start) as usize);
+                if pixel.alpha > 0.0 {
+                    values.extend(pixel.color.into_iter().filter(|value| value.is_finite()));
+                }
+                next += every;
+            }
+            row_start += width;
+            Ok(())
         })?;
         values.sort_unstable_by(f64::total_cmp);
         let quantile = |q: f64| values.get((values.len() as f64 * q) as usize).copied();
@@ -79,18 +97,28 @@ impl ValueRange {
     /// Red, green, blue and alpha of a pixel, 0 to 65535.
     fn apply(&self, pixel: &Pixel, is_inverted: bool, is_associated: bool) -> [u16; 4] {
         let alpha = if pixel.alpha == f64::INFINITY { 1.0 } else { pixel.alpha / self.opaque };
-        let color = pixel.color.map(|value| {
+        let full_scale = |value: f64| {
             let level = (value - self.low) / (self.high - self.low);
-            match (is_associated, is_inverted) {
+            to_16_bits(match (is_associated, is_inverted) {
                 (true, _) => level / alpha,
                 (_, true) => 1.0 - level,
                 _ => level,
-            }
-        });
-        // NaN becomes 0
-        let [r, g, b] = color;
-        [r, g, b, alpha].map(|level| libm::round(level.clamp(0.0, 1.0) * 65_535.0) as u16)
+            })
+        };
+        let [r, g, b] = pixel.color;
+        let [r, g, b] = match r == g && g == b {
+            true => [full_scale(r); 3],
+            false => [r, g, b].map(full_scale),
+        };
+        [r, g, b, to_16_bits(alpha)]
     }
+}
+
+/// A level, 0 to 1, in 65535ths, rounded as [`libm::round`] does. Clamps; NaN becomes 0.
+fn to_16_bits(level: f64) -> u16 {
+    let exact = level.clamp(0.0, 1.0) * 65_535.0;
+    let floor = exact as u16;
+    floor + u16::from(exact - f64::from(floor) >= 0.5)
 }
 
 /// A pixel in the units of the file's samples.
@@ -101,44 +129,59 @@ struct Pixel {
     alpha: f64,
 }
 
-/// Calls `take` with each row of a level from the top. Pixels without data are transparent.
+/// Passes each row of a level to `picture`, from the top. Pixels without data are transparent.
 ///
 /// # Errors
 /// A strip or a tile is damaged, or there is no such band.
-pub(super) fn for_each_row(
+pub(super) fn push_rows(
     tiff: &RefCell<Tiff<'_>>,
     level: &Level,
     bands: Bands,
     stretch: Stretch,
     range: &ValueRange,
-    mut take: impl FnMut(Row<'_>),
+    picture: &mut Picture,
 ) -> Result<(), Error> {
     let page = &level.page;
     let is_unchanged = bands == Bands::Auto && !matches!(stretch, Stretch::Range(..));
     if let Some(samples) = page.srgb_samples().filter(|_| is_unchanged && level.mask.is_none()) {
-        return srgb_rows(tiff, page, samples, take);
+        return push_srgb_rows(tiff, page, samples, picture);
     }
     let is_inverted = page.photometric == Photometric::WhiteIsZero;
     let is_associated = page.alpha.is_some_and(|alpha| alpha.is_associated);
-    let mut colors = Vec::with_capacity(page.width as usize);
-    pixels(tiff, level, bands, |row| {
-        colors.clear();
-        colors.extend(row.iter().map(|pixel| range.apply(pixel, is_inverted, is_associated)));
-        take(Row::Rgba16(&colors));
+    let file_bytes = tiff.borrow().reader.end;
+    let mut palette = Memo::new(page, file_bytes, |samples| {
+        range.apply(&page.pixel(samples, bands, true), is_inverted, is_associated)
+    });
+    let mut colors = vec![[0; 4]; page.width as usize];
+    for_each_sample_row(tiff, level, bands, |row| {
+        if row.changed.is_empty() {
+            picture.repeat(1);
+            return Ok(());
+        }
+        for x in row.changed.iter().cloned().flatten() {
+            colors[x] = palette.color(row.samples(x), row.is_shown(x));
+        }
+        if palette.is_spent() {
+            return Err(too_many_pixels());
+        }
+        picture.push(Row::Rgba16(&colors));
+        Ok(())
     })
 }
 
-/// [`rows`] for pages whose bytes can be used as they are: see [`Page::srgb_samples`].
-fn srgb_rows(
+/// [`push_rows`] for pages whose bytes can be used as they are: see [`Page::srgb_samples`].
+fn push_srgb_rows(
     tiff: &RefCell<Tiff<'_>>,
     page: &Page,
     samples: usize,
-    mut take: impl FnMut(Row<'_>),
+    picture: &mut Picture,
 ) -> Result<(), Error> {
     let mut rows = RowReader::new(tiff, page, &[]);
     let mut row = vec![0; page.width as usize * samples];
     for _ in 0..page.height {
+        let mut is_repeated = true;
         let read = rows.next(|first, _, bytes| {
+            is_repeated = false;
             let slots = &mut row[first * samples..];
             let length = slots.len().min(page.chunk_size.0 as usize * samples);
             match bytes.get(..length) {
@@ -147,38 +190,78 @@ fn srgb_rows(
             }
         });
         read.map_err(damaged)?;
-        take(match samples {
-            1 => Row::Grey8(row.as_chunks().0),
-            2 => Row::GreyAlpha8(row.as_chunks().0),
-            3 => Row::Rgb8(row.as_chunks().0),
-            _ => Row::Rgba8(row.as_chunks().0),
-        });
+        match samples {
+            _ if is_repeated => picture.repeat(1),
+            1 => picture.push(Row::Grey8(row.as_chunks().0)),
+            2 => picture.push(Row::GreyAlpha8(row.as_chunks().0)),
+            3 => picture.push(Row::Rgb8(row.as_chunks().0)),
+            _ => picture.push(Row::Rgba8(row.as_chunks().0)),
+        }
     }
     Ok(())
 }
 
-/// Calls `take` with the pixels of each row of a level.
-fn pixels(
+/// The wanted samples of a row of a level.
+struct SampleRow<'a> {
+    page: &'a Page,
+    bands: Bands,
+    /// Pixel by pixel, `per_pixel` each.
+    values: &'a [f64],
+    per_pixel: usize,
+    /// The mask: 0 where there is no data.
+    mask: &'a [f64],
+    /// The pixels that may differ from those of the last row.
+    changed: &'a [Range<usize>],
+}
+
+impl SampleRow<'_> {
+    fn samples(&self, x: usize) -> &[f64] {
+        &self.values[x * self.per_pixel..(x + 1) * self.per_pixel]
+    }
+
+    /// Whether there is data.
+    fn is_shown(&self, x: usize) -> bool {
+        self.mask[x] > 0.0
+    }
+
+    /// The number of changed pixels that differ from the one to the left.
+    fn different_pixels(&self) -> u64 {
+        // bits, since NaN is no different value
+        let bits = |x: usize| self.samples(x).iter().map(|sample| sample.to_bits());
+        let differs = |x: &usize| !bits(*x).eq(bits(*x - 1));
+        self.changed.iter().map(|it| (it.start + 1..it.end).filter(differs).count() as u64).sum()
+    }
+
+    fn pixel(&self, x: usize) -> Pixel {
+        self.page.pixel(self.samples(x), self.bands, self.is_shown(x))
+    }
+}
+
+/// Calls `take` with the samples of each row of a level.
+///
+/// # Errors
+/// A strip or a tile is damaged, there is no such band, or what `take` returns.
+fn for_each_sample_row(
     tiff: &RefCell<Tiff<'_>>,
     level: &Level,
     bands: Bands,
-    mut take: impl FnMut(&[Pixel]),
+    mut take: impl FnMut(&SampleRow<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let page = &level.page;
     let wanted = page.wanted_samples(bands)?;
     let (width, per_pixel) = (page.width as usize, wanted.len());
     let mut rows = RowReader::new(tiff, page, &wanted);
-    let mut mask = level.mask.as_ref().map(|mask| (mask, RowReader::new(tiff, mask, &[0])));
-    // the wanted samples of a row, pixel by pixel, and the mask: 0 where there is no data
-    let (mut values, mut shown) = (vec![0.0; width * per_pixel], vec![1.0; width]);
-    let mut row = Vec::with_capacity(width);
+    let mut mask_rows = level.mask.as_ref().map(|mask| (mask, RowReader::new(tiff, mask, &[0])));
+    let (mut values, mut mask) = (vec![0.0; width * per_pixel], vec![1.0; width]);
+    let mut changed: Vec<Range<usize>> = Vec::new();
     let missing = page.nodata.unwrap_or(0.0);
     for _ in 0..page.height {
+        changed.clear();
         rows.next(|first, plane, bytes| {
-            let start = first * per_pixel;
-            let end = values.len().min(start + page.chunk_size.0 as usize * per_pixel);
+            let pixels = first..width.min(first + page.chunk_size.0 as usize);
+            let row = &mut values[pixels.start * per_pixel..pixels.end * per_pixel];
             for (index, sample) in wanted.iter().enumerate() {
-                let slots = values[start..end].iter_mut().skip(index).step_by(per_pixel);
+                let slots = row.iter_mut().skip(index).step_by(per_pixel);
                 let interleaved = (*sample, page.samples_per_pixel as usize);
                 match (page.is_planar, bytes) {
                     (true, _) if index != plane => {}
@@ -187,21 +270,35 @@ fn pixels(
                     _ => samples::read(bytes, page, interleaved, slots),
                 }
             }
+            // another plane may have changed the same pixels
+            if changed.last() != Some(&pixels) {
+                changed.push(pixels);
+            }
         })
         .map_err(damaged)?;
-        if let Some((mask, rows)) = &mut mask {
+        if let Some((page, rows)) = &mut mask_rows {
             let read = rows.next(|first, _, bytes| {
-                let slots = shown[first..].iter_mut().take(mask.chunk_size.0 as usize);
-                samples::read(bytes, mask, (0, mask.samples_per_pixel as usize), slots);
+                let pixels = first..width.min(first + page.chunk_size.0 as usize);
+                let slots = mask[pixels.clone()].iter_mut();
+                samples::read(bytes, page, (0, page.samples_per_pixel as usize), slots);
+                changed.push(pixels);
             });
             read.map_err(damaged)?;
         }
-        row.clear();
-        let pixels = values.chunks_exact(per_pixel).zip(&shown);
-        row.extend(pixels.map(|(values, shown)| page.pixel(values, bands, *shown > 0.0)));
-        take(&row);
+        take(&SampleRow {
+            page,
+            bands,
+            values: &values,
+            per_pixel,
+            mask: &mask,
+            changed: &changed,
+        })?;
     }
     Ok(())
+}
+
+fn too_many_pixels() -> Error {
+    Error::malformed(FORMAT, "it has more different pixels than its length can hold")
 }
 
 fn damaged(err: io::Error) -> Error {
@@ -255,7 +352,7 @@ impl Page {
     /// [`Error::Missing`] where there is no such band.
     fn wanted_samples(&self, bands: Bands) -> Result<Vec<usize>, Error> {
         let samples = self.samples_per_pixel as usize;
-        let alpha = self.alpha.map(|alpha| alpha.sample).filter(|sample| *sample < samples);
+        let alpha = self.alpha_sample();
         let mut wanted: Vec<usize> = match (self.photometric, bands.chosen()) {
             (Photometric::Bands | Photometric::WhiteIsZero, Some([red, green, blue])) => {
                 if [red, green, blue].iter().any(|band| *band >= samples) {
@@ -276,14 +373,16 @@ impl Page {
         Ok(wanted)
     }
 
+    /// The index in a pixel of the sample that is alpha.
+    fn alpha_sample(&self) -> Option<usize> {
+        let samples = self.samples_per_pixel as usize;
+        self.alpha.map(|alpha| alpha.sample).filter(|sample| *sample < samples)
+    }
+
     /// A pixel of the samples of [`Page::wanted_samples`].
     fn pixel(&self, values: &[f64], bands: Bands, is_shown: bool) -> Pixel {
-        let (samples, alpha) = match (self.alpha, values) {
-            (Some(alpha), [samples @ .., last])
-                if (alpha.sample as u32) < self.samples_per_pixel =>
-            {
-                (samples, *last)
-            }
+        let (samples, alpha) = match (self.alpha_sample(), values) {
+            (Some(_), [samples @ .., last]) => (samples, *last),
             _ => (values, f64::INFINITY),
         };
         let color = self.color(samples);

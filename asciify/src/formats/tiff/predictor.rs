@@ -58,11 +58,31 @@ fn undo_horizontal_predictor<const N: usize>(
 /// Undoes the floating-point predictor (Technical Note 3). The row has the highest bytes of all
 /// samples, then the next ones, and so on, as differences of bytes. Its samples become big-endian.
 fn undo_float_predictor(row: &mut [u8], samples: usize, sample_bytes: usize) {
-    for at in samples..row.len() {
-        row[at] = row[at].wrapping_add(row[at - samples]);
+    if samples == 1 {
+        let mut last = 0_u8;
+        for byte in &mut *row {
+            last = last.wrapping_add(*byte);
+            *byte = last;
+        }
+    } else {
+        for at in samples..row.len() {
+            row[at] = row[at].wrapping_add(row[at - samples]);
+        }
     }
-    let (planes, count) = (row.to_vec(), row.len() / sample_bytes);
-    for (index, sample) in row.chunks_exact_mut(sample_bytes).enumerate() {
+    let planes = row.to_vec();
+    match sample_bytes {
+        2 => interleave::<2>(&planes, row),
+        3 => interleave::<3>(&planes, row),
+        4 => interleave::<4>(&planes, row),
+        _ => interleave::<8>(&planes, row),
+    }
+}
+
+/// Puts the bytes of each sample together: `planes` has the first bytes of all of them, then the
+/// second ones, and so on.
+fn interleave<const N: usize>(planes: &[u8], row: &mut [u8]) {
+    let count = row.len() / N;
+    for (index, sample) in row.as_chunks_mut::<N>().0.iter_mut().enumerate() {
         for (plane, byte) in sample.iter_mut().enumerate() {
             *byte = planes[plane * count + index];
         }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, Cursor, ErrorKind, Read};
+use std::rc::Rc;
 
 use super::codes::Compression;
 use super::ifd::{IfdEntry, Tiff};
@@ -13,8 +14,19 @@ const TABLE_WINDOW: u64 = 512;
 
 /// Compression ratios above this are damage: LZW reaches about 1500, deflate 1032.
 const MAX_COMPRESSION_RATIO: u64 = 4096;
+/// The same of JPEG: a block of 64 samples takes a bit at least.
+const MAX_JPEG_RATIO: u64 = 8 * 64;
 /// How many times the length of the file may be read. Equal chunks may share their bytes.
 const MAX_SHARING: u64 = 16;
+/// What opening a chunk counts at least, in bytes that are read.
+const MIN_CHUNK_BYTES: u64 = 64;
+/// Bytes that chunks may have when decompressed: so many, and so many per byte of the file, which
+/// only chunks that share their bytes can exceed.
+const UNPACKED_BYTES: u64 = 1 << 26;
+const UNPACKED_PER_BYTE: u64 = 1600;
+/// The longest strip that is decompressed as a whole, in bytes, so that equal ones are decompressed
+/// once.
+pub(super) const MAX_HELD_STRIP_BYTES: u64 = 1 << 17;
 
 /// The error for damaged data; only its kind is used.
 fn damaged(what: &'static str) -> io::Error {
@@ -30,38 +42,69 @@ pub(super) struct RowReader<'a, 'b> {
     /// The decompressed data of the current row of chunks, from the left, for each of `planes`.
     /// `None` for sparse chunks, which the file leaves out.
     chunks: Vec<Option<Box<dyn Read + 'a>>>,
-    offsets: ChunkTable,
-    byte_counts: Option<ChunkTable>,
+    /// For each of `planes`, since these are far from each other in the tables.
+    tables: Vec<(ChunkTable, Option<ChunkTable>)>,
     /// Bytes of the file that may still be read.
-    budget: u64,
+    compressed_left: u64,
+    /// Bytes that may still be decompressed.
+    unpacked_left: u64,
+    /// The last chunk that was decompressed as a whole.
+    held: Option<HeldChunk>,
     /// The index of the next row.
     y: u32,
     /// The bytes of a row of one chunk.
     row: Vec<u8>,
+    /// For each of `chunks`, its last row before the predictor was undone. It is empty for a sparse
+    /// chunk, and `None` before the first row.
+    last_rows: Vec<Option<Vec<u8>>>,
+}
+
+/// The decompressed data of a chunk.
+struct HeldChunk {
+    /// Where it is in the file.
+    offset: u64,
+    length: u64,
+    data: SharedBytes,
+}
+
+#[derive(Clone)]
+struct SharedBytes(Rc<Vec<u8>>);
+
+impl AsRef<[u8]> for SharedBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl<'a, 'b> RowReader<'a, 'b> {
     /// A reader of the samples `wanted`: planes without any are not read.
     pub(super) fn new(tiff: &'a RefCell<Tiff<'b>>, page: &'a Page, wanted: &[usize]) -> Self {
+        let planes: Vec<u32> = match page.is_planar {
+            true => wanted.iter().map(|sample| *sample as u32).collect(),
+            false => vec![0],
+        };
+        let offsets = ChunkTable::new(page.chunk_offsets);
+        let byte_counts = page.chunk_byte_counts.map(|entry| ChunkTable::new(Some(entry)));
         Self {
             tiff,
             page,
-            planes: match page.is_planar {
-                true => wanted.iter().map(|sample| *sample as u32).collect(),
-                false => vec![0],
-            },
+            tables: vec![(offsets, byte_counts); planes.len()],
+            planes,
             chunks: Vec::new(),
-            budget: tiff.borrow().reader.end.saturating_mul(MAX_SHARING),
-            offsets: ChunkTable::new(page.chunk_offsets),
-            byte_counts: page.chunk_byte_counts.map(|entry| ChunkTable::new(Some(entry))),
+            compressed_left: tiff.borrow().reader.end.saturating_mul(MAX_SHARING),
+            unpacked_left: (tiff.borrow().reader.end)
+                .saturating_mul(UNPACKED_PER_BYTE)
+                .saturating_add(UNPACKED_BYTES),
+            held: None,
             y: 0,
             row: vec![0; page.chunk_row_bytes() as usize],
+            last_rows: Vec::new(),
         }
     }
 
-    /// Calls `take` with the bytes of the next row in each chunk: the column of its first pixel,
-    /// the index in `wanted` of its plane, and little-endian samples. There are none for a sparse
-    /// chunk.
+    /// Reads the next row. Calls `take` for each chunk whose row differs from its last one, with the
+    /// column of the row's first pixel, the index in `wanted` of the chunk's plane, and little-endian
+    /// samples. There are none for a sparse chunk.
     ///
     /// # Errors
     /// A chunk is damaged, or the source failed.
@@ -71,20 +114,30 @@ impl<'a, 'b> RowReader<'a, 'b> {
         self.tiff.borrow_mut().reader.source.fill_buf()?;
         if self.y.is_multiple_of(chunk_height) {
             self.open_chunks(self.y / chunk_height)?;
+            self.last_rows.resize(self.chunks.len(), None);
         }
         self.y += 1;
         let is_little_endian = self.tiff.borrow().is_little_endian;
         let planes = self.planes.len();
-        for (index, chunk) in self.chunks.iter_mut().enumerate() {
-            let first = index / planes * chunk_width as usize;
-            match chunk {
+        let chunks = self.chunks.iter_mut().zip(&mut self.last_rows);
+        for (index, (chunk, last_row)) in chunks.enumerate() {
+            let row = match chunk {
                 Some(chunk) => {
                     chunk.read_exact(&mut self.row)?;
-                    predictor::undo_predictor(&mut self.row, self.page, is_little_endian);
-                    take(first, index % planes, &self.row);
+                    self.row.as_mut_slice()
                 }
-                None => take(first, index % planes, &[]),
+                None => &mut [],
+            };
+            if last_row.as_deref() == Some(row) {
+                continue;
             }
+            let last_row = last_row.get_or_insert_default();
+            last_row.clear();
+            last_row.extend_from_slice(row);
+            if !row.is_empty() {
+                predictor::undo_predictor(row, self.page, is_little_endian);
+            }
+            take(index / planes * chunk_width as usize, index % planes, row);
         }
         Ok(())
     }
@@ -101,19 +154,26 @@ impl<'a, 'b> RowReader<'a, 'b> {
                 let index = u64::from(self.planes[plane]) * chunks_per_plane
                     + u64::from(chunk_row) * u64::from(across)
                     + u64::from(chunk_column);
-                let chunk = self.open_chunk(index, rows)?;
+                let chunk = self.open_chunk(index, plane, rows)?;
                 self.chunks.push(chunk);
             }
         }
         Ok(())
     }
 
-    /// The decompressed data of the first `rows` rows of a chunk. `None` for a sparse one.
-    fn open_chunk(&mut self, index: u64, rows: u32) -> io::Result<Option<Box<dyn Read + 'a>>> {
+    /// The decompressed data of the first `rows` rows of a chunk, of the plane of that index in
+    /// `planes`. `None` for a sparse one.
+    fn open_chunk(
+        &mut self,
+        index: u64,
+        plane: usize,
+        rows: u32,
+    ) -> io::Result<Option<Box<dyn Read + 'a>>> {
         let page = self.page;
-        let offset = self.offsets.get(self.tiff, index)?;
+        let (offsets, byte_counts) = &mut self.tables[plane];
+        let offset = offsets.get(self.tiff, index)?;
         let decompressed_bytes = page.chunk_row_bytes() * u64::from(rows);
-        let length = match &mut self.byte_counts {
+        let length = match byte_counts {
             Some(byte_counts) => byte_counts.get(self.tiff, index)?,
             None if page.compression == Compression::NONE => decompressed_bytes,
             None if (page.chunks_across(), page.chunks_down()) == (1, 1) => u64::MAX,
@@ -123,28 +183,43 @@ impl<'a, 'b> RowReader<'a, 'b> {
         if offset == 0 || length == 0 {
             return Ok(None);
         }
-        // a row of T.4 or T.6 data can be a bit
-        if !page.compression.is_fax()
-            && decompressed_bytes > length.saturating_mul(MAX_COMPRESSION_RATIO)
-        {
+        let held = self.held.as_ref().filter(|it| (it.offset, it.length) == (offset, length));
+        if let Some(held) = held.filter(|it| it.data.0.len() as u64 == decompressed_bytes) {
+            return Ok(Some(Box::new(Cursor::new(held.data.clone()))));
+        }
+        let max_ratio = match page.compression {
+            // a row can be a bit
+            Compression::CCITT_T4 | Compression::CCITT_T6 => u64::MAX,
+            Compression::JPEG => MAX_JPEG_RATIO,
+            _ => MAX_COMPRESSION_RATIO,
+        };
+        if decompressed_bytes > length.saturating_mul(max_ratio) {
             return Err(damaged("a chunk is too short for its pixels"));
         }
-        self.budget = self.budget.checked_sub(length).ok_or_else(|| damaged("chunks overlap"))?;
+        let spent =
+            |left: u64, bytes: u64| left.checked_sub(bytes).ok_or(damaged("chunks overlap"));
+        self.compressed_left = spent(self.compressed_left, length.max(MIN_CHUNK_BYTES))?;
+        if !page.compression.is_fax() {
+            self.unpacked_left = spent(self.unpacked_left, decompressed_bytes)?;
+        }
         let compressed =
             FileRange { tiff: self.tiff, position: offset, end: offset.saturating_add(length) };
-        let mut chunk = decompress::open(compressed, page, rows)?;
-        if page.chunks_across() > 1 {
-            // many decompressors side by side would take more memory than their data
-            let mut data = Vec::new();
-            chunk.take(decompressed_bytes).read_to_end(&mut data)?;
-            chunk = Box::new(Cursor::new(data));
+        let chunk = decompress::open(compressed, length, page, rows)?;
+        // many decompressors side by side would take more memory than their data
+        if page.chunks_across() == 1 && decompressed_bytes > MAX_HELD_STRIP_BYTES {
+            return Ok(Some(chunk));
         }
-        Ok(Some(chunk))
+        let mut data = Vec::new();
+        chunk.take(decompressed_bytes).read_to_end(&mut data)?;
+        let data = SharedBytes(Rc::new(data));
+        self.held = Some(HeldChunk { offset, length, data: data.clone() });
+        Ok(Some(Box::new(Cursor::new(data))))
     }
 }
 
 /// The table of offsets or byte counts of chunks, of which [`TABLE_WINDOW`] values are held at a
 /// time.
+#[derive(Clone)]
 struct ChunkTable {
     entry: Option<IfdEntry>,
     /// The index of the first value held.

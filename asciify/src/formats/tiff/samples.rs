@@ -36,6 +36,13 @@ pub(super) fn read<'a>(
             let part = |index| float(row, bits / 2, index);
             *value = libm::hypot(part(2 * index), part(2 * index + 1));
         }),
+        (SampleFormat::Uint, bits @ (1 | 2 | 4)) => {
+            let (bits, mask) = (bits as usize, (1 << bits) - 1);
+            slots.for_each(|(index, value)| {
+                let byte = row.get(index * bits / 8).copied().unwrap_or(0);
+                *value = (byte >> (8 - bits - index * bits % 8) & mask).into();
+            });
+        }
         (SampleFormat::Uint, bits) => {
             slots.for_each(|(index, value)| *value = packed(row, bits, index) as f64);
         }
@@ -67,6 +74,11 @@ fn bytes(row: &[u8], bits: u32, index: usize) -> u64 {
 /// A sample of up to 64 bits that is packed from the highest bit on.
 fn packed(row: &[u8], bits: u32, index: usize) -> u64 {
     let start = index * bits as usize;
+    if let Some(bytes) = row.get(start / 8..).and_then(|rest| rest.first_chunk())
+        && bits <= 56
+    {
+        return u64::from_be_bytes(*bytes) << (start % 8) >> (64 - bits);
+    }
     let end = start + bits as usize;
     let bytes = start / 8..end.div_ceil(8);
     let behind = bytes.end * 8 - end;

@@ -4,6 +4,7 @@
 //! Where half of the size or less suffices, [`vp8`] decodes lossy images to means of pixels.
 //! Everything else is decoded by the `image` crate.
 
+mod frames;
 mod vp8;
 
 use image::ImageFormat;
@@ -11,11 +12,11 @@ use image::ImageFormat;
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::decoder::{
-    Decoder, Driver, Input, MAX_EXIF_BYTES, Probed, exif_orientation, in_groups,
+    Decoder, Driver, Input, MAX_EXIF_BYTES, Probed, area, exif_orientation, in_groups,
 };
 use crate::formats::reader::ByteReader;
 use crate::formats::whole_image::WholeImage;
-use crate::light::Row;
+use crate::light::{self, Row};
 use crate::sample::Sampled;
 use crate::sample::area::SourceGeometry;
 use crate::sample::view::View;
@@ -35,6 +36,8 @@ const BYTES_PER_PX: u64 = 12;
 
 /// The alpha flag of VP8X (section 2.7.1).
 const ALPHA_FLAG: u8 = 0x10;
+/// The animation flag of VP8X.
+const ANIMATION_FLAG: u8 = 0x02;
 /// Data of VP8X, in bytes.
 const VP8X_BYTES: u64 = 10;
 /// The start code of a VP8 key frame (RFC 6386, section 9.1).
@@ -42,7 +45,18 @@ const VP8_START_CODE: [u8; 3] = [0x9d, 0x01, 0x2a];
 /// The signature of VP8L data (section 3.4).
 const VP8L_SIGNATURE: u8 = 0x2f;
 
-struct WebP;
+/// The modes of a macroblock of 16 × 16 pixels take 3.4 bits at least (RFC 6386, section 11).
+const MAX_VP8_PIXELS_PER_BYTE: u64 = 16 * 16 * 8 / 3;
+
+/// Pixels of lossless data: so many, and so many per byte. It can code any number of equal pixels in
+/// a few bytes, and transforms make them as slow to decode as different ones.
+const FREE_VP8L_PIXELS: u64 = 1 << 26;
+const VP8L_PIXELS_PER_BYTE: u64 = 256;
+
+struct WebP {
+    /// Whether its pictures are frames on a canvas.
+    is_animated: bool,
+}
 
 impl Decoder for WebP {
     /// Samples at an eighth, a quarter or half of the size for specs that this suffices for.
@@ -53,9 +67,19 @@ impl Decoder for WebP {
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
         let (full, cancellation) = (input.geometry(), input.source.cancellation());
+        if self.is_animated {
+            frames::check(input, view.frame)?;
+        }
+        if view.frame > 0 {
+            let image = frames::later_frame(input, view.frame)?;
+            return input.sample_rows(&full, view, specs, |_, push| {
+                light::for_each_row(&image, push);
+                Ok(())
+            });
+        }
         let at_scale = |scale| SourceGeometry { scale, ..full };
         let scale = |spec: &Spec| [8, 4, 2].into_iter().find(|it| at_scale(*it).suffices(spec));
-        let file = match view.frame == 0 && specs.iter().any(|spec| scale(spec).is_some()) {
+        let file = match specs.iter().any(|spec| scale(spec).is_some()) {
             true => input.bytes()?,
             false => Vec::new(),
         };
@@ -102,7 +126,8 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
             let [flags, _, _, _] = reader.array()?;
             let (width, height) = (u24(reader)?.saturating_add(1), u24(reader)?.saturating_add(1));
             let bands = if flags & ALPHA_FLAG == 0 { 3 } else { 4 };
-            still((width, height), bands)
+            let is_animated = flags & ANIMATION_FLAG != 0;
+            Probed { decoder: Box::new(WebP { is_animated }), ..still((width, height), bands) }
         }
         _ => return Err(reader.malformed("it does not begin with a VP8, VP8L or VP8X chunk")),
     };
@@ -113,7 +138,7 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
 }
 
 fn still(sides: (u32, u32), bands: u32) -> Probed {
-    Probed::still(FORMAT, sides, bands, BYTES_PER_PX, WebP)
+    Probed::still(FORMAT, sides, bands, BYTES_PER_PX, WebP { is_animated: false })
 }
 
 /// Reads the chunks behind VP8X (section 2.7): an image of the canvas's size, or frames inside it;
@@ -159,6 +184,10 @@ fn probe_extended(
         return Err(reader.malformed("it holds no picture"));
     }
     probed.frames = frames.max(1);
+    if probed.frames > 1 {
+        // later frames are copied to a file of their own
+        probed.decoded_bytes = probed.decoded_bytes.saturating_add(reader.end);
+    }
     Ok(())
 }
 
@@ -221,13 +250,17 @@ fn image_size(reader: &mut ByteReader<'_>, chunk: &Chunk) -> Result<(u32, u32), 
         if signature != VP8L_SIGNATURE {
             return Err(reader.malformed("its lossless picture has no signature"));
         }
-        return Ok(((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1));
+        let (width, height) = ((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1);
+        let free_pixels = area(width, height).saturating_sub(FREE_VP8L_PIXELS);
+        reader.can_hold_in(chunk.length, free_pixels, VP8L_PIXELS_PER_BYTE)?;
+        return Ok((width, height));
     }
     let [_, _, _, start_code @ ..]: [u8; 6] = reader.array()?;
     if start_code != VP8_START_CODE {
         return Err(reader.malformed("its picture does not begin with a key frame"));
     }
     let (width, height) = (reader.u16_le()? & 0x3fff, reader.u16_le()? & 0x3fff);
+    reader.can_hold_in(chunk.length, area(width.into(), height.into()), MAX_VP8_PIXELS_PER_BYTE)?;
     Ok((width.into(), height.into()))
 }
 

@@ -39,7 +39,7 @@ struct BinaryDecoder<'a> {
     interval: u32,
     /// CT: bits that can be shifted before the next byte is needed.
     ready: u32,
-    /// Remaining decisions: see [`budget`](super::entropy::budget).
+    /// Remaining steps: see [`budget`](super::entropy::budget).
     budget: &'a mut u64,
 }
 
@@ -160,6 +160,11 @@ fn ac_bins(k: usize) -> [usize; 3] {
 }
 
 impl EntropyDecoder for ArithmeticDecoder<'_> {
+    fn spend(&mut self, steps: u64) -> Option<()> {
+        *self.decoder.budget = self.decoder.budget.checked_sub(steps)?;
+        Some(())
+    }
+
     fn dc_difference(&mut self, component: usize) -> Option<i32> {
         let table = self.components[component].dc_table;
         let (bins, context) = (&mut self.dc[table], &mut self.dc_contexts[component]);

@@ -3,15 +3,17 @@
 
 use crate::formats::jpeg::block::Block;
 
-/// How many steps of decoding may take no bits of the file: blocks that an EOB run skips, and
-/// decisions of arithmetic coding, which can take almost none. It bounds the time that a small file
-/// can take.
+/// How many steps decoding a file of so many bytes may take: binary decisions of arithmetic coding,
+/// which can take almost no bits, and [`BLOCK_STEPS`] for each block of each scan. A step takes about
+/// three nanoseconds.
 ///
-/// Real files stay far below it: each coefficient takes a bit for its sign, and blocks without
-/// coefficients take a few decisions per scan.
-pub(super) fn budget(blocks: usize, bytes: usize) -> u64 {
-    64 * blocks as u64 + 1024 * bytes as u64
+/// Real files stay far below it: each coefficient takes a bit for its sign.
+pub(super) fn budget(bytes: usize) -> u64 {
+    40_000_000 + 128 * bytes as u64
 }
+
+/// The steps that a block takes besides its decisions, in each scan that has it.
+const BLOCK_STEPS: u64 = 4;
 
 /// The part of each block that a scan has, by spectral selection and successive approximation
 /// (T.81, G.1.1.1). Indices are in zigzag order.
@@ -29,6 +31,9 @@ pub(super) struct CoefficientRange {
 /// Decodes the blocks of one entropy-coded segment. `component` is the index of a component in the
 /// scan. The result is `None` where the data is damaged.
 pub(super) trait EntropyDecoder {
+    /// Takes so many steps of the budget. `None` where it is spent.
+    fn spend(&mut self, steps: u64) -> Option<()>;
+
     /// DIFF: the DC coefficient of a block less that of the component's last block.
     fn dc_difference(&mut self, component: usize) -> Option<i32>;
 
@@ -60,6 +65,7 @@ pub(super) trait EntropyDecoder {
         predictor: &mut i32,
         block: &mut Block,
     ) -> Option<()> {
+        self.spend(BLOCK_STEPS)?;
         if range.ss == 0 {
             if !range.is_refinement {
                 *predictor = predictor.wrapping_add(self.dc_difference(component)?);

@@ -22,7 +22,8 @@ fn decode_blocks(
 ) -> Option<()> {
     let mut predictors = [0; MAX_COMPONENTS];
     scan.for_each_data_unit(frame, mcus, cancellation, |index, component, x, y| {
-        decoder.block(index, &scan.range, &mut predictors[index], component.block(x, y)?)
+        let predictor = &mut predictors[index];
+        component.update_block(x, y, |block| decoder.block(index, &scan.range, predictor, block))
     })
 }
 

@@ -36,13 +36,17 @@ pub(super) struct Component {
     pub(super) point_transform: u32,
     /// Data units in a row, with padding to whole MCUs.
     pub(super) stride: usize,
-    /// Data units in row-major order. Of DCT-based processes, each is a [`Block`] of quantized
-    /// coefficients; of the lossless one, a sample less 2^(P - Pt - 1), so that grey is 0.
+    /// A value for each data unit, in row-major order. In the lossless process, it is the sample
+    /// less 2^(P - Pt - 1), so that grey is 0; in DCT-based ones, the quantized DC coefficient of
+    /// blocks in a row without AC coefficients.
     pub(super) values: Vec<i16>,
+    /// The blocks of each row that has AC coefficients; no blocks for other rows.
+    pub(super) block_rows: Vec<Vec<Block>>,
 }
 
 impl Frame {
-    /// Reads a SOF segment, and takes the memory for the whole image. `None` for unsupported kinds.
+    /// Reads a SOF segment, and takes memory for one value of each data unit. `None` for
+    /// unsupported kinds.
     pub(super) fn parse(segment: &[u8], marker: u8) -> Option<Self> {
         let header = FrameHeader::parse(segment)?;
         let process = match marker {
@@ -65,7 +69,11 @@ impl Frame {
             quantization: None,
             point_transform: 0,
             stride: columns * it.h,
-            values: vec![0; columns * it.h * rows * it.v * unit_side * unit_side],
+            values: vec![0; columns * it.h * rows * it.v],
+            block_rows: match process {
+                Process::Lossless => Vec::new(),
+                _ => vec![Vec::new(); rows * it.v],
+            },
         };
         Some(Self {
             process,
@@ -82,12 +90,6 @@ impl Frame {
         if self.process == Process::Lossless { 1 } else { BLOCK_SIDE }
     }
 
-    /// Data units of all components.
-    pub(super) fn data_units(&self) -> usize {
-        let values: usize = self.components.iter().map(|it| it.values.len()).sum();
-        values / (self.unit_side() * self.unit_side())
-    }
-
     /// P: bits per sample.
     pub(super) fn precision(&self) -> u32 {
         self.header.precision.into()
@@ -100,8 +102,31 @@ impl Frame {
 }
 
 impl Component {
-    /// The block in column `x` and row `y`.
-    pub(super) fn block(&mut self, x: usize, y: usize) -> Option<&mut Block> {
-        self.values.as_chunks_mut().0.get_mut(y * self.stride + x)
+    /// Calls `update` with the block in column `x` and row `y`. `None` where there is none, or where
+    /// `update` returns it.
+    #[inline(always)]
+    pub(super) fn update_block(
+        &mut self,
+        x: usize,
+        y: usize,
+        update: impl FnOnce(&mut Block) -> Option<()>,
+    ) -> Option<()> {
+        let blocks = self.block_rows.get_mut(y)?;
+        if let Some(block) = blocks.get_mut(x) {
+            return update(block);
+        }
+        let row = y * self.stride..(y + 1) * self.stride;
+        let dcs = self.values.get_mut(row).filter(|_| x < self.stride)?;
+        let mut block = [0; BLOCK_LEN];
+        block[0] = dcs[x];
+        let updated = update(&mut block);
+        if block[1..] == [0; BLOCK_LEN - 1] {
+            dcs[x] = block[0];
+        } else {
+            *blocks = vec![[0; BLOCK_LEN]; self.stride];
+            blocks.iter_mut().zip(dcs).for_each(|(block, dc)| block[0] = *dc);
+            blocks[x] = block;
+        }
+        updated
     }
 }

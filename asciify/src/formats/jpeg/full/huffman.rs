@@ -7,9 +7,6 @@ use crate::formats::jpeg::huffman::{BitReader, HuffmanTable};
 use crate::formats::jpeg::segments::ScanComponent;
 use crate::formats::jpeg::tables::Tables;
 
-/// What a block in an EOB run takes of the budget.
-pub(super) const EOB_RUN_COST: u64 = 4;
-
 /// The Huffman tables of one component. `None` where the scan needs none, or the file has none that
 /// is valid.
 pub(super) struct ScanTables<'a> {
@@ -63,17 +60,14 @@ impl<'a> HuffmanDecoder<'a> {
     fn start_eob_run(&mut self, size: usize) {
         self.eob_run = (1 << size) + self.bits.receive(size as u32);
     }
-
-    /// Whether the block lies in an EOB run. `None` where the budget is spent.
-    fn is_in_eob_run(&mut self) -> Option<bool> {
-        if self.eob_run > 0 {
-            *self.budget = self.budget.checked_sub(EOB_RUN_COST)?;
-        }
-        Some(self.eob_run > 0)
-    }
 }
 
 impl EntropyDecoder for HuffmanDecoder<'_> {
+    fn spend(&mut self, steps: u64) -> Option<()> {
+        *self.budget = self.budget.checked_sub(steps)?;
+        Some(())
+    }
+
     fn dc_difference(&mut self, component: usize) -> Option<i32> {
         let difference = self.bits.dc_difference(self.tables[component].dc.as_ref()?)?;
         (!self.bits.is_past_end()).then_some(difference)
@@ -91,7 +85,7 @@ impl EntropyDecoder for HuffmanDecoder<'_> {
         block: &mut Block,
     ) -> Option<()> {
         let mut k = range.ss.max(1);
-        if !self.is_in_eob_run()? {
+        if self.eob_run == 0 {
             while k <= range.se {
                 match self.ac_symbol(component)? {
                     (15, 0) => k += 16,
@@ -120,7 +114,7 @@ impl EntropyDecoder for HuffmanDecoder<'_> {
         block: &mut Block,
     ) -> Option<()> {
         let mut k = range.ss.max(1);
-        if !self.is_in_eob_run()? {
+        if self.eob_run == 0 {
             while k <= range.se {
                 let (mut zeros, size) = self.ac_symbol(component)?;
                 let new = match (zeros, size) {

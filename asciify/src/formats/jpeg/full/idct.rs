@@ -33,6 +33,12 @@ pub(super) fn samples(block: &Block, quantization: &[u16; BLOCK_LEN]) -> Matrix 
     product(&product(&DCT_TRANSPOSED, &coefficients), &DCT)
 }
 
+/// The value of all samples of a block without AC coefficients, as [`samples`] has it.
+/// `quantization` is the element for DC coefficients.
+pub(super) fn flat_sample(dc: i16, quantization: u16) -> f32 {
+    DCT_TRANSPOSED[0][0] * (f32::from(dc) * f32::from(quantization)) * DCT[0][0]
+}
+
 fn product(left: &Matrix, right: &Matrix) -> Matrix {
     left.map(|row| {
         let mut sums = [0.0; BLOCK_SIDE];

@@ -34,11 +34,14 @@ const MAX_SCANS: usize = 100;
 /// bits, and lossless Huffman coding (SOF3) of 2 to 16 bits; 1, 3 or 4 components. `None`, before
 /// any row, for other kinds, and where there is not even the beginning of a scan.
 ///
-/// Takes two bytes of memory for each sample of each component, with sides rounded up to whole MCUs
-/// (of 32 × 32 px at most), the same again for one row of MCUs, and a copy of one entropy-coded
-/// segment. The caller checks the sides against the limits.
+/// Takes at most two bytes of memory for each sample of each component, with sides rounded up to
+/// whole MCUs (of 32 × 32 px at most), the same again for one row of MCUs, and a copy of one
+/// entropy-coded segment. Rows of blocks without AC coefficients take little. The caller checks the
+/// sides against the limits.
 ///
-/// When the caller has cancelled, rows are missing.
+/// Time is bounded by the file's length: where its data codes more blocks than
+/// [`entropy::budget`] allows, decoding stops and draws what it has. When the caller has cancelled,
+/// rows are missing.
 pub(super) fn decode(
     file: &[u8],
     cancellation: &Cancellation<'_>,
@@ -62,7 +65,7 @@ struct Reader {
     has_jfif: bool,
     /// The color transform of Adobe's APP14 segment: 0 is none, 1 is YCbCr, 2 is YCCK.
     adobe_transform: Option<u8>,
-    /// Remaining steps of decoding that take no bits: see [`entropy::budget`].
+    /// Remaining steps of decoding: see [`entropy::budget`].
     budget: u64,
 }
 
@@ -88,9 +91,8 @@ impl Reader {
             at += 1 + length;
             match marker {
                 SOF0..=SOF3 | SOF9 | SOF10 if self.frame.is_none() => {
-                    let frame = Frame::parse(segment, marker)?;
-                    self.budget = entropy::budget(frame.data_units(), file.len());
-                    self.frame = Some(frame);
+                    self.frame = Some(Frame::parse(segment, marker)?);
+                    self.budget = entropy::budget(file.len());
                 }
                 SOS => {
                     let frame = self.frame.as_mut()?;

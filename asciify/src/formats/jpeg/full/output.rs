@@ -4,7 +4,7 @@
 use super::frame::{Component, Frame, Process};
 use super::idct;
 use crate::cancellation::Cancellation;
-use crate::formats::jpeg::block::BLOCK_SIDE;
+use crate::formats::jpeg::block::{BLOCK_LEN, BLOCK_SIDE};
 use crate::light::Row;
 
 /// What the components mean.
@@ -40,32 +40,59 @@ pub(super) fn for_each_row(
     let lines_per_mcu = frame.unit_side() * frame.max_v;
     let white = frame.white();
     let is_deep = frame.precision() > 8;
-    let full_scale: u32 = if is_deep { u16::MAX.into() } else { u8::MAX.into() };
+    let full_scale: u16 = if is_deep { u16::MAX } else { u8::MAX.into() };
     let scaled = |value: u16| {
-        ((u32::from(value) * full_scale + u32::from(white / 2)) / u32::from(white)) as u16
+        ((u32::from(value) * u32::from(full_scale) + u32::from(white / 2)) / u32::from(white))
+            as u16
     };
-    // by component: the samples of a row of MCUs, row-major
+    // by component: the samples of a row of MCUs, row-major, and the index of the current line
     let mut mcu_rows = vec![Vec::new(); frame.components.len()];
+    let mut lines = vec![usize::MAX; frame.components.len()];
     let mut samples = vec![[0; 4]; frame.header.width];
     let mut row = vec![[0; 3]; frame.header.width];
     for y in 0..frame.header.height {
+        let mcu_row = y / lines_per_mcu;
         if y % lines_per_mcu == 0 {
             if cancellation.is_cancelled() {
                 return;
             }
             for (component, samples) in frame.components.iter().zip(&mut mcu_rows) {
-                component.reconstruct(frame, y / lines_per_mcu, samples);
+                component.reconstruct(frame, mcu_row, samples);
             }
+            lines.fill(usize::MAX);
         }
-        for (index, (component, mcu_row)) in frame.components.iter().zip(&mcu_rows).enumerate() {
+        let mut is_repeated = true;
+        for (index, (component, mcu_row_samples)) in
+            frame.components.iter().zip(&mcu_rows).enumerate()
+        {
             let line = y % lines_per_mcu * component.header.v / frame.max_v;
-            let line = &mcu_row[line * component.stride * frame.unit_side()..];
+            // the lines of flat blocks are equal
+            let line = match component.is_flat(mcu_row * component.header.v + line / BLOCK_SIDE) {
+                true => line / BLOCK_SIDE * BLOCK_SIDE,
+                false => line,
+            };
+            if lines[index] == line {
+                continue;
+            }
+            (lines[index], is_repeated) = (line, false);
+            let line = &mcu_row_samples[line * component.stride * frame.unit_side()..];
             for (x, samples) in samples.iter_mut().enumerate() {
                 samples[index] = line[x * component.header.h / frame.max_h];
             }
         }
-        for (pixel, samples) in row.iter_mut().zip(&samples) {
-            *pixel = rgb_of(frame, transform, *samples).map(scaled);
+        if !is_repeated {
+            let pixels = row.iter_mut().zip(&samples);
+            match (frame.components.len(), transform.is_ycbcr) {
+                (3, true) => pixels.for_each(|(pixel, [luma, cb, cr, _])| {
+                    *pixel = from_ycbcr([*luma, *cb, *cr], frame.precision());
+                }),
+                _ => {
+                    pixels.for_each(|(pixel, samples)| *pixel = rgb_of(frame, transform, *samples))
+                }
+            }
+            if white != full_scale {
+                row.as_flattened_mut().iter_mut().for_each(|value| *value = scaled(*value));
+            }
         }
         push(&row, frame.components.len() == 1, is_deep, &mut take);
     }
@@ -89,6 +116,7 @@ fn rgb_of(frame: &Frame, transform: ColorTransform, [a, b, c, black]: [u16; 4]) 
 }
 
 /// RGB of Y, Cb and Cr of any precision (JFIF 1.02). Factors are in 1/65536.
+#[inline(always)]
 fn from_ycbcr(samples: [u16; 3], precision: u32) -> [u16; 3] {
     let [luma, cb, cr] = samples.map(i64::from);
     let (white, middle) = ((1 << precision) - 1, 1 << (precision - 1));
@@ -110,27 +138,49 @@ fn push(row: &[[u16; 3]], is_grey: bool, is_deep: bool, take: &mut impl FnMut(Ro
 }
 
 impl Component {
-    /// Puts the samples of a row of MCUs into `samples`: row-major, `stride` data units wide.
+    /// Whether a row of data units is one of blocks without AC coefficients.
+    fn is_flat(&self, row: usize) -> bool {
+        self.block_rows.get(row).is_some_and(Vec::is_empty)
+    }
+
+    /// Puts the samples of a row of MCUs into `samples`: row-major, `stride` data units wide. Of flat
+    /// blocks, only the first lines are valid.
     fn reconstruct(&self, frame: &Frame, mcu_row: usize, samples: &mut Vec<u16>) {
-        let white = frame.white();
+        let (white, side) = (frame.white(), frame.unit_side());
         let middle = 1 << (frame.precision() - 1);
-        let len = self.stride * self.header.v * frame.unit_side() * frame.unit_side();
-        let values = &self.values[mcu_row * len..(mcu_row + 1) * len];
-        samples.resize(len, 0);
-        let Some(quantization) = &self.quantization else {
-            for (sample, value) in samples.iter_mut().zip(values) {
-                let value = (i32::from(*value) << self.point_transform) + middle;
-                *sample = value.clamp(0, white.into()) as u16;
+        let line_len = self.stride * side;
+        let rows = mcu_row * self.header.v..(mcu_row + 1) * self.header.v;
+        samples.resize(rows.len() * line_len * side, 0);
+        for (row, samples) in rows.zip(samples.chunks_exact_mut(line_len * side)) {
+            let values = &self.values[row * self.stride..(row + 1) * self.stride];
+            if frame.process == Process::Lossless {
+                for (sample, value) in samples.iter_mut().zip(values) {
+                    let value = (i32::from(*value) << self.point_transform) + middle;
+                    *sample = value.clamp(0, white.into()) as u16;
+                }
+                continue;
             }
-            return;
-        };
-        for (index, block) in values.as_chunks().0.iter().enumerate() {
-            let x = index % self.stride * BLOCK_SIDE;
-            let y = index / self.stride * BLOCK_SIDE;
-            for (line, values) in (y..).zip(idct::samples(block, quantization)) {
-                let start = line * self.stride * BLOCK_SIDE + x;
-                for (sample, value) in samples[start..start + BLOCK_SIDE].iter_mut().zip(values) {
-                    *sample = ((value + middle as f32 + 0.5) as u16).min(white);
+            // a component without scans is grey
+            let quantization = self.quantization.as_ref().unwrap_or(&[0; BLOCK_LEN]);
+            let sample_of = |value: f32| ((value + middle as f32 + 0.5) as u16).min(white);
+            if self.is_flat(row) {
+                for (samples, dc) in samples.chunks_exact_mut(BLOCK_SIDE).zip(values) {
+                    samples.fill(sample_of(idct::flat_sample(*dc, quantization[0])));
+                }
+                continue;
+            }
+            for (index, block) in self.block_rows[row].iter().enumerate() {
+                let columns = index * BLOCK_SIDE..(index + 1) * BLOCK_SIDE;
+                let lines = samples.chunks_exact_mut(line_len).map(|it| &mut it[columns.clone()]);
+                if block[1..] == [0; BLOCK_LEN - 1] {
+                    let sample = sample_of(idct::flat_sample(block[0], quantization[0]));
+                    lines.for_each(|line| line.fill(sample));
+                    continue;
+                }
+                for (line, values) in lines.zip(idct::samples(block, quantization)) {
+                    for (sample, value) in line.iter_mut().zip(values) {
+                        *sample = sample_of(value);
+                    }
                 }
             }
         }

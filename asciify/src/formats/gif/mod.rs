@@ -1,13 +1,19 @@
 //! GIF: a logical screen descriptor, then images and extensions, whose data are chains of
 //! sub-blocks (GIF89a, sections 18 to 27).
 
+mod frames;
+
 use image::ImageFormat;
 
 use crate::error::{Error, Limits};
 use crate::format::Format;
-use crate::formats::decoder::{Driver, Probed, area};
+use crate::formats::decoder::{Decoder, Driver, Input, Probed, area};
 use crate::formats::reader::ByteReader;
-use crate::formats::whole_image::WholeImage;
+use crate::formats::whole_image;
+use crate::light;
+use crate::sample::Sampled;
+use crate::sample::view::View;
+use crate::spec::Spec;
 
 const FORMAT: Format = Format::new("GIF", "image/gif", "gif");
 
@@ -25,6 +31,24 @@ const TRAILER: u8 = 0x3b;
 /// The longest string of an LZW code: a table has 4096 entries.
 const MAX_PIXELS_PER_CODE: u64 = 4096;
 
+struct Gif;
+
+impl Decoder for Gif {
+    fn sample(
+        &self,
+        input: &mut Input<'_, '_>,
+        view: View,
+        specs: &[&Spec],
+    ) -> Result<Vec<Sampled>, Error> {
+        input.sample_rows(&input.geometry(), view, specs, |input, push| match view.frame {
+            0 => whole_image::decode(input, ImageFormat::Gif, push),
+            later => {
+                frames::later_frame(input, later).map(|image| light::for_each_row(&image, push))
+            }
+        })
+    }
+}
+
 fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let reader = &mut reader;
     reader.skip(6)?;
@@ -34,8 +58,7 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     reader.skip(color_table_bytes(flags))?;
     reader.awaited = "its frame is complete";
 
-    let mut probed =
-        Probed::still(FORMAT, (width.into(), height.into()), 3, 4, WholeImage(ImageFormat::Gif));
+    let mut probed = Probed::still(FORMAT, (width.into(), height.into()), 3, 4, Gif);
     probed.frames = 0;
     loop {
         // many files have no trailer, and anything may follow the last frame

@@ -1,0 +1,157 @@
+//! Draws later frames of an APNG (W3C PNG, third edition, 11.3.3.2: fcTL), from the last frame that
+//! hides all before it.
+
+use std::io::{Seek, SeekFrom};
+
+use image::DynamicImage;
+use png::{
+    BitDepth, BlendOp, ColorType, Decoder, DecodingError, DisposeOp, FrameControl, Reader,
+    Transformations,
+};
+
+use super::rows::{FORMAT, is_cut_off};
+use crate::error::Error;
+use crate::formats::animation::{Canvas, Rect, blend, check_pixels};
+use crate::formats::decoder::Input;
+use crate::formats::whole_image::reason;
+use crate::source::Source;
+
+/// What a frame does to the canvas.
+struct Frame {
+    rect: Rect,
+    blend: BlendOp,
+    disposal: DisposeOp,
+}
+
+impl Frame {
+    fn new(control: &FrameControl) -> Self {
+        let FrameControl { x_offset: left, y_offset: top, width, height, .. } = *control;
+        Self {
+            rect: Rect { left, top, width, height },
+            blend: control.blend_op,
+            disposal: control.dispose_op,
+        }
+    }
+}
+
+/// The frame of that index, above 0, as it is shown.
+///
+/// # Errors
+/// What is damaged, or [`Error::OverLimit`] where too many pixels show in it.
+pub(super) fn later_frame(input: &mut Input<'_, '_>, index: u32) -> Result<DynamicImage, Error> {
+    let sides = input.probed.sides();
+    let last = index as usize;
+    let mut frames = Vec::new();
+    let mut reader = open(input.source)?;
+    while frames.len() <= last {
+        let frame =
+            if frames.is_empty() { first_frame(&mut reader) } else { next_frame(&mut reader) };
+        frames.push(frame?);
+    }
+    let (color_type, depth) = reader.output_color_type();
+    if depth != BitDepth::Eight {
+        let reason = format!("this {FORMAT} uses a kind of pixels that we cannot decode");
+        return Err(Error::Unsupported(reason));
+    }
+    drop(reader);
+    let has_alpha = matches!(color_type, ColorType::GrayscaleAlpha | ColorType::Rgba);
+    let is_opaque = |frame: &Frame| frame.blend == BlendOp::Source || !has_alpha;
+    let hides = |at: &usize| {
+        let frame = &frames[*at];
+        frame.rect.covers(sides)
+            && is_opaque(frame)
+            && (*at == last || frame.disposal != DisposeOp::Previous)
+    };
+    let first = (0..=last).rfind(hides).unwrap_or(0);
+    // frames whose disposal restores what was before them do not show in the last one
+    let is_drawn =
+        |at: usize| at >= first && (at == last || frames[at].disposal != DisposeOp::Previous);
+    let drawn = (0..=last).filter(|at| is_drawn(*at));
+    let end = input.source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
+    check_pixels(drawn.map(|at| frames[at].rect.area()).sum(), end, input.limits)?;
+
+    let mut canvas = Canvas::new(sides);
+    // the rectangle that the last disposal cleared, and its pixels before
+    let mut cleared: Option<(Rect, Vec<[u8; 4]>)> = None;
+    let mut reader = open(input.source)?;
+    for (at, frame) in frames.iter().enumerate() {
+        match at {
+            0 => first_frame(&mut reader)?,
+            _ => next_frame(&mut reader)?,
+        };
+        if at < first {
+            continue;
+        }
+        if !is_drawn(at) {
+            // the `image` crate restores what was before the last disposal, too
+            if let Some((rect, pixels)) = &cleared {
+                canvas.draw_inside(frame.rect, *rect, pixels);
+            }
+            continue;
+        }
+        let pixels = read(&mut reader, frame.rect)?;
+        match is_opaque(frame) {
+            true => canvas.draw(frame.rect, &pixels, |under, over| *under = over),
+            false => canvas.draw(frame.rect, &pixels, blend),
+        }
+        cleared = None;
+        if at < last && frame.disposal == DisposeOp::Background {
+            if frames[at + 1].disposal == DisposeOp::Previous {
+                cleared = Some((frame.rect, canvas.copy(frame.rect)));
+            }
+            canvas.clear(frame.rect);
+        }
+    }
+    Ok(canvas.into_image())
+}
+
+fn open<'s, 'a>(source: &'s mut Source<'a>) -> Result<Reader<&'s mut Source<'a>>, Error> {
+    source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
+    let mut decoder = Decoder::new(source);
+    decoder.set_transformations(Transformations::EXPAND);
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    decoder.read_info().map_err(explain)
+}
+
+/// The frame that the reader is at, or the one behind a static image that is no frame.
+fn first_frame(reader: &mut Reader<&mut Source<'_>>) -> Result<Frame, Error> {
+    match reader.info().frame_control() {
+        Some(control) => Ok(Frame::new(control)),
+        None => next_frame(reader),
+    }
+}
+
+/// Skips the rest of a frame.
+fn next_frame(reader: &mut Reader<&mut Source<'_>>) -> Result<Frame, Error> {
+    reader.next_frame_info().map(Frame::new).map_err(explain)
+}
+
+/// The pixels of the frame that the reader is at.
+fn read(reader: &mut Reader<&mut Source<'_>>, rect: Rect) -> Result<Vec<[u8; 4]>, Error> {
+    let damaged = || Error::malformed(FORMAT, "a frame is too large");
+    let mut samples = vec![0; reader.output_buffer_size().ok_or_else(damaged)?];
+    let read = reader.next_frame(&mut samples).map_err(explain)?;
+    if (read.width, read.height) != (rect.width, rect.height) {
+        return Err(Error::malformed(FORMAT, "a frame is not of the size that it states"));
+    }
+    Ok(match read.color_type {
+        ColorType::Grayscale => samples.into_iter().map(|y| [y, y, y, 255]).collect(),
+        ColorType::GrayscaleAlpha => {
+            samples.as_chunks().0.iter().map(|[y, a]| [*y, *y, *y, *a]).collect()
+        }
+        // EXPAND has replaced palettes by RGB
+        ColorType::Rgb | ColorType::Indexed => {
+            samples.as_chunks().0.iter().map(|[r, g, b]| [*r, *g, *b, 255]).collect()
+        }
+        ColorType::Rgba => samples.as_chunks().0.to_vec(),
+    })
+}
+
+fn explain(err: DecodingError) -> Error {
+    match err {
+        DecodingError::Parameter(_) => Error::cut_off(FORMAT, "that frame"),
+        err if is_cut_off(&err) => Error::cut_off(FORMAT, "its picture is complete"),
+        err => Error::malformed(FORMAT, reason(&err)),
+    }
+}
