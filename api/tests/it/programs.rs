@@ -13,7 +13,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use reqwest::Client;
 use serde_json::Value;
 use testkit::app::{ANSWER_TIMEOUT, client, until};
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::io::AsyncWriteExt;
 
 use crate::{
     operations::metric,
@@ -284,7 +284,7 @@ async fn a_render_is_stopped_when_its_last_reader_leaves_and_its_core_is_free() 
     );
     let mut readers = Vec::new();
     for _ in 0..3 {
-        let mut reader = TcpStream::connect(address).await.expect("connect");
+        let mut reader = tokio::net::TcpStream::connect(address).await.expect("connect");
         reader.write_all(ask.as_bytes()).await.expect("send");
         readers.push(reader);
     }
