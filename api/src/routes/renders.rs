@@ -187,10 +187,10 @@ async fn write_output(
         let accepts = format!("a render of at most {MAX_PNG_CELLS} cells for png");
         return Err(Problem::parameter("format", &accepts));
     }
-    let work = match cells {
-        ..=SMALL_CELLS => Work::Small,
-        ..=LARGE_CELLS => Work::Large,
-        _ => Work::Huge,
+    let work = match () {
+        () if cells <= SMALL_CELLS => Work::Small,
+        () if cells <= LARGE_CELLS => Work::Large,
+        () => Work::Huge,
     };
     let permit = app.writers.acquire(work);
     let permit = timeout(app.pipeline.config().render_wait, permit).await.map_err(|_| {
