@@ -187,10 +187,12 @@ async fn write_output(
         let accepts = format!("a render of at most {MAX_PNG_CELLS} cells for png");
         return Err(Problem::parameter("format", &accepts));
     }
-    let work = match () {
-        () if cells <= SMALL_CELLS => Work::Small,
-        () if cells <= LARGE_CELLS => Work::Large,
-        () => Work::Huge,
+    let work = if cells <= SMALL_CELLS {
+        Work::Small
+    } else if cells <= LARGE_CELLS {
+        Work::Large
+    } else {
+        Work::Huge
     };
     let permit = app.writers.acquire(work);
     let permit = timeout(app.pipeline.config().render_wait, permit).await.map_err(|_| {
