@@ -215,10 +215,12 @@ async fn write_output(
 
 /// How much work it is to write a render of so many cells in another format than text.
 pub(crate) fn work_of(cells: usize) -> Work {
-    match cells {
-        ..=SMALL_CELLS => Work::Small,
-        ..=LARGE_CELLS => Work::Large,
-        _ => Work::Huge,
+    if cells <= SMALL_CELLS {
+        Work::Small
+    } else if cells <= LARGE_CELLS {
+        Work::Large
+    } else {
+        Work::Huge
     }
 }
 
