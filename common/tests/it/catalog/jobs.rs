@@ -242,19 +242,22 @@ async fn what_is_rendered_already_is_renewed_in_the_lane_of_the_backfill(catalog
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_claimers_few_claim_in_vain() {
     const CLAIMERS: usize = 64;
-    const JOBS: u32 = 1_500;
+    const ROUNDS: u32 = 1_500;
     const WORK: Duration = Duration::from_millis(20);
     in_new_database(async |url| {
         drop(opened(&url).await);
         let connections = CLAIMERS.to_string();
         let settings = [("DATABASE_URL", url.as_str()), ("DATABASE_CONNECTIONS", &connections)];
         let catalog = Catalog::open(&Config::read(&mut Env::new(settings, []))).await.unwrap();
-        insert_jobs(&catalog, JOBS).await;
+        // due jobs are left in the end: a claim that finds none was in vain
+        insert_jobs(&catalog, ROUNDS + CLAIMERS as u32).await;
         let (useful, vain) = (&AtomicU32::new(0), &AtomicU32::new(0));
         let claimer = || {
             let catalog = catalog.clone();
             async move {
-                while useful.load(Ordering::Relaxed) < JOBS {
+                // on a busy machine, the first connections take longer than a query may wait
+                while catalog.time().await.is_err() {}
+                while useful.load(Ordering::Relaxed) < ROUNDS {
                     let claims = catalog.claim_due(ENGINE, Lane::Fresh, "w", LONG, MAX_STRIKES, 1);
                     match claims.await.unwrap().first() {
                         Some(claim) => {
@@ -273,14 +276,16 @@ async fn of_many_claimers_few_claim_in_vain() {
         futures_util::future::join_all((0..CLAIMERS).map(|_| claimer())).await;
         let (useful, vain) = (useful.load(Ordering::Relaxed), vain.load(Ordering::Relaxed));
         println!("{useful} rounds were useful, {vain} were not, in {:?}", started.elapsed());
-        assert_eq!(useful, JOBS);
-        assert!(vain * 4 <= useful, "{vain} rounds in vain for {useful} jobs");
+        assert!(useful >= ROUNDS && vain * 4 <= useful, "{vain} in vain for {useful} jobs");
 
+        // a session reports its statistics when it ends
+        catalog.connection().clone().close().await.unwrap();
+        let catalog = catalog_at(&url).await;
         let scans = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'jobs_due'";
         eventually("the claims have used the index", async || {
             let row = Statement::from_string(catalog.connection().get_database_backend(), scans);
             let row = catalog.connection().query_one_raw(row).await.unwrap().unwrap();
-            (row.try_get::<i64>("", "idx_scan").unwrap() >= i64::from(JOBS)).then_some(())
+            (row.try_get::<i64>("", "idx_scan").unwrap() >= i64::from(ROUNDS)).then_some(())
         })
         .await;
     })
