@@ -24,8 +24,7 @@ const SIDES: (u32, u32) = (16_000, REPEATED_ROWS * REPEATS);
 /// Rows that are repeated, and how many times.
 const REPEATED_ROWS: u32 = 32;
 const REPEATS: u32 = 248;
-/// The same of TIFFs, which take ten times as long to decompress without the optimisation of a
-/// release.
+/// The same of TIFFs, which take long to convert without the optimisation of a release.
 const TIFF_REPEATS: u32 = REPEATS / 4;
 const TIFF_ROWS: u32 = REPEATED_ROWS * TIFF_REPEATS;
 
