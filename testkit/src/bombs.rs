@@ -24,6 +24,9 @@ const SIDES: (u32, u32) = (16_000, REPEATED_ROWS * REPEATS);
 /// Rows that are repeated, and how many times.
 const REPEATED_ROWS: u32 = 32;
 const REPEATS: u32 = 248;
+/// The same of TIFFs, which take long to convert without the optimisation of a release.
+const TIFF_REPEATS: u32 = REPEATS / 4;
+const TIFF_ROWS: u32 = REPEATED_ROWS * TIFF_REPEATS;
 
 /// All of them.
 pub fn all() -> Vec<Bomb> {
@@ -122,10 +125,10 @@ pub fn all() -> Vec<Bomb> {
 
 const DEFLATE: &[(u16, &[u32])] = &[(259, &[8])];
 
-/// Deflated rows, by index, of which [`REPEATED_ROWS`] are repeated.
+/// Deflated rows of a TIFF, by index, of which [`REPEATED_ROWS`] are repeated.
 fn rows(row: impl Fn(u32) -> Vec<u8>) -> Vec<u8> {
-    let repeated: Vec<u8> = (0..REPEATED_ROWS).flat_map(row).collect();
-    deflated(&repeated, REPEATS)
+    let repeated: Vec<Vec<u8>> = (0..REPEATED_ROWS).map(row).collect();
+    deflated(&repeated.concat(), TIFF_REPEATS)
 }
 
 /// Data, so many times, as a zlib stream (RFC 1950). It is compressed twice; then the compressed data
@@ -172,7 +175,9 @@ fn png(depth: u8, kind: u8, is_interlaced: bool, row: impl Fn(u32) -> Vec<u8>) -
     }
     // passes of an interlaced image have about as many bytes as rows, and 15 eighths as many rows
     let count = if is_interlaced { 2 } else { 1 };
-    chunk(&mut file, b"IDAT", &rows(|y| [&[0], &row(y)[..]].concat().repeat(count)));
+    let rows = (0..REPEATED_ROWS).map(|y| [&[0], &row(y)[..]].concat().repeat(count));
+    let repeated: Vec<Vec<u8>> = rows.collect();
+    chunk(&mut file, b"IDAT", &deflated(&repeated.concat(), REPEATS));
     chunk(&mut file, b"IEND", &[]);
     file
 }
@@ -380,7 +385,7 @@ fn scan(components: &[u8], ss: u8, se: u8, approximation: u8, data: &[u8]) -> Ve
 /// A page of one strip; `others` take precedence over its tags.
 fn tiff(bits: u32, samples: u32, format: u32, others: &[(u16, &[u32])], data: &[u8]) -> Vec<u8> {
     let (bits, formats) = (vec![bits; samples as usize], vec![format; samples as usize]);
-    let (width, height, samples) = ([SIDES.0], [SIDES.1], [samples]);
+    let (width, height, samples) = ([SIDES.0], [TIFF_ROWS], [samples]);
     let tags: Vec<(u16, &[u32])> = vec![
         (256, &width),
         (257, &height),
@@ -397,9 +402,9 @@ fn tiff(bits: u32, samples: u32, format: u32, others: &[(u16, &[u32])], data: &[
 
 /// Sixteen strips of f64 at the same place.
 fn shared_strips() -> Vec<u8> {
-    let rows_per_strip = SIDES.1 / 16;
+    let rows_per_strip = TIFF_ROWS / 16;
     let row: Vec<u8> = (0..128_000).map(|at| (at % 5) as u8).collect();
-    let data = deflated(&row.repeat(16), rows_per_strip / 16);
+    let data = deflated(&row.repeat(4), rows_per_strip / 4);
     // the data begins after the header
     let tags: &[(u16, &[u32])] = &[
         (259, &[8]),
@@ -414,7 +419,7 @@ fn shared_strips() -> Vec<u8> {
 /// Tiles of 16 × 16 px at the same place.
 fn shared_tiles() -> Vec<u8> {
     let data = deflated(&[9; 256], 1);
-    let count = (SIDES.0 / 16 * (SIDES.1 / 16)) as usize;
+    let count = (SIDES.0 / 16 * (TIFF_ROWS / 16)) as usize;
     let (offsets, lengths) = (vec![8; count], vec![data.len() as u32; count]);
     tiff(
         8,
