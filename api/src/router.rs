@@ -118,6 +118,7 @@ pub(crate) fn router_above_limit(app: App) -> Router {
     operations()
         .fallback(busy)
         .with_state(app)
+        .layer(map_response(set_cache_control))
         .layer(CatchPanicLayer::custom(|_| Problem::bug().into_response()))
         .layer(from_fn_with_state(hosts, hosts::check))
         .layer(from_fn(log_request))

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::support::{
     bucket::StoreFault,
     crowd::Crowd,
+    hostile::HostileCrowd,
     link::{Link, LinkFault},
     pictures::pictures,
     process::free_port,
@@ -28,6 +29,7 @@ use crate::support::{
 
 const SECONDS: u64 = 15;
 const WORKERS: usize = 3;
+const HOSTILE_CLIENTS_OF_EACH_KIND: usize = 4;
 
 const FAULTS: [&str; 11] = [
     "worker killed",
@@ -67,6 +69,9 @@ async fn whatever_breaks_nothing_acknowledged_is_lost_or_wrong() {
     let reader = Reader::start(test_client.clone());
     let crowd = Crowd::start(&test_client, &pictures(40), &reader.gallery());
     let read_load = ReadLoad::start(&test_client);
+    let shown = test_client.upload_until_stored(0, pictures(1).remove(0)).await;
+    let target = format!("/images/{}", shown.id);
+    let hostile = HostileCrowd::start(&binds[0], &target, HOSTILE_CLIENTS_OF_EACH_KIND);
 
     let mut run =
         SoakRun { site, database, broker, binds, apis, workers, random: Random(seed | 1) };
@@ -79,7 +84,9 @@ async fn whatever_breaks_nothing_acknowledged_is_lost_or_wrong() {
         run.inject(fault).await;
         recoveries.push(time_until_uploads_go_on(&reader.gallery()).await);
     }
-    let kept = crowd.stop().await;
+    drop(hostile);
+    let mut kept = crowd.stop().await;
+    kept.push(shown);
     let visits = read_load.stop().await;
     run.finish_backlog().await;
     test_client.wait_until_all_ready(&kept).await;

@@ -24,7 +24,7 @@ const LONG_QUERY_BYTES: usize = 60_000;
 /// For how long a client holds an answer of which it reads nothing.
 const HOLD: Duration = Duration::from_secs(20);
 /// Pause of a client before it begins again.
-const PAUSE: Duration = Duration::from_millis(400);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What a hostile client does, again and again.
 #[derive(Clone, Copy, Debug)]
