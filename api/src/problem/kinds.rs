@@ -121,7 +121,7 @@ kinds! {
         example "POST /images" "the upload is larger than 33554432 bytes, the limit of this service"
     UNKNOWN_FORMAT "unknown-format" UNSUPPORTED_MEDIA_TYPE "Unknown image format"
         means "The bytes are not in a supported image format. The format is detected from the content, never from the name or the declared type."
-        cause "A HEIC, AVIF, SVG or PDF file, or an error page that was saved under the name of an image."
+        cause "An SVG, PDF or video file, or an error page that was saved under the name of an image."
         remedy "Check the type of the file (`file photo.jpg`), and convert it to one of the formats in the detail."
         example "POST /images" "this is not an image in a format that we read; those are JPEG, PNG, GIF, WebP, BMP, TIFF, ICO, PNM and QOI"
     RANGE "range-not-satisfiable" RANGE_NOT_SATISFIABLE "Range not satisfiable"
