@@ -9,6 +9,7 @@
 pub mod app;
 pub mod attacks;
 pub mod env;
+pub mod heifs;
 pub mod layering;
 pub mod mutator;
 pub mod pictures;

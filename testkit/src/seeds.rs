@@ -8,8 +8,9 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use tiff::encoder::colortype::{Gray16, Gray32Float, Gray64, GrayI16, RGB32Float};
 use tiff::encoder::{Predictor, TiffEncoder};
 
+use crate::heifs::{coded, tiled, turned};
 use crate::pictures::{alpha, apng, app1, encoded, exif, gif, lopsided, named, one_pixel};
-use crate::samples::{bytes, lossy_webps, rare_jpegs};
+use crate::samples::{bytes, foreign, lossy_webps, rare_jpegs};
 use crate::tiffs::{SIDES, by_hand, packed, page, tiff, values};
 
 /// All files, with names that describe them.
@@ -21,7 +22,7 @@ pub fn files() -> Vec<(String, Vec<u8>)> {
         }
     }
     files.extend([("GIF animated".into(), gif()), ("PNG animated".into(), apng())]);
-    files.extend(pngs().chain(jpegs()).chain(webps()).chain(tiffs()).chain(plain()));
+    files.extend(pngs().chain(jpegs()).chain(webps()).chain(tiffs()).chain(plain()).chain(heifs()));
     files
 }
 
@@ -185,6 +186,17 @@ fn webps() -> impl Iterator<Item = (String, Vec<u8>)> {
         (format!("WebP {what}"), riff(b"RIFF", &[b"WEBP", &chunks[..]].concat()))
     });
     lossy.chain(extended)
+}
+
+/// HEIF files of every chroma format, depth and structure.
+fn heifs() -> impl Iterator<Item = (String, Vec<u8>)> {
+    let names = ["10-bits", "12-bits", "420", "422", "444", "clear", "grey", "lossless", "tile"];
+    let heics = names.map(|name| format!("libheif-{name}.heic"));
+    let tile = coded(&foreign("libheif-tile.heic"));
+    heics.into_iter().map(|name| (name.clone(), foreign(&name))).chain([
+        ("HEIC grid".to_owned(), tiled(b"heic", &tile, 2, 3)),
+        ("HEIC turned".to_owned(), turned(b"heic", &tile)),
+    ])
 }
 
 fn riff(name: &[u8; 4], data: &[u8]) -> Vec<u8> {

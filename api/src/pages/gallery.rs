@@ -1,6 +1,6 @@
 //! The gallery: all images as text, newest first.
 
-use asciify::{Palette, Spec};
+use asciify::{Format, Palette, Spec};
 use askama::Template;
 use axum::response::Response;
 use common::{
@@ -15,6 +15,8 @@ use super::{PresetLink, SVG_CELL, display_name, format_bytes, page, preset_links
 struct Gallery<'a> {
     /// Scheme and host, as the client sees them.
     origin: &'a str,
+    /// What the file picker offers: systems do not know the media types of all formats.
+    accept: String,
     presets: Vec<PresetLink>,
     /// The options of all tiles.
     spec: &'a Spec,
@@ -85,6 +87,7 @@ pub(crate) fn gallery(
     let last = images.last().filter(|_| next.is_some());
     page(&Gallery {
         origin,
+        accept: accept(),
         presets: preset_links(presets, |other| other.name == preset.name),
         spec: &preset.spec,
         tiles: images.iter().map(|summary| Tile::new(summary, &preset.spec)).collect(),
@@ -93,4 +96,10 @@ pub(crate) fn gallery(
         next,
         is_first,
     })
+}
+
+/// All media types of images, and the file name extensions of every format.
+fn accept() -> String {
+    let extensions = asciify::formats().flat_map(Format::extensions);
+    extensions.fold("image/*".to_owned(), |accept, extension| format!("{accept},.{extension}"))
 }

@@ -27,6 +27,7 @@ pub(super) fn announced(start: &[u8]) -> Option<Announced> {
     let length = (u32::from_be_bytes(*size) as usize).saturating_sub(8).min(content.len());
     // the major brand, the minor version, then the compatible brands
     let (brands, _) = content[..length].as_chunks::<4>();
+    brands.first()?;
     let has = |known: &[&[u8; 4]]| {
         let brands = brands.iter().enumerate().filter(|(at, _)| *at != 1);
         brands.into_iter().any(|(_, brand)| known.contains(&brand))

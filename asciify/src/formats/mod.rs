@@ -17,7 +17,11 @@
 
 mod bmp;
 pub(crate) mod decoder;
+#[cfg(feature = "heic")]
+mod foreign;
 mod gif;
+#[cfg(feature = "heic")]
+mod heif;
 mod ico;
 mod isobmff;
 mod jpeg;
@@ -45,6 +49,8 @@ const DRIVERS: &[&Driver] = &[
     &png::DRIVER,
     &gif::DRIVER,
     &webp::DRIVER,
+    #[cfg(feature = "heic")]
+    &heif::DRIVER,
     &bmp::DRIVER,
     &tiff::DRIVER,
     &ico::DRIVER,
@@ -93,7 +99,7 @@ mod tests {
 
     #[test]
     fn the_list_names_every_format() {
-        assert_eq!(list(), "JPEG, PNG, GIF, WebP, BMP, TIFF, ICO, PNM and QOI");
+        assert_eq!(list(), "JPEG, PNG, GIF, WebP, HEIC, BMP, TIFF, ICO, PNM and QOI");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod cog;
 mod damage;
 mod formats;
 mod golden;
+mod heif;
 mod hostile;
 mod layering;
 mod orientation;
