@@ -190,10 +190,10 @@ fn webps() -> impl Iterator<Item = (String, Vec<u8>)> {
 
 /// HEIF files of every chroma format, depth and structure.
 fn heifs() -> impl Iterator<Item = (String, Vec<u8>)> {
-    let names = ["10-bits", "12-bits", "420", "422", "444", "clear", "grey", "lossless", "tile"];
-    let heics = names.map(|name| format!("libheif-{name}.heic"));
+    let kinds = ["10-bits", "12-bits", "420", "422", "444", "clear", "grey", "lossless", "tile"];
+    let file = |kind: &str| (format!("HEIC {kind}"), foreign(&format!("libheif-{kind}.heic")));
     let tile = coded(&foreign("libheif-tile.heic"));
-    heics.into_iter().map(|name| (name.clone(), foreign(&name))).chain([
+    kinds.into_iter().map(file).chain([
         ("HEIC grid".to_owned(), tiled(b"heic", &tile, 2, 3)),
         ("HEIC turned".to_owned(), turned(b"heic", &tile)),
     ])

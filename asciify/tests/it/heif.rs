@@ -2,6 +2,7 @@
 //! refused before anything is decoded.
 
 use std::io::Cursor;
+use std::slice::from_ref;
 
 use asciify::{Error, Limits, probe};
 use testkit::attacks::draw;
@@ -41,7 +42,7 @@ fn picture(
 fn a_grid_is_its_tiles_side_by_side() {
     for (name, brand) in TILES {
         let tile = coded(&foreign(name));
-        let single = pixels(&heif(brand, &[tile.clone()], &[]));
+        let single = pixels(&heif(brand, from_ref(&tile), &[]));
         let file = tiled(brand, &tile, 2, 3);
         let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
         assert_eq!((header.width, header.height), (160, 96), "{name}");
@@ -54,7 +55,7 @@ fn a_grid_is_its_tiles_side_by_side() {
 fn transformations_apply_in_their_order_and_exif_is_ignored() {
     for (name, brand) in TILES {
         let tile = coded(&foreign(name));
-        let stored = pixels(&heif(brand, &[tile.clone()], &[]));
+        let stored = pixels(&heif(brand, from_ref(&tile), &[]));
         let with = |properties: &[Vec<u8>]| {
             let mut shown = tile.clone();
             shown.properties.extend_from_slice(properties);
@@ -71,7 +72,7 @@ fn transformations_apply_in_their_order_and_exif_is_ignored() {
         assert!(with(&[mirror(1)]) == picture(square, |x, y| stored[y][63 - x]));
         // 40 × 20 pixels whose middle is 4 right of and 6 above the middle
         let part = crop(40, 20, 8, -12);
-        assert!(with(&[part.clone()]) == picture((40, 20), |x, y| stored[y + 16][x + 16]));
+        assert!(with(from_ref(&part)) == picture((40, 20), |x, y| stored[y + 16][x + 16]));
         let both = with(&[part.clone(), rotation(1), mirror(1)]);
         assert!(both == picture((20, 40), |x, y| stored[16 + 19 - x][16 + 39 - y]), "{name}");
         // the crop is of the rotated picture
@@ -90,7 +91,7 @@ fn an_alpha_plane_hides() {
         let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
         assert_eq!(header.bands, 4, "{name}");
         let spec = "width=16&height=16&fit=stretch&match=ramp&tone=natural&alpha=dark";
-        let (hidden, shown) = (drawn(&file, spec), drawn(&heif(brand, &[tile.clone()], &[]), spec));
+        let (hidden, shown) = (drawn(&file, spec), drawn(&heif(brand, from_ref(&tile), &[]), spec));
         // luma rises to the right and downwards
         let [hidden, shown] =
             [hidden, shown].map(|grid| asciify::write::txt(&grid.expect("valid")));
@@ -160,21 +161,15 @@ fn false_claims_are_refused() {
     }
 }
 
-/// Two thousand for each format whose decoder is not ours.
 #[test]
-fn damaged_files_of_foreign_decoders_are_drawn_or_refused() {
-    for format in ["HEIC"] {
-        let extension = testkit::pictures::named(format).extension();
-        let seeds: Vec<(String, Vec<u8>)> = draw::seeds()
-            .into_iter()
-            .filter(|(name, _)| name.contains(format) || name.contains(&format!(".{extension}")))
-            .collect();
-        let (mut drawn, mut refused) = (0, 0);
-        let rounds = 2_000_usize.div_ceil(seeds.len());
-        with_mutations(seeds, rounds, |bytes| match draw::attack(bytes) {
-            Ok(()) => drawn += 1,
-            Err(_) => refused += 1,
-        });
-        assert!(drawn > 100 && refused > 100, "{format}: {drawn} drawn, {refused} refused");
-    }
+fn damaged_files_are_drawn_or_refused() {
+    let seeds: Vec<(String, Vec<u8>)> =
+        draw::seeds().into_iter().filter(|(name, _)| name.contains("HEIC")).collect();
+    let (mut drawn, mut refused) = (0, 0);
+    let rounds = 2_000_usize.div_ceil(seeds.len());
+    with_mutations(seeds, rounds, |bytes| match draw::attack(bytes) {
+        Ok(()) => drawn += 1,
+        Err(_) => refused += 1,
+    });
+    assert!(drawn > 100 && refused > 100, "{drawn} drawn, {refused} refused");
 }

@@ -149,10 +149,7 @@ fn check_grid(
 
 /// The property that configures the decoder of an item.
 fn configuration(meta: &Meta, item: u32) -> Option<&Property> {
-    meta.properties(item).find(|property| match property {
-        Property::HevcConfig(_) => true,
-        _ => false,
-    })
+    meta.properties(item).find(|property| matches!(property, Property::HevcConfig(_)))
 }
 
 /// A decoder for an item of that width and height.
