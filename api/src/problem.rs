@@ -236,7 +236,7 @@ impl From<&asciify::Error> for Problem {
     fn from(err: &asciify::Error) -> Self {
         use asciify::Error;
         let kind = match err {
-            Error::Unknown { .. } => UNKNOWN_FORMAT,
+            Error::Unknown { .. } | Error::FormatNotRead { .. } => UNKNOWN_FORMAT,
             Error::Unsupported(_) | Error::Malformed(_) => BAD_IMAGE,
             Error::OverLimit { .. } => OVER_LIMIT,
             Error::Missing { .. } => BAD_PARAMETER,

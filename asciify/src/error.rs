@@ -71,6 +71,14 @@ pub enum Error {
         /// The names of the supported formats, as a sentence lists them.
         readable: String,
     },
+    /// The file is in a known format that is not read.
+    #[error("this is {name}, which we do not read: {remedy}")]
+    FormatNotRead {
+        /// The name of the format, with its article.
+        name: &'static str,
+        /// What to do instead, as a clause.
+        remedy: &'static str,
+    },
     /// The file uses a part of its format that is not supported.
     #[error("{0}")]
     Unsupported(String),

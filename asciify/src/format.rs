@@ -8,6 +8,7 @@ pub struct Format {
     name: &'static str,
     media_type: &'static str,
     extension: &'static str,
+    other_extensions: &'static [&'static str],
 }
 
 impl Format {
@@ -16,7 +17,12 @@ impl Format {
         media_type: &'static str,
         extension: &'static str,
     ) -> Self {
-        Self { name, media_type, extension }
+        Self { name, media_type, extension, other_extensions: &[] }
+    }
+
+    /// The same format with more file name extensions that are in use.
+    pub(crate) const fn also(self, other_extensions: &'static [&'static str]) -> Self {
+        Self { other_extensions, ..self }
     }
 
     /// The name by which it is usually called: `JPEG`, `WebP`.
@@ -32,6 +38,11 @@ impl Format {
     /// The usual file name extension, without the dot.
     pub const fn extension(self) -> &'static str {
         self.extension
+    }
+
+    /// All file name extensions that are in use, the usual one first, without dots.
+    pub fn extensions(self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.extension).chain(self.other_extensions.iter().copied())
     }
 }
 

@@ -9,6 +9,8 @@ use asciify::{Background, Grid, Limits, Spec, formats, probe, render};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use peak_alloc::PeakAlloc;
+use testkit::heifs::{Item, boxed, coded, full, heif, tiled};
+use testkit::samples::foreign;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -45,6 +47,7 @@ fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
 fn memory_is_within_its_bounds() {
     what_is_streamed_does_not_grow_with_the_picture();
     no_format_takes_more_than_its_header_says();
+    heif_files_take_what_their_header_says();
     files_that_claim_much_take_little();
     writing_takes_no_more_than_it_says();
 }
@@ -79,6 +82,9 @@ fn no_format_takes_more_than_its_header_says() {
     // some encoders are slow
     let picture = DynamicImage::from(picture()).crop_imm(0, 0, 900, 600);
     for format in formats() {
+        if format.name() == "HEIC" {
+            continue; // no encoder: their test is heif_files_take_what_their_header_says
+        }
         let library = ImageFormat::from_extension(format.extension()).expect("a known one");
         let picture = match format.name() {
             "ICO" => picture.thumbnail(256, 256).to_rgba8().into(),
@@ -97,6 +103,21 @@ fn no_format_takes_more_than_its_header_says() {
         let less = Limits { max_decoded_bytes: header.decoded_bytes - 1, ..Limits::default() };
         assert_eq!(peak(&file, &specs, &less), None, "{format}");
     }
+}
+
+fn heif_files_take_what_their_header_says() {
+    let tile = coded(&foreign("libheif-tile.heic"));
+    for (rows, columns) in [(1, 1), (16, 16), (1, 100), (100, 1)] {
+        let file = tiled(b"heic", &tile, rows, columns);
+        let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
+        let spec: Spec = "width=60".parse().expect("a spec");
+        let most = header.decoded_bytes + spec.working_bytes(header.width, header.height);
+        let taken = peak(&file, &["width=60"], &Limits::default()).expect("a picture");
+        assert!(taken < most as usize, "{rows} × {columns}: {taken} of {most}");
+    }
+    // a column of tiles takes little more than one tile
+    let of = |rows| peak(&tiled(b"heic", &tile, rows, 1), &["width=60"], &Limits::default());
+    assert!(of(200).expect("a picture") < of(2).expect("a picture") + 4 * MIB);
 }
 
 /// Decompression bombs: a few bytes that claim, or contain, a picture of 100 million pixels.
@@ -141,6 +162,23 @@ fn files_that_claim_much_take_little() {
         MEMORY.reset_peak_usage();
         assert!(render(Cursor::new(&file), &[Spec::default()], &limits).is_err());
         assert!(MEMORY.peak_usage() - before < MIB, "{format}");
+    }
+
+    // a HEIC of many items, properties or extents, as far as their numbers go
+    let empty = |properties: Vec<Vec<u8>>| Item { kind: *b"hvc1", data: Vec::new(), properties };
+    let properties = vec![boxed(b"free", &[]); 250];
+    let extents = full(b"iloc", 0, &[0, 0, 0xff, 0xff].repeat(200_000));
+    let extents = [boxed(b"ftyp", b"heic\0\0\0\0"), full(b"meta", 0, &extents)].concat();
+    for (what, file) in [
+        ("items", heif(b"heic", &vec![empty(Vec::new()); 20_000], &[])),
+        ("properties", heif(b"heic", &vec![empty(properties); 130], &[])),
+        ("extents", extents),
+    ] {
+        let before = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        probe(Cursor::new(&file), &limits).expect_err("no picture");
+        let taken = MEMORY.peak_usage() - before;
+        assert!(taken < 24 * MIB, "HEIC of many {what}: {taken} bytes");
     }
 
     // a TIFF without the strip that it claims

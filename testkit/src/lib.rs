@@ -11,6 +11,7 @@ pub mod attacks;
 pub mod bombs;
 pub mod cpu;
 pub mod env;
+pub mod heifs;
 pub mod layering;
 pub mod mutator;
 pub mod pictures;

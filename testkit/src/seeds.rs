@@ -8,8 +8,9 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use tiff::encoder::colortype::{Gray16, Gray32Float, Gray64, GrayI16, RGB32Float};
 use tiff::encoder::{Predictor, TiffEncoder};
 
+use crate::heifs::{coded, tiled, turned};
 use crate::pictures::{alpha, apng, app1, encoded, exif, gif, lopsided, named, one_pixel, riff};
-use crate::samples::{bytes, lossy_webps, rare_jpegs};
+use crate::samples::{bytes, foreign, lossy_webps, rare_jpegs};
 use crate::tiffs::{SIDES, by_hand, packed, page, tiff, values};
 
 /// All files, with names that describe them.
@@ -21,7 +22,7 @@ pub fn files() -> Vec<(String, Vec<u8>)> {
         }
     }
     files.extend([("GIF animated".into(), gif()), ("PNG animated".into(), apng())]);
-    files.extend(pngs().chain(jpegs()).chain(webps()).chain(tiffs()).chain(plain()));
+    files.extend(pngs().chain(jpegs()).chain(webps()).chain(tiffs()).chain(plain()).chain(heifs()));
     files
 }
 
@@ -186,6 +187,17 @@ fn webps() -> impl Iterator<Item = (String, Vec<u8>)> {
         (format!("WebP {what}"), riff(b"RIFF", &[b"WEBP", &chunks[..]].concat()))
     });
     lossy.chain(extended)
+}
+
+/// HEIF files of every chroma format, depth and structure.
+fn heifs() -> impl Iterator<Item = (String, Vec<u8>)> {
+    let kinds = ["10-bits", "12-bits", "420", "422", "444", "clear", "grey", "lossless", "tile"];
+    let file = |kind: &str| (format!("HEIC {kind}"), foreign(&format!("libheif-{kind}.heic")));
+    let tile = coded(&foreign("libheif-tile.heic"));
+    kinds.into_iter().map(file).chain([
+        ("HEIC grid".to_owned(), tiled(b"heic", &tile, 2, 3)),
+        ("HEIC turned".to_owned(), turned(b"heic", &tile)),
+    ])
 }
 
 fn tiffs() -> impl Iterator<Item = (String, Vec<u8>)> {

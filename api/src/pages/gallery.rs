@@ -1,6 +1,6 @@
 //! The gallery: all images as text, newest first.
 
-use asciify::{ColorOn, Fit, Palette, Spec};
+use asciify::{ColorOn, Fit, Format, Palette, Spec};
 use askama::Template;
 use axum::response::Response;
 use common::{
@@ -24,6 +24,8 @@ const TILE_HEIGHT: f64 = 200.0;
 struct Gallery<'a> {
     /// Scheme and host, as the client sees them.
     origin: &'a str,
+    /// What the file picker offers: systems do not know the media types of all formats.
+    accept: String,
     presets: Vec<PresetLink>,
     preset: &'a Preset,
     aspects: Aspects,
@@ -140,6 +142,7 @@ pub(crate) fn gallery(
     let last = images.last().filter(|_| range.next.is_some());
     page(&Gallery {
         origin,
+        accept: accept(),
         presets: preset_links(presets, |other| other.name == preset.name),
         preset,
         aspects: Aspects::of(&preset.spec),
@@ -149,4 +152,10 @@ pub(crate) fn gallery(
         older: last.map(|last| format!("/?preset={}&cursor={}", preset.name, last.image.id)),
         range,
     })
+}
+
+/// All media types of images, and the file name extensions of every format.
+fn accept() -> String {
+    let extensions = asciify::formats().flat_map(Format::extensions);
+    extensions.fold("image/*".to_owned(), |accept, extension| format!("{accept},.{extension}"))
 }

@@ -19,8 +19,13 @@ async fn bytes_that_are_no_image_that_we_take() {
     let cases: [(&[u8], u16, &str, &[&str]); 9] = [
         (b"", 400, "empty-upload", &["empty"]),
         (b"hello, world", 415, "unknown-format", &["JPEG", "PNG", "GIF", "WebP", "BMP", "TIFF"]),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "unknown-format", &["JPEG"]),
-        (b"%PDF-1.7\n", 415, "unknown-format", &["JPEG"]),
+        (
+            b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+            415,
+            "unknown-format",
+            &["SVG", "save it as PNG"],
+        ),
+        (b"%PDF-1.7\n", 415, "unknown-format", &["PDF", "save the page as PNG"]),
         (&[0; 4096], 415, "unknown-format", &["JPEG"]),
         (&jpeg[..jpeg.len() / 2], 422, "bad-image", &["JPEG", "cut off"]),
         (&whole[..whole.len() - 12], 422, "bad-image", &["PNG", "cut off"]),

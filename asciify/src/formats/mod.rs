@@ -18,14 +18,20 @@
 mod animation;
 mod bmp;
 pub(crate) mod decoder;
+#[cfg(feature = "heic")]
+mod foreign;
 mod gif;
+#[cfg(feature = "heic")]
+mod heif;
 mod ico;
+mod isobmff;
 mod jpeg;
 mod png;
 mod pnm;
 mod qoi;
 mod reader;
 mod tiff;
+mod unread;
 mod webp;
 mod whole_image;
 
@@ -44,6 +50,8 @@ const DRIVERS: &[&Driver] = &[
     &png::DRIVER,
     &gif::DRIVER,
     &webp::DRIVER,
+    #[cfg(feature = "heic")]
+    &heif::DRIVER,
     &bmp::DRIVER,
     &tiff::DRIVER,
     &ico::DRIVER,
@@ -52,7 +60,7 @@ const DRIVERS: &[&Driver] = &[
 ];
 
 /// How many of a file's first bytes are passed to [`Driver::identify`].
-const IDENTIFYING_BYTES: u64 = 18;
+const IDENTIFYING_BYTES: u64 = isobmff::MAX_FTYP_BYTES;
 
 /// All formats that are read, the most common first.
 pub fn formats() -> impl ExactSizeIterator<Item = Format> {
@@ -63,11 +71,14 @@ pub fn formats() -> impl ExactSizeIterator<Item = Format> {
 /// wrong, so they are not used.
 ///
 /// # Errors
-/// [`Error::Unknown`], or what is wrong with the headers.
+/// [`Error::Unknown`], [`Error::FormatNotRead`], or what is wrong with the headers.
 pub(crate) fn probe(source: &mut Source<'_>, limits: &Limits) -> Result<Probed, Error> {
     source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
     let mut start = Vec::new();
     source.take(IDENTIFYING_BYTES).read_to_end(&mut start).map_err(Error::Read)?;
+    if let Some(refusal) = unread::refusal(&start) {
+        return Err(refusal);
+    }
     let driver = identify(&start).ok_or_else(|| Error::Unknown { readable: list() })?;
     (driver.probe)(ByteReader::new(source, driver.format)?, limits)
 }
@@ -89,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_list_names_every_format() {
-        assert_eq!(list(), "JPEG, PNG, GIF, WebP, BMP, TIFF, ICO, PNM and QOI");
+        assert_eq!(list(), "JPEG, PNG, GIF, WebP, HEIC, BMP, TIFF, ICO, PNM and QOI");
     }
 
     #[test]

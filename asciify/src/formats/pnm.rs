@@ -9,7 +9,8 @@ use crate::formats::decoder::{Driver, Probed, area};
 use crate::formats::reader::ByteReader;
 use crate::formats::whole_image::WholeImage;
 
-const FORMAT: Format = Format::new("PNM", "image/x-portable-anymap", "pnm");
+const FORMAT: Format =
+    Format::new("PNM", "image/x-portable-anymap", "pnm").also(&["pbm", "pgm", "ppm", "pam"]);
 
 pub(super) const DRIVER: Driver = Driver {
     format: FORMAT,

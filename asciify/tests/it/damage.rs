@@ -30,7 +30,6 @@ fn text_and_nothing_are_unknown() {
         &b""[..],
         b"hello, planet",
         b"BMP files begin with these letters",
-        b"<svg/>",
         b"\0\0\0\0",
         &[0xff; 100],
     ] {
@@ -40,6 +39,20 @@ fn text_and_nothing_are_unknown() {
         );
         let err = drawn(bytes, "width=8").expect_err("no image");
         assert!(formats().all(|format| err.to_string().contains(&format.to_string())), "{err}");
+    }
+}
+
+#[test]
+fn a_known_format_that_is_not_read_is_refused_by_name() {
+    for (bytes, name) in [
+        (&b"<svg/>"[..], "an SVG drawing"),
+        (b"%PDF-1.7", "a PDF document"),
+        (b"\0\0\x01\0ftypqt  \0\0\0\0qt  ", "an MP4 or QuickTime video"),
+    ] {
+        let err = probe(Cursor::new(bytes), &limits()).expect_err("no image");
+        assert!(matches!(err, Error::FormatNotRead { .. }), "{err:?}");
+        let expected = format!("this is {name}, which we do not read: ");
+        assert!(err.to_string().starts_with(&expected), "{err}");
     }
 }
 
@@ -68,9 +81,7 @@ fn a_file_cut_in_half_is_malformed_or_drawn_in_part() {
 
 #[test]
 fn probe_detects_that_the_last_byte_is_missing() {
-    for format in
-        [named("JPEG"), named("PNG"), named("WebP"), named("BMP"), named("TIFF"), named("PNM")]
-    {
+    for format in ["JPEG", "PNG", "WebP", "HEIC", "BMP", "TIFF", "PNM"].map(named) {
         let file = encoded(&lopsided(), format);
         let header = probe(Cursor::new(&file[..file.len() - 1]), &limits());
         let err = header.and_then(|it| it.check_whole()).expect_err("not whole");

@@ -8,6 +8,7 @@ mod cog;
 mod damage;
 mod formats;
 mod golden;
+mod heif;
 mod hostile;
 mod layering;
 mod orientation;

@@ -37,6 +37,12 @@ fn lossy_files_are_drawn_nearly_the_same() {
     // the most that the luma of a pixel may differ, and any channel on average
     let files = [
         ("imagemagick.jpg", 12, 2),
+        ("libheif-10-bits.heic", 12, 3),
+        ("libheif-12-bits.heic", 12, 3),
+        ("libheif-420.heic", 14, 6),
+        ("libheif-422.heic", 14, 6),
+        ("libheif-444.heic", 12, 3),
+        ("libheif-lossless.heic", 0, 0),
         ("libjpeg-baseline.jpg", 14, 6),
         ("libjpeg-progressive.jpg", 12, 4),
         ("libjpeg-restarts.jpg", 12, 2),

@@ -60,10 +60,17 @@ pub(crate) fn command() -> Command {
         .num_args(1..);
     Command::new("asciify")
         .version(env!("CARGO_PKG_VERSION"))
+        .long_version(long_version())
         .about("Draws images as text.")
         .after_help(EXAMPLES)
         .args(OPTIONS.iter().map(flag))
         .args([format, output, completions, man, files])
+}
+
+/// The version, and the formats that this build reads.
+fn long_version() -> String {
+    let names: Vec<&str> = asciify::formats().map(asciify::Format::name).collect();
+    format!("{}\nreads {}", env!("CARGO_PKG_VERSION"), names.join(", "))
 }
 
 /// An option of the library as a flag. The library checks the value, so that its message is used.

@@ -242,11 +242,11 @@ fn draw_from(
 fn read_stream(mut stream: impl Read) -> Result<Vec<u8>, asciify::Error> {
     let mut bytes = Vec::new();
     stream.by_ref().take(START_BYTES).read_to_end(&mut bytes).map_err(asciify::Error::Read)?;
-    if let Err(unknown @ asciify::Error::Unknown { .. }) =
-        probe(Cursor::new(&bytes), &Limits::default())
+    if let Err(refusal) = probe(Cursor::new(&bytes), &Limits::default())
+        && matches!(refusal, asciify::Error::Unknown { .. } | asciify::Error::FormatNotRead { .. })
         && !bytes.is_empty()
     {
-        return Err(unknown);
+        return Err(refusal);
     }
     stream.take(MAX_STREAM_BYTES).read_to_end(&mut bytes).map_err(asciify::Error::Read)?;
     if bytes.len() as u64 >= MAX_STREAM_BYTES {

@@ -28,7 +28,7 @@ use crate::sample::area::SourceGeometry;
 use crate::sample::view::View;
 use crate::spec::Spec;
 
-const FORMAT: Format = Format::new("JPEG", "image/jpeg", "jpg");
+const FORMAT: Format = Format::new("JPEG", "image/jpeg", "jpg").also(&["jpeg"]);
 
 pub(super) const DRIVER: Driver = Driver {
     format: FORMAT,

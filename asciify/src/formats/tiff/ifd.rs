@@ -57,7 +57,7 @@ mod field_type {
 
 use field_type::*;
 
-pub(super) const FORMAT: Format = Format::new("TIFF", "image/tiff", "tif");
+pub(super) const FORMAT: Format = Format::new("TIFF", "image/tiff", "tif").also(&["tiff"]);
 
 /// The version numbers of classic TIFF and of BigTIFF, whose offsets have 64 bits.
 pub(super) const CLASSIC_VERSION: u8 = 42;

@@ -1,0 +1,290 @@
+//! A coded picture of one item, or of a grid of items.
+
+use std::ops::Range;
+
+use heifer_isobmff::boxes::{ColorInfo, Grid, Property};
+
+use super::color::{Coding, Conversion};
+use super::hevc::{HevcDecoder, HevcPicture};
+use super::meta::{FORMAT, Meta};
+use crate::error::Error;
+use crate::formats::decoder::{Input, area};
+use crate::formats::foreign::guarded;
+use crate::formats::reader::ByteReader;
+
+/// How many times the length of the file may be read. Equal tiles may share their bytes.
+const MAX_SHARING: u64 = 16;
+/// Bytes of working memory per pixel of a tile: what the decoder knows of each block of 4 × 4
+/// pixels, and a copy of a plane for its filters.
+const WORKING_BYTES_PER_PX: u64 = 4;
+
+/// A picture before it is decoded.
+pub(super) struct CodedPicture {
+    /// Width and height of the picture in pixels.
+    pub(super) sides: (u32, u32),
+    /// Width and height of each tile.
+    tile_sides: (u32, u32),
+    /// Tiles in a row of them.
+    columns: u32,
+    /// The ranges of the file that hold each tile, row by row.
+    tiles: Vec<Vec<Range<u64>>>,
+    /// The decoder of every tile.
+    decoder: HevcDecoder,
+    /// What the properties say about the coding of colours.
+    coding: Option<Coding>,
+}
+
+impl CodedPicture {
+    /// Reads the description of an item.
+    ///
+    /// # Errors
+    /// It is damaged, or uses what is not supported.
+    pub(super) fn read(meta: &Meta, item: u32, reader: &mut ByteReader<'_>) -> Result<Self, Error> {
+        let sides_of = |item: u32| {
+            let sides = meta.sides(item).filter(|(width, height)| *width > 0 && *height > 0);
+            sides.ok_or_else(|| reader.malformed("it does not state the size of a picture"))
+        };
+        let (sides, tile_sides, columns, items) = match meta.kind(item) {
+            Some(b"grid") => {
+                let items = meta.referenced(item, b"dimg").to_vec();
+                let first = *items.first().unwrap_or(&item);
+                let tile_sides = sides_of(first)?;
+                for tile in &items {
+                    if meta.kind(*tile) != meta.kind(first) || sides_of(*tile)? != tile_sides {
+                        return Err(reader.malformed("the tiles of its grid differ"));
+                    }
+                }
+                let grid = meta.grid(item, reader)?;
+                check_grid(&grid, tile_sides, items.len(), reader)?;
+                let sides = (grid.output_width, grid.output_height);
+                (sides, tile_sides, u32::from(grid.columns), items)
+            }
+            _ => {
+                let sides = sides_of(item)?;
+                (sides, sides, 1, vec![item])
+            }
+        };
+        let tiles: Vec<Vec<Range<u64>>> =
+            items.iter().map(|tile| meta.extents(*tile).to_vec()).collect();
+        let ranges = || tiles.iter().flatten();
+        if ranges().any(|range| range.end > reader.end) {
+            return Err(reader.cut_off());
+        }
+        let read = ranges().fold(0_u64, |sum, range| sum.saturating_add(range.end - range.start));
+        if read > reader.end.saturating_mul(MAX_SHARING) {
+            return Err(reader.malformed("its tiles overlap"));
+        }
+        let first = items[0];
+        let decoder = tile_decoder(meta, first, tile_sides, reader)?;
+        if items.iter().any(|tile| configuration(meta, *tile) != configuration(meta, first)) {
+            return Err(reader.unsupported("tiles of different kinds"));
+        }
+        let coding = coding(meta, item).or_else(|| coding(meta, first));
+        Ok(Self { sides, tile_sides, columns, tiles, decoder, coding })
+    }
+
+    /// Bits of a sample.
+    pub(super) fn bits(&self) -> u32 {
+        self.decoder.bits()
+    }
+
+    /// Whether it has no chroma.
+    pub(super) fn is_monochrome(&self) -> bool {
+        self.decoder.is_monochrome()
+    }
+
+    /// An upper estimate of the memory that decoding takes: a row of tiles, one more that is being
+    /// decoded, and its bytes. Saturates.
+    pub(super) fn decoded_bytes(&self) -> u64 {
+        let bytes_per_px = self.decoder.bytes_per_px();
+        let (width, height) = self.tile_sides;
+        // coded pictures are whole coding tree units
+        let tile = area(width.next_multiple_of(64), height.next_multiple_of(64));
+        let largest = self.tiles.iter().map(|ranges| length(ranges)).max().unwrap_or(0);
+        let row = tile.saturating_mul(bytes_per_px).saturating_mul(self.columns.into());
+        let working = tile.saturating_mul(WORKING_BYTES_PER_PX);
+        row.saturating_add(working).saturating_add(largest.saturating_mul(2))
+    }
+
+    /// Decodes a tile.
+    fn decode(&self, input: &mut Input<'_, '_>, index: usize) -> Result<HevcPicture, Error> {
+        let mut data = Vec::new();
+        let mut reader = ByteReader::new(&mut *input.source, FORMAT)?;
+        reader.awaited = "its picture is complete";
+        data.reserve_exact(length(&self.tiles[index]) as usize);
+        for Range { start, end } in &self.tiles[index] {
+            reader.seek_to(*start)?;
+            data.extend(reader.bytes(end - start, end - start)?);
+        }
+        let tile = guarded(FORMAT, || self.decoder.decode(&data).map_err(|err| explain(&err)))?;
+        match tile.sides() == self.tile_sides {
+            true => Ok(tile),
+            false => Err(Error::malformed(FORMAT, "it states its size twice, differently")),
+        }
+    }
+}
+
+/// The length of ranges of the file, in bytes.
+fn length(ranges: &[Range<u64>]) -> u64 {
+    ranges.iter().map(|range| range.end - range.start).sum()
+}
+
+/// Checks that a grid's tiles cover its picture, with less than one to spare.
+fn check_grid(
+    grid: &Grid,
+    tile_sides: (u32, u32),
+    tiles: usize,
+    reader: &ByteReader<'_>,
+) -> Result<(), Error> {
+    let covers =
+        |count: u16, tile: u32, side: u32| side > 0 && side.div_ceil(tile) == u32::from(count);
+    if tiles != usize::from(grid.rows) * usize::from(grid.columns)
+        || !covers(grid.columns, tile_sides.0, grid.output_width)
+        || !covers(grid.rows, tile_sides.1, grid.output_height)
+    {
+        return Err(reader.malformed("its tiles do not cover its picture exactly"));
+    }
+    Ok(())
+}
+
+/// The property that configures the decoder of an item.
+fn configuration(meta: &Meta, item: u32) -> Option<&Property> {
+    meta.properties(item).find(|property| matches!(property, Property::HevcConfig(_)))
+}
+
+/// A decoder for an item of that width and height.
+fn tile_decoder(
+    meta: &Meta,
+    item: u32,
+    sides: (u32, u32),
+    reader: &ByteReader<'_>,
+) -> Result<HevcDecoder, Error> {
+    match (meta.kind(item), configuration(meta, item)) {
+        (Some(b"hvc1" | b"hev1"), Some(Property::HevcConfig(config))) => {
+            guarded(FORMAT, || HevcDecoder::new(config, sides).map_err(|err| explain(&err)))
+        }
+        (Some(b"hvc1" | b"hev1"), None) => {
+            Err(reader.malformed("a picture has no configuration of its decoder"))
+        }
+        (Some(kind), _) => {
+            let kind = String::from_utf8_lossy(kind).replace(char::is_control, "?");
+            Err(reader.unsupported(&format!("pictures of the kind {kind}")))
+        }
+        (None, _) => Err(reader.malformed("an item that it refers to is missing")),
+    }
+}
+
+/// Translates the decoder's error.
+fn explain(err: &heifer_hevc_dec::Error) -> Error {
+    match err {
+        heifer_hevc_dec::Error::UnexpectedEof => Error::cut_off(FORMAT, "its picture is complete"),
+        heifer_hevc_dec::Error::Unimplemented(_) => Error::Unsupported(format!(
+            "this {FORMAT} uses a feature of HEVC that we cannot decode"
+        )),
+        heifer_hevc_dec::Error::Invalid(reason) => Error::malformed(FORMAT, reason),
+        heifer_hevc_dec::Error::HashMismatch(_) => {
+            Error::malformed(FORMAT, "its picture has errors")
+        }
+    }
+}
+
+/// The coding of colours that an item's `colr` property states.
+fn coding(meta: &Meta, item: u32) -> Option<Coding> {
+    meta.properties(item).find_map(|property| match property {
+        Property::Color(ColorInfo::Nclx { matrix, full_range, .. }) => {
+            Some(Coding { matrix: *matrix, is_full_range: *full_range })
+        }
+        _ => None,
+    })
+}
+
+/// Reads the rows of a picture. Holds the row of tiles that was read last.
+pub(super) struct TileRow<'a> {
+    picture: &'a CodedPicture,
+    tiles: Vec<HevcPicture>,
+    /// The index of the row of tiles.
+    index: Option<u32>,
+    /// Rows of luma, Cb and Cr: kept for their memory.
+    samples: [Vec<u16>; 3],
+}
+
+impl<'a> TileRow<'a> {
+    pub(super) fn new(picture: &'a CodedPicture) -> Self {
+        Self { picture, tiles: Vec::new(), index: None, samples: Default::default() }
+    }
+
+    /// Decodes the tiles of row `y`, unless they are held. Returns its index in them.
+    fn decode(&mut self, input: &mut Input<'_, '_>, y: u32) -> Result<u32, Error> {
+        let height = self.picture.tile_sides.1;
+        let index = y / height;
+        if self.index != Some(index) {
+            self.tiles.clear();
+            let first = index * self.picture.columns;
+            for tile in first..first + self.picture.columns {
+                self.tiles.push(self.picture.decode(input, tile as usize)?);
+            }
+            self.index = Some(index);
+        }
+        Ok(y % height)
+    }
+
+    /// Replaces `row` by the pixels of row `y`. Returns whether they are grey.
+    ///
+    /// # Errors
+    /// A tile is damaged, or cannot be read.
+    pub(super) fn read(
+        &mut self,
+        input: &mut Input<'_, '_>,
+        y: u32,
+        row: &mut Vec<[u16; 3]>,
+    ) -> Result<bool, Error> {
+        let y = self.decode(input, y)?;
+        row.clear();
+        let mut is_grey = true;
+        for tile in &self.tiles {
+            let coding = self.picture.coding.unwrap_or_else(|| tile.coding());
+            let conversion = Conversion::new(coding, tile.bits());
+            let (width, _) = tile.sides();
+            let [luma, cb, cr] = &mut self.samples;
+            tile.read_row(0, y, luma);
+            luma.truncate(width as usize);
+            let Some((shift_x, shift_y)) = tile.chroma_shift() else {
+                row.extend(luma.iter().map(|luma| [conversion.grey(*luma); 3]));
+                continue;
+            };
+            is_grey = false;
+            tile.read_row(1, y >> shift_y, cb);
+            tile.read_row(2, y >> shift_y, cr);
+            row.extend(luma.iter().enumerate().map(|(x, luma)| {
+                let at = |chroma: &[u16]| chroma.get(x >> shift_x).copied().unwrap_or_default();
+                conversion.rgb([*luma, at(cb), at(cr)])
+            }));
+        }
+        Ok(is_grey)
+    }
+
+    /// Replaces `row` by the luma of row `y`, from 0 to 65 535: the values of an alpha plane.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(super) fn read_luma(
+        &mut self,
+        input: &mut Input<'_, '_>,
+        y: u32,
+        row: &mut Vec<u16>,
+    ) -> Result<(), Error> {
+        let y = self.decode(input, y)?;
+        row.clear();
+        for tile in &self.tiles {
+            let (width, _) = tile.sides();
+            let max = (1_u32 << tile.bits()) - 1;
+            let luma = &mut self.samples[0];
+            tile.read_row(0, y, luma);
+            let luma = luma.iter().take(width as usize);
+            row.extend(
+                luma.map(|it| ((u32::from(*it) * 65_535 + max / 2) / max).min(65_535) as u16),
+            );
+        }
+        Ok(())
+    }
+}

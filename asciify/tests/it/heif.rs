@@ -1,0 +1,175 @@
+//! HEIF: grids, transformations and alpha planes are drawn as their parts are; false claims are
+//! refused before anything is decoded.
+
+use std::io::Cursor;
+use std::slice::from_ref;
+
+use asciify::{Error, Limits, probe};
+use testkit::attacks::draw;
+use testkit::heifs::{
+    Item, alpha_type, boxed, coded, crop, full, grid, heif, mirror, rotation, size, tiled,
+};
+use testkit::mutator::with_mutations;
+use testkit::pictures::{drawn, exif};
+use testkit::samples::foreign;
+
+/// The foreign files with a picture of 64 × 64 pixels, and their brands.
+const TILES: [(&str, &[u8; 4]); 1] = [("libheif-tile.heic", b"heic")];
+
+/// Red, green and blue of each pixel, row by row.
+fn pixels(file: &[u8]) -> Vec<Vec<[u8; 3]>> {
+    let header = probe(Cursor::new(file), &Limits::default()).expect("a valid file");
+    let (width, height) = (header.width, header.height);
+    let spec = format!(
+        "width={width}&height={height}&fit=stretch&symbols=chars:%23&color=full&tone=natural"
+    );
+    let grid = drawn(file, &spec).expect("a valid file");
+    let rows = grid.lines().map(|row| {
+        row.iter().map(|cell| cell.foreground.map_or([0; 3], |colour| colour.rgb())).collect()
+    });
+    rows.collect()
+}
+
+/// The pixel of each column and row of a picture of that width and height.
+fn picture(
+    (width, height): (usize, usize),
+    pixel: impl Fn(usize, usize) -> [u8; 3],
+) -> Vec<Vec<[u8; 3]>> {
+    (0..height).map(|y| (0..width).map(|x| pixel(x, y)).collect()).collect()
+}
+
+#[test]
+fn a_grid_is_its_tiles_side_by_side() {
+    for (name, brand) in TILES {
+        let tile = coded(&foreign(name));
+        let single = pixels(&heif(brand, from_ref(&tile), &[]));
+        let file = tiled(brand, &tile, 2, 3);
+        let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
+        assert_eq!((header.width, header.height), (160, 96), "{name}");
+        let expected = picture((160, 96), |x, y| single[y % 64][x % 64]);
+        assert!(pixels(&file) == expected, "{name}");
+    }
+}
+
+#[test]
+fn transformations_apply_in_their_order_and_exif_is_ignored() {
+    for (name, brand) in TILES {
+        let tile = coded(&foreign(name));
+        let stored = pixels(&heif(brand, from_ref(&tile), &[]));
+        let with = |properties: &[Vec<u8>]| {
+            let mut shown = tile.clone();
+            shown.properties.extend_from_slice(properties);
+            let block = [&[0; 4][..], &exif(3)].concat();
+            let exif = Item { kind: *b"Exif", data: block, properties: Vec::new() };
+            pixels(&heif(brand, &[shown, exif], &[(b"cdsc", 2, &[1])]))
+        };
+        let square = (64, 64);
+        assert!(with(&[]) == stored, "{name}");
+        assert!(with(&[rotation(1)]) == picture(square, |x, y| stored[x][63 - y]), "{name}");
+        assert!(with(&[rotation(2)]) == picture(square, |x, y| stored[63 - y][63 - x]));
+        assert!(with(&[rotation(3)]) == picture(square, |x, y| stored[63 - x][y]));
+        assert!(with(&[mirror(0)]) == picture(square, |x, y| stored[63 - y][x]));
+        assert!(with(&[mirror(1)]) == picture(square, |x, y| stored[y][63 - x]));
+        // 40 × 20 pixels whose middle is 4 right of and 6 above the middle
+        let part = crop(40, 20, 8, -12);
+        assert!(with(from_ref(&part)) == picture((40, 20), |x, y| stored[y + 16][x + 16]));
+        let both = with(&[part.clone(), rotation(1), mirror(1)]);
+        assert!(both == picture((20, 40), |x, y| stored[16 + 19 - x][16 + 39 - y]), "{name}");
+        // the crop is of the rotated picture
+        let other = with(&[rotation(1), part]);
+        assert!(other == picture((40, 20), |x, y| stored[x + 16][63 - y - 16]), "{name}");
+    }
+}
+
+#[test]
+fn an_alpha_plane_hides() {
+    for (name, brand) in TILES {
+        let tile = coded(&foreign(name));
+        let mut alpha = tile.clone();
+        alpha.properties.push(alpha_type());
+        let file = heif(brand, &[tile.clone(), alpha.clone()], &[(b"auxl", 2, &[1])]);
+        let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
+        assert_eq!(header.bands, 4, "{name}");
+        let spec = "width=16&height=16&fit=stretch&match=ramp&tone=natural&alpha=dark";
+        let (hidden, shown) = (drawn(&file, spec), drawn(&heif(brand, from_ref(&tile), &[]), spec));
+        // luma rises to the right and downwards
+        let [hidden, shown] =
+            [hidden, shown].map(|grid| asciify::write::txt(&grid.expect("valid")));
+        assert!(hidden != shown && hidden.matches(' ').count() > shown.matches(' ').count());
+        // an image of another kind is no alpha plane
+        alpha.properties.pop();
+        let file = heif(brand, &[tile, alpha], &[(b"auxl", 2, &[1])]);
+        let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
+        assert_eq!(header.bands, 3, "{name}");
+    }
+}
+
+#[test]
+fn false_claims_are_refused() {
+    for (name, brand) in TILES {
+        let tile = coded(&foreign(name));
+        let tiles = |count: usize, grid: Item| {
+            let items: Vec<Item> = [grid].into_iter().chain(vec![tile.clone(); count]).collect();
+            let ids: Vec<u16> = (2..items.len() as u16 + 1).collect();
+            heif(brand, &items, &[(b"dimg", 1, &ids)])
+        };
+        let with = |properties: &[Vec<u8>]| {
+            let mut shown = tile.clone();
+            shown.properties.extend_from_slice(properties);
+            heif(brand, &[shown], &[])
+        };
+        let mut other_size = tile.clone();
+        other_size.properties[1] = size(64, 128);
+        let mut no_configuration = tile.clone();
+        no_configuration.properties.remove(0);
+        let mut unknown = tile.clone();
+        unknown.kind = *b"unci";
+        let mut cut = tiled(brand, &tile, 2, 2);
+        cut.pop();
+        // many references to one tile
+        let one_tile = |rows, columns, width, height| {
+            let many = vec![2; usize::from(rows) * usize::from(columns)];
+            heif(brand, &[grid(rows, columns, width, height), tile.clone()], &[(b"dimg", 1, &many)])
+        };
+        let mut large = tiled(brand, &tile, 1, 1);
+        large.splice(24..24, boxed(b"meta", &vec![0; (1 << 20) + 1]));
+        // extents without offset and length take no bytes
+        let mut extents =
+            full(b"iloc", 0, &[0, 0, 0, 2, 0, 1, 0, 0, 0xff, 0xff, 0, 2, 0, 0, 0xff, 0xff]);
+        extents = full(b"meta", 0, &extents);
+        extents.splice(0..0, boxed(b"ftyp", &[&brand[..], &[0; 4], b"mif1"].concat()));
+        for (file, reason) in [
+            (tiles(3, grid(2, 2, 100, 100)), "do not cover"),
+            (tiles(4, grid(2, 2, 64, 100)), "do not cover"),
+            (tiles(4, grid(2, 2, 100, 129)), "do not cover"),
+            (one_tile(255, 255, 16_300, 16_300), "overlap"),
+            (with(&[crop(65, 20, 0, 0)]), "cropped"),
+            (with(&[crop(60, 20, 6, 0)]), "cropped"),
+            (with(&[boxed(b"clap", &[0; 32])]), "cropped"),
+            (heif(brand, &[other_size], &[]), "twice, differently"),
+            (heif(brand, &[no_configuration], &[]), "configuration"),
+            (heif(brand, &[unknown], &[]), "unci"),
+            (cut, "cut off"),
+            (large, "more than 1 MiB"),
+            (extents, "where its pictures are"),
+        ] {
+            let err = probe(Cursor::new(&file), &Limits::default()).map(drop);
+            let err = err.and_then(|()| drawn(&file, "width=8").map(drop)).expect_err(reason);
+            assert!(!matches!(err, Error::Unknown { .. } | Error::Read(_)), "{name}: {err}");
+            assert!(err.to_string().contains(reason), "{name}, {reason}: {err}");
+        }
+    }
+}
+
+#[test]
+fn damaged_files_are_drawn_or_refused() {
+    let seeds: Vec<(String, Vec<u8>)> =
+        draw::seeds().into_iter().filter(|(name, _)| name.contains("HEIC")).collect();
+    let (mut drawn, mut refused) = (0, 0);
+    let rounds = 2_000_usize.div_ceil(seeds.len());
+    with_mutations(seeds, rounds, |bytes| match draw::attack(bytes) {
+        Ok(()) => drawn += 1,
+        Err(_) => refused += 1,
+    });
+    assert!(drawn > 100 && refused > 100, "{drawn} drawn, {refused} refused");
+}
