@@ -148,21 +148,21 @@ async fn a_render_that_takes_too_long_is_stopped_and_its_core_is_free_again() {
     settings.extend([
         ("BIND", "127.0.0.1:0".to_owned()),
         ("RENDER_CONCURRENCY", "1".to_owned()),
-        ("RENDER_LIMIT_S", "0.2".to_owned()),
+        ("RENDER_LIMIT_S", "0.1".to_owned()),
         ("RENDER_WAIT_S", "50".to_owned()),
     ]);
     let process = Process::start(Path::new(env!("CARGO_BIN_EXE_planet")), folder.path(), &settings);
     let url = process.address().await;
     let test_client = TestClient::of(&[&url]);
     test_client.wait_for_readyz(0, true).await;
-    let slow = test_client.upload(gif(6_000, 1)).await;
+    let slow = test_client.upload(gif(8_000, 1)).await;
     let look = test_client.get(&format!("/images/{slow}?width=9")).await.unwrap();
     assert_eq!(look.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let problem: Value = look.json().await.unwrap();
-    assert!(problem["detail"].as_str().unwrap().contains("longer than 0.2 s"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("longer than 0.1 s"), "{problem}");
     let end = has_ended(&test_client, "a slow image", &format!("/images/{slow}")).await;
     assert_eq!(end["status"], "failed");
-    assert!(end["error"].as_str().unwrap().contains("longer than 0.2 s"), "{end}");
+    assert!(end["error"].as_str().unwrap().contains("longer than 0.1 s"), "{end}");
 
     // the only core is free for other renders
     let quick = test_client.upload(gif(8, 1)).await;
