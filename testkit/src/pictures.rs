@@ -92,7 +92,7 @@ pub fn lopsided() -> DynamicImage {
     .into()
 }
 
-/// The picture of the files of [`foreign`](crate::samples::foreign): steps of colour, and yellow in
+/// The picture of the files of [`foreign`]: steps of colour, and yellow in
 /// a corner whose edges are on no block of 8 × 8 px.
 pub fn sample() -> DynamicImage {
     RgbImage::from_fn(24, 16, |x, y| match is_corner(x, y) {

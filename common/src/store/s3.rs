@@ -7,7 +7,9 @@ use aws_sdk_s3::{
     Client,
     config::{
         Config, RequestChecksumCalculation, ResponseChecksumValidation,
-        StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
+        StalledStreamProtectionConfig,
+        retry::RetryConfig,
+        timeout::{TimeoutConfig, TimeoutConfigBuilder},
     },
     error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
@@ -32,8 +34,8 @@ pub struct Bucket {
 /// How long a connection may take, and a transfer may pause.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// The time limits of a request, without the time for the content that it sends: until an answer
-/// begins, of one attempt, and of all attempts.
+/// The time limits of a request: until the answer begins, of one attempt, and of all attempts. The
+/// last two are without the time for the content that it sends.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(25);
@@ -67,7 +69,12 @@ impl Bucket {
                     .with_max_attempts(3)
                     .with_max_backoff(Duration::from_secs(2)),
             )
-            .timeout_config(timeouts(Duration::ZERO))
+            .timeout_config(
+                timeouts(Duration::ZERO)
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .read_timeout(RESPONSE_TIMEOUT)
+                    .build(),
+            )
             // the body of an answer has no other limit
             .stalled_stream_protection(
                 StalledStreamProtectionConfig::enabled().grace_period(STALL_TIMEOUT).build(),
@@ -109,7 +116,9 @@ impl Bucket {
             Content::File(path) => ByteStream::from_path(path).await.doing("read an upload")?,
         };
         let (bytes, _) = body.size_hint();
-        let limits = timeouts(self.min_rate.time_of(bytes));
+        // The answer begins after the content. (And the client has connections of their own for each
+        // read timeout, so that this one must not depend on the content.)
+        let limits = timeouts(self.min_rate.time_of(bytes)).disable_read_timeout().build();
         let put = self.client.put_object().bucket(&self.name).key(key).body(body);
         let put = put.customize().config_override(Config::builder().timeout_config(limits));
         put.send().await.doing("put an object").map(drop)
@@ -152,13 +161,10 @@ impl Bucket {
 }
 
 /// The time limits of a request whose content may take `transfer` to be sent.
-fn timeouts(transfer: Duration) -> TimeoutConfig {
+fn timeouts(transfer: Duration) -> TimeoutConfigBuilder {
     TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(RESPONSE_TIMEOUT.saturating_add(transfer))
         .operation_attempt_timeout(ATTEMPT_TIMEOUT.saturating_add(transfer))
         .operation_timeout(OPERATION_TIMEOUT.saturating_add(transfer))
-        .build()
 }
 
 /// The configuration in the AWS SDK's variables and files.
