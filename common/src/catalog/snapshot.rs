@@ -65,7 +65,7 @@ impl Snapshot {
 }
 
 impl fmt::Display for Snapshot {
-    /// With more than [`MAX_IN_PROGRESS`] changes in progress, it is a smaller snapshot.
+    /// With more than `MAX_IN_PROGRESS` changes in progress, it is a smaller snapshot.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let next = self.in_progress.get(MAX_IN_PROGRESS).unwrap_or(&self.next);
         write!(f, "{}", next.0)?;
