@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::{
     extract::{Request, State},
-    http::header,
+    http::{HeaderValue, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -76,8 +76,19 @@ fn host(text: &str) -> Option<&str> {
 }
 
 /// Middleware: responds with 421 to requests for another host. Requests without `Host` pass:
-/// HTTP/1.0 has no such header, and browsers do not use HTTP/1.0.
-pub(crate) async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+/// HTTP/1.0 has no such header, and browsers do not use HTTP/1.0. The host of a request target in
+/// absolute form replaces that of the header (RFC 9112, 3.2.2).
+pub(crate) async fn check(
+    State(hosts): State<Hosts>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let Some(authority) = request.uri().authority() {
+        let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+        if let Ok(host) = HeaderValue::from_str(host) {
+            request.headers_mut().insert(header::HOST, host);
+        }
+    }
     let Some(given) = request.headers().get(header::HOST) else { return next.run(request).await };
     let Some(host) = given.to_str().ok().and_then(host) else {
         let detail = "the Host header is not a name or address, with or without a port";

@@ -29,11 +29,13 @@ use crate::{
 /// Length of a form field other than the file.
 const MAX_FIELD_BYTES: usize = 64 * 1024;
 const MAX_PARTS: usize = 100;
+/// How many bytes of an upload tell text from an image.
+const TEXT_BYTES: usize = 64;
 /// Longer file names are cut.
 const MAX_NAME_CHARS: usize = 255;
-/// The hint for a form whose file part has no file name.
+/// The hint for a form whose file part has no file name, and is text.
 const MISSING_AT_HINT: &str = "to send a file with curl, use -F image=@photo.jpg, with the @";
-/// The hint for a body that is declared as form fields.
+/// The hint for a body that is declared as form fields, and is not text.
 const URLENCODED_HINT: &str =
     "curl -d strips line breaks; use --data-binary @photo.jpg or -F image=@photo.jpg";
 
@@ -85,17 +87,20 @@ impl FromRequest<App> for Upload {
         let spool = app.pipeline.spool().await?;
         let (spooled, name, hint) = match is_media_type(&headers, "multipart/form-data") {
             true => {
-                let (spooled, name) = Form::open(head, body).await?.spool_file(spool).await?;
-                let hint = name.is_none().then_some(MISSING_AT_HINT);
+                let FilePart { spooled, name, is_text } =
+                    Form::open(head, body).await?.spool_file(spool).await?;
+                let hint = (name.is_none() && is_text).then_some(MISSING_AT_HINT);
                 (spooled, name, hint)
             }
             false => {
-                let hint = is_media_type(&headers, "application/x-www-form-urlencoded");
-                (
-                    spool_body(body, spool).await?,
-                    disposition_name(&headers),
-                    hint.then_some(URLENCODED_HINT),
-                )
+                let is_form = is_media_type(&headers, "application/x-www-form-urlencoded");
+                let (spooled, is_text) = spool_body(body, spool).await?;
+                let hint = match (is_form, is_text) {
+                    (true, true) => Some(MISSING_AT_HINT),
+                    (true, false) => Some(URLENCODED_HINT),
+                    (false, _) => None,
+                };
+                (spooled, file_name(&disposition(&headers)), hint)
             }
         };
         Ok(Upload { spooled, name: name.and_then(clean_name), key, trace, hint, slot })
@@ -122,19 +127,34 @@ fn check_head(app: &App, client: IpNet, request: &Request) -> Result<Option<Stri
     Ok(key)
 }
 
-/// Writes the bare body to the spool.
+/// Writes the bare body to the spool. The flag is [`is_text`] of its beginning.
 async fn spool_body(
     body: impl Stream<Item = Result<Bytes, Problem>>,
     mut spool: Spool,
-) -> Result<Spooled, Problem> {
+) -> Result<(Spooled, bool), Problem> {
     let mut body = pin!(body);
+    let mut starts_as_text = None;
     while let Some(chunk) = body.try_next().await? {
+        starts_as_text.get_or_insert_with(|| is_text(&chunk));
         if let Err(err) = spool.write(chunk).await {
             discard_body(&mut body).await;
             return Err(err.into());
         }
     }
-    Ok(spool.finish().await?)
+    Ok((spool.finish().await?, starts_as_text == Some(true)))
+}
+
+/// Whether bytes begin as text that a person types does: without control characters.
+fn is_text(bytes: &[u8]) -> bool {
+    bytes.iter().take(TEXT_BYTES).all(|byte| !byte.is_ascii_control() || byte.is_ascii_whitespace())
+}
+
+/// The file part of a form.
+struct FilePart {
+    spooled: Spooled,
+    name: Option<String>,
+    /// [`is_text`] of its beginning.
+    is_text: bool,
 }
 
 /// A form that is being received (RFC 7578).
@@ -156,7 +176,7 @@ impl Form {
     }
 
     /// Writes the file part to the spool; returns it with its file name.
-    async fn spool_file(mut self, spool: Spool) -> Result<(Spooled, Option<String>), Problem> {
+    async fn spool_file(mut self, spool: Spool) -> Result<FilePart, Problem> {
         let read = self.read(spool).await;
         if read.is_err() {
             self.discard_rest().await;
@@ -164,7 +184,7 @@ impl Form {
         read
     }
 
-    async fn read(&mut self, spool: Spool) -> Result<(Spooled, Option<String>), Problem> {
+    async fn read(&mut self, spool: Spool) -> Result<FilePart, Problem> {
         let mut spool = Some(spool);
         let mut file = None;
         for _ in 0..MAX_PARTS {
@@ -172,19 +192,27 @@ impl Form {
                 let missing = "the form has no file part: name it image";
                 return file.ok_or_else(|| Problem::new(NO_FILE, missing));
             };
-            match part.name() {
+            let disposition = disposition(part.headers());
+            let name = part.name().or_else(|| parameter(&disposition, "name"));
+            let file_name = extended_file_name(&disposition)
+                .or_else(|| part.file_name().map(str::to_owned))
+                .or_else(|| file_name(&disposition));
+            match name {
                 Some("image" | "file") => {
                     let Some(mut spool) = spool.take() else {
                         let detail = "the form has several files: send one image per request";
                         return Err(Problem::new(SEVERAL_FILES, detail));
                     };
-                    let name = part.file_name().map(str::to_owned);
+                    let mut starts_as_text = None;
                     while let Some(chunk) = chunk(&mut part, &self.overhead).await? {
+                        starts_as_text.get_or_insert_with(|| is_text(&chunk));
                         spool.write(chunk).await?;
                     }
-                    file = Some((spool.finish().await?, name));
+                    let is_text = starts_as_text == Some(true);
+                    let spooled = spool.finish().await?;
+                    file = Some(FilePart { spooled, name: file_name, is_text });
                 }
-                _ if part.file_name().is_some() => {
+                _ if file_name.is_some() => {
                     let detail = "a file part must be named image or file";
                     return Err(Problem::new(NO_FILE, detail));
                 }
@@ -234,19 +262,34 @@ fn is_media_type(headers: &HeaderMap, media_type: &str) -> bool {
     kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with(media_type))
 }
 
-/// The file name of a `Content-Disposition` header, from `filename*` or `filename` (RFC 6266, 4.3).
-fn disposition_name(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::CONTENT_DISPOSITION)?;
-    let parameters = parameters(&String::from_utf8_lossy(value.as_bytes()));
-    let parameter = |wanted: &str| {
-        let found = parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        found.map(|(_, value)| value.clone())
-    };
-    let extended = parameter("filename*").and_then(|text| {
-        let encoded = text.splitn(3, '\'').nth(2)?;
-        Some(percent_encoding::percent_decode_str(encoded).decode_utf8_lossy().into_owned())
-    });
-    extended.or_else(|| parameter("filename"))
+/// The parameters of the `Content-Disposition` header; empty without one.
+fn disposition(headers: &HeaderMap) -> Vec<(String, String)> {
+    let value = headers.get(header::CONTENT_DISPOSITION);
+    value.map_or_else(Vec::new, |value| parameters(&String::from_utf8_lossy(value.as_bytes())))
+}
+
+/// A parameter, whose name has no case (RFC 9110, 5.6.6).
+fn parameter<'a>(parameters: &'a [(String, String)], wanted: &str) -> Option<&'a str> {
+    let found = parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    found.map(|(_, value)| value.as_str())
+}
+
+/// The file name, from `filename*` or `filename` (RFC 6266, 4.3).
+fn file_name(disposition: &[(String, String)]) -> Option<String> {
+    extended_file_name(disposition)
+        .or_else(|| parameter(disposition, "filename").map(str::to_owned))
+}
+
+/// The file name in `filename*` (RFC 8187, 3.2.1); `None` if its charset is unknown.
+fn extended_file_name(disposition: &[(String, String)]) -> Option<String> {
+    let mut parts = parameter(disposition, "filename*")?.splitn(3, '\'');
+    let (charset, _language, encoded) = (parts.next()?, parts.next()?, parts.next()?);
+    let bytes = percent_encoding::percent_decode_str(encoded);
+    match charset.to_ascii_lowercase().as_str() {
+        "utf-8" => Some(bytes.decode_utf8_lossy().into_owned()),
+        "iso-8859-1" => Some(bytes.map(char::from).collect()),
+        _ => None,
+    }
 }
 
 /// The parameters of a header value, with quoted strings unquoted (RFC 9110, 5.6.6).
@@ -290,10 +333,10 @@ fn clean_name(name: String) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn name(disposition: &str) -> Option<String> {
+    fn name(value: &str) -> Option<String> {
         let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_DISPOSITION, disposition.parse().unwrap());
-        disposition_name(&headers).and_then(clean_name)
+        headers.insert(header::CONTENT_DISPOSITION, value.parse().unwrap());
+        file_name(&disposition(&headers)).and_then(clean_name)
     }
 
     #[test]
@@ -306,6 +349,14 @@ mod tests {
         assert_eq!(
             name("attachment; filename*=UTF-8''a%E2%80%AEgnp.exe").as_deref(),
             Some("agnp.exe")
+        );
+        assert_eq!(
+            name("attachment; FILENAME*=iso-8859-1'de'J%FCpiter.png").as_deref(),
+            Some("Jüpiter.png")
+        );
+        assert_eq!(
+            name("attachment; filename=a.png; filename*=koi8-r''%C1.png").as_deref(),
+            Some("a.png")
         );
         assert_eq!(name("attachment"), None);
         assert_eq!(name("attachment; filename=\"\""), None);

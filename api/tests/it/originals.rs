@@ -149,6 +149,25 @@ async fn an_evil_name_is_a_name_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_form_may_code_the_file_name_as_headers_do() {
+    let app = TestApp::spawn().await;
+    for (disposition, name) in [
+        ("name=\"image\"; filename*=UTF-8''J%C3%BCpiter.png", "J\u{fc}piter.png"),
+        (
+            "name=image; filename=\"=?utf-8?B?SsO8cGl0ZXIucG5n?=\"; filename*=utf-8''J%C3%BCpiter.png",
+            "J\u{fc}piter.png",
+        ),
+        ("NAME=\"image\"; FILENAME=\"mars.png\"", "mars.png"),
+    ] {
+        let head = format!("--b\r\nContent-Disposition: form-data; {disposition}\r\n\r\n");
+        let body = [head.as_bytes(), &png(8, 8), b"\r\n--b--\r\n"].concat();
+        let post = app.request(Method::POST, "/images").body(body);
+        let answer = app.send(post.header("content-type", "multipart/form-data; boundary=b")).await;
+        assert_eq!(answer.is(201).json()["name"], name, "{disposition}");
+    }
+}
+
+#[tokio::test]
 async fn a_name_is_text_in_every_answer() {
     let app = TestApp::spawn().await;
     let evil = "</title></text>]]>--><script>alert('1')</script>&amp;\"'\0\r\n\u{1b}[2J\u{85}\u{61c}\u{202e}\u{2066}\u{2028}\u{fffe}\u{ffff}";

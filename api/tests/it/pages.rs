@@ -3,7 +3,7 @@
 use reqwest::Method;
 use testkit::app::{TestApp, Uploaded};
 
-use crate::pictures::png;
+use crate::{pictures::png, wire::Wire};
 
 const BROWSER: &[(&str, &str)] = &[("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
 
@@ -236,6 +236,14 @@ async fn an_unknown_host_name_is_refused() {
     answer.tells_problem("misdirected", &["Evil.example", "ALLOWED_HOSTS"]);
     for bad in ["", "a b", "a/b", "me@localhost", "$(reboot)", "localhost:x", "[::1"] {
         app.send(host(&app, bad)).await.is(400).tells_problem("bad-request", &["Host"]);
+    }
+
+    for (target, host, status) in
+        [("evil.example", "localhost", 421), ("me@localhost:80", "evil.example", 200)]
+    {
+        let head = format!("GET http://{target}/presets HTTP/1.1\r\nHost: {host}\r\n");
+        let wire = Wire::raw(&app, &format!("{head}Connection: close\r\n\r\n")).await;
+        wire.answer().await.is(status);
     }
 
     let app = app.restart(&[("ALLOWED_HOSTS", "planet.example, b.example.")], |_| {}).await;

@@ -327,12 +327,19 @@ async fn slips_with_curl_are_guessed() {
         "--b\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\nphoto.jpg\r\n--b--\r\n";
     for (media_type, body, hint) in [
         ("multipart/form-data; boundary=b", no_at.as_bytes(), "-F image=@photo.jpg"),
-        ("application/x-www-form-urlencoded", b"photo.jpg", "--data-binary @photo.jpg"),
+        ("application/x-www-form-urlencoded", b"image=@photo.jpg", "-F image=@photo.jpg"),
+        ("application/x-www-form-urlencoded", b"\xff\xd8\xff\xe0\x10JFIF", "--data-binary @photo"),
     ] {
         let post = app.request(Method::POST, "/images").header("content-type", media_type);
         let answer = app.send(post.body(body.to_vec())).await.is(415);
         answer.tells_problem("unknown-format", &["PNG", hint]);
     }
+    // no file name, and no text
+    let bytes = [no_at.split("photo.jpg").next().unwrap_or_default().as_bytes(), &[0; 80]].concat();
+    let post = app.request(Method::POST, "/images");
+    let post = post.header("content-type", "multipart/form-data; boundary=b");
+    let answer = app.send(post.body([&bytes, &b"\r\n--b--\r\n"[..]].concat())).await.is(415);
+    assert!(!answer.text().contains("curl"), "{}", answer.text());
     let drawn = app.request(Method::POST, "/images?width=20").body(png(8, 8));
     app.send(drawn).await.is(400).tells_problem("bad-parameter", &["width", "requested"]);
     app.nothing_is_left().await;
