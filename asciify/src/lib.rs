@@ -135,7 +135,8 @@ pub fn render(
 /// As [`render`], until `is_cancelled` returns true.
 ///
 /// `is_cancelled` is called often: between two calls are at most some milliseconds of work, but for
-/// JPEGs and lossy WebPs that are decoded at full size, which libraries do at one go.
+/// JPEGs and lossy WebPs that are decoded at full size, later frames of animated WebPs, and pictures
+/// or tiles of HEIC, which libraries do at one go.
 ///
 /// # Errors
 /// As [`render`], and [`Error::Cancelled`].

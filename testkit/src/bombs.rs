@@ -3,7 +3,9 @@
 
 use flate2::{Compress, Compression, FlushCompress};
 
+use crate::heifs::{coded, tiled};
 use crate::pictures::riff;
+use crate::samples::foreign;
 use crate::seeds::chunk;
 use crate::tiffs::by_hand;
 
@@ -42,6 +44,9 @@ pub fn all() -> Vec<Bomb> {
         ),
         bomb("PNG of two rows, RGBA", png(8, 6, false, |y| vec![0x55 << (y % 2); 64_000])),
         bomb("PNG, interlaced", png(1, 0, true, |_| vec![0; 2_000])),
+        bomb("HEIC, one tile many times", {
+            tiled(b"heic", &coded(&foreign("libheif-tile.heic")), 100, 100)
+        }),
         bomb("ICO of a PNG", ico(&png(1, 0, false, |_| vec![0x55; 2_000]))),
         later("APNG", 15, apng(16)),
         honest("GIF of one colour", gif((8_000, 8_000), &[0])),

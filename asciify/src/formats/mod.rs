@@ -99,6 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(feature = "heic")]
     fn the_list_names_every_format() {
         assert_eq!(list(), "JPEG, PNG, GIF, WebP, HEIC, BMP, TIFF, ICO, PNM and QOI");
     }

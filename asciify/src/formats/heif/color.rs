@@ -74,7 +74,7 @@ impl Conversion {
     /// The grey of a pixel without chroma.
     #[inline]
     pub(super) fn grey(&self, luma: u16) -> u16 {
-        // every matrix but the identity has luma in red
+        // green has luma with factor 1 in every matrix, also in the identity
         let of = self.rgb[1][0];
         sample(of * (i64::from(luma) - self.offset[0]))
     }

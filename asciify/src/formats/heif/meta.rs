@@ -21,7 +21,7 @@ pub(super) const FORMAT: Format = Format::new("HEIC", "image/heic", "heic").also
 /// The largest `meta` box that is read. Those of photos of 48 megapixels have 20 KiB.
 const MAX_META_BYTES: u64 = 1 << 20;
 /// Ranges of the file that all items together may have.
-const MAX_EXTENTS: usize = 1 << 16;
+pub(super) const MAX_EXTENTS: usize = 1 << 16;
 /// The largest description of a grid.
 const MAX_GRID_BYTES: u64 = 12;
 
@@ -56,7 +56,7 @@ impl Meta {
             let (kind, length) = box_header(reader)?;
             if kind == *b"meta" {
                 if length > MAX_META_BYTES {
-                    return Err(reader.malformed("its meta box has more than 1 MiB"));
+                    return Err(reader.unsupported("a meta box of more than 1 MiB"));
                 }
                 break reader.bytes(length, length)?;
             }

@@ -1,5 +1,7 @@
-//! HEIC: HEIF (ISO/IEC 23008-12) of HEVC, each one picture or a grid of equal tiles. The item that `meta` declares as primary is drawn. Its orientation is that of its
-//! properties `irot` and `imir`; Exif is ignored, as the standard says.
+//! HEIC: HEIF (ISO/IEC 23008-12) of HEVC, each one picture or a grid of equal tiles.
+//!
+//! The item that `meta` declares as primary is drawn. Its properties `irot` and `imir` say its
+//! orientation; Exif is ignored, as the standard says.
 //!
 //! A row of tiles is decoded and converted at a time.
 

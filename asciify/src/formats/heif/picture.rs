@@ -6,7 +6,7 @@ use heifer_isobmff::boxes::{ColorInfo, Grid, Property};
 
 use super::color::{Coding, Conversion};
 use super::hevc::{HevcDecoder, HevcPicture};
-use super::meta::{FORMAT, Meta};
+use super::meta::{FORMAT, MAX_EXTENTS, Meta};
 use crate::error::Error;
 use crate::formats::decoder::{Input, area};
 use crate::formats::foreign::guarded;
@@ -14,6 +14,10 @@ use crate::formats::reader::ByteReader;
 
 /// How many times the length of the file may be read. Equal tiles may share their bytes.
 const MAX_SHARING: u64 = 16;
+/// A flat picture takes next to no bytes, and each pixel takes time: so many pixels may have any
+/// length, and others need a byte for so many.
+const FREE_PIXELS: u64 = 1 << 24;
+const PIXELS_PER_BYTE: u64 = 256;
 /// Bytes of working memory per pixel of a tile: what the decoder knows of each block of 4 × 4
 /// pixels, and a copy of a plane for its filters.
 const WORKING_BYTES_PER_PX: u64 = 4;
@@ -64,6 +68,10 @@ impl CodedPicture {
                 (sides, sides, 1, vec![item])
             }
         };
+        // the tiles may be one item many times
+        if items.iter().map(|tile| meta.extents(*tile).len()).sum::<usize>() > MAX_EXTENTS {
+            return Err(reader.malformed("its tiles have too many parts"));
+        }
         let tiles: Vec<Vec<Range<u64>>> =
             items.iter().map(|tile| meta.extents(*tile).to_vec()).collect();
         let ranges = || tiles.iter().flatten();
@@ -76,9 +84,16 @@ impl CodedPicture {
         }
         let first = items[0];
         let decoder = tile_decoder(meta, first, tile_sides, reader)?;
-        if items.iter().any(|tile| configuration(meta, *tile) != configuration(meta, first)) {
+        let mut configurations: Vec<_> =
+            items.iter().map(|tile| configuration(meta, *tile)).collect();
+        // each property once: tiles may share a long one
+        configurations.sort_unstable_by_key(|it| it.map(std::ptr::from_ref));
+        configurations.dedup_by_key(|it| it.map(std::ptr::from_ref));
+        if configurations.iter().any(|it| *it != configuration(meta, first)) {
             return Err(reader.unsupported("tiles of different kinds"));
         }
+        let coded = area(tile_sides.0, tile_sides.1).saturating_mul(items.len() as u64);
+        reader.can_hold_in(reader.end, coded.saturating_sub(FREE_PIXELS), PIXELS_PER_BYTE)?;
         let coding = coding(meta, item).or_else(|| coding(meta, first));
         Ok(Self { sides, tile_sides, columns, tiles, decoder, coding })
     }

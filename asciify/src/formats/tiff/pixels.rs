@@ -281,7 +281,9 @@ fn for_each_sample_row(
                 let pixels = first..width.min(first + page.chunk_size.0 as usize);
                 let slots = mask[pixels.clone()].iter_mut();
                 samples::read(bytes, page, (0, page.samples_per_pixel as usize), slots);
-                changed.push(pixels);
+                if !changed.contains(&pixels) {
+                    changed.push(pixels);
+                }
             });
             read.map_err(damaged)?;
         }
