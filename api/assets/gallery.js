@@ -76,6 +76,9 @@ async function loadPage(address, take) {
     const page = await response.json();
     take(page);
     tiles.put(page.items.filter(({ id }) => !deleted.has(id)).map(newest));
+    if (events?.readyState === EventSource.OPEN) {
+      showBanner("");
+    }
     loading = false;
   } catch (error) {
     showBanner(`Further images could not be loaded: ${error.message}.`);

@@ -8,7 +8,7 @@ const [HOVER_MS, PRESS_MS] = [350, 450];
 /** Larger originals would take too long, or too much memory: the page of the image shows them. */
 const [MAX_BYTES, MAX_PIXELS] = [8e6, 24e6];
 /** Formats that browsers do not show. */
-const UNSUPPORTED = /^image\/(tiff|qoi|x-portable)/;
+const UNSUPPORTED = /^image\/(heic|tiff|qoi|x-portable)/;
 
 let timer;
 /** The element of the original that is shown, if any. */
@@ -25,9 +25,14 @@ function show(screen, delay) {
     return;
   }
   timer = setTimeout(() => {
+    // tiles that scroll away are used again
+    if (!screen.isConnected || screen.closest(".tile").dataset.id !== id) {
+      return;
+    }
     shown = document.createElement("img");
     shown.className = "original";
     shown.alt = "";
+    shown.addEventListener("error", hide);
     shown.src = `/images/${id}/original`;
     screen.append(shown);
     screen.classList.add("shows-original");

@@ -101,13 +101,20 @@ function dropElement(id) {
   elements.delete(id);
   // ends its request
   $("img", tile).removeAttribute("src");
+  $(".original", tile)?.remove();
+  $(".screen", tile)?.classList.remove("shows-original");
   tile.remove();
   spare.push(tile);
 }
 
 // these events do not bubble
-list.addEventListener("error", ({ target }) => target.closest(".tile")?.classList.add("load-failed"), true);
-list.addEventListener("load", ({ target }) => target.closest(".tile")?.classList.remove("load-failed"), true);
+for (const type of ["error", "load"]) {
+  list.addEventListener(type, ({ target }) => {
+    if (!target.matches(".original")) {
+      target.closest(".tile")?.classList.toggle("load-failed", type === "error");
+    }
+  }, true);
+}
 
 // The list.
 
