@@ -63,10 +63,11 @@ impl Compressor {
         let encode = move || {
             let encoded = runtime.block_on(to_bytes(body, usize::MAX));
             drop(permit);
-            encoded
+            // the memory is in use until here, even if the client has gone
+            encoded.map(|encoded| (encoded, working))
         };
         let encoded = spawn_blocking(encode).await.map_err(|err| bug(&err))?;
-        let encoded = encoded.map_err(|err| bug(&err))?;
+        let (encoded, _working) = encoded.map_err(|err| bug(&err))?;
         let body = match is_small {
             true => encoded,
             false => {

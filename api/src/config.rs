@@ -93,7 +93,7 @@ impl Config {
                 "ANSWER_MEMORY_MIB",
                 512,
                 1..=1 << 20,
-                "memory for responses that are being sent, in MiB; beyond it, requests get 503. Half \
+                "memory for responses that are written or sent, in MiB; beyond it, requests get 503. Half \
                  of it is only for responses of up to 512 KiB",
             ) as u32,
             thumbnail_cache_bytes: env.number(

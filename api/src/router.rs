@@ -95,11 +95,11 @@ pub fn router(app: App) -> Router {
             let detail = "pages of other sites may not upload or delete";
             Problem::new(CROSS_SITE, detail).into_response()
         }))
-        .layer(map_response(set_cache_control))
         .layer(from_fn_with_state(compressor, compress))
         .layer(from_fn_with_state(budget, reserve_body))
         .layer(CatchPanicLayer::custom(|_| Problem::bug().into_response()))
         .layer(from_fn_with_state(hosts, hosts::check))
+        .layer(map_response(set_cache_control))
         .layer(from_fn(log_request))
 }
 
@@ -118,9 +118,9 @@ pub(crate) fn router_above_limit(app: App) -> Router {
     operations()
         .fallback(busy)
         .with_state(app)
-        .layer(map_response(set_cache_control))
         .layer(CatchPanicLayer::custom(|_| Problem::bug().into_response()))
         .layer(from_fn_with_state(hosts, hosts::check))
+        .layer(map_response(set_cache_control))
         .layer(from_fn(log_request))
 }
 

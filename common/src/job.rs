@@ -26,9 +26,9 @@ impl fmt::Display for JobId {
 /// Which jobs are claimed first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// Jobs of images that were never rendered: uploads and their retries.
+    /// Jobs of images that no engine has rendered or given up: uploads and their retries.
     Fresh,
-    /// Jobs that renew what is rendered already, after a change of the engine or the presets. They
+    /// Jobs of other images, after a change of the engine or the presets. They
     /// get what fresh jobs leave.
     Backfill,
 }

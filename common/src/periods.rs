@@ -20,6 +20,16 @@ pub struct Periods {
 }
 
 impl Periods {
+    /// How long storing the largest upload may take.
+    pub fn upload(&self) -> Duration {
+        self.upload_lease.saturating_add(self.transfer)
+    }
+
+    /// How long a blob may be reserved.
+    pub fn reservation(&self) -> Duration {
+        self.blob_grace.max(self.upload())
+    }
+
     /// Reads the settings.
     pub fn read(env: &mut Env) -> Self {
         Periods {

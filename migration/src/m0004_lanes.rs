@@ -30,7 +30,7 @@ const POSTGRES: &[&str] = &[
 ];
 
 const DOWN: &[&str] = &[
-    "DROP INDEX jobs_due",
+    "DROP INDEX IF EXISTS jobs_due",
     "ALTER TABLE jobs DROP COLUMN faults",
     "ALTER TABLE jobs DROP COLUMN backfill",
 ];

@@ -172,7 +172,7 @@ async fn retry(installation: Installation, job: Option<JobId>) -> Result<(), Fau
     }
 }
 
-/// Prints a line that may quote a file, without its control characters.
+/// Prints a line that may quote a file, with its control characters escaped.
 fn print_line(line: &str) {
     println!("{}", escape_controls(line));
 }

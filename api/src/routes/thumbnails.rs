@@ -100,34 +100,47 @@ fn thumbnail_etag(render: &ResolvedRender) -> String {
 async fn write(app: &App, render: &ResolvedRender) -> Result<Bytes, Problem> {
     let metadata = &render.image.metadata;
     let (columns, rows) = render.spec.size(metadata.width, metadata.height);
-    let cells = columns * rows;
-    if cells > MAX_PNG_CELLS {
-        let accepts = format!("a render of at most {MAX_PNG_CELLS} cells for a thumbnail");
-        return Err(Problem::parameter("width", &accepts));
-    }
-    // the parsed cells, and the file at its largest: three bytes a pixel
-    let memory = cells as usize * size_of::<Cell>() + 3 * MAX_THUMBNAIL_PX * MAX_THUMBNAIL_PX;
-    let reservation = app.response_budget.reserve(memory)?;
+    check_cells(columns as usize * rows as usize)?;
+    let bug = |err: &dyn std::fmt::Display| {
+        tracing::error!("could not write a thumbnail: {err}");
+        Problem::bug()
+    };
     let text = app.pipeline.text(render).await.map_err(|err| Problem::from(&*err))?;
+    // a later frame may have another shape
+    let cells = Grid::cells_of(text.as_str()).ok_or_else(|| bug(&"its text is malformed"))?;
+    check_cells(cells)?;
     let background = render.spec.background();
-    let permit = writing_permit(app, work_of(cells as usize)).await?;
+    let permit = writing_permit(app, work_of(cells)).await?;
+    // the permits limit how many there are
+    let mut reservation = app.response_budget.empty();
+    reservation.keep_small();
+    // three bytes a pixel, of which a cell has two at least
+    let file_bytes = 3 * (MAX_THUMBNAIL_PX * MAX_THUMBNAIL_PX).max(2 * cells);
+    reservation.resize(cells * size_of::<Cell>() + file_bytes)?;
     let write = move || {
         let mut grid: Grid = text.as_str().parse()?;
         if let Some(words) = notice(&grid, background) {
             let columns = (2.0 * NOTICE_ROWS as f64 * tile_aspect(columns, rows)).round();
             grid = written_out(words, columns as usize).parse()?;
         }
-        let file = asciify::write::thumbnail(&grid, background).into();
+        // without spare capacity, since it is cached
+        let file = asciify::write::thumbnail(&grid, background).into_boxed_slice().into();
         drop((reservation, permit));
         Ok::<_, GridError>(file)
-    };
-    let bug = |err: &dyn std::fmt::Display| {
-        tracing::error!("could not write a thumbnail: {err}");
-        Problem::bug()
     };
     // CPU-bound
     let written = tokio::task::spawn_blocking(write).await.map_err(|err| bug(&err))?;
     written.map_err(|err| bug(&err))
+}
+
+/// # Errors
+/// 400 when a render of so many cells is not shown as a thumbnail.
+fn check_cells(cells: usize) -> Result<(), Problem> {
+    let accepts = || format!("a render of at most {MAX_PNG_CELLS} cells for a thumbnail");
+    match cells > MAX_PNG_CELLS as usize {
+        true => Err(Problem::parameter("width", &accepts())),
+        false => Ok(()),
+    }
 }
 
 /// What is said instead of showing the render; `None` if it can be shown.

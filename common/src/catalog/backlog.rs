@@ -163,7 +163,7 @@ impl Catalog {
             if rows.is_empty() {
                 return Ok(made);
             }
-            // an image that no engine has rendered is as urgent as an upload
+            // an image that no engine has rendered or given up is as urgent as an upload
             let lane = |ended| if ended { Lane::Backfill } else { Lane::Fresh };
             let new: Vec<_> = rows
                 .into_iter()

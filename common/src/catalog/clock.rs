@@ -66,13 +66,13 @@ impl Catalog {
         let [uploads, jobs, blobs, deletions] = self.ahead(periods);
         let set_back = async {
             let uploads = images::Entity::update_many()
-                .col_expr(images::Column::DueAt, self.after(periods.upload_lease))
+                .col_expr(images::Column::DueAt, self.after(periods.upload()))
                 .filter(uploads);
             let jobs = jobs::Entity::update_many()
                 .col_expr(jobs::Column::DueAt, self.after(periods.lease))
                 .filter(jobs);
             let blobs = blob_gc::Entity::update_many()
-                .col_expr(blob_gc::Column::DueAt, self.after(periods.blob_grace))
+                .col_expr(blob_gc::Column::DueAt, self.after(periods.reservation()))
                 .filter(blobs);
             let deletions = changes::Entity::update_many()
                 .col_expr(changes::Column::DeletedAt, self.now())
@@ -93,11 +93,10 @@ impl Catalog {
     fn ahead(&self, periods: &Periods) -> [SimpleExpr; 4] {
         let further = |column: SimpleExpr, period: Duration| column.gt(self.after(2 * period));
         let jobs = periods.lease.max(periods.backoff_max);
-        let upload = periods.upload_lease.saturating_add(periods.transfer);
         [
-            Expr::cust(NOT_STORED).and(further(Expr::col(images::Column::DueAt), upload)),
+            Expr::cust(NOT_STORED).and(further(Expr::col(images::Column::DueAt), periods.upload())),
             Expr::cust(PENDING).and(further(Expr::col(jobs::Column::DueAt), jobs)),
-            further(Expr::col(blob_gc::Column::DueAt), periods.blob_grace),
+            further(Expr::col(blob_gc::Column::DueAt), periods.reservation()),
             Expr::col(changes::Column::DeletedAt).gt(self.after(TOLERANCE)),
         ]
     }

@@ -4,7 +4,7 @@
 //! of the store nor a core. [`Pipeline::text`] takes the text from the cache, the store or the
 //! engine.
 
-use std::{sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use asciify::Spec;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -36,7 +36,7 @@ pub struct ResolvedRender {
 #[derive(Debug, Clone)]
 pub struct Text {
     cached: Arc<CachedText>,
-    /// Whether it was in the cache.
+    /// Whether it was in the cache, or another call was fetching it.
     pub hit: bool,
 }
 
@@ -136,7 +136,12 @@ impl Pipeline {
             let (cached, hit) = match self.0.cache.get(&key).await {
                 Some(cached) => (cached, true),
                 None => {
-                    let begin = || self.clone().fetch_to_cache(key.clone(), render.clone()).boxed();
+                    let begin = || {
+                        let fetch = self.clone().fetch_to_cache(key.clone(), render.clone());
+                        // a panic would leave the other callers waiting
+                        let fetch = AssertUnwindSafe(fetch).catch_unwind();
+                        fetch.map(|done| done.unwrap_or_else(|_| Err(Arc::new(panicked())))).boxed()
+                    };
                     let (flight, is_first) = self.0.flights.join(key.clone(), begin);
                     (flight.await?, !is_first)
                 }
@@ -193,4 +198,8 @@ impl Pipeline {
             false => Err(Fault::new("read a stored render", "it is missing in the store").into()),
         }
     }
+}
+
+fn panicked() -> ServeError {
+    Fault::new("fetch a text", "the task panicked").into()
 }

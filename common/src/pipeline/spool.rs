@@ -163,13 +163,18 @@ impl Spool {
     /// Ends the upload.
     ///
     /// # Errors
-    /// [`SubmitError::Empty`] when there are no bytes; a fault of the disk.
+    /// [`SubmitError::Empty`] when there are no bytes; [`SubmitError::NoRoom`]; a fault of the disk.
     pub fn finish(mut self) -> BoxFuture<'static, Result<Spooled, SubmitError>> {
         Box::pin(async move {
             if self.bytes == 0 {
                 return Err(SubmitError::Empty);
             }
-            self.file.flush().await.doing("spool an upload")?;
+            match self.file.flush().await {
+                Err(err) if err.kind() == ErrorKind::StorageFull => {
+                    return Err(SubmitError::NoRoom);
+                }
+                flushed => flushed.doing("spool an upload")?,
+            }
             Ok(Spooled {
                 path: self.path,
                 _file: self.file,

@@ -116,8 +116,8 @@ impl Bucket {
             Content::File(path) => ByteStream::from_path(path).await.doing("read an upload")?,
         };
         let (bytes, _) = body.size_hint();
-        // The answer begins after the content. (And the client has connections of their own for each
-        // read timeout, so that this one must not depend on the content.)
+        // The answer begins after the content. The client keeps one connection pool per read
+        // timeout: a timeout that varied with the content would defeat reuse.
         let limits = timeouts(self.min_rate.time_of(bytes)).disable_read_timeout().build();
         let put = self.client.put_object().bucket(&self.name).key(key).body(body);
         let put = put.customize().config_override(Config::builder().timeout_config(limits));
