@@ -28,8 +28,8 @@ impl fmt::Display for JobId {
 pub enum Lane {
     /// Jobs of images that no engine has rendered or given up: uploads and their retries.
     Fresh,
-    /// Jobs of other images, after a change of the engine or the presets. They
-    /// get what fresh jobs leave.
+    /// Jobs of other images, after a change of the engine or the presets. They get what fresh jobs
+    /// leave.
     Backfill,
 }
 
