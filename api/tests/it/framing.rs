@@ -108,10 +108,11 @@ async fn a_target_is_read_by_its_path_alone() {
     let image = app.upload(png(8, 8)).await;
     let close = "Host: localhost\r\nConnection: close\r\n\r\n";
     for (line, status) in [
-        (format!("GET http://elsewhere.example{} HTTP/1.1", image.at), 200),
-        ("GET http://elsewhere.example/nowhere HTTP/1.1".into(), 404),
+        (format!("GET http://localhost{} HTTP/1.1", image.at), 200),
+        ("GET http://localhost/nowhere HTTP/1.1".into(), 404),
+        (format!("GET http://elsewhere.example{} HTTP/1.1", image.at), 421),
         ("OPTIONS * HTTP/1.1".into(), 404),
-        ("CONNECT elsewhere.example:443 HTTP/1.1".into(), 404),
+        ("CONNECT elsewhere.example:443 HTTP/1.1".into(), 421),
         ("GET /images HTTP/2.0".into(), 400),
         ("GET /images HTTP/1.1 x".into(), 400),
         ("GET  /images HTTP/1.1".into(), 400),

@@ -328,7 +328,7 @@ async fn slips_with_curl_are_guessed() {
     for (media_type, body, hint) in [
         ("multipart/form-data; boundary=b", no_at.as_bytes(), "-F image=@photo.jpg"),
         ("application/x-www-form-urlencoded", b"image=@photo.jpg", "-F image=@photo.jpg"),
-        ("application/x-www-form-urlencoded", b"\xff\xd8\xff\xe0\x10JFIF", "--data-binary @photo"),
+        ("application/x-www-form-urlencoded", b"\x89PNG\x1a\rIHDR", "--data-binary @photo"),
     ] {
         let post = app.request(Method::POST, "/images").header("content-type", media_type);
         let answer = app.send(post.body(body.to_vec())).await.is(415);

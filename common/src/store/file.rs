@@ -2,8 +2,8 @@
 //! its folders are synced.
 
 use std::{
-    fs::{self, File},
-    io::{self, ErrorKind, Seek, SeekFrom, Write},
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Read, Seek, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
@@ -13,7 +13,10 @@ use bytes::Bytes;
 use tokio::{io::AsyncReadExt, task::spawn_blocking};
 
 use super::{Body, Content};
-use crate::fault::{Doing, Fault, at};
+use crate::{
+    fault::{Doing, Fault, at},
+    regular_file::open_regular,
+};
 
 /// How often a put is retried because a deletion removed its folders.
 const MAX_TRIES: u32 = 1_000;
@@ -63,18 +66,25 @@ impl Files {
     }
 
     pub(super) async fn get(&self, key: &str) -> Result<Option<Bytes>, Fault> {
-        found(tokio::fs::read(self.path(key)).await.map(Bytes::from)).doing("read a blob")
+        let path = self.path(key);
+        let read = blocking(move || {
+            let mut bytes = Vec::new();
+            open(&path)?.read_to_end(&mut bytes)?;
+            Ok(bytes.into())
+        });
+        found(read.await).doing("read a blob")
     }
 
     pub(super) async fn length(&self, key: &str) -> Result<Option<u64>, Fault> {
-        let file = tokio::fs::metadata(self.path(key)).await;
-        found(file.map(|file| file.len())).doing("get the length of a blob")
+        let path = self.path(key);
+        let length = blocking(move || Ok(open(&path)?.metadata()?.len()));
+        found(length.await).doing("get the length of a blob")
     }
 
     pub(super) async fn stream(&self, key: &str, range: Range<u64>) -> Result<Option<Body>, Fault> {
         let path = self.path(key);
         let opened = blocking(move || {
-            let mut file = File::open(path)?;
+            let mut file = open(&path)?;
             file.seek(SeekFrom::Start(range.start))?;
             Ok((file, range.end - range.start))
         });
@@ -121,12 +131,19 @@ pub(crate) async fn check_writable(folder: &Path) -> io::Result<()> {
     blocking(move || tempfile::tempfile_in(&folder)?.write_all(&[0; 4096])).await
 }
 
+/// Opens a blob for reading.
+fn open(path: &Path) -> io::Result<File> {
+    open_regular(path, OpenOptions::new().read(true))
+}
+
 /// Creates a file, and its missing folders.
 fn create(path: &Path) -> io::Result<File> {
     let mut tries = 0;
     loop {
-        let created =
-            path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| File::create(path));
+        let options = &mut OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+        let created = folder.and_then(|()| open_regular(path, options));
         match created {
             // a deletion of another blob removed an empty folder between the two steps
             Err(err)

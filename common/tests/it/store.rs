@@ -199,6 +199,25 @@ async fn deleting_leaves_neither_empty_folders_nor_what_a_crash_left() {
 }
 
 #[tokio::test]
+async fn something_else_at_the_place_of_a_blob_is_a_fault_and_stays() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = open_folder(temp.path()).await;
+    let (secret, folder) = (temp.path().join("secret"), temp.path().join("originals/a"));
+    std::fs::write(&secret, "secret").unwrap();
+    std::fs::create_dir_all(folder.join("4")).unwrap();
+    std::os::unix::fs::symlink(&secret, folder.join("1")).unwrap();
+    std::os::unix::fs::symlink(&secret, folder.join("2.partial")).unwrap();
+    let fifo = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, folder.join("3"), fifo, 0o600.into(), 0).unwrap();
+    assert!(store.put("originals/a/2", text("overwritten")).await.is_err());
+    for key in ["originals/a/1", "originals/a/3", "originals/a/4"] {
+        assert!(store.get(key).await.is_err(), "{key}");
+        assert!(store.stream(key, 0..1).await.is_err(), "{key}");
+    }
+    assert_eq!(std::fs::read_to_string(&secret).unwrap(), "secret");
+}
+
+#[tokio::test]
 async fn a_folder_that_was_taken_away_is_a_fault() {
     let temp = tempfile::tempdir().unwrap();
     let store = open_folder(temp.path()).await;
