@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 const CLIENTS_OF_EACH_KIND: usize = 300;
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 4;
 const RENDER_MEMORY_MIB: u64 = 128;
 const ANSWER_MEMORY_MIB: u64 = 48;
 const CACHE_MIB: u64 = 8;
@@ -36,6 +36,7 @@ async fn hostile_crowds_of_every_kind_take_bounded_memory_and_others_are_served(
         ("MAX_UPLOAD_BYTES", (UPLOAD_MIB << 20).to_string()),
         // a slow machine must not fail the test
         ("UPLOAD_LEASE_S", "50".to_owned()),
+        ("LEASE_S", "50".to_owned()),
     ]);
     let process = Process::start(Path::new(env!("CARGO_BIN_EXE_planet")), folder.path(), &settings);
     let url = process.address().await;

@@ -1,12 +1,21 @@
 //! Conformance tests of the store, on a folder and on a bucket of an S3 server in this process.
 
-use std::{future::Future, net::SocketAddr, ops::Range, path::Path, time::Duration};
+use std::{
+    collections::HashSet,
+    future::Future,
+    net::SocketAddr,
+    ops::Range,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::{config::Credentials, primitives::SdkBody};
 use aws_smithy_runtime_api::client::{
     http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
     orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
 };
 use bytes::Bytes;
 use common::{
@@ -305,41 +314,48 @@ async fn a_bucket_that_was_taken_away_is_a_fault() {
     assert!(store.check().await.is_err());
 }
 
-/// A server that takes 2 MiB a second and then answers, for which no time passes.
+/// A server that takes 2 MiB a second and then answers, on a clock that the test moves.
 #[derive(Debug)]
-struct SlowServer;
+struct SlowServer {
+    read_timeout: Option<Duration>,
+}
 
 impl HttpConnector for SlowServer {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let bytes: u64 =
-            request.headers().get("content-length").map_or(0, |length| length.parse().unwrap());
+        let length = request.headers().get("content-length");
+        let bytes: u64 = length.map_or(0, |length| length.parse().unwrap());
+        let took = Duration::from_secs(bytes / (2 << 20));
+        let late = self.read_timeout.is_some_and(|limit| limit < took);
         HttpConnectorFuture::new(async move {
-            tokio::time::sleep(Duration::from_secs(bytes / (2 << 20))).await;
-            Ok(HttpResponse::new(200.try_into().unwrap(), SdkBody::empty()))
+            tokio::time::sleep(took).await;
+            match late {
+                true => Err(ConnectorError::timeout("no answer yet".into())),
+                false => Ok(HttpResponse::new(200.try_into().unwrap(), SdkBody::empty())),
+            }
         })
     }
 }
 
-/// `None` when the put fails.
-async fn put_slowly(file: &Path, bytes: u64) -> Option<()> {
-    std::fs::File::options().write(true).open(file).unwrap().set_len(bytes).unwrap();
-    let server = http_client_fn(|settings, _| {
-        let limit = settings.read_timeout();
-        assert!(limit.is_some_and(|limit| limit >= Duration::from_secs(10)));
-        SharedHttpConnector::new(SlowServer)
+#[tokio::test(start_paused = true)]
+async fn a_large_object_has_the_time_that_the_lowest_rate_takes() {
+    let read_timeouts = Arc::<Mutex<HashSet<Option<Duration>>>>::default();
+    let seen = read_timeouts.clone();
+    let server = http_client_fn(move |settings, _| {
+        let read_timeout = settings.read_timeout();
+        seen.lock().unwrap().insert(read_timeout);
+        SharedHttpConnector::new(SlowServer { read_timeout })
     });
     let client = client_of("127.0.0.1:1".parse().unwrap(), SECRET).await;
     let client = client.into_builder().http_client(server).build();
     let store = Store::s3("planet", &client).await.unwrap();
-    store.put("originals/a/1", Content::File(file.to_owned())).await.ok()
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_large_object_has_the_time_that_the_lowest_rate_takes() {
     let file = tempfile::NamedTempFile::new().unwrap();
     for mib in [1, 32, 1_024, 5_000] {
-        assert_eq!(put_slowly(file.path(), mib << 20).await, Some(()), "{mib} MiB");
+        file.as_file().set_len(mib << 20).unwrap();
+        let put = store.put("originals/a/1", Content::File(file.path().to_owned())).await;
+        assert!(put.is_ok(), "{mib} MiB: {put:?}");
     }
+    let connectors = read_timeouts.lock().unwrap().len();
+    assert_eq!(connectors, 2, "an object of another size needs no other connection");
 }
 
 #[tokio::test]
