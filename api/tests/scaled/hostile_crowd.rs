@@ -18,8 +18,8 @@ const ANSWER_MEMORY_MIB: u64 = 48;
 const CACHE_MIB: u64 = 8;
 const UPLOAD_MIB: u64 = 4;
 const MAX_CONNECTIONS: u64 = 1600;
-/// Read buffer of a connection, in KiB: see docs/reliability.md.
-const CONNECTION_KIB: u64 = 128;
+/// Memory of a connection, in KiB: see docs/reliability.md.
+const CONNECTION_KIB: u64 = 307;
 /// Idle, in MiB, in a debug build; and what the allocator does not return.
 const AT_REST_MIB: u64 = 128;
 

@@ -22,7 +22,7 @@ const SOURCE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// Bytes of a query, less than a request head may have.
 const LONG_QUERY_BYTES: usize = 60_000;
 /// For how long a client holds an answer of which it reads nothing.
-const HOLD: Duration = Duration::from_secs(20);
+const HOLD: Duration = Duration::from_secs(60);
 /// Pause of a client before it begins again.
 const PAUSE: Duration = Duration::from_secs(1);
 
