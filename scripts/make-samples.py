@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
-"""Makes the HEIC files of testkit/samples in the current folder; see scripts/make-samples.
+"""Makes the HEIC and JPEG 2000 files of testkit/samples in the current folder; see scripts/make-samples.
 
 Needs: pip install pillow-heif==1.8.1 numpy (libheif 1.23.6 with x265 4.3)
+and apt-get install libopenjp2-tools (OpenJPEG 2.5.0)
 """
+
+import subprocess
+import tempfile
 
 import numpy as np
 import pillow_heif
@@ -41,3 +45,39 @@ heic("tile", tile, "RGB", quality=80, chroma=420)
 for bits in (10, 12):
     pillow_heif.options.SAVE_HDR_TO_12_BIT = bits == 12
     heic(f"{bits}-bits", sample.astype(np.uint16) * 257, "RGB;16")
+
+
+def jp2(name, planes, *options, bits=8, steps=None):
+    """Codes planes of samples with OpenJPEG. `steps`: pixels per sample of each plane."""
+    steps = steps or ["1x1"] * len(planes)
+    height, width = planes[0].shape
+    sign = "s" if planes[0].dtype.kind == "i" else "u"
+    with tempfile.NamedTemporaryFile(suffix=".rawl") as raw:
+        for plane in planes:
+            raw.write(plane.astype("u1" if bits <= 8 else "<u2").tobytes())
+        raw.flush()
+        form = f"{width},{height},{len(planes)},{bits},{sign}@{':'.join(steps)}"
+        command = ["opj_compress", "-i", raw.name, "-F", form, "-o", f"openjpeg-{name}"]
+        command += ["-n", "3", *options]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def planes(picture):
+    return list(np.moveaxis(picture, -1, 0))
+
+
+y, x = np.mgrid[0:120, 0:200]
+waves = (32768 + 20000 * np.sin(x / 20) + 8000 * np.sin(y / 11)).astype(np.uint16)
+luma, low = np.mgrid[0:32, 0:48][1] * 5, np.mgrid[0:16, 0:24]
+jp2("lopsided.jp2", planes(lopsided))
+jp2("alpha.j2k", planes(alpha))
+jp2("dot.jp2", planes(dot), "-n", "1")
+jp2("lossless.jp2", planes(sample), "-p", "RPCL", "-c", "[32,32]", "-SOP", "-EPH", "-b", "16,16")
+jp2("lossy.jp2", planes(sample), "-I", "-q", "46", "-p", "CPRL")
+jp2("layers.j2k", planes(sample), "-r", "8,4,1", "-t", "16,16", "-p", "PCRL", "-M", "5", "-TP", "R", "-PLT")
+jp2("16-bits.j2k", [waves], "-t", "64,64", "-n", "4", bits=16)
+jp2("offset.j2k", [waves], "-t", "64,64", "-n", "4", "-d", "13,7", "-T", "5,3", bits=16)
+jp2("signed.j2k", [(waves.astype(int) - 32768).astype(np.int16)], "-n", "4", bits=16)
+jp2("grey.j2k", [lopsided[..., 1]])
+jp2("bands.j2k", [lopsided[..., band % 3] // (1 + band // 3) for band in range(5)], "-mct", "0")
+jp2("420.j2k", [luma, low[1] * 8, low[0] * 12], steps=["1x1", "2x2", "2x2"])

@@ -136,7 +136,7 @@ pub fn render(
 ///
 /// `is_cancelled` is called often: between two calls are at most some milliseconds of work, but for
 /// JPEGs and lossy WebPs that are decoded at full size, later frames of animated WebPs, and pictures
-/// or tiles of HEIC, which libraries do at one go.
+/// or tiles of HEIC and JPEG 2000, which libraries do at one go.
 ///
 /// # Errors
 /// As [`render`], and [`Error::Cancelled`].

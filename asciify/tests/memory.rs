@@ -10,6 +10,7 @@ use image::{DynamicImage, ImageFormat, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use peak_alloc::PeakAlloc;
 use testkit::heifs::{Item, boxed, coded, full, heif, tiled};
+use testkit::jp2s::Claim;
 use testkit::samples::foreign;
 
 #[global_allocator]
@@ -48,6 +49,7 @@ fn memory_is_within_its_bounds() {
     what_is_streamed_does_not_grow_with_the_picture();
     no_format_takes_more_than_its_header_says();
     heif_files_take_what_their_header_says();
+    jpeg_2000_takes_what_its_header_says();
     files_that_claim_much_take_little();
     writing_takes_no_more_than_it_says();
 }
@@ -82,8 +84,8 @@ fn no_format_takes_more_than_its_header_says() {
     // some encoders are slow
     let picture = DynamicImage::from(picture()).crop_imm(0, 0, 900, 600);
     for format in formats() {
-        if format.name() == "HEIC" {
-            continue; // no encoder: their test is heif_files_take_what_their_header_says
+        if matches!(format.name(), "HEIC" | "JPEG 2000") {
+            continue; // no encoder: they have tests of their own
         }
         let library = ImageFormat::from_extension(format.extension()).expect("a known one");
         let picture = match format.name() {
@@ -118,6 +120,44 @@ fn heif_files_take_what_their_header_says() {
     // a column of tiles takes little more than one tile
     let of = |rows| peak(&tiled(b"heic", &tile, rows, 1), &["width=60"], &Limits::default());
     assert!(of(200).expect("a picture") < of(2).expect("a picture") + 4 * MIB);
+}
+
+fn jpeg_2000_takes_what_its_header_says() {
+    // the largest grids need the highest resolution
+    const SPECS: [&str; 2] = ["width=60", "width=1000&height=10&fit=stretch&match=ramp"];
+    let claim = Claim { sides: (3_000, 3_000), tile_sides: (3_000, 3_000), ..Claim::default() };
+    let files = [
+        ("one tile", claim.clone()),
+        ("tiles", Claim { tile_sides: (256, 256), ..claim.clone() }),
+        ("components", Claim { components: 16, ..claim.clone() }),
+        ("many code-blocks", Claim { code_block: 3, ..claim.clone() }),
+        ("many layers", Claim { code_block: 4, layers: 32, ..claim.clone() }),
+        ("many precincts", Claim { precinct: 4, ..claim.clone() }),
+        ("strips", Claim { tile_sides: (3_000, 8), ..claim }),
+    ];
+    for (what, mut claim) in files {
+        let tiles = 3_000_usize.div_ceil(claim.tile_sides.0 as usize)
+            * 3_000_usize.div_ceil(claim.tile_sides.1 as usize);
+        claim.data = vec![0; 200_000 / tiles];
+        let file = claim.codestream();
+        let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
+        for text in SPECS {
+            let spec: Spec = text.parse().expect("a spec");
+            let most = header.decoded_bytes + spec.working_bytes(header.width, header.height);
+            let taken = peak(&file, &[text], &Limits::default()).expect("a picture");
+            println!("JPEG 2000, {what}, {text}: {} of {} KiB", taken >> 10, most >> 10);
+            assert!(taken < most as usize + 2 * MIB, "{what}, {text}: {taken} of {most}");
+        }
+    }
+    // the file is not held, and what is decoded for few columns does not grow with the picture
+    for side in [4_000, 10_000] {
+        let data = vec![0; 200_000];
+        let claim =
+            Claim { sides: (side, side), tile_sides: (1_000, 1_000), data, ..Claim::default() };
+        let taken =
+            peak(&claim.codestream(), &["width=80"], &Limits::default()).expect("a picture");
+        assert!(taken < 8 * MIB, "{side}: {taken} bytes");
+    }
 }
 
 /// Decompression bombs: a few bytes that claim, or contain, a picture of 100 million pixels.
@@ -180,6 +220,25 @@ fn files_that_claim_much_take_little() {
         let taken = MEMORY.peak_usage() - before;
         assert!(taken < 24 * MIB, "HEIC of many {what}: {taken} bytes");
     }
+
+    // JPEG 2000 of many code-blocks, precincts, components, or a large tile
+    for (what, claim) in [
+        ("code-blocks", Claim { code_block: 2, ..Claim::default() }),
+        ("precincts", Claim { precinct: 1, ..Claim::default() }),
+        ("components", Claim { sides: (5_000, 5_000), components: 250, ..Claim::default() }),
+        ("pixels", Claim { levels: 0, ..Claim::default() }),
+        ("tiles", Claim { tile_sides: (8, 8), ..Claim::default() }),
+    ] {
+        let file = claim.codestream();
+        let before = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        probe(Cursor::new(&file), &limits).expect_err("too much");
+        let taken = MEMORY.peak_usage() - before;
+        assert!(taken < MIB, "JPEG 2000 of many {what}: {taken} bytes");
+    }
+    let large = Claim { data: vec![0; 1_000], ..Claim::default() }.codestream();
+    let taken = peak(&large, &["width=80"], &limits).expect("a picture");
+    assert!(taken < 64 * MIB, "JPEG 2000 of one tile: {taken} bytes");
 
     // a TIFF without the strip that it claims
     let mut tiff = b"II\x2a\0\x08\0\0\0\x09\0".to_vec();

@@ -4,6 +4,7 @@
 use flate2::{Compress, Compression, FlushCompress};
 
 use crate::heifs::{coded, tiled};
+use crate::jp2s::{Claim, busy_packet};
 use crate::pictures::riff;
 use crate::samples::foreign;
 use crate::seeds::chunk;
@@ -46,6 +47,11 @@ pub fn all() -> Vec<Bomb> {
         bomb("PNG, interlaced", png(1, 0, true, |_| vec![0; 2_000])),
         bomb("HEIC, one tile many times", {
             tiled(b"heic", &coded(&foreign("libheif-tile.heic")), 100, 100)
+        }),
+        honest("JPEG 2000, blank", Claim { data: vec![0; 16], ..Claim::default() }.codestream()),
+        bomb("JPEG 2000, every coding pass", busy_jp2()),
+        bomb("JPEG 2000 of empty tiles", {
+            Claim { tile_sides: (40, 40), data: vec![0; 8], ..Claim::default() }.codestream()
         }),
         bomb("ICO of a PNG", ico(&png(1, 0, false, |_| vec![0x55; 2_000]))),
         later("APNG", 15, apng(16)),
@@ -126,6 +132,18 @@ pub fn all() -> Vec<Bomb> {
         bomb("TIFF, shared strips", shared_strips()),
         honest("TIFF, shared small tiles", shared_tiles()),
     ]
+}
+
+/// One resolution, so that all of it is decoded.
+fn busy_jp2() -> Vec<u8> {
+    let sides = (2_112, 2_112);
+    let data = busy_packet(sides.0 / 64, sides.1 / 64);
+    let claim = Claim { sides, tile_sides: sides, levels: 0, data, ..Claim::default() };
+    let mut file = claim.codestream();
+    // the most bit-planes: exponent 26, seven guard bits
+    let quantization = file.windows(2).position(|it| it == [0xff, 0x5c]).expect("QCD");
+    (file[quantization + 4], file[quantization + 5]) = (0xe0, 26 << 3);
+    file
 }
 
 const DEFLATE: &[(u16, &[u32])] = &[(259, &[8])];

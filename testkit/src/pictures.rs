@@ -8,6 +8,7 @@ use image::{
     DynamicImage, Frame, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, RgbaImage,
 };
 
+use crate::jp2s::{channels, color_space, jp2};
 use crate::samples::foreign;
 
 /// Black at the left, white at the right.
@@ -125,13 +126,17 @@ pub fn named(name: &str) -> Format {
     asciify::formats().find(|format| format.name() == name).expect("a known format")
 }
 
-/// The picture as a file. No dev-dependency writes HEIC: there are files of [`lopsided`], [`alpha`]
-/// and [`one_pixel`] by a foreign encoder.
+/// The picture as a file. No dev-dependency writes HEIC or JPEG 2000: there are files of
+/// [`lopsided`], [`alpha`] and [`one_pixel`] by foreign encoders.
 pub fn encoded(picture: &DynamicImage, format: Format) -> Vec<u8> {
-    if format.name() == "HEIC" {
+    if matches!(format.name(), "HEIC" | "JPEG 2000") {
         let known = [("lopsided", lopsided()), ("alpha", alpha()), ("dot", one_pixel())];
         let (name, _) = known.iter().find(|(_, it)| it == picture).expect("a picture that we have");
-        return foreign(&format!("libheif-{name}.heic"));
+        return match (format.name(), *name) {
+            ("HEIC", name) => foreign(&format!("libheif-{name}.heic")),
+            (_, "alpha") => clear_jp2(),
+            (_, name) => foreign(&format!("openjpeg-{name}.jp2")),
+        };
     }
     let mut file = Cursor::new(Vec::new());
     let library_format = ImageFormat::from_extension(format.extension()).expect("a known one");
@@ -145,6 +150,12 @@ pub fn encoded(picture: &DynamicImage, format: Format) -> Vec<u8> {
         .write_to(&mut file, library_format)
         .expect("the picture is small and the format holds it");
     file.into_inner()
+}
+
+/// [`alpha`] as a JP2.
+fn clear_jp2() -> Vec<u8> {
+    let definitions = channels(&[(0, 1), (0, 2), (0, 3), (1, 0)]);
+    jp2(&[color_space(16), definitions], &foreign("openjpeg-alpha.j2k"))
 }
 
 /// The picture as a PNG.

@@ -9,6 +9,7 @@ use tiff::encoder::colortype::{Gray16, Gray32Float, Gray64, GrayI16, RGB32Float}
 use tiff::encoder::{Predictor, TiffEncoder};
 
 use crate::heifs::{coded, tiled, turned};
+use crate::jp2s::{color_space, jp2, palette, profile};
 use crate::pictures::{alpha, apng, app1, encoded, exif, gif, lopsided, named, one_pixel, riff};
 use crate::samples::{bytes, foreign, lossy_webps, rare_jpegs};
 use crate::tiffs::{SIDES, by_hand, packed, page, tiff, values};
@@ -23,6 +24,7 @@ pub fn files() -> Vec<(String, Vec<u8>)> {
     }
     files.extend([("GIF animated".into(), gif()), ("PNG animated".into(), apng())]);
     files.extend(pngs().chain(jpegs()).chain(webps()).chain(tiffs()).chain(plain()).chain(heifs()));
+    files.extend(jp2s());
     files
 }
 
@@ -198,6 +200,34 @@ fn heifs() -> impl Iterator<Item = (String, Vec<u8>)> {
         ("HEIC grid".to_owned(), tiled(b"heic", &tile, 2, 3)),
         ("HEIC turned".to_owned(), turned(b"heic", &tile)),
     ])
+}
+
+/// JPEG 2000 of every progression, with subsampled, signed and deep samples, in and without boxes.
+fn jp2s() -> impl Iterator<Item = (String, Vec<u8>)> {
+    let names = [
+        "16-bits.j2k",
+        "420.j2k",
+        "alpha.j2k",
+        "bands.j2k",
+        "grey.j2k",
+        "layers.j2k",
+        "lossless.jp2",
+        "lossy.jp2",
+        "offset.j2k",
+        "signed.j2k",
+    ];
+    let file = |name: &str| foreign(&format!("openjpeg-{name}"));
+    let colors: Vec<[u8; 3]> = (0..=255).map(|it| [it, 255 - it, 90]).collect();
+    let [palette, mapping] = palette(&colors);
+    let boxed = [
+        ("palette", jp2(&[color_space(16), palette, mapping], &file("grey.j2k"))),
+        ("sYCC", jp2(&[color_space(18)], &file("420.j2k"))),
+        ("CMYK", jp2(&[color_space(12)], &file("alpha.j2k"))),
+        ("L*a*b*", jp2(&[color_space(14)], &file("layers.j2k"))),
+        ("profile", jp2(&[profile(&[b'G'; 128])], &file("grey.j2k"))),
+    ];
+    let alone = names.into_iter().map(move |name| (name, file(name)));
+    alone.chain(boxed).map(|(what, file)| (format!("JPEG 2000 {what}"), file))
 }
 
 fn tiffs() -> impl Iterator<Item = (String, Vec<u8>)> {

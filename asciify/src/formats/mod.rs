@@ -18,13 +18,15 @@
 mod animation;
 mod bmp;
 pub(crate) mod decoder;
-#[cfg(feature = "heic")]
+#[cfg(any(feature = "heic", feature = "jp2"))]
 mod foreign;
 mod gif;
 #[cfg(feature = "heic")]
 mod heif;
 mod ico;
 mod isobmff;
+#[cfg(feature = "jp2")]
+mod jp2;
 mod jpeg;
 mod png;
 mod pnm;
@@ -54,6 +56,8 @@ const DRIVERS: &[&Driver] = &[
     &heif::DRIVER,
     &bmp::DRIVER,
     &tiff::DRIVER,
+    #[cfg(feature = "jp2")]
+    &jp2::DRIVER,
     &ico::DRIVER,
     &pnm::DRIVER,
     &qoi::DRIVER,
@@ -99,9 +103,9 @@ mod tests {
     use super::*;
 
     #[test]
-    #[cfg(feature = "heic")]
+    #[cfg(all(feature = "heic", feature = "jp2"))]
     fn the_list_names_every_format() {
-        assert_eq!(list(), "JPEG, PNG, GIF, WebP, HEIC, BMP, TIFF, ICO, PNM and QOI");
+        assert_eq!(list(), "JPEG, PNG, GIF, WebP, HEIC, BMP, TIFF, JPEG 2000, ICO, PNM and QOI");
     }
 
     #[test]

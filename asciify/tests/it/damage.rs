@@ -81,7 +81,7 @@ fn a_file_cut_in_half_is_malformed_or_drawn_in_part() {
 
 #[test]
 fn probe_detects_that_the_last_byte_is_missing() {
-    for format in ["JPEG", "PNG", "WebP", "HEIC", "BMP", "TIFF", "PNM"].map(named) {
+    for format in ["JPEG", "PNG", "WebP", "HEIC", "BMP", "TIFF", "JPEG 2000", "PNM"].map(named) {
         let file = encoded(&lopsided(), format);
         let header = probe(Cursor::new(&file[..file.len() - 1]), &limits());
         let err = header.and_then(|it| it.check_whole()).expect_err("not whole");

@@ -10,6 +10,7 @@ mod formats;
 mod golden;
 mod heif;
 mod hostile;
+mod jp2;
 mod layering;
 mod orientation;
 mod rasters;

@@ -1,0 +1,337 @@
+//! Turns samples into pixels: channels of components and of a palette, their colour space, and which
+//! values are black and white.
+
+use super::boxes::{Boxes, ColorSpace, Palette};
+use super::codestream::Component;
+use super::tile::TileSamples;
+use crate::error::Error;
+use crate::light::{Row, from_lab};
+use crate::spec::bands::{Bands, Stretch};
+
+/// The fraction of all values that automatic stretching makes black, and the fraction it makes
+/// white.
+const CLIPPED_FRACTION: f64 = 0.02;
+
+/// The channels of a picture.
+pub(super) struct Channels {
+    channels: Vec<Channel>,
+    /// The channels that are colours, in their order.
+    colors: Vec<usize>,
+    alpha: Option<Alpha>,
+    model: Model,
+    palette: Option<Palette>,
+}
+
+/// A channel (I.5.3.5): a component, or a column of the palette that a component has indices of.
+struct Channel {
+    component: usize,
+    column: Option<usize>,
+    bits: u32,
+    is_signed: bool,
+    /// The highest sample of the component, with the offset of signed samples.
+    max_sample: f64,
+}
+
+struct Alpha {
+    channel: usize,
+    is_premultiplied: bool,
+}
+
+/// What colours are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Model {
+    /// Grey, red, green and blue, or the bands of an instrument.
+    Bands,
+    /// Y, Cb and Cr of sYCC (IEC 61966-2-1, annex F).
+    YCbCr,
+    /// Cyan, magenta, yellow and black.
+    Cmyk,
+    /// L*, a* and b* with their default ranges (M.11.7.4.1 of part 2).
+    Lab,
+}
+
+impl Channels {
+    /// # Errors
+    /// The boxes contradict each other or the codestream.
+    pub(super) fn new(boxes: Boxes, components: &[Component]) -> Result<Self, &'static str> {
+        let whole: Vec<(usize, Option<usize>)> = match &boxes.palette {
+            // some files have no mapping
+            Some(palette) if boxes.mapping.is_empty() => {
+                (0..palette.columns.len()).map(|column| (0, Some(column))).collect()
+            }
+            Some(_) => boxes.mapping,
+            None => (0..components.len()).map(|component| (component, None)).collect(),
+        };
+        let mut channels = Vec::new();
+        for (component, column) in whole {
+            let stored = components.get(component).ok_or("its palette is of no component")?;
+            let (bits, is_signed) = match (column, &boxes.palette) {
+                (Some(column), Some(palette)) => {
+                    *palette.columns.get(column).ok_or("its palette has too few columns")?
+                }
+                _ => (stored.bits, stored.is_signed),
+            };
+            let max_sample = max_of(stored.bits);
+            channels.push(Channel { component, column, bits, is_signed, max_sample });
+        }
+        let mut definitions = boxes.definitions;
+        definitions.retain(|it| it.channel < channels.len());
+        let alpha = definitions.iter().find(|it| matches!(it.kind, 1 | 2));
+        let alpha = alpha.map(|it| Alpha { channel: it.channel, is_premultiplied: it.kind == 2 });
+        let mut colors: Vec<usize> = (0..channels.len()).collect();
+        colors.retain(|channel| alpha.as_ref().is_none_or(|alpha| alpha.channel != *channel));
+        // channels without an association keep their place behind the others
+        colors.sort_by_key(|channel| {
+            let of_color = definitions.iter().find(|it| it.channel == *channel && it.kind == 0);
+            of_color.map_or(u16::MAX, |it| it.association)
+        });
+        let model = model(boxes.color_space, colors.len(), components);
+        Ok(Self { channels, colors, alpha, model, palette: boxes.palette })
+    }
+
+    /// The number of channels.
+    pub(super) fn count(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// The most bits of a colour.
+    pub(super) fn bits(&self) -> u32 {
+        self.colors.iter().map(|color| self.channels[*color].bits).max().unwrap_or(1)
+    }
+
+    /// Whether samples are indices, of which no mean can be taken.
+    pub(super) fn are_indexed(&self) -> bool {
+        self.palette.is_some()
+    }
+
+    /// Whether a stretch needs [`Converter::values`] first, to know what is black and white.
+    pub(super) fn needs_percentiles(&self, stretch: Stretch) -> bool {
+        stretch == Stretch::Auto
+            && self.bits() > 8
+            && self.model == Model::Bands
+            && self.palette.is_none()
+    }
+
+    /// The values of a channel that are black and white, where nothing is stretched.
+    fn range(&self, channel: &Channel) -> (f64, f64) {
+        match channel.is_signed {
+            true => (-libm::ldexp(1.0, channel.bits as i32 - 1), max_of(channel.bits - 1)),
+            false => (0.0, max_of(channel.bits)),
+        }
+    }
+
+    /// The value of a channel at a place of a tile.
+    fn value(&self, channel: usize, tile: &TileSamples<'_>, x: u32, y: u32) -> f64 {
+        let channel = &self.channels[channel];
+        let sample = f64::from(tile.at(channel.component, x, y)).clamp(0.0, channel.max_sample);
+        match (channel.column, &self.palette) {
+            (Some(column), Some(palette)) => {
+                let columns = palette.columns.len();
+                let last = palette.values.len() / columns - 1;
+                let entry = (libm::round(sample) as usize).min(last);
+                palette.values[entry * columns + column]
+            }
+            _ if channel.is_signed => sample - libm::ldexp(1.0, channel.bits as i32 - 1),
+            _ => sample,
+        }
+    }
+}
+
+/// 2^`bits` − 1.
+fn max_of(bits: u32) -> f64 {
+    libm::ldexp(1.0, bits as i32) - 1.0
+}
+
+/// What the colours are, by the Colour Specification box where there is one.
+fn model(color_space: Option<ColorSpace>, colors: usize, components: &[Component]) -> Model {
+    let model = match color_space {
+        // YCbCr 1 to 3, sYCC, e-sYCC
+        Some(ColorSpace::Enumerated(1 | 3 | 4 | 18 | 24)) => Model::YCbCr,
+        Some(ColorSpace::Enumerated(12)) | Some(ColorSpace::Profile([b'C', b'M', b'Y', b'K'])) => {
+            Model::Cmyk
+        }
+        Some(ColorSpace::Enumerated(14)) => Model::Lab,
+        Some(_) => Model::Bands,
+        // only chroma has fewer samples than the first component
+        None => match components {
+            [y, cb, cr] if cb.step == cr.step && cb.step != y.step => Model::YCbCr,
+            _ => Model::Bands,
+        },
+    };
+    let needed = match model {
+        Model::Bands => 0,
+        Model::YCbCr | Model::Lab => 3,
+        Model::Cmyk => 4,
+    };
+    if colors < needed { Model::Bands } else { model }
+}
+
+/// Converts the samples of tiles for one view.
+pub(super) struct Converter<'a> {
+    channels: &'a Channels,
+    bands: Bands,
+    /// The channels that make a colour.
+    wanted: Vec<usize>,
+    /// The values that are black and white, by wanted channel.
+    ranges: Vec<(f64, f64)>,
+    stretch: Stretch,
+}
+
+impl<'a> Converter<'a> {
+    /// # Errors
+    /// [`Error::Missing`] where there is no such band.
+    pub(super) fn new(
+        channels: &'a Channels,
+        bands: Bands,
+        stretch: Stretch,
+    ) -> Result<Self, Error> {
+        let count = channels.count();
+        let wanted = match (channels.model, bands.chosen()) {
+            (Model::Bands, Some(chosen)) => {
+                if chosen.iter().any(|band| *band >= count) {
+                    return Err(Error::no_band(count as u32));
+                }
+                let [red, green, blue] = chosen;
+                if (red, green) == (green, blue) { vec![red] } else { vec![red, green, blue] }
+            }
+            (model, _) => {
+                let taken = match (model, channels.colors.len()) {
+                    (Model::Cmyk, _) => 4,
+                    (Model::Bands, 0..3) => 1,
+                    _ => 3,
+                };
+                channels.colors.iter().copied().take(taken).collect()
+            }
+        };
+        let ranges = wanted.iter().map(|it| channels.range(&channels.channels[*it])).collect();
+        let mut converter = Self { channels, bands, wanted, ranges, stretch };
+        if let (Stretch::Range(low, high), Model::Bands) = (stretch, channels.model) {
+            converter.ranges.fill((low, high));
+        }
+        Ok(converter)
+    }
+
+    /// Values per pixel of a row: grey or three colours, and alpha.
+    pub(super) fn values_per_px(&self) -> usize {
+        let colors = if self.is_grey() { 1 } else { 3 };
+        colors + usize::from(self.channels.alpha.is_some())
+    }
+
+    fn is_grey(&self) -> bool {
+        self.wanted.len() < 3
+    }
+
+    /// Adds every `every`th pixel's values to `values`, of those that are not transparent; `next` is
+    /// the number of pixels to leave out first.
+    pub(super) fn values(
+        &self,
+        tile: &TileSamples<'_>,
+        every: u64,
+        next: &mut u64,
+        values: &mut Vec<f64>,
+    ) {
+        let (width, pixels) = (u64::from(tile.rect.width()), tile.rect.pixels());
+        while *next < pixels {
+            let (x, y) =
+                (tile.rect.x0 + (*next % width) as u32, tile.rect.y0 + (*next / width) as u32);
+            let alpha = self.channels.alpha.as_ref();
+            if alpha.is_none_or(|it| self.channels.value(it.channel, tile, x, y) > 0.0) {
+                let value = |channel: &usize| self.channels.value(*channel, tile, x, y);
+                values.extend(self.wanted.iter().map(value));
+            }
+            *next += every;
+        }
+        *next -= pixels;
+    }
+
+    /// Makes the lowest of these values black and the highest white, less [`CLIPPED_FRACTION`].
+    pub(super) fn stretch_to(&mut self, mut values: Vec<f64>) {
+        values.sort_unstable_by(f64::total_cmp);
+        let quantile = |q: f64| values.get((values.len() as f64 * q) as usize).copied();
+        let percentiles = quantile(CLIPPED_FRACTION).zip(quantile(1.0 - CLIPPED_FRACTION));
+        let (low, high) = percentiles.unwrap_or((0.0, 1.0));
+        self.ranges.fill((low, if high > low { high } else { low + 1.0 }));
+    }
+
+    /// Writes the pixels of row `y` of a tile to `row`, [`values_per_px`](Self::values_per_px) each,
+    /// 0 to 65535.
+    pub(super) fn row(&self, tile: &TileSamples<'_>, y: u32, row: &mut [u16]) {
+        let pixels = row.chunks_exact_mut(self.values_per_px());
+        for (pixel, x) in pixels.zip(tile.rect.x0..) {
+            let alpha = self.channels.alpha.as_ref().map(|alpha| {
+                let (_, opaque) = self.channels.range(&self.channels.channels[alpha.channel]);
+                let level = self.channels.value(alpha.channel, tile, x, y) / opaque;
+                if alpha.is_premultiplied { (level, level) } else { (level, 1.0) }
+            });
+            let (opacity, multiplied_by) = alpha.unwrap_or((1.0, 1.0));
+            let color = self.color(tile, x, y, opacity);
+            let levels = color.map(|level| to_16_bits(level / multiplied_by));
+            match pixel {
+                [grey] => *grey = levels[0],
+                [grey, alpha] => (*grey, *alpha) = (levels[0], to_16_bits(opacity)),
+                [red, green, blue] => [*red, *green, *blue] = levels,
+                [red, green, blue, alpha, ..] => {
+                    [*red, *green, *blue] = levels;
+                    *alpha = to_16_bits(opacity);
+                }
+                [] => {}
+            }
+        }
+    }
+
+    /// Red, green and blue, 0 to 1.
+    fn color(&self, tile: &TileSamples<'_>, x: u32, y: u32, opacity: f64) -> [f64; 3] {
+        // black is 0, white 1
+        let level = |nth: usize| {
+            let (low, high) = self.ranges[nth];
+            (self.channels.value(self.wanted[nth], tile, x, y) - low) / (high - low)
+        };
+        let color = match self.channels.model {
+            Model::Bands if self.is_grey() => return [level(0); 3],
+            Model::Bands => return [0, 1, 2].map(level),
+            Model::YCbCr => {
+                let chroma = |nth: usize| level(nth) - self.middle(nth);
+                let (luma, blue, red) = (level(0), chroma(1), chroma(2));
+                [luma + 1.402 * red, luma - 0.344_136 * blue - 0.714_136 * red, luma + 1.772 * blue]
+            }
+            Model::Cmyk => [0, 1, 2].map(|ink| (1.0 - level(ink)) * (1.0 - level(3))),
+            Model::Lab => {
+                from_lab(100.0 * level(0), 170.0 * (level(1) - 0.5), 200.0 * (level(2) - 0.375))
+            }
+        };
+        let white = max_of(self.channels.bits());
+        let (low, high) = match self.stretch {
+            Stretch::Range(low, high) => (low / white, high / white),
+            _ => (0.0, 1.0),
+        };
+        let stretched = |level: f64| (level.clamp(0.0, 1.0) - low) / (high - low);
+        match self.bands.chosen() {
+            Some(chosen) => chosen.map(|band| color.get(band).copied().map_or(opacity, stretched)),
+            None => color.map(stretched),
+        }
+    }
+
+    /// The level of a channel's middle value, which is no chroma.
+    fn middle(&self, nth: usize) -> f64 {
+        let channel = &self.channels.channels[self.wanted[nth]];
+        let (low, high) = self.ranges[nth];
+        let middle =
+            if channel.is_signed { 0.0 } else { libm::ldexp(1.0, channel.bits as i32 - 1) };
+        (middle - low) / (high - low)
+    }
+}
+
+/// A level, 0 to 1, in 65535ths. Clamps; NaN becomes 0.
+fn to_16_bits(level: f64) -> u16 {
+    (level.clamp(0.0, 1.0) * 65_535.0 + 0.5) as u16
+}
+
+/// A row of pixels of so many values.
+pub(super) fn row_of(values_per_px: usize, row: &[u16]) -> Row<'_> {
+    match values_per_px {
+        1 => Row::Grey16(row.as_chunks().0),
+        2 => Row::GreyAlpha16(row.as_chunks().0),
+        3 => Row::Rgb16(row.as_chunks().0),
+        _ => Row::Rgba16(row.as_chunks().0),
+    }
+}

@@ -1,0 +1,274 @@
+//! JPEG 2000: codestreams of a foreign encoder are drawn as their samples are, at every resolution;
+//! false claims are refused before anything is decoded.
+
+use std::io::Cursor;
+
+use asciify::{Error, Limits, probe};
+use testkit::attacks::draw;
+use testkit::jp2s::{Claim, channels, color_space, jp2, palette, profile};
+use testkit::mutator::with_mutations;
+use testkit::pictures::{drawn, encoded, lopsided, named, png, sample, text};
+use testkit::samples::foreign;
+
+/// Red, green and blue of each pixel, row by row.
+fn pixels(file: &[u8], options: &str) -> Vec<[u8; 3]> {
+    let header = probe(Cursor::new(file), &Limits::default()).expect("a valid file");
+    let (width, height) = (header.width, header.height);
+    cells(file, &format!("width={width}&height={height}{options}"))
+}
+
+/// The colour of each cell.
+fn cells(file: &[u8], options: &str) -> Vec<[u8; 3]> {
+    let spec = format!("{options}&fit=stretch&symbols=chars:%23&color=full&tone=natural");
+    let grid = drawn(file, &spec).expect("a valid file");
+    grid.lines().flatten().map(|cell| cell.foreground.map_or([0; 3], |it| it.rgb())).collect()
+}
+
+/// The picture of the files `16-bits`, `offset` and `signed`: scripts/make-samples.py.
+fn waves(x: usize, y: usize) -> f64 {
+    let (x, y) = (x as f64, y as f64);
+    (32_768.0 + 20_000.0 * (x / 20.0).sin() + 8_000.0 * (y / 11.0).sin()).floor()
+}
+
+/// The most that any channel differs.
+fn difference(one: &[[u8; 3]], other: &[[u8; 3]]) -> u8 {
+    assert_eq!(one.len(), other.len());
+    let pairs = one.as_flattened().iter().zip(other.as_flattened());
+    pairs.map(|(one, other)| one.abs_diff(*other)).max().unwrap_or(0)
+}
+
+#[test]
+fn lossless_samples_are_exact_in_every_progression_and_mode() {
+    let expected = pixels(&png(&sample()), "");
+    for name in ["openjpeg-lossless.jp2", "openjpeg-layers.j2k"] {
+        assert_eq!(pixels(&foreign(name), ""), expected, "{name}");
+    }
+    let lossy = pixels(&foreign("openjpeg-lossy.jp2"), "");
+    let off = difference(&lossy, &expected);
+    assert!((1..20).contains(&off), "{off}");
+}
+
+#[test]
+fn sixteen_bits_in_tiles_are_exact_signed_or_not_wherever_the_picture_lies() {
+    let expected: Vec<[u8; 3]> = (0..120 * 200)
+        .map(|at| [libm::round(waves(at % 200, at / 200) / 257.0) as u8; 3])
+        .collect();
+    for name in ["16-bits", "offset"] {
+        let file = foreign(&format!("openjpeg-{name}.j2k"));
+        assert_eq!(pixels(&file, "&stretch=none"), expected, "{name}");
+        let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
+        assert_eq!((header.width, header.height, header.bit_depth), (200, 120, 16), "{name}");
+    }
+    let signed = foreign("openjpeg-signed.j2k");
+    assert_eq!(pixels(&signed, "&stretch=none"), expected, "signed");
+    assert_eq!(pixels(&signed, "&stretch=-32768:32767"), expected, "signed, in its own units");
+}
+
+#[test]
+fn values_of_more_than_eight_bits_are_stretched_as_those_of_tiff_are() {
+    let file = foreign("openjpeg-16-bits.j2k");
+    let shown = pixels(&file, "");
+    let extremes = shown.iter().map(|[grey, _, _]| *grey);
+    assert_eq!((extremes.clone().min(), extremes.max()), (Some(0), Some(255)));
+    // exactly the values below the 2nd and above the 98th percentile
+    let mut values: Vec<f64> = (0..120 * 200).map(|at| waves(at % 200, at / 200)).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    let (low, high) = (values[480], values[23_520]);
+    assert_eq!(shown, pixels(&file, &format!("&stretch={low}:{high}")));
+}
+
+#[test]
+fn a_reduced_picture_lies_where_the_whole_one_does() {
+    // of the samples below a cell, the resolution that is read has as few as possible
+    for name in ["16-bits", "offset"] {
+        let file = foreign(&format!("openjpeg-{name}.j2k"));
+        for (columns, rows, most) in [(25, 7, 2), (12, 4, 3), (50, 30, 1), (6, 2, 6)] {
+            let expected: Vec<[u8; 3]> = (0..rows * columns)
+                .map(|cell| {
+                    let side = |part: usize, parts: usize, pixels: usize| {
+                        part * pixels / parts..(part + 1) * pixels / parts
+                    };
+                    let (across, down) =
+                        (side(cell % columns, columns, 200), side(cell / columns, rows, 120));
+                    let area = (across.len() * down.len()) as f64;
+                    let all = down.flat_map(|y| across.clone().map(move |x| (x, y)));
+                    let light = all.map(|(x, y)| linear(waves(x, y) / 65_535.0)).sum::<f64>();
+                    [libm::round(coded(light / area) * 255.0) as u8; 3]
+                })
+                .collect();
+            let options = format!("width={columns}&height={rows}&stretch=none");
+            let off = difference(&cells(&file, &options), &expected);
+            assert!(off <= most, "{name}, {columns} × {rows}: off by {off}");
+        }
+    }
+}
+
+/// Linear light of a coded value of sRGB, both 0 to 1, and its inverse (IEC 61966-2-1).
+fn linear(coded: f64) -> f64 {
+    if coded <= 0.04045 { coded / 12.92 } else { libm::pow((coded + 0.055) / 1.055, 2.4) }
+}
+
+fn coded(light: f64) -> f64 {
+    if light <= 0.003_130_8 { light * 12.92 } else { 1.055 * libm::pow(light, 1.0 / 2.4) - 0.055 }
+}
+
+#[test]
+fn boxes_say_what_the_samples_mean() {
+    let grey = foreign("openjpeg-grey.j2k");
+    let plain = pixels(&grey, "");
+    let colors: Vec<[u8; 3]> = (0..=255).map(|it| [it, 255 - it, it / 2]).collect();
+    let [table, mapping] = palette(&colors);
+    let expected: Vec<[u8; 3]> = plain.iter().map(|[it, _, _]| colors[usize::from(*it)]).collect();
+    // indices have no mean: they are never read at reduced resolution
+    let indexed = jp2(&[color_space(16), table, mapping], &grey);
+    assert_eq!(pixels(&indexed, ""), expected);
+    let wanted = cells(&png_of(&expected, 48), "width=6&height=2");
+    assert!(difference(&cells(&indexed, "width=6&height=2"), &wanted) <= 1);
+
+    // a profile of grey changes nothing that is not a colour
+    assert_eq!(pixels(&jp2(&[profile(&[b'G'; 128])], &grey), ""), plain);
+
+    let rgb = foreign("openjpeg-layers.j2k");
+    let reversed = jp2(&[color_space(16), channels(&[(0, 3), (0, 2), (0, 1)])], &rgb);
+    let expected: Vec<[u8; 3]> = pixels(&rgb, "").iter().map(|[r, g, b]| [*b, *g, *r]).collect();
+    assert_eq!(pixels(&reversed, ""), expected);
+}
+
+/// Pixels as a PNG.
+fn png_of(pixels: &[[u8; 3]], width: usize) -> Vec<u8> {
+    let height = pixels.len() / width;
+    let picture = image::RgbImage::from_fn(width as u32, height as u32, |x, y| {
+        image::Rgb(pixels[y as usize * width + x as usize])
+    });
+    png(&picture.into())
+}
+
+#[test]
+fn chroma_may_have_fewer_samples() {
+    // y = 5 x, cb = 8 x, cr = 12 y, chroma at half the resolution
+    let expected: Vec<[u8; 3]> = (0..48 * 32)
+        .map(|at| {
+            let (x, y) = (at % 48, at / 48);
+            let (luma, blue, red) =
+                (f64::from(x * 5), f64::from(x / 2 * 8 % 256), f64::from(y / 2 * 12));
+            let (blue, red) = (blue - 128.0, red - 128.0);
+            let rgb = [
+                luma + 1.402 * red,
+                luma - 0.344_136 * blue - 0.714_136 * red,
+                luma + 1.772 * blue,
+            ];
+            rgb.map(|it| libm::round(it.clamp(0.0, 255.0)) as u8)
+        })
+        .collect();
+    let codestream = foreign("openjpeg-420.j2k");
+    for file in [jp2(&[color_space(18)], &codestream), codestream] {
+        assert!(difference(&pixels(&file, ""), &expected) <= 1);
+    }
+}
+
+#[test]
+fn alpha_is_what_the_channel_definitions_say() {
+    let alpha = |kind| {
+        let definitions = channels(&[(0, 1), (0, 2), (0, 3), (kind, 0)]);
+        jp2(&[color_space(16), definitions], &foreign("openjpeg-alpha.j2k"))
+    };
+    let expected = text(&png(&testkit::pictures::alpha()), "width=16&alpha=light");
+    assert_eq!(text(&alpha(1), "width=16&alpha=light"), expected);
+    // colours that are multiplied already are not darkened again
+    assert_ne!(text(&alpha(2), "width=16&alpha=light"), expected);
+    // without definitions, the fourth is a band
+    let bands = jp2(&[color_space(16)], &foreign("openjpeg-alpha.j2k"));
+    assert_eq!(pixels(&bands, "&bands=4")[16 * 31], [255; 3]);
+    assert_eq!(pixels(&bands, "")[0], [255, 220, 0]);
+}
+
+#[test]
+fn bands_are_selected_by_number() {
+    let file = foreign("openjpeg-bands.j2k");
+    let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
+    assert_eq!(header.bands, 5);
+    let expected = pixels(&png(&lopsided()), "");
+    assert_eq!(pixels(&file, ""), expected);
+    let chosen = pixels(&file, "&bands=5,4,1");
+    let halved: Vec<[u8; 3]> = expected.iter().map(|[r, g, _]| [g / 2, r / 2, *r]).collect();
+    assert_eq!(chosen, halved);
+    let err = drawn(&file, "width=8&bands=6").expect_err("five bands");
+    assert!(err.to_string().contains("from 1 to 5"), "{err}");
+}
+
+#[test]
+fn a_codestream_that_ends_early_is_cut_off() {
+    for file in [foreign("openjpeg-layers.j2k"), encoded(&lopsided(), named("JPEG 2000"))] {
+        for length in 60..file.len() {
+            let err = drawn(&file[..length], "width=8").expect_err("a part");
+            assert!(matches!(err, Error::Malformed(_)), "{length}: {err}");
+        }
+        let err = drawn(&file[..file.len() - 1], "width=8").expect_err("a part");
+        assert!(err.to_string().ends_with("it was cut off"), "{err}");
+    }
+}
+
+#[test]
+fn the_lowest_resolution_that_suffices_is_decoded() {
+    // tiles without data are of middle grey, and claim what their header says
+    let tiles = |levels| {
+        let claim = Claim {
+            sides: (8_000, 8_000),
+            tile_sides: (1_000, 1_000),
+            levels,
+            data: vec![0; 40],
+            ..Claim::default()
+        };
+        claim.codestream()
+    };
+    let needed = |file: &[u8]| {
+        probe(Cursor::new(file), &Limits::default()).map(|header| header.decoded_bytes)
+    };
+    assert!(drawn(&tiles(5), "width=20").is_ok());
+    // without levels, such a picture takes more time than its length is worth
+    let err = needed(&tiles(0)).expect_err("too many samples for its length");
+    assert!(err.to_string().contains("more pixels than its length can hold"), "{err}");
+    // where memory does not suffice for the highest resolution, a lower one is drawn
+    let most = needed(&tiles(5)).expect("a header");
+    let less = Limits { max_decoded_bytes: most - 1, ..Limits::default() };
+    let header = probe(Cursor::new(tiles(5)), &less).expect("a lower resolution");
+    assert!(header.decoded_bytes < most / 2, "{} of {most}", header.decoded_bytes);
+}
+
+#[test]
+fn what_claims_too_much_is_refused_by_its_headers() {
+    let message = |claim: Claim| {
+        let file = claim.codestream();
+        probe(Cursor::new(&file), &Limits::default()).expect_err("too much").to_string()
+    };
+    for (claim, part) in [
+        (Claim { components: 17, ..Claim::default() }, "17 components; at most 16"),
+        (Claim { precinct: 1, ..Claim::default() }, "code-blocks, precincts and sub-bands"),
+        (Claim { code_block: 2, ..Claim::default() }, "code-blocks, precincts and sub-bands"),
+        (Claim { layers: 33, ..Claim::default() }, "more than 32 quality layers"),
+        (Claim { tile_sides: (30, 30), ..Claim::default() }, "more than 65,536 tiles"),
+        (Claim { levels: 0, components: 16, ..Claim::default() }, "bytes when decoded"),
+    ] {
+        let message = message(claim);
+        assert!(message.contains(part), "{message}");
+    }
+    // of part 15
+    let mut file = Claim::default().codestream();
+    let coding = file.windows(2).position(|it| it == [0xff, 0x52]).expect("COD");
+    file[coding + 12] |= 0x40;
+    let err = probe(Cursor::new(&file), &Limits::default()).expect_err("high throughput");
+    assert!(err.to_string().contains("HTJ2K"), "{err}");
+}
+
+#[test]
+fn damaged_files_are_drawn_or_refused() {
+    let seeds: Vec<_> =
+        draw::seeds().into_iter().filter(|(name, _)| name.starts_with("JPEG 2000")).collect();
+    assert!(seeds.len() >= 30, "{}", seeds.len());
+    let (mut drawn, mut refused) = (0, 0);
+    with_mutations(seeds, 60, |file| match draw::attack(file) {
+        Ok(()) => drawn += 1,
+        Err(_) => refused += 1,
+    });
+    assert!(drawn > 100 && refused > 100, "{drawn} drawn, {refused} refused");
+}
