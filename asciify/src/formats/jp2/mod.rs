@@ -42,6 +42,8 @@ const SUFFICIENT_SIDES: (u32, u32) = (4_000, 8_000);
 /// length, and others need a byte for so many. Where a file has fewer, a lower resolution is read.
 const FREE_SAMPLES: u64 = 1 << 22;
 const SAMPLES_PER_BYTE: u64 = 64;
+/// Pictures of fewer bits are never reduced: the reversible wavelet rounds means to whole values.
+const MIN_REDUCIBLE_BITS: u32 = 6;
 /// About how many pixels automatic stretching takes percentiles of.
 const SAMPLED_PIXELS: u64 = 1 << 16;
 
@@ -87,6 +89,7 @@ impl Jp2 {
     /// Whether the sides can be halved once more.
     fn can_halve(&self, reduction: u32) -> bool {
         !self.channels.are_indexed()
+            && self.channels.bits() >= MIN_REDUCIBLE_BITS
             && reduction < self.codestream.levels
             && self.reduced(reduction + 1).pixels() > 0
     }
