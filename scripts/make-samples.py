@@ -68,7 +68,7 @@ def planes(picture):
 
 y, x = np.mgrid[0:120, 0:200]
 waves = (32768 + 20000 * np.sin(x / 20) + 8000 * np.sin(y / 11)).astype(np.uint16)
-luma, low = np.mgrid[0:32, 0:48][1] * 5, np.mgrid[0:16, 0:24]
+luma, low = np.mgrid[0:32, 0:48].astype(np.uint8)[1] * 5, np.mgrid[0:16, 0:24].astype(np.uint8)
 jp2("lopsided.jp2", planes(lopsided))
 jp2("alpha.j2k", planes(alpha))
 jp2("dot.jp2", planes(dot), "-n", "1")

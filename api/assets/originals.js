@@ -8,7 +8,7 @@ const [HOVER_MS, PRESS_MS] = [350, 450];
 /** Larger originals would take too long, or too much memory: the page of the image shows them. */
 const [MAX_BYTES, MAX_PIXELS] = [8e6, 24e6];
 /** Formats that browsers do not show. */
-const UNSUPPORTED = /^image\/(heic|jp2|tiff|qoi|x-portable)/;
+const UNSUPPORTED = /^image\/(heic|j2c|jp2|jpx|tiff|qoi|x-portable)/;
 
 let timer;
 /** The element of the original that is shown, if any. */

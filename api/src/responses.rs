@@ -108,8 +108,7 @@ impl From<ImageSummary> for ImageBody {
         ImageBody {
             id: id.to_string(),
             name: metadata.name,
-            format: asciify::formats()
-                .find(|format| format.media_type() == metadata.media_type)
+            format: asciify::format_of_media_type(&metadata.media_type)
                 .map_or_else(|| metadata.media_type.clone(), |format| format.to_string()),
             media_type: metadata.media_type,
             bytes: metadata.bytes,

@@ -9,6 +9,8 @@ pub struct Format {
     media_type: &'static str,
     extension: &'static str,
     other_extensions: &'static [&'static str],
+    /// Media types and usual extensions of its other kinds of files.
+    kinds: &'static [(&'static str, &'static str)],
 }
 
 impl Format {
@@ -17,12 +19,27 @@ impl Format {
         media_type: &'static str,
         extension: &'static str,
     ) -> Self {
-        Self { name, media_type, extension, other_extensions: &[] }
+        Self { name, media_type, extension, other_extensions: &[], kinds: &[] }
     }
 
     /// The same format with more file name extensions that are in use.
     pub(crate) const fn also(self, other_extensions: &'static [&'static str]) -> Self {
         Self { other_extensions, ..self }
+    }
+
+    /// The same format with more kinds of files: their media types and usual extensions.
+    pub(crate) const fn with_kinds(self, kinds: &'static [(&'static str, &'static str)]) -> Self {
+        Self { kinds, ..self }
+    }
+
+    /// The format, with the media type and the usual extension of its files of that media type.
+    /// `None` if it has none.
+    pub(crate) fn of_kind(self, media_type: &str) -> Option<Self> {
+        if self.media_type == media_type {
+            return Some(self);
+        }
+        let (media_type, extension) = self.kinds.iter().copied().find(|it| it.0 == media_type)?;
+        Some(Self { media_type, extension, ..self })
     }
 
     /// The name by which it is usually called: `JPEG`, `WebP`.
@@ -42,7 +59,8 @@ impl Format {
 
     /// All file name extensions that are in use, the usual one first, without dots.
     pub fn extensions(self) -> impl Iterator<Item = &'static str> {
-        std::iter::once(self.extension).chain(self.other_extensions.iter().copied())
+        let of_kinds = self.kinds.iter().map(|(_, extension)| *extension);
+        std::iter::once(self.extension).chain(of_kinds).chain(self.other_extensions.iter().copied())
     }
 }
 

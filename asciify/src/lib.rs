@@ -82,7 +82,7 @@ use std::io::{BufRead, Seek};
 pub use error::{Error, Limits};
 pub use escape::{escape_controls, is_display_control};
 pub use format::Format;
-pub use formats::formats;
+pub use formats::{format_of_media_type, formats};
 pub use glyphs::symbol_set::SymbolSet;
 pub use grid::color::Color;
 pub use grid::{Cell, Grid, GridError};

@@ -92,8 +92,8 @@ impl From<&Probed> for Header {
 pub(crate) fn inspect(source: &mut Source<'_>, limits: &Limits) -> Result<Probed, Error> {
     let mut probed = formats::probe(source, limits)?;
     probed.decoded_bytes = probed.decoded_bytes.saturating_add(probed.profile.bytes());
-    let Probed { format, frames, largest_frame, decoded_bytes, .. } = probed;
-    limits.check(format, probed.sides(), decoded_bytes)?;
+    let Probed { format, decodable, frames, largest_frame, decoded_bytes, .. } = probed;
+    limits.check(format, decodable, decoded_bytes)?;
     Error::over("frames", frames.into(), limits.max_frames.into())?;
     match largest_frame {
         (0, _) | (_, 0) => {}

@@ -100,7 +100,7 @@ pub(crate) fn viewer(
         engine: ENGINE_VERSION,
         can_show_original: !matches!(
             image.metadata.media_type.as_str(),
-            "image/tiff" | "image/qoi" | "image/heic" | "image/jp2"
+            "image/tiff" | "image/qoi" | "image/heic" | "image/jp2" | "image/jpx" | "image/j2c"
         ) && !image.metadata.media_type.starts_with("image/x-portable"),
     })
 }

@@ -258,7 +258,7 @@ fn content_disposition(image: &Image) -> HeaderValue {
     let given = image.metadata.name.as_deref().unwrap_or_default();
     let name = match given.trim_start_matches(['.', ' ']) {
         "" => {
-            let format = asciify::formats().find(|it| it.media_type() == image.metadata.media_type);
+            let format = asciify::format_of_media_type(&image.metadata.media_type);
             let extension = format.map_or("bin", |format| format.extension());
             format!("{}.{extension}", image.id)
         }

@@ -45,6 +45,9 @@ pub(crate) struct Probed {
     /// Width and height of the stored image in pixels, before the orientation is applied.
     pub(crate) width: u32,
     pub(crate) height: u32,
+    /// Width and height of the largest resolution of the image that is decoded: smaller than the
+    /// image itself only where that exceeds the limits.
+    pub(crate) decodable: (u32, u32),
     /// Frames of an animation, pages of a TIFF; 1 for a still image.
     pub(crate) frames: u32,
     /// Width and height of the frame with the most pixels, which may exceed the image's own. Zeros
@@ -80,6 +83,7 @@ impl Probed {
             format,
             width,
             height,
+            decodable: (width, height),
             frames: 1,
             largest_frame: (0, 0),
             orientation: Orientation::NoTransforms,

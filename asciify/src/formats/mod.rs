@@ -71,6 +71,11 @@ pub fn formats() -> impl ExactSizeIterator<Item = Format> {
     DRIVERS.iter().map(|driver| driver.format)
 }
 
+/// The format whose files have that media type.
+pub fn format_of_media_type(media_type: &str) -> Option<Format> {
+    formats().find_map(|format| format.of_kind(media_type))
+}
+
 /// Identifies a file by its first bytes and reads its headers. File names and media types are often
 /// wrong, so they are not used.
 ///

@@ -1,9 +1,10 @@
 //! JPEG 2000: codestreams of a foreign encoder are drawn as their samples are, at every resolution;
 //! false claims are refused before anything is decoded.
 
+use std::cell::Cell;
 use std::io::Cursor;
 
-use asciify::{Error, Limits, probe};
+use asciify::{Error, Limits, Spec, format_of_media_type, probe, render_unless};
 use image::{DynamicImage, GrayImage, ImageBuffer, Luma, Rgb, RgbImage};
 use testkit::attacks::draw;
 use testkit::jp2s::{Claim, channels, color_space, jp2, palette, profile};
@@ -169,6 +170,26 @@ fn bands_are_selected_by_number() {
 }
 
 #[test]
+fn kinds_of_files_have_their_media_types() {
+    let codestream = foreign("openjpeg-grey.j2k");
+    let file = jp2(&[color_space(17)], &codestream);
+    let mut extended = file.clone();
+    extended[20..24].copy_from_slice(b"jpx ");
+    for (file, media_type, extension) in [
+        (file, "image/jp2", "jp2"),
+        (extended, "image/jpx", "jpx"),
+        (codestream, "image/j2c", "j2k"),
+    ] {
+        let format = probe(Cursor::new(&file), &Limits::default()).expect("a valid file").format;
+        assert_eq!((format.media_type(), format.extension()), (media_type, extension));
+        assert_eq!(format_of_media_type(media_type), Some(format));
+        assert_eq!(format.name(), "JPEG 2000");
+    }
+    let extensions: Vec<&str> = named("JPEG 2000").extensions().collect();
+    assert_eq!(extensions, ["jp2", "jpx", "j2k", "jpf", "j2c", "jpc"]);
+}
+
+#[test]
 fn a_codestream_that_ends_early_is_cut_off() {
     for file in [foreign("openjpeg-layers.j2k"), encoded(&lopsided(), named("JPEG 2000"))] {
         for length in 60..file.len() {
@@ -200,6 +221,17 @@ fn the_lowest_resolution_that_suffices_is_decoded() {
     // without levels, such a picture takes more time than its length is worth
     let err = needed(&tiles(0)).expect_err("too many samples for its length");
     assert!(err.to_string().contains("more pixels than its length can hold"), "{err}");
+    // limits are those of the resolution that is decoded
+    let huge = Claim {
+        sides: (30_000, 30_000),
+        tile_sides: (1_024, 1_024),
+        data: vec![0; 40],
+        ..Claim::default()
+    };
+    let huge = huge.codestream();
+    let header = probe(Cursor::new(&huge), &Limits::default()).expect("a lower resolution");
+    assert_eq!((header.width, header.height), (30_000, 30_000));
+    assert!(drawn(&huge, "width=80").is_ok());
     // where memory does not suffice for the highest resolution, a lower one is drawn
     let most = needed(&tiles(5)).expect("a header");
     let less = Limits { max_decoded_bytes: most - 1, ..Limits::default() };
@@ -219,7 +251,7 @@ fn what_claims_too_much_is_refused_by_its_headers() {
         (Claim { code_block: 2, ..Claim::default() }, "code-blocks, precincts and sub-bands"),
         (Claim { layers: 33, ..Claim::default() }, "more than 32 quality layers"),
         (Claim { tile_sides: (30, 30), ..Claim::default() }, "more than 65,536 tiles"),
-        (Claim { levels: 0, components: 16, ..Claim::default() }, "bytes when decoded"),
+        (Claim { levels: 0, ..Claim::default() }, "more pixels than its length can hold"),
     ] {
         let message = message(claim);
         assert!(message.contains(part), "{message}");
@@ -230,6 +262,26 @@ fn what_claims_too_much_is_refused_by_its_headers() {
     file[coding + 12] |= 0x40;
     let err = probe(Cursor::new(&file), &Limits::default()).expect_err("high throughput");
     assert!(err.to_string().contains("HTJ2K"), "{err}");
+}
+
+#[test]
+fn a_cancelled_picture_ends_with_its_tile() {
+    let tile_sides = (1_000, 1_000);
+    let file = Claim { tile_sides, data: vec![0; 40], ..Claim::default() }.codestream();
+    let spec: Spec = "width=80".parse().expect("a spec");
+    let asked = Cell::new(0);
+    let ask = |most| {
+        asked.set(asked.get() + 1);
+        asked.get() > most
+    };
+    let all =
+        render_unless(Cursor::new(&file), &[spec.clone()], &Limits::default(), &|| ask(u64::MAX));
+    let questions = asked.replace(0);
+    assert!(all.is_ok() && questions > 100, "once a tile: {questions}");
+    let half = || ask(questions / 2);
+    let cancelled = render_unless(Cursor::new(&file), &[spec], &Limits::default(), &half);
+    assert!(matches!(cancelled, Err(Error::Cancelled)));
+    assert!(asked.get() < questions / 2 + 5, "{} of {questions}", asked.get());
 }
 
 #[test]

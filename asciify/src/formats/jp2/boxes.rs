@@ -4,8 +4,9 @@
 use std::io::Cursor;
 use std::ops::Range;
 
-use super::codestream::{FORMAT, SOC_SIZ};
+use super::codestream::{CODESTREAM, FORMAT, JPX, SOC_SIZ};
 use crate::error::Error;
+use crate::format::Format;
 use crate::formats::reader::ByteReader;
 
 /// The signature box (I.5.1).
@@ -15,9 +16,9 @@ const MAX_HEADER_BYTES: u64 = 8 << 20;
 /// Entries of a palette (I.5.3.4).
 const MAX_PALETTE_ENTRIES: u16 = 1024;
 
-/// What the boxes say. Without a JP2 header box, all but `codestream` is empty.
-#[derive(Default)]
+/// What the boxes say. Without a JP2 header box, what it holds is empty.
 pub(super) struct Boxes {
+    pub(super) format: Format,
     /// The bytes of the file that hold the codestream.
     pub(super) codestream: Range<u64>,
     /// From the first Colour Specification box that is understood (I.5.3.3).
@@ -31,12 +32,11 @@ pub(super) struct Boxes {
 }
 
 /// A colour space.
-#[derive(Clone, Copy)]
 pub(super) enum ColorSpace {
     /// EnumCS (I.5.3.3, and M.11.7.3 of part 2).
     Enumerated(u32),
-    /// The data colour space in the header of an ICC profile: `GRAY`, `RGB `, `CMYK`.
-    Profile([u8; 4]),
+    /// An ICC profile.
+    Profile(Vec<u8>),
 }
 
 /// Colours by index.
@@ -62,10 +62,17 @@ impl Boxes {
     /// # Errors
     /// There is no codestream, or a box is damaged or too large.
     pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Self, Error> {
-        let mut boxes = Self::default();
+        let mut boxes = Self {
+            format: FORMAT,
+            codestream: 0..reader.end,
+            color_space: None,
+            palette: None,
+            mapping: Vec::new(),
+            definitions: Vec::new(),
+        };
+        let kind = |media_type: &str| FORMAT.of_kind(media_type).unwrap_or(FORMAT);
         if reader.array()? == SOC_SIZ {
-            reader.seek_to(0)?;
-            boxes.codestream = 0..reader.end;
+            boxes.format = kind(CODESTREAM);
             return Ok(boxes);
         }
         reader.seek_to(0)?;
@@ -92,6 +99,11 @@ impl Boxes {
                     let content = reader.bytes(length, length)?;
                     boxes.read_header(&content).ok_or_else(|| damaged_header(reader))?;
                 }
+                b"ftyp" => {
+                    if reader.bytes(length, 4)? == b"jpx " {
+                        boxes.format = kind(JPX);
+                    }
+                }
                 b"ftbl" => return Err(reader.unsupported("a codestream in fragments")),
                 _ => reader.skip(length)?,
             }
@@ -106,7 +118,7 @@ impl Boxes {
             let (kind, length) = box_header(&mut reader).ok()?;
             let content = reader.bytes(length, length).ok()?;
             match &kind {
-                b"colr" => self.color_space = self.color_space.or_else(|| color_space(&content)),
+                b"colr" if self.color_space.is_none() => self.color_space = color_space(&content),
                 b"pclr" => self.palette = Some(palette(&content)?),
                 b"cmap" => {
                     let (entries, _) = content.as_chunks::<4>();
@@ -153,7 +165,7 @@ fn color_space(content: &[u8]) -> Option<ColorSpace> {
     match method {
         1 => Some(ColorSpace::Enumerated(u32::from_be_bytes(*specification.first_chunk()?))),
         // a restricted ICC profile, and any
-        2 | 3 => Some(ColorSpace::Profile(*specification.get(16..)?.first_chunk()?)),
+        2 | 3 => Some(ColorSpace::Profile(specification.to_vec())),
         _ => None,
     }
 }

@@ -4,6 +4,7 @@
 use super::boxes::{Boxes, ColorSpace, Palette};
 use super::codestream::Component;
 use super::tile::TileSamples;
+use crate::color_profile::{ColorModel, ColorProfile};
 use crate::error::Error;
 use crate::light::{Row, from_lab};
 use crate::spec::bands::{Bands, Stretch};
@@ -20,6 +21,8 @@ pub(super) struct Channels {
     alpha: Option<Alpha>,
     model: Model,
     palette: Option<Palette>,
+    /// What the colours mean. `None` without an ICC profile that can be used.
+    profile: Option<ColorProfile>,
 }
 
 /// A channel (I.5.3.5): a component, or a column of the palette that a component has indices of.
@@ -85,8 +88,8 @@ impl Channels {
             let of_color = definitions.iter().find(|it| it.channel == *channel && it.kind == 0);
             of_color.map_or(u16::MAX, |it| it.association)
         });
-        let model = model(boxes.color_space, colors.len(), components);
-        Ok(Self { channels, colors, alpha, model, palette: boxes.palette })
+        let (model, profile) = model(boxes.color_space, colors.len(), components);
+        Ok(Self { channels, colors, alpha, model, palette: boxes.palette, profile })
     }
 
     /// The number of channels.
@@ -104,12 +107,19 @@ impl Channels {
         self.palette.is_some()
     }
 
-    /// Whether a stretch needs [`Converter::values`] first, to know what is black and white.
+    /// What the colours mean.
+    pub(super) fn profile(&self) -> ColorProfile {
+        self.profile.clone().unwrap_or_default()
+    }
+
+    /// Whether a stretch needs [`Converter::values`] first, to know what is black and white. Values with a
+    /// colour profile are no measurements.
     pub(super) fn needs_percentiles(&self, stretch: Stretch) -> bool {
         stretch == Stretch::Auto
             && self.bits() > 8
             && self.model == Model::Bands
             && self.palette.is_none()
+            && self.profile.is_none()
     }
 
     /// The values of a channel that are black and white, where nothing is stretched.
@@ -142,15 +152,21 @@ fn max_of(bits: u32) -> f64 {
     libm::ldexp(1.0, bits as i32) - 1.0
 }
 
-/// What the colours are, by the Colour Specification box where there is one.
-fn model(color_space: Option<ColorSpace>, colors: usize, components: &[Component]) -> Model {
-    let model = match color_space {
+/// What the colours are, by the Colour Specification box where there is one, and its profile.
+fn model(
+    color_space: Option<ColorSpace>,
+    colors: usize,
+    components: &[Component],
+) -> (Model, Option<ColorProfile>) {
+    let of_space = match &color_space {
         // YCbCr 1 to 3, sYCC, e-sYCC
-        Some(ColorSpace::Enumerated(1 | 3 | 4 | 18 | 24)) => Model::YCbCr,
-        Some(ColorSpace::Enumerated(12)) | Some(ColorSpace::Profile([b'C', b'M', b'Y', b'K'])) => {
+        Some(ColorSpace::Enumerated(1 | 3 | 4 | 18 | 24)) if colors >= 3 => Model::YCbCr,
+        Some(ColorSpace::Enumerated(12)) if colors >= 4 => Model::Cmyk,
+        Some(ColorSpace::Enumerated(14)) if colors >= 3 => Model::Lab,
+        // the data colour space in the header of the profile (ICC.1:2022, 7.2.6)
+        Some(ColorSpace::Profile(icc)) if colors >= 4 && icc.get(16..20) == Some(b"CMYK") => {
             Model::Cmyk
         }
-        Some(ColorSpace::Enumerated(14)) => Model::Lab,
         Some(_) => Model::Bands,
         // only chroma has fewer samples than the first component
         None => match components {
@@ -158,12 +174,16 @@ fn model(color_space: Option<ColorSpace>, colors: usize, components: &[Component
             _ => Model::Bands,
         },
     };
-    let needed = match model {
-        Model::Bands => 0,
-        Model::YCbCr | Model::Lab => 3,
-        Model::Cmyk => 4,
+    let of_profile = match of_space {
+        Model::Cmyk => ColorModel::Cmyk,
+        _ if colors < 3 => ColorModel::Grey,
+        _ => ColorModel::Rgb,
     };
-    if colors < needed { Model::Bands } else { model }
+    let profile = match color_space {
+        Some(ColorSpace::Profile(icc)) => ColorProfile::from_icc(&icc, of_profile),
+        _ => None,
+    };
+    (of_space, profile)
 }
 
 /// Converts the samples of tiles for one view.
@@ -294,7 +314,12 @@ impl<'a> Converter<'a> {
                 let (luma, blue, red) = (level(0), chroma(1), chroma(2));
                 [luma + 1.402 * red, luma - 0.344_136 * blue - 0.714_136 * red, luma + 1.772 * blue]
             }
-            Model::Cmyk => [0, 1, 2].map(|ink| (1.0 - level(ink)) * (1.0 - level(3))),
+            Model::Cmyk => match self.channels.profile.as_ref().and_then(ColorProfile::cmyk) {
+                Some(cmyk) => {
+                    cmyk.srgb(&[0, 1, 2, 3].map(level)).map(|it| f64::from(it) / 65_535.0)
+                }
+                None => [0, 1, 2].map(|ink| (1.0 - level(ink)) * (1.0 - level(3))),
+            },
             Model::Lab => {
                 from_lab(100.0 * level(0), 170.0 * (level(1) - 0.5), 200.0 * (level(2) - 0.375))
             }

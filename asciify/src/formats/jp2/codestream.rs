@@ -9,8 +9,13 @@ use crate::error::Error;
 use crate::format::Format;
 use crate::formats::reader::ByteReader;
 
-pub(super) const FORMAT: Format =
-    Format::new("JPEG 2000", "image/jp2", "jp2").also(&["jpx", "jpf", "j2k", "j2c", "jpc"]);
+/// The format, and its kinds of files: JP2, JPX, and codestreams.
+pub(super) const FORMAT: Format = Format::new("JPEG 2000", "image/jp2", "jp2")
+    .with_kinds(&[(JPX, "jpx"), (CODESTREAM, "j2k")])
+    .also(&["jpf", "j2c", "jpc"]);
+/// Media types, as registered with IANA.
+pub(super) const JPX: &str = "image/jpx";
+pub(super) const CODESTREAM: &str = "image/j2c";
 
 /// How a codestream begins.
 pub(super) const SOC_SIZ: [u8; 4] = [0xff, marker::SOC, 0xff, marker::SIZ];

@@ -56,6 +56,7 @@ struct Jp2 {
 
 fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let boxes = Boxes::read(&mut reader)?;
+    let format = boxes.format;
     let codestream = Codestream::read(&mut reader, &boxes.codestream)?;
     let channels =
         Channels::new(boxes, &codestream.components).map_err(|reason| reader.malformed(reason))?;
@@ -66,12 +67,14 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let reduction = jp2.least_reduction;
     let free = jp2.samples(reduction).saturating_sub(FREE_SAMPLES);
     reader.can_hold_in(jp2.codestream.bytes(), free, SAMPLES_PER_BYTE)?;
-    let picture = jp2.codestream.grid.picture();
+    let (picture, reduced) = (jp2.reduced(0), jp2.reduced(reduction));
     Ok(Probed {
+        decodable: (reduced.width(), reduced.height()),
         bits: jp2.channels.bits(),
+        profile: jp2.channels.profile(),
         decoded_bytes: jp2.decoded_bytes(reduction),
         ..Probed::still(
-            FORMAT,
+            format,
             (picture.width(), picture.height()),
             jp2.channels.count() as u32,
             0,
@@ -205,6 +208,8 @@ impl Decoder for Jp2 {
         if self.channels.needs_percentiles(view.stretch) {
             converter.stretch_to(self.values(input, &converter)?);
         }
+        // chosen bands, and values of a chosen range, are no colours
+        let profile = if view.has_colors() { self.channels.profile() } else { Default::default() };
         let full = input.geometry();
         let suffices = |reduction: &u32, spec: &Spec| {
             SourceGeometry { scale: 1 << reduction, ..full }.suffices(spec)
@@ -217,7 +222,7 @@ impl Decoder for Jp2 {
             // pixels are repeated so that they lie where their samples are centred
             let scale = 1 << reduction.saturating_sub(1);
             let geometry = SourceGeometry { scale, ..full };
-            let mut picture = Picture::new(specs, &geometry, cancellation);
+            let mut picture = Picture::new(specs, &geometry, profile.clone(), cancellation);
             let rect = self.codestream.grid.picture();
             let across = repetitions(rect.x0, rect.x1, reduction);
             let down = repetitions(rect.y0, rect.y1, reduction);
