@@ -70,9 +70,9 @@ impl Boxes {
             mapping: Vec::new(),
             definitions: Vec::new(),
         };
-        let kind = |media_type: &str| FORMAT.of_kind(media_type).unwrap_or(FORMAT);
+        let format_of = |media_type: &str| FORMAT.of_kind(media_type).unwrap_or(FORMAT);
         if reader.array()? == SOC_SIZ {
-            boxes.format = kind(CODESTREAM);
+            boxes.format = format_of(CODESTREAM);
             return Ok(boxes);
         }
         reader.seek_to(0)?;
@@ -101,7 +101,7 @@ impl Boxes {
                 }
                 b"ftyp" => {
                     if reader.bytes(length, 4)? == b"jpx " {
-                        boxes.format = kind(JPX);
+                        boxes.format = format_of(JPX);
                     }
                 }
                 b"ftbl" => return Err(reader.unsupported("a codestream in fragments")),

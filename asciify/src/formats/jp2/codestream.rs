@@ -53,8 +53,8 @@ const MAX_BITS: u8 = 24;
 const MAX_TILES: u64 = 1 << 16;
 /// Tile-parts that are read.
 const MAX_TILE_PARTS: usize = 1 << 18;
-/// Bytes of the main header that the decoder needs.
-const MAX_HEADER_BYTES: usize = 1 << 20;
+/// Bytes of the main header that the decoder needs, which gets them again for each tile.
+const MAX_HEADER_BYTES: usize = 1 << 14;
 /// Progression order changes of the main header or of a tile.
 const MAX_PROGRESSION_CHANGES: u64 = 32;
 /// Sub-bands, precincts and code-blocks of a tile, and of all tiles.
@@ -162,7 +162,7 @@ impl Codestream {
     /// Keeps a marker segment of the main header.
     fn keep(&mut self, reader: &ByteReader<'_>, kind: u8, segment: &[u8]) -> Result<(), Error> {
         if self.header.len() + segment.len() > MAX_HEADER_BYTES {
-            return Err(reader.unsupported("a main header of more than 1 MiB"));
+            return Err(reader.unsupported("coding parameters of more than 16 KiB"));
         }
         self.header.extend([0xff, kind]);
         self.header.extend((segment.len() as u16 + 2).to_be_bytes());

@@ -152,3 +152,43 @@ pub(super) fn repetitions(start: u32, end: u32, reduction: u32) -> Vec<u32> {
     }
     repetitions
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repetitions_cover_a_side_and_are_centred_on_their_samples() {
+        assert_eq!(repetitions(0, 10, 0), [1; 10]);
+        // cells of 4 pixels, and samples at pixels 0, 8, 16 and 24
+        assert_eq!(repetitions(0, 32, 3), [1, 2, 2, 3]);
+        for (start, end, reduction) in [(0, 100, 1), (0, 101, 4), (13, 213, 3), (7, 9, 2)] {
+            let (repetitions, k) = (repetitions(start, end, reduction), 1_u32 << reduction);
+            let cell = f64::from(k / 2);
+            assert_eq!(repetitions.iter().sum::<u32>(), (end - start).div_ceil(k / 2));
+            let mut edge = 0.0;
+            for (times, sample) in repetitions.iter().zip(start.div_ceil(k)..) {
+                let middle = edge + f64::from(*times) * cell / 2.0;
+                edge += f64::from(*times) * cell;
+                let centre = f64::from(sample * k - start) + 0.5;
+                let is_inner = edge < f64::from(end - start) - cell && edge > 2.0 * cell;
+                assert!(!is_inner || (middle - centre).abs() <= cell / 2.0, "{middle}, {centre}");
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_cover_the_picture_once() {
+        let area = Rect { x0: 13, y0: 7, x1: 213, y1: 127 };
+        let grid = Grid::new(area, (5, 3), (64, 64), &[(1, 1)]).expect("valid sizes");
+        assert_eq!(grid.tile_counts(), (4, 2));
+        for reduction in 0..4 {
+            let pixels = |tile| grid.tile_pixels(tile).reduced(reduction).pixels();
+            let all = (0..grid.tiles()).map(pixels).sum::<u64>();
+            assert_eq!(all, grid.picture().reduced(reduction).pixels());
+        }
+        assert!(Grid::new(area, (14, 3), (64, 64), &[(1, 1)]).is_none(), "no tile at the corner");
+        assert!(Grid::new(area, (5, 3), (8, 64), &[(1, 1)]).is_none(), "an empty first tile");
+        assert!(Grid::new(area, (5, 3), (64, 64), &[(1, 0)]).is_none(), "no step");
+    }
+}

@@ -129,7 +129,7 @@ impl Jp2 {
         };
         let pixels = tile
             .saturating_mul(components * SAMPLE_BYTES + WORKING_BYTES_PER_PX)
-            .saturating_add(row.saturating_mul(2 * 4));
+            .saturating_add(row.saturating_mul(2 * self.channels.count().min(4) as u64));
         let data = codestream.longest_tile_bytes.saturating_add(codestream.header.len() as u64);
         [BASE_BYTES, pixels, data, codestream.structure_bytes]
             .into_iter()
