@@ -15,6 +15,7 @@ pub mod heifs;
 pub mod layering;
 pub mod mutator;
 pub mod pictures;
+pub mod profiles;
 pub mod samples;
 pub mod seeds;
 pub mod tiffs;
