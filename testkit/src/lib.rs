@@ -16,6 +16,7 @@ pub mod jp2s;
 pub mod layering;
 pub mod mutator;
 pub mod pictures;
+pub mod profiles;
 pub mod samples;
 pub mod seeds;
 pub mod tiffs;

@@ -120,7 +120,8 @@ pub fn with_checksums(mut file: Vec<u8>) -> Vec<u8> {
     file
 }
 
-fn deflated(data: &[u8]) -> Vec<u8> {
+/// A zlib stream.
+pub(crate) fn deflated(data: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(data).expect("it is in memory");
     encoder.finish().expect("it is in memory")

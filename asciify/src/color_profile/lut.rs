@@ -1,7 +1,7 @@
 //! Profiles that are tables of colours: a curve for each channel, a grid of colours, and what
 //! follows it (ICC.1:2022, 10.10 to 10.12). CMYK always has one, RGB and grey may.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use crate::light::{Row, Transfer};
 
@@ -13,6 +13,9 @@ const UNIT: u32 = 1 << 16;
 pub(super) const DEFAULT_GRID: usize = 33;
 /// Channels of CMYK.
 const MAX_CHANNELS: usize = 4;
+/// Colours that are remembered: more than what deflate, which repeats up to 32 KiB, can repeat. So
+/// the time for a file follows its length.
+const CACHE_LEN: usize = 1 << 16;
 
 /// The profile's own description.
 pub(super) struct Pipeline {
@@ -38,6 +41,8 @@ struct Table {
     channels: Vec<Channel>,
     /// sRGB of each point, 0 to 65535.
     colors: Vec<[u16; 3]>,
+    /// By hash, the last converted values, as a number above 0, and their colour.
+    cache: RefCell<Vec<(u64, [u16; 3])>>,
 }
 
 struct Channel {
@@ -63,17 +68,53 @@ impl Lut {
     pub(super) fn bytes(&self) -> u64 {
         let points = self.pipeline.grid.iter().product::<usize>() as u64;
         let values = self.pipeline.values.as_ref().map_or(0, Vec::len) as u64;
-        points * 6 + values * 2 + (MAX_CHANNELS * 4 * CURVE_STEPS) as u64
+        let cache = CACHE_LEN * size_of::<(u64, [u16; 3])>();
+        points * 6 + values * 2 + (MAX_CHANNELS * 4 * CURVE_STEPS + cache) as u64
     }
 
     /// Red, green and blue of sRGB, 0 to 65535, of a pixel whose values are 0 to 1. Those beyond the
     /// profile's channels are ignored; of ink, 1 is the most.
     pub(crate) fn srgb(&self, values: &[f64]) -> [u16; 3] {
-        let Table { channels, colors } = self.table.get_or_init(|| self.pipeline.table());
+        let table = self.table.get_or_init(|| self.pipeline.table());
+        let (mut steps, mut key) = ([0; MAX_CHANNELS], 1);
+        for (step, value) in steps.iter_mut().zip(values).take(table.channels.len()) {
+            *step = (value.clamp(0.0, 1.0) * CURVE_STEPS as f64 + 0.5) as usize;
+            key = key << 13 | *step as u64;
+        }
+        let mut cache = table.cache.borrow_mut();
+        let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> (usize::BITS - 16);
+        match cache.get_mut(hash) {
+            Some((known, color)) if *known == key => *color,
+            Some(slot) => {
+                *slot = (key, table.interpolated(steps));
+                slot.1
+            }
+            None => table.interpolated(steps),
+        }
+    }
+
+    /// A row as sRGB, in `converted`, which is replaced. A profile of one channel takes the first.
+    pub(super) fn convert<'a>(&self, row: Row<'_>, converted: &'a mut Vec<u16>) -> Row<'a> {
+        converted.clear();
+        let has_alpha = row.has_alpha();
+        row.values(|[r, g, b, a]| {
+            converted.extend(self.srgb(&[r, g, b]));
+            converted.extend(has_alpha.then_some((a * 65_535.0 + 0.5) as u16));
+        });
+        match has_alpha {
+            true => Row::Rgba16(converted.as_chunks().0),
+            false => Row::Rgb16(converted.as_chunks().0),
+        }
+    }
+}
+
+impl Table {
+    /// The colour at a step of each channel's curve.
+    fn interpolated(&self, steps: [usize; MAX_CHANNELS]) -> [u16; 3] {
+        let Self { channels, colors, .. } = self;
         // the cell of the grid, and the position in it for each channel
         let (mut at, mut parts) = (0, [(0, 0); MAX_CHANNELS]);
-        for ((channel, value), part) in channels.iter().zip(values).zip(&mut parts) {
-            let step = (value.clamp(0.0, 1.0) * CURVE_STEPS as f64 + 0.5) as usize;
+        for ((channel, step), part) in channels.iter().zip(steps).zip(&mut parts) {
             let position = channel.positions.get(step).copied().unwrap_or(0);
             let point = (position / UNIT).min(channel.last);
             at += point as usize * channel.stride;
@@ -97,20 +138,6 @@ impl Lut {
         }
         add(at, left);
         sum.map(|sum| (sum / u64::from(UNIT)) as u16)
-    }
-
-    /// A row as sRGB, in `converted`, which is replaced. A profile of one channel takes the first.
-    pub(super) fn convert<'a>(&self, row: Row<'_>, converted: &'a mut Vec<u16>) -> Row<'a> {
-        converted.clear();
-        let has_alpha = row.has_alpha();
-        row.values(|[r, g, b, a]| {
-            converted.extend(self.srgb(&[r, g, b]));
-            converted.extend(has_alpha.then_some((a * 65_535.0 + 0.5) as u16));
-        });
-        match has_alpha {
-            true => Row::Rgba16(converted.as_chunks().0),
-            false => Row::Rgb16(converted.as_chunks().0),
-        }
     }
 }
 
@@ -146,7 +173,7 @@ impl Pipeline {
                 .map(|value| libm::round(value.clamp(0.0, 1.0) * 65_535.0) as u16)
         };
         let colors = (0..stride).map(color).collect();
-        Table { channels, colors }
+        Table { channels, colors, cache: RefCell::new(vec![(0, [0; 3]); CACHE_LEN]) }
     }
 }
 

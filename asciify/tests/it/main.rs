@@ -5,6 +5,7 @@ mod cancellation;
 #[cfg(feature = "cli")]
 mod cli;
 mod cog;
+mod color_profiles;
 mod damage;
 mod formats;
 mod golden;

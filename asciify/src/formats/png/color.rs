@@ -30,7 +30,7 @@ pub(super) struct ColorChunks {
 }
 
 impl ColorChunks {
-    /// Reads the data of a chunk, or skips it if it is of another kind.
+    /// Reads the data of a chunk, or skips it if it is of another kind, or the second of its kind.
     ///
     /// # Errors
     /// The file ends before its end.
@@ -41,14 +41,16 @@ impl ColorChunks {
         reader: &mut ByteReader<'_>,
     ) -> Result<(), Error> {
         match (kind, length) {
-            (b"cICP", 4) => self.cicp = Some(reader.array()?),
-            (b"iCCP", _) => self.iccp = Some(reader.bytes(length, MAX_ICC_BYTES)?),
+            (b"cICP", 4) if self.cicp.is_none() => self.cicp = Some(reader.array()?),
+            (b"iCCP", _) if self.iccp.is_none() => {
+                self.iccp = Some(reader.bytes(length, MAX_ICC_BYTES)?);
+            }
             (b"sRGB", 1) => {
                 self.has_srgb = true;
                 reader.skip(length)?;
             }
-            (b"gAMA", 4) => self.gamma = Some(reader.u32_be()?),
-            (b"cHRM", 32) => {
+            (b"gAMA", 4) if self.gamma.is_none() => self.gamma = Some(reader.u32_be()?),
+            (b"cHRM", 32) if self.chromaticities.is_none() => {
                 let mut values = [[0; 2]; 4];
                 for value in values.as_flattened_mut() {
                     *value = reader.u32_be()?;
