@@ -82,8 +82,9 @@ fn no_format_takes_more_than_its_header_says() {
     // some encoders are slow
     let picture = DynamicImage::from(picture()).crop_imm(0, 0, 900, 600);
     for format in formats() {
-        if format.name() == "HEIC" {
-            continue; // no encoder: their test is heif_files_take_what_their_header_says
+        if ["HEIC", "AVIF", "JPEG XL"].contains(&format.name()) {
+            // no encoder: heif_files_take_what_their_header_says, and processes with a limit
+            continue;
         }
         let library = ImageFormat::from_extension(format.extension()).expect("a known one");
         let picture = match format.name() {

@@ -125,13 +125,19 @@ pub fn named(name: &str) -> Format {
     asciify::formats().find(|format| format.name() == name).expect("a known format")
 }
 
-/// The picture as a file. No dev-dependency writes HEIC: there are files of [`lopsided`], [`alpha`]
-/// and [`one_pixel`] by a foreign encoder.
+/// The picture as a file. No dev-dependency writes HEIC, AVIF or JPEG XL: there are files of
+/// [`lopsided`], [`alpha`] and [`one_pixel`] by foreign encoders.
 pub fn encoded(picture: &DynamicImage, format: Format) -> Vec<u8> {
-    if format.name() == "HEIC" {
+    let encoder = match format.name() {
+        "HEIC" => Some("libheif"),
+        "AVIF" => Some("libavif"),
+        "JPEG XL" => Some("libjxl"),
+        _ => None,
+    };
+    if let Some(encoder) = encoder {
         let known = [("lopsided", lopsided()), ("alpha", alpha()), ("dot", one_pixel())];
         let (name, _) = known.iter().find(|(_, it)| it == picture).expect("a picture that we have");
-        return foreign(&format!("libheif-{name}.heic"));
+        return foreign(&format!("{encoder}-{name}.{}", format.extension()));
     }
     let mut file = Cursor::new(Vec::new());
     let library_format = ImageFormat::from_extension(format.extension()).expect("a known one");

@@ -36,6 +36,24 @@ pub(crate) trait Decoder {
         view: View,
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error>;
+
+    /// The decoder that a process of its own runs: see [`isolation`](crate::isolation). `None` for
+    /// decoders that need none.
+    #[cfg(feature = "isolation")]
+    fn isolated(&self) -> Option<&dyn RowDecoder> {
+        None
+    }
+}
+
+/// Decodes the image of one file at full size.
+#[cfg(any(feature = "heic", feature = "isolation"))]
+pub(crate) trait RowDecoder {
+    /// Decodes the image, and pushes its rows from the top, before the orientation is applied.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    fn decode(&self, input: &mut Input<'_, '_>, push: &mut dyn FnMut(Row<'_>))
+    -> Result<(), Error>;
 }
 
 /// What a file's headers say. The caller checks it against the limits.

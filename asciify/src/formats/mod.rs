@@ -21,11 +21,15 @@ pub(crate) mod decoder;
 #[cfg(feature = "heic")]
 mod foreign;
 mod gif;
-#[cfg(feature = "heic")]
+#[cfg(any(feature = "avif", feature = "heic"))]
 mod heif;
 mod ico;
 mod isobmff;
+#[cfg(feature = "isolation")]
+mod isolated;
 mod jpeg;
+#[cfg(feature = "jxl")]
+mod jxl;
 mod png;
 mod pnm;
 mod qoi;
@@ -51,7 +55,11 @@ const DRIVERS: &[&Driver] = &[
     &gif::DRIVER,
     &webp::DRIVER,
     #[cfg(feature = "heic")]
-    &heif::DRIVER,
+    &heif::HEIC_DRIVER,
+    #[cfg(feature = "avif")]
+    &heif::AVIF_DRIVER,
+    #[cfg(feature = "jxl")]
+    &jxl::DRIVER,
     &bmp::DRIVER,
     &tiff::DRIVER,
     &ico::DRIVER,
@@ -99,9 +107,12 @@ mod tests {
     use super::*;
 
     #[test]
-    #[cfg(feature = "heic")]
+    #[cfg(all(feature = "avif", feature = "heic", feature = "jxl"))]
     fn the_list_names_every_format() {
-        assert_eq!(list(), "JPEG, PNG, GIF, WebP, HEIC, BMP, TIFF, ICO, PNM and QOI");
+        assert_eq!(
+            list(),
+            "JPEG, PNG, GIF, WebP, HEIC, AVIF, JPEG XL, BMP, TIFF, ICO, PNM and QOI"
+        );
     }
 
     #[test]

@@ -64,7 +64,12 @@ const UNREAD: &[Unread] = &[
         },
         remedy: "convert it to TIFF or PNG",
     },
-    Unread { name: "a JPEG XL image", identify: is_jpeg_xl, remedy: CONVERT },
+    #[cfg(not(feature = "jxl"))]
+    Unread {
+        name: "a JPEG XL image",
+        identify: crate::formats::isobmff::is_jpeg_xl,
+        remedy: CONVERT,
+    },
     Unread {
         name: "a FITS image",
         identify: |start| start.starts_with(b"SIMPLE  =") && start.get(29) == Some(&b'T'),
@@ -76,6 +81,7 @@ const UNREAD: &[Unread] = &[
         identify: |start| isobmff::announced(start) == Some(Announced::Heic),
         remedy: CONVERT,
     },
+    #[cfg(not(feature = "avif"))]
     Unread {
         name: "an AVIF image",
         identify: |start| isobmff::announced(start) == Some(Announced::Avif),
@@ -112,11 +118,6 @@ pub(super) fn refusal(start: &[u8]) -> Option<Error> {
     Some(Error::FormatNotRead { name: unread.name, remedy: unread.remedy })
 }
 
-/// Whether a codestream or a container of ISO/IEC 18181-2 begins so.
-fn is_jpeg_xl(start: &[u8]) -> bool {
-    start.starts_with(b"\xff\x0a") || start.starts_with(b"\0\0\0\x0cJXL \r\n\x87\n")
-}
-
 /// Whether a text begins with an `svg` element, after an XML declaration, comments and a DOCTYPE.
 fn is_svg(start: &[u8]) -> bool {
     let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
@@ -138,7 +139,7 @@ mod tests {
             start.resize(size as usize, b' ');
             start
         };
-        let files: [(Vec<u8>, &str); 20] = [
+        let files: [(Vec<u8>, &str); 18] = [
             (b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".into(), "SVG"),
             (b"\xef\xbb\xbf<?xml version=\"1.0\"?>\n<!-- made -->\n<svg\n>".into(), "SVG"),
             (b"%PDF-1.7\n".into(), "PDF"),
@@ -150,8 +151,6 @@ mod tests {
             (b"II\xbc\x01\x08\0\0\0".into(), "JPEG XR"),
             (b"\0\0\0\x0cjP  \r\n\x87\n".into(), "JPEG 2000"),
             (b"\xff\x4f\xff\x51\0\x2f".into(), "JPEG 2000"),
-            (b"\xff\x0a\0\0".into(), "JPEG XL"),
-            (box_of(28, "mif1\0\0\0\0miafavif"), "AVIF"),
             (b"SIMPLE  =                    T".into(), "FITS"),
             (box_of(24, "crx \0\0\0\x01"), "CR3"),
             (box_of(20, "isom\0\0\x02\0mp41"), "MP4"),

@@ -10,6 +10,9 @@ mod formats;
 mod golden;
 mod heif;
 mod hostile;
+#[cfg(all(feature = "avif", feature = "cli", feature = "jxl"))]
+mod isolation;
+mod jxl;
 mod layering;
 mod orientation;
 mod rasters;
