@@ -39,7 +39,7 @@ fn a_process_decodes_within_its_memory_and_dies_beyond_it() {
         let file = foreign(name);
         let (rows, status) = decoded(&file, 1 << 30, 60);
         assert!(status.success() && rows.len() > 1 << 24, "{name}: {status}");
-        let (rows, status) = decoded(&file, 12 << 20, 60);
+        let (rows, status) = decoded(&file, 1 << 20, 60);
         let is_refused = status.signal() == Some(6)
             || String::from_utf8_lossy(&rows).contains("takes more memory to decode");
         assert!(is_refused, "{name}: {status}");

@@ -82,7 +82,8 @@ impl TileDecoder for Av1Decoder {
     }
 
     fn max_pixels_per_byte(&self) -> u64 {
-        4096
+        // blocks of 128 × 128 pixels without a residual take few bits
+        1 << 16
     }
 
     /// Decodes a temporal unit (AV1 Image File Format, 2.1). The highest layer of its first operating
