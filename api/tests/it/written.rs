@@ -1,5 +1,5 @@
-//! What is written down is true: `.env.example` lists the settings that the programs read, and the
-//! README's map shows the folders that there are.
+//! What is written down is true: `.env.example` lists the settings that the programs read, the
+//! README's map shows the folders that there are, and documents list the formats that are read.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -90,6 +90,17 @@ fn the_tests_that_reliability_md_names_exist() {
     assert!(tests.len() > 20);
     for name in tests {
         assert!(sources.contains(&format!("fn {name}(")), "{name} is no test");
+    }
+}
+
+#[test]
+fn the_documents_list_every_format() {
+    let names: Vec<&str> = asciify::formats().map(asciify::Format::name).collect();
+    let (last, names) = names.split_last().expect("formats");
+    let list = format!("{} and {last}", names.join(", "));
+    for file in ["README.md", "docs/usage.md", "api/src/problem/kinds.rs"] {
+        let text = read(file).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(&list), "{file} does not list {list}");
     }
 }
 

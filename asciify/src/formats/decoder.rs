@@ -5,6 +5,9 @@ use std::io::{Read, Seek, SeekFrom};
 
 use image::metadata::Orientation;
 
+use crate::color_profile::ColorProfile;
+#[cfg(feature = "isolation")]
+use crate::color_profile::ProfileSource;
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::reader::ByteReader;
@@ -54,6 +57,15 @@ pub(crate) trait RowDecoder {
     /// What is wrong with the file.
     fn decode(&self, input: &mut Input<'_, '_>, push: &mut dyn FnMut(Row<'_>))
     -> Result<(), Error>;
+
+    /// What the values of the rows mean, where the headers do not say it as [`Probed::profile`] does.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    #[cfg(feature = "isolation")]
+    fn profile(&self, _input: &mut Input<'_, '_>) -> Result<Option<ProfileSource>, Error> {
+        Ok(None)
+    }
 }
 
 /// What a file's headers say. The caller checks it against the limits.
@@ -74,8 +86,11 @@ pub(crate) struct Probed {
     pub(crate) bits: u32,
     /// Whether the file has its format's end marker.
     pub(crate) is_whole: bool,
-    /// An upper estimate of the memory that decoding takes, in bytes. Saturates.
+    /// An upper estimate of the memory that decoding takes, in bytes, without the colour profile.
+    /// Saturates.
     pub(crate) decoded_bytes: u64,
+    /// What the coded values mean.
+    pub(crate) profile: ColorProfile,
     /// Samples the file's pixels.
     pub(crate) decoder: Box<dyn Decoder>,
 }
@@ -101,6 +116,7 @@ impl Probed {
             bits: 8,
             is_whole: true,
             decoded_bytes: area(width, height).saturating_mul(bytes_per_px),
+            profile: ColorProfile::default(),
             decoder: Box::new(decoder),
         }
     }
@@ -158,7 +174,24 @@ impl Input<'_, '_> {
         specs: &[&Spec],
         decode: impl FnOnce(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
     ) -> Result<Vec<Sampled>, E> {
-        let mut picture = Picture::new(specs, geometry, self.source.cancellation());
+        self.sample_rows_of(self.probed.profile.clone(), geometry, view, specs, decode)
+    }
+
+    /// As [`sample_rows`](Self::sample_rows), with a colour profile that the headers do not have.
+    ///
+    /// # Errors
+    /// What `decode` returns.
+    pub(crate) fn sample_rows_of<E>(
+        &mut self,
+        profile: ColorProfile,
+        geometry: &SourceGeometry,
+        view: View,
+        specs: &[&Spec],
+        decode: impl FnOnce(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
+    ) -> Result<Vec<Sampled>, E> {
+        // chosen bands, and values of a chosen range, are no colours
+        let profile = if view.has_colors() { profile } else { ColorProfile::default() };
+        let mut picture = Picture::new(specs, geometry, profile, self.source.cancellation());
         // the highest value that the file can store, up to 16 bits
         let white = libm::ldexp(1.0, self.probed.bits.min(16) as i32) - 1.0;
         let mut last = LastRow::default();

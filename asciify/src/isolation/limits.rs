@@ -5,8 +5,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::order::Order;
 
-/// Memory for the program itself, in bytes: its data, and the buffers for its messages.
-pub(super) const PROGRAM_BYTES: u64 = 8 << 20;
 /// Address space for code, which no memory limit counts, in bytes.
 const CODE_BYTES: u64 = 1 << 30;
 
@@ -18,10 +16,9 @@ const CODE_BYTES: u64 = 1 << 30;
 pub(super) fn limit_this_process(order: &Order) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-    let memory = order.memory_bytes.saturating_add(PROGRAM_BYTES);
-    limit(Resource::Data, memory)?;
+    limit(Resource::Data, order.memory_bytes)?;
     // for systems where the limit of data does not count mappings
-    limit(Resource::As, memory.saturating_add(CODE_BYTES))?;
+    limit(Resource::As, order.memory_bytes.saturating_add(CODE_BYTES))?;
     // a second later, the system kills a process that ignores the signal
     limit_to(Resource::Cpu, order.cpu_s, order.cpu_s.saturating_add(1))?;
     for resource in [Resource::Core, Resource::Fsize, Resource::Nofile, Resource::Nproc] {

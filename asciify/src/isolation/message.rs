@@ -1,16 +1,21 @@
-//! Messages of a decoding process: rows of pixels from the top, then the end or an error.
+//! Messages of a decoding process: a colour profile if there is one, rows of pixels from the top,
+//! then the end or an error.
 //!
 //! A message has a kind (one byte), the length of its content in bytes (four, little-endian), and
-//! the content: samples in the machine's byte order, or a sentence. What is read is not trusted.
+//! the content: samples in the machine's byte order, a profile, or a sentence. What is read is not
+//! trusted.
 
 use std::io::{self, ErrorKind, Read, Write};
 
+use crate::color_profile::{MAX_ICC_BYTES, ProfileSource};
 use crate::error::Error;
 use crate::light::Row;
 
 const DONE: u8 = 8;
 const MALFORMED: u8 = 9;
 const UNSUPPORTED: u8 = 10;
+const ICC: u8 = 11;
+const CICP: u8 = 12;
 
 /// The longest sentence, in bytes.
 const MAX_TEXT_BYTES: usize = 1000;
@@ -29,6 +34,19 @@ pub(super) fn write_row(row: Row<'_>, to: &mut impl Write) -> io::Result<()> {
         Row::GreyAlpha16(row) => write_words(5, row.as_flattened(), to),
         Row::Rgb16(row) => write_words(6, row.as_flattened(), to),
         Row::Rgba16(row) => write_words(7, row.as_flattened(), to),
+    }
+}
+
+/// Writes a profile.
+///
+/// # Errors
+/// The process that reads has ended.
+pub(super) fn write_profile(profile: &ProfileSource, to: &mut impl Write) -> io::Result<()> {
+    match profile {
+        ProfileSource::Icc(profile) => write(ICC, profile, to),
+        ProfileSource::Cicp(primaries, transfer) => {
+            write(CICP, [*primaries, *transfer].map(u16::to_le_bytes).as_flattened(), to)
+        }
     }
 }
 
@@ -65,6 +83,11 @@ fn write_words(kind: u8, samples: &[u16], to: &mut impl Write) -> io::Result<()>
     Ok(())
 }
 
+/// Whether messages of that kind are profiles.
+pub(super) fn is_profile(kind: u8) -> bool {
+    matches!(kind, ICC | CICP)
+}
+
 /// Reads messages. Holds the content of the last one.
 #[derive(Default)]
 pub(super) struct Reader {
@@ -76,6 +99,7 @@ pub(super) struct Reader {
 
 /// A message that was read.
 pub(super) enum Message<'a> {
+    Profile(ProfileSource),
     Row(Row<'a>),
     End(Result<(), Error>),
 }
@@ -98,6 +122,7 @@ impl Reader {
                 length as u64 == u64::from(width) * size
                     && *self.row_kind.get_or_insert(kind) == kind
             }
+            None if kind == ICC => length as u64 <= MAX_ICC_BYTES,
             None => length <= MAX_TEXT_BYTES,
         };
         if !is_valid {
@@ -121,6 +146,14 @@ impl Reader {
             5 => Message::Row(Row::GreyAlpha16(words.as_chunks().0)),
             6 => Message::Row(Row::Rgb16(words.as_chunks().0)),
             7 => Message::Row(Row::Rgba16(words.as_chunks().0)),
+            ICC => Message::Profile(ProfileSource::Icc(std::mem::take(bytes))),
+            CICP => match bytes.as_chunks().0 {
+                [primaries, transfer] => {
+                    let [primaries, transfer] = [*primaries, *transfer].map(u16::from_le_bytes);
+                    Message::Profile(ProfileSource::Cicp(primaries, transfer))
+                }
+                _ => return Err(ErrorKind::InvalidData.into()),
+            },
             DONE => Message::End(Ok(())),
             MALFORMED => Message::End(Err(Error::Malformed(text()))),
             UNSUPPORTED => Message::End(Err(Error::Unsupported(text()))),
@@ -137,6 +170,7 @@ mod tests {
         let mut reader = Reader::default();
         let message = reader.read(width, &mut &*bytes)?;
         Ok(match message {
+            Message::Profile(profile) => format!("{profile:?}"),
             Message::Row(row) => format!("{row:?}"),
             Message::End(end) => format!("{end:?}"),
         })
@@ -161,6 +195,11 @@ mod tests {
             assert!(read(&bytes, 3).is_err(), "of another width");
             assert!(read(&bytes[..bytes.len() - 1], 2).is_err(), "cut off");
         }
+        for profile in [ProfileSource::Icc(vec![1, 2, 3]), ProfileSource::Cicp(9, 16)] {
+            let mut bytes = Vec::new();
+            write_profile(&profile, &mut bytes).unwrap();
+            assert_eq!(read(&bytes, 2).unwrap(), format!("{profile:?}"));
+        }
         for end in [Ok(()), Err(Error::Malformed("a".into())), Err(Error::Unsupported("b".into()))]
         {
             let (expected, mut bytes) = (format!("{end:?}"), Vec::new());
@@ -172,7 +211,7 @@ mod tests {
     #[test]
     fn what_is_no_message_is_refused() {
         let large = [&[MALFORMED][..], &u32::MAX.to_le_bytes()].concat();
-        for bytes in [&b""[..], &[11, 0, 0, 0, 0], &large] {
+        for bytes in [&b""[..], &[13, 0, 0, 0, 0], &[CICP, 2, 0, 0, 0, 1, 1], &large] {
             assert!(read(bytes, 2).is_err(), "{bytes:?}");
         }
     }

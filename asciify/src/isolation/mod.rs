@@ -9,7 +9,7 @@
 //! ```text
 //! process ── start: order as arguments ──▶ process of the same program: init
 //!    │ ──── standard input: the file ────────▶ limits, probe, decode
-//!    │ ◀─── standard output: messages ──────── rows, then the end or an error
+//!    │ ◀─── standard output: messages ──────── colour profile, rows, the end or an error
 //!    └ kills it when the caller cancels
 //! ```
 
@@ -21,6 +21,6 @@ mod program;
 mod serve;
 
 pub(crate) use order::Order;
-pub(crate) use process::decode;
+pub(crate) use process::start;
 pub use program::use_program;
 pub use serve::init;

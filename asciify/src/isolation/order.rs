@@ -7,6 +7,9 @@ use crate::error::Limits;
 /// The first argument of a decoding process.
 pub(super) const DECODE: &str = "--decode-in-isolation";
 
+/// The exit code of a decoding process after a panic.
+pub(super) const PANICKED: i32 = 101;
+
 /// A file to decode, and what decoding may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Order {

@@ -2,24 +2,21 @@
 
 use std::env;
 use std::fs::File;
-use std::io::{self, BufWriter, Cursor, Read};
+use std::io::{self, BufWriter, Cursor, Read, Write};
 use std::os::fd::AsFd;
 use std::panic;
 use std::process::exit;
 
 use super::limits::limit_this_process;
-use super::message::{write_end, write_row};
-use super::order::Order;
+use super::message::{write_end, write_profile, write_row};
+use super::order::{Order, PANICKED};
 use super::program::use_running_program;
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Limits};
 use crate::formats;
 use crate::formats::decoder::Input;
-use crate::light::Row;
 use crate::source::Source;
 
-/// The exit code after a panic.
-pub(super) const PANICKED: i32 = 101;
 /// The exit code if the other process has ended, or sent something else.
 const DISCONNECTED: i32 = 102;
 /// Bytes of messages that are written at once: what a pipe holds.
@@ -50,17 +47,16 @@ fn serve(order: &Order) -> io::Result<()> {
     if file.len() as u64 != order.file_bytes {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let outcome = decode(file, &order.limits, &mut |row| {
-        if write_row(row, &mut output).is_err() {
-            exit(DISCONNECTED);
-        }
-    });
+    let outcome = decode(file, &order.limits, &mut output);
     write_end(outcome, &mut output)
 }
 
+/// Writes the profile and the rows of a file.
+///
 /// # Errors
 /// What is wrong with the file.
-fn decode(file: Vec<u8>, limits: &Limits, push: &mut dyn FnMut(Row<'_>)) -> Result<(), Error> {
+fn decode(file: Vec<u8>, limits: &Limits, output: &mut impl Write) -> Result<(), Error> {
+    let connected = |written: io::Result<()>| written.unwrap_or_else(|_| exit(DISCONNECTED));
     let never = Cancellation::never();
     let mut file = Cursor::new(file);
     let mut source = Source::new(&mut file, &never);
@@ -68,5 +64,9 @@ fn decode(file: Vec<u8>, limits: &Limits, push: &mut dyn FnMut(Row<'_>)) -> Resu
     let Some(decoder) = probed.decoder.isolated() else {
         return Err(Error::malformed(probed.format, "it is of another format than it was"));
     };
-    decoder.decode(&mut Input { source: &mut source, probed: &probed, limits }, push)
+    let mut input = Input { source: &mut source, probed: &probed, limits };
+    if let Some(profile) = decoder.profile(&mut input)? {
+        connected(write_profile(&profile, output));
+    }
+    decoder.decode(&mut input, &mut |row| connected(write_row(row, output)))
 }

@@ -22,7 +22,7 @@ use crate::format::Format;
 use crate::formats::decoder::{Decoder, Driver, Input, Probed, RowDecoder};
 use crate::formats::isobmff::{Announced, announced};
 #[cfg(feature = "avif")]
-use crate::formats::isolated::Isolated;
+use crate::formats::isolated::{Isolated, process_bytes};
 use crate::formats::reader::ByteReader;
 use crate::light::Row;
 use crate::sample::Sampled;
@@ -90,17 +90,21 @@ fn probe(mut reader: ByteReader<'_>) -> Result<Probed, Error> {
     let format = picture.format();
     let (sides, orientation, bits) = (transform.sides, transform.orientation(), picture.bits());
     let decoded_bytes = picture.decoded_bytes().saturating_add(alpha_bytes);
+    let profile = picture.profile.clone();
     let heif = Heif { picture, alpha, transform };
     let probed = match format {
         #[cfg(feature = "avif")]
         AVIF => Probed::still(format, sides, bands, 0, Isolated(heif)),
         _ => Probed::still(format, sides, bands, 0, heif),
     };
-    // a process of its own holds the file
-    let file_bytes = if format == AVIF { reader.end } else { 0 };
+    let process_bytes = match format {
+        #[cfg(feature = "avif")]
+        AVIF => process_bytes(reader.end),
+        _ => 0,
+    };
     let decoded_bytes =
-        [decoded_bytes, file_bytes, BASE_BYTES].into_iter().fold(0, u64::saturating_add);
-    Ok(Probed { orientation, bits, decoded_bytes, ..probed })
+        [decoded_bytes, process_bytes, BASE_BYTES].into_iter().fold(0, u64::saturating_add);
+    Ok(Probed { orientation, bits, decoded_bytes, profile, ..probed })
 }
 
 impl Decoder for Heif {

@@ -12,6 +12,7 @@ use super::color::{Coding, Conversion};
 use super::hevc::HevcDecoder;
 use super::meta::{MAX_EXTENTS, Meta};
 use super::tile::{Tile, TileDecoder};
+use crate::color_profile::{ColorModel, ColorProfile};
 use crate::error::Error;
 use crate::format::Format;
 use crate::formats::decoder::{Input, area};
@@ -37,6 +38,8 @@ pub(super) struct CodedPicture {
     decoder: Box<dyn TileDecoder>,
     /// What the properties say about the coding of colours.
     coding: Option<Coding>,
+    /// What the colours mean.
+    pub(super) profile: ColorProfile,
 }
 
 impl CodedPicture {
@@ -100,7 +103,10 @@ impl CodedPicture {
             decoder.max_pixels_per_byte(),
         )?;
         let coding = coding(meta, item).or_else(|| coding(meta, first));
-        Ok(Self { sides, tile_sides, columns, tiles, decoder, coding })
+        let model = if decoder.is_monochrome() { ColorModel::Grey } else { ColorModel::Rgb };
+        let profile = profile(meta, item, model).or_else(|| profile(meta, first, model));
+        let profile = profile.unwrap_or_default();
+        Ok(Self { sides, tile_sides, columns, tiles, decoder, coding, profile })
     }
 
     /// The format of a file of such pictures.
@@ -215,6 +221,23 @@ fn coding(meta: &Meta, item: u32) -> Option<Coding> {
             Some(Coding { matrix: *matrix, is_full_range: *full_range })
         }
         _ => None,
+    })
+}
+
+/// The colour profile that an item's `colr` properties state: an ICC profile rather than code
+/// points, if there are both. `None` if there is none that can be used.
+fn profile(meta: &Meta, item: u32, model: ColorModel) -> Option<ColorProfile> {
+    let icc = meta.properties(item).find_map(|property| match property {
+        Property::Color(ColorInfo::Icc(profile)) => ColorProfile::from_icc(profile, model),
+        _ => None,
+    });
+    icc.or_else(|| {
+        meta.properties(item).find_map(|property| match property {
+            Property::Color(ColorInfo::Nclx { primaries, transfer, .. }) => {
+                ColorProfile::from_cicp(*primaries, *transfer)
+            }
+            _ => None,
+        })
     })
 }
 

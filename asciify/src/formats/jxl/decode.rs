@@ -1,13 +1,17 @@
 //! Decodes the first frame with the decoder `jxl`.
 
+use std::borrow::Cow;
+
 use jxl::api::{
-    AlphaMode, Endianness, Event, JxlColorType, JxlDataFormat, JxlDecoder, JxlDecoderOptions,
-    JxlOutputBuffer, JxlPixelFormat, ProfileLevel,
+    AlphaMode, Endianness, Event, JxlColorEncoding, JxlColorProfile, JxlColorType, JxlDataFormat,
+    JxlDecoder, JxlDecoderOptions, JxlOutputBuffer, JxlPixelFormat, JxlPrimaries,
+    JxlTransferFunction, JxlWhitePoint, ProfileLevel,
 };
 use jxl::error::Error as JxlError;
 
 use super::FORMAT;
 use super::header::{ExtraChannel, Header};
+use crate::color_profile::{MAX_ICC_BYTES, ProfileSource};
 use crate::error::Error;
 use crate::formats::decoder::{Input, RowDecoder, area};
 use crate::light::Row;
@@ -70,8 +74,12 @@ impl Jxl {
         }
     }
 
-    /// The pixels of the first frame, row by row, as bytes.
-    fn pixels(&self, file: &[u8], (width, height): (u32, u32)) -> Result<Pixels, JxlFailure> {
+    /// A decoder that has read the header of a file, and the rest of the file.
+    fn open<'a>(
+        &self,
+        file: &'a [u8],
+        (width, height): (u32, u32),
+    ) -> Result<(JxlDecoder, &'a [u8]), JxlFailure> {
         let mut options = JxlDecoderOptions::default();
         options.adjust_orientation = false;
         options.alpha_mode = AlphaMode::Unpremultiplied;
@@ -87,7 +95,13 @@ impl Jxl {
             return Err(JxlFailure::Undecodable);
         }
         decoder.set_pixel_format(self.pixel_format())?;
-        let mut pixels = Pixels::new((width, height), self.bytes_per_px());
+        Ok((decoder, rest))
+    }
+
+    /// The pixels of the first frame, row by row, as bytes.
+    fn pixels(&self, file: &[u8], sides: (u32, u32)) -> Result<Pixels, JxlFailure> {
+        let (mut decoder, mut rest) = self.open(file, sides)?;
+        let mut pixels = Pixels::new(sides, self.bytes_per_px());
         loop {
             let mut buffer = [pixels.buffer()];
             match decoder.process(&mut rest, Some(&mut buffer), None)? {
@@ -106,6 +120,20 @@ enum JxlFailure {
     Jxl(JxlError),
 }
 
+impl JxlFailure {
+    fn explain(self, input: &Input<'_, '_>) -> Error {
+        match self {
+            Self::CutOff => Error::cut_off(FORMAT, "its picture is complete"),
+            Self::Jxl(JxlError::OutOfMemory(_) | JxlError::ImageOutOfMemory(..)) => {
+                Error::too_much_memory(FORMAT, input.probed.decoded_bytes)
+            }
+            Self::Jxl(_) | Self::Undecodable => {
+                Error::malformed(FORMAT, "its picture cannot be decoded")
+            }
+        }
+    }
+}
+
 impl From<JxlError> for JxlFailure {
     fn from(err: JxlError) -> Self {
         Self::Jxl(err)
@@ -121,6 +149,23 @@ fn unfinished(event: Event) -> JxlFailure {
 }
 
 impl RowDecoder for Jxl {
+    fn profile(&self, input: &mut Input<'_, '_>) -> Result<Option<ProfileSource>, Error> {
+        let file = input.bytes()?;
+        let opened = self.open(&file, input.probed.sides());
+        let (decoder, _) = opened.map_err(|failure| failure.explain(input))?;
+        let icc = |profile: Cow<'_, [u8]>| {
+            let is_small = profile.len() as u64 <= MAX_ICC_BYTES;
+            is_small.then(|| ProfileSource::Icc(profile.into_owned()))
+        };
+        Ok(match decoder.output_color_profile() {
+            Some(JxlColorProfile::Icc(profile)) => icc(Cow::Borrowed(profile)),
+            Some(profile @ JxlColorProfile::Simple(encoding)) => {
+                cicp(encoding).or_else(|| icc(profile.try_as_icc()?))
+            }
+            None => None,
+        })
+    }
+
     fn decode(
         &self,
         input: &mut Input<'_, '_>,
@@ -128,15 +173,7 @@ impl RowDecoder for Jxl {
     ) -> Result<(), Error> {
         let sides = input.probed.sides();
         let file = input.bytes()?;
-        let pixels = self.pixels(&file, sides).map_err(|failure| match failure {
-            JxlFailure::CutOff => Error::cut_off(FORMAT, "its picture is complete"),
-            JxlFailure::Jxl(JxlError::OutOfMemory(_) | JxlError::ImageOutOfMemory(..)) => {
-                Error::too_much_memory(FORMAT, input.probed.decoded_bytes)
-            }
-            JxlFailure::Jxl(_) | JxlFailure::Undecodable => {
-                Error::malformed(FORMAT, "its picture cannot be decoded")
-            }
-        })?;
+        let pixels = self.pixels(&file, sides).map_err(|failure| failure.explain(input))?;
         let (mut words, mut colors) = (Vec::new(), Vec::new());
         for row in pixels.rows() {
             if self.is_deep {
@@ -165,6 +202,34 @@ impl RowDecoder for Jxl {
         }
         Ok(())
     }
+}
+
+/// What the values of that encoding mean. `None` if only an ICC profile can say it.
+fn cicp(encoding: &JxlColorEncoding) -> Option<ProfileSource> {
+    let (primaries, transfer) = match encoding {
+        JxlColorEncoding::RgbColorSpace { white_point, primaries, transfer_function, .. } => {
+            let primaries = match (primaries, white_point) {
+                (JxlPrimaries::SRGB, JxlWhitePoint::D65) => 1,
+                (JxlPrimaries::BT2100, JxlWhitePoint::D65) => 9,
+                (JxlPrimaries::P3, JxlWhitePoint::DCI) => 11,
+                (JxlPrimaries::P3, JxlWhitePoint::D65) => 12,
+                _ => return None,
+            };
+            (primaries, transfer_function)
+        }
+        JxlColorEncoding::GrayscaleColorSpace { transfer_function, .. } => (1, transfer_function),
+        JxlColorEncoding::XYB { .. } => return None,
+    };
+    let transfer = match transfer {
+        JxlTransferFunction::BT709 => 1,
+        JxlTransferFunction::Linear => 8,
+        JxlTransferFunction::SRGB => 13,
+        JxlTransferFunction::PQ => 16,
+        JxlTransferFunction::DCI => 17,
+        JxlTransferFunction::HLG => 18,
+        JxlTransferFunction::Gamma(_) => return None,
+    };
+    Some(ProfileSource::Cicp(primaries, transfer))
 }
 
 /// Red, green and blue of cyan, magenta, yellow and black, which are stored inverted: 65 535 is no

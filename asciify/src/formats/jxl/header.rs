@@ -101,10 +101,13 @@ impl Header {
 
     /// Bytes of memory that decoding a typical picture takes for each pixel, besides the result.
     pub(super) fn working_bytes_per_px(&self) -> u64 {
-        // lossless channels are decoded as a whole, and so are frames that others refer to
-        let channels = 3 + self.extra_channels.len() as u64;
-        let of_sample = if self.is_xyb { 4 } else { 8 };
-        channels * of_sample * if self.is_animated { 2 } else { 1 }
+        let extra_channels = self.extra_channels.len() as u64;
+        let channels = 3 + extra_channels;
+        // those that are coded in several resolutions are held as a whole
+        let of_sample = if self.is_xyb || self.depth.bits <= 8 { 2 } else { 4 };
+        // frames that others refer to
+        let of_frames = if self.is_animated { channels * 4 } else { 0 };
+        2 + channels * of_sample + extra_channels * 4 + of_frames
     }
 }
 

@@ -13,7 +13,7 @@ use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::decoder::{Driver, Probed, area};
 use crate::formats::isobmff::is_jpeg_xl;
-use crate::formats::isolated::Isolated;
+use crate::formats::isolated::{Isolated, process_bytes};
 use crate::formats::reader::ByteReader;
 
 use decode::Jxl;
@@ -24,7 +24,7 @@ const FORMAT: Format = Format::new("JPEG XL", "image/jxl", "jxl");
 pub(super) const DRIVER: Driver = Driver { format: FORMAT, identify: is_jpeg_xl, probe };
 
 /// Memory for the decoder's tables, and for the groups of 256 × 256 pixels that it decodes, in bytes.
-const BASE_BYTES: u64 = 16 << 20;
+const BASE_BYTES: u64 = 4 << 20;
 
 fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> {
     let start = codestream::start(&mut reader)?;
@@ -35,7 +35,9 @@ fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> 
     let jxl = Jxl::new(&header);
     let bytes_per_px = jxl.bytes_per_px() + header.working_bytes_per_px();
     let picture = area(header.width, header.height).saturating_mul(bytes_per_px);
-    let decoded_bytes = picture.saturating_add(reader.end).saturating_add(BASE_BYTES);
+    // the decoder gets a copy of the file
+    let others = process_bytes(reader.end.saturating_mul(2)).saturating_add(BASE_BYTES);
+    let decoded_bytes = picture.saturating_add(others);
     let sides = (header.width, header.height);
     Ok(Probed {
         orientation: Orientation::from_exif(header.orientation)
