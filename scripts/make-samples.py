@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Makes the HEIC and JPEG 2000 files of testkit/samples in the current folder; see scripts/make-samples.
+"""Makes the HEIC, AVIF, JPEG XL and JPEG 2000 files of testkit/samples in the current folder; see
+scripts/make-samples.
 
-Needs: pip install pillow-heif==1.8.1 numpy (libheif 1.23.6 with x265 4.3)
-and apt-get install libopenjp2-tools (OpenJPEG 2.5.0)
+Needs: pip install pillow-heif==1.8.1 pillow==13.0.0 numpy (libheif 1.23.6 with x265 4.3), and
+apt-get install libavif-bin libjxl-tools libopenjp2-tools (libavif 0.11.1 with aom 3.6.0, libjxl 0.7.0, OpenJPEG 2.5.0)
 """
 
 import subprocess
@@ -10,6 +11,7 @@ import tempfile
 
 import numpy as np
 import pillow_heif
+from PIL import Image
 
 # The pictures of testkit/src/pictures.rs.
 y, x = np.mgrid[0:16, 0:24]
@@ -81,3 +83,66 @@ jp2("signed.j2k", [(waves.astype(int) - 32768).astype(np.int16)], "-n", "4", bit
 jp2("grey.j2k", [lopsided[..., 1]])
 jp2("bands.j2k", [lopsided[..., band % 3] // (1 + band // 3) for band in range(5)], "-mct", "0")
 jp2("420.j2k", [luma, low[1] * 8, low[0] * 12], steps=["1x1", "2x2", "2x2"])
+work = tempfile.mkdtemp()
+
+
+def encode(picture, command, file, *options):
+    """Encodes a picture with a command of the form COMMAND INPUT OUTPUT OPTIONS…"""
+    if isinstance(picture, np.ndarray):
+        array, picture = picture, f"{work}/picture.png"
+        Image.fromarray(array).save(picture)
+    subprocess.run([command, picture, file, *options], check=True, capture_output=True)
+
+
+def avif(name, picture, *options):
+    encode(picture, "avifenc", f"libavif-{name}.avif", "--min", "4", "--max", "10", "-s", "4", *options)
+
+
+avif("lopsided", lopsided)
+avif("alpha", alpha)
+avif("dot", dot)
+for chroma in (420, 422, 444):
+    avif(f"{chroma}", sample, "-y", f"{chroma}")
+avif("grey", sample[..., 1].copy())
+avif("clear", clear)
+avif("premultiplied", clear, "--premultiply")
+avif("limited", sample, "-r", "limited")
+avif("tile", tile, "-y", "420")
+avif("grain", tile, "-y", "420", "-a", "film-grain-test=1")
+for bits in (10, 12):
+    avif(f"{bits}-bits", sample, "-d", f"{bits}")
+encode(sample, "avifenc", "libavif-lossless.avif", "--lossless")
+Image.fromarray(lopsided).save("libavif-sequence.avif", save_all=True, append_images=[Image.fromarray(255 - lopsided)], subsampling="4:4:4", quality=95)
+encode(np.full((4096, 4096), 128, np.uint8), "avifenc", "libavif-flat.avif", "-s", "9")
+
+
+def jxl(name, picture, *options):
+    encode(picture, "cjxl", f"libjxl-{name}.jxl", *options)
+
+
+lossless = ("-d", "0", "-e", "9")
+jxl("lopsided", lopsided, *lossless)
+jxl("alpha", alpha, *lossless)
+jxl("dot", dot, *lossless)
+jxl("lossless", sample, *lossless)
+jxl("lossless-clear", clear, *lossless)
+jxl("lossless-grey", sample[..., 1].copy(), *lossless)
+jxl("container", sample, *lossless, "--container=1")
+jxl("lossy", sample, "-d", "0.3")
+jxl("progressive", tile, "-d", "1", "-p")
+jxl("modular", sample, "-m", "1", "-d", "0.3")
+jxl("jpeg", "libjpeg-baseline.jpg")
+with open(f"{work}/deep.ppm", "wb") as file:
+    file.write(b"P6 24 16 65535\n" + (sample.astype(">u2") * 257).tobytes())
+jxl("16-bits", f"{work}/deep.ppm", *lossless)
+with open(f"{work}/float.pfm", "wb") as file:
+    file.write(b"PF\n24 16\n-1.0\n" + (sample[::-1].astype("<f4") / 255).tobytes())
+jxl("float", f"{work}/float.pfm", *lossless, "-x", "color_space=RGB_D65_SRG_Rel_SRG")
+frames = [Image.fromarray(sample), Image.fromarray(255 - sample)]
+frames[0].save(f"{work}/animation.png", save_all=True, append_images=frames[1:], duration=100)
+jxl("animation", f"{work}/animation.png", *lossless)
+exif = Image.Exif()
+exif[274] = 6
+Image.fromarray(lopsided).save(f"{work}/turned.jpg", exif=exif, quality=95, subsampling=0)
+jxl("orientation-6", f"{work}/turned.jpg")
+jxl("flat", np.full((4096, 4096), 128, np.uint8), *lossless[:2], "-e", "1")

@@ -7,7 +7,7 @@ use common::{
     env::{Command, Env},
     fault::{Doing, Fault},
     pipeline,
-    program::{healthy, open_pipeline, run, startup_wait, stop_signal},
+    program::{decode_if_asked, healthy, open_pipeline, run, startup_wait, stop_signal},
     telemetry,
 };
 
@@ -21,6 +21,7 @@ const HEALTH: Command = Command {
 };
 
 fn main() -> ExitCode {
+    decode_if_asked();
     let mut env = Env::from_process();
     let config = api::Config::read(&mut env);
     let pipeline = pipeline::Config::read(&mut env);

@@ -150,4 +150,15 @@ impl Error {
     pub(crate) fn cut_off(format: Format, before: &str) -> Self {
         Self::Malformed(format!("the {format} ends before {before}: it was cut off"))
     }
+
+    /// [`Unsupported`](Self::Unsupported) for a picture whose decoder needs more than `bytes` of
+    /// memory.
+    #[cfg(feature = "isolation")]
+    pub(crate) fn too_much_memory(format: Format, bytes: u64) -> Self {
+        let mib = bytes >> 20;
+        Self::Unsupported(format!(
+            "this {format} takes more memory to decode than the {mib} MiB that a picture of its \
+             size may take"
+        ))
+    }
 }

@@ -12,7 +12,8 @@
 //! `formats` decodes, `sample` averages light over the samples of a grid, and `draw` chooses
 //! characters and colours; each of these modules explains its stage.
 //!
-//! The crate uses no network, clock, threads or settings. The same bytes and the same [`Spec`] give
+//! The crate uses no network, clock, threads or settings. AVIF and JPEG XL are decoded in processes of
+//! their own: see [`isolation`]. The same bytes and the same [`Spec`] give
 //! the same text on every machine: light is added in integers, and floating-point numbers are only
 //! added, multiplied, divided and rooted in a fixed order, which IEEE 754 rounds alike everywhere.
 //! Bytes may be hostile: every size that a file claims is checked against [`Limits`] before memory
@@ -67,6 +68,8 @@ mod format;
 mod formats;
 mod glyphs;
 mod grid;
+#[cfg(feature = "isolation")]
+pub mod isolation;
 mod lanes;
 mod light;
 mod named_enum;

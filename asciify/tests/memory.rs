@@ -84,8 +84,8 @@ fn no_format_takes_more_than_its_header_says() {
     // some encoders are slow
     let picture = DynamicImage::from(picture()).crop_imm(0, 0, 900, 600);
     for format in formats() {
-        if matches!(format.name(), "HEIC" | "JPEG 2000") {
-            continue; // no encoder: they have tests of their own
+        if ["HEIC", "AVIF", "JPEG XL", "JPEG 2000"].contains(&format.name()) {
+            continue; // no encoder: they have tests of their own, or processes with a limit
         }
         let library = ImageFormat::from_extension(format.extension()).expect("a known one");
         let picture = match format.name() {

@@ -26,6 +26,12 @@ use crate::{
 
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Lets the program decode AVIF and JPEG XL. Call it first thing in `main`: in a process that was started
+/// to decode a file, it does so and exits.
+pub fn decode_if_asked() {
+    asciify::isolation::init();
+}
+
 /// Reads `STARTUP_WAIT_S`: how long to wait at start for dependencies that are unavailable.
 pub fn startup_wait(env: &mut Env) -> Duration {
     env.seconds(

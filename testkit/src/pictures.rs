@@ -126,16 +126,22 @@ pub fn named(name: &str) -> Format {
     asciify::formats().find(|format| format.name() == name).expect("a known format")
 }
 
-/// The picture as a file. No dev-dependency writes HEIC or JPEG 2000: there are files of
-/// [`lopsided`], [`alpha`] and [`one_pixel`] by foreign encoders.
+/// The picture as a file. No dev-dependency writes HEIC, AVIF, JPEG XL or JPEG 2000: there are files
+/// of [`lopsided`], [`alpha`] and [`one_pixel`] by foreign encoders.
 pub fn encoded(picture: &DynamicImage, format: Format) -> Vec<u8> {
-    if matches!(format.name(), "HEIC" | "JPEG 2000") {
+    let encoder = match format.name() {
+        "HEIC" => Some("libheif"),
+        "AVIF" => Some("libavif"),
+        "JPEG XL" => Some("libjxl"),
+        "JPEG 2000" => Some("openjpeg"),
+        _ => None,
+    };
+    if let Some(encoder) = encoder {
         let known = [("lopsided", lopsided()), ("alpha", alpha()), ("dot", one_pixel())];
         let (name, _) = known.iter().find(|(_, it)| it == picture).expect("a picture that we have");
-        return match (format.name(), *name) {
-            ("HEIC", name) => foreign(&format!("libheif-{name}.heic")),
-            (_, "alpha") => clear_jp2(),
-            (_, name) => foreign(&format!("openjpeg-{name}.jp2")),
+        return match (encoder, *name) {
+            ("openjpeg", "alpha") => clear_jp2(),
+            (_, name) => foreign(&format!("{encoder}-{name}.{}", format.extension())),
         };
     }
     let mut file = Cursor::new(Vec::new());

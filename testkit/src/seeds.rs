@@ -23,8 +23,8 @@ pub fn files() -> Vec<(String, Vec<u8>)> {
         }
     }
     files.extend([("GIF animated".into(), gif()), ("PNG animated".into(), apng())]);
-    files.extend(pngs().chain(jpegs()).chain(webps()).chain(tiffs()).chain(plain()).chain(heifs()));
-    files.extend(jp2s());
+    files.extend(pngs().chain(jpegs()).chain(webps()).chain(tiffs()).chain(plain()));
+    files.extend(heifs().chain(jxls()).chain(jp2s()));
     files
 }
 
@@ -195,12 +195,38 @@ fn webps() -> impl Iterator<Item = (String, Vec<u8>)> {
 /// HEIF files of every chroma format, depth and structure.
 fn heifs() -> impl Iterator<Item = (String, Vec<u8>)> {
     let kinds = ["10-bits", "12-bits", "420", "422", "444", "clear", "grey", "lossless", "tile"];
-    let file = |kind: &str| (format!("HEIC {kind}"), foreign(&format!("libheif-{kind}.heic")));
-    let tile = coded(&foreign("libheif-tile.heic"));
-    kinds.into_iter().map(file).chain([
-        ("HEIC grid".to_owned(), tiled(b"heic", &tile, 2, 3)),
-        ("HEIC turned".to_owned(), turned(b"heic", &tile)),
-    ])
+    let heic = kinds.map(|kind| (format!("HEIC {kind}"), foreign(&format!("libheif-{kind}.heic"))));
+    let kinds = kinds.into_iter().chain(["grain", "limited", "premultiplied", "sequence"]);
+    let avif = kinds.map(|kind| (format!("AVIF {kind}"), foreign(&format!("libavif-{kind}.avif"))));
+    let files = [("HEIC", b"heic", "libheif-tile.heic"), ("AVIF", b"avif", "libavif-tile.avif")];
+    let made = files.into_iter().flat_map(|(name, brand, file)| {
+        let tile = coded(&foreign(file));
+        [
+            (format!("{name} grid"), tiled(brand, &tile, 2, 3)),
+            (format!("{name} turned"), turned(brand, &tile)),
+        ]
+    });
+    heic.into_iter().chain(avif).chain(made)
+}
+
+/// JPEG XL files of every kind of coding and channels.
+fn jxls() -> impl Iterator<Item = (String, Vec<u8>)> {
+    let kinds = [
+        "16-bits",
+        "animation",
+        "container",
+        "float",
+        "jpeg",
+        "lossless",
+        "lossless-clear",
+        "lossless-grey",
+        "lossy",
+        "modular",
+        "orientation-6",
+        "progressive",
+    ];
+    let file = |kind: &str| (format!("JPEG XL {kind}"), foreign(&format!("libjxl-{kind}.jxl")));
+    kinds.into_iter().map(file)
 }
 
 /// JPEG 2000 of every progression, with subsampled, signed and deep samples, in and without boxes.

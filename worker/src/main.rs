@@ -6,7 +6,7 @@ use common::{
     env::{Command, Env},
     fault::Fault,
     pipeline,
-    program::{healthy, open_pipeline, run, startup_wait, stop_signal},
+    program::{decode_if_asked, healthy, open_pipeline, run, startup_wait, stop_signal},
     telemetry,
 };
 
@@ -20,6 +20,7 @@ const HEALTH: Command = Command {
 };
 
 fn main() -> ExitCode {
+    decode_if_asked();
     let mut env = Env::from_process();
     let pipeline = pipeline::Config::read(&mut env);
     let config = worker::Config::read(&mut env);

@@ -11,7 +11,7 @@ use common::{
     env::Env,
     fault::{Doing, Fault},
     pipeline,
-    program::{open_pipeline, run, startup_wait, stop_signal},
+    program::{decode_if_asked, open_pipeline, run, startup_wait, stop_signal},
     telemetry,
 };
 use futures_util::future::BoxFuture;
@@ -22,6 +22,7 @@ Planet Image API in one process: upload images and view them as text.
 Without settings it listens on http://127.0.0.1:8080 and stores its data in ./data.";
 
 fn main() -> ExitCode {
+    decode_if_asked();
     let mut env = Env::from_process();
     let api = api::Config::read(&mut env);
     let pipeline = pipeline::Config::read(&mut env);

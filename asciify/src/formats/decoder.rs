@@ -6,6 +6,8 @@ use std::io::{Read, Seek, SeekFrom};
 use image::metadata::Orientation;
 
 use crate::color_profile::ColorProfile;
+#[cfg(feature = "isolation")]
+use crate::color_profile::ProfileSource;
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::reader::ByteReader;
@@ -37,6 +39,33 @@ pub(crate) trait Decoder {
         view: View,
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error>;
+
+    /// The decoder that a process of its own runs: see [`isolation`](crate::isolation). `None` for
+    /// decoders that need none.
+    #[cfg(feature = "isolation")]
+    fn isolated(&self) -> Option<&dyn RowDecoder> {
+        None
+    }
+}
+
+/// Decodes the image of one file at full size.
+#[cfg(any(feature = "heic", feature = "isolation"))]
+pub(crate) trait RowDecoder {
+    /// Decodes the image, and pushes its rows from the top, before the orientation is applied.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    fn decode(&self, input: &mut Input<'_, '_>, push: &mut dyn FnMut(Row<'_>))
+    -> Result<(), Error>;
+
+    /// What the values of the rows mean, where the headers do not say it as [`Probed::profile`] does.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    #[cfg(feature = "isolation")]
+    fn profile(&self, _input: &mut Input<'_, '_>) -> Result<Option<ProfileSource>, Error> {
+        Ok(None)
+    }
 }
 
 /// What a file's headers say. The caller checks it against the limits.
@@ -149,9 +178,23 @@ impl Input<'_, '_> {
         specs: &[&Spec],
         decode: impl FnOnce(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
     ) -> Result<Vec<Sampled>, E> {
+        self.sample_rows_of(self.probed.profile.clone(), geometry, view, specs, decode)
+    }
+
+    /// As [`sample_rows`](Self::sample_rows), with a colour profile that the headers do not have.
+    ///
+    /// # Errors
+    /// What `decode` returns.
+    pub(crate) fn sample_rows_of<E>(
+        &mut self,
+        profile: ColorProfile,
+        geometry: &SourceGeometry,
+        view: View,
+        specs: &[&Spec],
+        decode: impl FnOnce(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
+    ) -> Result<Vec<Sampled>, E> {
         // chosen bands, and values of a chosen range, are no colours
-        let profile = Some(&self.probed.profile).filter(|_| view.has_colors());
-        let profile = profile.cloned().unwrap_or_default();
+        let profile = if view.has_colors() { profile } else { ColorProfile::default() };
         let mut picture = Picture::new(specs, geometry, profile, self.source.cancellation());
         // the highest value that the file can store, up to 16 bits
         let white = libm::ldexp(1.0, self.probed.bits.min(16) as i32) - 1.0;

@@ -1,5 +1,5 @@
 //! ISO base media files (ISO/IEC 14496-12): HEIF images and videos, told apart by the brands of
-//! their first box, `ftyp`.
+//! their first box, `ftyp`; and containers of JPEG XL, which begin with a box of their own.
 
 /// The most bytes that a `ftyp` box may have to be read.
 pub(super) const MAX_FTYP_BYTES: u64 = 4096;
@@ -37,4 +37,12 @@ pub(super) fn announced(start: &[u8]) -> Option<Announced> {
         () if has(&HEVC_BRANDS) || has(&STRUCTURAL_BRANDS) => Announced::Heic,
         () => Announced::Other,
     })
+}
+
+/// The first box of a JPEG XL container (ISO/IEC 18181-2).
+const JXL_SIGNATURE_BOX: &[u8] = b"\0\0\0\x0cJXL \r\n\x87\n";
+
+/// Whether a codestream of JPEG XL, or a container of one, begins so.
+pub(super) fn is_jpeg_xl(start: &[u8]) -> bool {
+    start.starts_with(b"\xff\x0a") || start.starts_with(JXL_SIGNATURE_BOX)
 }

@@ -21,13 +21,17 @@ pub(crate) mod decoder;
 #[cfg(any(feature = "heic", feature = "jp2"))]
 mod foreign;
 mod gif;
-#[cfg(feature = "heic")]
+#[cfg(any(feature = "avif", feature = "heic"))]
 mod heif;
 mod ico;
 mod isobmff;
+#[cfg(feature = "isolation")]
+mod isolated;
 #[cfg(feature = "jp2")]
 mod jp2;
 mod jpeg;
+#[cfg(feature = "jxl")]
+mod jxl;
 mod png;
 mod pnm;
 mod qoi;
@@ -53,7 +57,11 @@ const DRIVERS: &[&Driver] = &[
     &gif::DRIVER,
     &webp::DRIVER,
     #[cfg(feature = "heic")]
-    &heif::DRIVER,
+    &heif::HEIC_DRIVER,
+    #[cfg(feature = "avif")]
+    &heif::AVIF_DRIVER,
+    #[cfg(feature = "jxl")]
+    &jxl::DRIVER,
     &bmp::DRIVER,
     &tiff::DRIVER,
     #[cfg(feature = "jp2")]
@@ -108,9 +116,12 @@ mod tests {
     use super::*;
 
     #[test]
-    #[cfg(all(feature = "heic", feature = "jp2"))]
+    #[cfg(all(feature = "avif", feature = "heic", feature = "jp2", feature = "jxl"))]
     fn the_list_names_every_format() {
-        assert_eq!(list(), "JPEG, PNG, GIF, WebP, HEIC, BMP, TIFF, JPEG 2000, ICO, PNM and QOI");
+        assert_eq!(
+            list(),
+            "JPEG, PNG, GIF, WebP, HEIC, AVIF, JPEG XL, BMP, TIFF, JPEG 2000, ICO, PNM and QOI"
+        );
     }
 
     #[test]

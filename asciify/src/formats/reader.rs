@@ -12,7 +12,7 @@ use crate::source::ReadSeek;
 /// A reader at a position in a file. Reading past the end is an error that says what is missing.
 pub(crate) struct ByteReader<'a> {
     pub(crate) source: &'a mut dyn ReadSeek,
-    format: Format,
+    pub(crate) format: Format,
     /// The offset in the file of the next byte. Code that moves `source` itself updates it.
     pub(crate) position: u64,
     /// The length of the file in bytes.
@@ -102,6 +102,21 @@ impl<'a> ByteReader<'a> {
 
     pub(crate) fn u32_le(&mut self) -> Result<u32, Error> {
         self.array().map(u32::from_le_bytes)
+    }
+
+    /// The type of the next box, and the length of its content in bytes (ISO/IEC 14496-12, 4.2).
+    ///
+    /// # Errors
+    /// The file ends before, or the box is shorter than its header.
+    #[cfg(any(feature = "avif", feature = "heic", feature = "jxl"))]
+    pub(crate) fn box_header(&mut self) -> Result<([u8; 4], u64), Error> {
+        let (size, kind) = (self.u32_be()?, self.array()?);
+        let length = match size {
+            0 => Some(self.remaining()),
+            1 => u64::from_be_bytes(self.array()?).checked_sub(16),
+            size => u64::from(size).checked_sub(8),
+        };
+        Ok((kind, length.ok_or_else(|| self.malformed("a box is shorter than its header"))?))
     }
 
     /// Moves behind the next `bytes` bytes and returns the first `max` of them.

@@ -65,7 +65,12 @@ const UNREAD: &[Unread] = &[
         },
         remedy: "convert it to TIFF or PNG",
     },
-    Unread { name: "a JPEG XL image", identify: is_jpeg_xl, remedy: CONVERT },
+    #[cfg(not(feature = "jxl"))]
+    Unread {
+        name: "a JPEG XL image",
+        identify: crate::formats::isobmff::is_jpeg_xl,
+        remedy: CONVERT,
+    },
     Unread {
         name: "a FITS image",
         identify: |start| start.starts_with(b"SIMPLE  =") && start.get(29) == Some(&b'T'),
@@ -77,6 +82,7 @@ const UNREAD: &[Unread] = &[
         identify: |start| isobmff::announced(start) == Some(Announced::Heic),
         remedy: CONVERT,
     },
+    #[cfg(not(feature = "avif"))]
     Unread {
         name: "an AVIF image",
         identify: |start| isobmff::announced(start) == Some(Announced::Avif),
@@ -113,11 +119,6 @@ pub(super) fn refusal(start: &[u8]) -> Option<Error> {
     Some(Error::FormatNotRead { name: unread.name, remedy: unread.remedy })
 }
 
-/// Whether a codestream or a container of ISO/IEC 18181-2 begins so.
-fn is_jpeg_xl(start: &[u8]) -> bool {
-    start.starts_with(b"\xff\x0a") || start.starts_with(b"\0\0\0\x0cJXL \r\n\x87\n")
-}
-
 /// Whether a text begins with an `svg` element, after an XML declaration, comments and a DOCTYPE.
 fn is_svg(start: &[u8]) -> bool {
     let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
@@ -149,8 +150,6 @@ mod tests {
             (b"icns\0\0\x10\0".into(), "ICNS"),
             (b"DDS \x7c\0\0\0".into(), "DDS"),
             (b"II\xbc\x01\x08\0\0\0".into(), "JPEG XR"),
-            (b"\xff\x0a\0\0".into(), "JPEG XL"),
-            (box_of(28, "mif1\0\0\0\0miafavif"), "AVIF"),
             (b"SIMPLE  =                    T".into(), "FITS"),
             (box_of(24, "crx \0\0\0\x01"), "CR3"),
             (box_of(20, "isom\0\0\x02\0mp41"), "MP4"),

@@ -10,11 +10,12 @@ use testkit::heifs::{
     Item, alpha_type, boxed, coded, crop, full, grid, heif, mirror, rotation, size, tiled,
 };
 use testkit::mutator::with_mutations;
-use testkit::pictures::{drawn, exif};
+use testkit::pictures::{drawn, exif, lopsided, png};
 use testkit::samples::foreign;
 
 /// The foreign files with a picture of 64 × 64 pixels, and their brands.
-const TILES: [(&str, &[u8; 4]); 1] = [("libheif-tile.heic", b"heic")];
+const TILES: [(&str, &[u8; 4]); 2] =
+    [("libheif-tile.heic", b"heic"), ("libavif-tile.avif", b"avif")];
 
 /// Red, green and blue of each pixel, row by row.
 fn pixels(file: &[u8]) -> Vec<Vec<[u8; 3]>> {
@@ -162,14 +163,69 @@ fn false_claims_are_refused() {
 }
 
 #[test]
+fn the_codec_tells_the_format_whatever_the_brands_announce() {
+    for ((name, _), format) in TILES.into_iter().zip(["HEIC", "AVIF"]) {
+        let tile = coded(&foreign(name));
+        for brand in [b"heic", b"avif", b"mif1"] {
+            let file = heif(brand, from_ref(&tile), &[]);
+            let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
+            assert_eq!(header.format.name(), format, "{name}");
+            assert!(drawn(&file, "width=8").is_ok(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn colours_multiplied_by_alpha_are_divided_by_it() {
+    let (plain, multiplied) =
+        (pixels(&foreign("libavif-clear.avif")), pixels(&foreign("libavif-premultiplied.avif")));
+    let pairs = plain.as_flattened().iter().zip(multiplied.as_flattened());
+    let off = pairs.flat_map(|(one, other)| [0, 1, 2].map(|it| one[it].abs_diff(other[it])));
+    assert!(off.max() <= Some(8));
+}
+
+#[test]
+fn film_grain_is_applied() {
+    let (plain, grainy) =
+        (pixels(&foreign("libavif-tile.avif")), pixels(&foreign("libavif-grain.avif")));
+    let pairs = plain.as_flattened().iter().zip(grainy.as_flattened());
+    let sum: u32 = pairs.map(|(one, other)| u32::from(one[1].abs_diff(other[1]))).sum();
+    let average = sum as f32 / (64.0 * 64.0);
+    assert!((1.0..30.0).contains(&average), "{average}");
+}
+
+#[test]
+fn of_a_sequence_the_primary_item_is_drawn() {
+    let file = foreign("libavif-sequence.avif");
+    let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
+    assert_eq!((header.width, header.height, header.frames), (48, 32, 1));
+    let pairs = pixels(&file).concat().into_iter().zip(pixels(&png(&lopsided())).concat());
+    let off = pairs.flat_map(|(one, other)| [0, 1, 2].map(|it| one[it].abs_diff(other[it])));
+    let off: Vec<u8> = off.collect();
+    let average = off.iter().map(|it| u32::from(*it)).sum::<u32>() as usize / off.len();
+    assert!(average < 10, "{average}");
+}
+
+#[test]
+fn an_item_of_too_many_frames_is_refused() {
+    let tile = coded(&foreign("libavif-tile.avif"));
+    let mut repeated = tile.clone();
+    repeated.data = tile.data.repeat(9);
+    let err = drawn(&heif(b"avif", &[repeated], &[]), "width=8").expect_err("many frames");
+    assert!(err.to_string().contains("too many frames"), "{err}");
+}
+
+#[test]
 fn damaged_files_are_drawn_or_refused() {
-    let seeds: Vec<(String, Vec<u8>)> =
-        draw::seeds().into_iter().filter(|(name, _)| name.contains("HEIC")).collect();
-    let (mut drawn, mut refused) = (0, 0);
-    let rounds = 2_000_usize.div_ceil(seeds.len());
-    with_mutations(seeds, rounds, |bytes| match draw::attack(bytes) {
-        Ok(()) => drawn += 1,
-        Err(_) => refused += 1,
-    });
-    assert!(drawn > 100 && refused > 100, "{drawn} drawn, {refused} refused");
+    for format in ["HEIC", "AVIF"] {
+        let seeds: Vec<(String, Vec<u8>)> =
+            draw::seeds().into_iter().filter(|(name, _)| name.contains(format)).collect();
+        let (mut drawn, mut refused) = (0, 0);
+        let rounds = 2_000_usize.div_ceil(seeds.len());
+        with_mutations(seeds, rounds, |bytes| match draw::attack(bytes) {
+            Ok(()) => drawn += 1,
+            Err(_) => refused += 1,
+        });
+        assert!(drawn > 100 && refused > 100, "{format}: {drawn} drawn, {refused} refused");
+    }
 }

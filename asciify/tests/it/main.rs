@@ -11,7 +11,10 @@ mod formats;
 mod golden;
 mod heif;
 mod hostile;
+#[cfg(all(feature = "avif", feature = "cli", feature = "jxl"))]
+mod isolation;
 mod jp2;
+mod jxl;
 mod layering;
 mod orientation;
 mod rasters;

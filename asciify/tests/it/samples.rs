@@ -1,6 +1,7 @@
 //! Files of foreign encoders: they look as our own PNG of the same picture.
 
 use asciify::Grid;
+use image::{DynamicImage, GrayImage, Luma};
 use testkit::pictures::{drawn, png, sample, sample_bits, sample_clear};
 use testkit::samples::foreign;
 
@@ -15,6 +16,14 @@ fn lossless_files_are_drawn_exactly() {
         ("imagemagick-interlaced.gif", sample()),
         ("imagemagick-interlaced.png", sample()),
         ("imagemagick.bmp", sample()),
+        ("libavif-lossless.avif", sample()),
+        ("libjxl-16-bits.jxl", sample()),
+        ("libjxl-animation.jxl", sample()),
+        ("libjxl-container.jxl", sample()),
+        ("libjxl-float.jxl", sample()),
+        ("libjxl-lossless-clear.jxl", sample_clear()),
+        ("libjxl-lossless-grey.jxl", sample_green()),
+        ("libjxl-lossless.jxl", sample()),
         ("libtiff-g4.tif", sample_bits()),
         ("libtiff-lzw-predictor.tif", sample()),
         ("libtiff-tiles.tif", sample()),
@@ -37,6 +46,12 @@ fn lossy_files_are_drawn_nearly_the_same() {
     // the most that the luma of a pixel may differ, and any channel on average
     let files = [
         ("imagemagick.jpg", 12, 2),
+        ("libavif-10-bits.avif", 12, 3),
+        ("libavif-12-bits.avif", 12, 3),
+        ("libavif-420.avif", 14, 6),
+        ("libavif-422.avif", 14, 6),
+        ("libavif-444.avif", 12, 3),
+        ("libavif-limited.avif", 12, 3),
         ("libheif-10-bits.heic", 12, 3),
         ("libheif-12-bits.heic", 12, 3),
         ("libheif-420.heic", 14, 6),
@@ -46,6 +61,9 @@ fn lossy_files_are_drawn_nearly_the_same() {
         ("libjpeg-baseline.jpg", 14, 6),
         ("libjpeg-progressive.jpg", 12, 4),
         ("libjpeg-restarts.jpg", 12, 2),
+        ("libjxl-jpeg.jxl", 14, 6),
+        ("libjxl-lossy.jxl", 12, 3),
+        ("libjxl-modular.jxl", 12, 3),
         ("libtiff-jpeg.tif", 14, 6),
         ("libwebp-lossy.webp", 12, 6),
     ];
@@ -63,6 +81,12 @@ fn lossy_files_are_drawn_nearly_the_same() {
             "{name}: the luma is off by {luma_off:?}, channels on average by {average}"
         );
     }
+}
+
+/// The green of the picture, as grey.
+fn sample_green() -> DynamicImage {
+    let green = |x, y| Luma([sample().to_rgb8().get_pixel(x, y).0[1]]);
+    GrayImage::from_fn(24, 16, green).into()
 }
 
 /// Red, green and blue of all cells.

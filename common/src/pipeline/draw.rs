@@ -193,7 +193,8 @@ fn memory_mib(bytes: u64, max_mib: u32) -> Result<u32, DrawError> {
 
 fn verdict(err: asciify::Error) -> DrawError {
     match err {
-        // cannot be: the bytes are in memory, and nothing waits for a cancelled render
+        // the bytes are in memory, so a process that decodes has failed, as one that the system killed;
+        // nothing waits for a cancelled render
         err @ (asciify::Error::Read(_) | asciify::Error::Cancelled) => {
             Fault::new("draw an image", err).into()
         }

@@ -1,7 +1,10 @@
 //! Files that no dev-dependency can write: in hexadecimal, and files of foreign encoders in the folder
 //! `testkit/samples`.
 
-use std::{fs, path::Path};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 pub mod lossy_webps;
 pub mod rare_jpegs;
@@ -21,6 +24,20 @@ pub fn bytes(hex: &str) -> Vec<u8> {
 /// # Panics
 /// If there is no such file.
 pub fn foreign(name: &str) -> Vec<u8> {
+    asciify::isolation::use_program(decoder_program());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name);
     fs::read(&path).unwrap_or_else(|err| panic!("{}: {err}", path.display()))
+}
+
+/// The program `asciify`, which decodes AVIF and JPEG XL for tests and fuzzers: their own `main` cannot.
+fn decoder_program() -> PathBuf {
+    // cargo builds it two folders above the tests
+    let mut path = env::current_exe().unwrap_or_default();
+    path.pop();
+    path.pop();
+    path.push("asciify");
+    match path.is_file() {
+        true => path,
+        false => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/asciify"),
+    }
 }

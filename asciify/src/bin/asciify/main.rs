@@ -27,6 +27,8 @@ const START_BYTES: u64 = 4096;
 const MAX_STREAM_BYTES: u64 = 1 << 30;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "isolation")]
+    asciify::isolation::init();
     let arguments = command().try_get_matches().unwrap_or_else(|err| exit(&err));
     match run(&arguments) {
         Ok(code) => code,

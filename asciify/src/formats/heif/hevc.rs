@@ -8,7 +8,12 @@ use heifer_hevc_dec::slice::SliceHeader;
 use heifer_hevc_dec::syntax::{Picture, decode_slice_segment};
 use heifer_isobmff::boxes::HevcConfig;
 
+use super::HEIC;
 use super::color::Coding;
+use super::tile::{Tile, TileDecoder};
+use crate::error::Error;
+use crate::format::Format;
+use crate::formats::foreign::guarded;
 
 /// Pixels by which a coded picture may exceed the picture that is shown: a coding tree unit.
 const MAX_PADDING_PX: u32 = 64;
@@ -27,7 +32,11 @@ impl HevcDecoder {
     ///
     /// # Errors
     /// The parameter sets are damaged, or of pictures of another size.
-    pub(super) fn new(config: &HevcConfig, sides: (u32, u32)) -> Result<Self, HevcError> {
+    pub(super) fn new(config: &HevcConfig, sides: (u32, u32)) -> Result<Self, Error> {
+        guarded(HEIC, || Self::read(config, sides).map_err(|err| explain(&err)))
+    }
+
+    fn read(config: &HevcConfig, sides: (u32, u32)) -> Result<Self, HevcError> {
         let mut sets = ParameterSets::default();
         for nal in &config.nal_units {
             let nal = NalUnit::parse(nal)?;
@@ -62,33 +71,12 @@ impl HevcDecoder {
         self.sets.sps.iter().flatten()
     }
 
-    /// Bits of a sample.
-    pub(super) fn bits(&self) -> u32 {
-        self.sps().map(|sps| sps.bit_depth_luma.into()).max().unwrap_or(8)
-    }
-
-    /// Whether pictures have no chroma.
-    pub(super) fn is_monochrome(&self) -> bool {
-        self.sps().all(|sps| sps.chroma_format_idc == 0)
-    }
-
-    /// Bytes of memory per pixel that a decoded picture takes.
-    pub(super) fn bytes_per_px(&self) -> u64 {
-        let samples = |sps: &Sps| match sps.chroma_format_idc {
-            0 => 2,
-            1 => 3,
-            2 => 4,
-            _ => 6,
-        };
-        self.sps().map(samples).max().unwrap_or(6)
-    }
-
     /// Decodes the picture in an item's data: NAL units after their lengths (ISO/IEC 14496-15,
     /// 8.3). Parameter sets are those of the `hvcC` property; others are ignored.
     ///
     /// # Errors
     /// The data are damaged, or use what the decoder does not support.
-    pub(super) fn decode(&self, data: &[u8]) -> Result<HevcPicture, HevcError> {
+    fn decode_units(&self, data: &[u8]) -> Result<HevcPicture, HevcError> {
         let mut state: Option<(Picture<'_>, Reconstructor<'_>)> = None;
         let mut previous = None;
         let mut rest = data;
@@ -136,8 +124,57 @@ impl HevcDecoder {
     }
 }
 
-/// A decoded picture.
-pub(super) struct HevcPicture {
+impl TileDecoder for HevcDecoder {
+    fn format(&self) -> Format {
+        HEIC
+    }
+
+    fn bits(&self) -> u32 {
+        self.sps().map(|sps| sps.bit_depth_luma.into()).max().unwrap_or(8)
+    }
+
+    fn is_monochrome(&self) -> bool {
+        self.sps().all(|sps| sps.chroma_format_idc == 0)
+    }
+
+    fn bytes_per_px(&self) -> u64 {
+        let samples = |sps: &Sps| match sps.chroma_format_idc {
+            0 => 2,
+            1 => 3,
+            2 => 4,
+            _ => 6,
+        };
+        self.sps().map(samples).max().unwrap_or(6)
+    }
+
+    fn working_bytes_per_px(&self) -> u64 {
+        // what the decoder knows of each block of 4 × 4 pixels, and a copy of a plane for its filters
+        4
+    }
+
+    fn max_pixels_per_byte(&self) -> u64 {
+        256
+    }
+
+    fn decode(&self, data: Vec<u8>) -> Result<Box<dyn Tile>, Error> {
+        guarded(HEIC, || self.decode_units(&data).map_err(|err| explain(&err)))
+            .map(|picture| Box::new(picture) as Box<dyn Tile>)
+    }
+}
+
+/// Translates the decoder's error.
+fn explain(err: &HevcError) -> Error {
+    match err {
+        HevcError::UnexpectedEof => Error::cut_off(HEIC, "its picture is complete"),
+        HevcError::Unimplemented(_) => {
+            Error::Unsupported(format!("this {HEIC} uses a feature of HEVC that we cannot decode"))
+        }
+        HevcError::Invalid(reason) => Error::malformed(HEIC, reason),
+        HevcError::HashMismatch(_) => Error::malformed(HEIC, "its picture has errors"),
+    }
+}
+
+struct HevcPicture {
     frame: Frame,
     /// The left and the top edge of the conformance window, in chroma samples.
     corner: (u32, u32),
@@ -145,15 +182,12 @@ pub(super) struct HevcPicture {
     sides: (u32, u32),
 }
 
-impl HevcPicture {
-    /// Width and height in pixels.
-    pub(super) fn sides(&self) -> (u32, u32) {
+impl Tile for HevcPicture {
+    fn sides(&self) -> (u32, u32) {
         self.sides
     }
 
-    /// How many bits each coordinate of a pixel is shifted right to get that of its chroma sample.
-    /// `None` if there is no chroma.
-    pub(super) fn chroma_shift(&self) -> Option<(u32, u32)> {
+    fn chroma_shift(&self) -> Option<(u32, u32)> {
         match self.frame.chroma_format {
             0 => None,
             1 => Some((1, 1)),
@@ -162,18 +196,15 @@ impl HevcPicture {
         }
     }
 
-    /// Bits of a sample.
-    pub(super) fn bits(&self) -> u32 {
+    fn bits(&self) -> u32 {
         self.frame.bit_depth[0].into()
     }
 
-    /// The coding of colours that the coded picture itself states.
-    pub(super) fn coding(&self) -> Coding {
+    fn coding(&self) -> Coding {
         Coding { matrix: self.frame.matrix_coeffs.into(), is_full_range: self.frame.full_range }
     }
 
-    /// Replaces `samples` by row `y` of plane 0, 1 or 2, which may end with padding.
-    pub(super) fn read_row(&self, plane: usize, y: u32, samples: &mut Vec<u16>) {
+    fn read_row(&self, plane: usize, y: u32, samples: &mut Vec<u16>) {
         let shift = self.chroma_shift().unwrap_or((0, 0));
         let (left, top) = match plane {
             0 => (self.corner.0 << shift.0, self.corner.1 << shift.1),

@@ -13,10 +13,7 @@ use heifer_isobmff::boxes::{
 use heifer_isobmff::{BoxIter, FourCC};
 
 use crate::error::Error;
-use crate::format::Format;
 use crate::formats::reader::ByteReader;
-
-pub(super) const FORMAT: Format = Format::new("HEIC", "image/heic", "heic").also(&["heif", "hif"]);
 
 /// The largest `meta` box that is read. Those of photos of 48 megapixels have 20 KiB.
 const MAX_META_BYTES: u64 = 1 << 20;
@@ -53,7 +50,7 @@ impl Meta {
             if reader.remaining() == 0 {
                 return Err(reader.malformed("it has no meta box, which describes its images"));
             }
-            let (kind, length) = box_header(reader)?;
+            let (kind, length) = reader.box_header()?;
             if kind == *b"meta" {
                 if length > MAX_META_BYTES {
                     return Err(reader.unsupported("a meta box of more than 1 MiB"));
@@ -95,7 +92,7 @@ impl Meta {
                 _ => {}
             }
         }
-        meta.extents = extents(locations, &idat, reader.end)
+        meta.extents = extents(locations, &idat, reader)
             .ok_or_else(|| reader.malformed("it does not say where its pictures are"))?;
         Ok(meta)
     }
@@ -171,26 +168,15 @@ impl Meta {
     }
 }
 
-/// The type of the next box, and the length of its content in bytes (ISO/IEC 14496-12, 4.2).
-fn box_header(reader: &mut ByteReader<'_>) -> Result<([u8; 4], u64), Error> {
-    let (size, kind) = (reader.u32_be()?, reader.array()?);
-    let length = match size {
-        0 => Some(reader.remaining()),
-        1 => u64::from_be_bytes(reader.array()?).checked_sub(16),
-        size => u64::from(size).checked_sub(8),
-    };
-    Ok((kind, length.ok_or_else(|| reader.malformed("a box is shorter than its header"))?))
-}
-
 /// The ranges of the file that hold each item's data, from the content of `iloc` (8.11.3). Items
 /// that are made of other items' data have none. `None` if the box is damaged.
 fn extents(
     iloc: &[u8],
     idat: &Range<u64>,
-    file_end: u64,
+    file: &ByteReader<'_>,
 ) -> Option<BTreeMap<u32, Vec<Range<u64>>>> {
     let mut iloc = Cursor::new(iloc);
-    let mut reader = ByteReader::new(&mut iloc, FORMAT).ok()?;
+    let mut reader = ByteReader::new(&mut iloc, file.format).ok()?;
     let version = reader.byte().ok()?;
     reader.skip(3).ok()?;
     let sizes = reader.array::<2>().ok()?;
@@ -221,7 +207,7 @@ fn extents(
         for _ in 0..count {
             number(&mut reader, index)?;
             let (offset, length) = (number(&mut reader, offset)?, number(&mut reader, length)?);
-            let source = if method == 1 { idat.clone() } else { 0..file_end };
+            let source = if method == 1 { idat.clone() } else { 0..file.end };
             let start = source.start.checked_add(base)?.checked_add(offset)?;
             // no length means the rest
             let end = if length == 0 { source.end } else { start.checked_add(length)? };

@@ -1,31 +1,51 @@
-//! HEIC: HEIF (ISO/IEC 23008-12) of HEVC, each one picture or a grid of equal tiles.
+//! HEIC and AVIF: HEIF (ISO/IEC 23008-12) of HEVC or of AV1, each one picture or a grid of equal
+//! tiles.
 //!
 //! The item that `meta` declares as primary is drawn. Its properties `irot` and `imir` say its
 //! orientation; Exif is ignored, as the standard says.
 //!
-//! A row of tiles is decoded and converted at a time.
+//! A row of tiles is decoded and converted at a time. Of a sequence, which also has a `meta` box, the
+//! primary item is drawn.
 
+#[cfg(feature = "avif")]
+mod av1;
 mod color;
+#[cfg(feature = "heic")]
 mod hevc;
 mod meta;
 mod picture;
+mod tile;
 mod transform;
 
 use crate::error::Error;
-use crate::formats::decoder::{Decoder, Driver, Input, Probed};
+use crate::format::Format;
+use crate::formats::decoder::{Decoder, Driver, Input, Probed, RowDecoder};
 use crate::formats::isobmff::{Announced, announced};
+#[cfg(feature = "avif")]
+use crate::formats::isolated::{Isolated, process_bytes};
 use crate::formats::reader::ByteReader;
 use crate::light::Row;
 use crate::sample::Sampled;
 use crate::sample::view::View;
 use crate::spec::Spec;
 
-use meta::{FORMAT, Meta};
+use meta::Meta;
 use picture::{CodedPicture, TileRow};
 use transform::Transform;
 
-pub(super) const DRIVER: Driver = Driver {
-    format: FORMAT,
+const AVIF: Format = Format::new("AVIF", "image/avif", "avif");
+const HEIC: Format = Format::new("HEIC", "image/heic", "heic").also(&["heif", "hif"]);
+
+#[cfg(feature = "avif")]
+pub(super) const AVIF_DRIVER: Driver = Driver {
+    format: AVIF,
+    identify: |start| announced(start) == Some(Announced::Avif),
+    probe: |reader, _limits| probe(reader),
+};
+
+#[cfg(feature = "heic")]
+pub(super) const HEIC_DRIVER: Driver = Driver {
+    format: HEIC,
     identify: |start| announced(start) == Some(Announced::Heic),
     probe: |reader, _limits| probe(reader),
 };
@@ -65,22 +85,26 @@ fn probe(mut reader: ByteReader<'_>) -> Result<Probed, Error> {
         .ok_or_else(|| reader.malformed("it is cropped to an area outside it"))?;
     let alpha_bytes = alpha.as_ref().map_or(0, |alpha| alpha.picture.decoded_bytes());
     let colours = if picture.is_monochrome() { 1 } else { 3 };
-    Ok(Probed {
-        orientation: transform.orientation(),
-        bits: picture.bits(),
-        profile: picture.profile.clone(),
-        decoded_bytes: picture
-            .decoded_bytes()
-            .saturating_add(alpha_bytes)
-            .saturating_add(BASE_BYTES),
-        ..Probed::still(
-            FORMAT,
-            transform.sides,
-            colours + u32::from(alpha.is_some()),
-            0,
-            Heif { picture, alpha, transform },
-        )
-    })
+    let bands = colours + u32::from(alpha.is_some());
+    // the codec, whatever the brands announced
+    let format = picture.format();
+    let (sides, orientation, bits) = (transform.sides, transform.orientation(), picture.bits());
+    let decoded_bytes = picture.decoded_bytes().saturating_add(alpha_bytes);
+    let profile = picture.profile.clone();
+    let heif = Heif { picture, alpha, transform };
+    let probed = match format {
+        #[cfg(feature = "avif")]
+        AVIF => Probed::still(format, sides, bands, 0, Isolated(heif)),
+        _ => Probed::still(format, sides, bands, 0, heif),
+    };
+    let process_bytes = match format {
+        #[cfg(feature = "avif")]
+        AVIF => process_bytes(reader.end),
+        _ => 0,
+    };
+    let decoded_bytes =
+        [decoded_bytes, process_bytes, BASE_BYTES].into_iter().fold(0, u64::saturating_add);
+    Ok(Probed { orientation, bits, decoded_bytes, profile, ..probed })
 }
 
 impl Decoder for Heif {
@@ -94,8 +118,8 @@ impl Decoder for Heif {
     }
 }
 
-impl Heif {
-    /// Decodes the shown part, and pushes its rows from the top.
+impl RowDecoder for Heif {
+    /// Decodes the shown part.
     fn decode(
         &self,
         input: &mut Input<'_, '_>,

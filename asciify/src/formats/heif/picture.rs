@@ -2,26 +2,27 @@
 
 use std::ops::Range;
 
+use heifer_isobmff::FourCC;
 use heifer_isobmff::boxes::{ColorInfo, Grid, Property};
 
+#[cfg(feature = "avif")]
+use super::av1::Av1Decoder;
 use super::color::{Coding, Conversion};
-use super::hevc::{HevcDecoder, HevcPicture};
-use super::meta::{FORMAT, MAX_EXTENTS, Meta};
+#[cfg(feature = "heic")]
+use super::hevc::HevcDecoder;
+use super::meta::{MAX_EXTENTS, Meta};
+use super::tile::{Tile, TileDecoder};
 use crate::color_profile::{ColorModel, ColorProfile};
 use crate::error::Error;
+use crate::format::Format;
 use crate::formats::decoder::{Input, area};
-use crate::formats::foreign::guarded;
 use crate::formats::reader::ByteReader;
 
 /// How many times the length of the file may be read. Equal tiles may share their bytes.
 const MAX_SHARING: u64 = 16;
 /// A flat picture takes next to no bytes, and each pixel takes time: so many pixels may have any
-/// length, and others need a byte for so many.
+/// length, and others need bytes.
 const FREE_PIXELS: u64 = 1 << 24;
-const PIXELS_PER_BYTE: u64 = 256;
-/// Bytes of working memory per pixel of a tile: what the decoder knows of each block of 4 × 4
-/// pixels, and a copy of a plane for its filters.
-const WORKING_BYTES_PER_PX: u64 = 4;
 
 /// A picture before it is decoded.
 pub(super) struct CodedPicture {
@@ -34,7 +35,7 @@ pub(super) struct CodedPicture {
     /// The ranges of the file that hold each tile, row by row.
     tiles: Vec<Vec<Range<u64>>>,
     /// The decoder of every tile.
-    decoder: HevcDecoder,
+    decoder: Box<dyn TileDecoder>,
     /// What the properties say about the coding of colours.
     coding: Option<Coding>,
     /// What the colours mean.
@@ -96,12 +97,21 @@ impl CodedPicture {
             return Err(reader.unsupported("tiles of different kinds"));
         }
         let coded = area(tile_sides.0, tile_sides.1).saturating_mul(items.len() as u64);
-        reader.can_hold_in(reader.end, coded.saturating_sub(FREE_PIXELS), PIXELS_PER_BYTE)?;
+        reader.can_hold_in(
+            reader.end,
+            coded.saturating_sub(FREE_PIXELS),
+            decoder.max_pixels_per_byte(),
+        )?;
         let coding = coding(meta, item).or_else(|| coding(meta, first));
         let model = if decoder.is_monochrome() { ColorModel::Grey } else { ColorModel::Rgb };
         let profile = profile(meta, item, model).or_else(|| profile(meta, first, model));
         let profile = profile.unwrap_or_default();
         Ok(Self { sides, tile_sides, columns, tiles, decoder, coding, profile })
+    }
+
+    /// The format of a file of such pictures.
+    pub(super) fn format(&self) -> Format {
+        self.decoder.format()
     }
 
     /// Bits of a sample.
@@ -123,24 +133,24 @@ impl CodedPicture {
         let tile = area(width.next_multiple_of(64), height.next_multiple_of(64));
         let largest = self.tiles.iter().map(|ranges| length(ranges)).max().unwrap_or(0);
         let row = tile.saturating_mul(bytes_per_px).saturating_mul(self.columns.into());
-        let working = tile.saturating_mul(WORKING_BYTES_PER_PX);
+        let working = tile.saturating_mul(self.decoder.working_bytes_per_px());
         row.saturating_add(working).saturating_add(largest.saturating_mul(2))
     }
 
     /// Decodes a tile.
-    fn decode(&self, input: &mut Input<'_, '_>, index: usize) -> Result<HevcPicture, Error> {
+    fn decode(&self, input: &mut Input<'_, '_>, index: usize) -> Result<Box<dyn Tile>, Error> {
         let mut data = Vec::new();
-        let mut reader = ByteReader::new(&mut *input.source, FORMAT)?;
+        let mut reader = ByteReader::new(&mut *input.source, self.format())?;
         reader.awaited = "its picture is complete";
         data.reserve_exact(length(&self.tiles[index]) as usize);
         for Range { start, end } in &self.tiles[index] {
             reader.seek_to(*start)?;
             data.extend(reader.bytes(end - start, end - start)?);
         }
-        let tile = guarded(FORMAT, || self.decoder.decode(&data).map_err(|err| explain(&err)))?;
+        let tile = self.decoder.decode(data)?;
         match tile.sides() == self.tile_sides {
             true => Ok(tile),
-            false => Err(Error::malformed(FORMAT, "it states its size twice, differently")),
+            false => Err(Error::malformed(self.format(), "it states its size twice, differently")),
         }
     }
 }
@@ -170,7 +180,11 @@ fn check_grid(
 
 /// The property that configures the decoder of an item.
 fn configuration(meta: &Meta, item: u32) -> Option<&Property> {
-    meta.properties(item).find(|property| matches!(property, Property::HevcConfig(_)))
+    meta.properties(item).find(|property| match property {
+        Property::HevcConfig(_) => true,
+        Property::Unknown(FourCC(kind), _) => kind == b"av1C",
+        _ => false,
+    })
 }
 
 /// A decoder for an item of that width and height.
@@ -179,12 +193,17 @@ fn tile_decoder(
     item: u32,
     sides: (u32, u32),
     reader: &ByteReader<'_>,
-) -> Result<HevcDecoder, Error> {
+) -> Result<Box<dyn TileDecoder>, Error> {
     match (meta.kind(item), configuration(meta, item)) {
+        #[cfg(feature = "heic")]
         (Some(b"hvc1" | b"hev1"), Some(Property::HevcConfig(config))) => {
-            guarded(FORMAT, || HevcDecoder::new(config, sides).map_err(|err| explain(&err)))
+            Ok(Box::new(HevcDecoder::new(config, sides)?))
         }
-        (Some(b"hvc1" | b"hev1"), None) => {
+        #[cfg(feature = "avif")]
+        (Some(b"av01"), Some(Property::Unknown(_, config))) => {
+            Ok(Box::new(Av1Decoder::new(config, sides)?))
+        }
+        (Some(b"hvc1" | b"hev1" | b"av01"), None) => {
             Err(reader.malformed("a picture has no configuration of its decoder"))
         }
         (Some(kind), _) => {
@@ -192,20 +211,6 @@ fn tile_decoder(
             Err(reader.unsupported(&format!("pictures of the kind {kind}")))
         }
         (None, _) => Err(reader.malformed("an item that it refers to is missing")),
-    }
-}
-
-/// Translates the decoder's error.
-fn explain(err: &heifer_hevc_dec::Error) -> Error {
-    match err {
-        heifer_hevc_dec::Error::UnexpectedEof => Error::cut_off(FORMAT, "its picture is complete"),
-        heifer_hevc_dec::Error::Unimplemented(_) => Error::Unsupported(format!(
-            "this {FORMAT} uses a feature of HEVC that we cannot decode"
-        )),
-        heifer_hevc_dec::Error::Invalid(reason) => Error::malformed(FORMAT, reason),
-        heifer_hevc_dec::Error::HashMismatch(_) => {
-            Error::malformed(FORMAT, "its picture has errors")
-        }
     }
 }
 
@@ -239,7 +244,7 @@ fn profile(meta: &Meta, item: u32, model: ColorModel) -> Option<ColorProfile> {
 /// Reads the rows of a picture. Holds the row of tiles that was read last.
 pub(super) struct TileRow<'a> {
     picture: &'a CodedPicture,
-    tiles: Vec<HevcPicture>,
+    tiles: Vec<Box<dyn Tile>>,
     /// The index of the row of tiles.
     index: Option<u32>,
     /// Rows of luma, Cb and Cr: kept for their memory.

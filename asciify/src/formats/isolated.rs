@@ -1,0 +1,61 @@
+//! Decoders that run in a process of their own: see [`isolation`](crate::isolation).
+
+use std::io::{Seek, SeekFrom};
+
+use crate::color_profile::{ColorModel, ColorProfile};
+use crate::error::Error;
+use crate::formats::decoder::{Decoder, Input, RowDecoder, area};
+use crate::isolation::{self, Order};
+use crate::sample::Sampled;
+use crate::sample::view::View;
+use crate::spec::Spec;
+
+/// CPU time that any file may take, in seconds; one more for so many pixels, and for so many bytes.
+/// Pictures take a fifth of it on slow machines.
+const FREE_CPU_S: u64 = 5;
+const PIXELS_PER_CPU_S: u64 = 4_000_000;
+const BYTES_PER_CPU_S: u64 = 1_000_000;
+
+/// Memory of the process besides the picture and the file, in bytes: the program's own data, buffers,
+/// and small tables.
+const PROGRAM_BYTES: u64 = 16 << 20;
+
+/// Memory of a process besides the picture, in bytes, for a file of so many bytes.
+pub(super) fn process_bytes(file_bytes: u64) -> u64 {
+    file_bytes.saturating_add(PROGRAM_BYTES)
+}
+
+/// A decoder whose work is done in a process of its own.
+pub(super) struct Isolated<D>(pub(super) D);
+
+impl<D: RowDecoder> Decoder for Isolated<D> {
+    fn sample(
+        &self,
+        input: &mut Input<'_, '_>,
+        view: View,
+        specs: &[&Spec],
+    ) -> Result<Vec<Sampled>, Error> {
+        let file_bytes = input.source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
+        let (width, height) = input.probed.sides();
+        let order = Order {
+            limits: input.limits.clone(),
+            file_bytes,
+            memory_bytes: input.probed.decoded_bytes,
+            cpu_s: FREE_CPU_S
+                + area(width, height) / PIXELS_PER_CPU_S
+                + file_bytes / BYTES_PER_CPU_S,
+        };
+        let sides = input.probed.sides();
+        let mut decoding = isolation::start(input.source, input.probed.format, sides, &order)?;
+        let model = if input.probed.bands < 3 { ColorModel::Grey } else { ColorModel::Rgb };
+        let profile = match decoding.profile()? {
+            None => input.probed.profile.clone(),
+            Some(source) => ColorProfile::from_source(&source, model).unwrap_or_default(),
+        };
+        input.sample_rows_of(profile, &input.geometry(), view, specs, |_, push| decoding.rows(push))
+    }
+
+    fn isolated(&self) -> Option<&dyn RowDecoder> {
+        Some(&self.0)
+    }
+}

@@ -1,0 +1,77 @@
+//! What the decoding process is asked to do: its arguments.
+
+use std::ffi::OsString;
+
+use crate::error::Limits;
+
+/// The first argument of a decoding process.
+pub(super) const DECODE: &str = "--decode-in-isolation";
+
+/// The exit code of a decoding process after a panic.
+pub(super) const PANICKED: i32 = 101;
+
+/// A file to decode, and what decoding may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) limits: Limits,
+    /// The length of the file in bytes.
+    pub(crate) file_bytes: u64,
+    /// Memory that the process may allocate, in bytes.
+    pub(crate) memory_bytes: u64,
+    /// CPU time that the process may use, in seconds.
+    pub(crate) cpu_s: u64,
+}
+
+impl Order {
+    /// The arguments that [`parse`](Self::parse) reads.
+    pub(super) fn arguments(&self) -> [String; 8] {
+        let Self { limits, file_bytes, memory_bytes, cpu_s } = self;
+        let numbers = [
+            limits.max_side_px.into(),
+            limits.max_pixels,
+            limits.max_frames.into(),
+            limits.max_decoded_bytes,
+            *file_bytes,
+            *memory_bytes,
+            *cpu_s,
+        ]
+        .map(|it: u64| it.to_string());
+        let [a, b, c, d, e, f, g] = numbers;
+        [DECODE.to_owned(), a, b, c, d, e, f, g]
+    }
+
+    /// The order that the arguments of a program give, without its name. `None` for other
+    /// arguments.
+    pub(super) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
+        if arguments.next()? != DECODE {
+            return None;
+        }
+        let mut number = || arguments.next()?.to_str()?.parse::<u64>().ok();
+        Some(Self {
+            limits: Limits {
+                max_side_px: number()?.try_into().ok()?,
+                max_pixels: number()?,
+                max_frames: number()?.try_into().ok()?,
+                max_decoded_bytes: number()?,
+            },
+            file_bytes: number()?,
+            memory_bytes: number()?,
+            cpu_s: number()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_read_back_from_its_arguments() {
+        let order =
+            Order { limits: Limits::default(), file_bytes: 5, memory_bytes: u64::MAX, cpu_s: 7 };
+        let arguments = order.arguments().map(OsString::from);
+        assert_eq!(Order::parse(arguments.clone().into_iter()), Some(order));
+        assert_eq!(Order::parse(arguments.into_iter().skip(1)), None);
+        assert_eq!(Order::parse(["photo.avif".into()].into_iter()), None);
+    }
+}

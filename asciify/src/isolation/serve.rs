@@ -1,0 +1,72 @@
+//! The decoding process: reads a file, and writes its rows.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, BufWriter, Cursor, Read, Write};
+use std::os::fd::AsFd;
+use std::panic;
+use std::process::exit;
+
+use super::limits::limit_this_process;
+use super::message::{write_end, write_profile, write_row};
+use super::order::{Order, PANICKED};
+use super::program::use_running_program;
+use crate::cancellation::Cancellation;
+use crate::error::{Error, Limits};
+use crate::formats;
+use crate::formats::decoder::Input;
+use crate::source::Source;
+
+/// The exit code if the other process has ended, or sent something else.
+const DISCONNECTED: i32 = 102;
+/// Bytes of messages that are written at once: what a pipe holds.
+const BUFFER_BYTES: usize = 1 << 16;
+
+/// Lets this program decode files of formats such as AVIF and JPEG XL, each in a process of its own.
+///
+/// Call it first thing in `main`. In a process that was started to decode a file, it does so and
+/// does not return.
+pub fn init() {
+    match Order::parse(env::args_os().skip(1)) {
+        Some(order) => exit(serve(&order).map_or(DISCONNECTED, |()| 0)),
+        None => use_running_program(),
+    }
+}
+
+/// # Errors
+/// The other process has ended, or the system refuses a limit.
+fn serve(order: &Order) -> io::Result<()> {
+    // a panic may be in a function that cannot unwind, which would abort
+    panic::set_hook(Box::new(|_| exit(PANICKED)));
+    let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let mut output = BufWriter::with_capacity(BUFFER_BYTES, output);
+    limit_this_process(order)?;
+    let mut file = Vec::new();
+    file.reserve_exact(usize::try_from(order.file_bytes).unwrap_or(usize::MAX));
+    io::stdin().lock().take(order.file_bytes).read_to_end(&mut file)?;
+    if file.len() as u64 != order.file_bytes {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let outcome = decode(file, &order.limits, &mut output);
+    write_end(outcome, &mut output)
+}
+
+/// Writes the profile and the rows of a file.
+///
+/// # Errors
+/// What is wrong with the file.
+fn decode(file: Vec<u8>, limits: &Limits, output: &mut impl Write) -> Result<(), Error> {
+    let connected = |written: io::Result<()>| written.unwrap_or_else(|_| exit(DISCONNECTED));
+    let never = Cancellation::never();
+    let mut file = Cursor::new(file);
+    let mut source = Source::new(&mut file, &never);
+    let probed = formats::probe(&mut source, limits)?;
+    let Some(decoder) = probed.decoder.isolated() else {
+        return Err(Error::malformed(probed.format, "it is of another format than it was"));
+    };
+    let mut input = Input { source: &mut source, probed: &probed, limits };
+    if let Some(profile) = decoder.profile(&mut input)? {
+        connected(write_profile(&profile, output));
+    }
+    decoder.decode(&mut input, &mut |row| connected(write_row(row, output)))
+}
