@@ -18,6 +18,7 @@
 mod animation;
 mod bmp;
 pub(crate) mod decoder;
+mod fits;
 #[cfg(feature = "heic")]
 mod foreign;
 mod gif;
@@ -26,12 +27,16 @@ mod heif;
 mod ico;
 mod isobmff;
 mod jpeg;
+mod pds3;
 mod png;
 mod pnm;
 mod qoi;
 mod reader;
+mod stretch;
 mod tiff;
 mod unread;
+mod values;
+mod vicar;
 mod webp;
 mod whole_image;
 
@@ -54,6 +59,10 @@ const DRIVERS: &[&Driver] = &[
     &heif::DRIVER,
     &bmp::DRIVER,
     &tiff::DRIVER,
+    &tiff::RAW_DRIVER,
+    &fits::DRIVER,
+    &vicar::DRIVER,
+    &pds3::DRIVER,
     &ico::DRIVER,
     &pnm::DRIVER,
     &qoi::DRIVER,
@@ -101,7 +110,10 @@ mod tests {
     #[test]
     #[cfg(feature = "heic")]
     fn the_list_names_every_format() {
-        assert_eq!(list(), "JPEG, PNG, GIF, WebP, HEIC, BMP, TIFF, ICO, PNM and QOI");
+        assert_eq!(
+            list(),
+            "JPEG, PNG, GIF, WebP, HEIC, BMP, TIFF, camera raw, FITS, VICAR, PDS3, ICO, PNM and QOI"
+        );
     }
 
     #[test]

@@ -66,9 +66,9 @@ const UNREAD: &[Unread] = &[
     },
     Unread { name: "a JPEG XL image", identify: is_jpeg_xl, remedy: CONVERT },
     Unread {
-        name: "a FITS image",
-        identify: |start| start.starts_with(b"SIMPLE  =") && start.get(29) == Some(&b'T'),
-        remedy: "convert it to TIFF",
+        name: "a file compressed with gzip",
+        identify: |start| start.starts_with(b"\x1f\x8b\x08"),
+        remedy: "decompress it (gunzip)",
     },
     #[cfg(not(feature = "heic"))]
     Unread {
@@ -152,7 +152,7 @@ mod tests {
             (b"\xff\x4f\xff\x51\0\x2f".into(), "JPEG 2000"),
             (b"\xff\x0a\0\0".into(), "JPEG XL"),
             (box_of(28, "mif1\0\0\0\0miafavif"), "AVIF"),
-            (b"SIMPLE  =                    T".into(), "FITS"),
+            (b"\x1f\x8b\x08\0".into(), "gzip"),
             (box_of(24, "crx \0\0\0\x01"), "CR3"),
             (box_of(20, "isom\0\0\x02\0mp41"), "MP4"),
             // an ICO begins like a box of 256 bytes

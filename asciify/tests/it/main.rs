@@ -1,17 +1,20 @@
 //! Tests of the engine through its public API. One binary, so that it links once.
 
 mod animations;
+mod camera_raws;
 mod cancellation;
 #[cfg(feature = "cli")]
 mod cli;
 mod cog;
 mod damage;
+mod fits;
 mod formats;
 mod golden;
 mod heif;
 mod hostile;
 mod layering;
 mod orientation;
+mod planetary;
 mod rasters;
 mod samples;
 mod sizes;
