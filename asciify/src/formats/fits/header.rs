@@ -39,12 +39,13 @@ impl Header {
         let mut values = BTreeMap::new();
         loop {
             let block: [u8; BLOCK_BYTES as usize] = reader.array()?;
-            for card in block.as_chunks::<CARD_BYTES>().0 {
-                let Some(left) = cards_left.checked_sub(1) else {
-                    let reason = format_args!("its headers have more than {MAX_CARDS} cards");
-                    return Err(reader.malformed(reason));
-                };
-                *cards_left = left;
+            let (cards, _) = block.as_chunks::<CARD_BYTES>();
+            let Some(left) = cards_left.checked_sub(cards.len() as u64) else {
+                let reason = format_args!("its headers have more than {MAX_CARDS} cards");
+                return Err(reader.malformed(reason));
+            };
+            *cards_left = left;
+            for card in cards {
                 let keyword = String::from_utf8_lossy(&card[..8]);
                 let keyword = keyword.trim_end_matches(' ');
                 if keyword == "END" {
