@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes the HEIC, AVIF, JPEG XL and JPEG 2000 files of testkit/samples in the current folder; see
+"""Makes the HEIC, AVIF, JPEG XL, JPEG 2000 and FITS files of testkit/samples in the current folder; see
 scripts/make-samples.
 
-Needs: pip install pillow-heif==1.8.1 pillow==13.0.0 numpy (libheif 1.23.6 with x265 4.3), and
+Needs: pip install pillow-heif==1.8.1 pillow==13.0.0 numpy astropy==8.0.2 (libheif 1.23.6 with x265 4.3), and
 apt-get install libavif-bin libjxl-tools libopenjp2-tools (libavif 0.11.1 with aom 3.6.0, libjxl 0.7.0, OpenJPEG 2.5.0)
 """
 
@@ -12,6 +12,7 @@ import tempfile
 import numpy as np
 import pillow_heif
 from PIL import Image
+from astropy.io import fits
 
 # The pictures of testkit/src/pictures.rs.
 y, x = np.mgrid[0:16, 0:24]
@@ -146,3 +147,29 @@ exif[274] = 6
 Image.fromarray(lopsided).save(f"{work}/turned.jpg", exif=exif, quality=95, subsampling=0)
 jxl("orientation-6", f"{work}/turned.jpg")
 jxl("flat", np.full((4096, 4096), 128, np.uint8), *lossless[:2], "-e", "1")
+# Numbers for FITS: a ramp with some texture; of the floats, three are NaN and four are zero.
+y, x = np.mgrid[0:16, 0:24]
+integers = (x * 40 + y * 25 + x * y % 7).astype(np.int16)
+floats = (integers / 7 - 20).astype(np.float32)
+floats[2, 3:6] = np.nan
+floats[5, 5:9] = 0
+
+
+def fits_file(name, numbers, compression=None, **options):
+    hdus = [fits.PrimaryHDU(numbers)]
+    if compression:
+        hdus = [fits.PrimaryHDU(), fits.CompImageHDU(numbers, compression_type=compression, **options)]
+    fits.HDUList(hdus).writeto(f"astropy-{name}.fits")
+
+
+fits_file("integers", integers)
+fits_file("rice", integers, "RICE_1")
+fits_file("rice-tiles", integers, "RICE_1", tile_shape=(5, 7))
+fits_file("gzip-1", integers, "GZIP_1")
+fits_file("gzip-2", integers, "GZIP_2")
+fits_file("floats", floats)
+quantized = {"quantize_level": -0.5}
+fits_file("no-dither", floats, "RICE_1", quantize_method=-1, **quantized)
+fits_file("dither-1", floats, "RICE_1", quantize_method=1, dither_seed=77, **quantized)
+fits_file("dither-2", floats, "GZIP_2", quantize_method=2, dither_seed=9990, tile_shape=(4, 24), **quantized)
+fits_file("lossless", floats, "GZIP_2", quantize_level=0)

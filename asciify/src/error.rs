@@ -12,7 +12,7 @@ pub struct Limits {
     pub max_side_px: u32,
     /// Width times height, in pixels, of the picture and of each of its frames.
     pub max_pixels: u64,
-    /// Frames of an animation, pages of a TIFF.
+    /// Frames of an animation, pages of a TIFF, planes of a FITS cube.
     pub max_frames: u32,
     /// Memory that decoding may take, in bytes: see
     /// [`Header::decoded_bytes`](crate::Header::decoded_bytes).

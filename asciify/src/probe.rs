@@ -17,7 +17,7 @@ pub struct Header {
     pub width: u32,
     /// Height in pixels, after the Exif orientation is applied.
     pub height: u32,
-    /// Frames of an animation, pages of a TIFF; 1 for a still image.
+    /// Frames of an animation, pages of a TIFF, planes of a FITS cube; 1 for a still image.
     pub frames: u32,
     /// Values per pixel, with alpha. Colours count as red, green and blue, however they are stored;
     /// for bands of an instrument it is their number.
@@ -26,8 +26,8 @@ pub struct Header {
     pub bit_depth: u32,
     /// The Exif orientation, 1 (as stored) to 8.
     pub orientation: u8,
-    /// Whether the file has its format's end marker. Missing parts are drawn in grey (JPEG) or in
-    /// black (PNG).
+    /// Whether the file has its format's end marker, or all of its rows. Missing parts are drawn in
+    /// grey (JPEG), in black (PNG), or are transparent (FITS, VICAR, PDS3).
     pub is_whole: bool,
     /// An upper estimate of the memory that decoding takes, in bytes: pixels, working memory of the
     /// decoder, and the file where the decoder holds it.

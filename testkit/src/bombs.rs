@@ -1,9 +1,12 @@
 //! Small files that claim large pictures, of every format: what decodes to most pixels for its bytes,
 //! and what leaves parts out or repeats them.
 
+use std::io::Write;
+
 use flate2::{Compress, Compression, FlushCompress};
 
 use crate::heifs::{coded, tiled};
+use crate::instruments::{fits, hdu};
 use crate::jp2s::{Claim, busy_packet};
 use crate::pictures::riff;
 use crate::samples::foreign;
@@ -53,6 +56,7 @@ pub fn all() -> Vec<Bomb> {
         bomb("JPEG 2000 of empty tiles", {
             Claim { tile_sides: (40, 40), data: vec![0; 8], ..Claim::default() }.codestream()
         }),
+        bomb("FITS, one tile many times", tiled_fits(2_000, 16_000)),
         bomb("ICO of a PNG", ico(&png(1, 0, false, |_| vec![0x55; 2_000]))),
         later("APNG", 15, apng(16)),
         honest("GIF of one colour", gif((8_000, 8_000), &[0])),
@@ -451,4 +455,36 @@ fn shared_tiles() -> Vec<u8> {
         &[(259, &[8]), (322, &[16]), (323, &[16]), (324, &offsets), (325, &lengths)],
         &data,
     )
+}
+
+/// A FITS of tiles of a row of floating-point numbers, quantized and dithered, which all share the
+/// same bytes.
+fn tiled_fits(width: usize, height: usize) -> Vec<u8> {
+    let mut tile = flate2::write::GzEncoder::new(Vec::new(), Compression::best());
+    tile.write_all(&vec![0; 4 * width]).expect("it is in memory");
+    let tile = tile.finish().expect("it is in memory");
+    let row = [tile.len() as u32, 0].map(u32::to_be_bytes).concat();
+    let (width, height, heap) = (width.to_string(), height.to_string(), tile.len().to_string());
+    let table = [
+        ("XTENSION", "'BINTABLE'"),
+        ("BITPIX", "8"),
+        ("NAXIS", "2"),
+        ("NAXIS1", "8"),
+        ("NAXIS2", height.as_str()),
+        ("PCOUNT", heap.as_str()),
+        ("TFIELDS", "1"),
+        ("TTYPE1", "'COMPRESSED_DATA'"),
+        ("TFORM1", "'1PB'"),
+        ("ZIMAGE", "T"),
+        ("ZBITPIX", "-64"),
+        ("ZNAXIS", "2"),
+        ("ZNAXIS1", width.as_str()),
+        ("ZNAXIS2", height.as_str()),
+        ("ZCMPTYPE", "'GZIP_1'"),
+        ("ZQUANTIZ", "'SUBTRACTIVE_DITHER_1'"),
+        ("ZSCALE", "0.25"),
+        ("ZZERO", "1.5"),
+    ];
+    let rows = row.repeat(height.parse().expect("it was a number"));
+    [fits(8, &[], &[], &[]), hdu(&table, &[rows, tile].concat())].concat()
 }

@@ -12,6 +12,7 @@ pub mod bombs;
 pub mod cpu;
 pub mod env;
 pub mod heifs;
+pub mod instruments;
 pub mod jp2s;
 pub mod layering;
 pub mod mutator;

@@ -8,6 +8,7 @@ use image::{
     DynamicImage, Frame, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, RgbaImage,
 };
 
+use crate::instruments::{self, JPEG_STRIP, RawIfd, SENSOR_DATA, raw};
 use crate::jp2s::{channels, color_space, jp2};
 use crate::samples::foreign;
 
@@ -144,6 +145,9 @@ pub fn encoded(picture: &DynamicImage, format: Format) -> Vec<u8> {
             (_, name) => foreign(&format!("{encoder}-{name}.{}", format.extension())),
         };
     }
+    if let Some(file) = by_instrument(&picture.to_rgb8(), format) {
+        return file;
+    }
     let mut file = Cursor::new(Vec::new());
     let library_format = ImageFormat::from_extension(format.extension()).expect("a known one");
     // formats differ in the pixels that they support
@@ -162,6 +166,38 @@ pub fn encoded(picture: &DynamicImage, format: Format) -> Vec<u8> {
 fn clear_jp2() -> Vec<u8> {
     let definitions = channels(&[(0, 1), (0, 2), (0, 3), (1, 0)]);
     jp2(&[color_space(16), definitions], &foreign("openjpeg-alpha.j2k"))
+}
+
+/// The picture as a file of an instrument. `None` for other formats.
+fn by_instrument(picture: &RgbImage, format: Format) -> Option<Vec<u8>> {
+    let (width, height) = picture.dimensions();
+    let planes = |picture: &RgbImage| -> Vec<u8> {
+        (0..3).flat_map(|band| picture.pixels().map(move |it| it[band])).collect()
+    };
+    Some(match format.name() {
+        "FITS" => {
+            let lowest_first = planes(&image::imageops::flip_vertical(picture));
+            instruments::fits(8, &[width, height, 3], &[("CTYPE3", "'RGB'")], &lowest_first)
+        }
+        "VICAR" => {
+            let items = format!("FORMAT='BYTE' ORG='BSQ' NL={height} NS={width} NB=3");
+            instruments::vicar(&items, &planes(picture))
+        }
+        "PDS3" => {
+            let statements = format!(
+                "LINES = {height}; LINE_SAMPLES = {width}; SAMPLE_TYPE = UNSIGNED_INTEGER; \
+                 SAMPLE_BITS = 8; BANDS = 3; BAND_STORAGE_TYPE = SAMPLE_INTERLEAVED"
+            );
+            instruments::pds3(&statements, picture)
+        }
+        "camera raw" => {
+            let preview = encoded(&picture.clone().into(), named("JPEG"));
+            let sensor = RawIfd { tags: &SENSOR_DATA, strip: &[7; 128], sub_ifds: Vec::new() };
+            let tags = [&JPEG_STRIP[..], &[(50_706, 0x0401)]].concat();
+            raw(&[RawIfd { tags: &tags, strip: &preview, sub_ifds: vec![sensor] }])
+        }
+        _ => return None,
+    })
 }
 
 /// The picture as a PNG.

@@ -9,6 +9,7 @@ use tiff::encoder::colortype::{Gray16, Gray32Float, Gray64, GrayI16, RGB32Float}
 use tiff::encoder::{Predictor, TiffEncoder};
 
 use crate::heifs::{coded, tiled, turned};
+use crate::instruments::{JPEG_STRIP, RawIfd, SENSOR_DATA, fits, fits_extension, pds3, raw, vicar};
 use crate::jp2s::{color_space, jp2, palette, profile};
 use crate::pictures::{alpha, apng, app1, encoded, exif, gif, lopsided, named, one_pixel, riff};
 use crate::samples::{bytes, foreign, lossy_webps, rare_jpegs};
@@ -25,6 +26,56 @@ pub fn files() -> Vec<(String, Vec<u8>)> {
     files.extend([("GIF animated".into(), gif()), ("PNG animated".into(), apng())]);
     files.extend(pngs().chain(jpegs()).chain(webps()).chain(tiffs()).chain(plain()));
     files.extend(heifs().chain(jxls()).chain(jp2s()));
+    files.extend(instruments());
+    files
+}
+
+/// FITS, VICAR, PDS3 and camera raws of every kind.
+pub fn instruments() -> Vec<(String, Vec<u8>)> {
+    let numbers = |bytes: usize| values(|it| it as u8).repeat(bytes);
+    let axes = [SIDES.0, SIDES.1];
+    let mut files = Vec::new();
+    for (bitpix, bytes) in [(8, 1), (16, 2), (32, 4), (64, 8), (-32, 4), (-64, 8)] {
+        let cards = [("BSCALE", "0.5"), ("BZERO", "32768"), ("BLANK", "7")];
+        files.push((format!("FITS {bitpix}"), fits(bitpix, &axes, &cards, &numbers(bytes))));
+    }
+    files.push(("FITS cube".to_owned(), fits(8, &[60, 5, 2, 2], &[], &numbers(1))));
+    let image = fits_extension(16, &axes, &[], &numbers(2));
+    files.push(("FITS extension".to_owned(), [fits(8, &[], &[], &[]), image].concat()));
+    for kind in ["rice", "rice-tiles", "gzip-1", "gzip-2", "dither-1", "dither-2", "lossless"] {
+        files.push((format!("FITS {kind}"), foreign(&format!("astropy-{kind}.fits"))));
+    }
+    for items in [
+        "FORMAT='BYTE' ORG='BSQ' NL=10 NS=60 NB=2 NBB=2 NLB=1",
+        "FORMAT='HALF' ORG='BIL' NL=10 NS=20 NB=3 INTFMT='HIGH' EOL=1",
+        "FORMAT='REAL' ORG='BIP' NL=10 NS=9 NB=3 NBB=1 REALFMT='RIEEE'",
+        "FORMAT='DOUB' NL=10 NS=9",
+        "FORMAT='COMP' NL=10 NS=9 REALFMT='IEEE'",
+    ] {
+        files.push((format!("VICAR {items}"), vicar(items, &numbers(2))));
+    }
+    for statements in [
+        "LINES = 20; LINE_SAMPLES = 30; SAMPLE_TYPE = LSB_INTEGER; SAMPLE_BITS = 16; NULL = 16#0505#",
+        "LINES = 9; LINE_SAMPLES = 9; SAMPLE_TYPE = PC_REAL; SAMPLE_BITS = 32; SCALING_FACTOR = 2.5",
+        "LINES = 9; LINE_SAMPLES = 9; SAMPLE_TYPE = VAX_REAL; SAMPLE_BITS = 32; OFFSET = 1 <K>",
+        "LINES = 9; LINE_SAMPLES = 9; SAMPLE_TYPE = UNSIGNED_INTEGER; SAMPLE_BITS = 8; BANDS = 3; \
+         BAND_STORAGE_TYPE = LINE_INTERLEAVED; LINE_PREFIX_BYTES = 3; MISSING_CONSTANT = (1, 2)",
+    ] {
+        files.push((format!("PDS3 {statements}"), pds3(statements, &numbers(1))));
+    }
+    let (small, large) =
+        (jpeg((20, 17), ColorType::Rgb, |_| {}), jpeg(SIDES, ColorType::Luma, |_| {}));
+    let plain = |tags, strip| RawIfd { tags, strip, sub_ifds: Vec::new() };
+    let main = [&SENSOR_DATA[..], &[(271, 65), (274, 6)]].concat();
+    let sub_ifds = vec![plain(&JPEG_STRIP[..], &small[..]), plain(&JPEG_STRIP, &large)];
+    let nested = RawIfd { tags: &main, strip: &[3; 128], sub_ifds };
+    files.push(("camera raw of SubIFDs".to_owned(), raw(&[nested])));
+    let mut rw2 = raw(&[plain(&JPEG_STRIP, &small), plain(&main, &[3; 128])]);
+    rw2[2] = 0x55;
+    files.push(("camera raw of a chain, RW2".to_owned(), rw2));
+    let header = [&b"FUJIFILMCCD-RAW 0201"[..], &[0; 64]].concat();
+    let place = [92, small.len() as u32].map(u32::to_be_bytes).concat();
+    files.push(("camera raw RAF".to_owned(), [header, place, small].concat()));
     files
 }
 

@@ -123,7 +123,7 @@ kinds! {
         means "The bytes are not in a supported image format. The format is detected from the content, never from the name or the declared type."
         cause "An SVG, PDF or video file, or an error page that was saved under the name of an image."
         remedy "Check the type of the file (`file photo.jpg`), and convert it to one of the formats in the detail."
-        example "POST /images" "this is not an image in a format that we read; those are JPEG, PNG, GIF, WebP, HEIC, AVIF, JPEG XL, BMP, TIFF, JPEG 2000, ICO, PNM and QOI"
+        example "POST /images" "this is not an image in a format that we read; those are JPEG, PNG, GIF, WebP, HEIC, AVIF, JPEG XL, BMP, TIFF, camera raw, JPEG 2000, FITS, VICAR, PDS3, ICO, PNM and QOI"
     RANGE "range-not-satisfiable" RANGE_NOT_SATISFIABLE "Range not satisfiable"
         means "The `Range` header asks for bytes beyond the end."
         cause "Resuming a download that was already complete, or another file with the same name."

@@ -77,7 +77,7 @@ pub(crate) struct Probed {
     /// Width and height of the largest resolution of the image that is decoded: smaller than the
     /// image itself only where that exceeds the limits.
     pub(crate) decodable: (u32, u32),
-    /// Frames of an animation, pages of a TIFF; 1 for a still image.
+    /// Frames of an animation, pages of a TIFF, planes of a FITS cube; 1 for a still image.
     pub(crate) frames: u32,
     /// Width and height of the frame with the most pixels, which may exceed the image's own. Zeros
     /// where no frame has a size of its own.
@@ -87,7 +87,7 @@ pub(crate) struct Probed {
     pub(crate) bands: u32,
     /// Bits of each value.
     pub(crate) bits: u32,
-    /// Whether the file has its format's end marker.
+    /// Whether the file has its format's end marker, or all of its rows.
     pub(crate) is_whole: bool,
     /// An upper estimate of the memory that decoding takes, in bytes, without the colour profile.
     /// Saturates.

@@ -18,6 +18,7 @@
 mod animation;
 mod bmp;
 pub(crate) mod decoder;
+mod fits;
 #[cfg(any(feature = "heic", feature = "jp2"))]
 mod foreign;
 mod gif;
@@ -32,12 +33,16 @@ mod jp2;
 mod jpeg;
 #[cfg(feature = "jxl")]
 mod jxl;
+mod pds3;
 mod png;
 mod pnm;
 mod qoi;
 mod reader;
+mod stretch;
 mod tiff;
 mod unread;
+mod values;
+mod vicar;
 mod webp;
 mod whole_image;
 
@@ -64,8 +69,12 @@ const DRIVERS: &[&Driver] = &[
     &jxl::DRIVER,
     &bmp::DRIVER,
     &tiff::DRIVER,
+    &tiff::RAW_DRIVER,
     #[cfg(feature = "jp2")]
     &jp2::DRIVER,
+    &fits::DRIVER,
+    &vicar::DRIVER,
+    &pds3::DRIVER,
     &ico::DRIVER,
     &pnm::DRIVER,
     &qoi::DRIVER,
@@ -120,7 +129,8 @@ mod tests {
     fn the_list_names_every_format() {
         assert_eq!(
             list(),
-            "JPEG, PNG, GIF, WebP, HEIC, AVIF, JPEG XL, BMP, TIFF, JPEG 2000, ICO, PNM and QOI"
+            "JPEG, PNG, GIF, WebP, HEIC, AVIF, JPEG XL, BMP, TIFF, camera raw, \
+             JPEG 2000, FITS, VICAR, PDS3, ICO, PNM and QOI"
         );
     }
 

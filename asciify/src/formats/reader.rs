@@ -79,9 +79,15 @@ impl<'a> ByteReader<'a> {
     /// The file ends before; so in the functions below.
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
         let mut bytes = [0; N];
-        self.source.read_exact(&mut bytes).map_err(|err| self.read_failed(err))?;
-        self.position += N as u64;
+        self.fill(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// Fills `buf` with the next bytes.
+    pub(crate) fn fill(&mut self, buf: &mut [u8]) -> Result<(), Error> {
+        self.source.read_exact(buf).map_err(|err| self.read_failed(err))?;
+        self.position += buf.len() as u64;
+        Ok(())
     }
 
     pub(crate) fn byte(&mut self) -> Result<u8, Error> {

@@ -72,9 +72,9 @@ const UNREAD: &[Unread] = &[
         remedy: CONVERT,
     },
     Unread {
-        name: "a FITS image",
-        identify: |start| start.starts_with(b"SIMPLE  =") && start.get(29) == Some(&b'T'),
-        remedy: "convert it to TIFF",
+        name: "a file compressed with gzip",
+        identify: |start| start.starts_with(b"\x1f\x8b\x08"),
+        remedy: "decompress it (gunzip)",
     },
     #[cfg(not(feature = "heic"))]
     Unread {
@@ -150,7 +150,7 @@ mod tests {
             (b"icns\0\0\x10\0".into(), "ICNS"),
             (b"DDS \x7c\0\0\0".into(), "DDS"),
             (b"II\xbc\x01\x08\0\0\0".into(), "JPEG XR"),
-            (b"SIMPLE  =                    T".into(), "FITS"),
+            (b"\x1f\x8b\x08\0".into(), "gzip"),
             (box_of(24, "crx \0\0\0\x01"), "CR3"),
             (box_of(20, "isom\0\0\x02\0mp41"), "MP4"),
             // an ICO begins like a box of 256 bytes

@@ -191,7 +191,7 @@ pub const OPTIONS: &[OptionDoc] = &[
         name: "frame",
         kind: OptionKind::Whole { min: 0, max: 999_999 },
         default: "0",
-        help: "The frame of an animation or the page of a TIFF to draw, counted from 0.",
+        help: "The frame of an animation, the page of a TIFF or the plane of a FITS cube to draw, counted from 0.",
     },
     text(
         "bands",
@@ -201,7 +201,7 @@ pub const OPTIONS: &[OptionDoc] = &[
     text(
         "stretch",
         (&["auto", "none"], ", or two numbers such as 0:3000"),
-        "The values to show as black and white: auto selects the 2nd and the 98th percentile of a TIFF with more than 8 bits per value, and otherwise acts as none; none selects the least and the greatest value that the format can hold.",
+        "The values to show as black and white: auto selects the 2nd and the 98th percentile of a TIFF, FITS, VICAR or PDS3 with more than 8 bits per value, and otherwise acts as none; none selects the least and the greatest value that the format can hold.",
     ),
 ];
 

@@ -58,7 +58,7 @@ fn a_known_format_that_is_not_read_is_refused_by_name() {
 
 /// Whether the available part of a truncated file of that format is drawn.
 fn is_drawn_in_part(format: Format) -> bool {
-    matches!(format.name(), "JPEG" | "PNG")
+    matches!(format.name(), "JPEG" | "PNG" | "FITS" | "VICAR" | "PDS3")
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_file_cut_in_half_is_malformed_or_drawn_in_part() {
         let half = &file[..file.len() / 2];
         if is_drawn_in_part(format) {
             // the header is complete
-            let part = &file[..file.len() - 30];
+            let part = &file[..file.len() - if format.name() == "FITS" { 2000 } else { 30 }];
             let header = probe(Cursor::new(part), &limits()).expect("a header");
             assert!(!header.is_whole && header.check_whole().is_err(), "{format}");
             assert!(drawn(part, "width=8").is_ok(), "{format}");
@@ -81,9 +81,21 @@ fn a_file_cut_in_half_is_malformed_or_drawn_in_part() {
 
 #[test]
 fn probe_detects_that_the_last_byte_is_missing() {
-    for format in
-        ["JPEG", "PNG", "WebP", "HEIC", "AVIF", "BMP", "TIFF", "JPEG 2000", "PNM"].map(named)
-    {
+    let formats = [
+        "JPEG",
+        "PNG",
+        "WebP",
+        "HEIC",
+        "AVIF",
+        "BMP",
+        "TIFF",
+        "camera raw",
+        "JPEG 2000",
+        "VICAR",
+        "PDS3",
+        "PNM",
+    ];
+    for format in formats.map(named) {
         let file = encoded(&lopsided(), format);
         let header = probe(Cursor::new(&file[..file.len() - 1]), &limits());
         let err = header.and_then(|it| it.check_whole()).expect_err("not whole");

@@ -1,5 +1,7 @@
 //! Untrusted input with random damage: the same checks that `scripts/fuzz` runs with a fuzzer.
 
+use std::collections::BTreeMap;
+
 use testkit::attacks::{draw, spec, write};
 use testkit::mutator::with_mutations;
 use testkit::seeds::with_checksums;
@@ -29,6 +31,25 @@ fn damaged_files_are_drawn_or_refused() {
         }
     });
     assert!(drawn > 1000 && refused > 1000, "{drawn} drawn, {refused} refused");
+}
+
+#[test]
+fn damaged_files_of_instruments_are_drawn_or_refused() {
+    let files = testkit::seeds::instruments().into_iter();
+    let seeds: Vec<_> = files.map(|(name, file)| (name, [&[0], &file[..]].concat())).collect();
+    let (mut drawn, mut refused) = (BTreeMap::<String, u32>::new(), BTreeMap::new());
+    for format in ["FITS", "VICAR", "PDS3", "camera raw"] {
+        let seeds: Vec<_> =
+            seeds.iter().filter(|(name, _)| name.starts_with(format)).cloned().collect();
+        let rounds = 2000_usize.div_ceil(seeds.len());
+        with_mutations(seeds, rounds, |bytes| {
+            let outcome = draw::attack(bytes);
+            let counts = if outcome.is_ok() { &mut drawn } else { &mut refused };
+            *counts.entry(format.to_owned()).or_default() += 1;
+        });
+    }
+    assert!(drawn.len() == 4 && drawn.values().all(|count| *count > 100), "{drawn:?}");
+    assert!(refused.len() == 4 && refused.values().all(|count| *count > 100), "{refused:?}");
 }
 
 #[test]

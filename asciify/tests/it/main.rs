@@ -1,12 +1,14 @@
 //! Tests of the engine through its public API. One binary, so that it links once.
 
 mod animations;
+mod camera_raws;
 mod cancellation;
 #[cfg(feature = "cli")]
 mod cli;
 mod cog;
 mod color_profiles;
 mod damage;
+mod fits;
 mod formats;
 mod golden;
 mod heif;
@@ -17,6 +19,7 @@ mod jp2;
 mod jxl;
 mod layering;
 mod orientation;
+mod planetary;
 mod rasters;
 mod samples;
 mod sizes;

@@ -5,9 +5,10 @@ use crate::error::Error;
 use crate::format::Format;
 use crate::formats::reader::ByteReader;
 
-/// The tags that are read (TIFF 6.0, its supplements, ICC's for profiles, and GDAL's for missing
-/// values).
+/// The tags that are read (TIFF 6.0, its supplements, ICC's for profiles, GDAL's for missing values,
+/// Exif, DNG, and Panasonic's for a preview).
 pub(super) mod tag {
+    pub(in crate::formats::tiff) const PANASONIC_JPG_FROM_RAW: u16 = 46;
     pub(in crate::formats::tiff) const NEW_SUBFILE_TYPE: u16 = 254;
     pub(in crate::formats::tiff) const IMAGE_WIDTH: u16 = 256;
     pub(in crate::formats::tiff) const IMAGE_LENGTH: u16 = 257;
@@ -15,6 +16,7 @@ pub(super) mod tag {
     pub(in crate::formats::tiff) const COMPRESSION: u16 = 259;
     pub(in crate::formats::tiff) const PHOTOMETRIC_INTERPRETATION: u16 = 262;
     pub(in crate::formats::tiff) const FILL_ORDER: u16 = 266;
+    pub(in crate::formats::tiff) const MAKE: u16 = 271;
     pub(in crate::formats::tiff) const STRIP_OFFSETS: u16 = 273;
     pub(in crate::formats::tiff) const ORIENTATION: u16 = 274;
     pub(in crate::formats::tiff) const SAMPLES_PER_PIXEL: u16 = 277;
@@ -32,9 +34,14 @@ pub(super) mod tag {
     pub(in crate::formats::tiff) const EXTRA_SAMPLES: u16 = 338;
     pub(in crate::formats::tiff) const SAMPLE_FORMAT: u16 = 339;
     pub(in crate::formats::tiff) const JPEG_TABLES: u16 = 347;
+    pub(in crate::formats::tiff) const JPEG_INTERCHANGE_FORMAT: u16 = 513;
+    pub(in crate::formats::tiff) const JPEG_INTERCHANGE_FORMAT_LENGTH: u16 = 514;
     pub(in crate::formats::tiff) const YCBCR_SUB_SAMPLING: u16 = 530;
     pub(in crate::formats::tiff) const ICC_PROFILE: u16 = 34_675;
+    pub(in crate::formats::tiff) const EXIF_IFD: u16 = 34_665;
+    pub(in crate::formats::tiff) const MAKER_NOTE: u16 = 37_500;
     pub(in crate::formats::tiff) const GDAL_NODATA: u16 = 42_113;
+    pub(in crate::formats::tiff) const DNG_VERSION: u16 = 50_706;
 }
 
 /// Field types (TIFF 6.0, section 2; its supplements have IFD, BigTIFF the last three).
@@ -86,7 +93,7 @@ pub(super) struct IfdEntry {
     /// The number of values.
     pub(super) count: u64,
     /// The offset in the file of the first value.
-    offset: u64,
+    pub(super) offset: u64,
 }
 
 /// An image file directory.

@@ -11,6 +11,7 @@ mod memo;
 mod page;
 mod pixels;
 mod predictor;
+mod preview;
 mod rows;
 mod samples;
 mod support;
@@ -40,11 +41,23 @@ pub(super) const DRIVER: Driver = Driver {
     probe,
 };
 
+/// Camera raws: [`DRIVER`] reads those that begin as a TIFF.
+pub(super) const RAW_DRIVER: Driver = Driver {
+    format: preview::FORMAT,
+    identify: preview::is_relative_of_tiff,
+    probe: preview::probe_relative,
+};
+
 fn probe(reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let mut tiff = Tiff::open(reader)?;
+    let is_raw = preview::is_camera_raw(&mut tiff)?;
+    if is_raw && let Some(probed) = preview::probe(&mut tiff, limits)? {
+        return Ok(probed);
+    }
     let (page, frames, decoded_bytes) = tiff.pages(limits)?;
     Ok(Probed {
-        frames,
+        format: if is_raw { preview::FORMAT } else { FORMAT },
+        frames: if is_raw { 1 } else { frames },
         profile: page.profile(&mut tiff).unwrap_or_default(),
         bits: page.bits_per_sample,
         orientation: page.orientation(),

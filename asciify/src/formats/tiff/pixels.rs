@@ -14,16 +14,11 @@ use super::rows::RowReader;
 use super::samples;
 use crate::color_profile::Lut;
 use crate::error::{Error, Limits};
+use crate::formats::stretch::{SAMPLED_PIXELS, percentiles, to_16_bits};
 use crate::light::{Row, from_lab, from_ycbcr};
 use crate::sample::Picture;
 use crate::sample::view::View;
 use crate::spec::bands::{Bands, Stretch};
-
-/// The fraction of all values that automatic stretching makes black, and the fraction it makes
-/// white.
-const CLIPPED_FRACTION: f64 = 0.02;
-/// About how many pixels automatic stretching takes percentiles of.
-const SAMPLED_PIXELS: u64 = 1 << 16;
 
 /// Which values are black, white and opaque.
 #[derive(Debug, Clone, Copy)]
@@ -83,17 +78,14 @@ impl ValueRange {
             while next < row_start + width {
                 let pixel = row.pixel((next - row_start) as usize);
                 if pixel.alpha > 0.0 {
-                    values.extend(pixel.color.into_iter().filter(|value| value.is_finite()));
+                    values.extend(pixel.color);
                 }
                 next += every;
             }
             row_start += width;
             Ok(())
         })?;
-        values.sort_unstable_by(f64::total_cmp);
-        let quantile = |q: f64| values.get((values.len() as f64 * q) as usize).copied();
-        let percentiles = quantile(CLIPPED_FRACTION).zip(quantile(1.0 - CLIPPED_FRACTION));
-        let (low, high) = fixed.or(percentiles).unwrap_or((0.0, 1.0));
+        let (low, high) = fixed.or_else(|| percentiles(values)).unwrap_or((0.0, 1.0));
         Ok(Self { low, high: if high > low { high } else { low + 1.0 }, opaque })
     }
 
@@ -115,13 +107,6 @@ impl ValueRange {
         };
         [r, g, b, to_16_bits(alpha)]
     }
-}
-
-/// A level, 0 to 1, in 65535ths, rounded as [`libm::round`] does. Clamps; NaN becomes 0.
-fn to_16_bits(level: f64) -> u16 {
-    let exact = level.clamp(0.0, 1.0) * 65_535.0;
-    let floor = exact as u16;
-    floor + u16::from(exact - f64::from(floor) >= 0.5)
 }
 
 /// A pixel in the units of the file's samples.

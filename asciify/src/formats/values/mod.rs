@@ -1,0 +1,244 @@
+//! Pictures of measured values, as instruments write them: numbers of any kind, by bands and frames.
+//! Values that mean "no data" are transparent; the others are stretched as those of a TIFF.
+
+pub(super) mod layout;
+pub(super) mod sample_type;
+
+use image::metadata::Orientation;
+
+use crate::error::Error;
+use crate::format::Format;
+use crate::formats::decoder::{Decoder, Input, Probed, area};
+use crate::formats::stretch::{SAMPLED_PIXELS, percentiles, to_16_bits};
+use crate::light::{LastRow, Row};
+use crate::sample::area::SourceGeometry;
+use crate::sample::view::View;
+use crate::sample::{Picture, Sampled};
+use crate::spec::Spec;
+use crate::spec::bands::{Bands, Stretch};
+
+use sample_type::SampleType;
+
+/// Bands that are read together: red, green and blue.
+const MAX_BANDS_READ: u32 = 3;
+
+/// Reads the values of a picture as they are stored.
+pub(super) trait StoredRows {
+    /// Calls `take` with each row of a frame, in the order in which the file has them: the samples of
+    /// `bands`, pixel by pixel. What the file does not have is NaN. Fails between rows when the
+    /// caller has cancelled.
+    ///
+    /// # Errors
+    /// The stored values are damaged, or what `take` returns.
+    fn for_each_row(
+        &self,
+        input: &mut Input<'_, '_>,
+        frame: u32,
+        bands: &[usize],
+        take: &mut dyn FnMut(&[f64]),
+    ) -> Result<(), Error>;
+
+    /// An upper estimate of the memory that reading `bands` bands takes, in bytes. Saturates.
+    fn working_bytes(&self, bands: u32) -> u64;
+}
+
+/// A picture of values.
+pub(super) struct Values<S> {
+    pub(super) format: Format,
+    /// Width and height in pixels.
+    pub(super) sides: (u32, u32),
+    pub(super) bands: u32,
+    pub(super) frames: u32,
+    pub(super) sample_type: SampleType,
+    /// A value is a stored number times `scale`, plus `zero`.
+    pub(super) scale: f64,
+    pub(super) zero: f64,
+    /// Stored numbers that mean "no data", as NaN always does.
+    pub(super) missing: Vec<f64>,
+    /// Whether the first row that is stored is the lowest one.
+    pub(super) is_bottom_up: bool,
+    /// Whether the file has all rows. Missing ones are transparent.
+    pub(super) is_whole: bool,
+    pub(super) rows: S,
+}
+
+impl<S: StoredRows + 'static> Values<S> {
+    /// What a driver returns.
+    pub(super) fn probed(self) -> Probed {
+        let (width, height) = self.sides;
+        let bands = self.bands.min(MAX_BANDS_READ);
+        // values, pixels, and a copy of the last row
+        let row = u64::from(width).saturating_mul(u64::from(bands) * 8 + 2 * 8);
+        let sampled = area(width, height).min(SAMPLED_PIXELS) * u64::from(bands) * 8;
+        let decoded_bytes = self.rows.working_bytes(bands).saturating_add(row + sampled);
+        Probed {
+            frames: self.frames,
+            bits: self.sample_type.bits(),
+            is_whole: self.is_whole,
+            decoded_bytes,
+            ..Probed::still(self.format, self.sides, self.bands, 0, self)
+        }
+    }
+}
+
+impl<S: StoredRows> Decoder for Values<S> {
+    fn sample(
+        &self,
+        input: &mut Input<'_, '_>,
+        view: View,
+        specs: &[&Spec],
+    ) -> Result<Vec<Sampled>, Error> {
+        let bands = self.chosen_bands(view.bands)?;
+        let (low, high) = self.black_and_white(input, view, &bands)?;
+        let mut colours = Colours {
+            channels: bands.len(),
+            low,
+            high,
+            has_alpha: self.has_alpha(),
+            samples: Vec::new(),
+        };
+        let orientation = match self.is_bottom_up {
+            true => Orientation::FlipVertical,
+            false => Orientation::NoTransforms,
+        };
+        let geometry = SourceGeometry { full: self.sides, held: self.sides, scale: 1, orientation };
+        let mut picture = Picture::new(specs, &geometry, input.source.cancellation());
+        let mut last = LastRow::default();
+        self.for_each_row(input, view.frame, &bands, &mut |values| {
+            let row = colours.of(values);
+            match last.is_repeated_by(row) {
+                true => picture.repeat(1),
+                false => picture.push(row),
+            }
+        })?;
+        Ok(picture.finish().collect())
+    }
+}
+
+impl<S: StoredRows> Values<S> {
+    /// The indices of the bands to show: one as grey, or three as red, green and blue.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] where there is no such band.
+    fn chosen_bands(&self, bands: Bands) -> Result<Vec<usize>, Error> {
+        let chosen = match bands.chosen() {
+            Some(chosen) => chosen,
+            None if self.bands < 3 => [0; 3],
+            None => [0, 1, 2],
+        };
+        if chosen.iter().any(|band| *band >= self.bands as usize) {
+            return Err(Error::no_band(self.bands));
+        }
+        let [red, green, blue] = chosen;
+        Ok(if (red, green) == (green, blue) { vec![red] } else { vec![red, green, blue] })
+    }
+
+    /// The values to show as black and as white.
+    fn black_and_white(
+        &self,
+        input: &mut Input<'_, '_>,
+        view: View,
+        bands: &[usize],
+    ) -> Result<(f64, f64), Error> {
+        let (min, max) = self.sample_type.value_range();
+        let (min, max) = (self.value(min), self.value(max));
+        let full_range = (min.min(max), min.max(max));
+        let (low, high) = match view.stretch {
+            Stretch::Range(low, high) => (low, high),
+            Stretch::None => full_range,
+            Stretch::Auto if self.sample_type.bits() <= 8 => full_range,
+            Stretch::Auto => self.percentiles(input, view.frame, bands)?.unwrap_or((0.0, 1.0)),
+        };
+        Ok((low, if high > low { high } else { low + 1.0 }))
+    }
+
+    fn percentiles(
+        &self,
+        input: &mut Input<'_, '_>,
+        frame: u32,
+        bands: &[usize],
+    ) -> Result<Option<(f64, f64)>, Error> {
+        let pixels = area(self.sides.0, self.sides.1);
+        let every = pixels.div_ceil(SAMPLED_PIXELS);
+        let width = u64::from(self.sides.0);
+        let mut values = Vec::with_capacity(pixels.div_ceil(every.max(1)) as usize * bands.len());
+        // indices in the picture of the row's first pixel and of the next pixel to take
+        let (mut row_start, mut next) = (0, 0);
+        self.for_each_row(input, frame, bands, &mut |row| {
+            let pixels = row.chunks_exact(bands.len());
+            for pixel in pixels.skip((next - row_start) as usize).step_by(every as usize) {
+                values.extend_from_slice(pixel);
+                next += every;
+            }
+            row_start += width;
+        })?;
+        Ok(percentiles(values))
+    }
+
+    /// Calls `take` with each row of values, of which missing ones are NaN.
+    fn for_each_row(
+        &self,
+        input: &mut Input<'_, '_>,
+        frame: u32,
+        bands: &[usize],
+        take: &mut dyn FnMut(&[f64]),
+    ) -> Result<(), Error> {
+        let is_plain = self.missing.is_empty() && (self.scale, self.zero) == (1.0, 0.0);
+        let mut values = Vec::new();
+        self.rows.for_each_row(input, frame, bands, &mut |stored| {
+            if is_plain {
+                return take(stored);
+            }
+            values.clear();
+            values.extend(stored.iter().map(|stored| match self.missing.contains(stored) {
+                true => f64::NAN,
+                false => self.value(*stored),
+            }));
+            take(&values);
+        })
+    }
+
+    fn value(&self, stored: f64) -> f64 {
+        stored * self.scale + self.zero
+    }
+
+    /// Whether pixels may be transparent.
+    fn has_alpha(&self) -> bool {
+        !self.is_whole || !self.missing.is_empty() || !self.sample_type.is_integer()
+    }
+}
+
+/// Turns values into colours.
+struct Colours {
+    /// Values of a pixel: one or three.
+    channels: usize,
+    /// Black and white.
+    low: f64,
+    high: f64,
+    has_alpha: bool,
+    /// The row that was converted last: kept for its memory.
+    samples: Vec<u16>,
+}
+
+impl Colours {
+    /// The colours of a row of values. A pixel without any value is transparent.
+    fn of(&mut self, values: &[f64]) -> Row<'_> {
+        let level = |value: &f64| to_16_bits((value - self.low) / (self.high - self.low));
+        self.samples.clear();
+        if self.has_alpha {
+            for pixel in values.chunks_exact(self.channels) {
+                self.samples.extend(pixel.iter().map(level));
+                let is_shown = pixel.iter().any(|value| !value.is_nan());
+                self.samples.push(if is_shown { u16::MAX } else { 0 });
+            }
+        } else {
+            self.samples.extend(values.iter().map(level));
+        }
+        match (self.channels, self.has_alpha) {
+            (1, false) => Row::Grey16(self.samples.as_chunks().0),
+            (1, true) => Row::GreyAlpha16(self.samples.as_chunks().0),
+            (_, false) => Row::Rgb16(self.samples.as_chunks().0),
+            (_, true) => Row::Rgba16(self.samples.as_chunks().0),
+        }
+    }
+}
