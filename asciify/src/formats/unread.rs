@@ -140,7 +140,7 @@ mod tests {
             start.resize(size as usize, b' ');
             start
         };
-        let files: [(Vec<u8>, &str); 18] = [
+        let files: [(Vec<u8>, &str); 16] = [
             (b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".into(), "SVG"),
             (b"\xef\xbb\xbf<?xml version=\"1.0\"?>\n<!-- made -->\n<svg\n>".into(), "SVG"),
             (b"%PDF-1.7\n".into(), "PDF"),

@@ -6,6 +6,7 @@ pub(super) mod sample_type;
 
 use image::metadata::Orientation;
 
+use crate::color_profile::ColorProfile;
 use crate::error::Error;
 use crate::format::Format;
 use crate::formats::decoder::{Decoder, Input, Probed, area};
@@ -102,7 +103,8 @@ impl<S: StoredRows> Decoder for Values<S> {
             false => Orientation::NoTransforms,
         };
         let geometry = SourceGeometry { full: self.sides, held: self.sides, scale: 1, orientation };
-        let mut picture = Picture::new(specs, &geometry, input.source.cancellation());
+        let (profile, cancellation) = (ColorProfile::default(), input.source.cancellation());
+        let mut picture = Picture::new(specs, &geometry, profile, cancellation);
         let mut last = LastRow::default();
         self.for_each_row(input, view.frame, &bands, &mut |values| {
             let row = colours.of(values);
