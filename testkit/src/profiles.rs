@@ -3,7 +3,7 @@
 use image::{DynamicImage, ImageBuffer, Rgb};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-use crate::pictures::riff;
+use crate::pictures::{encoded, named, one_pixel, png, riff};
 use crate::seeds::{chunk, deflated};
 
 /// A colour space of three primaries and one power function.
@@ -260,6 +260,31 @@ pub fn table_profile(
         }
     }
     icc(space, b"Lab ", &[(b"A2B0", data)])
+}
+
+/// Small files with profiles of every kind.
+pub fn files() -> impl Iterator<Item = (String, Vec<u8>)> {
+    let picture = one_pixel();
+    let file = png(&picture);
+    let identity = |rgb: &[f64]| [rgb[0], rgb[1], rgb[2]];
+    let ink = jpeg((8, 8), ColorType::Cmyk, &[100; 256]);
+    let with_ink =
+        |table| jpeg_with_profile(&table_profile(b"CMYK", table, 2, identity), 300, &ink);
+    let files = [
+        ("PNG of Display P3", png_with_profile(&DISPLAY_P3.profile(), &file)),
+        ("PNG of PQ", png_with(b"cICP", &[9, 16, 0, 1], &file)),
+        ("PNG of a gamma", png_with(b"gAMA", &100_000_u32.to_be_bytes(), &file)),
+        ("WebP of Adobe RGB", {
+            let file = encoded(&picture, named("WebP"));
+            webp_with_profile(&ADOBE_RGB.profile(), (1, 1), &file)
+        }),
+        ("BMP of ProPhoto", bmp_v5(&picture, b"DEBM", [0; 12], &PRO_PHOTO.profile())),
+        ("BMP of numbers", bmp_v5(&picture, &[0; 4], [1 << 28; 12], &[])),
+        ("JPEG of ink by lut8Type", with_ink(Table::Lut8)),
+        ("JPEG of ink by lut16Type", with_ink(Table::Lut16)),
+        ("JPEG of ink by lutAToBType", with_ink(Table::LutAToB)),
+    ];
+    files.into_iter().map(|(name, file)| (name.to_owned(), file))
 }
 
 /// A PNG with a chunk behind its header.

@@ -82,7 +82,7 @@ impl Lut {
             key = key << 13 | *step as u64;
         }
         let mut cache = table.cache.borrow_mut();
-        let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> (usize::BITS - 16);
+        let hash = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize;
         match cache.get_mut(hash) {
             Some((known, color)) if *known == key => *color,
             Some(slot) => {

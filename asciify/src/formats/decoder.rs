@@ -92,7 +92,7 @@ pub(crate) struct Probed {
     /// An upper estimate of the memory that decoding takes, in bytes, without the colour profile.
     /// Saturates.
     pub(crate) decoded_bytes: u64,
-    /// What the coded values mean.
+    /// What the coded values mean. Formats that state it set this.
     pub(crate) profile: ColorProfile,
     /// Samples the file's pixels.
     pub(crate) decoder: Box<dyn Decoder>,

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use asciify::{Error, Grid, Limits, Spec, probe, render, write};
 
-use crate::seeds;
+use crate::{profiles, seeds};
 
 /// Specs that together use every part of the engine. The first byte of an input selects one.
 const SPECS: [&str; 12] = [
@@ -27,9 +27,9 @@ pub fn limits() -> Limits {
     Limits { max_side_px: 2_000, max_pixels: 100_000, max_frames: 50, max_decoded_bytes: 32 << 20 }
 }
 
-/// Each file of [`crate::seeds`] with two of the specs.
+/// Each file of [`crate::seeds`] and [`crate::profiles`] with two of the specs.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
-    let files = seeds::files().into_iter();
+    let files = seeds::files().into_iter().chain(profiles::files());
     // every file with the first spec, and with another
     let both = files.enumerate().flat_map(|(nth, (name, file))| {
         [0, 1 + nth % (SPECS.len() - 1)]
