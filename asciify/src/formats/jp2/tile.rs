@@ -104,7 +104,7 @@ fn tile_file(
     file.extend(sizes.map(u32::to_be_bytes).as_flattened());
     file.extend((components.len() as u16).to_be_bytes());
     for component in components {
-        let depth = component.bits as u8 - 1 | if component.is_signed { 0x80 } else { 0 };
+        let depth = (component.bits as u8 - 1) | if component.is_signed { 0x80 } else { 0 };
         file.extend([depth, component.step.0 as u8, component.step.1 as u8]);
     }
     file.extend(&codestream.header);
