@@ -72,8 +72,9 @@ fn a_release_has_no_failpoints() {
 #[test]
 fn the_tests_that_reliability_md_names_exist() {
     let mut sources = String::new();
-    let mut folders =
-        ["api/tests", "asciify/tests", "common/tests"].map(|name| root().join(name)).to_vec();
+    let mut folders = ["api/tests", "asciify/src", "asciify/tests", "common/tests"]
+        .map(|it| root().join(it))
+        .to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a folder of tests") {
             let path = entry.expect("a file").path();

@@ -33,7 +33,9 @@ use meta::Meta;
 use picture::{CodedPicture, TileRow};
 use transform::Transform;
 
+#[cfg(feature = "avif")]
 const AVIF: Format = Format::new("AVIF", "image/avif", "avif");
+#[cfg(feature = "heic")]
 const HEIC: Format = Format::new("HEIC", "image/heic", "heic").also(&["heif", "hif"]);
 
 #[cfg(feature = "avif")]

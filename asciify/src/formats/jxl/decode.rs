@@ -1,7 +1,5 @@
 //! Decodes the first frame with the decoder `jxl`.
 
-use std::borrow::Cow;
-
 use jxl::api::{
     AlphaMode, Endianness, Event, JxlColorEncoding, JxlColorProfile, JxlColorType, JxlDataFormat,
     JxlDecoder, JxlDecoderOptions, JxlOutputBuffer, JxlPixelFormat, JxlPrimaries,
@@ -153,17 +151,15 @@ impl RowDecoder for Jxl {
         let file = input.bytes()?;
         let opened = self.open(&file, input.probed.sides());
         let (decoder, _) = opened.map_err(|failure| failure.explain(input))?;
-        let icc = |profile: Cow<'_, [u8]>| {
-            let is_small = profile.len() as u64 <= MAX_ICC_BYTES;
-            is_small.then(|| ProfileSource::Icc(profile.into_owned()))
+        let source = match decoder.output_color_profile() {
+            Some(JxlColorProfile::Simple(encoding)) => cicp(encoding),
+            _ => None,
         };
-        Ok(match decoder.output_color_profile() {
-            Some(JxlColorProfile::Icc(profile)) => icc(Cow::Borrowed(profile)),
-            Some(profile @ JxlColorProfile::Simple(encoding)) => {
-                cicp(encoding).or_else(|| icc(profile.try_as_icc()?))
-            }
-            None => None,
-        })
+        let icc = || {
+            let profile = decoder.output_color_profile()?.try_as_icc()?.into_owned();
+            (profile.len() as u64 <= MAX_ICC_BYTES).then_some(ProfileSource::Icc(profile))
+        };
+        Ok(source.or_else(icc))
     }
 
     fn decode(
