@@ -177,5 +177,5 @@ fn number(text: &str, sample_type: SampleType) -> Option<f64> {
     };
     let base = base.parse().ok().filter(|base| (2..=16).contains(base))?;
     let bits = u64::from_str_radix(digits.trim_end_matches('#'), base).ok()?;
-    Some(sample_type.from_bits(bits))
+    Some(sample_type.value_of_bits(bits))
 }
