@@ -89,6 +89,9 @@ fn previews_may_be_where_jpeg_interchange_format_says() {
     rw2[at..at + 8].copy_from_slice([large.len() as u32, 8].map(u32::to_le_bytes).as_flattened());
     rw2[at - 2..at].copy_from_slice(&[7, 0]);
     assert_eq!(text(&rw2, SPEC), text(&large, SPEC));
+    // its strip may be where no other tag says
+    rw2[at + 16..at + 20].fill(0xff);
+    assert!(header(&rw2).is_whole);
     // RAF
     let mut raf = [&b"FUJIFILMCCD-RAW 0201"[..], &[0; 64]].concat();
     raf.extend([100, large.len() as u32].map(u32::to_be_bytes).as_flattened());
