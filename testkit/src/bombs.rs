@@ -57,6 +57,7 @@ pub fn all() -> Vec<Bomb> {
             Claim { tile_sides: (40, 40), data: vec![0; 8], ..Claim::default() }.codestream()
         }),
         bomb("FITS, one tile many times", tiled_fits(2_000, 16_000)),
+        bomb("FITS, one tile many times", tiled_fits(2_000, (8_000, 4_000))),
         bomb("ICO of a PNG", ico(&png(1, 0, false, |_| vec![0x55; 2_000]))),
         later("APNG", 15, apng(16)),
         honest("GIF of one colour", gif((8_000, 8_000), &[0])),
@@ -457,20 +458,23 @@ fn shared_tiles() -> Vec<u8> {
     )
 }
 
-/// A FITS of tiles of a row of floating-point numbers, quantized and dithered, which all share the
-/// same bytes.
-fn tiled_fits(width: usize, height: usize) -> Vec<u8> {
+/// A FITS of tiles of `tile_width` floating-point numbers, quantized and dithered, which all share
+/// the same bytes.
+fn tiled_fits(tile_width: usize, (width, height): (usize, usize)) -> Vec<u8> {
     let mut tile = flate2::write::GzEncoder::new(Vec::new(), Compression::best());
-    tile.write_all(&vec![0; 4 * width]).expect("it is in memory");
+    tile.write_all(&vec![0; 4 * tile_width]).expect("it is in memory");
     let tile = tile.finish().expect("it is in memory");
-    let row = [tile.len() as u32, 0].map(u32::to_be_bytes).concat();
-    let (width, height, heap) = (width.to_string(), height.to_string(), tile.len().to_string());
+    let tiles = width / tile_width * height;
+    let rows = [tile.len() as u32, 0].map(u32::to_be_bytes).concat().repeat(tiles);
+    let text = |number: usize| number.to_string();
+    let (heap, tiles, tile_width) = (text(tile.len()), text(tiles), text(tile_width));
+    let (width, height) = (text(width), text(height));
     let table = [
         ("XTENSION", "'BINTABLE'"),
         ("BITPIX", "8"),
         ("NAXIS", "2"),
         ("NAXIS1", "8"),
-        ("NAXIS2", height.as_str()),
+        ("NAXIS2", tiles.as_str()),
         ("PCOUNT", heap.as_str()),
         ("TFIELDS", "1"),
         ("TTYPE1", "'COMPRESSED_DATA'"),
@@ -480,11 +484,11 @@ fn tiled_fits(width: usize, height: usize) -> Vec<u8> {
         ("ZNAXIS", "2"),
         ("ZNAXIS1", width.as_str()),
         ("ZNAXIS2", height.as_str()),
+        ("ZTILE1", tile_width.as_str()),
         ("ZCMPTYPE", "'GZIP_1'"),
         ("ZQUANTIZ", "'SUBTRACTIVE_DITHER_1'"),
         ("ZSCALE", "0.25"),
         ("ZZERO", "1.5"),
     ];
-    let rows = row.repeat(height.parse().expect("it was a number"));
     [fits(8, &[], &[], &[]), hdu(&table, &[rows, tile].concat())].concat()
 }

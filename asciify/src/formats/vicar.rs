@@ -38,7 +38,7 @@ fn probe(mut reader: ByteReader<'_>) -> Result<Probed, Error> {
     if !matches!(text("COMPRESS"), "" | "NONE") {
         return Err(reader.unsupported("compression (COMPRESS)"));
     }
-    let (sides, bands) = ((size("NS")?, size("NL")?), number("NB").unwrap_or(1));
+    let (sides, bands) = ((size("NS")?, size("NL")?), number("NB").unwrap_or(1).max(1));
     let bands = u32::try_from(bands).unwrap_or(u32::MAX);
     let sample_type = sample_type(text("FORMAT"), text("INTFMT"), text("REALFMT"));
     let sample_type =

@@ -89,6 +89,9 @@ fn previews_may_be_where_jpeg_interchange_format_says() {
     rw2[at..at + 8].copy_from_slice([large.len() as u32, 8].map(u32::to_le_bytes).as_flattened());
     rw2[at - 2..at].copy_from_slice(&[7, 0]);
     assert_eq!(text(&rw2, SPEC), text(&large, SPEC));
+    // its strip may be where no other tag says
+    rw2[at + 16..at + 20].fill(0xff);
+    assert!(header(&rw2).is_whole);
     // RAF
     let mut raf = [&b"FUJIFILMCCD-RAW 0201"[..], &[0; 64]].concat();
     raf.extend([100, large.len() as u32].map(u32::to_be_bytes).as_flattened());
@@ -96,6 +99,33 @@ fn previews_may_be_where_jpeg_interchange_format_says() {
     raf.extend(&large);
     assert_eq!(text(&raf, SPEC), text(&large, SPEC));
     assert!(!header(&raf[..raf.len() - 9]).is_whole);
+}
+
+#[test]
+fn the_preview_of_an_orf_is_in_its_maker_note() {
+    let large = jpeg(3);
+    let ifd = |entries: &[(u16, u16, u32, u32)]| {
+        let mut ifd = (entries.len() as u16).to_le_bytes().to_vec();
+        for (tag, field_type, count, value) in entries {
+            ifd.extend([*tag, *field_type].map(u16::to_le_bytes).as_flattened());
+            ifd.extend([*count, *value].map(u32::to_le_bytes).as_flattened());
+        }
+        [ifd, vec![0; 4]].concat()
+    };
+    let length = large.len() as u32;
+    // the IFDs of a file have 18 bytes for an entry, and 12 more for each other one
+    let main = ifd(&[(34_665, 4, 1, 8 + 18)]);
+    let exif = ifd(&[(37_500, 7, 60 + length, 8 + 18 + 18)]);
+    // offsets in the maker note count from its beginning
+    let note = ifd(&[(0x2020, 13, 1, 12 + 18)]);
+    let settings = ifd(&[(0x0101, 4, 1, 12 + 18 + 30), (0x0102, 4, 1, length)]);
+    let parts = [&main[..], &exif, b"OLYMPUS\0II\x03\0", &note, &settings, &large].concat();
+    let file = [&b"IIRO\x08\0\0\0"[..], &parts].concat();
+    assert_eq!((header(&file).width, text(&file, SPEC)), (144, text(&large, SPEC)));
+    // without it, there is no preview
+    let other = file.iter().map(|it| if *it == b'Y' { b'y' } else { *it }).collect::<Vec<u8>>();
+    let err = drawn(&other, SPEC).expect_err("another maker");
+    assert!(err.to_string().contains("without a JPEG preview"), "{err}");
 }
 
 #[test]

@@ -58,35 +58,31 @@ fn vicar_of_every_format_is_drawn() {
     assert!(text(&file, &format!("{SPEC}&stretch=0:236")).contains('@'));
 }
 
-/// Samples of four bands, of which the second one rises and the others are flat.
-fn bands(line: &dyn Fn(&dyn Fn(usize, usize) -> u8) -> Vec<u8>) -> Vec<u8> {
-    line(&|band, column| if band == 1 { column as u8 } else { 200 })
+/// A sample of four bands, of which the second one rises and the others are flat.
+fn sample(band: usize, column: usize) -> u8 {
+    if band == 1 { column as u8 } else { 200 }
+}
+
+/// A line of one band.
+fn line(band: usize) -> Vec<u8> {
+    (0..60).map(|column| sample(band, column)).collect()
 }
 
 /// All four bands, one after the other.
 fn by_band(prefix: &[u8], suffix: &[u8]) -> Vec<u8> {
-    bands(&|sample| {
-        let line = |band| (0..60).map(move |column| sample(band, column)).collect::<Vec<_>>();
-        (0..4).flat_map(|band| [prefix, &line(band), suffix].concat().repeat(20)).collect()
-    })
+    (0..4).flat_map(|band| [prefix, &line(band), suffix].concat().repeat(20)).collect()
 }
 
 fn by_line(prefix: &[u8], suffix: &[u8]) -> Vec<u8> {
-    bands(&|sample| {
-        let line = |band| (0..60).map(move |column| sample(band, column)).collect::<Vec<_>>();
-        let lines: Vec<u8> =
-            (0..4).flat_map(|band| [prefix, &line(band), suffix].concat()).collect();
-        lines.repeat(20)
-    })
+    let lines = (0..4).flat_map(|band| [prefix, &line(band), suffix].concat());
+    lines.collect::<Vec<u8>>().repeat(20)
 }
 
 /// `prefix` precedes each pixel, `line_prefix` each line.
 fn by_pixel(prefix: &[u8], line_prefix: &[u8], line_suffix: &[u8]) -> Vec<u8> {
-    bands(&|sample| {
-        let pixel = |column| [prefix, &[0, 1, 2, 3].map(|band| sample(band, column))].concat();
-        let line: Vec<u8> = (0..60).flat_map(pixel).collect();
-        [line_prefix, &line, line_suffix].concat().repeat(20)
-    })
+    let pixel = |column| [prefix, &[0, 1, 2, 3].map(|band| sample(band, column))].concat();
+    let pixels: Vec<u8> = (0..60).flat_map(pixel).collect();
+    [line_prefix, &pixels, line_suffix].concat().repeat(20)
 }
 
 const BAND_2: &str = "width=30&match=ramp&tone=natural&bands=2&stretch=0:59";

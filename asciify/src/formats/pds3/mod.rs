@@ -60,7 +60,7 @@ fn probe(mut reader: ByteReader<'_>) -> Result<Probed, Error> {
         size.ok_or_else(|| reader.malformed(format_args!("its IMAGE has no {keyword}")))
     };
     let (sides, bits) = ((size("LINE_SAMPLES")?, size("LINES")?), size("SAMPLE_BITS")?);
-    let bands = if text("BANDS").is_empty() { 1 } else { size("BANDS")? };
+    let bands = if text("BANDS").is_empty() { 1 } else { size("BANDS")?.max(1) };
     let sample_type = sample_type(text("SAMPLE_TYPE"), bits)
         .ok_or_else(|| reader.unsupported("samples of a SAMPLE_TYPE or SAMPLE_BITS"))?;
     let interleave = match text("BAND_STORAGE_TYPE") {
@@ -177,5 +177,5 @@ fn number(text: &str, sample_type: SampleType) -> Option<f64> {
     };
     let base = base.parse().ok().filter(|base| (2..=16).contains(base))?;
     let bits = u64::from_str_radix(digits.trim_end_matches('#'), base).ok()?;
-    Some(sample_type.from_bits(bits))
+    Some(sample_type.value_of_bits(bits))
 }

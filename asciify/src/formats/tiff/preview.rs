@@ -198,7 +198,9 @@ fn has_all_data(tiff: &mut Tiff<'_>, ifd: &Ifd) -> Result<bool, Error> {
         }
         let Some(last) = offsets.count.min(lengths.count).checked_sub(1) else { continue };
         let [offset, length] = [tiff.values(offsets, last, 1)?, tiff.values(lengths, last, 1)?];
-        let mut places = offset.into_iter().zip(length);
+        // RW2 says so where a tag of its own has the place
+        let is_known = |(offset, _): &(u64, u64)| *offset != u64::from(u32::MAX);
+        let mut places = offset.into_iter().zip(length).filter(is_known);
         if places.any(|(offset, length)| offset.saturating_add(length) > tiff.reader.end) {
             return Ok(false);
         }

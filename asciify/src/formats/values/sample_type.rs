@@ -99,7 +99,7 @@ impl SampleType {
     }
 
     /// The number that has these bits, as labels state values that no decimal number has exactly.
-    pub(crate) fn from_bits(self, bits: u64) -> f64 {
+    pub(crate) fn value_of_bits(self, bits: u64) -> f64 {
         match (self.kind, self.bytes) {
             (Kind::Signed, bytes) => ((bits << (64 - 8 * bytes)) as i64 >> (64 - 8 * bytes)) as f64,
             (Kind::Float, 4) => f32::from_bits(bits as u32).into(),
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn bits_of_a_label_are_a_number() {
         let of = |kind, bits, value| {
-            SampleType::new(kind, bits, false).expect("it exists").from_bits(value)
+            SampleType::new(kind, bits, false).expect("it exists").value_of_bits(value)
         };
         assert_eq!(of(Kind::Signed, 16, 0x8000), -32_768.0);
         assert_eq!(of(Kind::Unsigned, 16, 0x8000), 32_768.0);
