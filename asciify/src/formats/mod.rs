@@ -18,7 +18,6 @@
 mod animation;
 mod bmp;
 pub(crate) mod decoder;
-#[cfg(feature = "heic")]
 mod foreign;
 mod gif;
 #[cfg(feature = "heic")]

@@ -26,10 +26,14 @@ impl Compression {
     /// Section 9.
     pub(super) const PACK_BITS: Self = Self(32_773);
     const JPEG_2000: Self = Self(34_712);
-    const LERC: Self = Self(34_887);
-    const LZMA: Self = Self(34_925);
-    const ZSTD: Self = Self(50_000);
-    const WEBP: Self = Self(50_001);
+    /// Esri's LERC, as libtiff has it.
+    pub(super) const LERC: Self = Self(34_887);
+    /// The .xz format, as libtiff has it.
+    pub(super) const LZMA: Self = Self(34_925);
+    /// Zstandard, as libtiff has it.
+    pub(super) const ZSTD: Self = Self(50_000);
+    /// WebP, as libtiff has it.
+    pub(super) const WEBP: Self = Self(50_001);
     const JPEG_XL: Self = Self(50_002);
 
     /// T.4 or T.6.
@@ -39,7 +43,37 @@ impl Compression {
 
     /// Whether the tag Predictor applies.
     pub(super) fn has_predictor(self) -> bool {
-        matches!(self, Self::LZW | Self::DEFLATE | Self::OLD_DEFLATE)
+        matches!(self, Self::LZW | Self::DEFLATE | Self::OLD_DEFLATE | Self::LZMA | Self::ZSTD)
+    }
+
+    /// Whether a chunk is read as a whole before it is decompressed.
+    pub(super) fn needs_whole_chunks(self) -> bool {
+        matches!(self, Self::JPEG | Self::LZMA | Self::LERC | Self::WEBP)
+    }
+
+    /// The most bytes that a byte of compressed data can stand for; `None` for codings that hold
+    /// any number of equal samples in a few bytes.
+    pub(super) fn max_ratio(self) -> Option<u64> {
+        /// LZW reaches about 1500, deflate 1032.
+        const MOST: u64 = 4096;
+        /// A block of 64 samples takes a bit at least.
+        const MOST_OF_JPEG: u64 = 8 * 64;
+        match self {
+            // a row can be a bit
+            Self::CCITT_T4 | Self::CCITT_T6 => None,
+            Self::LERC | Self::LZMA | Self::WEBP | Self::ZSTD => None,
+            Self::JPEG => Some(MOST_OF_JPEG),
+            _ => Some(MOST),
+        }
+    }
+
+    /// How much longer a byte of decompressed data takes than with other codings.
+    pub(super) fn work_per_byte(self) -> u64 {
+        match self {
+            Self::WEBP => 3,
+            Self::CCITT_T4 | Self::CCITT_T6 => 0,
+            _ => 1,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::format::Format;
 use crate::formats::reader::ByteReader;
 
-/// The tags that are read (TIFF 6.0, its supplements, and GDAL's for missing values).
+/// The tags that are read (TIFF 6.0, its supplements, libtiff's, and GDAL's).
 pub(super) mod tag {
     pub(in crate::formats::tiff) const NEW_SUBFILE_TYPE: u16 = 254;
     pub(in crate::formats::tiff) const IMAGE_WIDTH: u16 = 256;
@@ -33,6 +33,7 @@ pub(super) mod tag {
     pub(in crate::formats::tiff) const JPEG_TABLES: u16 = 347;
     pub(in crate::formats::tiff) const YCBCR_SUB_SAMPLING: u16 = 530;
     pub(in crate::formats::tiff) const GDAL_NODATA: u16 = 42_113;
+    pub(in crate::formats::tiff) const LERC_PARAMETERS: u16 = 50_674;
 }
 
 /// Field types (TIFF 6.0, section 2; its supplements have IFD, BigTIFF the last three).

@@ -1,19 +1,23 @@
 //! TIFF: pages of strips or tiles, read row by row from the smallest overview that suffices.
 //!
 //! Sources: TIFF 6.0 (Adobe, 1992) and its Technical Notes; BigTIFF; OGC GeoTIFF and Cloud
-//! Optimized GeoTIFF for overviews, masks and missing values.
+//! Optimized GeoTIFF for overviews, masks and missing values; libtiff for further compressions.
 
 mod codes;
 mod decompress;
 mod ifd;
+mod lerc;
 mod levels;
 mod memo;
 mod page;
+mod pictures;
 mod pixels;
 mod predictor;
 mod rows;
 mod samples;
 mod support;
+mod xz;
+mod zstd;
 
 use std::cell::RefCell;
 

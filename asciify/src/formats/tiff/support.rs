@@ -2,6 +2,7 @@
 
 use super::codes::{Compression, Photometric, Predictor, SampleFormat};
 use super::ifd::FORMAT;
+use super::lerc::{self, SecondCompression};
 use super::page::Page;
 use crate::error::Error;
 
@@ -82,6 +83,13 @@ impl Page {
             Compression::CCITT_T4 => is_bilevel && self.t4_options & TWO_DIMENSIONAL == 0,
             Compression::CCITT_T6 => is_bilevel,
             Compression::JPEG => self.has_bytes(),
+            Compression::ZSTD | Compression::LZMA => true,
+            Compression::LERC => {
+                lerc::has_type_of(self) && self.lerc_compression != SecondCompression::Unknown
+            }
+            Compression::WEBP => {
+                self.has_bytes() && matches!(self.samples_per_chunk_pixel(), 3 | 4)
+            }
             _ => false,
         }
     }
