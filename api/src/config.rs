@@ -21,6 +21,9 @@ pub struct Config {
     pub max_event_streams: usize,
     /// `HEADER_TIMEOUT_S`: how long a client may take to send the head of a request.
     pub header_timeout: Duration,
+    /// `HALF_CLOSE_GRACE_S`: how long a client that has closed its side may wait for more of a
+    /// response.
+    pub half_close_grace: Duration,
     /// `ANSWER_IDLE_S` and `ANSWER_MIN_RATE`: how fast a client has to read a response.
     pub(crate) answer_min_rate: MinRate,
     /// `ANSWER_MEMORY_MIB`: memory for responses that are being sent, in MiB; beyond it, 503.
@@ -74,6 +77,12 @@ impl Config {
                 "HEADER_TIMEOUT_S",
                 "30",
                 "how long a client may take to send the head of the next request, in seconds",
+            ),
+            half_close_grace: env.period(
+                "HALF_CLOSE_GRACE_S",
+                "2",
+                "how long a client that has closed its side of the connection may wait for more of \
+                 a response, in seconds; after that, it counts as disconnected",
             ),
             answer_min_rate: MinRate {
                 idle_timeout: env.period(

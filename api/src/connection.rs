@@ -1,6 +1,8 @@
-//! One client connection: write timeouts, slow readers, and its end at shutdown.
+//! One client connection: write timeouts, slow readers, half-closed connections, and its end at
+//! shutdown.
 
 use std::{
+    convert::Infallible,
     net::IpAddr,
     sync::{
         Arc,
@@ -17,11 +19,16 @@ use hyper::{
     service::{Service, service_fn},
 };
 use hyper_util::{rt::TokioIo, server::graceful::Watcher, service::TowerToHyperService};
-use tokio::{net::TcpStream, time::sleep};
+use tokio::{io, net::TcpStream, time::sleep};
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::{io::InspectWriter, sync::CancellationToken, task::TaskTracker};
 
-use crate::{client_address::Peer, request_body::MinRate, slow_readers::SlowReaderWatch};
+use crate::{
+    client_address::Peer,
+    half_close::{DelayedEof, OutstandingBody},
+    request_body::MinRate,
+    slow_readers::SlowReaderWatch,
+};
 
 /// At shutdown, a connection without a running request is closed after this time without progress.
 /// It is long because the kernel buffers up to a megabyte: a slow reader seems to pause.
@@ -34,6 +41,8 @@ pub(crate) struct Connection {
     pub service: TowerToHyperService<Router>,
     /// How fast a client has to read a response.
     pub min_rate: MinRate,
+    /// How long a client that has closed its side may wait for more of a response.
+    pub half_close_grace: Duration,
     /// Cancelled at shutdown.
     pub closing: CancellationToken,
 }
@@ -45,24 +54,31 @@ impl Connection {
         let _best_effort = stream.set_nodelay(true);
         let requests = TaskTracker::new();
         let written = Arc::new(AtomicU64::new(0));
-        let mut stream = TimeoutWriter::new(stream);
-        stream.set_timeout(Some(self.min_rate.idle_timeout));
+        let (reader, writer) = stream.into_split();
+        let mut writer = TimeoutWriter::new(writer);
+        writer.set_timeout(Some(self.min_rate.idle_timeout));
         let counter = written.clone();
-        let stream = InspectWriter::new(stream, move |bytes| {
+        let writer = InspectWriter::new(writer, move |bytes| {
             counter.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         });
+        let responses = TaskTracker::new();
+        let reader =
+            DelayedEof::new(reader, responses.clone(), written.clone(), self.half_close_grace);
         let running = requests.clone();
         let slow_reader = SlowReaderWatch::new(self.min_rate, written.clone());
         let sender = slow_reader.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
             let (response, sender) = (self.service.call(request), sender.clone());
+            let outstanding = responses.token();
             sender.request_begins();
             running.track_future(async move {
-                response.await.inspect(|response| sender.response_begins(response))
+                let response = response.await.inspect(|it| sender.response_begins(it))?;
+                let body = |body| OutstandingBody { body, _outstanding: outstanding };
+                Ok::<_, Infallible>(response.map(body))
             })
         });
-        let stream = TokioIo::new(Box::pin(stream));
+        let stream = TokioIo::new(Box::pin(io::join(reader, writer)));
         let connection = watcher.watch(self.http.serve_connection(stream, service));
         // Shutdown does not wait for an incomplete request head, nor for a response that the client
         // does not read.

@@ -11,6 +11,7 @@ mod config;
 mod connection;
 mod encoding_permits;
 mod extract;
+mod half_close;
 mod headers;
 mod hosts;
 mod negotiate;

@@ -39,7 +39,7 @@ impl Overload {
     /// `http` is the configuration of all connections; `router` answers those above the limit.
     pub fn new(http: &http1::Builder, router: Router) -> Self {
         let mut http = http.clone();
-        http.keep_alive(false).header_read_timeout(EXTRA_TIMEOUT);
+        http.keep_alive(false).half_close(true).header_read_timeout(EXTRA_TIMEOUT);
         let service = TowerToHyperService::new(router);
         Overload { http, service, connections: VecDeque::with_capacity(MAX_EXTRA) }
     }

@@ -58,6 +58,7 @@ pub fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> BoxFut
             http,
             service: TowerToHyperService::new(router(app)),
             min_rate: config.answer_min_rate,
+            half_close_grace: config.half_close_grace,
             closing: closing.clone(),
         };
         let permits = Arc::new(Semaphore::new(config.max_connections));

@@ -42,11 +42,12 @@
 //! | cell | one character of the text. It is `cell` (0.5 by default) times as wide as high. |
 //! | sample | one of 4 × 8 equal parts of a cell: `ACROSS` and `DOWN` in `glyphs::mask`. A picture is reduced to its samples before it is drawn. |
 //! | row-major | the order of every buffer: rows from the top, each from the left. Buffers of samples are columns × 4 wide and rows × 8 high, those of cells columns × rows. |
-//! | light | linear light in fixed point, 0 to `WHITE` = 1 << 24 (`light`): the decoded values of sRGB. In `draw`, also 0 to 1 in floating point. |
+//! | light | linear light in fixed point, 0 to `WHITE` = 1 << 24 (`light`), of the primaries of sRGB once a picture is sampled. In `draw`, also 0 to 1 in floating point. |
 //! | luminance | light of red, green and blue weighted by ITU-R BT.709. |
 //! | channel | red, green or blue, as light. |
 //! | opacity | alpha in fixed point, 0 to `WHITE`. Light is premultiplied by it until the picture is flattened. |
-//! | coded | a value of sRGB after its transfer function, IEC 61966-2-1: 0 to 255, or 0 to 1. |
+//! | coded | a value after a transfer function, 0 to 255, or 0 to 1: that of sRGB, IEC 61966-2-1, unless the picture has a colour profile. |
+//! | colour profile | what the coded values of a picture mean: `color_profile`. |
 //! | lightness | CIE L*, CIE 15, here 0 to 1 instead of 0 to 100: equal steps look alike. |
 //! | glyph | a symbol and its shape. |
 //! | mask | the coverage of each sample of a cell by a glyph: `glyphs::mask`. |
@@ -58,6 +59,7 @@
 //! | band, value | what a file holds for each pixel: [`Bands`], [`Stretch`]. Values have the file's own unit. |
 
 mod cancellation;
+mod color_profile;
 mod draw;
 mod error;
 mod escape;

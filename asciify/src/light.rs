@@ -1,7 +1,7 @@
 //! Linear light of decoded pixels, row by row, without copying the picture.
 
 use std::array;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use image::DynamicImage;
 
@@ -21,8 +21,8 @@ pub(crate) enum Component {
     Opacity,
 }
 
-/// A row of decoded pixels: coded sRGB, IEC 61966-2-1, with straight alpha, at full scale (255 or
-/// 65535 is white or opaque).
+/// A row of decoded pixels: coded, with straight alpha, at full scale (255 or 65535 is white or
+/// opaque). A [`Linearization`] says what light they mean.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Row<'a> {
     Grey8(&'a [[u8; 1]]),
@@ -45,27 +45,35 @@ impl Row<'_> {
     }
 
     /// Replaces `light` by the component of each pixel, 0 to [`WHITE`].
-    pub(crate) fn read(self, component: Component, light: &mut Vec<u32>) {
+    pub(crate) fn read(self, component: Component, tables: &Linearization, light: &mut Vec<u32>) {
         light.clear();
         match self {
-            Self::Grey8(row) => light.extend(row.iter().map(|[y]| component.in_8(&[*y; 3], 255))),
-            Self::GreyAlpha8(row) => {
-                light.extend(row.iter().map(|[y, a]| component.in_8(&[*y; 3], *a)));
+            Self::Grey8(_) | Self::GreyAlpha8(_) | Self::Rgb8(_) | Self::Rgba8(_) => {
+                self.read_8(component, tables, light);
             }
-            Self::Rgb8(row) => light.extend(row.iter().map(|rgb| component.in_8(rgb, 255))),
-            Self::Rgba8(row) => {
-                light.extend(row.iter().map(|[r, g, b, a]| component.in_8(&[*r, *g, *b], *a)));
-            }
-            Self::Grey16(row) => {
-                light.extend(row.iter().map(|[y]| component.in_16([*y; 3], u16::MAX)))
-            }
-            Self::GreyAlpha16(row) => {
-                light.extend(row.iter().map(|[y, a]| component.in_16([*y; 3], *a)))
-            }
-            Self::Rgb16(row) => light.extend(row.iter().map(|rgb| component.in_16(*rgb, u16::MAX))),
-            Self::Rgba16(row) => {
-                light.extend(row.iter().map(|[r, g, b, a]| component.in_16([*r, *g, *b], *a)));
-            }
+            _ => self.read_16(component, tables.in_16_bits(), light),
+        }
+    }
+
+    fn read_8(self, component: Component, tables: &Linearization, light: &mut Vec<u32>) {
+        let of = |rgb: &[u8; 3], alpha: u8| tables.component(component, rgb, alpha);
+        match self {
+            Self::Grey8(row) => light.extend(row.iter().map(|[y]| of(&[*y; 3], 255))),
+            Self::GreyAlpha8(row) => light.extend(row.iter().map(|[y, a]| of(&[*y; 3], *a))),
+            Self::Rgb8(row) => light.extend(row.iter().map(|rgb| of(rgb, 255))),
+            Self::Rgba8(row) => light.extend(row.iter().map(|[r, g, b, a]| of(&[*r, *g, *b], *a))),
+            _ => {}
+        }
+    }
+
+    fn read_16(self, component: Component, tables: &Tables16, light: &mut Vec<u32>) {
+        let of = |rgb: [u16; 3], alpha: u16| tables.component(component, rgb, alpha);
+        match self {
+            Self::Grey16(row) => light.extend(row.iter().map(|[y]| of([*y; 3], u16::MAX))),
+            Self::GreyAlpha16(row) => light.extend(row.iter().map(|[y, a]| of([*y; 3], *a))),
+            Self::Rgb16(row) => light.extend(row.iter().map(|rgb| of(*rgb, u16::MAX))),
+            Self::Rgba16(row) => light.extend(row.iter().map(|[r, g, b, a]| of([*r, *g, *b], *a))),
+            _ => {}
         }
     }
 
@@ -88,29 +96,6 @@ impl Row<'_> {
             Self::Rgba16(row) => row.iter().for_each(|rgba| in_16(*rgba)),
             _ => {}
         }
-    }
-}
-
-impl Component {
-    #[inline(always)]
-    fn in_8(self, rgb: &[u8; 3], alpha: u8) -> u32 {
-        let light = match self {
-            Self::Luminance => rgb8(rgb),
-            Self::Channel(channel) => grey8(rgb[channel]),
-            Self::Opacity => WHITE,
-        };
-        if alpha == 255 { light } else { premultiplied8(light, alpha) }
-    }
-
-    #[inline(always)]
-    fn in_16(self, rgb: [u16; 3], alpha: u16) -> u32 {
-        let light = match self {
-            Self::Luminance if rgb[0] == rgb[1] && rgb[1] == rgb[2] => grey16(rgb[0]),
-            Self::Luminance => luminance(rgb.map(grey16)),
-            Self::Channel(channel) => grey16(rgb[channel]),
-            Self::Opacity => WHITE,
-        };
-        premultiplied16(light, alpha)
     }
 }
 
@@ -175,21 +160,137 @@ pub(crate) fn for_each_row(picture: &DynamicImage, mut take: impl FnMut(Row<'_>)
 }
 
 /// Weights of red, green and blue in luminance: ITU-R BT.709-6, item 3.2.
-const WEIGHTS: [f64; 3] = [0.2126, 0.7152, 0.0722];
+pub(crate) const WEIGHTS: [f64; 3] = [0.2126, 0.7152, 0.0722];
 
-/// Weighted light of each value of red, green and blue: their sum is luminance.
-static RGB8: LazyLock<[[u32; 256]; 3]> = LazyLock::new(|| {
-    WEIGHTS.map(|weight| array::from_fn(|value| weighted(weight, value as f64 / 255.0)))
-});
+/// A transfer function: linear light, 0 to 1, of a coded value, 0 to 1. Results are clamped.
+pub(crate) type Transfer = Arc<dyn Fn(f64) -> f64 + Send + Sync>;
 
-/// Light of each value of 16 bits. One table, since it is large; luminance weights its values.
-static GREY16: LazyLock<Vec<u32>> = LazyLock::new(|| {
-    (0..=u16::MAX).map(|value| weighted(1.0, f64::from(value) / 65_535.0)).collect()
-});
+/// Tables of the light that coded values mean.
+pub(crate) struct Linearization {
+    /// Of red, green and blue.
+    transfers: [Transfer; 3],
+    /// Weights of red, green and blue in luminance; at most 1 together.
+    weights: [f64; 3],
+    /// Light of each value of 8 bits.
+    channels: [[u32; 256]; 3],
+    /// The same, weighted: the sum is luminance.
+    weighted: [[u32; 256]; 3],
+    /// For 16 bits. Made at first use, since they are large.
+    tables16: OnceLock<Tables16>,
+}
 
-/// Light, 0 to [`WHITE`], of a coded value, 0 to 1, times a weight.
-fn weighted(weight: f64, coded: f64) -> u32 {
-    libm::round(weight * linear(coded) * f64::from(WHITE)) as u32
+/// Tables for values of 16 bits. Luminance weights the light of channels.
+struct Tables16 {
+    /// Light of each value.
+    channels: [Arc<[u32]>; 3],
+    /// Weights in 10,000ths.
+    weights: [u64; 3],
+    /// Whether equal values have their own light as luminance.
+    keeps_grey: bool,
+}
+
+/// Of sRGB.
+pub(crate) static SRGB: LazyLock<Linearization> =
+    LazyLock::new(|| Linearization::new([0; 3].map(|_| srgb_transfer()), WEIGHTS));
+
+/// The transfer function of sRGB: always the same object.
+pub(crate) fn srgb_transfer() -> Transfer {
+    static TRANSFER: LazyLock<Transfer> = LazyLock::new(|| Arc::new(linear));
+    Arc::clone(&TRANSFER)
+}
+
+impl Linearization {
+    /// Memory of all tables at most, in bytes.
+    pub(crate) const MAX_BYTES: u64 = 3 * 4 * (2 * 256 + (1 << 16));
+
+    /// `weights` are those of red, green and blue in luminance. Negative ones count as 0, and
+    /// larger sums as 1.
+    pub(crate) fn new(transfers: [Transfer; 3], weights: [f64; 3]) -> Self {
+        let weights = weights.map(|weight| weight.max(0.0));
+        let sum = weights.iter().sum::<f64>();
+        let weights = if sum > 1.000_001 { weights.map(|it| it / sum) } else { weights };
+        let light = |channel: usize, weight, value: usize| {
+            weighted(weight, transfers[channel](value as f64 / 255.0))
+        };
+        let weighted = array::from_fn(|channel| {
+            array::from_fn(|value| light(channel, weights[channel], value))
+        });
+        // as a sum of weighted values: grey has the same light in each channel and as luminance
+        let channels = array::from_fn(|channel| {
+            array::from_fn(|value| WEIGHTS.map(|weight| light(channel, weight, value)).iter().sum())
+        });
+        Self { transfers, weights, channels, weighted, tables16: OnceLock::new() }
+    }
+
+    /// The component of a pixel, 0 to [`WHITE`].
+    #[inline(always)]
+    fn component(&self, component: Component, rgb: &[u8; 3], alpha: u8) -> u32 {
+        let light = match component {
+            Component::Luminance => self.luminance(rgb),
+            Component::Channel(channel) => self.channels[channel][usize::from(rgb[channel])],
+            Component::Opacity => WHITE,
+        };
+        if alpha == 255 { light } else { premultiplied8(light, alpha) }
+    }
+
+    #[inline(always)]
+    fn luminance(&self, [r, g, b]: &[u8; 3]) -> u32 {
+        let [red, green, blue] = &self.weighted;
+        red[usize::from(*r)] + green[usize::from(*g)] + blue[usize::from(*b)]
+    }
+
+    fn in_16_bits(&self) -> &Tables16 {
+        self.tables16.get_or_init(|| {
+            let table = |channel: usize| -> Arc<[u32]> {
+                let light = |value: u16| self.transfers[channel](f64::from(value) / 65_535.0);
+                (0..=u16::MAX).map(|value| weighted(1.0, light(value))).collect()
+            };
+            let red = table(0);
+            let has_transfer_of_red =
+                |channel: usize| Arc::ptr_eq(&self.transfers[0], &self.transfers[channel]);
+            let [green, blue] = [1, 2].map(|channel| match has_transfer_of_red(channel) {
+                true => Arc::clone(&red),
+                false => table(channel),
+            });
+            let weights = self.weights.map(|weight| libm::round(weight * 10_000.0) as u64);
+            let is_normal = weights.iter().sum::<u64>() == 10_000;
+            let keeps_grey = is_normal && [1, 2].into_iter().all(has_transfer_of_red);
+            Tables16 { channels: [red, green, blue], weights, keeps_grey }
+        })
+    }
+}
+
+impl Tables16 {
+    /// The component of a pixel, 0 to [`WHITE`].
+    #[inline(always)]
+    fn component(&self, component: Component, rgb: [u16; 3], alpha: u16) -> u32 {
+        let light = match component {
+            Component::Luminance if self.keeps_grey && rgb[0] == rgb[1] && rgb[1] == rgb[2] => {
+                self.channel(0, rgb[0])
+            }
+            Component::Luminance => self.luminance(rgb),
+            Component::Channel(channel) => self.channel(channel, rgb[channel]),
+            Component::Opacity => WHITE,
+        };
+        premultiplied16(light, alpha)
+    }
+
+    #[inline(always)]
+    fn channel(&self, channel: usize, value: u16) -> u32 {
+        self.channels[channel].get(usize::from(value)).copied().unwrap_or(WHITE)
+    }
+
+    #[inline(always)]
+    fn luminance(&self, [r, g, b]: [u16; 3]) -> u32 {
+        let light =
+            |channel, value| self.weights[channel] * u64::from(self.channel(channel, value));
+        ((light(0, r) + light(1, g) + light(2, b) + 5000) / 10_000) as u32
+    }
+}
+
+/// Light, 0 to [`WHITE`], of linear light, 0 to 1, times a weight. Clamps; NaN becomes 0.
+fn weighted(weight: f64, linear: f64) -> u32 {
+    libm::round(weight * linear.clamp(0.0, 1.0) * f64::from(WHITE)) as u32
 }
 
 /// Linear light, 0 to 1, of a coded value of sRGB, 0 to 1: IEC 61966-2-1. By `libm`, since the
@@ -224,7 +325,7 @@ pub(crate) fn from_lab(l: f64, a: f64, b: f64) -> [f64; 3] {
 }
 
 /// The inverse of [`linear`]; clamps.
-fn coded(light: f64) -> f64 {
+pub(crate) fn coded(light: f64) -> f64 {
     let light = light.clamp(0.0, 1.0);
     match light <= 0.003_130_8 {
         true => 12.92 * light,
@@ -233,25 +334,13 @@ fn coded(light: f64) -> f64 {
 }
 
 /// Luminance, 0 to [`WHITE`], of coded sRGB.
-pub(crate) fn rgb8([r, g, b]: &[u8; 3]) -> u32 {
-    let [red, green, blue] = &*RGB8;
-    red[usize::from(*r)] + green[usize::from(*g)] + blue[usize::from(*b)]
+pub(crate) fn rgb8(rgb: &[u8; 3]) -> u32 {
+    SRGB.luminance(rgb)
 }
 
-/// Light, 0 to [`WHITE`], of a coded value.
+/// Light, 0 to [`WHITE`], of a coded value of sRGB.
 pub(crate) fn grey8(y: u8) -> u32 {
     rgb8(&[y, y, y])
-}
-
-/// The same of 16 bits.
-fn grey16(y: u16) -> u32 {
-    GREY16.get(usize::from(y)).copied().unwrap_or(WHITE)
-}
-
-/// Luminance of light, both 0 to [`WHITE`].
-fn luminance([r, g, b]: [u32; 3]) -> u32 {
-    let sum = 2126 * u64::from(r) + 7152 * u64::from(g) + 722 * u64::from(b);
-    ((sum + 5000) / 10_000) as u32
 }
 
 /// Light times alpha of 8 bits, rounded.
@@ -279,11 +368,9 @@ mod tests {
             (rgb8(&[255, 255, 255]), premultiplied8(WHITE, 255), premultiplied8(WHITE, 0)),
             (WHITE, WHITE, 0)
         );
-        let component = Component::Luminance;
-        assert_eq!(
-            (component.in_16([0; 3], 65_535), component.in_16([65_535; 3], 65_535)),
-            (0, WHITE)
-        );
+        let luminance =
+            |value| SRGB.in_16_bits().component(Component::Luminance, [value; 3], 65_535);
+        assert_eq!((luminance(0), luminance(65_535)), (0, WHITE));
     }
 
     #[test]

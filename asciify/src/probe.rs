@@ -90,7 +90,8 @@ impl From<&Probed> for Header {
 /// # Errors
 /// All of [`Error`] but [`Error::Missing`].
 pub(crate) fn inspect(source: &mut Source<'_>, limits: &Limits) -> Result<Probed, Error> {
-    let probed = formats::probe(source, limits)?;
+    let mut probed = formats::probe(source, limits)?;
+    probed.decoded_bytes = probed.decoded_bytes.saturating_add(probed.profile.bytes());
     let Probed { format, frames, largest_frame, decoded_bytes, .. } = probed;
     limits.check(format, probed.sides(), decoded_bytes)?;
     Error::over("frames", frames.into(), limits.max_frames.into())?;

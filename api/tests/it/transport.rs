@@ -135,7 +135,7 @@ async fn a_body_that_ends_early_is_no_upload() {
 
 #[tokio::test]
 async fn a_client_that_disconnects_leaves_nothing() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::with(&[("HALF_CLOSE_GRACE_S", "0.05")]).await;
     let bytes = png(64, 40);
     let part = b"--b\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n";
     let form = [part.as_slice(), &bytes, b"\r\n--b"].concat();
@@ -151,6 +151,48 @@ async fn a_client_that_disconnects_leaves_nothing() {
         }
     }
     app.upload(bytes).await;
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_side_gets_its_answer() {
+    let app = TestApp::with(&[("HALF_CLOSE_GRACE_S", "600")]).await;
+    let bytes = png(64, 40);
+    let mut upload = Wire::post(&app, &[&format!("Content-Length: {}", bytes.len())]).await;
+    upload.send(&bytes).await;
+    upload.end().await;
+    let image = upload.answer().await.is(201).json();
+    let mut chunked = Wire::post(&app, &["Transfer-Encoding: chunked"]).await;
+    chunked
+        .send(&[format!("{:x}\r\n", bytes.len()).as_bytes(), &bytes, b"\r\n0\r\n\r\n"].concat())
+        .await;
+    chunked.end().await;
+    chunked.answer().await.is(201);
+    assert_eq!(app.count("images").await, 2);
+
+    let id = image["id"].as_str().expect("an id");
+    for path in ["/images", &format!("/images/{id}?width=20&fit=stretch&height=10"), "/docs"] {
+        for version in ["1.0", "1.1"] {
+            let head = format!("GET {path} HTTP/{version}\r\nHost: localhost\r\n\r\n");
+            let mut wire = Wire::raw(&app, &head).await;
+            wire.end().await;
+            wire.answer().await.is(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_side_counts_as_disconnected_after_a_time() {
+    let app = TestApp::with(&[("HALF_CLOSE_GRACE_S", "0.1"), ("MAX_EVENT_STREAMS", "1")]).await;
+    let mut quiet = Wire::open(&app, Method::GET, "/images/events", &[]).await;
+    assert!(quiet.hears_something(ANSWER_TIMEOUT).await);
+    quiet.end().await;
+    let head = quiet.everything().await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    until("its stream is free", async || {
+        let next = app.request(Method::GET, "/images/events").send().await.expect("an answer");
+        next.status() == 200
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use image::metadata::Orientation;
 
+use crate::color_profile::ColorProfile;
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::reader::ByteReader;
@@ -56,8 +57,11 @@ pub(crate) struct Probed {
     pub(crate) bits: u32,
     /// Whether the file has its format's end marker.
     pub(crate) is_whole: bool,
-    /// An upper estimate of the memory that decoding takes, in bytes. Saturates.
+    /// An upper estimate of the memory that decoding takes, in bytes, without the colour profile.
+    /// Saturates.
     pub(crate) decoded_bytes: u64,
+    /// What the coded values mean.
+    pub(crate) profile: ColorProfile,
     /// Samples the file's pixels.
     pub(crate) decoder: Box<dyn Decoder>,
 }
@@ -83,6 +87,7 @@ impl Probed {
             bits: 8,
             is_whole: true,
             decoded_bytes: area(width, height).saturating_mul(bytes_per_px),
+            profile: ColorProfile::default(),
             decoder: Box::new(decoder),
         }
     }
@@ -140,7 +145,10 @@ impl Input<'_, '_> {
         specs: &[&Spec],
         decode: impl FnOnce(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
     ) -> Result<Vec<Sampled>, E> {
-        let mut picture = Picture::new(specs, geometry, self.source.cancellation());
+        // chosen bands, and values of a chosen range, are no colours
+        let profile = Some(&self.probed.profile).filter(|_| view.has_colors());
+        let profile = profile.cloned().unwrap_or_default();
+        let mut picture = Picture::new(specs, geometry, profile, self.source.cancellation());
         // the highest value that the file can store, up to 16 bits
         let white = libm::ldexp(1.0, self.probed.bits.min(16) as i32) - 1.0;
         let mut last = LastRow::default();

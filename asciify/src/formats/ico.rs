@@ -5,6 +5,7 @@ use std::io::Cursor;
 
 use image::ImageFormat;
 
+use crate::color_profile::ColorProfile;
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::bmp::InfoHeader;
@@ -60,18 +61,21 @@ fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> 
         return Err(reader.cut_off());
     }
     reader.seek_to(offset)?;
-    let mut png_offset = None;
+    let (mut png_offset, mut profile) = (None, ColorProfile::default());
     let (width, height) = if reader.u32_be()? == PNG_SIGNATURE {
         reader.skip(12)?; // the rest of the signature; length and type of IHDR
         png_offset = Some(offset);
-        (reader.u32_be()?, reader.u32_be()?)
+        let sides = (reader.u32_be()?, reader.u32_be()?);
+        reader.seek_to(offset)?;
+        profile = png::read_header(&mut reader).map(|png| png.profile).unwrap_or_default();
+        sides
     } else {
         reader.seek_to(offset)?;
         let info = InfoHeader::read(&mut reader)?;
         // the height covers the image and its mask
         (info.width, info.height / 2)
     };
-    Ok(Probed::still(FORMAT, (width, height), 4, 4, Ico { png_offset }))
+    Ok(Probed { profile, ..Probed::still(FORMAT, (width, height), 4, 4, Ico { png_offset }) })
 }
 
 /// The offset and the length of the image to draw.

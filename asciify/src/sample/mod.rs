@@ -7,6 +7,7 @@ pub(crate) mod view;
 use area::{Sampler, Samples, SourceGeometry};
 
 use crate::cancellation::Cancellation;
+use crate::color_profile::ColorProfile;
 use crate::light::{Component, Row};
 use crate::spec::Spec;
 use crate::spec::values::Palette;
@@ -32,6 +33,9 @@ pub(crate) struct Picture<'a> {
     opacity: Vec<Sampler>,
     /// Red, green and blue; `None` for specs that want no colours.
     channels: [Vec<Option<Sampler>>; 3],
+    profile: ColorProfile,
+    /// A row that the profile has converted: kept for its memory.
+    converted: Vec<u16>,
     /// Whether any row had alpha.
     has_alpha: bool,
     /// One component of the current row of pixels, 0 to [`WHITE`](crate::light::WHITE): kept for
@@ -41,10 +45,11 @@ pub(crate) struct Picture<'a> {
 }
 
 impl<'a> Picture<'a> {
-    /// For pixels that lie as `geometry` says.
+    /// For pixels that lie as `geometry` says, and mean what `profile` says.
     pub(crate) fn new(
         specs: &[&Spec],
         geometry: &SourceGeometry,
+        profile: ColorProfile,
         cancellation: &'a Cancellation<'a>,
     ) -> Self {
         let sampler = |spec: &Spec| Sampler::new(spec, geometry);
@@ -54,6 +59,8 @@ impl<'a> Picture<'a> {
             luminance: samplers(),
             opacity: samplers(),
             channels: [0; 3].map(|_| specs.iter().map(|spec| coloured(spec)).collect()),
+            profile,
+            converted: Vec::new(),
             has_alpha: false,
             light: Vec::new(),
             cancellation,
@@ -62,10 +69,11 @@ impl<'a> Picture<'a> {
 
     /// Takes the next row, from the top. All rows of a picture are of the same variant.
     pub(crate) fn push(&mut self, row: Row<'_>) {
+        let (row, tables) = self.profile.apply(row, &mut self.converted);
         let mut pass = |component: Component, samplers: &mut dyn Iterator<Item = &mut Sampler>| {
             let mut samplers = samplers.peekable();
             if samplers.peek().is_some() && !self.cancellation.is_cancelled() {
-                row.read(component, &mut self.light);
+                row.read(component, tables, &mut self.light);
                 samplers.for_each(|sampler| sampler.push(&self.light, self.cancellation));
             }
         };
@@ -101,9 +109,11 @@ impl<'a> Picture<'a> {
         };
         let samplers = self.luminance.into_iter().zip(self.opacity);
         samplers.map(move |(luminance, opacity)| {
-            let Samples { columns, light: luminance } = luminance.finish(cancellation);
+            let Samples { columns, light: mut luminance } = luminance.finish(cancellation);
             let opacity = self.has_alpha.then(|| opacity.finish(cancellation).light);
-            Sampled { columns, luminance, opacity, channels: channel() }
+            let mut channels = channel();
+            self.profile.finish(&mut luminance, channels.as_mut(), opacity.as_deref());
+            Sampled { columns, luminance, opacity, channels }
         })
     }
 }

@@ -18,6 +18,11 @@ impl View {
         Self { frame: spec.frame(), bands: spec.bands(), stretch: spec.stretch() }
     }
 
+    /// Whether the file's colours are shown as they are.
+    pub(crate) fn has_colors(self) -> bool {
+        self.bands == Bands::Auto && !matches!(self.stretch, Stretch::Range(..))
+    }
+
     /// Calls `take` with the row itself, or with its chosen bands and values. `white` is the value
     /// that white has in the file.
     pub(crate) fn apply(self, row: Row<'_>, white: f64, mut take: impl FnMut(Row<'_>)) {

@@ -74,10 +74,14 @@ impl Pipeline {
                 ready: VecDeque::new(),
             };
             if let Some(since) = since {
-                // a number that was not given out yet comes from another database: start over
-                let known = since.next() <= now.next();
-                subscription.received = if known { since } else { Snapshot::EMPTY };
-                subscription.replay_to(now).await?;
+                // A number that was not given out yet comes from another database: what has changed
+                // since then is unknown.
+                if since.next() > now.next() {
+                    subscription.reset(now);
+                } else {
+                    subscription.received = since;
+                    subscription.replay_to(now).await?;
+                }
             }
             Ok(subscription)
         })
@@ -278,17 +282,23 @@ impl Subscription {
 
     /// Replays what `to` contains and was not received, or reports that it is too much.
     async fn replay_to(&mut self, to: Snapshot) -> Result<(), Fault> {
-        let pipeline = &self.pipeline;
+        let pipeline = self.pipeline.clone();
         let _permit = pipeline.0.hub.replays.acquire().await;
         let max = pipeline.config().max_replayed_events;
         match pipeline.catalog().has_more_changes(&self.received, &to, max).await? {
-            true => {
-                let reset = Delivery { event: Event::Reset, change: None, received: to };
-                self.replay = None;
-                self.ready.push_back(Arc::new(reset));
-            }
+            true => self.reset(to),
             false => self.replay = Some(Replay { from: self.received.clone(), to, after: None }),
         }
         Ok(())
+    }
+
+    /// Reports that changes up to `to` are skipped.
+    fn reset(&mut self, to: Snapshot) {
+        self.replay = None;
+        self.ready.push_back(Arc::new(Delivery {
+            event: Event::Reset,
+            change: None,
+            received: to,
+        }));
     }
 }

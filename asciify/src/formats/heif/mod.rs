@@ -68,6 +68,7 @@ fn probe(mut reader: ByteReader<'_>) -> Result<Probed, Error> {
     Ok(Probed {
         orientation: transform.orientation(),
         bits: picture.bits(),
+        profile: picture.profile.clone(),
         decoded_bytes: picture
             .decoded_bytes()
             .saturating_add(alpha_bytes)

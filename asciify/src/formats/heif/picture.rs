@@ -7,6 +7,7 @@ use heifer_isobmff::boxes::{ColorInfo, Grid, Property};
 use super::color::{Coding, Conversion};
 use super::hevc::{HevcDecoder, HevcPicture};
 use super::meta::{FORMAT, MAX_EXTENTS, Meta};
+use crate::color_profile::{ColorModel, ColorProfile};
 use crate::error::Error;
 use crate::formats::decoder::{Input, area};
 use crate::formats::foreign::guarded;
@@ -36,6 +37,8 @@ pub(super) struct CodedPicture {
     decoder: HevcDecoder,
     /// What the properties say about the coding of colours.
     coding: Option<Coding>,
+    /// What the colours mean.
+    pub(super) profile: ColorProfile,
 }
 
 impl CodedPicture {
@@ -95,7 +98,10 @@ impl CodedPicture {
         let coded = area(tile_sides.0, tile_sides.1).saturating_mul(items.len() as u64);
         reader.can_hold_in(reader.end, coded.saturating_sub(FREE_PIXELS), PIXELS_PER_BYTE)?;
         let coding = coding(meta, item).or_else(|| coding(meta, first));
-        Ok(Self { sides, tile_sides, columns, tiles, decoder, coding })
+        let model = if decoder.is_monochrome() { ColorModel::Grey } else { ColorModel::Rgb };
+        let profile = profile(meta, item, model).or_else(|| profile(meta, first, model));
+        let profile = profile.unwrap_or_default();
+        Ok(Self { sides, tile_sides, columns, tiles, decoder, coding, profile })
     }
 
     /// Bits of a sample.
@@ -210,6 +216,23 @@ fn coding(meta: &Meta, item: u32) -> Option<Coding> {
             Some(Coding { matrix: *matrix, is_full_range: *full_range })
         }
         _ => None,
+    })
+}
+
+/// The colour profile that an item's `colr` properties state: an ICC profile rather than code
+/// points, if there are both. `None` if there is none that can be used.
+fn profile(meta: &Meta, item: u32, model: ColorModel) -> Option<ColorProfile> {
+    let icc = meta.properties(item).find_map(|property| match property {
+        Property::Color(ColorInfo::Icc(profile)) => ColorProfile::from_icc(profile, model),
+        _ => None,
+    });
+    icc.or_else(|| {
+        meta.properties(item).find_map(|property| match property {
+            Property::Color(ColorInfo::Nclx { primaries, transfer, .. }) => {
+                ColorProfile::from_cicp(*primaries, *transfer)
+            }
+            _ => None,
+        })
     })
 }
 

@@ -2,8 +2,10 @@
 
 use image::metadata::Orientation;
 
-use super::markers::{APP1, DAC, DHT, EOI, JPG, RST0, RST7, SOF0, SOF2, SOF3, SOF9, SOF10};
+use super::icc::IccSegments;
+use super::markers::{APP1, APP2, DAC, DHT, EOI, JPG, RST0, RST7, SOF0, SOF2, SOF3, SOF9, SOF10};
 use super::markers::{SOF11, SOF15, SOI, SOS, TEM};
+use crate::color_profile::{ColorModel, ColorProfile};
 use crate::error::Error;
 use crate::formats::decoder::{area, exif_orientation};
 use crate::formats::reader::ByteReader;
@@ -16,6 +18,8 @@ pub(super) struct Header {
     /// Bits of a sample: P of B.2.2.
     pub(super) precision: u32,
     pub(super) orientation: Orientation,
+    /// What the samples mean, after they are converted to RGB; those of CMYK are not.
+    pub(super) profile: ColorProfile,
     /// Whether an EOI marker follows.
     pub(super) is_whole: bool,
     /// Of a kind that common decoders refuse or decode wrongly.
@@ -37,6 +41,7 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
     reader.skip(2)?;
     let mut frame = None;
     let mut orientation = None;
+    let mut icc = IccSegments::default();
     let components_in_scan = loop {
         let marker = next_marker(reader)?;
         if matches!(marker, TEM | SOI | RST0..=RST7) {
@@ -60,11 +65,19 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
                 let segment = reader.bytes(length, length)?;
                 orientation = segment.strip_prefix(b"Exif\0\0").map(exif_orientation);
             }
+            APP2 => icc.add(&reader.bytes(length, length)?),
             SOS if length > 0 => break reader.byte()?,
             _ => reader.skip(length)?,
         }
     };
     let Some(frame) = frame else { return Err(reader.malformed("it holds no picture")) };
+    let model = match frame.components {
+        1 => ColorModel::Grey,
+        4 => ColorModel::Cmyk,
+        _ => ColorModel::Rgb,
+    };
+    let profile = icc.join().and_then(|profile| ColorProfile::from_icc(&profile, model));
+    let profile = profile.unwrap_or_default();
     let is_whole = reader.contains(&[0xff, EOI])?;
     Ok(Header {
         width: frame.width,
@@ -79,7 +92,12 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
         is_too_short: !frame.is_arithmetic
             && area(frame.width, frame.height)
                 > reader.end.saturating_mul(8 * if frame.is_lossless { 1 } else { 64 }),
-        decoded_bytes: frame.decoded_bytes(components_in_scan.into(), reader.end),
+        decoded_bytes: frame.decoded_bytes(
+            components_in_scan.into(),
+            profile.cmyk().is_some(),
+            reader.end,
+        ),
+        profile,
     })
 }
 
@@ -95,11 +113,13 @@ struct Frame {
 }
 
 impl Frame {
-    /// An upper estimate of the memory that decoding a file of that length takes, in bytes.
-    fn decoded_bytes(&self, components_in_scan: u32, file_bytes: u64) -> u64 {
+    /// An upper estimate of the memory that decoding a file of that length takes, in bytes, without
+    /// the colour profile.
+    fn decoded_bytes(&self, components_in_scan: u32, has_cmyk: bool, file_bytes: u64) -> u64 {
         // A single sequential scan is decoded row by row; otherwise all coefficients are held, of
         // two bytes each. Padding to whole MCUs is less than 64 px. Grey is counted as colour.
-        let is_held = self.is_rare || self.is_progressive || components_in_scan < self.components;
+        let is_held =
+            self.is_rare || self.is_progressive || components_in_scan < self.components || has_cmyk;
         let bytes_per_px = u64::from(self.components.max(3)) * if is_held { 3 } else { 1 };
         let padded = area(self.width.saturating_add(64), self.height.saturating_add(64));
         // decoders read the file into a buffer that grows by doubling

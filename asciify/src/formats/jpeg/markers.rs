@@ -39,6 +39,8 @@ pub(super) const DRI: u8 = 0xdd;
 pub(super) const APP0: u8 = 0xe0;
 /// Application segment: Exif.
 pub(super) const APP1: u8 = 0xe1;
+/// Application segment: a part of an ICC profile.
+pub(super) const APP2: u8 = 0xe2;
 /// Application segment: Adobe's color transform.
 pub(super) const APP14: u8 = 0xee;
 /// The last of the application segments.

@@ -10,6 +10,7 @@ mod dc;
 mod full;
 mod header;
 mod huffman;
+mod icc;
 mod markers;
 pub(super) mod scans;
 mod segments;
@@ -46,6 +47,7 @@ fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> 
     let sides = (header.width, header.height);
     Ok(Probed {
         orientation: header.orientation,
+        profile: header.profile,
         bits: header.precision,
         is_whole: header.is_whole,
         decoded_bytes: header.decoded_bytes,
@@ -97,7 +99,11 @@ impl Jpeg {
         push: &mut dyn FnMut(Row<'_>),
     ) -> Result<(), Error> {
         let cancellation = input.source.cancellation();
-        if self.is_rare && full::decode(&input.bytes()?, cancellation, &mut *push).is_some() {
+        let cmyk = input.probed.profile.cmyk();
+        // the crate converts CMYK without a profile
+        if (self.is_rare || cmyk.is_some())
+            && full::decode(&input.bytes()?, cmyk, cancellation, &mut *push).is_some()
+        {
             return Ok(());
         }
         // the crate's time is not bounded by the file's length
@@ -105,12 +111,12 @@ impl Jpeg {
             let file = input.bytes()?;
             if !scans::are_bounded(&file) {
                 let cut_off = || Error::cut_off(FORMAT, "its picture is complete");
-                return full::decode(&file, cancellation, push).ok_or_else(cut_off);
+                return full::decode(&file, cmyk, cancellation, push).ok_or_else(cut_off);
             }
         }
         match whole_image::decode(input, ImageFormat::Jpeg, push) {
             // what can be read of a damaged file is drawn, as browsers do
-            Err(err) => full::decode(&input.bytes()?, cancellation, push).ok_or(err),
+            Err(err) => full::decode(&input.bytes()?, cmyk, cancellation, push).ok_or(err),
             decoded => decoded,
         }
     }

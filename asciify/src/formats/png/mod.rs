@@ -1,11 +1,13 @@
 //! PNG and APNG: a signature, then chunks from IHDR to IEND (W3C PNG, third edition, sections 5 and
 //! 11).
 
+mod color;
 mod frames;
 mod rows;
 
 use image::ImageFormat;
 
+use crate::color_profile::ColorModel;
 use crate::error::{Error, Limits};
 use crate::formats::decoder::{
     Decoder, Driver, Input, MAX_EXIF_BYTES, Probed, area, exif_orientation,
@@ -17,6 +19,7 @@ use crate::sample::Sampled;
 use crate::sample::view::View;
 use crate::spec::Spec;
 
+use color::ColorChunks;
 use rows::FORMAT;
 pub(super) use rows::for_each_row;
 
@@ -63,16 +66,32 @@ impl Decoder for Png {
 }
 
 fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> {
-    reader.skip(8)?;
-    let mut probed = read_ihdr(&mut reader)?;
-    reader.awaited = "its IDAT chunk";
-    while !read_chunk(&mut reader, &mut probed)? {}
+    let mut probed = read_header(&mut reader)?;
     probed.is_whole = reader.contains(b"IEND\xae\x42\x60\x82")?;
     Ok(probed)
 }
 
+/// Reads a PNG from its signature to the image data.
+///
+/// # Errors
+/// It is damaged, or ends before its image data.
+pub(super) fn read_header(reader: &mut ByteReader<'_>) -> Result<Probed, Error> {
+    reader.skip(8)?;
+    let mut probed = read_ihdr(reader)?;
+    reader.awaited = "its IDAT chunk";
+    let mut colors = ColorChunks::default();
+    while !read_chunk(reader, &mut probed, &mut colors)? {}
+    let model = if probed.bands < 3 { ColorModel::Grey } else { ColorModel::Rgb };
+    probed.profile = colors.profile(model);
+    Ok(probed)
+}
+
 /// Reads a chunk before the image data. Returns whether it is IDAT, which is not read.
-fn read_chunk(reader: &mut ByteReader<'_>, probed: &mut Probed) -> Result<bool, Error> {
+fn read_chunk(
+    reader: &mut ByteReader<'_>,
+    probed: &mut Probed,
+    colors: &mut ColorChunks,
+) -> Result<bool, Error> {
     let length = u64::from(reader.u32_be()?);
     let kind: [u8; 4] = reader.array()?;
     match &kind {
@@ -91,7 +110,7 @@ fn read_chunk(reader: &mut ByteReader<'_>, probed: &mut Probed) -> Result<bool, 
             reader.skip(length)?;
         }
         b"eXIf" => probed.orientation = exif_orientation(&reader.bytes(length, MAX_EXIF_BYTES)?),
-        _ => reader.skip(length)?,
+        kind => colors.read(kind, length, reader)?,
     }
     reader.skip(CRC_BYTES)?;
     Ok(false)

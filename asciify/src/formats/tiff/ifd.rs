@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::format::Format;
 use crate::formats::reader::ByteReader;
 
-/// The tags that are read (TIFF 6.0, its supplements, libtiff's, and GDAL's).
+/// The tags that are read (TIFF 6.0, its supplements, ICC's for profiles, libtiff's, and GDAL's).
 pub(super) mod tag {
     pub(in crate::formats::tiff) const NEW_SUBFILE_TYPE: u16 = 254;
     pub(in crate::formats::tiff) const IMAGE_WIDTH: u16 = 256;
@@ -32,6 +32,7 @@ pub(super) mod tag {
     pub(in crate::formats::tiff) const SAMPLE_FORMAT: u16 = 339;
     pub(in crate::formats::tiff) const JPEG_TABLES: u16 = 347;
     pub(in crate::formats::tiff) const YCBCR_SUB_SAMPLING: u16 = 530;
+    pub(in crate::formats::tiff) const ICC_PROFILE: u16 = 34_675;
     pub(in crate::formats::tiff) const GDAL_NODATA: u16 = 42_113;
     pub(in crate::formats::tiff) const LERC_PARAMETERS: u16 = 50_674;
 }
@@ -216,7 +217,14 @@ impl<'a> Tiff<'a> {
     /// # Errors
     /// The file ends before them.
     pub(super) fn bytes(&mut self, ifd: &Ifd, tag: u16, max: u64) -> Result<Vec<u8>, Error> {
-        let Some(entry) = ifd.entry(tag) else { return Ok(Vec::new()) };
+        ifd.entry(tag).map_or(Ok(Vec::new()), |entry| self.bytes_of(entry, max))
+    }
+
+    /// The first bytes of an entry's values, at most `max`.
+    ///
+    /// # Errors
+    /// The file ends before them.
+    pub(super) fn bytes_of(&mut self, entry: IfdEntry, max: u64) -> Result<Vec<u8>, Error> {
         self.reader.seek_to(entry.offset)?;
         let length = entry.count.saturating_mul(entry.value_bytes().unwrap_or(1)).min(max);
         self.reader.bytes(length, max)

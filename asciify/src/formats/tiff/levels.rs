@@ -19,7 +19,7 @@ pub(super) struct Level {
 
 impl Tiff<'_> {
     /// The first page, the number of pages (overviews and masks are none), and an upper estimate of
-    /// the memory that decoding the first one takes, in bytes.
+    /// the memory that decoding the first one takes, in bytes, without its colour profile.
     ///
     /// # Errors
     /// The file is damaged, the page is of an unsupported kind, or there are too many pages.

@@ -45,9 +45,11 @@ pub(super) const DRIVER: Driver = Driver {
 };
 
 fn probe(reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
-    let (page, frames, decoded_bytes) = Tiff::open(reader)?.pages(limits)?;
+    let mut tiff = Tiff::open(reader)?;
+    let (page, frames, decoded_bytes) = tiff.pages(limits)?;
     Ok(Probed {
         frames,
+        profile: page.profile(&mut tiff).unwrap_or_default(),
         bits: page.bits_per_sample,
         orientation: page.orientation(),
         decoded_bytes,
@@ -74,16 +76,19 @@ impl Decoder for Pages {
             let held = level.page.sides();
             SourceGeometry { full, held, scale: 1, orientation }
         };
+        // overviews have none of their own
+        let profile = levels[0].page.profile(&mut tiff).filter(|_| view.has_colors());
         let tiff = RefCell::new(tiff);
-        let (bands, stretch) = (view.bands, view.stretch);
-        let range = ValueRange::of(&tiff, &levels, bands, stretch, input.limits)?;
+        let has_profile = profile.is_some();
+        let range = ValueRange::of(&tiff, &levels, view, has_profile, input.limits)?;
+        let profile = profile.unwrap_or_default();
         let smallest =
             |spec: &Spec| levels.iter().rposition(|it| geometry(it).suffices(spec)).unwrap_or(0);
         in_groups(specs, smallest, |level, specs| {
             let level = &levels[level];
             level.page.check_limits(input.limits)?;
-            let mut picture = Picture::new(specs, &geometry(level), cancellation);
-            pixels::push_rows(&tiff, level, bands, stretch, &range, &mut picture)?;
+            let mut picture = Picture::new(specs, &geometry(level), profile.clone(), cancellation);
+            pixels::push_rows(&tiff, level, view, profile.cmyk(), &range, &mut picture)?;
             Ok(picture.finish().collect())
         })
     }

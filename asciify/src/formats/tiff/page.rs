@@ -6,6 +6,7 @@ use super::codes::{Compression, Photometric, Predictor, SampleFormat};
 use super::ifd::{FORMAT, Ifd, IfdEntry, Tiff, tag};
 use super::lerc::SecondCompression;
 use super::zstd::{MAX_BLOCK_BYTES, MAX_WINDOW_BYTES};
+use crate::color_profile::{ColorModel, ColorProfile, MAX_ICC_BYTES};
 use crate::error::{Error, Limits};
 
 /// Bits of NewSubfileType: an overview of another page, and a transparency mask of another page.
@@ -82,6 +83,8 @@ pub(super) struct Page {
     /// decoder upsamples them.
     pub(super) ycbcr_sub_sampling: (u32, u32),
     pub(super) t4_options: u32,
+    /// ICCProfile (ICC.1:2022, B.4).
+    icc_profile: Option<IfdEntry>,
     /// Whether this is an overview: a copy of another page at reduced resolution.
     is_overview: bool,
     /// Whether this says where another page has data.
@@ -156,6 +159,7 @@ impl Page {
             )?),
             ycbcr_sub_sampling: read_sub_sampling(tiff, ifd, photometric, compression)?,
             t4_options,
+            icc_profile: ifd.entry(tag::ICC_PROFILE),
             is_overview: subfile_type & REDUCED_RESOLUTION != 0,
             is_mask: subfile_type & MASK != 0,
             sub_ifds: tiff.numbers(ifd, tag::SUB_IFDS, MAX_SUB_IFDS)?,
@@ -168,6 +172,21 @@ impl Page {
             Photometric::Bands | Photometric::WhiteIsZero => self.samples_per_pixel,
             _ => 3 + u32::from(self.alpha.is_some()),
         }
+    }
+
+    /// Its colour profile. `None` if it has none that can be used.
+    pub(super) fn profile(&self, tiff: &mut Tiff<'_>) -> Option<ColorProfile> {
+        let model = match self.photometric {
+            Photometric::CieLab => return None,
+            Photometric::Separated => ColorModel::Cmyk,
+            Photometric::Palette | Photometric::YCbCr => ColorModel::Rgb,
+            Photometric::Bands | Photometric::WhiteIsZero => {
+                let colors = self.samples_per_pixel - u32::from(self.alpha.is_some());
+                if colors < 3 { ColorModel::Grey } else { ColorModel::Rgb }
+            }
+        };
+        let profile = tiff.bytes_of(self.icc_profile?, MAX_ICC_BYTES + 1).ok()?;
+        ColorProfile::from_icc(&profile, model)
     }
 
     pub(super) fn chunks_across(&self) -> u32 {

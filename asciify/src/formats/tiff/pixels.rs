@@ -12,9 +12,11 @@ use super::memo::{Memo, max_conversions};
 use super::page::Page;
 use super::rows::RowReader;
 use super::samples;
+use crate::color_profile::Lut;
 use crate::error::{Error, Limits};
 use crate::light::{Row, from_lab, from_ycbcr};
 use crate::sample::Picture;
+use crate::sample::view::View;
 use crate::spec::bands::{Bands, Stretch};
 
 /// The fraction of all values that automatic stretching makes black, and the fraction it makes
@@ -36,21 +38,22 @@ pub(super) struct ValueRange {
 
 impl ValueRange {
     /// The range for a page and its overviews. Percentiles are taken from the smallest overview
-    /// that has enough pixels.
+    /// that has enough pixels. Values with a colour profile are no measurements: they are not
+    /// stretched.
     ///
     /// # Errors
     /// A strip or a tile is damaged, or the level exceeds the limits.
     pub(super) fn of(
         tiff: &RefCell<Tiff<'_>>,
         levels: &[Level],
-        bands: Bands,
-        stretch: Stretch,
+        view: View,
+        has_profile: bool,
         limits: &Limits,
     ) -> Result<Self, Error> {
         let page = &levels[0].page;
         let (min, max) = page.value_range();
-        let is_displayable = page.bits_per_sample <= 8 || !page.has_bands();
-        let fixed = match stretch {
+        let is_displayable = page.bits_per_sample <= 8 || !page.has_bands() || has_profile;
+        let fixed = match view.stretch {
             Stretch::Range(low, high) => Some((low, high)),
             Stretch::None => Some((min, max)),
             Stretch::Auto => is_displayable.then_some((min, max)),
@@ -69,7 +72,7 @@ impl ValueRange {
         let (mut values, mut row_start, mut next) = (Vec::new(), 0, 0);
         let mut conversions_left = max_conversions(&level.page, tiff.borrow().reader.end);
         let is_bounded = conversions_left < u64::MAX;
-        for_each_sample_row(tiff, level, bands, |row| {
+        for_each_sample_row(tiff, level, view.bands, |row| {
             if is_bounded {
                 let left = conversions_left.checked_sub(row.different_pixels());
                 conversions_left = left.ok_or_else(too_many_pixels)?;
@@ -129,28 +132,29 @@ struct Pixel {
     alpha: f64,
 }
 
-/// Passes each row of a level to `picture`, from the top. Pixels without data are transparent.
+/// Passes each row of a level to `picture`, from the top. Pixels without data are transparent. CMYK
+/// becomes sRGB by the table of its colour profile, if it has one.
 ///
 /// # Errors
 /// A strip or a tile is damaged, or there is no such band.
 pub(super) fn push_rows(
     tiff: &RefCell<Tiff<'_>>,
     level: &Level,
-    bands: Bands,
-    stretch: Stretch,
+    view: View,
+    cmyk: Option<&Lut>,
     range: &ValueRange,
     picture: &mut Picture,
 ) -> Result<(), Error> {
-    let page = &level.page;
-    let is_unchanged = bands == Bands::Auto && !matches!(stretch, Stretch::Range(..));
-    if let Some(samples) = page.srgb_samples().filter(|_| is_unchanged && level.mask.is_none()) {
-        return push_srgb_rows(tiff, page, samples, picture);
+    let (page, bands) = (&level.page, view.bands);
+    let is_unchanged = view.has_colors() && level.mask.is_none();
+    if let Some(samples) = page.coded_samples().filter(|_| is_unchanged) {
+        return push_coded_rows(tiff, page, samples, picture);
     }
     let is_inverted = page.photometric == Photometric::WhiteIsZero;
     let is_associated = page.alpha.is_some_and(|alpha| alpha.is_associated);
     let file_bytes = tiff.borrow().reader.end;
     let mut palette = Memo::new(page, file_bytes, |samples| {
-        range.apply(&page.pixel(samples, bands, true), is_inverted, is_associated)
+        range.apply(&page.pixel(samples, bands, true, cmyk), is_inverted, is_associated)
     });
     let mut colors = vec![[0; 4]; page.width as usize];
     for_each_sample_row(tiff, level, bands, |row| {
@@ -169,8 +173,8 @@ pub(super) fn push_rows(
     })
 }
 
-/// [`push_rows`] for pages whose bytes can be used as they are: see [`Page::srgb_samples`].
-fn push_srgb_rows(
+/// [`push_rows`] for pages whose bytes can be used as they are: see [`Page::coded_samples`].
+fn push_coded_rows(
     tiff: &RefCell<Tiff<'_>>,
     page: &Page,
     samples: usize,
@@ -233,7 +237,7 @@ impl SampleRow<'_> {
     }
 
     fn pixel(&self, x: usize) -> Pixel {
-        self.page.pixel(self.samples(x), self.bands, self.is_shown(x))
+        self.page.pixel(self.samples(x), self.bands, self.is_shown(x), None)
     }
 }
 
@@ -316,23 +320,23 @@ impl Page {
         matches!(self.photometric, Photometric::Bands | Photometric::WhiteIsZero)
     }
 
-    /// Samples per pixel of a page whose bytes are sRGB as they are: grey or RGB, with or without
-    /// unassociated alpha.
-    fn srgb_samples(&self) -> Option<usize> {
-        let has_srgb_samples = match self.alpha {
+    /// Samples per pixel of a page whose bytes are coded colours as they are: grey or RGB, with or
+    /// without unassociated alpha.
+    fn coded_samples(&self) -> Option<usize> {
+        let has_coded_samples = match self.alpha {
             Some(alpha) => {
                 alpha.sample + 1 == self.samples_per_pixel as usize && !alpha.is_associated
             }
             None => matches!(self.samples_per_pixel, 1 | 3),
         };
-        let is_srgb = self.bits_per_sample == 8
+        let is_coded = self.bits_per_sample == 8
             && self.sample_format == SampleFormat::Uint
             && self.photometric == Photometric::Bands
             && self.samples_per_pixel <= 4
             && !self.is_planar
             && self.nodata.is_none()
-            && has_srgb_samples;
-        is_srgb.then_some(self.samples_per_pixel as usize)
+            && has_coded_samples;
+        is_coded.then_some(self.samples_per_pixel as usize)
     }
 
     /// The lowest and the highest value of a colour of [`Pixel`], or of a band.
@@ -382,12 +386,12 @@ impl Page {
     }
 
     /// A pixel of the samples of [`Page::wanted_samples`].
-    fn pixel(&self, values: &[f64], bands: Bands, is_shown: bool) -> Pixel {
+    fn pixel(&self, values: &[f64], bands: Bands, is_shown: bool, cmyk: Option<&Lut>) -> Pixel {
         let (samples, alpha) = match (self.alpha_sample(), values) {
             (Some(_), [samples @ .., last]) => (samples, *last),
             _ => (values, f64::INFINITY),
         };
-        let color = self.color(samples);
+        let color = self.color(samples, cmyk);
         let color = match bands.chosen() {
             Some(chosen) if !self.has_bands() => {
                 chosen.map(|band| color.get(band).copied().unwrap_or(alpha))
@@ -400,7 +404,7 @@ impl Page {
     }
 
     /// Red, green and blue of the samples that make the colours.
-    fn color(&self, samples: &[f64]) -> [f64; 3] {
+    fn color(&self, samples: &[f64], cmyk: Option<&Lut>) -> [f64; 3] {
         match (self.photometric, samples) {
             (Photometric::Palette, [index, ..]) => {
                 self.color_map.get(*index as usize).map_or([0.0; 3], |color| color.map(f64::from))
@@ -410,6 +414,10 @@ impl Page {
             }
             (Photometric::Separated, [c, m, y, k, ..]) => {
                 let (_, max) = self.value_range();
+                if let Some(cmyk) = cmyk {
+                    let rgb = cmyk.srgb(&[c, m, y, k].map(|ink| ink / max));
+                    return rgb.map(|value| f64::from(value) / 65_535.0 * max);
+                }
                 [c, m, y].map(|ink| (max - ink) * (max - k) / max)
             }
             (Photometric::CieLab, [l, a, b, ..]) => {

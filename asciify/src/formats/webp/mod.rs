@@ -9,6 +9,7 @@ mod vp8;
 
 use image::ImageFormat;
 
+use crate::color_profile::{ColorModel, ColorProfile, MAX_ICC_BYTES};
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::decoder::{
@@ -142,7 +143,7 @@ fn still(sides: (u32, u32), bands: u32) -> Probed {
 }
 
 /// Reads the chunks behind VP8X (section 2.7): an image of the canvas's size, or frames inside it;
-/// EXIF.
+/// ICCP and EXIF.
 fn probe_extended(
     reader: &mut ByteReader<'_>,
     riff_end: u64,
@@ -167,6 +168,11 @@ fn probe_extended(
                 frames = frames.saturating_add(1);
                 Error::over("frames", frames.into(), limits.max_frames.into())?;
                 probe_frame(reader, &chunk, canvas)?;
+            }
+            b"ICCP" => {
+                let profile = reader.bytes(chunk.length, MAX_ICC_BYTES + 1)?;
+                let profile = ColorProfile::from_icc(&profile, ColorModel::Rgb);
+                probed.profile = profile.unwrap_or_default();
             }
             b"EXIF" => {
                 let block = reader.bytes(

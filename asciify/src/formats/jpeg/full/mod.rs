@@ -1,5 +1,5 @@
-//! Decodes JPEGs at full size of the kinds that common decoders refuse: with arithmetic coding,
-//! with 12 bits per sample, and lossless ones.
+//! Decodes JPEGs at full size of the kinds that common decoders refuse or cannot convert: with
+//! arithmetic coding, with 12 bits per sample, lossless ones, and CMYK with a colour profile.
 //!
 //! Damage affects the data up to the next restart marker; samples that cannot be decoded stay grey.
 
@@ -22,13 +22,15 @@ use super::markers::{APP0, APP14, APP15, COM, EOI, RST0, SOF0, SOF3, SOF9, SOF10
 use super::markers::{SOS, TEM};
 use super::tables::Tables;
 use crate::cancellation::Cancellation;
+use crate::color_profile::Lut;
 use crate::light::Row;
 
 /// Scans that are decoded. Encoders write up to about 25.
 const MAX_SCANS: usize = 100;
 
 /// Decodes a whole file and calls `take` with each row from the top: grey or RGB, of 8 bits where
-/// samples have at most 8, else scaled to 16.
+/// samples have at most 8, else scaled to 16. CMYK becomes RGB of 16 bits by the table `cmyk`, if
+/// there is one.
 ///
 /// Supported are Huffman coding (SOF0 to SOF2) and arithmetic coding (SOF9, SOF10) of 8 and 12
 /// bits, and lossless Huffman coding (SOF3) of 2 to 16 bits; 1, 3 or 4 components. `None`, before
@@ -44,6 +46,7 @@ const MAX_SCANS: usize = 100;
 /// rows are missing.
 pub(super) fn decode(
     file: &[u8],
+    cmyk: Option<&Lut>,
     cancellation: &Cancellation<'_>,
     take: impl FnMut(Row<'_>),
 ) -> Option<()> {
@@ -52,7 +55,7 @@ pub(super) fn decode(
     let _end = reader.read(file.strip_prefix(&SOI_BYTES)?, cancellation);
     let frame = reader.frame.filter(|_| reader.scans > 0)?;
     let transform = ColorTransform::of(&frame, reader.has_jfif, reader.adobe_transform);
-    output::for_each_row(&frame, transform, cancellation, take);
+    output::for_each_row(&frame, transform, cmyk, cancellation, take);
     Some(())
 }
 

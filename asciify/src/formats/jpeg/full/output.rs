@@ -4,6 +4,7 @@
 use super::frame::{Component, Frame, Process};
 use super::idct;
 use crate::cancellation::Cancellation;
+use crate::color_profile::Lut;
 use crate::formats::jpeg::block::{BLOCK_LEN, BLOCK_SIDE};
 use crate::light::Row;
 
@@ -30,16 +31,19 @@ impl ColorTransform {
 }
 
 /// Calls `take` with each row from the top: grey or RGB, of 8 bits where samples have at most 8,
-/// else of 16. When the caller has cancelled, rows are missing.
+/// else of 16. CMYK becomes RGB of 16 bits by the table `cmyk`, if there is one. When the caller has
+/// cancelled, rows are missing.
 pub(super) fn for_each_row(
     frame: &Frame,
     transform: ColorTransform,
+    cmyk: Option<&Lut>,
     cancellation: &Cancellation<'_>,
     mut take: impl FnMut(Row<'_>),
 ) {
     let lines_per_mcu = frame.unit_side() * frame.max_v;
-    let white = frame.white();
-    let is_deep = frame.precision() > 8;
+    let cmyk = cmyk.filter(|_| frame.components.len() == 4);
+    let is_deep = frame.precision() > 8 || cmyk.is_some();
+    let white = if cmyk.is_some() { u16::MAX } else { frame.white() };
     let full_scale: u16 = if is_deep { u16::MAX } else { u8::MAX.into() };
     let scaled = |value: u16| {
         ((u32::from(value) * u32::from(full_scale) + u32::from(white / 2)) / u32::from(white))
@@ -82,8 +86,15 @@ pub(super) fn for_each_row(
         }
         if !is_repeated {
             let pixels = row.iter_mut().zip(&samples);
-            match (frame.components.len(), transform.is_ycbcr) {
-                (3, true) => pixels.for_each(|(pixel, [luma, cb, cr, _])| {
+            match (frame.components.len(), transform.is_ycbcr, cmyk) {
+                (_, _, Some(cmyk)) => {
+                    let full = f64::from(frame.white());
+                    pixels.for_each(|(pixel, samples)| {
+                        let ink = inks_of(frame, transform, *samples);
+                        *pixel = cmyk.srgb(&ink.map(|ink| f64::from(ink) / full));
+                    });
+                }
+                (3, true, None) => pixels.for_each(|(pixel, [luma, cb, cr, _])| {
                     *pixel = from_ycbcr([*luma, *cb, *cr], frame.precision());
                 }),
                 _ => {
@@ -99,20 +110,32 @@ pub(super) fn for_each_row(
 }
 
 /// The RGB of a pixel, in the frame's precision.
-fn rgb_of(frame: &Frame, transform: ColorTransform, [a, b, c, black]: [u16; 4]) -> [u16; 3] {
+fn rgb_of(frame: &Frame, transform: ColorTransform, samples: [u16; 4]) -> [u16; 3] {
     let white = frame.white();
-    let rgb = if transform.is_ycbcr { from_ycbcr([a, b, c], frame.precision()) } else { [a, b, c] };
+    let [a, b, c, _] = samples;
     match frame.components.len() {
         1 => [a; 3],
         4 => {
-            // YCCK transforms inverted CMY
-            let flip = |value: u16, is_ink: bool| if is_ink { white - value } else { value };
-            let black = flip(black, !transform.is_inverted);
-            rgb.map(|it| flip(it, transform.is_ycbcr == transform.is_inverted))
-                .map(|it| (u32::from(it) * u32::from(black) / u32::from(white)) as u16)
+            let [cyan, magenta, yellow, black] = inks_of(frame, transform, samples);
+            let light = |ink: u16| u32::from(white - ink);
+            [cyan, magenta, yellow].map(|ink| (light(ink) * light(black) / u32::from(white)) as u16)
         }
-        _ => rgb,
+        _ if transform.is_ycbcr => from_ycbcr([a, b, c], frame.precision()),
+        _ => [a, b, c],
     }
+}
+
+/// Cyan, magenta, yellow and black of a pixel of four components, in the frame's precision; 0 is no
+/// ink.
+fn inks_of(frame: &Frame, transform: ColorTransform, [a, b, c, black]: [u16; 4]) -> [u16; 4] {
+    let white = frame.white();
+    let [a, b, c] =
+        if transform.is_ycbcr { from_ycbcr([a, b, c], frame.precision()) } else { [a, b, c] };
+    let flip = |value: u16, is_light: bool| if is_light { white - value } else { value };
+    // YCCK transforms inverted CMY
+    let is_light = transform.is_ycbcr != transform.is_inverted;
+    let [cyan, magenta, yellow] = [a, b, c].map(|value| flip(value, is_light));
+    [cyan, magenta, yellow, flip(black, transform.is_inverted)]
 }
 
 /// RGB of Y, Cb and Cr of any precision (JFIF 1.02). Factors are in 1/65536.

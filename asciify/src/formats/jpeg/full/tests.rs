@@ -23,7 +23,7 @@ fn read(file: &[u8]) -> Option<Vec<Vec<Vec<usize>>>> {
         row.iter().map(|pixel| pixel.map(T::into).to_vec()).collect()
     }
     let mut all = Vec::new();
-    decode(file, &Cancellation::never(), |row| {
+    decode(file, None, &Cancellation::never(), |row| {
         all.push(match row {
             Row::Grey8(row) => wide(row),
             Row::Rgb8(row) => wide(row),
@@ -142,7 +142,7 @@ fn damage_never_panics() {
             for value in [0, 0xff, ((seed * 7_919) >> 3) as u8] {
                 let mut damaged = file.clone();
                 damaged[at] = value;
-                let _refused = decode(&damaged, &Cancellation::never(), |_| {});
+                let _refused = decode(&damaged, None, &Cancellation::never(), |_| {});
             }
         }
     }
@@ -189,7 +189,7 @@ fn a_cancelled_image_ends_with_its_row_of_mcus() {
                 asked.set(asked.get() + 1);
                 asked.get() >= cancel_at
             };
-            let _incomplete = decode(&file, &Cancellation::new(&ask), |_| rows += 1);
+            let _incomplete = decode(&file, None, &Cancellation::new(&ask), |_| rows += 1);
             (asked.get(), rows)
         };
         let (questions, all) = cancelled_at(usize::MAX);
