@@ -7,7 +7,7 @@ use crate::heifs::{coded, tiled};
 use crate::pictures::riff;
 use crate::samples::foreign;
 use crate::seeds::chunk;
-use crate::tiffs::by_hand;
+use crate::tiffs::{by_hand, lerc, zstd};
 
 /// A file, and the frame that takes long.
 pub struct Bomb {
@@ -122,6 +122,17 @@ pub fn all() -> Vec<Bomb> {
                 &[(259, &[8]), (262, &[2]), (317, &[2])],
                 &rows(|y| vec![y as u8; 96_000]),
             )
+        }),
+        honest("TIFF of one value, u16, Zstandard", {
+            let blocks = vec![(128_000, 7); TIFF_ROWS as usize / 4];
+            tiff(16, 1, 1, &[(259, &[50_000])], &zstd(0x38, &blocks))
+        }),
+        bomb("TIFF of two rows, f64, Zstandard", {
+            let blocks: Vec<(u32, u8)> = (0..TIFF_ROWS).map(|y| (128_000, y as u8 % 2)).collect();
+            tiff(64, 1, 3, &[(259, &[50_000])], &zstd(0x38, &blocks))
+        }),
+        honest("TIFF of one value, LERC", {
+            tiff(8, 1, 1, &[(259, &[34_887])], &lerc((SIDES.0, TIFF_ROWS), 7))
         }),
         bomb("TIFF, shared strips", shared_strips()),
         honest("TIFF, shared small tiles", shared_tiles()),

@@ -45,6 +45,9 @@ pub(crate) struct Probed {
     /// Width and height of the stored image in pixels, before the orientation is applied.
     pub(crate) width: u32,
     pub(crate) height: u32,
+    /// Width and height of the largest resolution of the image that is decoded: smaller than the
+    /// image itself only where that exceeds the limits.
+    pub(crate) decodable: (u32, u32),
     /// Frames of an animation, pages of a TIFF; 1 for a still image.
     pub(crate) frames: u32,
     /// Width and height of the frame with the most pixels, which may exceed the image's own. Zeros
@@ -53,6 +56,8 @@ pub(crate) struct Probed {
     pub(crate) orientation: Orientation,
     /// Values per pixel: see [`Header::bands`](crate::Header::bands).
     pub(crate) bands: u32,
+    /// The names of the bands: see [`Header::band_names`](crate::Header::band_names).
+    pub(crate) band_names: Vec<Option<String>>,
     /// Bits of each value.
     pub(crate) bits: u32,
     /// Whether the file has its format's end marker.
@@ -80,10 +85,12 @@ impl Probed {
             format,
             width,
             height,
+            decodable: (width, height),
             frames: 1,
             largest_frame: (0, 0),
             orientation: Orientation::NoTransforms,
             bands,
+            band_names: Vec::new(),
             bits: 8,
             is_whole: true,
             decoded_bytes: area(width, height).saturating_mul(bytes_per_px),

@@ -9,6 +9,8 @@ use weezl::BitOrder;
 use weezl::decode::Decoder as Lzw;
 
 use super::codes::Compression;
+#[cfg(feature = "jp2")]
+use super::jpeg2000;
 use super::page::Page;
 use super::zstd::ZstdReader;
 use super::{lerc, pictures, xz};
@@ -44,6 +46,10 @@ pub(super) fn open<'a>(
             Box::new(Cursor::new(match compression {
                 Compression::LZMA => xz::decompress(&compressed, page.chunk_bytes())?,
                 Compression::LERC => lerc::decode(&compressed, page, rows)?,
+                #[cfg(feature = "jp2")]
+                compression if compression.is_jpeg_2000() => {
+                    jpeg2000::decode(&compressed, page, rows)?
+                }
                 Compression::WEBP => pictures::decode_webp(&compressed, page, rows)?,
                 _ => pictures::decode_jpeg(&compressed, page, rows)?,
             }))

@@ -33,6 +33,7 @@ pub(super) mod tag {
     pub(in crate::formats::tiff) const JPEG_TABLES: u16 = 347;
     pub(in crate::formats::tiff) const YCBCR_SUB_SAMPLING: u16 = 530;
     pub(in crate::formats::tiff) const ICC_PROFILE: u16 = 34_675;
+    pub(in crate::formats::tiff) const GDAL_METADATA: u16 = 42_112;
     pub(in crate::formats::tiff) const GDAL_NODATA: u16 = 42_113;
     pub(in crate::formats::tiff) const LERC_PARAMETERS: u16 = 50_674;
 }

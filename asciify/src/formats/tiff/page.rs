@@ -2,9 +2,9 @@
 
 use image::metadata::Orientation;
 
-use super::codes::{Compression, Photometric, Predictor, SampleFormat};
+use super::band_names::BandNames;
+use super::codes::{Compression, LercCompression, Photometric, Predictor, SampleFormat};
 use super::ifd::{FORMAT, Ifd, IfdEntry, Tiff, tag};
-use super::lerc::SecondCompression;
 use super::zstd::{MAX_BLOCK_BYTES, MAX_WINDOW_BYTES};
 use crate::color_profile::{ColorModel, ColorProfile, MAX_ICC_BYTES};
 use crate::error::{Error, Limits};
@@ -24,6 +24,8 @@ const MAX_PLANES: u32 = 4;
 const DECOMPRESSOR_BYTES: u64 = 1 << 18;
 /// What compressed data may take at least, in bytes: a chunk of few samples has a header, too.
 const MIN_COMPRESSED_BYTES: u64 = 1 << 16;
+/// Memory of the decoder of JPEG 2000, in bytes per sample, and per pixel.
+const JPEG_2000_BYTES_PER_SAMPLE: u64 = 12;
 /// Memory of the decoder of WebP, in bytes per pixel.
 const WEBP_BYTES_PER_PX: u64 = 16;
 /// The longest text of a number, in bytes.
@@ -73,14 +75,17 @@ pub(super) struct Page {
     /// StripByteCounts or TileByteCounts.
     pub(super) chunk_byte_counts: Option<IfdEntry>,
     pub(super) alpha: Option<AlphaSample>,
+    pub(super) band_names: BandNames,
     /// GDAL_NODATA: the value of missing samples.
     pub(super) nodata: Option<f64>,
     /// ColorMap: red, green and blue by index, 0 to 65535.
     pub(super) color_map: Vec<[u16; 3]>,
+    /// The byte order of samples.
+    pub(super) is_little_endian: bool,
     pub(super) jpeg_tables: Vec<u8>,
-    pub(super) lerc_compression: SecondCompression,
-    /// YCbCrSubSampling: pixels across and down that share a Cb and a Cr. (1, 1) for JPEG, whose
-    /// decoder upsamples them.
+    pub(super) lerc_compression: LercCompression,
+    /// YCbCrSubSampling: pixels across and down that share a Cb and a Cr. (1, 1) for JPEG and
+    /// JPEG 2000, whose decoders upsample them.
     pub(super) ycbcr_sub_sampling: (u32, u32),
     pub(super) t4_options: u32,
     /// ICCProfile (ICC.1:2022, B.4).
@@ -104,7 +109,10 @@ impl Page {
         let samples_per_pixel = number(tag::SAMPLES_PER_PIXEL, 1)?;
         let compression = Compression(number(tag::COMPRESSION, 1)?);
         let photometric = number(tag::PHOTOMETRIC_INTERPRETATION, Photometric::BLACK_IS_ZERO)?;
-        let photometric = Photometric::from_code(photometric);
+        let photometric = match compression {
+            Compression::APERIO_YCBCR => Photometric::YCbCr,
+            _ => Photometric::from_code(photometric),
+        };
         let subfile_type = number(tag::NEW_SUBFILE_TYPE, 0)?;
         let orientation = number(tag::ORIENTATION, 1)?;
         let predictor = Predictor::from_code(number(tag::PREDICTOR, 1)?);
@@ -128,6 +136,11 @@ impl Page {
         let depths = tiff.numbers(ifd, tag::BITS_PER_SAMPLE, MAX_SAMPLES)?;
         let formats = tiff.numbers(ifd, tag::SAMPLE_FORMAT, MAX_SAMPLES)?;
         let is_uniform = |values: &[u64]| values.iter().all(|value| *value == values[0]);
+        let bands = u64::from(samples_per_pixel).min(MAX_SAMPLES) as usize;
+        let band_names = match photometric {
+            Photometric::Bands | Photometric::WhiteIsZero => BandNames::read(tiff, ifd, bands)?,
+            _ => BandNames::default(),
+        };
         Ok(Self {
             width,
             height,
@@ -148,11 +161,16 @@ impl Page {
             chunk_size,
             chunk_offsets: ifd.entry(chunk_offsets),
             chunk_byte_counts: ifd.entry(chunk_byte_counts),
-            alpha: read_alpha(tiff, ifd, samples_per_pixel)?,
+            alpha: match (read_alpha(tiff, ifd, samples_per_pixel)?, band_names.alpha) {
+                (None, Some(sample)) => Some(AlphaSample { sample, is_associated: false }),
+                (alpha, _) => alpha,
+            },
+            band_names,
             nodata: read_nodata(tiff, ifd)?,
             color_map: read_color_map(tiff, ifd)?,
+            is_little_endian: tiff.is_little_endian,
             jpeg_tables: tiff.bytes(ifd, tag::JPEG_TABLES, MAX_JPEG_TABLE_BYTES)?,
-            lerc_compression: SecondCompression::from_parameters(&tiff.numbers(
+            lerc_compression: LercCompression::from_parameters(&tiff.numbers(
                 ifd,
                 tag::LERC_PARAMETERS,
                 MAX_LERC_PARAMETERS,
@@ -235,8 +253,8 @@ impl Page {
         let chunk = self.chunk_bytes();
         let pixels = u64::from(self.chunk_size.0).saturating_mul(self.chunk_size.1.into());
         let working = match self.compression {
-            // coefficients
-            Compression::JPEG => chunk.saturating_mul(5),
+            // coefficients; its data is much shorter
+            Compression::JPEG => return chunk.saturating_mul(5),
             // the window, which grows by copying
             Compression::ZSTD => {
                 chunk.min(MAX_WINDOW_BYTES).saturating_mul(4) + 4 * MAX_BLOCK_BYTES
@@ -245,8 +263,13 @@ impl Page {
             Compression::LZMA => chunk.saturating_mul(4),
             // values twice, masks twice, and data that is compressed once more
             Compression::LERC => {
-                chunk.saturating_mul(8).saturating_add(pixels.saturating_mul(2))
-                    + 6 * MAX_BLOCK_BYTES
+                let values = chunk.saturating_mul(8).saturating_add(6 * MAX_BLOCK_BYTES);
+                values.saturating_add(pixels.saturating_mul(2))
+            }
+            compression if compression.is_jpeg_2000() => {
+                let samples = pixels.saturating_mul(self.samples_per_chunk_pixel().into());
+                let buffers = samples.saturating_add(pixels);
+                buffers.saturating_mul(JPEG_2000_BYTES_PER_SAMPLE).saturating_add(1 << 22)
             }
             Compression::WEBP => pixels.saturating_mul(WEBP_BYTES_PER_PX),
             _ => return 0,
@@ -367,7 +390,8 @@ fn read_sub_sampling(
     compression: Compression,
 ) -> Result<(u32, u32), Error> {
     let factors = tiff.numbers(ifd, tag::YCBCR_SUB_SAMPLING, 2)?;
-    if photometric != Photometric::YCbCr || compression == Compression::JPEG {
+    let is_upsampled = compression == Compression::JPEG || compression.is_jpeg_2000();
+    if photometric != Photometric::YCbCr || is_upsampled {
         return Ok((1, 1));
     }
     Ok(match factors.as_slice() {

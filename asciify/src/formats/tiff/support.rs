@@ -1,8 +1,8 @@
 //! Which pages can be decoded.
 
-use super::codes::{Compression, Photometric, Predictor, SampleFormat};
+use super::codes::{Compression, LercCompression, Photometric, Predictor, SampleFormat};
 use super::ifd::FORMAT;
-use super::lerc::{self, SecondCompression};
+use super::lerc;
 use super::page::Page;
 use crate::error::Error;
 
@@ -85,7 +85,12 @@ impl Page {
             Compression::JPEG => self.has_bytes(),
             Compression::ZSTD | Compression::LZMA => true,
             Compression::LERC => {
-                lerc::has_type_of(self) && self.lerc_compression != SecondCompression::Unknown
+                lerc::has_type_of(self) && self.lerc_compression != LercCompression::Unknown
+            }
+            compression if compression.is_jpeg_2000() => {
+                cfg!(feature = "jp2")
+                    && matches!(self.bits_per_sample, 8 | 16)
+                    && matches!(self.sample_format, SampleFormat::Uint | SampleFormat::Int)
             }
             Compression::WEBP => {
                 self.has_bytes() && matches!(self.samples_per_chunk_pixel(), 3 | 4)

@@ -12,32 +12,11 @@ use std::io::{self, ErrorKind, Read};
 
 use flate2::read::ZlibDecoder;
 
-use super::codes::SampleFormat;
+use super::codes::{LercCompression, SampleFormat};
 use super::page::Page;
 use super::zstd::ZstdReader;
 use blob::Header;
 use value::Value;
-
-/// How blobs are compressed once more: the second value of LercParameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SecondCompression {
-    None,
-    Deflate,
-    Zstd,
-    Unknown,
-}
-
-impl SecondCompression {
-    /// From the values of LercParameters.
-    pub(super) fn from_parameters(parameters: &[u64]) -> Self {
-        match parameters.get(1) {
-            None | Some(0) => Self::None,
-            Some(1) => Self::Deflate,
-            Some(2) => Self::Zstd,
-            Some(_) => Self::Unknown,
-        }
-    }
-}
 
 /// Whether LERC has a type for the samples of a page.
 pub(super) fn has_type_of(page: &Page) -> bool {
@@ -57,17 +36,17 @@ pub(super) fn decode(compressed: &[u8], page: &Page, rows: u32) -> io::Result<Ve
     let max_bytes = (page.chunk_bytes() + page.chunk_bytes() / 8).saturating_add(1 << 16);
     let mut unpacked = Vec::new();
     let blobs = match page.lerc_compression {
-        SecondCompression::None => compressed,
-        SecondCompression::Deflate => {
+        LercCompression::None => compressed,
+        LercCompression::Deflate => {
             ZlibDecoder::new(compressed).take(max_bytes).read_to_end(&mut unpacked)?;
             &unpacked
         }
-        SecondCompression::Zstd => {
+        LercCompression::Zstd => {
             let reader = ZstdReader::new(compressed, max_bytes)?;
             reader.take(max_bytes).read_to_end(&mut unpacked)?;
             &unpacked
         }
-        SecondCompression::Unknown => return Err(damaged()),
+        LercCompression::Unknown => return Err(damaged()),
     };
     let decoded = match (page.sample_format, page.bits_per_sample) {
         (SampleFormat::Int, 8) => samples::<i8>(blobs, page, rows, None),
