@@ -84,10 +84,10 @@ fn the_pixels_are_those_that_were_compressed() {
         #[cfg(feature = "jp2")]
         ("jpeg2000-u16-tiles", uncompressed(&values(3, all), 3, u16, 1)),
         #[cfg(feature = "jp2")]
-        ("jpeg2000-i16-big-endian", uncompressed(&values(1, all), 1, i16, 2)),
+        ("jpeg2000-i16", uncompressed(&values(1, all), 1, i16, 2)),
     ] {
         let grid = |file: &[u8]| drawn(file, EXACT).unwrap_or_else(|err| panic!("{name}: {err}"));
-        assert_eq!(grid(&foreign(name)), grid(&expected), "{name}");
+        assert!(grid(&foreign(name)) == grid(&expected), "{name}");
     }
 }
 
