@@ -63,6 +63,10 @@ pub struct ImageBody {
     /// Bits per sample.
     #[schema(required = true)]
     bit_depth: Option<u32>,
+    /// The name of each band, such as `B04`, or null for a band without one. Null for a file that
+    /// names none.
+    #[schema(required = true)]
+    band_names: Option<Vec<Option<String>>>,
     /// EXIF orientation of the original: 1 (upright) to 8.
     #[schema(required = true)]
     orientation: Option<u8>,
@@ -118,6 +122,7 @@ impl From<ImageSummary> for ImageBody {
             bands: metadata.layout.map(|layout| layout.bands),
             bit_depth: metadata.layout.map(|layout| layout.bit_depth),
             orientation: metadata.layout.map(|layout| layout.orientation),
+            band_names: Some(metadata.band_names).filter(|names| !names.is_empty()),
             sha256: metadata.sha256,
             created_at: rfc3339(created_at),
             status,

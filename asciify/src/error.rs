@@ -5,12 +5,15 @@ use std::io;
 use crate::cancellation::Cancelled;
 use crate::format::Format;
 
-/// How large a file's contents may be. They are checked before memory is allocated.
+/// How much of a file's contents is decoded. It is checked before memory is allocated.
+///
+/// A picture that exceeds them is drawn from a lower resolution where it has one within them: an
+/// overview of a TIFF, or an eighth of a JPEG.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest side, in pixels.
+    /// The longest side that is decoded, in pixels.
     pub max_side_px: u32,
-    /// Width times height, in pixels, of the picture and of each of its frames.
+    /// Width times height of what is decoded, in pixels: of the picture and of each of its frames.
     pub max_pixels: u64,
     /// Frames of an animation, pages of a TIFF, planes of a FITS cube.
     pub max_frames: u32,

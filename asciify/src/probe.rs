@@ -22,6 +22,8 @@ pub struct Header {
     /// Values per pixel, with alpha. Colours count as red, green and blue, however they are stored;
     /// for bands of an instrument it is their number.
     pub bands: u32,
+    /// The name of each band, where the file has one; empty for a file that names none.
+    pub band_names: Vec<Option<String>>,
     /// Bits per value.
     pub bit_depth: u32,
     /// The Exif orientation, 1 (as stored) to 8.
@@ -30,7 +32,8 @@ pub struct Header {
     /// grey (JPEG), in black (PNG), or are transparent (FITS, VICAR, PDS3).
     pub is_whole: bool,
     /// An upper estimate of the memory that decoding takes, in bytes: pixels, working memory of the
-    /// decoder, and the file where the decoder holds it.
+    /// decoder, and the file where the decoder holds it. A picture that exceeds the limits is decoded
+    /// at a lower resolution, if it has one.
     pub decoded_bytes: u64,
 }
 
@@ -77,6 +80,7 @@ impl From<&Probed> for Header {
             height,
             frames: probed.frames,
             bands: probed.bands,
+            band_names: probed.band_names.clone(),
             bit_depth: probed.bits,
             orientation: probed.orientation.to_exif(),
             is_whole: probed.is_whole,

@@ -119,7 +119,13 @@ fn no_format_takes_more_than_its_header_says() {
         assert!(taken < most as usize + 2 * MIB, "{format}: {taken} bytes, {most} promised");
 
         let less = Limits { max_decoded_bytes: header.decoded_bytes - 1, ..Limits::default() };
-        assert_eq!(peak(&file, &specs, &less), None, "{format}");
+        match (format.name(), peak(&file, &specs, &less)) {
+            // at an eighth of its size
+            ("JPEG", Some(less)) => {
+                assert!(less < taken, "{less} bytes at an eighth, {taken} before")
+            }
+            (_, taken) => assert_eq!(taken, None, "{format}"),
+        }
     }
 }
 

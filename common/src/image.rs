@@ -66,6 +66,8 @@ pub struct Metadata {
     pub frames: u32,
     /// How pixels are stored; `None` for images that were stored before it was recorded.
     pub layout: Option<Layout>,
+    /// The name of each band, where the file has one; empty for a file that names none.
+    pub band_names: Vec<Option<String>>,
     /// SHA-256 of the file, lower-case hex.
     pub sha256: String,
 }

@@ -11,7 +11,7 @@ use crate::jp2s::{Claim, busy_packet};
 use crate::pictures::riff;
 use crate::samples::foreign;
 use crate::seeds::chunk;
-use crate::tiffs::by_hand;
+use crate::tiffs::{by_hand, lerc, zstd};
 
 /// A file, and the frame that takes long.
 pub struct Bomb {
@@ -56,7 +56,6 @@ pub fn all() -> Vec<Bomb> {
         bomb("JPEG 2000 of empty tiles", {
             Claim { tile_sides: (40, 40), data: vec![0; 8], ..Claim::default() }.codestream()
         }),
-        bomb("FITS, one tile many times", tiled_fits(2_000, 16_000)),
         bomb("FITS, one tile many times", tiled_fits(2_000, (8_000, 4_000))),
         bomb("ICO of a PNG", ico(&png(1, 0, false, |_| vec![0x55; 2_000]))),
         later("APNG", 15, apng(16)),
@@ -133,6 +132,17 @@ pub fn all() -> Vec<Bomb> {
                 &[(259, &[8]), (262, &[2]), (317, &[2])],
                 &rows(|y| vec![y as u8; 96_000]),
             )
+        }),
+        honest("TIFF of one value, u16, Zstandard", {
+            let blocks = vec![(128_000, 7); TIFF_ROWS as usize / 4];
+            tiff(16, 1, 1, &[(259, &[50_000])], &zstd(0x38, &blocks))
+        }),
+        bomb("TIFF of two rows, f64, Zstandard", {
+            let blocks: Vec<(u32, u8)> = (0..TIFF_ROWS).map(|y| (128_000, y as u8 % 2)).collect();
+            tiff(64, 1, 3, &[(259, &[50_000])], &zstd(0x38, &blocks))
+        }),
+        honest("TIFF of one value, LERC", {
+            tiff(8, 1, 1, &[(259, &[34_887])], &lerc((SIDES.0, TIFF_ROWS), 7))
         }),
         bomb("TIFF, shared strips", shared_strips()),
         honest("TIFF, shared small tiles", shared_tiles()),

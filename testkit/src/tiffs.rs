@@ -95,3 +95,30 @@ pub fn packed(bits: u32, value: impl Fn(u32) -> u64) -> Vec<u8> {
     }
     data
 }
+
+/// A frame of Zstandard (RFC 8878) with that Window_Descriptor, of blocks that repeat a byte: of each,
+/// the number of bytes and the byte.
+pub fn zstd(window: u8, blocks: &[(u32, u8)]) -> Vec<u8> {
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0, window];
+    for (index, (bytes, value)) in blocks.iter().enumerate() {
+        let is_last = u32::from(index + 1 == blocks.len());
+        frame.extend(&(is_last | 1 << 1 | bytes << 3).to_le_bytes()[..3]);
+        frame.push(*value);
+    }
+    frame
+}
+
+/// A blob of LERC2, version 2, of one byte at each of so many pixels across and down.
+pub fn lerc(sides: (u32, u32), value: u8) -> Vec<u8> {
+    const BYTE: u32 = 1;
+    let pixels = sides.0 * sides.1;
+    let mut blob = b"Lerc2 ".to_vec();
+    // the length of the blob is 62
+    let integers = [2, sides.1, sides.0, pixels, 8, 62, BYTE];
+    integers.iter().for_each(|it| blob.extend(it.to_le_bytes()));
+    // the error, the least and the greatest value
+    [0.5, value.into(), f64::from(value)].iter().for_each(|it| blob.extend(it.to_le_bytes()));
+    // no mask
+    blob.extend([0; 4]);
+    blob
+}

@@ -85,6 +85,8 @@ pub(crate) struct Probed {
     pub(crate) orientation: Orientation,
     /// Values per pixel: see [`Header::bands`](crate::Header::bands).
     pub(crate) bands: u32,
+    /// The names of the bands: see [`Header::band_names`](crate::Header::band_names).
+    pub(crate) band_names: Vec<Option<String>>,
     /// Bits of each value.
     pub(crate) bits: u32,
     /// Whether the file has its format's end marker, or all of its rows.
@@ -117,6 +119,7 @@ impl Probed {
             largest_frame: (0, 0),
             orientation: Orientation::NoTransforms,
             bands,
+            band_names: Vec::new(),
             bits: 8,
             is_whole: true,
             decoded_bytes: area(width, height).saturating_mul(bytes_per_px),

@@ -1,18 +1,48 @@
-//! Stretching of values: which ones are black and white by themselves, and the levels between.
+//! Automatic stretching of values: which ones are black and white by themselves, and the levels
+//! between.
 
 /// The fraction of all values that automatic stretching makes black, and the fraction it makes
 /// white.
 const CLIPPED_FRACTION: f64 = 0.02;
 /// About how many pixels automatic stretching takes percentiles of.
 pub(crate) const SAMPLED_PIXELS: u64 = 1 << 16;
+/// Memory of each of their values while [`automatic`] runs, in bytes.
+pub(crate) const SAMPLED_VALUE_BYTES: u64 = 2 * 8;
+/// A range that is so many times as wide as another one is of another unit.
+const MAX_WIDTH_RATIO: f64 = 16.0;
 
-/// The values that automatic stretching makes black and white: the 2nd and the 98th percentile of
-/// the finite ones. `None` without any.
-pub(crate) fn percentiles(mut values: Vec<f64>) -> Option<(f64, f64)> {
-    values.retain(|value| value.is_finite());
+/// Black and white of each band, from the finite ones of its values: the percentiles of all bands
+/// together, which keeps their proportions, or of each where they cannot be of one unit. White is
+/// above black.
+pub(crate) fn automatic(values: &mut [Vec<f64>]) -> Vec<(f64, f64)> {
+    values.iter_mut().for_each(|values| values.retain(|value| value.is_finite()));
+    let each: Option<Vec<(f64, f64)>> = values.iter_mut().map(|it| percentiles(it)).collect();
+    let ranges = each.filter(|each| have_different_units(each)).unwrap_or_else(|| {
+        let common = percentiles(&mut values.concat()).unwrap_or((0.0, 1.0));
+        vec![common; values.len()]
+    });
+    ranges.into_iter().map(not_empty).collect()
+}
+
+/// A range whose white is above its black.
+pub(crate) fn not_empty((low, high): (f64, f64)) -> (f64, f64) {
+    (low, if high > low { high } else { low + 1.0 })
+}
+
+/// The 2nd and the 98th percentile; `None` where there is no value. Sorts them.
+fn percentiles(values: &mut [f64]) -> Option<(f64, f64)> {
     values.sort_unstable_by(f64::total_cmp);
     let quantile = |q: f64| values.get((values.len() as f64 * q) as usize).copied();
     quantile(CLIPPED_FRACTION).zip(quantile(1.0 - CLIPPED_FRACTION))
+}
+
+/// Whether the values of two bands lie apart, or those of one extend far beyond those of another.
+/// A band of one value has no unit.
+fn have_different_units(ranges: &[(f64, f64)]) -> bool {
+    let are_apart = |a: &(f64, f64), b: &(f64, f64)| a.1 < b.0;
+    let is_far_wider = |a: &(f64, f64), b: &(f64, f64)| a.1 - a.0 > MAX_WIDTH_RATIO * (b.1 - b.0);
+    ranges.iter().all(|(low, high)| low < high)
+        && ranges.iter().any(|a| ranges.iter().any(|b| are_apart(a, b) || is_far_wider(a, b)))
 }
 
 /// A level, 0 to 1, in 65535ths, rounded as [`libm::round`] does. Clamps; NaN becomes 0.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 /// The bands to show as grey, or as red, green and blue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Bands {
-    /// The first three, or the only one.
+    /// Those that the file calls red, green and blue; otherwise the first three, or the only one.
     #[default]
     Auto,
     /// One band, counted from 1, as grey.
@@ -67,14 +67,28 @@ impl FromStr for Bands {
 /// The values to show as black and white.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub enum Stretch {
-    /// The 2nd and the 98th percentile of the values of a TIFF, FITS, VICAR or PDS3 of more than 8
-    /// bits; otherwise as `None`.
+    /// The 2nd and the 98th percentile of the values of a TIFF, JPEG 2000, FITS, VICAR or PDS3 of more
+    /// than 8 bits: of all bands together, or of each where the values of one lie apart from, or
+    /// extend far beyond, those of another. Otherwise as `None`.
     #[default]
     Auto,
     /// The least and the most that the format can hold; 0 and 1 for floating point.
     None,
     /// These two, in the unit of the file's values: both finite, the first below the second.
     Range(f64, f64),
+    /// The same for red, green and blue; not all equal.
+    Ranges([(f64, f64); 3]),
+}
+
+impl Stretch {
+    /// Black and white of red, green and blue; `None` for `Auto` and `None`.
+    pub(crate) fn ranges(self) -> Option<[(f64, f64); 3]> {
+        match self {
+            Self::Auto | Self::None => None,
+            Self::Range(low, high) => Some([(low, high); 3]),
+            Self::Ranges(ranges) => Some(ranges),
+        }
+    }
 }
 
 impl Eq for Stretch {}
@@ -85,7 +99,7 @@ impl Hash for Stretch {
     }
 }
 
-/// `auto`, `none`, or two numbers with a colon between.
+/// `auto`, `none`, or one or three pairs of numbers with a colon between, joined by commas.
 impl fmt::Display for Stretch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MOST_DIGITS: usize = 12;
@@ -93,17 +107,22 @@ impl fmt::Display for Stretch {
             plain if plain.len() <= MOST_DIGITS => plain,
             _ => format!("{number:e}"),
         };
+        let range = |(low, high): &(f64, f64)| format!("{}:{}", number(low), number(high));
         match self {
             Self::Auto => f.write_str("auto"),
             Self::None => f.write_str("none"),
-            Self::Range(low, high) => write!(f, "{}:{}", number(low), number(high)),
+            Self::Range(low, high) => f.write_str(&range(&(*low, *high))),
+            Self::Ranges(ranges) => f.write_str(&ranges.each_ref().map(range).join(",")),
         }
     }
 }
 
 /// A text is no value of the option `stretch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("neither `auto` nor `none`, nor two numbers, the lower first, with a colon between")]
+#[error(
+    "neither `auto` nor `none`, nor two numbers, the lower first, with a colon between, nor three \
+     such pairs joined by commas"
+)]
 pub struct StretchError;
 
 impl FromStr for Stretch {
@@ -115,15 +134,21 @@ impl FromStr for Stretch {
             // -0 is 0
             number.is_finite().then_some(number + 0.0)
         };
-        match text {
-            "auto" => Ok(Self::Auto),
-            "none" => Ok(Self::None),
-            text => {
-                let (low, high) = text.split_once(':').ok_or(StretchError)?;
-                let range = number(low).zip(number(high));
-                let (low, high) = range.filter(|(low, high)| low < high).ok_or(StretchError)?;
-                Ok(Self::Range(low, high))
-            }
+        let range = |text: &str| -> Result<(f64, f64), StretchError> {
+            let (low, high) = text.split_once(':').ok_or(StretchError)?;
+            let range = number(low).zip(number(high));
+            range.filter(|(low, high)| low < high).ok_or(StretchError)
+        };
+        let ranges = match text {
+            "auto" => return Ok(Self::Auto),
+            "none" => return Ok(Self::None),
+            text => text.split(',').map(range).collect::<Result<Vec<_>, _>>()?,
+        };
+        match *ranges.as_slice() {
+            [(low, high)] => Ok(Self::Range(low, high)),
+            [red, green, blue] if red == green && green == blue => Ok(Self::Range(red.0, red.1)),
+            [red, green, blue] => Ok(Self::Ranges([red, green, blue])),
+            _ => Err(StretchError),
         }
     }
 }
@@ -134,12 +159,17 @@ mod tests {
 
     #[test]
     fn text_and_meaning_go_both_ways() {
-        for text in ["auto", "none", "0:3000", "-0.25:0.75", "1e-12:2e-12", "0:1e20"] {
+        for text in
+            ["auto", "none", "0:3000", "-0.25:0.75", "1e-12:2e-12", "0:1e20", "0:1,-2:2,0:1e20"]
+        {
             let stretch: Stretch = text.parse().expect("a valid range");
             assert_eq!(stretch.to_string(), text);
         }
         assert_eq!("-0:01.50".parse::<Stretch>().map(|it| it.to_string()), Ok("0:1.5".into()));
-        for wrong in ["", "1", "2:1", "1:1", "nan:1", "0:inf", "a:b", "1:2:3"] {
+        assert_eq!("0:1,0:1,-0:1.0".parse::<Stretch>(), Ok(Stretch::Range(0.0, 1.0)));
+        for wrong in
+            ["", "1", "2:1", "1:1", "nan:1", "0:inf", "a:b", "1:2:3", "0:1,0:1", "0:1,0:1,auto"]
+        {
             assert!(wrong.parse::<Stretch>().is_err(), "{wrong}");
         }
         for text in ["auto", "1", "3,2,1", "65535,1,1"] {

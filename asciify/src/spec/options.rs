@@ -196,12 +196,12 @@ pub const OPTIONS: &[OptionDoc] = &[
     text(
         "bands",
         (&["auto"], ", the number of one band, or those of three, such as 4,3,2"),
-        "The bands to show, counted from 1: one as grey, three as red, green and blue. auto selects the first three, or the only one.",
+        "The bands to show, counted from 1: one as grey, three as red, green and blue. auto selects those that a TIFF calls red, green and blue, otherwise the first three, or the only one.",
     ),
     text(
         "stretch",
-        (&["auto", "none"], ", or two numbers such as 0:3000"),
-        "The values to show as black and white: auto selects the 2nd and the 98th percentile of a TIFF, FITS, VICAR or PDS3 with more than 8 bits per value, and otherwise acts as none; none selects the least and the greatest value that the format can hold.",
+        (&["auto", "none"], ", two numbers such as 0:3000, or three such pairs, joined by commas"),
+        "The values to show as black and white, of all bands or of red, green and blue: auto selects the 2nd and the 98th percentile of a TIFF, JPEG 2000, FITS, VICAR or PDS3 with more than 8 bits per value, of each band if their values differ much, and otherwise acts as none; none selects the least and the greatest value that the format can hold.",
     ),
 ];
 

@@ -247,3 +247,23 @@ fn completions_offer_the_words_that_options_take() {
         assert!(bash.contains(&offer), "{offer} is missing");
     }
 }
+
+#[test]
+fn limits_are_options() {
+    let file = png(&checker());
+    for (flag, value) in [
+        ("--max-side-px", "1"),
+        ("--max-pixels", "2"),
+        ("--max_frames", "0"),
+        ("--max-decoded-bytes", "3"),
+    ] {
+        let output = asciify(&[flag, value, "-"], &file);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        match value {
+            "0" => assert!(complaint.contains("0 is not in 1.."), "{complaint}"),
+            most => assert!(complaint.contains(&format!("at most {most} are")), "{complaint}"),
+        }
+        assert!(!output.status.success() && output.stdout.is_empty());
+    }
+    assert!(asciify(&["--max-pixels", "99999999", "-"], &file).status.success());
+}

@@ -28,6 +28,8 @@ pub(super) mod images {
         pub bands: Option<i64>,
         pub bit_depth: Option<i64>,
         pub orientation: Option<i64>,
+        /// A JSON array of texts and nulls; null for a file that names no band.
+        pub band_names: Option<String>,
         pub sha256: String,
         pub due_at: i64,
         pub created_at: i64,

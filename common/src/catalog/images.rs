@@ -168,6 +168,10 @@ impl From<images::Model> for Image {
                     }),
                     _ => None,
                 },
+                band_names: row
+                    .band_names
+                    .and_then(|names| serde_json::from_str(&names).ok())
+                    .unwrap_or_default(),
                 sha256: row.sha256,
             },
             created_at: Millis(row.created_at),

@@ -246,7 +246,7 @@ impl Catalog {
 }
 
 /// The columns that an upload's metadata fills.
-fn metadata_columns(metadata: &Metadata) -> [(C, SimpleExpr); 10] {
+fn metadata_columns(metadata: &Metadata) -> [(C, SimpleExpr); 11] {
     let layout = |of: fn(Layout) -> i64| metadata.layout.map(of);
     [
         (C::Name, metadata.name.clone().into()),
@@ -258,6 +258,13 @@ fn metadata_columns(metadata: &Metadata) -> [(C, SimpleExpr); 10] {
         (C::Bands, layout(|layout| layout.bands.into()).into()),
         (C::BitDepth, layout(|layout| layout.bit_depth.into()).into()),
         (C::Orientation, layout(|layout| layout.orientation.into()).into()),
+        (C::BandNames, band_names(&metadata.band_names).into()),
         (C::Sha256, metadata.sha256.clone().into()),
     ]
+}
+
+/// The names as JSON; `None` for a file that names no band.
+fn band_names(names: &[Option<String>]) -> Option<String> {
+    let is_named = !names.is_empty();
+    is_named.then(|| serde_json::json!(names).to_string())
 }

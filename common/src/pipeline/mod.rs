@@ -132,13 +132,13 @@ impl Config {
                     "MAX_SIDE_PX",
                     limits.max_side_px.into(),
                     1..=u32::MAX.into(),
-                    "longest side of an image, in pixels",
+                    "longest side of an image that is decoded, in pixels",
                 ) as u32,
                 max_pixels: env.number(
                     "MAX_PIXELS",
                     limits.max_pixels,
                     1..=u64::MAX,
-                    "most pixels of an image",
+                    "most pixels of an image that are decoded",
                 ),
                 max_frames: env.number(
                     "MAX_FRAMES",

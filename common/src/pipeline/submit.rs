@@ -55,6 +55,7 @@ impl Pipeline {
                     bit_depth: header.bit_depth,
                     orientation: header.orientation,
                 }),
+                band_names: header.band_names,
                 sha256: upload.sha256.clone(),
             };
             let pipeline = self.clone();

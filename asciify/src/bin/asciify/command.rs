@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use asciify::write::Output;
-use asciify::{OPTIONS, OptionDoc, OptionKind, escape_controls, is_display_control};
+use asciify::{Limits, OPTIONS, OptionDoc, OptionKind, escape_controls, is_display_control};
 use clap::{
-    Arg, ArgAction, Command, ValueHint,
+    Arg, ArgAction, ArgMatches, Command, ValueHint,
     builder::{
         EnumValueParser, PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser,
     },
@@ -64,7 +64,44 @@ pub(crate) fn command() -> Command {
         .about("Draws images as text.")
         .after_help(EXAMPLES)
         .args(OPTIONS.iter().map(flag))
+        .args(LIMITS.map(|(name, help)| limit(name, help)))
         .args([format, output, completions, man, files])
+}
+
+/// The flags of [`Limits`], and their help. Their names are those of the service's settings.
+const LIMITS: [(&str, &str); 4] = [
+    ("max-side-px", "The longest side that is decoded, in pixels. Default: 65535."),
+    (
+        "max-pixels",
+        "Width times height of what is decoded, in pixels: of the picture, or of a lower resolution \
+         in its file. Default: 128000000.",
+    ),
+    ("max-frames", "Frames of an animation or pages of a TIFF. Default: 10000."),
+    ("max-decoded-bytes", "Memory that decoding may take, in bytes. Default: 1073741824."),
+];
+
+/// A flag of a limit.
+fn limit(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .alias(name.replace('-', "_"))
+        .value_name("NUMBER")
+        .value_parser(value_parser!(u64).range(1..))
+        .hide_possible_values(true)
+        .help(help)
+}
+
+/// The limits that the arguments give.
+pub(crate) fn limits(arguments: &ArgMatches) -> Limits {
+    let given = |name| arguments.get_one::<u64>(name).copied();
+    let given_u32 = |name| given(name).map(|it| u32::try_from(it).unwrap_or(u32::MAX));
+    let default = Limits::default();
+    Limits {
+        max_side_px: given_u32("max-side-px").unwrap_or(default.max_side_px),
+        max_pixels: given("max-pixels").unwrap_or(default.max_pixels),
+        max_frames: given_u32("max-frames").unwrap_or(default.max_frames),
+        max_decoded_bytes: given("max-decoded-bytes").unwrap_or(default.max_decoded_bytes),
+    }
 }
 
 /// The version, and the formats that this build reads.

@@ -15,7 +15,7 @@ use clap::{ArgMatches, error::ErrorKind as UsageError};
 use clap_complete::Shell;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use command::{command, completions, exit, exit_with, manual};
+use command::{command, completions, exit, exit_with, limits, manual};
 
 mod command;
 
@@ -72,12 +72,13 @@ fn run(arguments: &ArgMatches) -> io::Result<ExitCode> {
         let message = format!("{} is an input file: give --output another PATH", path.display());
         exit_with(UsageError::ArgumentConflict, message);
     }
+    let limits = limits(arguments);
     let mut destination = Destination::new(path);
     let progress = progress(files.len(), to_terminal);
     let mut code = ExitCode::SUCCESS;
     let mut heading = Heading { files: files.len(), written: 0 };
     for file in &files {
-        match draw(file, &spec, output) {
+        match draw(file, &spec, output, &limits) {
             Ok((text, truncated)) => {
                 destination.write(heading.of(file).as_bytes())?;
                 destination.write(&text)?;
@@ -203,6 +204,7 @@ fn draw(
     file: &Path,
     spec: &Spec,
     output: Output,
+    limits: &Limits,
 ) -> Result<(Vec<u8>, Option<asciify::Error>), asciify::Error> {
     let open = || {
         let file = File::open(file)?;
@@ -210,12 +212,12 @@ fn draw(
         Ok((file, is_regular))
     };
     let (grids, truncated) = if file == "-" {
-        draw_from(Cursor::new(read_stream(io::stdin().lock())?), spec)?
+        draw_from(Cursor::new(read_stream(io::stdin().lock())?), spec, limits)?
     } else {
         match open().map_err(asciify::Error::Read)? {
-            (file, true) => draw_from(BufReader::with_capacity(BUFFER_BYTES, file), spec)?,
+            (file, true) => draw_from(BufReader::with_capacity(BUFFER_BYTES, file), spec, limits)?,
             // a pipe or a device
-            (file, false) => draw_from(Cursor::new(read_stream(file)?), spec)?,
+            (file, false) => draw_from(Cursor::new(read_stream(file)?), spec, limits)?,
         }
     };
     let title = file.file_name().unwrap_or_default().to_string_lossy();
@@ -227,13 +229,13 @@ fn draw(
 fn draw_from(
     mut source: impl BufRead + Seek,
     spec: &Spec,
+    limits: &Limits,
 ) -> Result<(Vec<Grid>, Option<asciify::Error>), asciify::Error> {
     if source.fill_buf().map_err(asciify::Error::Read)?.is_empty() {
         return Err(asciify::Error::Malformed("the file is empty".into()));
     }
-    let limits = Limits::default();
-    let header = probe(&mut source, &limits)?;
-    let grids = render(source, std::slice::from_ref(spec), &limits)?;
+    let header = probe(&mut source, limits)?;
+    let grids = render(source, std::slice::from_ref(spec), limits)?;
     Ok((grids, header.check_whole().err()))
 }
 

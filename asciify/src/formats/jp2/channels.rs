@@ -1,17 +1,16 @@
 //! Turns samples into pixels: channels of components and of a palette, their colour space, and which
 //! values are black and white.
 
+use std::array;
+
 use super::boxes::{Boxes, ColorSpace, Palette};
 use super::codestream::Component;
 use super::tile::TileSamples;
 use crate::color_profile::{ColorModel, ColorProfile};
 use crate::error::Error;
+use crate::formats::stretch::{automatic, to_16_bits};
 use crate::light::{Row, from_lab};
 use crate::spec::bands::{Bands, Stretch};
-
-/// The fraction of all values that automatic stretching makes black, and the fraction it makes
-/// white.
-const CLIPPED_FRACTION: f64 = 0.02;
 
 /// The channels of a picture.
 pub(super) struct Channels {
@@ -225,8 +224,8 @@ impl<'a> Converter<'a> {
         };
         let ranges = wanted.iter().map(|it| channels.range(&channels.channels[*it])).collect();
         let mut converter = Self { channels, bands, wanted, ranges, stretch };
-        if let (Stretch::Range(low, high), Model::Bands) = (stretch, channels.model) {
-            converter.ranges.fill((low, high));
+        if let (Some(ranges), Model::Bands) = (stretch.ranges(), channels.model) {
+            converter.ranges = ranges[..converter.wanted.len()].to_vec();
         }
         Ok(converter)
     }
@@ -248,7 +247,7 @@ impl<'a> Converter<'a> {
         tile: &TileSamples<'_>,
         every: u64,
         next: &mut u64,
-        values: &mut Vec<f64>,
+        values: &mut [Vec<f64>],
     ) {
         let (width, pixels) = (u64::from(tile.rect.width()), tile.rect.pixels());
         while *next < pixels {
@@ -256,21 +255,23 @@ impl<'a> Converter<'a> {
                 (tile.rect.x0 + (*next % width) as u32, tile.rect.y0 + (*next / width) as u32);
             let alpha = self.channels.alpha.as_ref();
             if alpha.is_none_or(|it| self.channels.value(it.channel, tile, x, y) > 0.0) {
-                let value = |channel: &usize| self.channels.value(*channel, tile, x, y);
-                values.extend(self.wanted.iter().map(value));
+                for (channel, values) in self.wanted.iter().zip(&mut *values) {
+                    values.push(self.channels.value(*channel, tile, x, y));
+                }
             }
             *next += every;
         }
         *next -= pixels;
     }
 
-    /// Makes the lowest of these values black and the highest white, less [`CLIPPED_FRACTION`].
-    pub(super) fn stretch_to(&mut self, mut values: Vec<f64>) {
-        values.sort_unstable_by(f64::total_cmp);
-        let quantile = |q: f64| values.get((values.len() as f64 * q) as usize).copied();
-        let percentiles = quantile(CLIPPED_FRACTION).zip(quantile(1.0 - CLIPPED_FRACTION));
-        let (low, high) = percentiles.unwrap_or((0.0, 1.0));
-        self.ranges.fill((low, if high > low { high } else { low + 1.0 }));
+    /// Stretches these values of each wanted channel automatically.
+    pub(super) fn stretch_to(&mut self, mut values: Vec<Vec<f64>>) {
+        self.ranges = automatic(&mut values);
+    }
+
+    /// How many channels make a colour.
+    pub(super) fn wanted(&self) -> usize {
+        self.wanted.len()
     }
 
     /// Writes the pixels of row `y` of a tile to `row`, [`values_per_px`](Self::values_per_px) each,
@@ -325,15 +326,18 @@ impl<'a> Converter<'a> {
             }
         };
         let white = max_of(self.channels.bits());
-        let (low, high) = match self.stretch {
-            Stretch::Range(low, high) => (low / white, high / white),
-            _ => (0.0, 1.0),
+        let ranges = match self.stretch.ranges() {
+            Some(ranges) => ranges.map(|(low, high)| (low / white, high / white)),
+            None => [(0.0, 1.0); 3],
         };
-        let stretched = |level: f64| (level.clamp(0.0, 1.0) - low) / (high - low);
-        match self.bands.chosen() {
-            Some(chosen) => chosen.map(|band| color.get(band).copied().map_or(opacity, stretched)),
-            None => color.map(stretched),
-        }
+        let chosen = match self.bands.chosen() {
+            Some(chosen) => chosen.map(|band| color.get(band).map(|level| level.clamp(0.0, 1.0))),
+            None => color.map(|level| Some(level.clamp(0.0, 1.0))),
+        };
+        array::from_fn(|nth| match (chosen[nth], ranges[nth]) {
+            (Some(level), (low, high)) => (level - low) / (high - low),
+            (None, _) => opacity,
+        })
     }
 
     /// The level of a channel's middle value, which is no chroma.
@@ -344,11 +348,6 @@ impl<'a> Converter<'a> {
             if channel.is_signed { 0.0 } else { libm::ldexp(1.0, channel.bits as i32 - 1) };
         (middle - low) / (high - low)
     }
-}
-
-/// A level, 0 to 1, in 65535ths. Clamps; NaN becomes 0.
-fn to_16_bits(level: f64) -> u16 {
-    (level.clamp(0.0, 1.0) * 65_535.0 + 0.5) as u16
 }
 
 /// A row of pixels of so many values.

@@ -14,6 +14,7 @@ mod tile;
 use crate::error::{Error, Limits};
 use crate::formats::decoder::{Decoder, Driver, Input, Probed, area, in_groups};
 use crate::formats::reader::ByteReader;
+use crate::formats::stretch::{SAMPLED_PIXELS, SAMPLED_VALUE_BYTES};
 use crate::sample::area::SourceGeometry;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
@@ -44,8 +45,6 @@ const FREE_SAMPLES: u64 = 1 << 22;
 const SAMPLES_PER_BYTE: u64 = 64;
 /// Pictures of fewer bits are never reduced: the reversible wavelet rounds means to whole values.
 const MIN_REDUCIBLE_BITS: u32 = 6;
-/// About how many pixels automatic stretching takes percentiles of.
-const SAMPLED_PIXELS: u64 = 1 << 16;
 
 struct Jp2 {
     codestream: Codestream,
@@ -131,7 +130,8 @@ impl Jp2 {
             .saturating_mul(components * SAMPLE_BYTES + WORKING_BYTES_PER_PX)
             .saturating_add(row.saturating_mul(2 * self.channels.count().min(4) as u64));
         let data = codestream.longest_tile_bytes.saturating_add(codestream.header.len() as u64);
-        [BASE_BYTES, pixels, data, codestream.structure_bytes]
+        let sampled = SAMPLED_PIXELS * components.min(3) * SAMPLED_VALUE_BYTES;
+        [BASE_BYTES, pixels, sampled, data, codestream.structure_bytes]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
@@ -243,15 +243,15 @@ impl Decoder for Jp2 {
 }
 
 impl Jp2 {
-    /// The values of about [`SAMPLED_PIXELS`] pixels.
+    /// The values of each wanted channel of about [`SAMPLED_PIXELS`] pixels.
     fn values(
         &self,
         input: &mut Input<'_, '_>,
         converter: &Converter<'_>,
-    ) -> Result<Vec<f64>, Error> {
+    ) -> Result<Vec<Vec<f64>>, Error> {
         let reduction = self.reduction_for_percentiles();
         let every = self.reduced(reduction).pixels().div_ceil(SAMPLED_PIXELS);
-        let (mut values, mut next) = (Vec::new(), 0);
+        let (mut values, mut next) = (vec![Vec::new(); converter.wanted()], 0);
         for index in 0..self.codestream.grid.tiles() {
             tile::decode(input, &self.codestream, index, reduction, |samples| {
                 converter.values(samples, every, &mut next, &mut values);

@@ -2,6 +2,7 @@
 
 use image::metadata::Orientation;
 
+use super::dc::SCALE;
 use super::icc::IccSegments;
 use super::markers::{APP1, APP2, DAC, DHT, EOI, JPG, RST0, RST7, SOF0, SOF2, SOF3, SOF9, SOF10};
 use super::markers::{SOF11, SOF15, SOI, SOS, TEM};
@@ -30,6 +31,20 @@ pub(super) struct Header {
     pub(super) is_too_short: bool,
     /// An upper estimate of the memory that decoding takes, in bytes.
     pub(super) decoded_bytes: u64,
+    /// The same for an eighth of its size.
+    pub(super) eighth_bytes: u64,
+}
+
+impl Header {
+    /// Whether the file can be decoded at an eighth of its size.
+    pub(super) fn has_eighth(&self) -> bool {
+        !self.is_rare && !self.is_too_short && matches!(self.components, 1 | 3)
+    }
+
+    /// Width and height of an eighth, in pixels.
+    pub(super) fn eighth(&self) -> (u32, u32) {
+        (self.width.div_ceil(SCALE), self.height.div_ceil(SCALE))
+    }
 }
 
 /// Reads a file from its beginning.
@@ -92,6 +107,7 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
         is_too_short: !frame.is_arithmetic
             && area(frame.width, frame.height)
                 > reader.end.saturating_mul(8 * if frame.is_lossless { 1 } else { 64 }),
+        eighth_bytes: frame.eighth_bytes(reader.end),
         decoded_bytes: frame.decoded_bytes(
             components_in_scan.into(),
             profile.cmyk().is_some(),
@@ -124,6 +140,17 @@ impl Frame {
         let padded = area(self.width.saturating_add(64), self.height.saturating_add(64));
         // decoders read the file into a buffer that grows by doubling
         padded.saturating_mul(bytes_per_px).saturating_add(file_bytes.saturating_mul(3))
+    }
+}
+
+impl Frame {
+    /// An upper estimate of the memory that decoding an eighth of a file of that length takes, in
+    /// bytes: a byte for each block and component, with padding to whole MCUs.
+    fn eighth_bytes(&self, file_bytes: u64) -> u64 {
+        let padded = area(self.width.saturating_add(64), self.height.saturating_add(64));
+        // planes grow by doubling
+        let planes = padded / u64::from(SCALE * SCALE) * u64::from(self.components.max(3)) * 2;
+        planes.saturating_add(file_bytes.saturating_mul(3))
     }
 }
 

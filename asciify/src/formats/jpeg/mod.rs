@@ -37,20 +37,28 @@ pub(super) const DRIVER: Driver = Driver {
     probe,
 };
 
-fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> {
+fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let header = header::read(&mut reader)?;
+    let sides = (header.width, header.height);
+    let exceeds = |limits: &Limits| limits.check(FORMAT, sides, header.decoded_bytes).is_err();
+    let only_eighth = header.has_eighth() && exceeds(limits);
     let decoder = Jpeg {
         is_rare: header.is_rare,
         is_progressive: header.is_progressive,
         is_too_short: header.is_too_short,
+        only_eighth,
     };
-    let sides = (header.width, header.height);
+    let (decodable, decoded_bytes) = match only_eighth {
+        true => (header.eighth(), header.eighth_bytes),
+        false => (sides, header.decoded_bytes),
+    };
     Ok(Probed {
+        decodable,
         orientation: header.orientation,
         profile: header.profile,
         bits: header.precision,
         is_whole: header.is_whole,
-        decoded_bytes: header.decoded_bytes,
+        decoded_bytes,
         ..Probed::still(FORMAT, sides, header.components, 0, decoder)
     })
 }
@@ -62,6 +70,8 @@ struct Jpeg {
     /// The file is too short for most of the blocks that it claims: only [`dc`] decodes it, which
     /// takes no memory for the others.
     is_too_short: bool,
+    /// Only an eighth of its size is within the limits.
+    only_eighth: bool,
 }
 
 impl Decoder for Jpeg {
@@ -74,7 +84,8 @@ impl Decoder for Jpeg {
     ) -> Result<Vec<Sampled>, Error> {
         let (full, cancellation) = (input.geometry(), input.source.cancellation());
         let eighth = SourceGeometry { scale: dc::SCALE, ..full };
-        let by_dc = |spec: &Spec| self.is_too_short || eighth.suffices(spec);
+        let only_dc = self.is_too_short || self.only_eighth;
+        let by_dc = |spec: &Spec| only_dc || eighth.suffices(spec);
         in_groups(specs, by_dc, |by_dc, specs| {
             let image = if by_dc { dc::decode(input.bytes()?, cancellation) } else { None };
             match image {
@@ -82,7 +93,7 @@ impl Decoder for Jpeg {
                     image.for_each_row(|row| push(Row::Rgb8(row)));
                     Ok(())
                 }),
-                None if self.is_too_short => Err(Error::cut_off(FORMAT, "its picture is complete")),
+                None if only_dc => Err(Error::cut_off(FORMAT, "its picture is complete")),
                 None => {
                     input.sample_rows(&full, view, specs, |input, push| self.decode(input, push))
                 }

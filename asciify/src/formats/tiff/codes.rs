@@ -1,4 +1,4 @@
-//! Codes of tags: Compression, Predictor, PhotometricInterpretation and SampleFormat.
+//! Codes of tags: Compression, LercParameters, Predictor, PhotometricInterpretation and SampleFormat.
 
 use std::fmt;
 
@@ -25,11 +25,18 @@ impl Compression {
     pub(super) const OLD_DEFLATE: Self = Self(32_946);
     /// Section 9.
     pub(super) const PACK_BITS: Self = Self(32_773);
-    const JPEG_2000: Self = Self(34_712);
-    const LERC: Self = Self(34_887);
-    const LZMA: Self = Self(34_925);
-    const ZSTD: Self = Self(50_000);
-    const WEBP: Self = Self(50_001);
+    /// JPEG 2000, as registered, and as Aperio has it: of YCbCr, and of RGB.
+    pub(super) const JPEG_2000: Self = Self(34_712);
+    pub(super) const APERIO_YCBCR: Self = Self(33_003);
+    pub(super) const APERIO_RGB: Self = Self(33_005);
+    /// Esri's LERC, as libtiff has it.
+    pub(super) const LERC: Self = Self(34_887);
+    /// The .xz format, as libtiff has it.
+    pub(super) const LZMA: Self = Self(34_925);
+    /// Zstandard, as libtiff has it.
+    pub(super) const ZSTD: Self = Self(50_000);
+    /// WebP, as libtiff has it.
+    pub(super) const WEBP: Self = Self(50_001);
     const JPEG_XL: Self = Self(50_002);
 
     /// T.4 or T.6.
@@ -39,7 +46,43 @@ impl Compression {
 
     /// Whether the tag Predictor applies.
     pub(super) fn has_predictor(self) -> bool {
-        matches!(self, Self::LZW | Self::DEFLATE | Self::OLD_DEFLATE)
+        matches!(self, Self::LZW | Self::DEFLATE | Self::OLD_DEFLATE | Self::LZMA | Self::ZSTD)
+    }
+
+    /// Whether a chunk is read as a whole before it is decompressed.
+    pub(super) fn needs_whole_chunks(self) -> bool {
+        matches!(self, Self::JPEG | Self::LZMA | Self::LERC | Self::WEBP) || self.is_jpeg_2000()
+    }
+
+    pub(super) fn is_jpeg_2000(self) -> bool {
+        matches!(self, Self::JPEG_2000 | Self::APERIO_YCBCR | Self::APERIO_RGB)
+    }
+
+    /// The most bytes that a byte of compressed data can stand for; `None` for codings that hold
+    /// any number of equal samples in a few bytes.
+    pub(super) fn max_ratio(self) -> Option<u64> {
+        /// LZW reaches about 1500, deflate 1032.
+        const MOST: u64 = 4096;
+        /// A block of 64 samples takes a bit at least.
+        const MOST_OF_JPEG: u64 = 8 * 64;
+        match self {
+            // a row can be a bit
+            Self::CCITT_T4 | Self::CCITT_T6 => None,
+            Self::LERC | Self::LZMA | Self::WEBP | Self::ZSTD => None,
+            _ if self.is_jpeg_2000() => None,
+            Self::JPEG => Some(MOST_OF_JPEG),
+            _ => Some(MOST),
+        }
+    }
+
+    /// How much longer a byte of decompressed data takes than with other codings.
+    pub(super) fn work_per_byte(self) -> u64 {
+        match self {
+            Self::WEBP => 3,
+            _ if self.is_jpeg_2000() => 8,
+            Self::CCITT_T4 | Self::CCITT_T6 => 0,
+            _ => 1,
+        }
     }
 }
 
@@ -53,7 +96,7 @@ impl fmt::Display for Compression {
             Self::JPEG => "JPEG compression",
             Self::DEFLATE | Self::OLD_DEFLATE => "deflate compression",
             Self::PACK_BITS => "PackBits compression",
-            Self::JPEG_2000 => "JPEG 2000 compression",
+            _ if self.is_jpeg_2000() => "JPEG 2000 compression",
             Self::LERC => "LERC compression",
             Self::LZMA => "LZMA compression",
             Self::ZSTD => "Zstandard compression",
@@ -61,6 +104,27 @@ impl fmt::Display for Compression {
             Self::JPEG_XL => "JPEG XL compression",
             Self(other) => return write!(f, "compression {other}"),
         })
+    }
+}
+
+/// How data in LERC is compressed once more (tag LercParameters of libtiff).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LercCompression {
+    None,
+    Deflate,
+    Zstd,
+    Unknown,
+}
+
+impl LercCompression {
+    /// From the values of LercParameters.
+    pub(super) fn from_parameters(parameters: &[u64]) -> Self {
+        match parameters.get(1) {
+            None | Some(0) => Self::None,
+            Some(1) => Self::Deflate,
+            Some(2) => Self::Zstd,
+            Some(_) => Self::Unknown,
+        }
     }
 }
 

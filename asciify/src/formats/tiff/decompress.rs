@@ -7,13 +7,13 @@ use fax::decoder::{decode_g3, decode_g4};
 use flate2::bufread::ZlibDecoder;
 use weezl::BitOrder;
 use weezl::decode::Decoder as Lzw;
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::codes::Compression;
+#[cfg(feature = "jp2")]
+use super::jpeg2000;
 use super::page::Page;
-use crate::formats::jpeg::scans;
+use super::zstd::ZstdReader;
+use super::{lerc, pictures, xz};
 
 /// Bytes that are read from the file at once, at most.
 const MAX_BUFFER_BYTES: u64 = 1 << 14;
@@ -30,7 +30,7 @@ pub(super) fn open<'a>(
     rows: u32,
 ) -> io::Result<Box<dyn Read + 'a>> {
     let buffer_bytes = length.clamp(64, MAX_BUFFER_BYTES) as usize;
-    let mut compressed: Box<dyn BufRead + 'a> = match page.has_reversed_bits {
+    let compressed: Box<dyn BufRead + 'a> = match page.has_reversed_bits {
         true => Box::new(BufReader::with_capacity(buffer_bytes, ReversedBits(compressed))),
         false => Box::new(BufReader::with_capacity(buffer_bytes, compressed)),
     };
@@ -39,8 +39,21 @@ pub(super) fn open<'a>(
             Box::new(Cursor::new(decode_fax(compressed, page, rows)?))
         }
         Compression::LZW => Box::new(LzwReader::new(compressed)?),
-        Compression::JPEG => Box::new(Cursor::new(decode_jpeg(&mut compressed, page, rows)?)),
         Compression::DEFLATE | Compression::OLD_DEFLATE => Box::new(ZlibDecoder::new(compressed)),
+        Compression::ZSTD => Box::new(ZstdReader::new(compressed, page.chunk_bytes())?),
+        compression if compression.needs_whole_chunks() => {
+            let compressed = whole_chunk(compressed, page)?;
+            Box::new(Cursor::new(match compression {
+                Compression::LZMA => xz::decompress(&compressed, page.chunk_bytes())?,
+                Compression::LERC => lerc::decode(&compressed, page, rows)?,
+                #[cfg(feature = "jp2")]
+                compression if compression.is_jpeg_2000() => {
+                    jpeg2000::decode(&compressed, page, rows)?
+                }
+                Compression::WEBP => pictures::decode_webp(&compressed, page, rows)?,
+                _ => pictures::decode_jpeg(&compressed, page, rows)?,
+            }))
+        }
         Compression::PACK_BITS => {
             Box::new(PackBitsReader { compressed, run_left: 0, repeated: None })
         }
@@ -56,6 +69,17 @@ pub(super) fn open<'a>(
             rows: Cursor::default(),
         }),
     })
+}
+
+/// Reads the compressed data of a chunk. More than half as long again as its samples is damage.
+fn whole_chunk(compressed: impl Read, page: &Page) -> io::Result<Vec<u8>> {
+    let max_bytes = page.max_compressed_bytes();
+    let mut data = Vec::new();
+    compressed.take(max_bytes.saturating_add(1)).read_to_end(&mut data)?;
+    match data.len() as u64 > max_bytes {
+        true => Err(damaged("a chunk that is longer than its samples")),
+        false => Ok(data),
+    }
 }
 
 /// The error for damaged data; only its kind is used.
@@ -209,34 +233,6 @@ fn fill_bits(row: &mut [u8], start: usize, end: usize) {
         row[first + 1..last].fill(0xff);
         row[last] |= to_end;
     }
-}
-
-/// JPEG (Technical Note 2), whose tables may be in the tag JPEGTables: SOI, tables, EOI. Samples
-/// are left in the file's colour space: PhotometricInterpretation says what they mean.
-fn decode_jpeg(compressed: &mut impl Read, page: &Page, rows: u32) -> io::Result<Vec<u8>> {
-    const SOI: &[u8] = b"\xff\xd8";
-    const EOI: &[u8] = b"\xff\xd9";
-    let mut file = page.jpeg_tables.strip_suffix(EOI).unwrap_or_default().to_vec();
-    let table_bytes = file.len();
-    compressed.read_to_end(&mut file)?;
-    if table_bytes > 0 && file[table_bytes..].starts_with(SOI) {
-        file.drain(table_bytes..table_bytes + SOI.len());
-    }
-    if !scans::are_bounded(&file) {
-        return Err(damaged("JPEG of too many scans"));
-    }
-    let (width, height) = (page.chunk_size.0 as usize, page.chunk_size.1 as usize);
-    let options = DecoderOptions::default().set_max_width(width).set_max_height(height);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(file), options);
-    decoder.decode_headers().map_err(|_| damaged("JPEG"))?;
-    let info = decoder.info().ok_or_else(|| damaged("JPEG"))?;
-    let is_expected = usize::from(info.width) == width
-        && usize::from(info.height) >= rows as usize
-        && u32::from(info.components) == page.samples_per_chunk_pixel();
-    let stored = decoder.input_colorspace().filter(|_| is_expected);
-    let stored = stored.ok_or_else(|| damaged("JPEG of another size"))?;
-    decoder.set_options(options.jpeg_set_out_colorspace(stored));
-    decoder.decode().map_err(|_| damaged("JPEG"))
 }
 
 /// Upsamples the chroma of uncompressed YCbCr (TIFF 6.0, section 21). A data unit has the luma of

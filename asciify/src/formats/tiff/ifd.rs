@@ -5,8 +5,8 @@ use crate::error::Error;
 use crate::format::Format;
 use crate::formats::reader::ByteReader;
 
-/// The tags that are read (TIFF 6.0, its supplements, ICC's for profiles, GDAL's for missing values,
-/// Exif, DNG, and Panasonic's for a preview).
+/// The tags that are read (TIFF 6.0, its supplements, ICC's for profiles, libtiff's, GDAL's, Exif, DNG,
+/// and Panasonic's for a preview).
 pub(super) mod tag {
     pub(in crate::formats::tiff) const PANASONIC_JPG_FROM_RAW: u16 = 46;
     pub(in crate::formats::tiff) const NEW_SUBFILE_TYPE: u16 = 254;
@@ -40,7 +40,9 @@ pub(super) mod tag {
     pub(in crate::formats::tiff) const ICC_PROFILE: u16 = 34_675;
     pub(in crate::formats::tiff) const EXIF_IFD: u16 = 34_665;
     pub(in crate::formats::tiff) const MAKER_NOTE: u16 = 37_500;
+    pub(in crate::formats::tiff) const GDAL_METADATA: u16 = 42_112;
     pub(in crate::formats::tiff) const GDAL_NODATA: u16 = 42_113;
+    pub(in crate::formats::tiff) const LERC_PARAMETERS: u16 = 50_674;
     pub(in crate::formats::tiff) const DNG_VERSION: u16 = 50_706;
 }
 

@@ -11,36 +11,48 @@ const MAX_CHECKED_CHUNKS: u64 = 1 << 16;
 /// Overviews and masks of a page that are read. Each overview usually halves the sides.
 const MAX_OVERVIEWS: usize = 64;
 
+/// Those of a page and its overviews that may be decoded. A page that exceeds the limits is decoded
+/// from its overviews, which are within them, if it has any.
+pub(super) fn decodable<'a>(levels: &'a [Level], limits: &Limits) -> &'a [Level] {
+    match levels {
+        [page, overviews @ ..]
+            if !overviews.is_empty() && page.page.check_limits(limits).is_err() =>
+        {
+            overviews
+        }
+        all => all,
+    }
+}
+
 /// A page or an overview of it, with its transparency mask.
 pub(super) struct Level {
     pub(super) page: Page,
     pub(super) mask: Option<Page>,
 }
 
+impl Level {
+    /// An upper estimate of the memory that decoding takes, in bytes, without the colour profile.
+    pub(super) fn decoded_bytes(&self) -> u64 {
+        let mask = self.mask.as_ref().map_or(0, Page::decoded_bytes);
+        self.page.decoded_bytes().saturating_add(mask)
+    }
+}
+
 impl Tiff<'_> {
-    /// The first page, the number of pages (overviews and masks are none), and an upper estimate of
-    /// the memory that decoding the first one takes, in bytes, without its colour profile.
+    /// The first page with its overviews, and the number of pages (overviews and masks are none).
     ///
     /// # Errors
     /// The file is damaged, the page is of an unsupported kind, or there are too many pages.
-    pub(super) fn pages(&mut self, limits: &Limits) -> Result<(Page, u32, u64), Error> {
+    pub(super) fn first_page(&mut self, limits: &Limits) -> Result<(Vec<Level>, u32), Error> {
         let ifds = self.ifds(limits)?;
-        let ifd = self.ifd(self.first_ifd)?;
-        let page = Page::read(self, &ifd)?;
-        page.check_supported()?;
-        if let Some(offsets) = page.chunk_offsets {
+        let levels = self.levels(0, limits)?;
+        if let Some(offsets) = levels[0].page.chunk_offsets {
             let offsets = self.values(offsets, 0, offsets.count.min(MAX_CHECKED_CHUNKS))?;
             if offsets.into_iter().any(|offset| offset > self.reader.end) {
                 return Err(self.reader.cut_off());
             }
         }
-        let pages = ifds.iter().filter(|(_, is_page)| *is_page).count() as u32;
-        let mut bytes = page.decoded_bytes();
-        if pages < ifds.len() as u32 {
-            // one of the other IFDs may be a mask
-            bytes = bytes.saturating_mul(2).saturating_add(MAX_MASK_BYTES);
-        }
-        Ok((page, pages, bytes))
+        Ok((levels, ifds.iter().filter(|(_, is_page)| *is_page).count() as u32))
     }
 
     /// The page of that index, then its overviews, the smallest last.

@@ -1,20 +1,29 @@
 //! TIFF: pages of strips or tiles, read row by row from the smallest overview that suffices.
 //!
 //! Sources: TIFF 6.0 (Adobe, 1992) and its Technical Notes; BigTIFF; OGC GeoTIFF and Cloud
-//! Optimized GeoTIFF for overviews, masks and missing values.
+//! Optimized GeoTIFF for overviews, masks and missing values; libtiff for further compressions.
 
+mod band_names;
 mod codes;
 mod decompress;
 mod ifd;
+#[cfg(feature = "jp2")]
+mod jpeg2000;
+mod lerc;
 mod levels;
 mod memo;
 mod page;
+mod picture_rows;
+mod pictures;
 mod pixels;
 mod predictor;
 mod preview;
 mod rows;
 mod samples;
 mod support;
+mod value_range;
+mod xz;
+mod zstd;
 
 use std::cell::RefCell;
 
@@ -27,8 +36,8 @@ use crate::sample::{Picture, Sampled};
 use crate::spec::Spec;
 
 use ifd::{BIG_TIFF_VERSION, CLASSIC_VERSION, FORMAT, Tiff};
-use levels::Level;
-use pixels::ValueRange;
+use levels::{Level, decodable};
+use value_range::ValueRange;
 
 pub(super) const DRIVER: Driver = Driver {
     format: FORMAT,
@@ -54,14 +63,18 @@ fn probe(reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     if is_raw && let Some(probed) = preview::probe(&mut tiff, limits)? {
         return Ok(probed);
     }
-    let (page, frames, decoded_bytes) = tiff.pages(limits)?;
+    let (levels, frames) = tiff.first_page(limits)?;
+    let page = &levels[0].page;
+    let decodable = decodable(&levels, limits);
     Ok(Probed {
         format: if is_raw { preview::FORMAT } else { FORMAT },
+        decodable: decodable[0].page.sides(),
+        decoded_bytes: decodable.iter().map(Level::decoded_bytes).max().unwrap_or(0),
         frames: if is_raw { 1 } else { frames },
+        band_names: page.band_names.names.clone(),
         profile: page.profile(&mut tiff).unwrap_or_default(),
         bits: page.bits_per_sample,
         orientation: page.orientation(),
-        decoded_bytes,
         ..Probed::still(FORMAT, page.sides(), page.bands(), 0, Pages)
     })
 }
@@ -69,7 +82,8 @@ fn probe(reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
 struct Pages;
 
 impl Decoder for Pages {
-    /// Samples each spec from the smallest overview that suffices for it.
+    /// Samples each spec from the smallest overview that suffices for it, or the largest that is
+    /// within the limits.
     fn sample(
         &self,
         input: &mut Input<'_, '_>,
@@ -79,6 +93,7 @@ impl Decoder for Pages {
         let cancellation = input.source.cancellation();
         let mut tiff = Tiff::open(ByteReader::new(input.source, FORMAT)?)?;
         let levels = tiff.levels(view.frame, input.limits)?;
+        let view = levels[0].page.resolved(view);
         let full = levels[0].page.sides();
         let orientation = levels[0].page.orientation();
         let geometry = |level: &Level| {
@@ -87,9 +102,10 @@ impl Decoder for Pages {
         };
         // overviews have none of their own
         let profile = levels[0].page.profile(&mut tiff).filter(|_| view.has_colors());
+        let levels = decodable(&levels, input.limits);
         let tiff = RefCell::new(tiff);
         let has_profile = profile.is_some();
-        let range = ValueRange::of(&tiff, &levels, view, has_profile, input.limits)?;
+        let range = ValueRange::of(&tiff, levels, view, has_profile, input.limits)?;
         let profile = profile.unwrap_or_default();
         let smallest =
             |spec: &Spec| levels.iter().rposition(|it| geometry(it).suffices(spec)).unwrap_or(0);
@@ -97,7 +113,7 @@ impl Decoder for Pages {
             let level = &levels[level];
             level.page.check_limits(input.limits)?;
             let mut picture = Picture::new(specs, &geometry(level), profile.clone(), cancellation);
-            pixels::push_rows(&tiff, level, view, profile.cmyk(), &range, &mut picture)?;
+            picture_rows::push_rows(&tiff, level, view, profile.cmyk(), &range, &mut picture)?;
             Ok(picture.finish().collect())
         })
     }

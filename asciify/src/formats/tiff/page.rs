@@ -2,8 +2,10 @@
 
 use image::metadata::Orientation;
 
-use super::codes::{Compression, Photometric, Predictor, SampleFormat};
+use super::band_names::BandNames;
+use super::codes::{Compression, LercCompression, Photometric, Predictor, SampleFormat};
 use super::ifd::{FORMAT, Ifd, IfdEntry, Tiff, tag};
+use super::zstd::{MAX_BLOCK_BYTES, MAX_WINDOW_BYTES};
 use crate::color_profile::{ColorModel, ColorProfile, MAX_ICC_BYTES};
 use crate::error::{Error, Limits};
 
@@ -20,6 +22,12 @@ const MAX_PLANES: u32 = 4;
 /// Working memory of the decompression of one plane, in bytes, with a strip of
 /// [`MAX_HELD_STRIP_BYTES`](super::rows::MAX_HELD_STRIP_BYTES).
 const DECOMPRESSOR_BYTES: u64 = 1 << 18;
+/// What compressed data may take at least, in bytes: a chunk of few samples has a header, too.
+const MIN_COMPRESSED_BYTES: u64 = 1 << 16;
+/// Memory of the decoder of JPEG 2000, in bytes per sample, and per pixel.
+const JPEG_2000_BYTES_PER_SAMPLE: u64 = 12;
+/// Memory of the decoder of WebP, in bytes per pixel.
+const WEBP_BYTES_PER_PX: u64 = 16;
 /// The longest text of a number, in bytes.
 const MAX_NUMBER_BYTES: u64 = 64;
 /// Samples whose depths are compared, and that may be alpha.
@@ -27,6 +35,7 @@ const MAX_SAMPLES: u64 = 1 << 10;
 const MAX_SUB_IFDS: u64 = 64;
 /// JPEG tables, in bytes: four quantization tables and eight Huffman tables take less.
 const MAX_JPEG_TABLE_BYTES: u64 = 1 << 14;
+const MAX_LERC_PARAMETERS: u64 = 2;
 /// Values of a ColorMap for indices of 16 bits.
 const MAX_COLOR_MAP_VALUES: u64 = 3 << 16;
 
@@ -66,13 +75,17 @@ pub(super) struct Page {
     /// StripByteCounts or TileByteCounts.
     pub(super) chunk_byte_counts: Option<IfdEntry>,
     pub(super) alpha: Option<AlphaSample>,
+    pub(super) band_names: BandNames,
     /// GDAL_NODATA: the value of missing samples.
     pub(super) nodata: Option<f64>,
     /// ColorMap: red, green and blue by index, 0 to 65535.
     pub(super) color_map: Vec<[u16; 3]>,
+    /// The byte order of samples.
+    pub(super) is_little_endian: bool,
     pub(super) jpeg_tables: Vec<u8>,
-    /// YCbCrSubSampling: pixels across and down that share a Cb and a Cr. (1, 1) for JPEG, whose
-    /// decoder upsamples them.
+    pub(super) lerc_compression: LercCompression,
+    /// YCbCrSubSampling: pixels across and down that share a Cb and a Cr. (1, 1) for JPEG and
+    /// JPEG 2000, whose decoders upsample them.
     pub(super) ycbcr_sub_sampling: (u32, u32),
     pub(super) t4_options: u32,
     /// ICCProfile (ICC.1:2022, B.4).
@@ -96,7 +109,10 @@ impl Page {
         let samples_per_pixel = number(tag::SAMPLES_PER_PIXEL, 1)?;
         let compression = Compression(number(tag::COMPRESSION, 1)?);
         let photometric = number(tag::PHOTOMETRIC_INTERPRETATION, Photometric::BLACK_IS_ZERO)?;
-        let photometric = Photometric::from_code(photometric);
+        let photometric = match compression {
+            Compression::APERIO_YCBCR => Photometric::YCbCr,
+            _ => Photometric::from_code(photometric),
+        };
         let subfile_type = number(tag::NEW_SUBFILE_TYPE, 0)?;
         let orientation = number(tag::ORIENTATION, 1)?;
         let predictor = Predictor::from_code(number(tag::PREDICTOR, 1)?);
@@ -120,6 +136,11 @@ impl Page {
         let depths = tiff.numbers(ifd, tag::BITS_PER_SAMPLE, MAX_SAMPLES)?;
         let formats = tiff.numbers(ifd, tag::SAMPLE_FORMAT, MAX_SAMPLES)?;
         let is_uniform = |values: &[u64]| values.iter().all(|value| *value == values[0]);
+        let bands = u64::from(samples_per_pixel).min(MAX_SAMPLES) as usize;
+        let band_names = match photometric {
+            Photometric::Bands | Photometric::WhiteIsZero => BandNames::read(tiff, ifd, bands)?,
+            _ => BandNames::default(),
+        };
         Ok(Self {
             width,
             height,
@@ -140,10 +161,20 @@ impl Page {
             chunk_size,
             chunk_offsets: ifd.entry(chunk_offsets),
             chunk_byte_counts: ifd.entry(chunk_byte_counts),
-            alpha: read_alpha(tiff, ifd, samples_per_pixel)?,
+            alpha: match (read_alpha(tiff, ifd, samples_per_pixel)?, band_names.alpha) {
+                (None, Some(sample)) => Some(AlphaSample { sample, is_associated: false }),
+                (alpha, _) => alpha,
+            },
+            band_names,
             nodata: read_nodata(tiff, ifd)?,
             color_map: read_color_map(tiff, ifd)?,
+            is_little_endian: tiff.is_little_endian,
             jpeg_tables: tiff.bytes(ifd, tag::JPEG_TABLES, MAX_JPEG_TABLE_BYTES)?,
+            lerc_compression: LercCompression::from_parameters(&tiff.numbers(
+                ifd,
+                tag::LERC_PARAMETERS,
+                MAX_LERC_PARAMETERS,
+            )?),
             ycbcr_sub_sampling: read_sub_sampling(tiff, ifd, photometric, compression)?,
             t4_options,
             icc_profile: ifd.entry(tag::ICC_PROFILE),
@@ -196,9 +227,57 @@ impl Page {
         samples.saturating_mul(self.bits_per_sample.into()).div_ceil(8)
     }
 
+    /// Bytes of a chunk, decompressed. Saturates.
+    pub(super) fn chunk_bytes(&self) -> u64 {
+        self.chunk_row_bytes().saturating_mul(self.chunk_size.1.into())
+    }
+
+    /// The most bytes that a chunk may have which is read as a whole before it is decompressed.
+    pub(super) fn max_compressed_bytes(&self) -> u64 {
+        let samples = self.chunk_bytes();
+        samples.saturating_add(samples / 2).saturating_add(MIN_COMPRESSED_BYTES)
+    }
+
+    /// Whether the last sample of a pixel is alpha.
+    pub(super) fn has_alpha_last(&self) -> bool {
+        self.alpha.is_some_and(|alpha| alpha.sample + 1 == self.samples_per_pixel as usize)
+    }
+
     /// Whether chunks are decompressed as a whole rather than row by row.
     fn holds_whole_chunks(&self) -> bool {
-        self.is_tiled || self.compression.is_fax() || self.compression == Compression::JPEG
+        self.is_tiled || self.compression.is_fax() || self.compression.needs_whole_chunks()
+    }
+
+    /// Working memory of the decompression of a chunk besides its data, in bytes.
+    fn working_bytes(&self) -> u64 {
+        let chunk = self.chunk_bytes();
+        let pixels = u64::from(self.chunk_size.0).saturating_mul(self.chunk_size.1.into());
+        let working = match self.compression {
+            // coefficients; its data is much shorter
+            Compression::JPEG => return chunk.saturating_mul(5),
+            // the window, which grows by copying
+            Compression::ZSTD => {
+                chunk.min(MAX_WINDOW_BYTES).saturating_mul(4) + 4 * MAX_BLOCK_BYTES
+            }
+            // the dictionary, which grows by copying, and the data of a block
+            Compression::LZMA => chunk.saturating_mul(4),
+            // values twice, masks twice, and data that is compressed once more
+            Compression::LERC => {
+                let values = chunk.saturating_mul(8).saturating_add(6 * MAX_BLOCK_BYTES);
+                values.saturating_add(pixels.saturating_mul(2))
+            }
+            compression if compression.is_jpeg_2000() => {
+                let samples = pixels.saturating_mul(self.samples_per_chunk_pixel().into());
+                let buffers = samples.saturating_add(pixels);
+                buffers.saturating_mul(JPEG_2000_BYTES_PER_SAMPLE).saturating_add(1 << 22)
+            }
+            Compression::WEBP => pixels.saturating_mul(WEBP_BYTES_PER_PX),
+            _ => return 0,
+        };
+        match self.compression.needs_whole_chunks() {
+            true => working.saturating_add(self.max_compressed_bytes()),
+            false => working,
+        }
     }
 
     /// Planes that are read at a time, at most.
@@ -217,16 +296,18 @@ impl Page {
     pub(super) fn decoded_bytes(&self) -> u64 {
         // the last row is held for comparison
         let rows = if self.holds_whole_chunks() { self.chunk_size.1.saturating_add(1) } else { 2 };
-        // the coefficients of a JPEG take more than its samples
-        let factor = if self.compression == Compression::JPEG { 6 } else { 1 };
-        let chunk = self.chunk_row_bytes().saturating_mul(rows.into()).saturating_mul(factor);
+        let chunk = self.chunk_row_bytes().saturating_mul(rows.into());
         // the last of several chunks is held until the next one is read
         let across = u64::from(self.chunks_across());
         let across = if across > 1 { across + 1 } else { across };
         let chunks = chunk.saturating_mul(self.planes_read()).saturating_mul(across);
         // samples and pixels of a row
         let row = u64::from(self.width).saturating_mul(8 * (u64::from(MAX_PLANES) + 4));
-        chunks.saturating_add(row).saturating_add(self.planes_read() * DECOMPRESSOR_BYTES)
+        // chunks of several planes or columns are decompressed one after the other, but strips of
+        // Zstandard while they are read
+        let working = self.working_bytes().saturating_mul(self.planes_read());
+        let decompressors = self.planes_read() * DECOMPRESSOR_BYTES;
+        chunks.saturating_add(row).saturating_add(working).saturating_add(decompressors)
     }
 
     /// No transformation where the tag has an invalid value.
@@ -309,7 +390,8 @@ fn read_sub_sampling(
     compression: Compression,
 ) -> Result<(u32, u32), Error> {
     let factors = tiff.numbers(ifd, tag::YCBCR_SUB_SAMPLING, 2)?;
-    if photometric != Photometric::YCbCr || compression == Compression::JPEG {
+    let is_upsampled = compression == Compression::JPEG || compression.is_jpeg_2000();
+    if photometric != Photometric::YCbCr || is_upsampled {
         return Ok((1, 1));
     }
     Ok(match factors.as_slice() {

@@ -1,5 +1,4 @@
-//! Turns the samples of a page into pixels: what samples mean, and which values are black and
-//! white.
+//! Turns the samples of a page into pixels: what samples mean.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
@@ -8,190 +7,25 @@ use std::ops::Range;
 use super::codes::{Photometric, SampleFormat};
 use super::ifd::{FORMAT, Tiff};
 use super::levels::Level;
-use super::memo::{Memo, max_conversions};
 use super::page::Page;
 use super::rows::RowReader;
 use super::samples;
 use crate::color_profile::Lut;
-use crate::error::{Error, Limits};
-use crate::formats::stretch::{SAMPLED_PIXELS, percentiles, to_16_bits};
-use crate::light::{Row, from_lab, from_ycbcr};
-use crate::sample::Picture;
+use crate::error::Error;
+use crate::light::{from_lab, from_ycbcr};
 use crate::sample::view::View;
-use crate::spec::bands::{Bands, Stretch};
-
-/// Which values are black, white and opaque.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ValueRange {
-    /// Black.
-    low: f64,
-    /// White.
-    high: f64,
-    /// The alpha of opaque pixels.
-    opaque: f64,
-}
-
-impl ValueRange {
-    /// The range for a page and its overviews. Percentiles are taken from the smallest overview
-    /// that has enough pixels. Values with a colour profile are no measurements: they are not
-    /// stretched.
-    ///
-    /// # Errors
-    /// A strip or a tile is damaged, or the level exceeds the limits.
-    pub(super) fn of(
-        tiff: &RefCell<Tiff<'_>>,
-        levels: &[Level],
-        view: View,
-        has_profile: bool,
-        limits: &Limits,
-    ) -> Result<Self, Error> {
-        let page = &levels[0].page;
-        let (min, max) = page.value_range();
-        let is_displayable = page.bits_per_sample <= 8 || !page.has_bands() || has_profile;
-        let fixed = match view.stretch {
-            Stretch::Range(low, high) => Some((low, high)),
-            Stretch::None => Some((min, max)),
-            Stretch::Auto => is_displayable.then_some((min, max)),
-        };
-        if let Some((low, high)) = fixed.filter(|_| is_displayable || page.alpha.is_none()) {
-            return Ok(Self { low, high, opaque: max });
-        }
-        let has_enough_pixels = |level: &&Level| level.page.pixels() >= SAMPLED_PIXELS;
-        let level = levels.iter().rev().find(has_enough_pixels).unwrap_or(&levels[0]);
-        level.page.check_limits(limits)?;
-        let every = level.page.pixels().div_ceil(SAMPLED_PIXELS);
-        let width = u64::from(level.page.width);
-        let has_alpha = level.page.alpha_sample().is_some();
-        let mut opaque = if has_alpha { 0.0_f64 } else { f64::INFINITY };
-        // indices in the page of the row's first pixel and of the next pixel to take
-        let (mut values, mut row_start, mut next) = (Vec::new(), 0, 0);
-        let mut conversions_left = max_conversions(&level.page, tiff.borrow().reader.end);
-        let is_bounded = conversions_left < u64::MAX;
-        for_each_sample_row(tiff, level, view.bands, |row| {
-            if is_bounded {
-                let left = conversions_left.checked_sub(row.different_pixels());
-                conversions_left = left.ok_or_else(too_many_pixels)?;
-            }
-            for x in row.changed.iter().cloned().flatten().filter(|_| has_alpha) {
-                opaque = opaque.max(row.pixel(x).alpha);
-            }
-            while next < row_start + width {
-                let pixel = row.pixel((next - row_start) as usize);
-                if pixel.alpha > 0.0 {
-                    values.extend(pixel.color);
-                }
-                next += every;
-            }
-            row_start += width;
-            Ok(())
-        })?;
-        let (low, high) = fixed.or_else(|| percentiles(values)).unwrap_or((0.0, 1.0));
-        Ok(Self { low, high: if high > low { high } else { low + 1.0 }, opaque })
-    }
-
-    /// Red, green, blue and alpha of a pixel, 0 to 65535.
-    fn apply(&self, pixel: &Pixel, is_inverted: bool, is_associated: bool) -> [u16; 4] {
-        let alpha = if pixel.alpha == f64::INFINITY { 1.0 } else { pixel.alpha / self.opaque };
-        let full_scale = |value: f64| {
-            let level = (value - self.low) / (self.high - self.low);
-            to_16_bits(match (is_associated, is_inverted) {
-                (true, _) => level / alpha,
-                (_, true) => 1.0 - level,
-                _ => level,
-            })
-        };
-        let [r, g, b] = pixel.color;
-        let [r, g, b] = match r == g && g == b {
-            true => [full_scale(r); 3],
-            false => [r, g, b].map(full_scale),
-        };
-        [r, g, b, to_16_bits(alpha)]
-    }
-}
+use crate::spec::bands::Bands;
 
 /// A pixel in the units of the file's samples.
-struct Pixel {
+pub(super) struct Pixel {
     /// Red, green and blue.
-    color: [f64; 3],
+    pub(super) color: [f64; 3],
     /// Infinite for pages without alpha; 0 where there is no data.
-    alpha: f64,
-}
-
-/// Passes each row of a level to `picture`, from the top. Pixels without data are transparent. CMYK
-/// becomes sRGB by the table of its colour profile, if it has one.
-///
-/// # Errors
-/// A strip or a tile is damaged, or there is no such band.
-pub(super) fn push_rows(
-    tiff: &RefCell<Tiff<'_>>,
-    level: &Level,
-    view: View,
-    cmyk: Option<&Lut>,
-    range: &ValueRange,
-    picture: &mut Picture,
-) -> Result<(), Error> {
-    let (page, bands) = (&level.page, view.bands);
-    let is_unchanged = view.has_colors() && level.mask.is_none();
-    if let Some(samples) = page.coded_samples().filter(|_| is_unchanged) {
-        return push_coded_rows(tiff, page, samples, picture);
-    }
-    let is_inverted = page.photometric == Photometric::WhiteIsZero;
-    let is_associated = page.alpha.is_some_and(|alpha| alpha.is_associated);
-    let file_bytes = tiff.borrow().reader.end;
-    let mut palette = Memo::new(page, file_bytes, |samples| {
-        range.apply(&page.pixel(samples, bands, true, cmyk), is_inverted, is_associated)
-    });
-    let mut colors = vec![[0; 4]; page.width as usize];
-    for_each_sample_row(tiff, level, bands, |row| {
-        if row.changed.is_empty() {
-            picture.repeat(1);
-            return Ok(());
-        }
-        for x in row.changed.iter().cloned().flatten() {
-            colors[x] = palette.color(row.samples(x), row.is_shown(x));
-        }
-        if palette.is_spent() {
-            return Err(too_many_pixels());
-        }
-        picture.push(Row::Rgba16(&colors));
-        Ok(())
-    })
-}
-
-/// [`push_rows`] for pages whose bytes can be used as they are: see [`Page::coded_samples`].
-fn push_coded_rows(
-    tiff: &RefCell<Tiff<'_>>,
-    page: &Page,
-    samples: usize,
-    picture: &mut Picture,
-) -> Result<(), Error> {
-    let mut rows = RowReader::new(tiff, page, &[]);
-    let mut row = vec![0; page.width as usize * samples];
-    for _ in 0..page.height {
-        let mut is_repeated = true;
-        let read = rows.next(|first, _, bytes| {
-            is_repeated = false;
-            let slots = &mut row[first * samples..];
-            let length = slots.len().min(page.chunk_size.0 as usize * samples);
-            match bytes.get(..length) {
-                Some(bytes) => slots[..length].copy_from_slice(bytes),
-                None => slots[..length].fill(0),
-            }
-        });
-        read.map_err(damaged)?;
-        match samples {
-            _ if is_repeated => picture.repeat(1),
-            1 => picture.push(Row::Grey8(row.as_chunks().0)),
-            2 => picture.push(Row::GreyAlpha8(row.as_chunks().0)),
-            3 => picture.push(Row::Rgb8(row.as_chunks().0)),
-            _ => picture.push(Row::Rgba8(row.as_chunks().0)),
-        }
-    }
-    Ok(())
+    pub(super) alpha: f64,
 }
 
 /// The wanted samples of a row of a level.
-struct SampleRow<'a> {
+pub(super) struct SampleRow<'a> {
     page: &'a Page,
     bands: Bands,
     /// Pixel by pixel, `per_pixel` each.
@@ -200,28 +34,28 @@ struct SampleRow<'a> {
     /// The mask: 0 where there is no data.
     mask: &'a [f64],
     /// The pixels that may differ from those of the last row.
-    changed: &'a [Range<usize>],
+    pub(super) changed: &'a [Range<usize>],
 }
 
 impl SampleRow<'_> {
-    fn samples(&self, x: usize) -> &[f64] {
+    pub(super) fn samples(&self, x: usize) -> &[f64] {
         &self.values[x * self.per_pixel..(x + 1) * self.per_pixel]
     }
 
     /// Whether there is data.
-    fn is_shown(&self, x: usize) -> bool {
+    pub(super) fn is_shown(&self, x: usize) -> bool {
         self.mask[x] > 0.0
     }
 
     /// The number of changed pixels that differ from the one to the left.
-    fn different_pixels(&self) -> u64 {
+    pub(super) fn different_pixels(&self) -> u64 {
         // bits, since NaN is no different value
         let bits = |x: usize| self.samples(x).iter().map(|sample| sample.to_bits());
         let differs = |x: &usize| !bits(*x).eq(bits(*x - 1));
         self.changed.iter().map(|it| (it.start + 1..it.end).filter(differs).count() as u64).sum()
     }
 
-    fn pixel(&self, x: usize) -> Pixel {
+    pub(super) fn pixel(&self, x: usize) -> Pixel {
         self.page.pixel(self.samples(x), self.bands, self.is_shown(x), None)
     }
 }
@@ -230,7 +64,7 @@ impl SampleRow<'_> {
 ///
 /// # Errors
 /// A strip or a tile is damaged, there is no such band, or what `take` returns.
-fn for_each_sample_row(
+pub(super) fn for_each_sample_row(
     tiff: &RefCell<Tiff<'_>>,
     level: &Level,
     bands: Bands,
@@ -288,11 +122,11 @@ fn for_each_sample_row(
     Ok(())
 }
 
-fn too_many_pixels() -> Error {
+pub(super) fn too_many_pixels() -> Error {
     Error::malformed(FORMAT, "it has more different pixels than its length can hold")
 }
 
-fn damaged(err: io::Error) -> Error {
+pub(super) fn damaged(err: io::Error) -> Error {
     match err.kind() {
         ErrorKind::UnexpectedEof => Error::cut_off(FORMAT, "its last strip or tile"),
         _ => Error::malformed(FORMAT, "a strip or a tile of it is damaged"),
@@ -300,14 +134,25 @@ fn damaged(err: io::Error) -> Error {
 }
 
 impl Page {
+    /// A view with the bands that are shown by default, if the page says which are red, green and
+    /// blue.
+    pub(super) fn resolved(&self, view: View) -> View {
+        match (view.bands, self.band_names.rgb) {
+            (Bands::Auto, Some(rgb)) if rgb != [0, 1, 2] => {
+                View { bands: Bands::Rgb(rgb.map(|band| band as u16 + 1)), ..view }
+            }
+            _ => view,
+        }
+    }
+
     /// Whether samples are bands, not colours of a colour space.
-    fn has_bands(&self) -> bool {
+    pub(super) fn has_bands(&self) -> bool {
         matches!(self.photometric, Photometric::Bands | Photometric::WhiteIsZero)
     }
 
     /// Samples per pixel of a page whose bytes are coded colours as they are: grey or RGB, with or
     /// without unassociated alpha.
-    fn coded_samples(&self) -> Option<usize> {
+    pub(super) fn coded_samples(&self) -> Option<usize> {
         let has_coded_samples = match self.alpha {
             Some(alpha) => {
                 alpha.sample + 1 == self.samples_per_pixel as usize && !alpha.is_associated
@@ -325,7 +170,7 @@ impl Page {
     }
 
     /// The lowest and the highest value of a colour of [`Pixel`], or of a band.
-    fn value_range(&self) -> (f64, f64) {
+    pub(super) fn value_range(&self) -> (f64, f64) {
         let bits = self.bits_per_sample as i32;
         let max = |bits| libm::ldexp(1.0, bits) - 1.0;
         match (self.photometric, self.sample_format) {
@@ -335,6 +180,15 @@ impl Page {
             (_, SampleFormat::ComplexInt) => (0.0, max(bits / 2 - 1)),
             (_, SampleFormat::Float | SampleFormat::ComplexFloat) => (0.0, 1.0),
         }
+    }
+
+    /// Whether one band is shown, as grey.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] where there is no such band.
+    pub(super) fn shows_one_band(&self, bands: Bands) -> Result<bool, Error> {
+        let alpha = usize::from(self.alpha_sample().is_some());
+        Ok(self.has_bands() && self.wanted_samples(bands)?.len() == 1 + alpha)
     }
 
     /// The indices of the samples that make the colours, then that of alpha.
@@ -365,13 +219,19 @@ impl Page {
     }
 
     /// The index in a pixel of the sample that is alpha.
-    fn alpha_sample(&self) -> Option<usize> {
+    pub(super) fn alpha_sample(&self) -> Option<usize> {
         let samples = self.samples_per_pixel as usize;
         self.alpha.map(|alpha| alpha.sample).filter(|sample| *sample < samples)
     }
 
     /// A pixel of the samples of [`Page::wanted_samples`].
-    fn pixel(&self, values: &[f64], bands: Bands, is_shown: bool, cmyk: Option<&Lut>) -> Pixel {
+    pub(super) fn pixel(
+        &self,
+        values: &[f64],
+        bands: Bands,
+        is_shown: bool,
+        cmyk: Option<&Lut>,
+    ) -> Pixel {
         let (samples, alpha) = match (self.alpha_sample(), values) {
             (Some(_), [samples @ .., last]) => (samples, *last),
             _ => (values, f64::INFINITY),

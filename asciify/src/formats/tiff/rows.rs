@@ -12,18 +12,16 @@ use super::{decompress, predictor};
 /// Values of a table of offsets or byte counts that are read together.
 const TABLE_WINDOW: u64 = 512;
 
-/// Compression ratios above this are damage: LZW reaches about 1500, deflate 1032.
-const MAX_COMPRESSION_RATIO: u64 = 4096;
-/// The same of JPEG: a block of 64 samples takes a bit at least.
-const MAX_JPEG_RATIO: u64 = 8 * 64;
 /// How many times the length of the file may be read. Equal chunks may share their bytes.
 const MAX_SHARING: u64 = 16;
 /// What opening a chunk counts at least, in bytes that are read.
 const MIN_CHUNK_BYTES: u64 = 64;
-/// Bytes that chunks may have when decompressed: so many, and so many per byte of the file, which
-/// only chunks that share their bytes can exceed.
-const UNPACKED_BYTES: u64 = 1 << 26;
+/// Bytes that chunks may have when decompressed: so many, and so many per byte of the file. Only
+/// chunks that share their bytes, and codings of equal samples in a few bytes, can exceed it.
+const UNPACKED_BYTES: u64 = 1 << 27;
 const UNPACKED_PER_BYTE: u64 = 1600;
+/// The longest compressed data that is compared with that of the last chunk.
+const MAX_COMPARED_BYTES: u64 = 1 << 12;
 /// The longest strip that is decompressed as a whole, in bytes, so that equal ones are decompressed
 /// once.
 pub(super) const MAX_HELD_STRIP_BYTES: u64 = 1 << 17;
@@ -64,6 +62,8 @@ struct HeldChunk {
     /// Where it is in the file.
     offset: u64,
     length: u64,
+    /// Its compressed data, if that is short; otherwise empty.
+    compressed: Vec<u8>,
     data: SharedBytes,
 }
 
@@ -183,36 +183,41 @@ impl<'a, 'b> RowReader<'a, 'b> {
         if offset == 0 || length == 0 {
             return Ok(None);
         }
-        let held = self.held.as_ref().filter(|it| (it.offset, it.length) == (offset, length));
-        if let Some(held) = held.filter(|it| it.data.0.len() as u64 == decompressed_bytes) {
+        let held = self.held.as_ref().filter(|it| it.data.0.len() as u64 == decompressed_bytes);
+        if let Some(held) = held.filter(|it| (it.offset, it.length) == (offset, length)) {
             return Ok(Some(Box::new(Cursor::new(held.data.clone()))));
         }
-        let max_ratio = match page.compression {
-            // a row can be a bit
-            Compression::CCITT_T4 | Compression::CCITT_T6 => u64::MAX,
-            Compression::JPEG => MAX_JPEG_RATIO,
-            _ => MAX_COMPRESSION_RATIO,
-        };
+        let max_ratio = page.compression.max_ratio().unwrap_or(u64::MAX);
         if decompressed_bytes > length.saturating_mul(max_ratio) {
             return Err(damaged("a chunk is too short for its pixels"));
         }
         let spent =
             |left: u64, bytes: u64| left.checked_sub(bytes).ok_or(damaged("chunks overlap"));
         self.compressed_left = spent(self.compressed_left, length.max(MIN_CHUNK_BYTES))?;
-        if !page.compression.is_fax() {
-            self.unpacked_left = spent(self.unpacked_left, decompressed_bytes)?;
-        }
         let compressed =
             FileRange { tiff: self.tiff, position: offset, end: offset.saturating_add(length) };
-        let chunk = decompress::open(compressed, length, page, rows)?;
+        let work = decompressed_bytes.saturating_mul(page.compression.work_per_byte());
         // many decompressors side by side would take more memory than their data
         if page.chunks_across() == 1 && decompressed_bytes > MAX_HELD_STRIP_BYTES {
-            return Ok(Some(chunk));
+            self.unpacked_left = spent(self.unpacked_left, work)?;
+            return Ok(Some(decompress::open(compressed, length, page, rows)?));
         }
-        let mut data = Vec::new();
+        // chunks of one value are often equal
+        let mut start = Vec::new();
+        let mut compressed = compressed;
+        if length <= MAX_COMPARED_BYTES {
+            compressed.read_to_end(&mut start)?;
+        }
+        let held = self.held.as_ref().filter(|it| it.data.0.len() as u64 == decompressed_bytes);
+        if let Some(held) = held.filter(|it| !start.is_empty() && it.compressed == start) {
+            return Ok(Some(Box::new(Cursor::new(held.data.clone()))));
+        }
+        self.unpacked_left = spent(self.unpacked_left, work)?;
+        let chunk = decompress::open(Cursor::new(&start).chain(compressed), length, page, rows)?;
+        let mut data = Vec::with_capacity(decompressed_bytes as usize);
         chunk.take(decompressed_bytes).read_to_end(&mut data)?;
         let data = SharedBytes(Rc::new(data));
-        self.held = Some(HeldChunk { offset, length, data: data.clone() });
+        self.held = Some(HeldChunk { offset, length, compressed: start, data: data.clone() });
         Ok(Some(Box::new(Cursor::new(data))))
     }
 }

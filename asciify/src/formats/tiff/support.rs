@@ -1,7 +1,8 @@
 //! Which pages can be decoded.
 
-use super::codes::{Compression, Photometric, Predictor, SampleFormat};
+use super::codes::{Compression, LercCompression, Photometric, Predictor, SampleFormat};
 use super::ifd::FORMAT;
+use super::lerc;
 use super::page::Page;
 use crate::error::Error;
 
@@ -82,6 +83,18 @@ impl Page {
             Compression::CCITT_T4 => is_bilevel && self.t4_options & TWO_DIMENSIONAL == 0,
             Compression::CCITT_T6 => is_bilevel,
             Compression::JPEG => self.has_bytes(),
+            Compression::ZSTD | Compression::LZMA => true,
+            Compression::LERC => {
+                lerc::has_type_of(self) && self.lerc_compression != LercCompression::Unknown
+            }
+            compression if compression.is_jpeg_2000() => {
+                cfg!(feature = "jp2")
+                    && matches!(self.bits_per_sample, 8 | 16)
+                    && matches!(self.sample_format, SampleFormat::Uint | SampleFormat::Int)
+            }
+            Compression::WEBP => {
+                self.has_bytes() && matches!(self.samples_per_chunk_pixel(), 3 | 4)
+            }
             _ => false,
         }
     }

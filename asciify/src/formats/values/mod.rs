@@ -10,7 +10,9 @@ use crate::color_profile::ColorProfile;
 use crate::error::Error;
 use crate::format::Format;
 use crate::formats::decoder::{Decoder, Input, Probed, area};
-use crate::formats::stretch::{SAMPLED_PIXELS, percentiles, to_16_bits};
+use crate::formats::stretch::{
+    SAMPLED_PIXELS, SAMPLED_VALUE_BYTES, automatic, not_empty, to_16_bits,
+};
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
 use crate::sample::view::View;
@@ -70,7 +72,8 @@ impl<S: StoredRows + 'static> Values<S> {
         let bands = self.bands.min(MAX_BANDS_READ);
         // values, pixels, and a copy of the last row
         let row = u64::from(width).saturating_mul(u64::from(bands) * 8 + 2 * 8);
-        let sampled = area(width, height).min(SAMPLED_PIXELS) * u64::from(bands) * 8;
+        let sampled =
+            area(width, height).min(SAMPLED_PIXELS) * u64::from(bands) * SAMPLED_VALUE_BYTES;
         let decoded_bytes = self.rows.working_bytes(bands).saturating_add(row + sampled);
         Probed {
             frames: self.frames,
@@ -90,11 +93,8 @@ impl<S: StoredRows> Decoder for Values<S> {
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
         let bands = self.chosen_bands(view.bands)?;
-        let (low, high) = self.black_and_white(input, view, &bands)?;
         let mut colours = Colours {
-            channels: bands.len(),
-            low,
-            high,
+            ranges: self.black_and_white(input, view, &bands)?,
             has_alpha: self.has_alpha(),
             samples: Vec::new(),
         };
@@ -135,46 +135,49 @@ impl<S: StoredRows> Values<S> {
         Ok(if (red, green) == (green, blue) { vec![red] } else { vec![red, green, blue] })
     }
 
-    /// The values to show as black and as white.
+    /// The values to show as black and as white, of each band.
     fn black_and_white(
         &self,
         input: &mut Input<'_, '_>,
         view: View,
         bands: &[usize],
-    ) -> Result<(f64, f64), Error> {
+    ) -> Result<Vec<(f64, f64)>, Error> {
         let (min, max) = self.sample_type.value_range();
         let (min, max) = (self.value(min), self.value(max));
         let full_range = (min.min(max), min.max(max));
-        let (low, high) = match view.stretch {
-            Stretch::Range(low, high) => (low, high),
-            Stretch::None => full_range,
-            Stretch::Auto if self.sample_type.bits() <= 8 => full_range,
-            Stretch::Auto => self.percentiles(input, view.frame, bands)?.unwrap_or((0.0, 1.0)),
+        let ranges = match view.stretch.ranges() {
+            Some(ranges) => ranges[..bands.len()].to_vec(),
+            None if view.stretch == Stretch::Auto && self.sample_type.bits() > 8 => {
+                return Ok(automatic(&mut self.some_values(input, view.frame, bands)?));
+            }
+            None => vec![full_range; bands.len()],
         };
-        Ok((low, if high > low { high } else { low + 1.0 }))
+        Ok(ranges.into_iter().map(not_empty).collect())
     }
 
-    fn percentiles(
+    /// The values of each band of about [`SAMPLED_PIXELS`] pixels.
+    fn some_values(
         &self,
         input: &mut Input<'_, '_>,
         frame: u32,
         bands: &[usize],
-    ) -> Result<Option<(f64, f64)>, Error> {
+    ) -> Result<Vec<Vec<f64>>, Error> {
         let pixels = area(self.sides.0, self.sides.1);
         let every = pixels.div_ceil(SAMPLED_PIXELS);
         let width = u64::from(self.sides.0);
-        let mut values = Vec::with_capacity(pixels.div_ceil(every.max(1)) as usize * bands.len());
+        let capacity = pixels.div_ceil(every.max(1)) as usize;
+        let mut values: Vec<_> = bands.iter().map(|_| Vec::with_capacity(capacity)).collect();
         // indices in the picture of the row's first pixel and of the next pixel to take
         let (mut row_start, mut next) = (0, 0);
         self.for_each_row(input, frame, bands, &mut |row| {
             let pixels = row.chunks_exact(bands.len());
             for pixel in pixels.skip((next - row_start) as usize).step_by(every as usize) {
-                values.extend_from_slice(pixel);
+                values.iter_mut().zip(pixel).for_each(|(values, value)| values.push(*value));
                 next += every;
             }
             row_start += width;
         })?;
-        Ok(percentiles(values))
+        Ok(values)
     }
 
     /// Calls `take` with each row of values, of which missing ones are NaN.
@@ -212,11 +215,8 @@ impl<S: StoredRows> Values<S> {
 
 /// Turns values into colours.
 struct Colours {
-    /// Values of a pixel: one or three.
-    channels: usize,
-    /// Black and white.
-    low: f64,
-    high: f64,
+    /// Black and white of each band: of one, or of three.
+    ranges: Vec<(f64, f64)>,
     has_alpha: bool,
     /// The row that was converted last: kept for its memory.
     samples: Vec<u16>,
@@ -225,18 +225,19 @@ struct Colours {
 impl Colours {
     /// The colours of a row of values. A pixel without any value is transparent.
     fn of(&mut self, values: &[f64]) -> Row<'_> {
-        let level = |value: &f64| to_16_bits((value - self.low) / (self.high - self.low));
+        let level =
+            |(value, (low, high)): (&f64, &(f64, f64))| to_16_bits((value - low) / (high - low));
         self.samples.clear();
         if self.has_alpha {
-            for pixel in values.chunks_exact(self.channels) {
-                self.samples.extend(pixel.iter().map(level));
+            for pixel in values.chunks_exact(self.ranges.len()) {
+                self.samples.extend(pixel.iter().zip(&self.ranges).map(level));
                 let is_shown = pixel.iter().any(|value| !value.is_nan());
                 self.samples.push(if is_shown { u16::MAX } else { 0 });
             }
         } else {
-            self.samples.extend(values.iter().map(level));
+            self.samples.extend(values.iter().zip(self.ranges.iter().cycle()).map(level));
         }
-        match (self.channels, self.has_alpha) {
+        match (self.ranges.len(), self.has_alpha) {
             (1, false) => Row::Grey16(self.samples.as_chunks().0),
             (1, true) => Row::GreyAlpha16(self.samples.as_chunks().0),
             (_, false) => Row::Rgb16(self.samples.as_chunks().0),

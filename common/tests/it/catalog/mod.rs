@@ -37,6 +37,7 @@ fn metadata(content: &str) -> Metadata {
         height: 1,
         frames: 2,
         layout: Some(Layout { bands: 224, bit_depth: 12, orientation: 8 }),
+        band_names: vec![Some("B04 \"red\"".into()), None],
         sha256: common::render::sha256_hex(content.as_bytes()),
     }
 }
