@@ -17,7 +17,7 @@ pub(super) struct Header {
     pub(super) precision: u32,
     pub(super) orientation: Orientation,
     /// Whether an EOI marker follows.
-    pub(super) is_whole: bool,
+    pub(super) has_eoi: bool,
     /// Of a kind that common decoders refuse or decode wrongly.
     pub(super) is_rare: bool,
     /// Whether it has several scans of the same blocks.
@@ -65,14 +65,14 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
         }
     };
     let Some(frame) = frame else { return Err(reader.malformed("it holds no picture")) };
-    let is_whole = reader.contains(&[0xff, EOI])?;
+    let has_eoi = reader.contains(&[0xff, EOI])?;
     Ok(Header {
         width: frame.width,
         height: frame.height,
         components: frame.components,
         precision: frame.precision,
         orientation: orientation.unwrap_or(Orientation::NoTransforms),
-        is_whole,
+        has_eoi,
         is_rare: frame.is_rare,
         is_progressive: frame.is_progressive,
         // except in arithmetic coding, a data unit takes at least a bit

@@ -7,6 +7,7 @@
 
 mod block;
 mod dc;
+mod default_tables;
 mod full;
 mod header;
 mod huffman;
@@ -15,11 +16,14 @@ pub(super) mod scans;
 mod segments;
 mod tables;
 
+use std::sync::{Mutex, PoisonError};
+
 use image::ImageFormat;
 
+use crate::cancellation::Cancellation;
 use crate::error::{Error, Limits};
 use crate::format::Format;
-use crate::formats::decoder::{Decoder, Driver, Input, Probed, in_groups};
+use crate::formats::decoder::{Decoder, Driver, Input, Probed, area, in_groups};
 use crate::formats::reader::ByteReader;
 use crate::formats::whole_image;
 use crate::light::Row;
@@ -27,6 +31,8 @@ use crate::sample::Sampled;
 use crate::sample::area::SourceGeometry;
 use crate::sample::view::View;
 use crate::spec::Spec;
+
+use header::Header;
 
 const FORMAT: Format = Format::new("JPEG", "image/jpeg", "jpg").also(&["jpeg"]);
 
@@ -36,21 +42,51 @@ pub(super) const DRIVER: Driver = Driver {
     probe,
 };
 
-fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> {
+/// The largest memory for the coefficients of a file without EOI, in bytes, where they must be held to
+/// read its last scans. A larger file counts as truncated.
+const MAX_CHECKED_BYTES: u64 = 1 << 26;
+
+/// Held while a file without EOI is read, so that only one takes memory at a time.
+static CHECKING: Mutex<()> = Mutex::new(());
+
+fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let header = header::read(&mut reader)?;
+    let sides = (header.width, header.height);
+    limits.check(FORMAT, sides, header.decoded_bytes)?;
+    let is_whole = header.has_eoi || has_all_blocks(&mut reader, &header)?;
     let decoder = Jpeg {
         is_rare: header.is_rare,
         is_progressive: header.is_progressive,
         is_too_short: header.is_too_short,
     };
-    let sides = (header.width, header.height);
     Ok(Probed {
         orientation: header.orientation,
         bits: header.precision,
-        is_whole: header.is_whole,
+        is_whole,
         decoded_bytes: header.decoded_bytes,
         ..Probed::still(FORMAT, sides, header.components, 0, decoder)
     })
+}
+
+/// Whether a file has the data of all its blocks. The EOI marker alone may be missing, as in files of
+/// cameras and of interrupted writers.
+fn has_all_blocks(reader: &mut ByteReader<'_>, header: &Header) -> Result<bool, Error> {
+    if header.is_too_short {
+        return Ok(false);
+    }
+    // a poisoned lock protects no data
+    let _alone = CHECKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut file = || {
+        reader.seek_to(0)?;
+        reader.bytes(reader.end, reader.end)
+    };
+    if !header.is_progressive
+        && let Some(image) = dc::decode(file()?, &Cancellation::never())
+    {
+        return Ok(image.is_complete);
+    }
+    let held = area(header.width, header.height).saturating_mul(2 * u64::from(header.components));
+    Ok(held <= MAX_CHECKED_BYTES && full::is_complete(&file()?))
 }
 
 struct Jpeg {
@@ -97,17 +133,19 @@ impl Jpeg {
         push: &mut dyn FnMut(Row<'_>),
     ) -> Result<(), Error> {
         let cancellation = input.source.cancellation();
-        if self.is_rare && full::decode(&input.bytes()?, cancellation, &mut *push).is_some() {
+        let file = input.bytes()?;
+        if self.is_rare && full::decode(&file, cancellation, &mut *push).is_some() {
             return Ok(());
         }
-        // the crate's time is not bounded by the file's length
-        if self.is_progressive {
-            let file = input.bytes()?;
-            if !scans::are_bounded(&file) {
-                let cut_off = || Error::cut_off(FORMAT, "its picture is complete");
-                return full::decode(&file, cancellation, push).ok_or_else(cut_off);
-            }
+        // the crate draws a file without any data in grey, and its time is not bounded by the file's
+        // length
+        if !full::has_units(&file, cancellation)
+            || self.is_progressive && !scans::are_bounded(&file)
+        {
+            let nothing = || Error::malformed(FORMAT, "not one block of its picture can be read");
+            return full::decode(&file, cancellation, push).ok_or_else(nothing);
         }
+        drop(file);
         match whole_image::decode(input, ImageFormat::Jpeg, push) {
             // what can be read of a damaged file is drawn, as browsers do
             Err(err) => full::decode(&input.bytes()?, cancellation, push).ok_or(err),
