@@ -44,9 +44,7 @@ impl Decoder for Ico {
                 let file = input.bytes()?;
                 let mut png = Cursor::new(file.get(offset as usize..).unwrap_or_default());
                 let (sides, cancellation) = (input.probed.sides(), input.source.cancellation());
-                if png::for_each_row(&mut Source::new(&mut png, cancellation), sides, &mut *push)? {
-                    return Ok(());
-                }
+                return png::for_each_row(&mut Source::new(&mut png, cancellation), sides, push);
             }
             whole_image::decode(input, ImageFormat::Ico, push)
         })

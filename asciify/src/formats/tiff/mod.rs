@@ -21,9 +21,11 @@ use crate::error::{Error, Limits};
 use crate::formats::decoder::{Decoder, Driver, Input, Probed, in_groups};
 use crate::formats::reader::ByteReader;
 use crate::sample::area::SourceGeometry;
+use crate::sample::used_range::UsedRange;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
 use crate::spec::Spec;
+use crate::spec::bands::Stretch;
 
 use ifd::{BIG_TIFF_VERSION, CLASSIC_VERSION, FORMAT, Tiff};
 use levels::Level;
@@ -72,14 +74,25 @@ impl Decoder for Pages {
         };
         let tiff = RefCell::new(tiff);
         let (bands, stretch) = (view.bands, view.stretch);
-        let range = ValueRange::of(&tiff, &levels, bands, stretch, input.limits)?;
+        let range = |stretch| ValueRange::of(&tiff, &levels, bands, stretch, input.limits);
+        let auto = range(stretch)?;
         let smallest =
             |spec: &Spec| levels.iter().rposition(|it| geometry(it).suffices(spec)).unwrap_or(0);
         in_groups(specs, smallest, |level, specs| {
             let level = &levels[level];
             level.page.check_limits(input.limits)?;
-            let mut picture = Picture::new(specs, &geometry(level), cancellation);
-            pixels::push_rows(&tiff, level, bands, stretch, &range, &mut picture)?;
+            let geometry = geometry(level);
+            let mut picture = Picture::new(specs, &geometry, cancellation);
+            if stretch == Stretch::Auto && level.page.is_displayable() {
+                let used_range = UsedRange::new(geometry.pushed(), level.page.bits_per_sample, None);
+                picture = picture.with_used_range(used_range);
+            }
+            pixels::push_rows(&tiff, level, bands, stretch, &auto, &mut picture)?;
+            if let Some(fractions) = picture.small_range() {
+                let stretch = level.page.stretch(fractions);
+                picture = Picture::new(specs, &geometry, cancellation);
+                pixels::push_rows(&tiff, level, bands, stretch, &range(stretch)?, &mut picture)?;
+            }
             Ok(picture.finish().collect())
         })
     }

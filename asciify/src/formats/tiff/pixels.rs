@@ -49,7 +49,7 @@ impl ValueRange {
     ) -> Result<Self, Error> {
         let page = &levels[0].page;
         let (min, max) = page.value_range();
-        let is_displayable = page.bits_per_sample <= 8 || !page.has_bands();
+        let is_displayable = page.is_displayable();
         let fixed = match stretch {
             Stretch::Range(low, high) => Some((low, high)),
             Stretch::None => Some((min, max)),
@@ -311,6 +311,22 @@ fn damaged(err: io::Error) -> Error {
 }
 
 impl Page {
+    /// Whether values are shown as they are, if they use enough of their range.
+    pub(super) fn is_displayable(&self) -> bool {
+        self.bits_per_sample <= 8 || !self.has_bands()
+    }
+
+    /// The stretch that shows these fractions of the way from black to white as black and white.
+    pub(super) fn stretch(&self, (low, high): (f64, f64)) -> Stretch {
+        let (min, max) = self.value_range();
+        let value = |fraction: f64| match self.photometric {
+            Photometric::WhiteIsZero => max - fraction * (max - min),
+            _ => min + fraction * (max - min),
+        };
+        let (low, high) = (value(low), value(high));
+        Stretch::Range(low.min(high), low.max(high))
+    }
+
     /// Whether samples are bands, not colours of a colour space.
     fn has_bands(&self) -> bool {
         matches!(self.photometric, Photometric::Bands | Photometric::WhiteIsZero)
