@@ -26,8 +26,8 @@ pub struct Header {
     pub bit_depth: u32,
     /// The Exif orientation, 1 (as stored) to 8.
     pub orientation: u8,
-    /// Whether the file has its format's end marker. Missing parts are drawn in grey (JPEG) or in
-    /// black (PNG).
+    /// Whether the data of all pixels are there. The end mark alone may be missing. Missing pixels are
+    /// drawn in grey (JPEG) or in black (PNG).
     pub is_whole: bool,
     /// An upper estimate of the memory that decoding takes, in bytes: pixels, working memory of the
     /// decoder, and the file where the decoder holds it.
@@ -56,11 +56,11 @@ impl Header {
     /// Checks that the file is not truncated.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where its end marker is missing.
+    /// [`Error::Malformed`] where it is.
     pub fn check_whole(&self) -> Result<(), Error> {
         match self.is_whole {
             true => Ok(()),
-            false => Err(Error::cut_off(self.format, "its end mark")),
+            false => Err(Error::cut_off(self.format, "its picture is complete")),
         }
     }
 }

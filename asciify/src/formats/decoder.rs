@@ -22,7 +22,7 @@ pub(crate) struct Driver {
     pub(crate) format: Format,
     /// Whether a file that begins with these bytes is of this format. Short files give fewer bytes.
     pub(crate) identify: fn(&[u8]) -> bool,
-    /// Reads the headers without decoding pixels. What follows the format's end marker is ignored.
+    /// Reads the headers. What follows the format's end marker is ignored.
     pub(crate) probe: fn(ByteReader<'_>, &Limits) -> Result<Probed, Error>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Probed {
     pub(crate) significant_bits: Option<u32>,
     /// The value that is white; `None` for the highest of `bits`.
     pub(crate) white: Option<u32>,
-    /// Whether the file has its format's end marker.
+    /// Whether the data of all pixels are there: see [`Header::is_whole`](crate::Header::is_whole).
     pub(crate) is_whole: bool,
     /// An upper estimate of the memory that decoding takes, in bytes. Saturates.
     pub(crate) decoded_bytes: u64,

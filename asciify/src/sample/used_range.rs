@@ -1,6 +1,8 @@
 //! The range of values that a picture uses. One that uses a small part of what its file can hold, as
 //! measurements of instruments and very dark pictures do, is stretched.
 
+use std::collections::BTreeMap;
+
 use crate::light::Row;
 
 /// White in a row of 16 bits.
@@ -31,8 +33,8 @@ pub(crate) struct UsedRange {
     row: usize,
     /// The values of the last row that are counted.
     sampled: Vec<u16>,
-    /// How often each value was counted. Empty once the range is not small.
-    counts: Vec<u32>,
+    /// How often each value was counted. `None` once the range is not small.
+    counts: Option<BTreeMap<u16, u64>>,
 }
 
 impl UsedRange {
@@ -54,13 +56,13 @@ impl UsedRange {
             step: every.isqrt().max(1) as usize,
             row: 0,
             sampled: Vec::new(),
-            counts: vec![0; 1 << 16],
+            counts: Some(BTreeMap::new()),
         }
     }
 
     /// Takes the next row.
     pub(crate) fn push(&mut self, row: Row<'_>) {
-        if self.counts.is_empty() {
+        if self.counts.is_none() {
             return;
         }
         self.sampled.clear();
@@ -77,20 +79,18 @@ impl UsedRange {
         });
         match self.is_small() {
             true => self.repeat(1),
-            false => self.counts = Vec::new(),
+            false => self.counts = None,
         }
     }
 
     /// Counts so many rows that have the values of the last one.
     pub(crate) fn repeat(&mut self, count: u32) {
-        if self.counts.is_empty() {
-            return;
-        }
+        let Some(counts) = &mut self.counts else { return };
         let counted = |rows: usize| rows.div_ceil(self.step);
         let rows = counted(self.row + count as usize) - counted(self.row);
         self.row += count as usize;
         if rows > 0 {
-            self.sampled.iter().for_each(|it| self.counts[usize::from(*it)] += rows as u32);
+            self.sampled.iter().for_each(|it| *counts.entry(*it).or_default() += rows as u64);
         }
     }
 
@@ -98,12 +98,12 @@ impl UsedRange {
     pub(crate) fn small(&self) -> Option<(f64, f64)> {
         let (min, max) = (f64::from(self.min), f64::from(self.max));
         let step = WHITE / (libm::ldexp(1.0, self.bits.min(16) as i32) - 1.0);
-        if self.counts.is_empty() || max - min < MIN_STEPS * step {
-            return None;
-        }
+        let counts = self.counts.as_ref().filter(|_| max - min >= MIN_STEPS * step)?;
+        let quantile = |part: f64| quantile(counts, part);
         let white = f64::from(self.stated_max.unwrap_or(u16::MAX));
-        let (low, high) = match max <= white * SMALL_FRACTION || self.stated_max.is_none() {
-            true => (self.quantile(CLIPPED_FRACTION), self.quantile(1.0 - CLIPPED_FRACTION)),
+        let is_small_part = max - min <= white * SMALL_FRACTION;
+        let (low, high) = match is_small_part || self.stated_max.is_none() {
+            true => (quantile(CLIPPED_FRACTION), quantile(1.0 - CLIPPED_FRACTION)),
             false => (0.0, white),
         };
         let (low, high) = if low < high { (low, high) } else { (min, max) };
@@ -116,17 +116,16 @@ impl UsedRange {
         f64::from(self.max) - black <= WHITE * SMALL_FRACTION
             || self.stated_max.is_some_and(|max| self.max <= max)
     }
+}
 
-    /// The value that the fraction `part` of the counted ones does not exceed.
-    fn quantile(&self, part: f64) -> f64 {
-        let total: u64 = self.counts.iter().map(|it| u64::from(*it)).sum();
-        let mut left = (total as f64 * part) as u64;
-        for (value, count) in self.counts.iter().enumerate() {
-            if left < u64::from(*count) {
-                return value as f64;
-            }
-            left -= u64::from(*count);
+/// The value that the fraction `part` of the counted ones does not exceed.
+fn quantile(counts: &BTreeMap<u16, u64>, part: f64) -> f64 {
+    let mut left = (counts.values().sum::<u64>() as f64 * part) as u64;
+    for (value, count) in counts {
+        if left < *count {
+            return f64::from(*value);
         }
-        WHITE
+        left -= count;
     }
+    WHITE
 }

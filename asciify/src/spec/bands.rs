@@ -67,8 +67,8 @@ impl FromStr for Bands {
 /// The values to show as black and white.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub enum Stretch {
-    /// The 2nd and the 98th percentile of the values of a TIFF of more than 8 bits; otherwise as
-    /// `None`.
+    /// The 2nd and the 98th percentile of the values of a TIFF of more than 8 bits, and of a picture
+    /// that uses a small part of its range; otherwise as `None`.
     #[default]
     Auto,
     /// The least and the most that the format can hold; 0 and 1 for floating point.

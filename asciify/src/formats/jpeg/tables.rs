@@ -40,9 +40,8 @@ impl Default for Conditioning {
 impl Default for Tables {
     /// Those in effect at the beginning of a file.
     fn default() -> Self {
-        let pair = |[luminance, chrominance]: [_; 2]| {
-            [Some(luminance), Some(chrominance), None, None]
-        };
+        let pair =
+            |[luminance, chrominance]: [_; 2]| [Some(luminance), Some(chrominance), None, None];
         Self {
             quantization: [None; MAX_TABLES],
             dc: pair(default_tables::dc()),

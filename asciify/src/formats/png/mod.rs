@@ -14,8 +14,8 @@ use crate::sample::Sampled;
 use crate::sample::view::View;
 use crate::spec::Spec;
 
-use rows::{FORMAT, has_all_rows};
 pub(super) use rows::for_each_row;
+use rows::{FORMAT, has_all_rows};
 
 pub(super) const DRIVER: Driver =
     Driver { format: FORMAT, identify: |start| start.starts_with(b"\x89PNG\r\n\x1a\n"), probe };

@@ -84,7 +84,8 @@ impl Decoder for Pages {
             let geometry = geometry(level);
             let mut picture = Picture::new(specs, &geometry, cancellation);
             if stretch == Stretch::Auto && level.page.is_displayable() {
-                let used_range = UsedRange::new(geometry.pushed(), level.page.bits_per_sample, None);
+                let used_range =
+                    UsedRange::new(geometry.pushed(), level.page.bits_per_sample, None);
                 picture = picture.with_used_range(used_range);
             }
             pixels::push_rows(&tiff, level, bands, stretch, &auto, &mut picture)?;
