@@ -106,11 +106,11 @@ use source::Source;
 /// Use it in the key of a cache of renders. Golden files check it.
 pub const ENGINE_VERSION: u32 = 2;
 
-/// Reads the header of a file, without decoding pixels, and checks it against `limits`.
+/// Reads the header of a file and checks it against `limits`.
 ///
 /// The format is identified by content alone. A truncated file is an error if its container shows
 /// it (GIF, WebP, BMP, TIFF, binary PNM); a truncated JPEG or PNG can be drawn in part, and
-/// [`Header::is_whole`] is false.
+/// [`Header::is_whole`] is false. To tell, the pixels of a JPEG or PNG without its end mark are decoded.
 ///
 /// # Errors
 /// All of [`Error`] but [`Error::Missing`] and [`Error::Cancelled`], for the same reasons as

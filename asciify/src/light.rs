@@ -77,10 +77,11 @@ impl Row<'_> {
         }
     }
 
-    /// Calls `take` with red, green, blue and alpha of each pixel: coded, 0 to 1. Grey counts as
+    /// Calls `take` with red, green, blue and alpha of each pixel: coded, 0 to 65535. Grey counts as
     /// three equal channels, and a pixel without alpha is opaque.
-    pub(crate) fn values(self, mut take: impl FnMut([f64; 4])) {
-        let mut in_8 = |rgba: [u8; 4]| take(rgba.map(|value| f64::from(value) / 255.0));
+    #[inline]
+    pub(crate) fn values16(self, mut take: impl FnMut([u16; 4])) {
+        let mut in_8 = |rgba: [u8; 4]| take(rgba.map(|value| 257 * u16::from(value)));
         match self {
             Self::Grey8(row) => return row.iter().for_each(|[y]| in_8([*y, *y, *y, 255])),
             Self::GreyAlpha8(row) => return row.iter().for_each(|[y, a]| in_8([*y, *y, *y, *a])),
@@ -88,14 +89,18 @@ impl Row<'_> {
             Self::Rgba8(row) => return row.iter().for_each(|rgba| in_8(*rgba)),
             _ => {}
         }
-        let mut in_16 = |rgba: [u16; 4]| take(rgba.map(|value| f64::from(value) / 65_535.0));
         match self {
-            Self::Grey16(row) => row.iter().for_each(|[y]| in_16([*y, *y, *y, u16::MAX])),
-            Self::GreyAlpha16(row) => row.iter().for_each(|[y, a]| in_16([*y, *y, *y, *a])),
-            Self::Rgb16(row) => row.iter().for_each(|[r, g, b]| in_16([*r, *g, *b, u16::MAX])),
-            Self::Rgba16(row) => row.iter().for_each(|rgba| in_16(*rgba)),
+            Self::Grey16(row) => row.iter().for_each(|[y]| take([*y, *y, *y, u16::MAX])),
+            Self::GreyAlpha16(row) => row.iter().for_each(|[y, a]| take([*y, *y, *y, *a])),
+            Self::Rgb16(row) => row.iter().for_each(|[r, g, b]| take([*r, *g, *b, u16::MAX])),
+            Self::Rgba16(row) => row.iter().for_each(|rgba| take(*rgba)),
             _ => {}
         }
+    }
+
+    /// The same from 0 to 1.
+    pub(crate) fn values(self, mut take: impl FnMut([f64; 4])) {
+        self.values16(|rgba| take(rgba.map(|value| f64::from(value) / 65_535.0)));
     }
 }
 

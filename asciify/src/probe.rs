@@ -28,8 +28,8 @@ pub struct Header {
     pub bit_depth: u32,
     /// The Exif orientation, 1 (as stored) to 8.
     pub orientation: u8,
-    /// Whether the file has its format's end marker, or all of its rows. Missing parts are drawn in
-    /// grey (JPEG), in black (PNG), or are transparent (FITS, VICAR, PDS3).
+    /// Whether the data of all pixels are there. The end mark alone may be missing. Missing pixels are
+    /// drawn in grey (JPEG), in black (PNG), or are transparent (FITS, VICAR, PDS3).
     pub is_whole: bool,
     /// An upper estimate of the memory that decoding takes, in bytes: pixels, working memory of the
     /// decoder, and the file where the decoder holds it. A picture that exceeds the limits is decoded
@@ -59,11 +59,11 @@ impl Header {
     /// Checks that the file is not truncated.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where its end marker is missing.
+    /// [`Error::Malformed`] where it is.
     pub fn check_whole(&self) -> Result<(), Error> {
         match self.is_whole {
             true => Ok(()),
-            false => Err(Error::cut_off(self.format, "its end mark")),
+            false => Err(Error::cut_off(self.format, "its picture is complete")),
         }
     }
 }

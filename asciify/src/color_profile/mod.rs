@@ -113,6 +113,11 @@ impl ColorProfile {
         Self(Some(Rc::new(Kind::Matrix(Linearization::new(transfers, weights), matrix))))
     }
 
+    /// Whether the coded values are those of sRGB.
+    pub(crate) fn is_srgb(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// An upper estimate of the memory that it takes, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         match self.0.as_deref() {

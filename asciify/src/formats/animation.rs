@@ -73,29 +73,6 @@ impl Canvas {
         });
     }
 
-    /// Replaces the pixels in a rectangle by those of `frame`, which has the pixels of `of`,
-    /// row-major. Those outside `of` are left.
-    pub(super) fn draw_inside(&mut self, rect: Rect, of: Rect, frame: &[[u8; 4]]) {
-        let from = |start: u32| start.saturating_sub(of.left) as usize;
-        let (left, right) = (from(rect.left), from(rect.left.saturating_add(rect.width)));
-        let (top, bottom) = (rect.top, rect.top.saturating_add(rect.height));
-        let width = of.width.max(1) as usize;
-        self.for_each_row(of, |row, y| {
-            let frame = frame.chunks_exact(width).nth(y).unwrap_or_default();
-            let columns = left.min(frame.len())..right.min(frame.len());
-            if (top..bottom).contains(&(of.top + y as u32)) {
-                row.as_chunks_mut().0[columns.clone()].copy_from_slice(&frame[columns]);
-            }
-        });
-    }
-
-    /// The pixels in a rectangle inside the canvas, row-major.
-    pub(super) fn copy(&mut self, rect: Rect) -> Vec<[u8; 4]> {
-        let mut pixels = Vec::new();
-        self.for_each_row(rect, |row, _| pixels.extend_from_slice(row.as_chunks().0));
-        pixels
-    }
-
     pub(super) fn into_image(self) -> DynamicImage {
         self.0.into()
     }

@@ -13,17 +13,19 @@ use crate::format::Format;
 use crate::formats::reader::ByteReader;
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
+use crate::sample::used_range::UsedRange;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
 use crate::source::Source;
 use crate::spec::Spec;
+use crate::spec::bands::Stretch;
 
 /// How files of one format are identified and probed.
 pub(crate) struct Driver {
     pub(crate) format: Format,
     /// Whether a file that begins with these bytes is of this format. Short files give fewer bytes.
     pub(crate) identify: fn(&[u8]) -> bool,
-    /// Reads the headers without decoding pixels. What follows the format's end marker is ignored.
+    /// Reads the headers. What follows the format's end marker is ignored.
     pub(crate) probe: fn(ByteReader<'_>, &Limits) -> Result<Probed, Error>,
 }
 
@@ -89,7 +91,11 @@ pub(crate) struct Probed {
     pub(crate) band_names: Vec<Option<String>>,
     /// Bits of each value.
     pub(crate) bits: u32,
-    /// Whether the file has its format's end marker, or all of its rows.
+    /// How many bits of each value the file says it uses, the low ones, where they may be fewer.
+    pub(crate) significant_bits: Option<u32>,
+    /// The value that is white; `None` for the highest of `bits`.
+    pub(crate) white: Option<u32>,
+    /// Whether the data of all pixels are there: see [`Header::is_whole`](crate::Header::is_whole).
     pub(crate) is_whole: bool,
     /// An upper estimate of the memory that decoding takes, in bytes, without the colour profile.
     /// Saturates.
@@ -121,6 +127,8 @@ impl Probed {
             bands,
             band_names: Vec::new(),
             bits: 8,
+            significant_bits: None,
+            white: None,
             is_whole: true,
             decoded_bytes: area(width, height).saturating_mul(bytes_per_px),
             profile: ColorProfile::default(),
@@ -131,6 +139,11 @@ impl Probed {
     /// Width and height of the stored image in pixels, before the orientation is applied.
     pub(crate) fn sides(&self) -> (u32, u32) {
         (self.width, self.height)
+    }
+
+    /// The value that is white; of more than 16 bits, those are scaled to 16.
+    fn white(&self) -> f64 {
+        self.white.map_or_else(|| libm::ldexp(1.0, self.bits.min(16) as i32) - 1.0, f64::from)
     }
 
     /// Takes the size of another frame into account for `largest_frame`.
@@ -170,7 +183,9 @@ impl Input<'_, '_> {
         SourceGeometry { full: sides, held: sides, scale: 1, orientation: self.probed.orientation }
     }
 
-    /// Samples the rows that `decode` pushes from the top, which must have the width of `geometry`.
+    /// Samples the rows that `decode` pushes from the top, which must have the width of `geometry`. A
+    /// picture that uses a small range of values is decoded again, and stretched to it, unless the
+    /// view has a range of its own.
     ///
     /// # Errors
     /// What `decode` returns.
@@ -179,7 +194,7 @@ impl Input<'_, '_> {
         geometry: &SourceGeometry,
         view: View,
         specs: &[&Spec],
-        decode: impl FnOnce(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
+        decode: impl FnMut(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
     ) -> Result<Vec<Sampled>, E> {
         self.sample_rows_of(self.probed.profile.clone(), geometry, view, specs, decode)
     }
@@ -194,19 +209,41 @@ impl Input<'_, '_> {
         geometry: &SourceGeometry,
         view: View,
         specs: &[&Spec],
-        decode: impl FnOnce(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
+        mut decode: impl FnMut(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
     ) -> Result<Vec<Sampled>, E> {
         // chosen bands, and values of a chosen range, are no colours
         let profile = if view.has_colors() { profile } else { ColorProfile::default() };
-        let mut picture = Picture::new(specs, geometry, profile, self.source.cancellation());
-        // the highest value that the file can store, up to 16 bits
-        let white = libm::ldexp(1.0, self.probed.bits.min(16) as i32) - 1.0;
+        let cancellation = self.source.cancellation();
+        // values with a profile are no measurements
+        let used_range = (view.stretch == Stretch::Auto && profile.is_srgb()).then(|| {
+            let Probed { bits, significant_bits, .. } = *self.probed;
+            UsedRange::new(geometry.pushed(), bits, significant_bits)
+        });
+        let mut picture =
+            Picture::new(specs, geometry, profile, cancellation).with_used_range(used_range);
+        self.push_rows(view, &mut picture, &mut decode)?;
+        if let Some((low, high)) = picture.small_range() {
+            let white = self.probed.white();
+            let view = View { stretch: Stretch::Range(low * white, high * white), ..view };
+            picture = Picture::new(specs, geometry, ColorProfile::default(), cancellation);
+            self.push_rows(view, &mut picture, &mut decode)?;
+        }
+        Ok(picture.finish().collect())
+    }
+
+    /// Passes what the view shows of each row that `decode` pushes to `picture`.
+    fn push_rows<E>(
+        &mut self,
+        view: View,
+        picture: &mut Picture<'_>,
+        decode: &mut impl FnMut(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let white = self.probed.white();
         let mut last = LastRow::default();
         decode(self, &mut |row| match last.is_repeated_by(row) {
             true => picture.repeat(1),
             false => view.apply(row, white, |row| picture.push(row)),
-        })?;
-        Ok(picture.finish().collect())
+        })
     }
 
     /// Reads the whole file.

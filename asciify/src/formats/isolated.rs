@@ -2,10 +2,10 @@
 
 use std::io::{Seek, SeekFrom};
 
-use crate::color_profile::{ColorModel, ColorProfile};
+use crate::color_profile::{ColorModel, ColorProfile, ProfileSource};
 use crate::error::Error;
 use crate::formats::decoder::{Decoder, Input, RowDecoder, area};
-use crate::isolation::{self, Order};
+use crate::isolation::{self, Decoding, Order};
 use crate::sample::Sampled;
 use crate::sample::view::View;
 use crate::spec::Spec;
@@ -23,6 +23,17 @@ const PROGRAM_BYTES: u64 = 16 << 20;
 /// Memory of a process besides the picture, in bytes, for a file of so many bytes.
 pub(super) fn process_bytes(file_bytes: u64) -> u64 {
     file_bytes.saturating_add(PROGRAM_BYTES)
+}
+
+/// Starts to decode a file, and reads the profile that precedes its rows, if there is one.
+fn start<'s>(
+    input: &mut Input<'_, 's>,
+    order: &Order,
+) -> Result<(Option<ProfileSource>, Decoding<'s>), Error> {
+    let (format, sides) = (input.probed.format, input.probed.sides());
+    let mut decoding = isolation::start(input.source, format, sides, order)?;
+    let profile = decoding.profile()?;
+    Ok((profile, decoding))
 }
 
 /// A decoder whose work is done in a process of its own.
@@ -45,14 +56,19 @@ impl<D: RowDecoder> Decoder for Isolated<D> {
                 + area(width, height) / PIXELS_PER_CPU_S
                 + file_bytes / BYTES_PER_CPU_S,
         };
-        let sides = input.probed.sides();
-        let mut decoding = isolation::start(input.source, input.probed.format, sides, &order)?;
+        let (profile, decoding) = start(input, &order)?;
         let model = if input.probed.bands < 3 { ColorModel::Grey } else { ColorModel::Rgb };
-        let profile = match decoding.profile()? {
+        let profile = match profile {
             None => input.probed.profile.clone(),
             Some(source) => ColorProfile::from_source(&source, model).unwrap_or_default(),
         };
-        input.sample_rows_of(profile, &input.geometry(), view, specs, |_, push| decoding.rows(push))
+        let mut first = Some(decoding);
+        input.sample_rows_of(profile, &input.geometry(), view, specs, |input, push| {
+            match first.take() {
+                Some(decoding) => decoding.rows(push),
+                None => start(input, &order)?.1.rows(push),
+            }
+        })
     }
 
     fn isolated(&self) -> Option<&dyn RowDecoder> {

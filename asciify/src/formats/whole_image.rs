@@ -27,7 +27,11 @@ impl Decoder for WholeImage {
         view: View,
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
-        input.sample_rows(&input.geometry(), view, specs, |input, push| decode(input, self.0, push))
+        let image = image(input, self.0)?;
+        input.sample_rows(&input.geometry(), view, specs, |_, push| {
+            light::for_each_row(&image, push);
+            Ok(())
+        })
     }
 }
 

@@ -21,6 +21,6 @@ mod program;
 mod serve;
 
 pub(crate) use order::Order;
-pub(crate) use process::start;
+pub(crate) use process::{Decoding, start};
 pub use program::use_program;
 pub use serve::init;

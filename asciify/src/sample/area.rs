@@ -66,6 +66,11 @@ impl SourceGeometry {
         across.pixel <= across.step && down.pixel <= down.step
     }
 
+    /// Width and height of the picture in pixels that will be pushed.
+    pub(crate) fn pushed(&self) -> (u32, u32) {
+        (self.held.0.div_ceil(self.scale), self.held.1.div_ceil(self.scale))
+    }
+
     /// The axes across and down, as the picture is stored.
     fn axes(&self, spec: &Spec) -> (Axis, Axis) {
         let sideways = is_sideways(self.orientation);

@@ -2,9 +2,11 @@
 //! at once.
 
 pub(crate) mod area;
+pub(crate) mod used_range;
 pub(crate) mod view;
 
 use area::{Sampler, Samples, SourceGeometry};
+use used_range::UsedRange;
 
 use crate::cancellation::Cancellation;
 use crate::color_profile::ColorProfile;
@@ -41,6 +43,8 @@ pub(crate) struct Picture<'a> {
     /// One component of the current row of pixels, 0 to [`WHITE`](crate::light::WHITE): kept for
     /// its memory.
     light: Vec<u32>,
+    /// `None` where it is not asked for.
+    used_range: Option<UsedRange>,
     cancellation: &'a Cancellation<'a>,
 }
 
@@ -63,12 +67,26 @@ impl<'a> Picture<'a> {
             converted: Vec::new(),
             has_alpha: false,
             light: Vec::new(),
+            used_range: None,
             cancellation,
         }
     }
 
+    /// Collects the range of values of the rows that follow.
+    pub(crate) fn with_used_range(self, used_range: Option<UsedRange>) -> Self {
+        Self { used_range, ..self }
+    }
+
+    /// See [`UsedRange::small`].
+    pub(crate) fn small_range(&self) -> Option<(f64, f64)> {
+        self.used_range.as_ref()?.small()
+    }
+
     /// Takes the next row, from the top. All rows of a picture are of the same variant.
     pub(crate) fn push(&mut self, row: Row<'_>) {
+        if let Some(used_range) = &mut self.used_range {
+            used_range.push(row);
+        }
         let (row, tables) = self.profile.apply(row, &mut self.converted);
         let mut pass = |component: Component, samplers: &mut dyn Iterator<Item = &mut Sampler>| {
             let mut samplers = samplers.peekable();
@@ -89,6 +107,9 @@ impl<'a> Picture<'a> {
 
     /// Takes `count` more rows that equal the last one.
     pub(crate) fn repeat(&mut self, count: u32) {
+        if let Some(used_range) = &mut self.used_range {
+            used_range.repeat(count);
+        }
         let opacity = self.opacity.iter_mut().filter(|_| self.has_alpha);
         let channels = self.channels.iter_mut().flatten().flatten();
         let samplers = self.luminance.iter_mut().chain(channels).chain(opacity);

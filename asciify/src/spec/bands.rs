@@ -69,7 +69,8 @@ impl FromStr for Bands {
 pub enum Stretch {
     /// The 2nd and the 98th percentile of the values of a TIFF, JPEG 2000, FITS, VICAR or PDS3 of more
     /// than 8 bits: of all bands together, or of each where the values of one lie apart from, or
-    /// extend far beyond, those of another. Otherwise as `None`.
+    /// extend far beyond, those of another. Also of a picture that uses a small part of its range.
+    /// Otherwise as `None`.
     #[default]
     Auto,
     /// The least and the most that the format can hold; 0 and 1 for floating point.

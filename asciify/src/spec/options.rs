@@ -191,7 +191,7 @@ pub const OPTIONS: &[OptionDoc] = &[
         name: "frame",
         kind: OptionKind::Whole { min: 0, max: 999_999 },
         default: "0",
-        help: "The frame of an animation, the page of a TIFF or the plane of a FITS cube to draw, counted from 0.",
+        help: "The frame of an animation, the page of a TIFF or the plane of a FITS cube to draw, counted from 0. If the still image of an APNG is not part of its animation, it is frame 0, and the animation begins with frame 1.",
     },
     text(
         "bands",
@@ -201,7 +201,7 @@ pub const OPTIONS: &[OptionDoc] = &[
     text(
         "stretch",
         (&["auto", "none"], ", two numbers such as 0:3000, or three such pairs, joined by commas"),
-        "The values to show as black and white, of all bands or of red, green and blue: auto selects the 2nd and the 98th percentile of a TIFF, JPEG 2000, FITS, VICAR or PDS3 with more than 8 bits per value, of each band if their values differ much, and otherwise acts as none; none selects the least and the greatest value that the format can hold.",
+        "The values to show as black and white, of all bands or of red, green and blue: auto selects the 2nd and the 98th percentile of a TIFF, JPEG 2000, FITS, VICAR or PDS3 with more than 8 bits per value (of each band if their values differ much), of very dark pictures, and of those with more than 8 bits per value that use an eighth of the range or less, and otherwise acts as none; none selects the least and the greatest value that the format can hold.",
     ),
 ];
 

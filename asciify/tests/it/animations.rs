@@ -87,9 +87,6 @@ fn frames_are_drawn_as_the_frames_before_them_leave_the_canvas() {
         let disposal = |frame: u32| disposals[number / 3_usize.pow(frame) % 3];
         for blend in [BlendOp::Over, BlendOp::Source] {
             let first = disposal(0);
-            if first == Previous {
-                continue;
-            }
             let parts = [(0, 0, 4, 2), (1, 0, 2, 2), (0, 1, 3, 1), (2, 0, 2, 1)];
             let mut file = Vec::new();
             let mut encoder = png::Encoder::new(&mut file, 4, 2);
@@ -123,7 +120,8 @@ fn frames_are_drawn_as_the_frames_before_them_leave_the_canvas() {
                 writer.write_image_data(&pixels).expect("a small frame");
                 shown.push(canvas);
                 match disposal(frame) {
-                    Background => {
+                    // nothing precedes the first frame
+                    disposal if disposal == Background || (frame, disposal) == (0, Previous) => {
                         for y in top..top + height {
                             let start = (4 * y + left) as usize;
                             canvas[start..start + width as usize].fill([0; 4]);
@@ -134,13 +132,7 @@ fn frames_are_drawn_as_the_frames_before_them_leave_the_canvas() {
                 }
             }
             writer.finish().expect("it is in memory");
-            let follows =
-                |frame: u32| disposal(frame) == Background && disposal(frame + 1) == Previous;
             for (frame, canvas) in (1..4).zip(&shown[1..]) {
-                // what the `image` crate restores after a cleared frame is more than the standard says
-                if (0..frame).any(|it| it + 1 < frame && follows(it)) {
-                    continue;
-                }
                 let still = image::RgbaImage::from_raw(4, 2, canvas.as_flattened().to_vec());
                 let wanted = testkit::pictures::png(&still.expect("all pixels").into());
                 let found = text(&file, &format!("{SPEC}&frame={frame}"));

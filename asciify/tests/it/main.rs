@@ -1,6 +1,7 @@
 //! Tests of the engine through its public API. One binary, so that it links once.
 
 mod animations;
+mod bitmaps;
 mod camera_raws;
 mod cancellation;
 #[cfg(feature = "cli")]
@@ -8,23 +9,31 @@ mod cli;
 mod cog;
 mod color_profiles;
 mod damage;
+mod ends;
 mod fits;
 mod formats;
+mod gifs;
 mod golden;
 mod heif;
 mod hostile;
 #[cfg(all(feature = "avif", feature = "cli", feature = "jxl"))]
 mod isolation;
 mod jp2;
+mod jpegs;
 mod jxl;
 mod layering;
 mod orientation;
 mod planetary;
+mod pngs;
+mod pnms;
+mod ranges;
 mod rasters;
 mod resolutions;
 mod samples;
 mod sizes;
 mod specs;
+#[cfg(feature = "cli")]
+mod terminal;
 mod text;
 mod tiff_bands;
 mod tiff_codecs;

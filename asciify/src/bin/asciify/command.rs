@@ -19,13 +19,15 @@ use clap_complete::Shell;
 
 const EXAMPLES: &str = "\
 Examples:
-  asciify photo.jpg                                        as wide as the terminal, in its colours
+  asciify photo.jpg                                        as large as the terminal, in its colours
   asciify --symbols quad --color_on both photo.jpg         blocks in two colours per cell
   asciify --width 120 --format png -o look.png photo.jpg   a picture of the text
   curl -s https://host/photo.jpg | asciify                 from standard input
 
-On a terminal, the default width is the terminal's, and the default colours are those that COLORTERM
-and TERM announce, unless NO_COLOR is set. Otherwise the default is 80 columns without colours.
+On a terminal, the picture fits its columns and rows, and has the colours that COLORTERM and TERM
+announce. Otherwise the default is 80 columns, or COLUMNS, without colours. CLICOLOR_FORCE=1,
+FORCE_COLOR=1 and the format ansi ask for colours everywhere. NO_COLOR=1 and CLICOLOR=0 ask for none;
+--color and --format decide over NO_COLOR, and that over the others.
 
 A JPEG or PNG that was cut off is drawn as far as it goes, and the exit code is 1. If there are
 several files, a line with the file's name precedes each picture.";

@@ -1,6 +1,5 @@
 //! `asciify`: draws image files as text.
 
-use std::env;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::fs::File;
@@ -18,6 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use command::{command, completions, exit, exit_with, limits, manual};
 
 mod command;
+mod terminal;
 
 /// Bytes to read from a file at once.
 const BUFFER_BYTES: usize = 1 << 16;
@@ -54,9 +54,13 @@ fn run(arguments: &ArgMatches) -> io::Result<ExitCode> {
     }
     let path = arguments.get_one::<PathBuf>("output").filter(|path| *path != "-");
     let to_terminal = path.is_none() && io::stdout().is_terminal();
-    let spec =
-        spec(arguments, to_terminal).unwrap_or_else(|err| exit_with(UsageError::InvalidValue, err));
-    let output = output(arguments, path, &spec);
+    let chosen = chosen_output(arguments, path);
+    let spec = spec(arguments, to_terminal, chosen)
+        .unwrap_or_else(|err| exit_with(UsageError::InvalidValue, err));
+    let output = chosen.unwrap_or(match spec.color() {
+        Palette::None => Output::Txt,
+        _ => Output::Ansi,
+    });
     let files = files(arguments);
     if output == Output::Png && to_terminal {
         let message = "png is a binary format: write it to a file with --output PATH";
@@ -99,19 +103,18 @@ fn run(arguments: &ArgMatches) -> io::Result<ExitCode> {
     Ok(code)
 }
 
-/// The output format: given, or that of the path's extension.
-fn output(arguments: &ArgMatches, path: Option<&PathBuf>, spec: &Spec) -> Output {
+/// The output format: given, or that of the path's extension. `None` leaves it to the colours.
+fn chosen_output(arguments: &ArgMatches, path: Option<&PathBuf>) -> Option<Output> {
     let extension = path.and_then(|path| path.extension()).map(OsStr::to_ascii_lowercase);
     let named = |name: &OsStr| name.to_str().and_then(Output::named);
     match (arguments.get_one::<String>("format"), extension) {
-        (Some(format), _) => named(format.as_ref()).unwrap_or_default(),
-        (None, Some(extension)) => named(&extension).unwrap_or_else(|| {
+        (Some(format), _) => named(format.as_ref()),
+        (None, Some(extension)) => Some(named(&extension).unwrap_or_else(|| {
             let known = Output::NAMES.join(", .");
             let message = format!("--output: expected a PATH that ends in .{known}, or a --format");
             exit_with(UsageError::InvalidValue, message)
-        }),
-        (None, None) if spec.color() == Palette::None => Output::Txt,
-        (None, None) => Output::Ansi,
+        })),
+        (None, None) => None,
     }
 }
 
@@ -260,25 +263,32 @@ fn read_stream(mut stream: impl Read) -> Result<Vec<u8>, asciify::Error> {
     Ok(bytes)
 }
 
-/// The spec that the arguments give. On a terminal, width and colours default to the terminal's.
+/// The spec that the arguments give. Sizes and colours default to those of the terminal.
 ///
 /// # Errors
 /// A value that an option does not accept.
-fn spec(arguments: &ArgMatches, to_terminal: bool) -> Result<Spec, SpecError> {
+fn spec(
+    arguments: &ArgMatches,
+    to_terminal: bool,
+    chosen: Option<Output>,
+) -> Result<Spec, SpecError> {
     let mut spec = Spec::default();
-    if to_terminal {
-        let given = |name| arguments.get_one::<String>(name).is_some();
-        if let Some((terminal_size::Width(columns), _)) = terminal_size::terminal_size()
-            && !given("width")
-            && !given("height")
-            && let Some(OptionKind::Whole { min, max }) =
-                OptionDoc::named("width").map(|it| it.kind)
-        {
-            spec.set("width", &u32::from(columns).clamp(min, max).to_string())?;
+    let given = |name| arguments.get_one::<String>(name).is_some();
+    if !given("width") && !given("height") {
+        let (columns, rows) = terminal::size(to_terminal);
+        // the last row is the prompt's
+        let sides = [("width", columns), ("height", rows.map(|rows| rows.saturating_sub(1)))];
+        for (name, side) in sides {
+            if let Some(side) = side
+                && let Some(OptionKind::Whole { min, max }) =
+                    OptionDoc::named(name).map(|it| it.kind)
+            {
+                spec.set(name, &side.clamp(min, max).to_string())?;
+            }
         }
-        if !given("format") {
-            spec.set("color", terminal_colors())?;
-        }
+    }
+    if matches!(chosen, None | Some(Output::Ansi)) {
+        spec.set("color", terminal::colors(to_terminal, chosen == Some(Output::Ansi)))?;
     }
     for OptionDoc { name, .. } in OPTIONS {
         if let Some(value) = arguments.get_one::<String>(name) {
@@ -286,25 +296,4 @@ fn spec(arguments: &ArgMatches, to_terminal: bool) -> Result<Spec, SpecError> {
         }
     }
     Ok(spec)
-}
-
-/// The value of the option `color` for the terminal, by its environment variables (NO_COLOR:
-/// no-color.org).
-#[expect(clippy::disallowed_methods, reason = "terminals announce by variables what they can show")]
-fn terminal_colors() -> &'static str {
-    let is = |name: &str, holds: &str| env::var(name).is_ok_and(|value| value.contains(holds));
-    let any = |name, all: &[&str]| all.iter().any(|holds| is(name, holds));
-    if env::var("NO_COLOR").is_ok_and(|value| !value.is_empty()) || is("TERM", "dumb") {
-        "none"
-    } else if any("COLORTERM", &["truecolor", "24bit"])
-        || any("TERM", &["direct", "kitty", "alacritty", "ghostty"])
-    {
-        "full"
-    } else if is("TERM", "256color") {
-        "256"
-    } else if any("TERM", &["color", "xterm", "screen", "tmux", "rxvt", "linux"]) {
-        "16"
-    } else {
-        "none"
-    }
 }

@@ -1,4 +1,4 @@
-//! Draws later frames of a GIF (GIF89a, section 23: disposal methods), from the last frame that
+//! Draws frames of a GIF (GIF89a, section 23: disposal methods), from the last frame that
 //! hides all before it.
 
 use std::io::{ErrorKind, Seek, SeekFrom};
@@ -27,22 +27,28 @@ impl Frame {
     }
 }
 
-/// The frame of that index, above 0, as it is shown.
+/// The frame of that index, as it is shown.
 ///
 /// # Errors
 /// What is damaged, or [`Error::OverLimit`] where too many pixels show in it.
-pub(super) fn later_frame(input: &mut Input<'_, '_>, index: u32) -> Result<DynamicImage, Error> {
+pub(super) fn frame(input: &mut Input<'_, '_>, index: u32) -> Result<DynamicImage, Error> {
     let sides = input.probed.sides();
     let mut frames = Vec::new();
     let mut reader = open(input.source)?;
+    // a screen without pixels lies where its first frame does
+    let is_empty = reader.width() == 0 || reader.height() == 0;
+    let (mut left, mut top) = (0, 0);
     while frames.len() <= index as usize {
         let Some(frame) = reader.next_frame_info().map_err(explain)? else {
             return Err(Error::cut_off(FORMAT, "that frame"));
         };
+        if is_empty && frames.is_empty() {
+            (left, top) = (frame.left, frame.top);
+        }
         frames.push(Frame {
             rect: Rect {
-                left: frame.left.into(),
-                top: frame.top.into(),
+                left: frame.left.saturating_sub(left).into(),
+                top: frame.top.saturating_sub(top).into(),
                 width: frame.width.into(),
                 height: frame.height.into(),
             },

@@ -3,13 +3,10 @@
 
 mod frames;
 
-use image::ImageFormat;
-
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::decoder::{Decoder, Driver, Input, Probed, area};
 use crate::formats::reader::ByteReader;
-use crate::formats::whole_image;
 use crate::light;
 use crate::sample::Sampled;
 use crate::sample::view::View;
@@ -40,11 +37,10 @@ impl Decoder for Gif {
         view: View,
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
-        input.sample_rows(&input.geometry(), view, specs, |input, push| match view.frame {
-            0 => whole_image::decode(input, ImageFormat::Gif, push),
-            later => {
-                frames::later_frame(input, later).map(|image| light::for_each_row(&image, push))
-            }
+        let image = frames::frame(input, view.frame)?;
+        input.sample_rows(&input.geometry(), view, specs, |_, push| {
+            light::for_each_row(&image, push);
+            Ok(())
         })
     }
 }
@@ -58,6 +54,7 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     reader.skip(color_table_bytes(flags))?;
     reader.awaited = "its frame is complete";
 
+    // a screen without pixels has the size of its first frame
     let mut probed = Probed::still(FORMAT, (width.into(), height.into()), 3, 4, Gif);
     probed.frames = 0;
     loop {
@@ -66,15 +63,22 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
             if probed.frames > 0 && reader.remaining() == 0 { TRAILER } else { reader.byte()? };
         match block {
             IMAGE_DESCRIPTOR => {
-                let (width, height) = skip_image(reader)?;
+                let (width, height) = match skip_image(reader) {
+                    // the complete frames are those before it
+                    Err(Error::Malformed(_)) if probed.frames > 0 => break,
+                    sides => sides?,
+                };
+                if probed.frames == 0 && area(probed.width, probed.height) == 0 {
+                    (probed.width, probed.height) = (width, height);
+                }
                 probed.frames += 1;
                 probed.add_frame_size(width, height);
                 Error::over("frames", probed.frames.into(), limits.max_frames.into())?;
             }
-            EXTENSION => {
-                reader.skip(1)?; // its label
-                skip_sub_blocks(reader)?;
-            }
+            EXTENSION => match skip_extension(reader) {
+                Err(Error::Malformed(_)) if probed.frames > 0 => break,
+                skipped => skipped?,
+            },
             _ if probed.frames > 0 => break,
             TRAILER => return Err(reader.malformed("it holds no picture")),
             _ => {
@@ -90,8 +94,15 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let (width, height) = probed.largest_frame;
     let screens = if probed.frames > 1 { 2 } else { 1 };
     let frame = area(width, height).saturating_mul(5);
-    probed.decoded_bytes = probed.decoded_bytes.saturating_mul(screens).saturating_add(frame);
+    let screen = area(probed.width, probed.height).saturating_mul(4);
+    probed.decoded_bytes = screen.saturating_mul(screens).saturating_add(frame);
     Ok(probed)
+}
+
+/// Skips an extension from behind its introducer (section 24).
+fn skip_extension(reader: &mut ByteReader<'_>) -> Result<(), Error> {
+    reader.skip(1)?; // its label
+    skip_sub_blocks(reader)
 }
 
 /// Skips an image from behind its separator (sections 20 to 22). Returns its width and height.

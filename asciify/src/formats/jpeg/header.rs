@@ -22,7 +22,7 @@ pub(super) struct Header {
     /// What the samples mean, after they are converted to RGB; those of CMYK are not.
     pub(super) profile: ColorProfile,
     /// Whether an EOI marker follows.
-    pub(super) is_whole: bool,
+    pub(super) has_eoi: bool,
     /// Of a kind that common decoders refuse or decode wrongly.
     pub(super) is_rare: bool,
     /// Whether it has several scans of the same blocks.
@@ -93,14 +93,14 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
     };
     let profile = icc.join().and_then(|profile| ColorProfile::from_icc(&profile, model));
     let profile = profile.unwrap_or_default();
-    let is_whole = reader.contains(&[0xff, EOI])?;
+    let has_eoi = reader.contains(&[0xff, EOI])?;
     Ok(Header {
         width: frame.width,
         height: frame.height,
         components: frame.components,
         precision: frame.precision,
         orientation: orientation.unwrap_or(Orientation::NoTransforms),
-        is_whole,
+        has_eoi,
         is_rare: frame.is_rare,
         is_progressive: frame.is_progressive,
         // except in arithmetic coding, a data unit takes at least a bit

@@ -19,6 +19,10 @@ pub(super) struct HuffmanSpec {
 }
 
 impl HuffmanSpec {
+    pub(super) fn new(counts: [u8; MAX_CODE_LEN], symbols: Vec<u8>) -> Self {
+        Self { counts, symbols }
+    }
+
     /// Reads one table. The second value is what follows it.
     pub(super) fn parse(data: &[u8]) -> Option<(Self, &[u8])> {
         let (counts, rest) = data.split_first_chunk::<MAX_CODE_LEN>()?;

@@ -7,6 +7,7 @@
 
 mod block;
 mod dc;
+mod default_tables;
 mod full;
 mod header;
 mod huffman;
@@ -16,11 +17,14 @@ pub(super) mod scans;
 mod segments;
 mod tables;
 
+use std::sync::{Mutex, PoisonError};
+
 use image::ImageFormat;
 
+use crate::cancellation::Cancellation;
 use crate::error::{Error, Limits};
 use crate::format::Format;
-use crate::formats::decoder::{Decoder, Driver, Input, Probed, in_groups};
+use crate::formats::decoder::{Decoder, Driver, Input, Probed, area, in_groups};
 use crate::formats::reader::ByteReader;
 use crate::formats::whole_image;
 use crate::light::Row;
@@ -29,6 +33,8 @@ use crate::sample::area::SourceGeometry;
 use crate::sample::view::View;
 use crate::spec::Spec;
 
+use header::Header;
+
 const FORMAT: Format = Format::new("JPEG", "image/jpeg", "jpg").also(&["jpeg"]);
 
 pub(super) const DRIVER: Driver = Driver {
@@ -36,6 +42,13 @@ pub(super) const DRIVER: Driver = Driver {
     identify: |start| start.starts_with(&[0xff, markers::SOI, 0xff]),
     probe,
 };
+
+/// The largest memory for the coefficients of a file without EOI, in bytes, where they must be held to
+/// read its last scans. A larger file counts as truncated.
+const MAX_CHECKED_BYTES: u64 = 1 << 26;
+
+/// Held while a file without EOI is read, so that only one takes memory at a time.
+static CHECKING: Mutex<()> = Mutex::new(());
 
 fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let header = header::read(&mut reader)?;
@@ -52,15 +65,40 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
         true => (header.eighth(), header.eighth_bytes),
         false => (sides, header.decoded_bytes),
     };
+    let is_whole = header.has_eoi || {
+        limits.check(FORMAT, decodable, decoded_bytes)?;
+        has_all_blocks(&mut reader, &header)?
+    };
     Ok(Probed {
         decodable,
         orientation: header.orientation,
         profile: header.profile,
         bits: header.precision,
-        is_whole: header.is_whole,
+        is_whole,
         decoded_bytes,
         ..Probed::still(FORMAT, sides, header.components, 0, decoder)
     })
+}
+
+/// Whether a file has the data of all its blocks. The EOI marker alone may be missing, as in files of
+/// cameras and of interrupted writers.
+fn has_all_blocks(reader: &mut ByteReader<'_>, header: &Header) -> Result<bool, Error> {
+    if header.is_too_short {
+        return Ok(false);
+    }
+    // a poisoned lock protects no data
+    let _alone = CHECKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut file = || {
+        reader.seek_to(0)?;
+        reader.bytes(reader.end, reader.end)
+    };
+    if !header.is_progressive
+        && let Some(image) = dc::decode(file()?, &Cancellation::never())
+    {
+        return Ok(image.is_complete);
+    }
+    let held = area(header.width, header.height).saturating_mul(2 * u64::from(header.components));
+    Ok(held <= MAX_CHECKED_BYTES && full::is_complete(&file()?))
 }
 
 struct Jpeg {
@@ -111,20 +149,22 @@ impl Jpeg {
     ) -> Result<(), Error> {
         let cancellation = input.source.cancellation();
         let cmyk = input.probed.profile.cmyk();
+        let file = input.bytes()?;
         // the crate converts CMYK without a profile
         if (self.is_rare || cmyk.is_some())
-            && full::decode(&input.bytes()?, cmyk, cancellation, &mut *push).is_some()
+            && full::decode(&file, cmyk, cancellation, &mut *push).is_some()
         {
             return Ok(());
         }
-        // the crate's time is not bounded by the file's length
-        if self.is_progressive {
-            let file = input.bytes()?;
-            if !scans::are_bounded(&file) {
-                let cut_off = || Error::cut_off(FORMAT, "its picture is complete");
-                return full::decode(&file, cmyk, cancellation, push).ok_or_else(cut_off);
-            }
+        // the crate draws a file without any data in grey, and its time is not bounded by the file's
+        // length
+        if !full::has_units(&file, cancellation)
+            || self.is_progressive && !scans::are_bounded(&file)
+        {
+            let nothing = || Error::malformed(FORMAT, "not one block of its picture can be read");
+            return full::decode(&file, cmyk, cancellation, push).ok_or_else(nothing);
         }
+        drop(file);
         match whole_image::decode(input, ImageFormat::Jpeg, push) {
             // what can be read of a damaged file is drawn, as browsers do
             Err(err) => full::decode(&input.bytes()?, cmyk, cancellation, push).ok_or(err),

@@ -2,6 +2,7 @@
 //! (ITU-T T.81, B.2.4).
 
 use super::block::BLOCK_LEN;
+use super::default_tables;
 use super::huffman::HuffmanSpec;
 use super::markers::{DAC, DHT, DQT, DRI};
 
@@ -9,7 +10,6 @@ use super::markers::{DAC, DHT, DQT, DRI};
 pub(super) const MAX_TABLES: usize = 4;
 
 /// The tables that are in effect, as the segments read so far define them.
-#[derive(Default)]
 pub(super) struct Tables {
     /// The divisors of the 64 coefficients of a block, in zigzag order.
     pub(super) quantization: [Option<[u16; BLOCK_LEN]>; MAX_TABLES],
@@ -34,6 +34,21 @@ pub(super) struct Conditioning {
 impl Default for Conditioning {
     fn default() -> Self {
         Self { dc: [(0, 1); MAX_TABLES], ac: [5; MAX_TABLES] }
+    }
+}
+
+impl Default for Tables {
+    /// Those in effect at the beginning of a file.
+    fn default() -> Self {
+        let pair =
+            |[luminance, chrominance]: [_; 2]| [Some(luminance), Some(chrominance), None, None];
+        Self {
+            quantization: [None; MAX_TABLES],
+            dc: pair(default_tables::dc()),
+            ac: pair(default_tables::ac()),
+            conditioning: Conditioning::default(),
+            restart_interval: 0,
+        }
     }
 }
 

@@ -1,15 +1,12 @@
-//! Draws later frames of an APNG (W3C PNG, third edition, 11.3.3.2: fcTL), from the last frame that
-//! hides all before it.
+//! Draws frames of an APNG (W3C PNG, third edition, 11.3.3.2: fcTL), from the last frame that hides
+//! all before it.
 
 use std::io::{Seek, SeekFrom};
 
 use image::DynamicImage;
-use png::{
-    BitDepth, BlendOp, ColorType, Decoder, DecodingError, DisposeOp, FrameControl, Reader,
-    Transformations,
-};
+use png::{BlendOp, ColorType, DecodingError, DisposeOp, FrameControl, Reader, Transformations};
 
-use super::rows::{FORMAT, is_cut_off};
+use super::rows::{self, FORMAT, is_cut_off};
 use crate::error::Error;
 use crate::formats::animation::{Canvas, Rect, blend, check_pixels};
 use crate::formats::decoder::Input;
@@ -34,11 +31,11 @@ impl Frame {
     }
 }
 
-/// The frame of that index, above 0, as it is shown.
+/// The frame of that index in the animation, as it is shown.
 ///
 /// # Errors
 /// What is damaged, or [`Error::OverLimit`] where too many pixels show in it.
-pub(super) fn later_frame(input: &mut Input<'_, '_>, index: u32) -> Result<DynamicImage, Error> {
+pub(super) fn frame(input: &mut Input<'_, '_>, index: u32) -> Result<DynamicImage, Error> {
     let sides = input.probed.sides();
     let last = index as usize;
     let mut frames = Vec::new();
@@ -48,11 +45,11 @@ pub(super) fn later_frame(input: &mut Input<'_, '_>, index: u32) -> Result<Dynam
             if frames.is_empty() { first_frame(&mut reader) } else { next_frame(&mut reader) };
         frames.push(frame?);
     }
-    let (color_type, depth) = reader.output_color_type();
-    if depth != BitDepth::Eight {
-        let reason = format!("this {FORMAT} uses a kind of pixels that we cannot decode");
-        return Err(Error::Unsupported(reason));
+    // there is nothing before the first frame
+    if let Some(first) = frames.first_mut().filter(|it| it.disposal == DisposeOp::Previous) {
+        first.disposal = DisposeOp::Background;
     }
+    let (color_type, _) = reader.output_color_type();
     drop(reader);
     let has_alpha = matches!(color_type, ColorType::GrayscaleAlpha | ColorType::Rgba);
     let is_opaque = |frame: &Frame| frame.blend == BlendOp::Source || !has_alpha;
@@ -71,22 +68,13 @@ pub(super) fn later_frame(input: &mut Input<'_, '_>, index: u32) -> Result<Dynam
     check_pixels(drawn.map(|at| frames[at].rect.area()).sum(), end, input.limits)?;
 
     let mut canvas = Canvas::new(sides);
-    // the rectangle that the last disposal cleared, and its pixels before
-    let mut cleared: Option<(Rect, Vec<[u8; 4]>)> = None;
     let mut reader = open(input.source)?;
     for (at, frame) in frames.iter().enumerate() {
         match at {
             0 => first_frame(&mut reader)?,
             _ => next_frame(&mut reader)?,
         };
-        if at < first {
-            continue;
-        }
         if !is_drawn(at) {
-            // the `image` crate restores what was before the last disposal, too
-            if let Some((rect, pixels)) = &cleared {
-                canvas.draw_inside(frame.rect, *rect, pixels);
-            }
             continue;
         }
         let pixels = read(&mut reader, frame.rect)?;
@@ -94,11 +82,7 @@ pub(super) fn later_frame(input: &mut Input<'_, '_>, index: u32) -> Result<Dynam
             true => canvas.draw(frame.rect, &pixels, |under, over| *under = over),
             false => canvas.draw(frame.rect, &pixels, blend),
         }
-        cleared = None;
         if at < last && frame.disposal == DisposeOp::Background {
-            if frames[at + 1].disposal == DisposeOp::Previous {
-                cleared = Some((frame.rect, canvas.copy(frame.rect)));
-            }
             canvas.clear(frame.rect);
         }
     }
@@ -107,11 +91,7 @@ pub(super) fn later_frame(input: &mut Input<'_, '_>, index: u32) -> Result<Dynam
 
 fn open<'s, 'a>(source: &'s mut Source<'a>) -> Result<Reader<&'s mut Source<'a>>, Error> {
     source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
-    let mut decoder = Decoder::new(source);
-    decoder.set_transformations(Transformations::EXPAND);
-    decoder.set_ignore_text_chunk(true);
-    decoder.set_ignore_iccp_chunk(true);
-    decoder.read_info().map_err(explain)
+    rows::open(source, Transformations::EXPAND | Transformations::STRIP_16).map_err(explain)
 }
 
 /// The frame that the reader is at, or the one behind a static image that is no frame.

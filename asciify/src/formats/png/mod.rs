@@ -5,23 +5,20 @@ mod color;
 mod frames;
 mod rows;
 
-use image::ImageFormat;
-
 use crate::color_profile::ColorModel;
 use crate::error::{Error, Limits};
 use crate::formats::decoder::{
     Decoder, Driver, Input, MAX_EXIF_BYTES, Probed, area, exif_orientation,
 };
 use crate::formats::reader::ByteReader;
-use crate::formats::whole_image;
 use crate::light;
 use crate::sample::Sampled;
 use crate::sample::view::View;
 use crate::spec::Spec;
 
 use color::ColorChunks;
-use rows::FORMAT;
 pub(super) use rows::for_each_row;
+use rows::{FORMAT, has_all_rows};
 
 pub(super) const DRIVER: Driver =
     Driver { format: FORMAT, identify: |start| start.starts_with(b"\x89PNG\r\n\x1a\n"), probe };
@@ -40,7 +37,11 @@ const TRUECOLOUR_WITH_ALPHA: u8 = 6;
 /// Deflate compresses by this factor at most (RFC 1951: 258 bytes in two bits).
 const MAX_DEFLATE_RATIO: u64 = 1032;
 
-struct Png;
+struct Png {
+    /// Whether the static image is no frame of the animation. It is frame 0 then, and the frames of
+    /// the animation follow.
+    has_separate_still: bool,
+}
 
 impl Decoder for Png {
     /// Decodes row by row; interlaced images and later frames as a whole.
@@ -50,24 +51,26 @@ impl Decoder for Png {
         view: View,
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
-        input.sample_rows(&input.geometry(), view, specs, |input, push| {
-            let sides = input.probed.sides();
-            if view.frame > 0 {
-                let image = frames::later_frame(input, view.frame)?;
-                light::for_each_row(&image, push);
-                return Ok(());
-            }
-            match for_each_row(input.source, sides, &mut *push)? {
-                true => Ok(()),
-                false => whole_image::decode(input, ImageFormat::Png, push),
-            }
+        let geometry = input.geometry();
+        if view.frame == 0 {
+            return input.sample_rows(&geometry, view, specs, |input, push| {
+                for_each_row(input.source, input.probed.sides(), push)
+            });
+        }
+        let image = frames::frame(input, view.frame - u32::from(self.has_separate_still))?;
+        input.sample_rows(&geometry, view, specs, |_, push| {
+            light::for_each_row(&image, push);
+            Ok(())
         })
     }
 }
 
-fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> {
+fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let mut probed = read_header(&mut reader)?;
-    probed.is_whole = reader.contains(b"IEND\xae\x42\x60\x82")?;
+    if !reader.contains(b"IEND\xae\x42\x60\x82")? {
+        limits.check(FORMAT, probed.sides(), probed.decoded_bytes)?;
+        probed.is_whole = has_all_rows(reader.source)?;
+    }
     Ok(probed)
 }
 
@@ -79,41 +82,59 @@ pub(super) fn read_header(reader: &mut ByteReader<'_>) -> Result<Probed, Error> 
     reader.skip(8)?;
     let mut probed = read_ihdr(reader)?;
     reader.awaited = "its IDAT chunk";
-    let mut colors = ColorChunks::default();
-    while !read_chunk(reader, &mut probed, &mut colors)? {}
+    // those of the animation: acTL has their number
+    probed.frames = 0;
+    let (mut colors, mut has_frame_control) = (ColorChunks::default(), false);
+    loop {
+        match &read_chunk(reader, &mut probed, &mut colors)? {
+            b"IDAT" => break,
+            b"fcTL" => has_frame_control = true,
+            _ => {}
+        }
+    }
     let model = if probed.bands < 3 { ColorModel::Grey } else { ColorModel::Rgb };
     probed.profile = colors.profile(model);
+    let has_separate_still = probed.frames > 0 && !has_frame_control;
+    let stills = u32::from(has_separate_still || probed.frames == 0);
+    probed.frames = probed.frames.saturating_add(stills);
+    // later frames are drawn over those before them: two canvases are held
+    if probed.frames > 1 {
+        probed.decoded_bytes = area(probed.width, probed.height).saturating_mul(16);
+    }
+    probed.decoder = Box::new(Png { has_separate_still });
     Ok(probed)
 }
 
-/// Reads a chunk before the image data. Returns whether it is IDAT, which is not read.
+/// Reads a chunk before the image data, and returns its type. IDAT is not read.
 fn read_chunk(
     reader: &mut ByteReader<'_>,
     probed: &mut Probed,
     colors: &mut ColorChunks,
-) -> Result<bool, Error> {
+) -> Result<[u8; 4], Error> {
     let length = u64::from(reader.u32_be()?);
     let kind: [u8; 4] = reader.array()?;
     match &kind {
         b"IEND" => return Err(reader.malformed("it holds no picture")),
-        b"IDAT" => return Ok(true),
+        b"IDAT" => return Ok(kind),
         b"acTL" if length >= 4 => {
-            probed.frames = reader.u32_be()?.max(1);
-            // later frames are drawn over those before them: two canvases are held
-            if probed.frames > 1 {
-                probed.decoded_bytes = area(probed.width, probed.height).saturating_mul(16);
-            }
+            probed.frames = reader.u32_be()?;
             reader.skip(length - 4)?;
         }
         b"tRNS" => {
             probed.bands = probed.bands.next_multiple_of(2);
             reader.skip(length)?;
         }
+        b"sBIT" => {
+            // alpha follows the colours
+            let colors = if probed.bands < 3 { 1 } else { 3 };
+            let bits = reader.bytes(length, colors)?.into_iter().max();
+            probed.significant_bits = bits.map(u32::from).filter(|it| *it > 0);
+        }
         b"eXIf" => probed.orientation = exif_orientation(&reader.bytes(length, MAX_EXIF_BYTES)?),
         kind => colors.read(kind, length, reader)?,
     }
     reader.skip(CRC_BYTES)?;
-    Ok(false)
+    Ok(kind)
 }
 
 /// Reads IHDR, the first chunk (11.2.1).
@@ -134,7 +155,13 @@ fn read_ihdr(reader: &mut ByteReader<'_>) -> Result<Probed, Error> {
     };
     // tRNS may add alpha, so it is always counted
     let bytes_per_px = 4 * if bit_depth == 16 { 2 } else { 1 };
-    let mut probed = Probed::still(FORMAT, (width, height), bands, bytes_per_px, Png);
+    let mut probed = Probed::still(
+        FORMAT,
+        (width, height),
+        bands,
+        bytes_per_px,
+        Png { has_separate_still: false },
+    );
     probed.bits = if colour_type == INDEXED_COLOUR { 8 } else { bit_depth.into() };
     if interlace == 0 {
         // a few scanlines at a time

@@ -31,9 +31,11 @@ use crate::error::{Error, Limits};
 use crate::formats::decoder::{Decoder, Driver, Input, Probed, in_groups};
 use crate::formats::reader::ByteReader;
 use crate::sample::area::SourceGeometry;
+use crate::sample::used_range::UsedRange;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
 use crate::spec::Spec;
+use crate::spec::bands::Stretch;
 
 use ifd::{BIG_TIFF_VERSION, CLASSIC_VERSION, FORMAT, Tiff};
 use levels::{Level, decodable};
@@ -104,16 +106,29 @@ impl Decoder for Pages {
         let profile = levels[0].page.profile(&mut tiff).filter(|_| view.has_colors());
         let levels = decodable(&levels, input.limits);
         let tiff = RefCell::new(tiff);
-        let has_profile = profile.is_some();
-        let range = ValueRange::of(&tiff, levels, view, has_profile, input.limits)?;
         let profile = profile.unwrap_or_default();
+        let range = |view| ValueRange::of(&tiff, levels, view, !profile.is_srgb(), input.limits);
+        let auto = range(view)?;
         let smallest =
             |spec: &Spec| levels.iter().rposition(|it| geometry(it).suffices(spec)).unwrap_or(0);
         in_groups(specs, smallest, |level, specs| {
             let level = &levels[level];
             level.page.check_limits(input.limits)?;
-            let mut picture = Picture::new(specs, &geometry(level), profile.clone(), cancellation);
-            picture_rows::push_rows(&tiff, level, view, profile.cmyk(), &range, &mut picture)?;
+            let geometry = geometry(level);
+            // values with a profile are no measurements
+            let counts =
+                view.stretch == Stretch::Auto && profile.is_srgb() && level.page.is_displayable();
+            let bits = level.page.bits_per_sample;
+            let used_range = counts.then(|| UsedRange::new(geometry.pushed(), bits, None));
+            let mut picture = Picture::new(specs, &geometry, profile.clone(), cancellation)
+                .with_used_range(used_range);
+            let cmyk = profile.cmyk();
+            picture_rows::push_rows(&tiff, level, view, cmyk, &auto, &mut picture)?;
+            if let Some(fractions) = picture.small_range() {
+                let view = View { stretch: level.page.stretch(fractions), ..view };
+                picture = Picture::new(specs, &geometry, profile.clone(), cancellation);
+                picture_rows::push_rows(&tiff, level, view, cmyk, &range(view)?, &mut picture)?;
+            }
             Ok(picture.finish().collect())
         })
     }

@@ -14,7 +14,7 @@ use crate::color_profile::Lut;
 use crate::error::Error;
 use crate::light::{from_lab, from_ycbcr};
 use crate::sample::view::View;
-use crate::spec::bands::Bands;
+use crate::spec::bands::{Bands, Stretch};
 
 /// A pixel in the units of the file's samples.
 pub(super) struct Pixel {
@@ -143,6 +143,22 @@ impl Page {
             }
             _ => view,
         }
+    }
+
+    /// Whether values are shown as they are, if they use enough of their range.
+    pub(super) fn is_displayable(&self) -> bool {
+        self.bits_per_sample <= 8 || !self.has_bands()
+    }
+
+    /// The stretch that shows these fractions of the way from black to white as black and white.
+    pub(super) fn stretch(&self, (low, high): (f64, f64)) -> Stretch {
+        let (min, max) = self.value_range();
+        let value = |fraction: f64| match self.photometric {
+            Photometric::WhiteIsZero => max - fraction * (max - min),
+            _ => min + fraction * (max - min),
+        };
+        let (low, high) = (value(low), value(high));
+        Stretch::Range(low.min(high), low.max(high))
     }
 
     /// Whether samples are bands, not colours of a colour space.

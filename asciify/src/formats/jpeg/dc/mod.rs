@@ -4,9 +4,9 @@
 //! coefficients are skipped. The first scans of a progressive file have all DC coefficients;
 //! nothing behind those is read.
 //!
-//! A truncated file is decoded as far as it goes; the rest is grey. For files of rare kinds, and
-//! for other damage, the result is `None`, and the caller decodes at full size. It is also `None`
-//! when the caller has cancelled.
+//! A truncated file is decoded as far as it goes; the rest is grey. For files of rare kinds, for
+//! other damage, and where not one block can be read, the result is `None`, and the caller decodes at
+//! full size. It is also `None` when the caller has cancelled.
 
 mod entropy_coded;
 mod plane;
@@ -69,6 +69,10 @@ fn next_segment<'a>(file: &'a [u8], at: &mut usize) -> Option<(u8, &'a [u8])> {
 struct Reader {
     frame: Option<Frame>,
     tables: Tables,
+    /// Whether any block was decoded.
+    has_blocks: bool,
+    /// Whether a scan ended before its last block.
+    is_cut_off: bool,
 }
 
 struct Frame {
@@ -127,8 +131,10 @@ impl Reader {
             let frame = self.frame.as_mut()?;
             let decoder =
                 ScanDecoder::new(scan, &frame.header, frame.is_progressive, &self.tables)?;
-            let planes = decoder.decode(&mut segments, cancellation)?;
-            for (it, plane) in scan.components.iter().zip(planes) {
+            let decoded = decoder.decode(&mut segments, cancellation)?;
+            self.has_blocks |= decoded.has_blocks;
+            self.is_cut_off |= !decoded.is_complete;
+            for (it, plane) in scan.components.iter().zip(decoded.planes) {
                 // once only (B.2.3), so that time is bounded by the file's length
                 if frame.planes[it.component].replace(plane).is_some() {
                     return None;
@@ -138,9 +144,12 @@ impl Reader {
         segments.skip_rest()
     }
 
+    /// `None` where not one block was decoded.
     fn finish(self) -> Option<DcImage> {
-        let Frame { header, planes, .. } = self.frame?;
+        let is_complete = self.is_complete() && !self.is_cut_off;
+        let Frame { header, planes, .. } = self.frame.filter(|_| self.has_blocks)?;
         Some(DcImage {
+            is_complete,
             width: header.width.div_ceil(SCALE as usize),
             height: header.height.div_ceil(SCALE as usize),
             planes: planes.into_iter().map(|it| it.unwrap_or(Plane::MISSING)).collect(),

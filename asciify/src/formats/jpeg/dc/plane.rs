@@ -13,6 +13,8 @@ pub(in crate::formats::jpeg) struct DcImage {
     /// Width and height in pixels, each the mean of [`SCALE`] × [`SCALE`] pixels of the file.
     pub(in crate::formats::jpeg) width: usize,
     pub(in crate::formats::jpeg) height: usize,
+    /// Whether no block is missing.
+    pub(in crate::formats::jpeg) is_complete: bool,
     /// Grey, or Y, Cb and Cr.
     pub(super) planes: Vec<Plane>,
 }

@@ -35,17 +35,18 @@ impl<'a> ScanDecoder<'a> {
         Some(Self { mcus, restart_interval: tables.restart_interval, components })
     }
 
-    /// The plane of each component of the scan. Blocks behind the end of the file are grey. `None`
-    /// where the data is damaged, and when the caller has cancelled.
+    /// Blocks behind the end of the file are grey. `None` where the data is damaged, and when the
+    /// caller has cancelled.
     pub(super) fn decode(
         self,
         segments: &mut RestartIntervals<'_>,
         cancellation: &Cancellation<'_>,
-    ) -> Option<Vec<Plane>> {
+    ) -> Option<DecodedScan> {
         let Self { mcus: (columns, rows), restart_interval, mut components } = self;
         let mut mcus_left = if restart_interval == 0 { usize::MAX } else { restart_interval };
         let (data, mut is_last) = segments.next()?;
         let mut bits = BitReader::new(data);
+        let mut decoded = 0;
         'rows: for row in 0..rows {
             cancellation.check().ok()?;
             components.iter_mut().for_each(ComponentDecoder::add_mcu_row);
@@ -73,13 +74,28 @@ impl<'a> ScanDecoder<'a> {
                 if !is_decoded {
                     return None;
                 }
+                decoded += 1;
             }
             if bits.is_past_end() {
                 return None;
             }
         }
-        Some(components.into_iter().map(|it| it.finish(rows)).collect())
+        Some(DecodedScan {
+            planes: components.into_iter().map(|it| it.finish(rows)).collect(),
+            has_blocks: decoded > 0,
+            is_complete: decoded == columns * rows,
+        })
     }
+}
+
+/// What was decoded of a scan.
+pub(super) struct DecodedScan {
+    /// The plane of each component of the scan.
+    pub(super) planes: Vec<Plane>,
+    /// Whether there is any block.
+    pub(super) has_blocks: bool,
+    /// Whether there are all blocks.
+    pub(super) is_complete: bool,
 }
 
 /// Decodes the blocks of one component.

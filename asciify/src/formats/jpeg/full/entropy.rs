@@ -12,6 +12,9 @@ pub(super) fn budget(bytes: usize) -> u64 {
     40_000_000 + 128 * bytes as u64
 }
 
+/// A budget for a thousand blocks at most.
+pub(super) const FEW_BLOCKS: u64 = 1000 * BLOCK_STEPS;
+
 /// The steps that a block takes besides its decisions, in each scan that has it.
 const BLOCK_STEPS: u64 = 4;
 

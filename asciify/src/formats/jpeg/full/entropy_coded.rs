@@ -10,6 +10,7 @@ use super::huffman::{HuffmanDecoder, ScanTables};
 use super::lossless;
 use super::scan::{MAX_COMPONENTS, Scan};
 use crate::cancellation::Cancellation;
+use crate::formats::jpeg::block::BLOCK_LEN;
 use crate::formats::jpeg::markers::{RST0, RST7};
 use crate::formats::jpeg::tables::Tables;
 
@@ -65,14 +66,16 @@ impl<'a> EntropyCodedSegments<'a> {
             scan.components.iter().map(|it| ScanTables::of(it, &scan.range, tables)).collect();
         let total = scan.columns * scan.rows;
         let interval = if tables.restart_interval == 0 { total } else { tables.restart_interval };
+        let mut is_complete = true;
         for start in (0..total).step_by(interval) {
             cancellation.check().ok()?;
             if start > 0 && !self.skip_restart_marker() {
+                is_complete = false;
                 break;
             }
             let data = self.next();
             let mcus = start..(start + interval).min(total);
-            let _damage = if frame.process == Process::Lossless {
+            let decoded = if frame.process == Process::Lossless {
                 lossless::decode(scan, frame, &huffman, data, mcus, cancellation)
             } else if frame.is_arithmetic {
                 let components = &scan.components;
@@ -83,6 +86,16 @@ impl<'a> EntropyCodedSegments<'a> {
                 let decoder = HuffmanDecoder::new(data, &huffman, budget);
                 decode_blocks(scan, frame, decoder, mcus, cancellation)
             };
+            is_complete &= decoded.is_some();
+        }
+        frame.is_damaged |= !is_complete;
+        let (coefficients, missing_bits) = match frame.process {
+            Process::Lossless => (0..=BLOCK_LEN - 1, 0),
+            _ => (scan.range.ss..=scan.range.se, scan.range.al as u8),
+        };
+        for it in &scan.components {
+            let component = &mut frame.components[it.component];
+            component.missing_bits[coefficients.clone()].fill(missing_bits);
         }
         Some(self.at)
     }

@@ -24,6 +24,10 @@ pub(super) struct Frame {
     pub(super) max_h: usize,
     pub(super) max_v: usize,
     pub(super) components: Vec<Component>,
+    /// Data units that were decoded, in all scans.
+    pub(super) decoded_units: u64,
+    /// Whether a scan was damaged, or ended before its last data unit.
+    pub(super) is_damaged: bool,
 }
 
 /// The data of one component.
@@ -36,6 +40,8 @@ pub(super) struct Component {
     pub(super) point_transform: u32,
     /// Data units in a row, with padding to whole MCUs.
     pub(super) stride: usize,
+    /// By coefficient, in zigzag order: how many of its low bits no scan had.
+    pub(super) missing_bits: [u8; BLOCK_LEN],
     /// A value for each data unit, in row-major order. In the lossless process, it is the sample
     /// less 2^(P - Pt - 1), so that grey is 0; in DCT-based ones, the quantized DC coefficient of
     /// blocks in a row without AC coefficients.
@@ -69,6 +75,7 @@ impl Frame {
             quantization: None,
             point_transform: 0,
             stride: columns * it.h,
+            missing_bits: [u8::MAX; BLOCK_LEN],
             values: vec![0; columns * it.h * rows * it.v],
             block_rows: match process {
                 Process::Lossless => Vec::new(),
@@ -81,8 +88,21 @@ impl Frame {
             max_h,
             max_v,
             components: header.components.iter().map(component).collect(),
+            decoded_units: 0,
+            is_damaged: false,
             header,
         })
+    }
+
+    /// Whether any data unit was decoded.
+    pub(super) fn has_units(&self) -> bool {
+        self.decoded_units > 0
+    }
+
+    /// Whether scans had every bit of every data unit.
+    pub(super) fn is_complete(&self) -> bool {
+        let mut missing = self.components.iter().flat_map(|it| it.missing_bits);
+        !self.is_damaged && missing.all(|bits| bits == 0)
     }
 
     /// Samples across and down in a data unit.

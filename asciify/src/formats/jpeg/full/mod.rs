@@ -34,7 +34,7 @@ const MAX_SCANS: usize = 100;
 ///
 /// Supported are Huffman coding (SOF0 to SOF2) and arithmetic coding (SOF9, SOF10) of 8 and 12
 /// bits, and lossless Huffman coding (SOF3) of 2 to 16 bits; 1, 3 or 4 components. `None`, before
-/// any row, for other kinds, and where there is not even the beginning of a scan.
+/// any row, for other kinds, and where not one data unit can be read.
 ///
 /// Takes at most two bytes of memory for each sample of each component, with sides rounded up to
 /// whole MCUs (of 32 × 32 px at most), the same again for one row of MCUs, and a copy of one
@@ -50,13 +50,24 @@ pub(super) fn decode(
     cancellation: &Cancellation<'_>,
     take: impl FnMut(Row<'_>),
 ) -> Option<()> {
-    let mut reader = Reader::default();
-    // reading ends at EOI, or where the file is damaged
-    let _end = reader.read(file.strip_prefix(&SOI_BYTES)?, cancellation);
-    let frame = reader.frame.filter(|_| reader.scans > 0)?;
+    let reader = Reader::read_file(file, entropy::budget(file.len()), cancellation);
+    let frame = reader.frame.filter(Frame::has_units)?;
     let transform = ColorTransform::of(&frame, reader.has_jfif, reader.adobe_transform);
     output::for_each_row(&frame, transform, cmyk, cancellation, take);
     Some(())
+}
+
+/// Whether any data unit of a file can be read. Takes little time.
+pub(super) fn has_units(file: &[u8], cancellation: &Cancellation<'_>) -> bool {
+    let reader = Reader::read_file(file, entropy::FEW_BLOCKS, cancellation);
+    reader.frame.as_ref().is_some_and(Frame::has_units)
+}
+
+/// Whether all data units of a file can be read to the last bit of their coefficients. In arithmetic
+/// coding, the end of the data cannot be told from blank data units: such a file is never complete.
+pub(super) fn is_complete(file: &[u8]) -> bool {
+    let reader = Reader::read_file(file, entropy::budget(file.len()), &Cancellation::never());
+    reader.frame.is_some_and(|frame| !frame.is_arithmetic && frame.is_complete())
 }
 
 #[derive(Default)]
@@ -73,6 +84,15 @@ struct Reader {
 }
 
 impl Reader {
+    /// Reads a file up to EOI, or to where it is damaged.
+    fn read_file(file: &[u8], budget: u64, cancellation: &Cancellation<'_>) -> Self {
+        let mut reader = Self { budget, ..Self::default() };
+        if let Some(segments) = file.strip_prefix(&SOI_BYTES) {
+            let _end = reader.read(segments, cancellation);
+        }
+        reader
+    }
+
     /// Reads segments and scans, from behind SOI to EOI. `None` where it stops before.
     fn read(&mut self, file: &[u8], cancellation: &Cancellation<'_>) -> Option<()> {
         let mut at = 0;
@@ -95,7 +115,6 @@ impl Reader {
             match marker {
                 SOF0..=SOF3 | SOF9 | SOF10 if self.frame.is_none() => {
                     self.frame = Some(Frame::parse(segment, marker)?);
-                    self.budget = entropy::budget(file.len());
                 }
                 SOS => {
                     let frame = self.frame.as_mut()?;

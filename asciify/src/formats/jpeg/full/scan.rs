@@ -80,6 +80,7 @@ impl Scan {
                 for y in row * v..(row + 1) * v {
                     for x in column * h..(column + 1) * h {
                         visit(index, component, x, y)?;
+                        frame.decoded_units += 1;
                     }
                 }
             }
