@@ -29,6 +29,11 @@ pub(crate) fn not_empty((low, high): (f64, f64)) -> (f64, f64) {
     (low, if high > low { high } else { low + 1.0 })
 }
 
+/// The part of a range between two fractions of the way from its black to its white.
+pub(crate) fn part_of((low, high): (f64, f64), (from, to): (f64, f64)) -> (f64, f64) {
+    (low + from * (high - low), low + to * (high - low))
+}
+
 /// The 2nd and the 98th percentile; `None` where there is no value. Sorts them.
 fn percentiles(values: &mut [f64]) -> Option<(f64, f64)> {
     values.sort_unstable_by(f64::total_cmp);

@@ -8,7 +8,7 @@ use super::codestream::Component;
 use super::tile::TileSamples;
 use crate::color_profile::{ColorModel, ColorProfile};
 use crate::error::Error;
-use crate::formats::stretch::{automatic, to_16_bits};
+use crate::formats::stretch::{automatic, part_of, to_16_bits};
 use crate::light::{Row, from_lab};
 use crate::spec::bands::{Bands, Stretch};
 
@@ -186,6 +186,7 @@ fn model(
 }
 
 /// Converts the samples of tiles for one view.
+#[derive(Clone)]
 pub(super) struct Converter<'a> {
     channels: &'a Channels,
     bands: Bands,
@@ -267,6 +268,18 @@ impl<'a> Converter<'a> {
     /// Stretches these values of each wanted channel automatically.
     pub(super) fn stretch_to(&mut self, mut values: Vec<Vec<f64>>) {
         self.ranges = automatic(&mut values);
+    }
+
+    /// The same with these fractions of the way from black to white as black and white.
+    pub(super) fn narrowed(&self, fractions: (f64, f64)) -> Self {
+        let mut narrowed = self.clone();
+        if self.channels.model == Model::Bands {
+            narrowed.ranges.iter_mut().for_each(|range| *range = part_of(*range, fractions));
+        } else {
+            let (low, high) = part_of((0.0, max_of(self.channels.bits())), fractions);
+            narrowed.stretch = Stretch::Range(low, high);
+        }
+        narrowed
     }
 
     /// How many channels make a colour.

@@ -16,9 +16,11 @@ use crate::formats::decoder::{Decoder, Driver, Input, Probed, area, in_groups};
 use crate::formats::reader::ByteReader;
 use crate::formats::stretch::{SAMPLED_PIXELS, SAMPLED_VALUE_BYTES};
 use crate::sample::area::SourceGeometry;
+use crate::sample::used_range::UsedRange;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
 use crate::spec::Spec;
+use crate::spec::bands::Stretch;
 
 use boxes::{Boxes, SIGNATURE};
 use channels::{Channels, Converter, row_of};
@@ -222,27 +224,47 @@ impl Decoder for Jp2 {
             // pixels are repeated so that they lie where their samples are centred
             let scale = 1 << reduction.saturating_sub(1);
             let geometry = SourceGeometry { scale, ..full };
-            let mut picture = Picture::new(specs, &geometry, profile.clone(), cancellation);
-            let rect = self.codestream.grid.picture();
-            let across = repetitions(rect.x0, rect.x1, reduction);
-            let down = repetitions(rect.y0, rect.y1, reduction);
-            let per_px = converter.values_per_px();
-            let mut row = Vec::new();
-            self.for_each_row(input, reduction, &converter, |y, pixels| {
-                let Some(count) = down[y as usize].checked_sub(1) else { return };
-                row.clear();
-                for (pixel, times) in pixels.chunks_exact(per_px).zip(&across) {
-                    (0..*times).for_each(|_| row.extend_from_slice(pixel));
-                }
-                picture.push(row_of(per_px, &row));
-                picture.repeat(count);
-            })?;
+            // values with a profile are no measurements
+            let used_range = (view.stretch == Stretch::Auto && profile.is_srgb())
+                .then(|| UsedRange::new(geometry.pushed(), self.channels.bits(), None));
+            let mut picture = Picture::new(specs, &geometry, profile.clone(), cancellation)
+                .with_used_range(used_range);
+            self.push_rows(input, reduction, &converter, &mut picture)?;
+            if let Some(fractions) = picture.small_range() {
+                let converter = converter.narrowed(fractions);
+                picture = Picture::new(specs, &geometry, profile.clone(), cancellation);
+                self.push_rows(input, reduction, &converter, &mut picture)?;
+            }
             Ok(picture.finish().collect())
         })
     }
 }
 
 impl Jp2 {
+    /// Pushes the rows at a reduction, each pixel repeated so that it lies where its sample is centred.
+    fn push_rows(
+        &self,
+        input: &mut Input<'_, '_>,
+        reduction: u32,
+        converter: &Converter<'_>,
+        picture: &mut Picture<'_>,
+    ) -> Result<(), Error> {
+        let rect = self.codestream.grid.picture();
+        let across = repetitions(rect.x0, rect.x1, reduction);
+        let down = repetitions(rect.y0, rect.y1, reduction);
+        let per_px = converter.values_per_px();
+        let mut row = Vec::new();
+        self.for_each_row(input, reduction, converter, |y, pixels| {
+            let Some(count) = down[y as usize].checked_sub(1) else { return };
+            row.clear();
+            for (pixel, times) in pixels.chunks_exact(per_px).zip(&across) {
+                (0..*times).for_each(|_| row.extend_from_slice(pixel));
+            }
+            picture.push(row_of(per_px, &row));
+            picture.repeat(count);
+        })
+    }
+
     /// The values of each wanted channel of about [`SAMPLED_PIXELS`] pixels.
     fn values(
         &self,

@@ -15,6 +15,7 @@ use crate::formats::stretch::{
 };
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
+use crate::sample::used_range::UsedRange;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
 use crate::spec::Spec;
@@ -103,16 +104,18 @@ impl<S: StoredRows> Decoder for Values<S> {
             false => Orientation::NoTransforms,
         };
         let geometry = SourceGeometry { full: self.sides, held: self.sides, scale: 1, orientation };
-        let (profile, cancellation) = (ColorProfile::default(), input.source.cancellation());
-        let mut picture = Picture::new(specs, &geometry, profile, cancellation);
-        let mut last = LastRow::default();
-        self.for_each_row(input, view.frame, &bands, &mut |values| {
-            let row = colours.of(values);
-            match last.is_repeated_by(row) {
-                true => picture.repeat(1),
-                false => picture.push(row),
-            }
-        })?;
+        let cancellation = input.source.cancellation();
+        let new = || Picture::new(specs, &geometry, ColorProfile::default(), cancellation);
+        let bits = self.sample_type.bits();
+        let used_range = (view.stretch == Stretch::Auto && bits <= 8)
+            .then(|| UsedRange::new(self.sides, bits, None));
+        let mut picture = new().with_used_range(used_range);
+        self.push_rows(input, view.frame, &bands, &mut colours, &mut picture)?;
+        if let Some(fractions) = picture.small_range() {
+            colours.narrow(fractions);
+            picture = new();
+            self.push_rows(input, view.frame, &bands, &mut colours, &mut picture)?;
+        }
         Ok(picture.finish().collect())
     }
 }
@@ -180,6 +183,24 @@ impl<S: StoredRows> Values<S> {
         Ok(values)
     }
 
+    fn push_rows(
+        &self,
+        input: &mut Input<'_, '_>,
+        frame: u32,
+        bands: &[usize],
+        colours: &mut Colours,
+        picture: &mut Picture<'_>,
+    ) -> Result<(), Error> {
+        let mut last = LastRow::default();
+        self.for_each_row(input, frame, bands, &mut |values| {
+            let row = colours.of(values);
+            match last.is_repeated_by(row) {
+                true => picture.repeat(1),
+                false => picture.push(row),
+            }
+        })
+    }
+
     /// Calls `take` with each row of values, of which missing ones are NaN.
     fn for_each_row(
         &self,
@@ -223,6 +244,11 @@ struct Colours {
 }
 
 impl Colours {
+    /// Makes these fractions of the way from black to white black and white.
+    fn narrow(&mut self, fractions: (f64, f64)) {
+        self.ranges.iter_mut().for_each(|range| *range = part_of(*range, fractions));
+    }
+
     /// The colours of a row of values. A pixel without any value is transparent.
     fn of(&mut self, values: &[f64]) -> Row<'_> {
         let level =
