@@ -73,7 +73,7 @@ impl TileDecoder for Av1Decoder {
             Some((1, 0)) => 4,
             Some(_) => 6,
         };
-        if self.bits == 8 { (samples + 1) / 2 } else { samples }
+        if self.bits == 8 { u64::div_ceil(samples, 2) } else { samples }
     }
 
     fn working_bytes_per_px(&self) -> u64 {
