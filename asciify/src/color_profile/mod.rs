@@ -31,7 +31,7 @@ pub(crate) struct ColorProfile(Option<Rc<Kind>>);
 enum Kind {
     /// Transfer functions, then the matrix to light of sRGB; `None` where primaries are those of
     /// sRGB.
-    Matrix(Linearization, Option<Matrix>),
+    Matrix(Box<Linearization>, Option<Matrix>),
     Lut(Lut),
 }
 
@@ -110,7 +110,7 @@ impl ColorProfile {
         let weights = matrix.map_or(WEIGHTS, |matrix| {
             [0, 1, 2].map(|column| (0..3).map(|row| WEIGHTS[row] * matrix[row][column]).sum())
         });
-        Self(Some(Rc::new(Kind::Matrix(Linearization::new(transfers, weights), matrix))))
+        Self(Some(Rc::new(Kind::Matrix(Box::new(Linearization::new(transfers, weights)), matrix))))
     }
 
     /// Whether the coded values are those of sRGB.
@@ -147,7 +147,7 @@ impl ColorProfile {
         converted: &'a mut Vec<u16>,
     ) -> (Row<'a>, &'a Linearization) {
         match self.0.as_deref() {
-            Some(Kind::Matrix(linearization, _)) => (row, linearization),
+            Some(Kind::Matrix(linearization, _)) => (row, linearization.as_ref()),
             Some(Kind::Lut(lut)) if lut.channels() < 4 => (lut.convert(row, converted), &SRGB),
             _ => (row, &SRGB),
         }
