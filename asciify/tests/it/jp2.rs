@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::io::Cursor;
+use std::slice::from_ref;
 
 use asciify::{Error, Limits, Spec, format_of_media_type, probe, render_unless};
 use image::{DynamicImage, GrayImage, ImageBuffer, Luma, Rgb, RgbImage};
@@ -275,7 +276,7 @@ fn a_cancelled_picture_ends_with_its_tile() {
         asked.get() > most
     };
     let all =
-        render_unless(Cursor::new(&file), &[spec.clone()], &Limits::default(), &|| ask(u64::MAX));
+        render_unless(Cursor::new(&file), from_ref(&spec), &Limits::default(), &|| ask(u64::MAX));
     let questions = asked.replace(0);
     assert!(all.is_ok() && questions > 100, "once a tile: {questions}");
     let half = || ask(questions / 2);
