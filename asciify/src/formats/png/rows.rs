@@ -4,7 +4,7 @@ use std::io::{BufRead, ErrorKind, Seek, SeekFrom};
 
 use png::{
     BitDepth, ColorType, Decoder, DecodingError, Info, InterlaceInfo, Reader, Transformations,
-    splat_interlaced_row,
+    expand_interlaced_row,
 };
 
 use crate::error::Error;
@@ -16,7 +16,7 @@ use crate::source::Source;
 pub(super) const FORMAT: Format = Format::new("PNG", "image/png", "png");
 
 /// Calls `take` with each row of the static image from the top. Of a truncated file, these are the
-/// rows before its end; of an interlaced one, all rows, as coarse as the passes before its end.
+/// rows before its end; of an interlaced one, all rows, with the pixels of the passes before its end.
 ///
 /// # Errors
 /// [`Error::Malformed`] says what is damaged.
@@ -62,7 +62,7 @@ pub(in crate::formats) fn for_each_row(
     let mut image = vec![0; reader.output_buffer_size().ok_or_else(too_large)?];
     for_each_coded_row(&mut reader, |row, interlace| {
         if let InterlaceInfo::Adam7(pass) = interlace {
-            splat_interlaced_row(&mut image, stride, row, pass, bits_per_px);
+            expand_interlaced_row(&mut image, stride, row, pass, bits_per_px);
         }
     })?;
     image.chunks_exact(stride.max(1)).for_each(take_bytes);
