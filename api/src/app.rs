@@ -8,8 +8,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    backlog_sampler::BacklogSampler,
     config::Config,
     encoding_permits::EncodingPermits,
+    page_cache::PageCache,
+    readiness::Readiness,
+    representation_cache::{RepresentationCache, representation_cache},
     response_budget::ResponseBudget,
     thumbnail_cache::{ThumbnailCache, thumbnail_cache},
     upload_slots::UploadSlots,
@@ -21,6 +25,8 @@ pub struct App {
     pub(crate) pipeline: Pipeline,
     pub(crate) config: Arc<Config>,
     pub(crate) metrics: PrometheusHandle,
+    pub(crate) backlog: Arc<BacklogSampler>,
+    pub(crate) readiness: Arc<Readiness>,
     pub(crate) uploads: UploadSlots,
     /// One permit per open event stream.
     pub(crate) streams: Arc<Semaphore>,
@@ -29,21 +35,29 @@ pub struct App {
     pub(crate) response_budget: ResponseBudget,
     /// For writing renders in other formats than text.
     pub(crate) writers: EncodingPermits,
+    pub(crate) representations: RepresentationCache,
+    pub(crate) pages: PageCache,
     pub(crate) thumbnails: ThumbnailCache,
 }
 
 impl App {
     /// Creates the state for one server. `metrics` renders what `/metrics` returns.
     pub fn new(pipeline: Pipeline, config: Config, metrics: PrometheusHandle) -> Self {
+        let cache_bytes = pipeline.config().cache_bytes;
+        let response_budget = ResponseBudget::new(config.answer_memory_mib);
         App {
-            pipeline,
             metrics,
+            backlog: Arc::new(BacklogSampler::new(config.metrics_interval)),
+            readiness: Arc::new(Readiness::new(config.ready_grace)),
             uploads: UploadSlots::new(config.upload_slots),
             streams: Arc::new(Semaphore::new(config.max_event_streams)),
             closing: CancellationToken::new(),
-            response_budget: ResponseBudget::new(config.answer_memory_mib),
             writers: EncodingPermits::new(),
+            representations: representation_cache(cache_bytes / 8 * 3),
+            pages: PageCache::new(cache_bytes / 16, pipeline.clone(), response_budget.clone()),
+            response_budget,
             thumbnails: thumbnail_cache(config.thumbnail_cache_bytes),
+            pipeline,
             config: Arc::new(config),
         }
     }

@@ -1,6 +1,6 @@
 //! Compression of response bodies (RFC 9110, 8.4 and 12.5.3), in one middleware.
 
-use std::{convert::Infallible, future::ready};
+use std::{convert::Infallible, future::ready, sync::Arc};
 
 use axum::{
     body::{Body, HttpBody, to_bytes},
@@ -9,6 +9,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use tokio::{runtime::Handle, task::spawn_blocking};
 use tower::{ServiceExt, service_fn};
 use tower_http::compression::{
@@ -20,6 +21,7 @@ use crate::{
     encoding_permits::{EncodingPermits, Work},
     headers::{combined, insert},
     problem::Problem,
+    representation_cache::{Representation, RepresentationCache},
     response_budget::{Reserved, ResponseBudget, UNRESERVED_BYTES},
 };
 
@@ -34,17 +36,48 @@ const MAX_BYTES: u64 = 1 << 20;
 pub(crate) struct Compressor {
     permits: EncodingPermits,
     budget: ResponseBudget,
+    kept: RepresentationCache,
 }
 
 impl Compressor {
-    /// Compressed bodies are reserved in `budget`.
-    pub fn new(budget: ResponseBudget) -> Self {
-        Compressor { permits: EncodingPermits::new(), budget }
+    /// Compressed bodies are reserved in `budget`, and those with an entity tag are kept in `kept`.
+    pub fn new(budget: ResponseBudget, kept: RepresentationCache) -> Self {
+        Compressor { permits: EncodingPermits::new(), budget, kept }
     }
 
     /// The response with its body encoded; the body encodes as it is read, and had `length` bytes
-    /// before.
-    async fn encode(&self, response: Response, length: usize) -> Result<Response, Problem> {
+    /// before. `tag` is the entity tag of the encoded body, if it has one.
+    async fn encode(
+        &self,
+        response: Response,
+        length: usize,
+        tag: Option<&str>,
+    ) -> Result<Response, Problem> {
+        let (mut head, body) = response.into_parts();
+        let encoded = match tag {
+            None => self.encode_body(body, length).await?,
+            Some(tag) => {
+                let encoded = async {
+                    let chunks = Arc::from([self.encode_body(body, length).await?]);
+                    Ok(Representation { chunks, policy: None })
+                };
+                let kept = self.kept.entry_by_ref(tag).or_try_insert_with(encoded).await;
+                let kept = kept.map_err(|problem: Arc<Problem>| Problem::clone(&problem))?;
+                kept.into_value().chunks.iter().next().cloned().unwrap_or_default()
+            }
+        };
+        let body = match encoded.len() <= UNRESERVED_BYTES {
+            true => encoded,
+            false => {
+                head.extensions.insert(Reserved);
+                self.budget.reserve(encoded.len())?.attach(encoded)
+            }
+        };
+        Ok(Response::from_parts(head, body.into()))
+    }
+
+    /// What is read of `body`, without spare capacity.
+    async fn encode_body(&self, body: Body, length: usize) -> Result<Bytes, Problem> {
         let bug = |err: &dyn std::fmt::Display| {
             tracing::error!("could not compress a response: {err}");
             Problem::bug()
@@ -58,7 +91,6 @@ impl Compressor {
             // the encoded pieces, and the pieces joined
             working.resize(2 * length)?;
         }
-        let (mut head, body) = response.into_parts();
         let runtime = Handle::current();
         let encode = move || {
             let encoded = runtime.block_on(to_bytes(body, usize::MAX));
@@ -68,16 +100,7 @@ impl Compressor {
         };
         let encoded = spawn_blocking(encode).await.map_err(|err| bug(&err))?;
         let (encoded, _working) = encoded.map_err(|err| bug(&err))?;
-        let body = match is_small {
-            true => encoded,
-            false => {
-                head.extensions.insert(Reserved);
-                // a copy has no spare capacity
-                let copy = Box::<[u8]>::from(encoded.as_ref());
-                self.budget.reserve(copy.len())?.attach(copy)
-            }
-        };
-        Ok(Response::from_parts(head, body.into()))
+        Ok(Box::<[u8]>::from(encoded.as_ref()).into())
     }
 }
 
@@ -96,13 +119,13 @@ pub(crate) async fn compress(
     let response = next.run(request).await;
     let length = response.body().size_hint().exact().unwrap_or_default() as usize;
     let mut response = select_coding(response, &accepted).await;
+    let is_unmodified = response.status() == StatusCode::NOT_MODIFIED;
+    let tag = add_tag_suffix(response.headers_mut(), is_unmodified, &held_tags);
     if response.headers().contains_key(header::CONTENT_ENCODING) {
-        let encoded = compressor.encode(response, length).await;
+        let tag = tag.filter(|_| response.status() == StatusCode::OK);
+        let encoded = compressor.encode(response, length, tag.as_deref()).await;
         response = encoded.unwrap_or_else(IntoResponse::into_response);
     }
-
-    let is_unmodified = response.status() == StatusCode::NOT_MODIFIED;
-    add_tag_suffix(response.headers_mut(), is_unmodified, &held_tags);
     vary_by_coding(response.headers_mut());
     response
 }
@@ -156,10 +179,10 @@ fn strip_tag_suffixes(headers: &mut HeaderMap, accepted: &str) {
 }
 
 /// Appends the coding to the entity tag of a response: `"abc"` becomes `"abc-gzip"`. The tag of a
-/// 304 response is the one that the client has.
-fn add_tag_suffix(headers: &mut HeaderMap, is_unmodified: bool, held_tags: &str) {
+/// 304 response is the one that the client has. Returns the new tag.
+fn add_tag_suffix(headers: &mut HeaderMap, is_unmodified: bool, held_tags: &str) -> Option<String> {
     let tag = combined(headers, &header::ETAG);
-    let Some(open) = tag.strip_suffix('"') else { return };
+    let open = tag.strip_suffix('"')?;
     let coding = combined(headers, &header::CONTENT_ENCODING);
     let tag = if is_unmodified {
         let mut held = held_tags.split(',').map(str::trim);
@@ -167,9 +190,8 @@ fn add_tag_suffix(headers: &mut HeaderMap, is_unmodified: bool, held_tags: &str)
     } else {
         (!coding.is_empty()).then(|| format!("{open}-{coding}\""))
     };
-    if let Some(tag) = tag {
-        insert(headers, header::ETAG, &tag);
-    }
+    insert(headers, header::ETAG, tag.as_ref()?);
+    tag
 }
 
 /// Lists `Accept-Encoding` in the `Vary` of every negotiated response, so that it is the same for

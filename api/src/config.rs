@@ -36,6 +36,10 @@ pub struct Config {
     pub(crate) upload_slots: SlotLimits,
     /// `UPLOAD_IDLE_S` and `UPLOAD_MIN_RATE`: how fast a client has to send an upload.
     pub(crate) upload_min_rate: MinRate,
+    /// `READY_GRACE_S`: how long a dependency may be away before the process is not ready.
+    pub(crate) ready_grace: Duration,
+    /// `METRICS_INTERVAL_S`: the least time between two queries for metrics.
+    pub(crate) metrics_interval: Duration,
     /// `DRAIN_S`: how long running requests may take at shutdown.
     pub drain: Duration,
 }
@@ -155,6 +159,17 @@ impl Config {
                      bytes a second; 0 is no minimum",
                 ),
             },
+            ready_grace: env.seconds(
+                "READY_GRACE_S",
+                "10",
+                "how long the database, the store or the spool folder may be away before /readyz \
+                 fails, in seconds",
+            ),
+            metrics_interval: env.seconds(
+                "METRICS_INTERVAL_S",
+                "10",
+                "least time between two queries of the database for /metrics, in seconds",
+            ),
             drain: drain_limit(env),
         }
     }

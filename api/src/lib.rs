@@ -4,6 +4,7 @@
 //! route is in `router.rs`; `problem.rs` maps every error to its status code.
 
 mod app;
+mod backlog_sampler;
 mod client_address;
 mod compression;
 mod conditional;
@@ -17,8 +18,12 @@ mod hosts;
 mod negotiate;
 mod options;
 mod overload;
+mod page_cache;
 mod pages;
 mod problem;
+mod readiness;
+mod render_writer;
+mod representation_cache;
 mod request_body;
 mod request_log;
 mod response_budget;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use api::App;
 use common::{
+    catalog::Sharing,
     env::{Command, Env},
     fault::{Doing, Fault},
     pipeline,
@@ -43,12 +44,13 @@ fn main() -> ExitCode {
     run(async move {
         let metrics = telemetry::install_metrics();
         let stop = stop_signal()?;
+        let lock = pipeline.catalog.instance_lock(Sharing::Shared).await?;
         let listener = api::bind(&config).await?;
         let address = listener.local_addr().doing("listen")?;
         tracing::info!("listening on http://{address}");
         let pipeline = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            pipeline = open_pipeline(pipeline, wait, |_| Box::pin(async { Ok(()) })) => pipeline?,
+            pipeline = open_pipeline(pipeline, lock, wait, |_| Box::pin(async { Ok(()) })) => pipeline?,
         };
         api::serve(listener, App::new(pipeline, config, metrics), stop).await;
         Ok(())

@@ -31,8 +31,9 @@ pub(crate) struct Trace(pub String);
 /// writes one log line, and records metrics.
 pub(crate) async fn log_request(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = request_id(request.headers());
-    let trace = trace(request.headers());
+    let new = Uuid::now_v7();
+    let id = request_id(request.headers(), new);
+    let trace = trace(request.headers(), new);
     let is_browser = negotiate(request.headers(), PROBLEM_TYPES) == Some("text/html");
     let method = request.method().clone();
     // HTTP libraries accept raw UTF-8, and so also control characters beyond ASCII; in a URI, they
@@ -89,20 +90,20 @@ fn check_framing(request: &Request) -> Result<(), Problem> {
     }
 }
 
-/// The client's `X-Request-Id` if it is 1 to 128 visible ASCII characters, otherwise a new UUID.
-fn request_id(headers: &HeaderMap) -> String {
+/// The client's `X-Request-Id` if it is 1 to 128 visible ASCII characters, otherwise `new`.
+fn request_id(headers: &HeaderMap, new: Uuid) -> String {
     let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     match given {
         Some(id) if (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()) => {
             id.to_owned()
         }
-        _ => Uuid::now_v7().to_string(),
+        _ => new.to_string(),
     }
 }
 
-/// The request's `traceparent` if it is well-formed, otherwise a new one:
+/// The request's `traceparent` if it is well-formed, otherwise one of `new`:
 /// `00-{32 hex}-{16 hex}-{2 hex}` (W3C Trace Context, 3.2).
-fn trace(headers: &HeaderMap) -> String {
+fn trace(headers: &HeaderMap, new: Uuid) -> String {
     let given = headers.get("traceparent").and_then(|value| value.to_str().ok());
     let is_hex = |part: &str, len| part.len() == len && part.bytes().all(|b| b.is_ascii_hexdigit());
     if let Some(given) = given
@@ -114,8 +115,8 @@ fn trace(headers: &HeaderMap) -> String {
     {
         return given.to_owned();
     }
-    let (id, parent) = (Uuid::now_v7().simple().to_string(), Uuid::now_v7().simple().to_string());
-    format!("00-{id}-{}-01", &parent[16..])
+    let (_, random) = new.as_u64_pair();
+    format!("00-{}-{random:016x}-01", new.simple())
 }
 
 /// The label of a method in metrics. Clients may send any method: others share one label, so that

@@ -42,11 +42,11 @@ impl ResponseWriter {
         ResponseWriter { budget, working, reservation, chunks: Vec::new(), gone, problem: None }
     }
 
-    /// The body; `written` is the result of writing.
+    /// The chunks, and their reservation; `written` is the result of writing.
     ///
     /// # Errors
     /// See [`ResponseBudget::reserve`].
-    pub fn finish(self, written: io::Result<()>) -> Result<ChunkedBody, Problem> {
+    pub fn finish(self, written: io::Result<()>) -> Result<(Vec<Bytes>, Reservation), Problem> {
         let ResponseWriter { mut reservation, mut chunks, problem, .. } = self;
         if let Err(err) = written {
             return Err(problem.unwrap_or_else(|| {
@@ -57,10 +57,8 @@ impl ResponseWriter {
         if let Some(last) = chunks.last_mut() {
             last.shrink_to_fit();
         }
-        let length = chunks.iter().map(Vec::len).sum();
-        reservation.resize(length)?;
-        let chunks = chunks.into_iter().map(|chunk| reservation.split(chunk.len()).attach(chunk));
-        Ok(ChunkedBody { chunks: chunks.collect(), length: length as u64 })
+        reservation.resize(chunks.iter().map(Vec::len).sum())?;
+        Ok((chunks.into_iter().map(Bytes::from).collect(), reservation))
     }
 
     fn start_chunk(&mut self) -> Result<(), Problem> {
@@ -107,9 +105,11 @@ pub(crate) struct ChunkedBody {
 }
 
 impl ChunkedBody {
-    /// The chunks, which are complete as long as the body was not polled.
-    pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
-        self.chunks.iter().map(Bytes::as_ref)
+    /// The body with these chunks, which `reservation` is for.
+    pub fn new(chunks: impl Iterator<Item = Bytes>, mut reservation: Reservation) -> Self {
+        let length = reservation.bytes() as u64;
+        let chunks = chunks.map(|chunk| reservation.split(chunk.len()).attach(chunk)).collect();
+        ChunkedBody { chunks, length }
     }
 }
 
@@ -161,7 +161,8 @@ mod tests {
         let bytes: Vec<u8> = (0..=255).cycle().take(3 * CHUNK_BYTES + 10).collect();
         let written = bytes.chunks(1000).try_for_each(|part| writer.write_all(part));
         assert_eq!(budget.used_bytes(), 1000 + 4 * CHUNK_BYTES);
-        let mut body = writer.finish(written).ok().unwrap();
+        let (chunks, reservation) = writer.finish(written).ok().unwrap();
+        let mut body = ChunkedBody::new(chunks.into_iter(), reservation);
         let mut sent = Vec::new();
         loop {
             let left = bytes.len() - sent.len();

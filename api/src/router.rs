@@ -68,7 +68,7 @@ struct Document;
 pub fn router(app: App) -> Router {
     let hosts = app.config.allowed_hosts.clone();
     let budget = app.response_budget.clone();
-    let compressor = Compressor::new(budget.clone());
+    let compressor = Compressor::new(budget.clone(), app.representations.clone());
     Router::new()
         .route("/", get(home::home))
         .route("/images", get(images::list).post(images::upload))

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, InstanceLock},
     env::Env,
     fault::{Doing, Fault},
     pipeline::{Config, Pipeline},
@@ -101,6 +101,7 @@ pub fn stop_signal() -> Result<CancellationToken, Fault> {
 /// The fault of the last attempt.
 pub fn open_pipeline(
     config: Config,
+    lock: Option<InstanceLock>,
     wait: Duration,
     prepare: fn(&Catalog) -> BoxFuture<'_, Result<(), Fault>>,
 ) -> LocalBoxFuture<'static, Result<Pipeline, Fault>> {
@@ -112,7 +113,7 @@ pub fn open_pipeline(
         });
         let catalog = catalog.await?;
         let store = retry_for(wait, async || Store::open(&config.store).await).await?;
-        Pipeline::open(config, catalog, store).await
+        Pipeline::open(config, catalog, store, lock).await
     })
 }
 

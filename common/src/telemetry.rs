@@ -146,13 +146,9 @@ fn describe() {
     );
     describe_counter!("planet_jobs_total", "Jobs that ended here, by outcome");
     describe_gauge!("planet_event_streams", "Clients that follow events at the moment");
-    describe_gauge!(
-        "planet_jobs",
-        "Unfinished jobs of this engine version, by state: pending, dead"
-    );
-    describe_gauge!(
-        "planet_oldest_due_job_seconds",
-        "How long the oldest due job has waited, without those of the backfill"
+    describe_counter!(
+        "planet_database_calls_total",
+        "Calls of the database by purpose: a query, or a transaction of several"
     );
     describe_counter!("planet_hints_total", "Hints to workers, by outcome");
     describe_counter!("planet_missing_blobs_total", "Blobs that a row names and the store lacks");

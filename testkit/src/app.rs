@@ -16,7 +16,7 @@ use axum::{
     http::Request,
 };
 use common::{
-    catalog::Catalog,
+    catalog::{Catalog, Sharing},
     env::Env,
     pipeline::{self, Pipeline},
     store::Store,
@@ -84,6 +84,8 @@ impl TestApp {
         drop((client, router));
         soon("the end of the service", serving).await.expect("a task that does not panic");
         pipeline.catalog().connection().clone().close().await.expect("close the database");
+        // with its instance lock
+        drop(pipeline);
         TestApp::open(folder, settings, change).await
     }
 
@@ -100,6 +102,8 @@ impl TestApp {
             ("QUEUE_URL".to_owned(), "memory:".to_owned()),
             ("POLL_S".to_owned(), "0.05".to_owned()),
             ("DRAIN_S".to_owned(), "5".to_owned()),
+            ("READY_GRACE_S".to_owned(), "0".to_owned()),
+            ("METRICS_INTERVAL_S".to_owned(), "0".to_owned()),
         ];
         vars.extend(settings.iter().map(|(name, value)| (name.to_string(), value.to_string())));
         let mut env = Env::new(vars, []);
@@ -111,10 +115,13 @@ impl TestApp {
         config.engine = 1;
         change(&mut config);
 
+        let lock =
+            config.catalog.instance_lock(Sharing::Exclusive).await.expect("no other service");
         let catalog = Catalog::open(&config.catalog).await.expect("open the database");
         migration::up(catalog.connection()).await.expect("migrate the database");
         let store = Store::open(&config.store).await.expect("open the store");
-        let pipeline = Pipeline::open(config, catalog, store).await.expect("open the pipeline");
+        let pipeline = Pipeline::open(config, catalog, store, lock).await;
+        let pipeline = pipeline.expect("open the pipeline");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address").to_string();
         let stop = CancellationToken::new();

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, process::ExitCode};
 
 use common::{
+    catalog::Sharing,
     env::{Command, Env},
     fault::Fault,
     pipeline,
@@ -40,9 +41,10 @@ fn main() -> ExitCode {
             telemetry::serve_metrics(address)?;
         }
         let stop = stop_signal()?;
+        let lock = pipeline.catalog.instance_lock(Sharing::Shared).await?;
         let pipeline = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            pipeline = open_pipeline(pipeline, wait, |_| Box::pin(async { Ok(()) })) => pipeline?,
+            pipeline = open_pipeline(pipeline, lock, wait, |_| Box::pin(async { Ok(()) })) => pipeline?,
         };
         worker::run(pipeline, config, stop).await;
         Ok(())

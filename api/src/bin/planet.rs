@@ -7,7 +7,7 @@ use std::{
 
 use api::App;
 use common::{
-    catalog::Catalog,
+    catalog::{Catalog, Sharing},
     env::Env,
     fault::{Doing, Fault},
     pipeline,
@@ -36,14 +36,15 @@ fn main() -> ExitCode {
     run(async move {
         let metrics = telemetry::install_metrics();
         let stop = stop_signal()?;
-        let lock = pipeline.catalog.instance_lock().await?;
+        let lock = pipeline.catalog.instance_lock(Sharing::Exclusive).await?;
+        let is_sole_user = lock.is_some();
         let listener = api::bind(&api).await?;
         let address = listener.local_addr().doing("listen")?;
         let pipeline = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            pipeline = open_pipeline(pipeline, wait, migrate) => pipeline?,
+            pipeline = open_pipeline(pipeline, lock, wait, migrate) => pipeline?,
         };
-        if lock.is_some() {
+        if is_sole_user {
             // no other process uses the database: the holders of its leases have ended
             pipeline.expire_leases().await?;
         }

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequestParts, State},
-    http::{HeaderMap, HeaderName, header, request::Parts},
+    http::{HeaderMap, HeaderName, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use common::{catalog::Page, image::ImageId, pipeline::ImageSummary, preset::Preset};
@@ -62,27 +62,34 @@ impl FromRequestParts<App> for GalleryQuery {
     ),
     responses(
         (status = 200, description = "The overview, or the gallery.", content((String = "text/plain"), (String = "text/html"))),
+        (status = 304, description = "The gallery is not modified."),
         (status = 400, description = "A parameter is invalid.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn home(
     State(app): State<App>,
     headers: HeaderMap,
+    uri: Uri,
     query: GalleryQuery,
 ) -> Result<Response, Problem> {
     let at = origin(&headers);
     if negotiate(&headers, &["text/plain", "text/html"]) != Some("text/html") {
         return Ok(([(header::VARY, "accept")], overview(&at)).into_response());
     }
+    let key = format!("{at}{uri}");
+    app.pages.answer(&headers, key, gallery_page(&app, &at, query)).await
+}
+
+async fn gallery_page(app: &App, at: &str, query: GalleryQuery) -> Result<Response, Problem> {
     let page = Page { limit: PAGE_SIZE, before: query.before, ..Page::default() };
     let (images, has_more) = app.pipeline.list(page).await?;
     let last = images.last().filter(|_| has_more).map(|summary| summary.image.id);
     let range = GalleryRange {
         before: query.before,
-        newer: newer_page(&app, query.before, &images).await?,
+        newer: newer_page(app, query.before, &images).await?,
         next: last.map(|id| format!("/images?cursor={id}&limit={SCRIPT_PAGE_SIZE}")),
     };
-    Ok(gallery(&at, &app.pipeline.config().presets, &query.preset, &images, &range))
+    Ok(gallery(at, &app.pipeline.config().presets, &query.preset, &images, &range))
 }
 
 /// The cursor of the page of images before one that starts at `cursor`; `None` if that page has the

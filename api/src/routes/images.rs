@@ -4,10 +4,11 @@ use asciify::write::Output;
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use common::{
+    catalog::Page,
     image::Image,
     pipeline::{ImageSummary, SubmitError},
 };
@@ -111,13 +112,20 @@ pub(crate) struct UploadForm {
     ),
     responses(
         (status = 200, description = "A page of images.", body = ImagesBody, headers(("Link" = String, description = "The next page (RFC 8288)."))),
+        (status = 304, description = "Not modified."),
         (status = 400, description = "A parameter is invalid.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn list(
     State(app): State<App>,
+    headers: HeaderMap,
+    uri: Uri,
     ListQuery(page): ListQuery,
 ) -> Result<Response, Problem> {
+    app.pages.answer(&headers, uri.to_string(), list_page(&app, page)).await
+}
+
+async fn list_page(app: &App, page: Page) -> Result<Response, Problem> {
     let (limit, sha256, is_after) = (page.limit, page.sha256.clone(), page.after.is_some());
     let (images, has_more) = app.pipeline.list(page).await?;
     let (direction, edge) =
@@ -171,7 +179,7 @@ pub(crate) async fn original(
     headers: HeaderMap,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let image = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?.image;
+    let image = app.pipeline.image(id).await?.ok_or_else(Problem::no_image)?;
     let (length, etag) = (image.metadata.bytes, format!("\"{}\"", image.metadata.sha256));
     let stored_at = super::system_time(image.stored_at);
     match condition(&headers, std::slice::from_ref(&etag), Some(stored_at)) {

@@ -1,5 +1,7 @@
 //! Endpoints for operators: liveness, readiness, metrics.
 
+use std::time::Instant;
+
 use axum::{
     extract::State,
     http::{StatusCode, header},
@@ -22,8 +24,8 @@ pub(crate) async fn livez() -> &'static str {
 
 /// Checks whether this instance should receive requests.
 ///
-/// The response has the state of each dependency. The message broker is not required: without it,
-/// workers poll the database.
+/// The response has the state of each dependency. One that answered before may be away for
+/// `READY_GRACE_S`. The message broker is not required: without it, workers poll the database.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations",
     responses(
@@ -32,11 +34,14 @@ pub(crate) async fn livez() -> &'static str {
     ),
 )]
 pub(crate) async fn readyz(State(app): State<App>) -> Response {
+    let mut ready = true;
+    let now = Instant::now();
     let dependencies = app.pipeline.check().await.map(|(name, result)| {
-        let ok = result.map_err(|fault| tracing::warn!("not ready: {fault}")).is_ok();
-        DependencyBody { name, ok, required: name != "queue" }
+        let ok = result.map_err(|fault| tracing::warn!("{name} does not answer: {fault}")).is_ok();
+        let required = name != "queue";
+        ready &= !app.readiness.is_away(name, ok, now) || !required;
+        DependencyBody { name, ok, required }
     });
-    let ready = dependencies.iter().all(|dependency| dependency.ok || !dependency.required);
     let body = Json(ReadyBody { ready, dependencies: dependencies.into() });
     match ready {
         true => body.into_response(),
@@ -52,15 +57,8 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
     responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain")),
 )]
 pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
-    match app.pipeline.backlog().await {
-        Ok(backlog) => {
-            metrics::gauge!("planet_jobs", "state" => "pending").set(backlog.pending as f64);
-            metrics::gauge!("planet_jobs", "state" => "dead").set(backlog.dead as f64);
-            metrics::gauge!("planet_oldest_due_job_seconds").set(backlog.oldest_due.as_secs_f64());
-        }
-        Err(fault) => tracing::warn!("{fault}"),
-    }
     let streams = app.config.max_event_streams - app.streams.available_permits();
     metrics::gauge!("planet_event_streams").set(streams as f64);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())
+    let text = app.metrics.render() + &app.backlog.render(&app.pipeline).await;
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }

@@ -2,34 +2,28 @@
 
 use std::{fmt::Write, time::SystemTime};
 
-use asciify::{Bands, Cell, Grid, Palette, write::Output};
+use asciify::{Bands, Palette, write::Output};
 use axum::{
-    body::Body,
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use base64::prelude::{BASE64_STANDARD, Engine};
 use common::{
     image::ImageId,
     pipeline::{ResolvedRender, StoredRenders, Text},
     render::sha256_hex,
 };
-use sha2::{Digest, Sha256};
-use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking, time::timeout};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
     conditional::{Condition, condition},
-    encoding_permits::Work,
     extract::{Id, RenderQuery},
     negotiate::negotiate,
     options::Options,
-    pages::{MAX_PNG_CELLS, viewer},
-    problem::{BUSY, NOT_ACCEPTABLE, Problem, ProblemBody},
-    response_budget::{Reservation, Reserved},
-    response_writer::{ChunkedBody, ResponseWriter},
+    pages::viewer,
+    problem::{NOT_ACCEPTABLE, Problem, ProblemBody},
+    render_writer::{Answer, answer},
+    response_budget::Reserved,
     responses::{Binary, ImageBody, Json, RenderBody, RendersBody},
     routes::home::origin,
 };
@@ -37,10 +31,6 @@ use crate::{
 const JSON: &str = "application/json";
 /// Part of every entity tag: raised when the bytes of an output format change for the same render.
 const OUTPUT_REVISION: u32 = 2;
-/// Renders of at most so many cells are small work to write.
-const SMALL_CELLS: usize = 10_000;
-/// Renders of at most so many cells are large work, and others are huge.
-const LARGE_CELLS: usize = MAX_PNG_CELLS as usize;
 const RENDER_VERSION: HeaderName = HeaderName::from_static("render-version");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -67,7 +57,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
         ), headers(
             ("Render-Version" = u32, description = "Engine version of the render."),
             ("Cache-Status" = String, description = "Whether the render was cached in memory (RFC 9211)."),
-            ("Server-Timing" = String, description = "Duration of the stages of an on-demand render."),
+            ("Server-Timing" = String, description = "Duration of the stages of a render that was not cached, and of writing its format."),
         )),
         (status = 304, description = "Not modified."),
         (status = 400, description = "A parameter is invalid.", body = ProblemBody, content_type = "application/problem+json"),
@@ -89,29 +79,20 @@ pub(crate) async fn text(
         return Ok(([(header::VARY, "accept")], Json(ImageBody::from(summary))).into_response());
     };
     if format == Output::Html && query.format.is_none() {
-        let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
+        let stored = app.pipeline.renders(id).await?.ok_or_else(Problem::no_image)?;
         check_exists(&app, id, &query).await?;
-        let renders = app.pipeline.renders(id).await?.map_or_else(Vec::new, |it| it.renders);
         let presets = &app.pipeline.config().presets;
-        return Ok(viewer(&origin(&headers), presets, &summary, &query, &renders));
+        return Ok(viewer(&origin(&headers), presets, &stored.summary, &query, &stored.renders));
     }
     let render = app.pipeline.resolve(id, query.spec, query.version);
     let render = render.await.map_err(|err| Problem::from(&err))?;
-    let mut response = match condition(&headers, &[etag(&render, format)], modified(&render)) {
+    let tag = etag(&render, format);
+    let mut response = match condition(&headers, std::slice::from_ref(&tag), modified(&render)) {
         Condition::Unchanged => StatusCode::NOT_MODIFIED.into_response(),
         Condition::Fails => return Err(Problem::precondition()),
-        Condition::Holds => {
-            let stored_bytes = render.stored_bytes().unwrap_or_default() as usize;
-            let mut reservation = app.response_budget.reserve(stored_bytes)?;
-            let text = app.pipeline.text(&render).await.map_err(|err| Problem::from(&*err))?;
-            reservation.resize(text.as_str().len())?;
-            let (body, policy) = write_output(&app, &render, &text, format, reservation).await?;
-            let mut response = respond(body, &text);
-            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-            response
-        }
+        Condition::Holds => respond(answer(&app, &render, format, &tag).await?),
     };
-    set_headers(response.headers_mut(), &render, format, query.version.is_some());
+    set_headers(response.headers_mut(), &render, format, &tag, query.version.is_some());
     if query.format.is_none() {
         response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
     }
@@ -164,111 +145,18 @@ pub(crate) fn etag(render: &ResolvedRender, format: Output) -> String {
     format!("\"{}\"", &sha256_hex(identity.as_bytes())[..32])
 }
 
-/// A render in `format` within the response budget, and its content security policy. `reservation`
-/// is that of `text`.
-async fn write_output(
-    app: &App,
-    render: &ResolvedRender,
-    text: &Text,
-    format: Output,
-    mut reservation: Reservation,
-) -> Result<(Body, HeaderValue), Problem> {
-    let is_plain = render.spec.color() == Palette::None;
-    if format == Output::Ansi || (format == Output::Txt && is_plain) {
-        let body = reservation.attach(text.clone());
-        return Ok((body.into(), content_security_policy(None)));
-    }
-    let bug = |err: &dyn std::fmt::Display| {
-        tracing::error!("could not write a render: {err}");
-        Problem::bug()
-    };
-    let cells = Grid::cells_of(text.as_str()).ok_or_else(|| bug(&"its text is malformed"))?;
-    if format == Output::Png && cells > MAX_PNG_CELLS as usize {
-        let accepts = format!("a render of at most {MAX_PNG_CELLS} cells for png");
-        return Err(Problem::parameter("format", &accepts));
-    }
-    let work = work_of(cells);
-    let permit = writing_permit(app, work).await?;
-    let gone = CancellationToken::new();
-    let _cancels_when_dropped = gone.clone().drop_guard();
-    let background = render.spec.background();
-    let title = render.image.metadata.name.clone().unwrap_or_else(|| "image".into());
-    let (budget, text) = (app.response_budget.clone(), text.clone());
-    let write = move || {
-        let _permit = permit;
-        if work == Work::Small {
-            reservation.keep_small();
-        }
-        reservation.resize(reservation.bytes() + cells * size_of::<Cell>())?;
-        let grid: Grid = text.as_str().parse().map_err(|err| bug(&err))?;
-        reservation.resize(reservation.bytes() + format.working_bytes(&grid))?;
-        let mut writer = ResponseWriter::new(budget, reservation, gone);
-        let written = format.write(&grid, background, &title, &mut writer);
-        drop((grid, text));
-        let body = writer.finish(written)?;
-        let policy = content_security_policy(Some(&body).filter(|_| format == Output::Html));
-        Ok((Body::new(body), policy))
-    };
-    // CPU-bound
-    spawn_blocking(write).await.map_err(|err| bug(&err))?
-}
-
-/// How much work it is to write a render of so many cells in another format than text.
-pub(crate) fn work_of(cells: usize) -> Work {
-    if cells <= SMALL_CELLS {
-        Work::Small
-    } else if cells <= LARGE_CELLS {
-        Work::Large
-    } else {
-        Work::Huge
-    }
-}
-
-/// Waits for the permit of such work.
-///
-/// # Errors
-/// 503 after `RENDER_WAIT_S`.
-pub(crate) async fn writing_permit(app: &App, work: Work) -> Result<OwnedSemaphorePermit, Problem> {
-    let permit = timeout(app.pipeline.config().render_wait, app.writers.acquire(work));
-    permit.await.map_err(|_| {
-        Problem::new(BUSY, "all cores are busy writing responses: try again in a moment")
-    })
-}
-
-/// Permits nothing but the inline style sheet of an HTML page, by its hash (CSP Level 3, 2.3.1).
-fn content_security_policy(page: Option<&ChunkedBody>) -> HeaderValue {
-    let style_src = page.and_then(style_hash).map_or_else(String::new, |hash| {
-        format!("; style-src 'sha256-{}'", BASE64_STANDARD.encode(hash))
-    });
-    HeaderValue::from_str(&format!("default-src 'none'{style_src}"))
-        .expect("a hash in Base64 is ASCII")
-}
-
-/// SHA-256 of the style sheet of a page. It starts in the first chunk, and has no `<`.
-fn style_hash(page: &ChunkedBody) -> Option<[u8; 32]> {
-    const TAG: &[u8] = b"<style>";
-    let mut chunks = page.chunks();
-    let first = chunks.next()?;
-    let start = first.windows(TAG.len()).position(|tag| tag == TAG)? + TAG.len();
-    let mut hash = Sha256::new();
-    for part in [&first[start..]].into_iter().chain(chunks) {
-        let end = part.iter().position(|byte| *byte == b'<');
-        hash.update(&part[..end.unwrap_or(part.len())]);
-        if end.is_some() {
-            break;
-        }
-    }
-    Some(hash.finalize().into())
-}
-
-/// A response with `body`, and with the origin and the timing of `text`.
-fn respond(body: Body, text: &Text) -> Response {
+/// A response with its body, and with the origin and the timing of its text.
+fn respond(answer: Answer) -> Response {
+    let Answer { body, policy, text, written_in } = answer;
     let mut response = body.into_response();
     response.extensions_mut().insert(Reserved);
-    let cache = if text.hit { "planet; hit" } else { "planet; fwd=miss; stored" };
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    let is_hit = text.as_ref().is_none_or(|text| text.hit);
+    let cache = if is_hit { "planet; hit" } else { "planet; fwd=miss; stored" };
     response.headers_mut().insert(CACHE_STATUS, HeaderValue::from_static(cache));
     let mut timing = String::new();
-    for (stage, took) in text.stages() {
+    let of_text = text.as_ref().map_or(&[][..], Text::stages).iter().copied();
+    for (stage, took) in of_text.chain(written_in.map(|took| ("write", took))) {
         let comma = if timing.is_empty() { "" } else { ", " };
         let ms = took.as_secs_f64() * 1000.0;
         write!(timing, "{comma}{stage};dur={ms:.1}").expect("writing to a String cannot fail");
@@ -284,12 +172,16 @@ fn respond(body: Body, text: &Text) -> Response {
 /// Sets the headers that responses with 200 and 304 have in common. `is_pinned`: the query has a
 /// version, so that the response never changes; no shared cache may keep it when the image is
 /// deleted.
-fn set_headers(headers: &mut HeaderMap, render: &ResolvedRender, format: Output, is_pinned: bool) {
+fn set_headers(
+    headers: &mut HeaderMap,
+    render: &ResolvedRender,
+    format: Output,
+    etag: &str,
+    is_pinned: bool,
+) {
     let charset = if format == Output::Png { "" } else { "; charset=utf-8" };
     let media_type = format!("{}{charset}", format.media_type());
-    for (name, value) in
-        [(header::CONTENT_TYPE, media_type.as_str()), (header::ETAG, &etag(render, format))]
-    {
+    for (name, value) in [(header::CONTENT_TYPE, media_type.as_str()), (header::ETAG, etag)] {
         headers.insert(name, HeaderValue::from_str(value).expect("these values are ASCII"));
     }
     if is_pinned {
@@ -312,7 +204,7 @@ fn set_headers(headers: &mut HeaderMap, render: &ResolvedRender, format: Output,
 )]
 pub(crate) async fn list(State(app): State<App>, Id(id): Id) -> Result<Response, Problem> {
     let stored = app.pipeline.renders(id).await?.ok_or_else(Problem::no_image)?;
-    let StoredRenders { renders, job } = stored;
+    let StoredRenders { renders, job, .. } = stored;
     let presets = &app.pipeline.config().presets;
     let items = renders.into_iter().map(|render| {
         let preset = presets.iter().find(|preset| preset.spec.to_string() == render.spec);

@@ -16,9 +16,10 @@ use crate::{
     extract::{Id, RenderQuery},
     pages::{MAX_PNG_CELLS, tile_aspect},
     problem::{BAD_PARAMETER, Problem, ProblemBody},
+    render_writer::{work_of, writing_permit},
     response_budget::Reserved,
     responses::Binary,
-    routes::renders::{etag, modified, work_of, writing_permit},
+    routes::renders::{etag, modified},
 };
 
 /// A browser keeps thumbnails for an hour, so that a list that is scrolled or opened again costs

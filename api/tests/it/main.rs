@@ -22,6 +22,7 @@ mod pictures;
 mod programs;
 mod refusals;
 mod rendering;
+mod serving;
 mod settings;
 mod thumbnails;
 mod transport;

@@ -1,57 +1,8 @@
 //! The whole service in one process, in one folder.
 
-use std::{os::unix::process::ExitStatusExt, path::Path};
+use std::os::unix::process::ExitStatusExt;
 
-use tempfile::TempDir;
-
-use crate::support::{
-    database::Database,
-    invariants::{Deployment, assert_invariants},
-    pictures::pictures,
-    process::{Process, free_port},
-    reader::Reader,
-    site::SHORT_WAITS,
-    test_client::{StoredImage, TestClient},
-};
-
-/// `planet` in a folder of its own, at a fixed address.
-struct Home {
-    folder: TempDir,
-    bind: String,
-    url: String,
-}
-
-impl Home {
-    fn new() -> Self {
-        let bind = format!("127.0.0.1:{}", free_port());
-        Home { folder: TempDir::new().unwrap(), url: format!("http://{bind}"), bind }
-    }
-
-    async fn start(&self) -> Process {
-        let process = self.start_with(&[]);
-        TestClient::of(&[&self.url]).wait_for_readyz(0, true).await;
-        process
-    }
-
-    fn start_with(&self, more: &[(&'static str, &str)]) -> Process {
-        let mut settings = SHORT_WAITS.map(|(name, value)| (name, value.to_owned())).to_vec();
-        settings.push(("BIND", self.bind.clone()));
-        settings.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        Process::start(Path::new(env!("CARGO_BIN_EXE_planet")), self.folder.path(), &settings)
-    }
-
-    /// Checks that exactly `kept` is stored, complete.
-    async fn assert_invariants(&self, kept: &[StoredImage]) {
-        let file = self.folder.path().join("data/planet.db");
-        let deployment = Deployment {
-            test_client: TestClient::of(&[&self.url]),
-            database: &Database::at(format!("sqlite://{}", file.display())).await,
-            blobs: &self.folder.path().join("data/blobs"),
-            metrics: vec![format!("{}/metrics", self.url)],
-        };
-        assert_invariants(&deployment, kept).await;
-    }
-}
+use crate::support::{embedded::Home, pictures::pictures, reader::Reader, test_client::TestClient};
 
 /// The process crashes at this point of an upload or of its job; after a restart the client
 /// retries.

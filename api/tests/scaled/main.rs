@@ -22,6 +22,7 @@ mod hostile_crowd;
 mod links;
 mod lost_answers;
 mod scaled_out;
+mod serving;
 mod shutdown;
 mod soak;
 mod store;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
-    DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
     entity::prelude::*,
     sea_query::{Expr, Query},
 };
@@ -23,10 +24,13 @@ use jobs::{Column as C, State};
 
 /// Filters of the partial indexes, as literals: neither database uses such an index for a bound
 /// parameter.
-const UNFINISHED: &str = "state <> 'done'";
 pub(super) const PENDING: &str = "state = 'pending' AND state <> 'done'";
 const DEAD: &str = "state = 'dead' AND state <> 'done'";
 pub(super) const NOT_STORED: &str = "state <> 'stored'";
+
+/// How many unfinished jobs are counted at most, so that counting them costs little however many
+/// there are.
+pub const MAX_COUNTED: u64 = 10_000;
 
 /// Rows that one statement of the backfill touches at most.
 const BATCH: u64 = 500;
@@ -34,9 +38,9 @@ const BATCH: u64 = 500;
 /// The unfinished jobs of one engine version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backlog {
-    /// Due, running or scheduled for later.
+    /// Due, running or scheduled for later; [`MAX_COUNTED`] is at least as many.
     pub pending: u64,
-    /// Dead.
+    /// Dead; [`MAX_COUNTED`] is at least as many.
     pub dead: u64,
     /// How long the oldest due job has waited, without those of the backfill; zero when none is due.
     pub oldest_due: Duration,
@@ -281,25 +285,28 @@ impl Catalog {
         count.bounded("count what is overdue").await
     }
 
-    /// Counts the unfinished jobs of `engine`.
+    /// Counts the unfinished jobs of `engine`, each state up to [`MAX_COUNTED`].
     ///
     /// # Errors
     /// The database is unavailable.
     pub async fn backlog(&self, engine: u32) -> Result<Backlog, Fault> {
-        let counts: Vec<(State, i64)> = jobs::Entity::find()
-            .select_only()
-            .column(C::State)
-            .column_as(C::Id.count(), "n")
-            .filter(Expr::cust(UNFINISHED))
-            .filter(C::Engine.eq(engine as i32))
-            .group_by(C::State)
-            .into_tuple()
-            .all(&self.db)
-            .bounded("count jobs")
-            .await?;
-        let count = |state| {
-            counts.iter().find(|(is, _)| *is == state).map_or(0, |(_, count)| *count as u64)
+        let count = async |state: &'static str| {
+            let counted = jobs::Entity::find()
+                .select_only()
+                .column(C::Id)
+                .filter(Expr::cust(state))
+                .filter(C::Engine.eq(engine as i32))
+                .limit(MAX_COUNTED)
+                .into_query();
+            let count = Query::select()
+                .expr_as(Expr::cust("COUNT(*)"), "n")
+                .from_subquery(counted, "counted")
+                .to_owned();
+            let row = self.db.query_one(&count).bounded("count jobs").await?;
+            let row = row.ok_or_else(|| Fault::new("count jobs", "there is no answer"))?;
+            row.try_get::<i64>("", "n").map(|n| n as u64).doing("count jobs")
         };
+        let (pending, dead) = (count(PENDING).await?, count(DEAD).await?);
         let oldest: Option<i64> = jobs::Entity::find()
             .select_only()
             .expr(self.now().sub(Expr::col(C::DueAt)))
@@ -313,8 +320,8 @@ impl Catalog {
             .bounded("look for the oldest due job")
             .await?;
         Ok(Backlog {
-            pending: count(State::Pending),
-            dead: count(State::Dead),
+            pending,
+            dead,
             oldest_due: Duration::from_millis(u64::try_from(oldest.unwrap_or(0)).unwrap_or(0)),
         })
     }

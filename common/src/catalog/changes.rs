@@ -11,13 +11,10 @@ use sea_orm::{
 
 use super::{
     Bounded, Catalog,
-    entity::{changes, images},
+    entity::changes,
     snapshot::{ChangeSeq, Snapshot},
 };
-use crate::{
-    fault::Fault,
-    image::{Image, ImageId},
-};
+use crate::{fault::Fault, image::ImageId};
 
 use changes::Column as C;
 
@@ -124,20 +121,6 @@ impl Catalog {
         let row =
             changes::Entity::find_by_id(image.0).one(&self.db).bounded("look up a change").await?;
         Ok(row.map(|row| ChangeSeq(row.seq)))
-    }
-
-    /// Those of the images that are stored.
-    ///
-    /// # Errors
-    /// The database is unavailable.
-    pub async fn images_of(&self, ids: &[ImageId]) -> Result<Vec<Image>, Fault> {
-        let rows = images::Entity::find()
-            .filter(images::Column::State.eq(images::State::Stored))
-            .filter(images::Column::Id.is_in(ids.iter().map(|id| id.0)))
-            .all(&self.db)
-            .bounded("look up images")
-            .await?;
-        Ok(rows.into_iter().map(Image::from).collect())
     }
 
     /// Removes the records of deletions that are older than `age`; returns how many.

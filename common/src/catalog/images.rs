@@ -1,7 +1,8 @@
 //! Images: look up, list and remove them, with their jobs and renders.
 
 use sea_orm::{
-    EntityTrait, QueryFilter, QueryOrder, QuerySelect, entity::prelude::*, sea_query::LockType,
+    Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    entity::prelude::*, sea_query::LockType,
 };
 
 use super::{
@@ -28,17 +29,28 @@ pub struct Page {
     pub limit: u64,
 }
 
+/// Which renders of an image to look up.
+#[derive(Debug, Clone, Copy)]
+pub enum Renders<'a> {
+    /// Every one.
+    All,
+    /// One of a spec.
+    Newest {
+        /// See [`crate::render::spec_hash`].
+        spec_hash: &'a str,
+        /// Its engine version; `None`: the newest that is stored.
+        engine: Option<u32>,
+    },
+}
+
 impl Catalog {
     /// One stored image; `None` when no such image is stored.
     ///
     /// # Errors
     /// The database is unavailable.
     pub async fn image(&self, id: ImageId) -> Result<Option<Image>, Fault> {
-        let row = images::Entity::find_by_id(id.0)
-            .filter(images::Column::State.eq(images::State::Stored))
-            .one(&self.db)
-            .bounded("look up an image")
-            .await?;
+        let row = stored().filter(images::Column::Id.eq(id.0)).one(&self.db);
+        let row = row.bounded("look up an image").await?;
         Ok(row.map(Image::from))
     }
 
@@ -47,20 +59,68 @@ impl Catalog {
     /// # Errors
     /// The database is unavailable.
     pub async fn images(&self, page: &Page) -> Result<Vec<Image>, Fault> {
-        let mut query =
-            images::Entity::find().filter(images::Column::State.eq(images::State::Stored));
-        if let Some(id) = page.before {
-            query = query.filter(images::Column::Id.lt(id.0));
-        }
-        if let Some(sha256) = &page.sha256 {
-            query = query.filter(images::Column::Sha256.eq(sha256));
-        }
-        let query = match page.after {
-            Some(id) => query.filter(images::Column::Id.gt(id.0)).order_by_asc(images::Column::Id),
-            None => query.order_by_desc(images::Column::Id),
-        };
-        let rows = query.limit(page.limit).all(&self.db).bounded("list images").await?;
+        let rows = page_of(page).all(&self.db).bounded("list images").await?;
         Ok(rows.into_iter().map(Image::from).collect())
+    }
+
+    /// One stored image with its jobs, newest engine version first, by one query; `None` when no
+    /// such image is stored.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn image_with_jobs(&self, id: ImageId) -> Result<Option<(Image, Vec<Job>)>, Fault> {
+        Ok(self.with_jobs(stored().filter(images::Column::Id.eq(id.0))).await?.pop())
+    }
+
+    /// As [`Catalog::images`], each with its jobs, newest engine version first, by one query.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn images_with_jobs(&self, page: &Page) -> Result<Vec<(Image, Vec<Job>)>, Fault> {
+        let ids = page_of(page).select_only().column(images::Column::Id).into_query();
+        let mut images =
+            self.with_jobs(stored().filter(images::Column::Id.in_subquery(ids))).await?;
+        if page.after.is_some() {
+            images.reverse();
+        }
+        Ok(images)
+    }
+
+    /// Those of the images that are stored, newest first, with their jobs, by one query.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn images_of(&self, ids: &[ImageId]) -> Result<Vec<(Image, Vec<Job>)>, Fault> {
+        let ids = ids.iter().map(|id| id.0);
+        self.with_jobs(stored().filter(images::Column::Id.is_in(ids))).await
+    }
+
+    /// The selected images, newest first, each with its jobs, newest engine version first.
+    async fn with_jobs(
+        &self,
+        select: Select<images::Entity>,
+    ) -> Result<Vec<(Image, Vec<Job>)>, Fault> {
+        let jobs_of = images::Entity::belongs_to(jobs::Entity)
+            .from(images::Column::Id)
+            .to(jobs::Column::ImageId);
+        let rows = select
+            .join(JoinType::LeftJoin, jobs_of.into())
+            .select_also(jobs::Entity)
+            .order_by_desc(images::Column::Id)
+            .order_by_desc(jobs::Column::Engine)
+            .all(&self.db)
+            .bounded("look up images and their jobs")
+            .await?;
+        let mut images: Vec<(Image, Vec<Job>)> = Vec::new();
+        for (image, job) in rows {
+            if images.last().is_none_or(|(last, _)| last.id.0 != image.id) {
+                images.push((image.into(), Vec::new()));
+            }
+            if let Some((_, jobs)) = images.last_mut() {
+                jobs.extend(job.map(Job::from));
+            }
+        }
+        Ok(images)
     }
 
     /// The jobs of those images, newest engine version first.
@@ -77,6 +137,49 @@ impl Catalog {
         Ok(rows.into_iter().map(Job::from).collect())
     }
 
+    /// A stored image with those of its renders that `which` selects, newest engine version first,
+    /// by one query; `None` when no such image is stored.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn image_with_renders(
+        &self,
+        id: ImageId,
+        which: Renders<'_>,
+    ) -> Result<Option<(Image, Vec<Render>)>, Fault> {
+        use renders::Column as R;
+        let (on, limit) = match which {
+            Renders::All => (Condition::all(), None),
+            Renders::Newest { spec_hash, engine } => {
+                let engine = engine.map(|engine| R::Engine.eq(i64::from(engine)));
+                let on = Condition::all().add(R::SpecHash.eq(spec_hash)).add_option(engine);
+                (on, Some(1))
+            }
+        };
+        let renders_of = images::Entity::belongs_to(renders::Entity)
+            .from(images::Column::Id)
+            .to(R::ImageId)
+            .on_condition(move |_, _| on.clone());
+        let rows = stored()
+            .filter(images::Column::Id.eq(id.0))
+            .join(JoinType::LeftJoin, renders_of.into())
+            .select_also(renders::Entity)
+            .order_by_desc(R::Engine)
+            .order_by_asc(R::CreatedAt)
+            .order_by_asc(R::Spec)
+            .limit(limit)
+            .all(&self.db)
+            .bounded("look up an image and its renders")
+            .await?;
+        let mut image = None;
+        let mut renders = Vec::with_capacity(rows.len());
+        for (row, render) in rows {
+            image.get_or_insert_with(|| Image::from(row));
+            renders.extend(render.map(Render::from));
+        }
+        Ok(image.map(|image| (image, renders)))
+    }
+
     /// Every stored render of an image, newest engine version first.
     ///
     /// # Errors
@@ -91,30 +194,6 @@ impl Catalog {
             .bounded("list renders")
             .await?;
         Ok(rows.into_iter().map(Render::from).collect())
-    }
-
-    /// The stored render of a spec, of `engine` or else of the newest engine version.
-    ///
-    /// # Errors
-    /// The database is unavailable.
-    pub async fn render(
-        &self,
-        image: ImageId,
-        spec_hash: &str,
-        engine: Option<u32>,
-    ) -> Result<Option<Render>, Fault> {
-        let mut query = renders::Entity::find()
-            .filter(renders::Column::ImageId.eq(image.0))
-            .filter(renders::Column::SpecHash.eq(spec_hash));
-        if let Some(engine) = engine {
-            query = query.filter(renders::Column::Engine.eq(i64::from(engine)));
-        }
-        let row = query
-            .order_by_desc(renders::Column::Engine)
-            .one(&self.db)
-            .bounded("look up a render")
-            .await?;
-        Ok(row.map(Render::from))
     }
 
     /// Removes an image with its jobs and renders, marks its blobs, and returns their keys.
@@ -146,6 +225,27 @@ impl Catalog {
         };
         remove.bounded("remove an image").await
     }
+}
+
+/// Stored images.
+fn stored() -> Select<images::Entity> {
+    images::Entity::find().filter(images::Column::State.eq(images::State::Stored))
+}
+
+/// The images of a page, in its order.
+fn page_of(page: &Page) -> Select<images::Entity> {
+    let mut query = stored();
+    if let Some(id) = page.before {
+        query = query.filter(images::Column::Id.lt(id.0));
+    }
+    if let Some(sha256) = &page.sha256 {
+        query = query.filter(images::Column::Sha256.eq(sha256));
+    }
+    let query = match page.after {
+        Some(id) => query.filter(images::Column::Id.gt(id.0)).order_by_asc(images::Column::Id),
+        None => query.order_by_desc(images::Column::Id),
+    };
+    query.limit(page.limit)
 }
 
 impl From<images::Model> for Image {

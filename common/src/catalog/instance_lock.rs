@@ -1,4 +1,5 @@
-//! The instance lock: one process at a time uses a SQLite file. The lock ends with its process.
+//! The instance lock: `planet` has a SQLite file to itself. Processes that share one take the lock
+//! together, and keep `planet` away. The lock ends with its process.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -19,16 +20,38 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Exclusive use of a database, until this is dropped or the process ends.
-pub struct InstanceLock(#[expect(dead_code, reason = "it holds the lock")] File);
+/// Use of a SQLite file, until this is dropped or the process ends.
+pub struct InstanceLock {
+    sharing: Sharing,
+    _file: File,
+}
+
+/// Who else may use a SQLite file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// No other service process.
+    Exclusive,
+    /// Processes that share it as well.
+    Shared,
+}
+
+impl InstanceLock {
+    /// Whether no other service process uses the file.
+    pub fn is_exclusive(&self) -> bool {
+        self.sharing == Sharing::Exclusive
+    }
+}
 
 impl Config {
-    /// Takes exclusive use of the SQLite file, by a lock on a file beside it. `None` for a database
-    /// server, which other processes may use.
+    /// Takes use of the SQLite file, by a lock on a file beside it. `None` for a database server,
+    /// which other processes may use.
     ///
     /// # Errors
     /// Another process holds the lock, or its folder cannot be written.
-    pub fn instance_lock(&self) -> BoxFuture<'_, Result<Option<InstanceLock>, Fault>> {
+    pub fn instance_lock(
+        &self,
+        sharing: Sharing,
+    ) -> BoxFuture<'_, Result<Option<InstanceLock>, Fault>> {
         Box::pin(async move {
             let Location::File(file) = &self.location else { return Ok(None) };
             let folder = file.parent().unwrap_or(file);
@@ -42,8 +65,12 @@ impl Config {
             let lock = at(&path, opened).doing("lock the database (DATABASE_URL)")?;
             let deadline = Instant::now() + TIMEOUT;
             loop {
-                match lock.try_lock() {
-                    Ok(()) => return Ok(Some(InstanceLock(lock))),
+                let locked = match sharing {
+                    Sharing::Exclusive => lock.try_lock(),
+                    Sharing::Shared => lock.try_lock_shared(),
+                };
+                match locked {
+                    Ok(()) => return Ok(Some(InstanceLock { sharing, _file: lock })),
                     Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
                         sleep(RETRY_INTERVAL).await;
                     }

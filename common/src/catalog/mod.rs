@@ -35,12 +35,12 @@ mod jobs;
 mod snapshot;
 mod uploads;
 
-pub use backlog::Backlog;
+pub use backlog::{Backlog, MAX_COUNTED};
 pub use blob_gc::MarkedBlob;
 pub use changes::Change;
 pub(crate) use clock::TOLERANCE;
-pub use images::Page;
-pub use instance_lock::InstanceLock;
+pub use images::{Page, Renders};
+pub use instance_lock::{InstanceLock, Sharing};
 pub use jobs::NewRender;
 pub use snapshot::{ChangeSeq, Snapshot};
 pub use uploads::{Intent, Upload};
@@ -122,7 +122,10 @@ trait Bounded<T>: Future<Output = Result<T, DbErr>> + Sized {
     /// The result, or a fault after [`QUERY_TIMEOUT`]; the query may have been executed all the
     /// same. `doing` completes the sentence "could not …".
     fn bounded(self, doing: &'static str) -> impl Future<Output = Result<T, Fault>> {
-        async move { tokio::time::timeout(QUERY_TIMEOUT, self).await.doing(doing)?.doing(doing) }
+        async move {
+            metrics::counter!("planet_database_calls_total", "call" => doing).increment(1);
+            tokio::time::timeout(QUERY_TIMEOUT, self).await.doing(doing)?.doing(doing)
+        }
     }
 }
 

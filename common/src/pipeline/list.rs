@@ -2,7 +2,7 @@
 
 use super::{Pipeline, summary::ImageSummary};
 use crate::{
-    catalog::Page,
+    catalog::{Page, Renders, Snapshot},
     fault::Fault,
     image::{Image, ImageId},
     job::{Job, status},
@@ -12,6 +12,8 @@ use futures_util::future::BoxFuture;
 
 /// What is stored of an image's renders.
 pub struct StoredRenders {
+    /// The image.
+    pub summary: ImageSummary,
     /// Newest engine version first.
     pub renders: Vec<Render>,
     /// The newest job of the image.
@@ -24,11 +26,7 @@ impl Pipeline {
     /// # Errors
     /// The database is unavailable.
     pub fn summary(&self, id: ImageId) -> BoxFuture<'_, Result<Option<ImageSummary>, Fault>> {
-        Box::pin(async move {
-            let Some(image) = self.catalog().image(id).await? else { return Ok(None) };
-            let status = status(&self.catalog().jobs_of(&[id]).await?);
-            Ok(Some(ImageSummary { image, status }))
-        })
+        Box::pin(async move { Ok(self.catalog().image_with_jobs(id).await?.map(summarize)) })
     }
 
     /// A page of images, newest first, and whether there are more: newer ones if the page is after
@@ -40,47 +38,48 @@ impl Pipeline {
         Box::pin(async move {
             let limit = page.limit as usize;
             page.limit += 1;
-            let mut images = self.catalog().images(&page).await?;
+            let mut images = self.catalog().images_with_jobs(&page).await?;
             let more = images.len() > limit;
             images.truncate(limit);
             if page.after.is_some() {
                 images.reverse();
             }
-            Ok((self.with_status(images).await?, more))
+            Ok((images.into_iter().map(summarize).collect(), more))
         })
+    }
+
+    /// Which changes are committed now. As long as that is the same, so are the lists of images.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, Fault>> {
+        Box::pin(async move { self.catalog().snapshot().await })
     }
 
     /// Those of the images that are stored, in no particular order.
     pub(super) async fn summaries(&self, ids: &[ImageId]) -> Result<Vec<ImageSummary>, Fault> {
         match ids {
             [] => Ok(Vec::new()),
-            ids => self.with_status(self.catalog().images_of(ids).await?).await,
+            ids => Ok(self.catalog().images_of(ids).await?.into_iter().map(summarize).collect()),
         }
     }
 
-    async fn with_status(&self, images: Vec<Image>) -> Result<Vec<ImageSummary>, Fault> {
-        let ids: Vec<ImageId> = images.iter().map(|image| image.id).collect();
-        let jobs = self.catalog().jobs_of(&ids).await?;
-        let summaries = images.into_iter().map(|image| {
-            let own: Vec<Job> = jobs.iter().filter(|job| job.image == image.id).cloned().collect();
-            ImageSummary { status: status(&own), image }
-        });
-        Ok(summaries.collect())
-    }
-
-    /// Every stored render of an image, newest engine version first, and its newest job; `None`
+    /// An image with every stored render, newest engine version first, and its newest job; `None`
     /// when no such image is stored.
     ///
     /// # Errors
     /// The database is unavailable.
     pub fn renders(&self, id: ImageId) -> BoxFuture<'_, Result<Option<StoredRenders>, Fault>> {
         Box::pin(async move {
-            if self.catalog().image(id).await?.is_none() {
-                return Ok(None);
-            }
-            let renders = self.catalog().renders(id).await?;
-            let job = self.catalog().jobs_of(&[id]).await?.into_iter().next();
-            Ok(Some(StoredRenders { renders, job }))
+            let found = self.catalog().image_with_renders(id, Renders::All).await?;
+            let Some((image, renders)) = found else { return Ok(None) };
+            let jobs = self.catalog().jobs_of(&[id]).await?;
+            let summary = ImageSummary { image, status: status(&jobs) };
+            Ok(Some(StoredRenders { summary, renders, job: jobs.into_iter().next() }))
         })
     }
+}
+
+fn summarize((image, jobs): (Image, Vec<Job>)) -> ImageSummary {
+    ImageSummary { status: status(&jobs), image }
 }

@@ -16,9 +16,10 @@ use self::{
     cache::{CacheKey, CachedText, TextCache, text_cache},
     event::Hub,
     flights::Flights,
+    known::KnownImages,
 };
 use crate::{
-    catalog::{self, Catalog},
+    catalog::{self, Catalog, InstanceLock},
     env::Env,
     fault::{Doing, Fault, at},
     periods::{Periods, max_upload_bytes},
@@ -33,7 +34,9 @@ mod draw;
 mod event;
 mod flights;
 mod jobs;
+mod known;
 mod list;
+mod lookup;
 mod maintenance;
 mod original;
 mod remove;
@@ -100,7 +103,9 @@ pub struct Config {
     pub render_wait: Duration,
     /// `RENDER_LIMIT_S`: how long one render may take.
     pub render_limit: Duration,
-    /// `CACHE_BYTES`: size of the cache of texts, in bytes.
+    /// `CACHE_BYTES`: memory for answers to readers, in bytes: half for texts, 3/8 for
+    /// representations of them in other formats and codings, and 1/16 each for what is known of
+    /// images and for pages of the list.
     pub cache_bytes: u64,
     /// `POLL_S`: interval at which workers poll due jobs, and subscriptions poll changes.
     pub poll: Duration,
@@ -195,7 +200,8 @@ impl Config {
                 "CACHE_BYTES",
                 64 * MIB,
                 0..=u64::MAX,
-                "size of the cache of rendered texts, in bytes",
+                "memory for renders that were requested, in each format, and for pages of the list, in \
+                 bytes",
             ),
             poll: env.period(
                 "POLL_S",
@@ -234,13 +240,17 @@ struct Inner {
     /// One permit per MiB.
     memory_permits: Arc<Semaphore>,
     cache: TextCache,
+    /// `None` if other processes may write to the database.
+    known: Option<KnownImages>,
+    _lock: Option<InstanceLock>,
     /// The texts that are being fetched.
     flights: Flights<CacheKey, Result<Arc<CachedText>, Arc<ServeError>>>,
     hub: Hub,
 }
 
 impl Pipeline {
-    /// The pipeline over a migrated catalog and a store. The broker may be away.
+    /// The pipeline over a migrated catalog and a store. The broker may be away. Only with an
+    /// exclusive `lock` of the catalog, it keeps in memory what it knows of images.
     ///
     /// # Errors
     /// The spool folder cannot be created.
@@ -248,6 +258,7 @@ impl Pipeline {
         config: Config,
         catalog: Catalog,
         store: Store,
+        lock: Option<InstanceLock>,
     ) -> BoxFuture<'static, Result<Self, Fault>> {
         Box::pin(async move {
             let folder = tokio::fs::create_dir_all(&config.spool).await;
@@ -256,7 +267,12 @@ impl Pipeline {
             let pipeline = Pipeline(Arc::new(Inner {
                 render_permits: Arc::new(Semaphore::new(config.render_concurrency)),
                 memory_permits: Arc::new(Semaphore::new(config.render_memory_mib as usize)),
-                cache: text_cache(config.cache_bytes),
+                cache: text_cache(config.cache_bytes / 2),
+                known: lock
+                    .as_ref()
+                    .filter(|lock| lock.is_exclusive())
+                    .map(|_| KnownImages::new(config.cache_bytes / 16)),
+                _lock: lock,
                 flights: Flights::new(),
                 config,
                 catalog,
@@ -277,6 +293,11 @@ impl Pipeline {
     /// The catalog. Outside of tests, call the operations of the pipeline instead.
     pub fn catalog(&self) -> &Catalog {
         &self.0.catalog
+    }
+
+    /// What is known of images; `None` if it is not kept.
+    fn known(&self) -> Option<&KnownImages> {
+        self.0.known.as_ref()
     }
 
     pub(crate) fn store(&self) -> &Store {

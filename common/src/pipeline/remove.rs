@@ -1,7 +1,12 @@
 //! Removes an image: its rows at once, then its blobs.
 
-use super::Pipeline;
-use crate::{catalog::MarkedBlob, fault::Fault, image::ImageId, store::original_key};
+use super::{Pipeline, known::Change};
+use crate::{
+    catalog::MarkedBlob,
+    fault::{Doing, Fault},
+    image::ImageId,
+    store::original_key,
+};
 use futures_util::future::BoxFuture;
 
 impl Pipeline {
@@ -11,19 +16,27 @@ impl Pipeline {
     /// # Errors
     /// The database is unavailable; the image may be removed nevertheless.
     pub fn remove(&self, id: ImageId) -> BoxFuture<'_, Result<bool, Fault>> {
+        let pipeline = self.clone();
         Box::pin(async move {
-            let marked =
-                self.catalog().remove_image(id, |attempt| original_key(id, attempt)).await?;
-            let Some(blobs) = marked else { return Ok(false) };
-            self.queue().notify_changes();
-            for blob in blobs {
-                let marked = MarkedBlob { blob, was_swept: false };
-                if let Err(fault) = self.sweep(&marked).await {
-                    tracing::warn!("left to the next clean-up: {fault}");
-                    break;
+            // a task, so that a removal ends though its client has gone: see `Change`
+            let removal = tokio::spawn(async move {
+                let change = pipeline.known().map(|known| known.change(id));
+                let removed =
+                    pipeline.catalog().remove_image(id, |attempt| original_key(id, attempt));
+                let marked = removed.await?;
+                change.map(Change::end);
+                let Some(blobs) = marked else { return Ok(false) };
+                pipeline.queue().notify_changes();
+                for blob in blobs {
+                    let marked = MarkedBlob { blob, was_swept: false };
+                    if let Err(fault) = pipeline.sweep(&marked).await {
+                        tracing::warn!("left to the next clean-up: {fault}");
+                        break;
+                    }
                 }
-            }
-            Ok(true)
+                Ok(true)
+            });
+            removal.await.doing("remove an image")?
         })
     }
 

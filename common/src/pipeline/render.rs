@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use super::{
     Pipeline,
     draw::{DrawError, Drawing},
+    known::Change,
     reread::reread,
 };
 use crate::{
@@ -104,7 +105,11 @@ impl Pipeline {
             renders.push(render);
         }
         failpoint::hit("render: put");
+        let change = self.known().map(|known| known.change(claim.image));
         let ended = self.catalog().finish(claim, self.config().engine, &renders).await;
+        if ended.is_ok() {
+            change.map(Change::end);
+        }
         failpoint::hit("render: finish");
         self.queue().notify_changes();
         match ended {

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     fault::{Doing, Fault},
     image::{Image, ImageId, Millis},
-    render::{Render, spec_hash},
+    render::Render,
 };
 
 /// Which text a request gets; the text itself is not fetched yet.
@@ -103,8 +103,8 @@ impl Pipeline {
         version: Option<u32>,
     ) -> BoxFuture<'_, Result<ResolvedRender, ServeError>> {
         Box::pin(async move {
-            let image = self.catalog().image(id).await?.ok_or(ServeError::NoImage)?;
-            let mut stored = self.catalog().render(id, &spec_hash(&spec), version).await?;
+            let found = self.image_and_render(id, &spec, version).await?;
+            let (image, mut stored) = found.ok_or(ServeError::NoImage)?;
             if let (Some(version), None) = (version, &stored) {
                 return Err(ServeError::NoVersion { version });
             }

@@ -7,6 +7,7 @@
 mod support;
 
 mod catalog;
+mod instance_lock;
 mod layering;
 mod model;
 mod queue;

@@ -35,7 +35,7 @@ async fn open(catalog: &Catalog, settings: &[(&str, &str)]) -> (Pipeline, tempfi
     let config = Config::read(&mut env);
     assert_eq!(env.errors(), [] as [&str; 0]);
     let store = Store::open(&config.store).await.unwrap();
-    (Pipeline::open(config, catalog.clone(), store).await.unwrap(), temp)
+    (Pipeline::open(config, catalog.clone(), store, None).await.unwrap(), temp)
 }
 
 /// How often each image was reported, up to and with `last`.

@@ -5,6 +5,7 @@ pub(crate) mod broker;
 pub(crate) mod bucket;
 pub(crate) mod crowd;
 pub(crate) mod database;
+pub(crate) mod embedded;
 pub(crate) mod events;
 pub(crate) mod hostile;
 pub(crate) mod invariants;

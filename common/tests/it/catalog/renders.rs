@@ -1,6 +1,6 @@
 //! A stored render does not change, newer ones are added, and missing ones are made.
 
-use common::catalog::Catalog;
+use common::catalog::{Catalog, Renders};
 
 use super::*;
 
@@ -26,13 +26,18 @@ async fn a_finish_without_its_blobs_is_none(catalog: Catalog) {
     assert_eq!(catalog.done_by(&claim).await.unwrap(), Some(false), "the job is to be done");
 }
 
+/// The engine version of the render that is served of a stored image.
+async fn served(catalog: &Catalog, id: ImageId, spec: &str, engine: Option<u32>) -> Option<u32> {
+    let which = Renders::Newest { spec_hash: &hash(spec), engine };
+    let (image, renders) = catalog.image_with_renders(id, which).await.unwrap().unwrap();
+    assert_eq!(image.id, id);
+    renders.first().map(|render| render.engine)
+}
+
 async fn the_newest_version_is_served(catalog: Catalog) {
     let (image, job) = stored(&catalog, "a").await;
     finish(&catalog, job, ENGINE, "width=80").await;
-    let newest = async |engine| {
-        let render = catalog.render(image.id, &hash("width=80"), engine).await.unwrap();
-        render.map(|render| render.engine)
-    };
+    let newest = async |engine| served(&catalog, image.id, "width=80", engine).await;
     assert_eq!(newest(None).await, Some(ENGINE));
     // a newer engine, and then an older one that comes late
     for engine in [ENGINE + 2, ENGINE + 1] {
@@ -46,10 +51,14 @@ async fn the_newest_version_is_served(catalog: Catalog) {
     }
     assert_eq!(newest(Some(ENGINE)).await, Some(ENGINE), "what was made stays");
     assert_eq!(newest(Some(ENGINE + 3)).await, None);
-    assert_eq!(catalog.render(image.id, &hash("width=81"), None).await.unwrap(), None);
+    assert_eq!(served(&catalog, image.id, "width=81", None).await, None);
     let engines = catalog.renders(image.id).await.unwrap();
     let engines: Vec<u32> = engines.into_iter().map(|render| render.engine).collect();
     assert_eq!(engines, [ENGINE + 2, ENGINE + 1, ENGINE]);
+    let (_, all) = catalog.image_with_renders(image.id, Renders::All).await.unwrap().unwrap();
+    assert_eq!(all, catalog.renders(image.id).await.unwrap());
+    removed(&catalog, image.id).await;
+    assert!(catalog.image_with_renders(image.id, Renders::All).await.unwrap().is_none());
 }
 
 async fn the_backfill_makes_what_is_missing_once(catalog: Catalog) {
