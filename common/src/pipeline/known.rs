@@ -132,6 +132,7 @@ mod tests {
             height: 1,
             frames: 1,
             layout: None,
+            band_names: Vec::new(),
             sha256: String::new(),
         };
         let id = ImageId::generate(Millis(1));

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::format::Format;
 use crate::formats::decoder::{Decoder, Input, Probed, area};
 use crate::formats::stretch::{
-    SAMPLED_PIXELS, SAMPLED_VALUE_BYTES, automatic, not_empty, to_16_bits,
+    SAMPLED_PIXELS, SAMPLED_VALUE_BYTES, automatic, not_empty, part_of, to_16_bits,
 };
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
