@@ -7,6 +7,8 @@ use common::{env::Env, program::drain_limit};
 /// The settings of a worker, and its name.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// `WORKER_CLAIMS`: jobs that a worker has claimed at the same time; 0 means four per render.
+    pub claims: usize,
     /// `MAX_STRIKES`: attempts that may end without a result before a job is discarded.
     pub max_strikes: i32,
     /// `BACKOFF_MIN_S`: the shortest wait before a retry.
@@ -29,6 +31,13 @@ impl Config {
     /// Reads a worker's settings.
     pub fn read(env: &mut Env) -> Self {
         Config {
+            claims: env.number(
+                "WORKER_CLAIMS",
+                0,
+                0..=4096,
+                "jobs that one worker has claimed at the same time, most of which wait for the store; \
+                 0 means four per render (RENDER_CONCURRENCY)",
+            ) as usize,
             max_strikes: env.number(
                 "MAX_STRIKES",
                 5,
@@ -67,6 +76,14 @@ impl Config {
                 "how long a client that reconnects can still receive a deletion, in seconds",
             ),
             name: format!("{}/{}", host(), std::process::id()),
+        }
+    }
+
+    /// How many jobs to claim, with this many renders at the same time.
+    pub(crate) fn claims(&self, render_concurrency: usize) -> usize {
+        match self.claims {
+            0 => 4 * render_concurrency,
+            claims => claims,
         }
     }
 

@@ -61,7 +61,7 @@ impl Catalog {
         jobs::Entity::update_many()
             .col_expr(C::DueAt, self.now())
             .filter(C::State.eq(State::Pending))
-            .filter(C::Strikes.eq(1))
+            .filter(C::Strikes.lte(1))
             .filter(Expr::col(C::DueAt).gt(self.now()))
             .exec(&self.db)
             .bounded("end the leases of jobs")

@@ -90,6 +90,7 @@ pub(super) mod renders {
         pub engine: i32,
         pub spec: String,
         pub spec_hash: String,
+        /// See [`super::super::location`].
         pub blob: String,
         pub sha256: String,
         pub bytes: i64,

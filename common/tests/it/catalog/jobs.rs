@@ -23,6 +23,7 @@ conformance! {
         a_single_process_waits_for_no_lease_but_of_a_job_that_died_before
         the_row_tells_whether_a_claim_ended_its_job
         a_refund_is_given_once
+        a_claim_whose_render_did_not_begin_is_no_strike
         jobs_that_end_without_a_result_are_discarded
         the_longest_due_comes_first
         claims_at_the_same_time_share_no_job
@@ -141,6 +142,18 @@ async fn a_refund_is_given_once(catalog: Catalog) {
         assert!(catalog.retry(&claim, ENDED, false, None).await.unwrap());
     }
     assert_eq!(due(&catalog).await, [], "its strikes are used up");
+}
+
+async fn a_claim_whose_render_did_not_begin_is_no_strike(catalog: Catalog) {
+    let (_, job) = stored(&catalog, "a").await;
+    for _ in 0..2 * MAX_STRIKES {
+        let claim = catalog.claim(job, ENGINE, "worker", ENDED, MAX_STRIKES).await.unwrap();
+        assert_eq!(claim.unwrap().strikes, 1);
+    }
+    let lost = claimed(&catalog, job, ENDED).await;
+    let claim = claimed(&catalog, job, LONG).await;
+    assert_eq!(claim.strikes, 2);
+    assert!(!catalog.count_strike(&lost).await.unwrap());
 }
 
 async fn jobs_that_end_without_a_result_are_discarded(catalog: Catalog) {
