@@ -15,6 +15,7 @@ mod m0001_pipeline;
 mod m0002_layout;
 mod m0003_changes;
 mod m0004_lanes;
+mod m0005_backfills;
 
 /// The key of PostgreSQL's advisory lock for migrations: the text `planet` and a zero byte.
 const LOCK: i64 = 0x0070_6c61_6e65_7400;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_layout::Step),
             Box::new(m0003_changes::Step),
             Box::new(m0004_lanes::Step),
+            Box::new(m0005_backfills::Step),
         ]
     }
 }

@@ -19,8 +19,8 @@ pub struct Config {
     pub janitor: Duration,
     /// `DELETIONS_KEPT_S`: how long the events of deletions can be replayed.
     pub deletions_kept: Duration,
-    /// `BACKFILL_S`: interval at which missing jobs are made.
-    pub backfill: Duration,
+    /// `BACKFILL_S`: interval at which missing jobs are made; `None` when they are not.
+    pub backfill: Option<Duration>,
     /// `BACKFILL_CONCURRENCY`: jobs of the backfill at the same time; `None` leaves one core free.
     pub backfill_concurrency: Option<usize>,
     /// The name of this process in the rows of its jobs: `HOST/PID`.
@@ -55,11 +55,12 @@ impl Config {
                 "60",
                 "interval at which the janitor cleans up, in seconds",
             ),
-            backfill: env.period(
+            backfill: Some(env.seconds(
                 "BACKFILL_S",
                 "300",
-                "interval at which renders that are missing are added, in seconds",
-            ),
+                "interval at which renders that are missing are added, in seconds; 0 means never",
+            ))
+            .filter(|interval| !interval.is_zero()),
             backfill_concurrency: match env.number(
                 "BACKFILL_CONCURRENCY",
                 0,

@@ -149,3 +149,28 @@ pub(super) mod blob_gc {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+pub(super) mod backfills {
+    use sea_orm::entity::prelude::*;
+
+    /// See [`super::super::backfill`].
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "backfills")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub engine: i32,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub presets: String,
+        pub low: Uuid,
+        pub high: Uuid,
+        pub started_at: i64,
+        pub seen_at: i64,
+        pub leased_until: i64,
+        pub token: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -24,6 +24,7 @@ use crate::{
     fault::{Doing, Fault, at},
 };
 
+mod backfill;
 mod backlog;
 mod blob_gc;
 mod changes;
@@ -36,6 +37,7 @@ mod location;
 mod snapshot;
 mod uploads;
 
+pub use backfill::{BackfillLead, BackfillStep, BackfillTarget};
 pub use backlog::Backlog;
 pub use blob_gc::MarkedBlob;
 pub use changes::Change;

@@ -239,11 +239,11 @@ async fn what_is_rendered_already_is_renewed_in_the_lane_of_the_backfill(catalog
     let (rendered, job) = stored(&catalog, "a").await;
     let (waiting, _) = stored(&catalog, "b").await;
     finish(&catalog, job, ENGINE, "width=80").await;
-    let specs = [hash("width=80"), hash("width=40")];
-    assert_eq!(catalog.backfill(ENGINE, &specs).await.unwrap(), 1);
+    let specs = ["width=80", "width=40"];
+    assert_eq!(backfilled(&catalog, ENGINE, &specs).await, 1);
     assert_eq!(claim_due(&catalog, Lane::Backfill, 9).await, [job]);
 
-    assert_eq!(catalog.backfill(ENGINE + 1, &specs).await.unwrap(), 2);
+    assert_eq!(backfilled(&catalog, ENGINE + 1, &specs).await, 2);
     for (lane, image) in [(Lane::Backfill, rendered.id), (Lane::Fresh, waiting.id)] {
         let claims = catalog.claim_due(ENGINE + 1, lane, "worker", LONG, MAX_STRIKES, 9).await;
         let images: Vec<ImageId> = claims.unwrap().iter().map(|claim| claim.image).collect();

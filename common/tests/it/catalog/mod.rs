@@ -14,6 +14,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use testkit::{env::servers, wait::at_once};
 use uuid::Uuid;
 
+mod backfill;
 mod changes;
 mod clock;
 mod images;
@@ -79,6 +80,11 @@ async fn due_of(catalog: &Catalog, engine: u32) -> Vec<JobId> {
     let db = catalog.connection();
     let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await;
     rows.unwrap().iter().map(|row| JobId(row.try_get("", "id").unwrap())).collect()
+}
+
+/// Makes what `engine` lacks with these specs; returns how many jobs.
+async fn backfilled(catalog: &Catalog, engine: u32, specs: &[&str]) -> u64 {
+    catalog.backfill(&backfill::target(engine, specs)).await.unwrap()
 }
 
 async fn due(catalog: &Catalog) -> Vec<JobId> {
