@@ -41,6 +41,8 @@ use jobs::{Column as C, State};
 const BATCH: u64 = 500;
 /// Unfinished uploads that are looked at; if there are more, `high` stays where it is.
 const MAX_UNFINISHED: u64 = 1_000;
+/// A lease that ends later than this, and than twice the own period, was left by a wrong clock.
+const FAR_AHEAD: Duration = Duration::from_secs(3600);
 /// How old an image's id is at most when its row appears.
 const SETTLED: Duration = Duration::from_secs(120);
 
@@ -117,7 +119,12 @@ impl Catalog {
                 .col_expr(B::LeasedUntil, self.after(target.lease))
                 .filter(B::Engine.eq(target.engine as i32))
                 .filter(B::Presets.eq(&presets))
-                .filter(Expr::col(B::LeasedUntil).lte(self.now()))
+                .filter(
+                    Expr::col(B::LeasedUntil).lte(self.now()).or(
+                        // the database's clock was wrong
+                        Expr::col(B::LeasedUntil).gt(self.after(FAR_AHEAD.max(2 * target.lease))),
+                    ),
+                )
                 .exec_with_returning(&self.db)
                 .await?;
             let Some(row) = lead.first() else { return Ok(None) };

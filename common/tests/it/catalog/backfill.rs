@@ -105,6 +105,10 @@ async fn a_leader_is_alone_until_its_lease_ends(catalog: Catalog) {
     assert_eq!(step, Some(BackfillStep { jobs: 100, more: false }));
     catalog.resign_backfill(&second).await.unwrap();
     assert!(catalog.lead_backfill(&target).await.unwrap().is_some());
+    assert!(catalog.lead_backfill(&target).await.unwrap().is_none());
+    let far_ahead = "UPDATE backfills SET leased_until = leased_until + 10000000";
+    catalog.connection().execute_unprepared(far_ahead).await.unwrap();
+    assert!(catalog.lead_backfill(&target).await.unwrap().is_some(), "the clock was wrong");
 }
 
 async fn an_upload_that_an_older_process_stores_late_is_not_missed(catalog: Catalog) {
