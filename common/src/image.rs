@@ -1,12 +1,19 @@
 //! An image: an upload that was stored.
 
-use std::{fmt, str::FromStr, sync::Mutex};
+use std::{fmt, str::FromStr, sync::Mutex, time::Duration};
 
 use uuid::{ContextV7, Timestamp, Uuid};
 
 /// A point in time: milliseconds since 1970 (UTC), on the database's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Millis(pub i64);
+
+impl Millis {
+    /// The point in time that is earlier by `period`.
+    pub fn before(self, period: Duration) -> Self {
+        Millis(self.0.saturating_sub(i64::try_from(period.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
 
 /// The id of an image. Sorts by time of upload (UUID version 7, RFC 9562).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +27,11 @@ impl ImageId {
         let millis = u64::try_from(now.0).unwrap_or(0);
         let nanos = (millis % 1000) as u32 * 1_000_000;
         ImageId(Uuid::new_v7(Timestamp::from_unix(&SEQUENCE, millis / 1000, nanos)))
+    }
+
+    /// The least id of that time.
+    pub fn first_of(time: Millis) -> Self {
+        ImageId(Uuid::from_u128(u128::try_from(time.0).unwrap_or(0) << 80))
     }
 
     /// The time in the id, in whole milliseconds.

@@ -43,8 +43,9 @@ pub struct Claim {
     pub image: ImageId,
     /// How often the job was claimed, including this claim.
     pub attempt: i32,
-    /// How many claims count against the job, including this one. A claim that fails because of the
-    /// service is refunded. With `MAX_STRIKES`, the job is discarded.
+    /// How many claims count against the job, including this one, which counts once its render
+    /// begins. A claim that fails because of the service is refunded. With `MAX_STRIKES`, the job is
+    /// discarded.
     pub strikes: i32,
     /// How often in a row the job was postponed because the service failed, before this claim.
     pub faults: i32,

@@ -1,6 +1,6 @@
 //! A render: a text in the store, made by one engine version.
 
-use std::fmt::Write;
+use std::{fmt::Write, ops::Range};
 
 use asciify::Spec;
 use sha2::{Digest, Sha256};
@@ -14,8 +14,10 @@ pub struct Render {
     pub spec: String,
     /// The engine version.
     pub engine: u32,
-    /// Its key in the store.
+    /// The key of its blob in the store, which may have other renders as well.
     pub blob: String,
+    /// Where the text begins in the blob, in bytes.
+    pub offset: u64,
     /// SHA-256 of the text, lower-case hex.
     pub sha256: String,
     /// Length of the text in bytes.
@@ -26,6 +28,13 @@ pub struct Render {
     pub rows: u32,
     /// When it was stored.
     pub created_at: Millis,
+}
+
+impl Render {
+    /// Where the text is in the blob, in bytes.
+    pub fn range(&self) -> Range<u64> {
+        self.offset..self.offset + self.bytes
+    }
 }
 
 /// The first 128 bits of the SHA-256 of the canonical form of `spec`: 32 lower-case hex digits.

@@ -15,6 +15,7 @@ mod m0001_pipeline;
 mod m0002_layout;
 mod m0003_changes;
 mod m0004_lanes;
+mod m0005_backfills;
 mod m0006_band_names;
 
 /// The key of PostgreSQL's advisory lock for migrations: the text `planet` and a zero byte.
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_layout::Step),
             Box::new(m0003_changes::Step),
             Box::new(m0004_lanes::Step),
+            Box::new(m0005_backfills::Step),
             Box::new(m0006_band_names::Step),
         ]
     }

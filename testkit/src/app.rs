@@ -236,7 +236,8 @@ impl TestApp {
 
     /// The original's file in the store.
     pub fn original(&self, image: &Uploaded) -> PathBuf {
-        self.folder().join("blobs/originals").join(&image.id).join("1")
+        let digit = &image.id[image.id.len() - 1..];
+        self.folder().join("blobs/originals").join(digit).join(format!("{}.1", image.id))
     }
 
     /// Everything that refused or deleted uploads must not leave behind: spooled files, rows,

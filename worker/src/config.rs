@@ -7,6 +7,8 @@ use common::{env::Env, program::drain_limit};
 /// The settings of a worker, and its name.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// `WORKER_CLAIMS`: jobs that a worker has claimed at the same time; 0 means four per render.
+    pub claims: usize,
     /// `MAX_STRIKES`: attempts that may end without a result before a job is discarded.
     pub max_strikes: i32,
     /// `BACKOFF_MIN_S`: the shortest wait before a retry.
@@ -17,8 +19,8 @@ pub struct Config {
     pub janitor: Duration,
     /// `DELETIONS_KEPT_S`: how long the events of deletions can be replayed.
     pub deletions_kept: Duration,
-    /// `BACKFILL_S`: interval at which missing jobs are made.
-    pub backfill: Duration,
+    /// `BACKFILL_S`: interval at which missing jobs are made; `None` when they are not.
+    pub backfill: Option<Duration>,
     /// `BACKFILL_CONCURRENCY`: jobs of the backfill at the same time; `None` leaves one core free.
     pub backfill_concurrency: Option<usize>,
     /// The name of this process in the rows of its jobs: `HOST/PID`.
@@ -29,6 +31,13 @@ impl Config {
     /// Reads a worker's settings.
     pub fn read(env: &mut Env) -> Self {
         Config {
+            claims: env.number(
+                "WORKER_CLAIMS",
+                0,
+                0..=4096,
+                "jobs that one worker has claimed at the same time, most of which wait for the store; \
+                 0 means four per render (RENDER_CONCURRENCY)",
+            ) as usize,
             max_strikes: env.number(
                 "MAX_STRIKES",
                 5,
@@ -46,11 +55,12 @@ impl Config {
                 "60",
                 "interval at which the janitor cleans up, in seconds",
             ),
-            backfill: env.period(
+            backfill: Some(env.seconds(
                 "BACKFILL_S",
                 "300",
-                "interval at which renders that are missing are added, in seconds",
-            ),
+                "interval at which renders that are missing are added, in seconds; 0 means never",
+            ))
+            .filter(|interval| !interval.is_zero()),
             backfill_concurrency: match env.number(
                 "BACKFILL_CONCURRENCY",
                 0,
@@ -67,6 +77,14 @@ impl Config {
                 "how long a client that reconnects can still receive a deletion, in seconds",
             ),
             name: format!("{}/{}", host(), std::process::id()),
+        }
+    }
+
+    /// How many jobs to claim, with this many renders at the same time.
+    pub(crate) fn claims(&self, render_concurrency: usize) -> usize {
+        match self.claims {
+            0 => 4 * render_concurrency,
+            claims => claims,
         }
     }
 

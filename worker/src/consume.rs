@@ -68,9 +68,10 @@ struct NextPoll {
 }
 
 pub(crate) async fn run(pipeline: Pipeline, config: Config, stop: CancellationToken) {
-    let concurrency = pipeline.config().render_concurrency;
-    let spare = concurrency.saturating_sub(1).max(1);
+    let renders = pipeline.config().render_concurrency;
+    let spare = renders.saturating_sub(1).max(1);
     let backfill = config.backfill_concurrency.unwrap_or(spare);
+    let concurrency = config.claims(renders);
     let worker = Worker {
         permits: Arc::new(Semaphore::new(concurrency)),
         backfill_permits: Arc::new(Semaphore::new(backfill)),

@@ -45,7 +45,9 @@ pub fn clean_up<'a>(
     config: &'a Config,
 ) -> BoxFuture<'a, Result<(), Fault>> {
     Box::pin(async move {
-        janitor::backfill(pipeline).await?;
+        if let Some(interval) = config.backfill {
+            janitor::backfill(pipeline, interval).await?;
+        }
         janitor::clean_up(pipeline, config).await
     })
 }

@@ -80,6 +80,22 @@ async fn the_backfill_takes_what_fresh_jobs_leave_and_needs_no_polls() {
 }
 
 #[tokio::test]
+async fn a_worker_without_a_backfill_makes_no_jobs() {
+    let app = TestApp::spawn().await;
+    upload(&app, 3).await;
+    app.work(3).await;
+    let app = app.restart(&[("BACKFILL_S", "0")], |config| config.engine = 2).await;
+    app.clean_up().await;
+    assert_eq!(app.count("jobs WHERE engine = 2").await, 0);
+    upload(&app, 1).await;
+    app.work(1).await;
+    assert_eq!(app.count("jobs WHERE engine = 2 AND state = 'done'").await, 1);
+    let app = app.restart(&[], |config| config.engine = 2).await;
+    app.clean_up().await;
+    assert_eq!(app.count("jobs WHERE engine = 2").await, 4);
+}
+
+#[tokio::test]
 async fn the_backfill_leaves_a_core_to_others() {
     let two = [("RENDER_CONCURRENCY", "2"), ("PRESETS", "default?width=80")];
     let app = TestApp::with(&two).await;

@@ -55,8 +55,8 @@ async fn an_image_that_kills_its_workers_fails_and_no_other() {
     let pictures = pictures(6);
     let killer = test_client.upload_until_stored(0, pictures[0].clone()).await;
     for _ in 0..STRIKES {
-        // A worker that reads it crashes.
-        let mut trap = site.bucket.breakpoint(Method::GET, &format!("originals/{}", killer.id));
+        // A worker that renders it crashes.
+        let mut trap = site.bucket.breakpoint(Method::PUT, "renders/");
         let mut worker = site.worker().await;
         trap.hit().await;
         worker.process.kill();

@@ -1,8 +1,14 @@
 //! The whole service in one process, in one folder.
 
-use std::os::unix::process::ExitStatusExt;
+use std::{io::Cursor, os::unix::process::ExitStatusExt, sync::Arc};
 
-use crate::support::{embedded::Home, pictures::pictures, reader::Reader, test_client::TestClient};
+use crate::support::{
+    embedded::Home,
+    pictures::{Picture, pictures},
+    reader::Reader,
+    sync_counter::SyncCounter,
+    test_client::TestClient,
+};
 
 /// The process crashes at this point of an upload or of its job; after a restart the client
 /// retries.
@@ -56,6 +62,37 @@ async fn a_single_process_continues_at_once_after_a_crash() {
         let kept = [test_client.retry_upload(&picture, "the-key").await];
         test_client.wait_until_all_ready(&kept).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_and_its_renders_take_eight_syncs() {
+    const UPLOADS: usize = 5;
+    let home = Home::new();
+    let counter = SyncCounter::build(home.folder.path());
+    // of five presets, by default
+    let _process = home.start_with(&[&counter.environment()[..], &[("PRESETS", "")]].concat());
+    let test_client = TestClient::of(&[&home.url]);
+    test_client.wait_for_readyz(0, true).await;
+    for nth in 0..=UPLOADS {
+        let before = counter.synced().len();
+        let kept = test_client.upload_all(&[Arc::new(photo(nth as u32))]).await;
+        test_client.wait_until_all_ready(&kept).await;
+        let synced = counter.synced().split_off(before);
+        assert!((1..=8).contains(&synced.len()), "upload {nth}: {synced:#?}");
+    }
+}
+
+/// A JPEG of about 100 kB.
+fn photo(seed: u32) -> Picture {
+    let pixels = image::RgbImage::from_fn(400, 300, |x, y| {
+        let noise = x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503).wrapping_add(seed);
+        image::Rgb([(noise >> 8) as u8, (noise >> 16) as u8, (x / 2) as u8])
+    });
+    let mut file = Cursor::new(Vec::new());
+    pixels.write_to(&mut file, image::ImageFormat::Jpeg).unwrap();
+    let bytes = file.into_inner();
+    assert!((50_000..200_000).contains(&bytes.len()), "{} bytes", bytes.len());
+    Picture { name: "photo.jpg".to_owned(), bytes: bytes.into() }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use reqwest::{Response, StatusCode};
 use testkit::wait::eventually;
 
 use crate::support::{
-    bucket::StoreFault,
+    bucket::{Breakpoint, StoreFault},
     pictures::pictures,
     servers::Servers,
     site::Site,
@@ -52,6 +52,30 @@ async fn while_the_store_fails_nothing_is_recorded_and_no_attempt_counts() {
     let strikes = site.database.number("SELECT MAX(strikes) FROM jobs").await;
     assert!(attempts > 1, "no job was postponed");
     assert_eq!(strikes, 1, "the last attempt's own strike is the only one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_that_wait_for_the_store_hold_no_core_and_wait_together() {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    site.set("RENDER_CONCURRENCY", "1");
+    site.set("WORKER_CLAIMS", "4");
+    let (api, worker) = (site.api().await, site.worker().await);
+    let test_client = TestClient::of(&[&api.url]);
+    let mut loads = [(); 4].map(|()| site.bucket.breakpoint(Method::GET, "originals/"));
+    let mut puts = [(); 4].map(|()| site.bucket.breakpoint(Method::PUT, "renders/"));
+    let kept = test_client.upload_all(&pictures(4)).await;
+    for load in &mut loads {
+        load.hit().await;
+    }
+    loads.into_iter().for_each(Breakpoint::release);
+    // one put for all renders of a job
+    for put in &mut puts {
+        put.hit().await;
+    }
+    puts.into_iter().for_each(Breakpoint::release);
+    test_client.wait_until_all_ready(&kept).await;
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! The backlog: which jobs are due, missing, exhausted, dead or overdue.
+//! The backlog: which jobs are due, exhausted, dead or overdue.
 
 use std::time::Duration;
 
@@ -12,12 +12,11 @@ use sea_orm::{
 
 use super::{
     Bounded, Catalog,
-    entity::{blob_gc, images, jobs, renders},
+    entity::{blob_gc, images, jobs},
 };
 use crate::{
-    fault::{Doing, Fault},
-    image::ImageId,
-    job::{Job, JobId, Lane, SERVICE_FAILURE},
+    fault::Fault,
+    job::{Job, JobId, SERVICE_FAILURE},
 };
 
 use jobs::{Column as C, State};
@@ -31,9 +30,6 @@ pub(super) const NOT_STORED: &str = "state <> 'stored'";
 /// How many unfinished jobs are counted at most, so that counting them costs little however many
 /// there are.
 pub const MAX_COUNTED: u64 = 10_000;
-
-/// Rows that one statement of the backfill touches at most.
-const BATCH: u64 = 500;
 
 /// The unfinished jobs of one engine version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +61,7 @@ impl Catalog {
         jobs::Entity::update_many()
             .col_expr(C::DueAt, self.now())
             .filter(C::State.eq(State::Pending))
-            .filter(C::Strikes.eq(1))
+            .filter(C::Strikes.lte(1))
             .filter(Expr::col(C::DueAt).gt(self.now()))
             .exec(&self.db)
             .bounded("end the leases of jobs")
@@ -119,107 +115,6 @@ impl Catalog {
             .bounded("delete superseded jobs")
             .await?;
         Ok(deleted.rows_affected)
-    }
-
-    /// Creates the jobs that `engine` lacks, and reopens those that lack a render of one of the
-    /// specs; returns how many. Safe to repeat, and to run in several processes.
-    ///
-    /// # Errors
-    /// The database is unavailable; what was done so far stays.
-    pub async fn backfill(&self, engine: u32, spec_hashes: &[String]) -> Result<u64, Fault> {
-        let missing = self.backfill_jobs(engine).await.doing("create missing jobs")?;
-        let reopened = self.reopen_jobs(engine, spec_hashes).await.doing("reopen jobs")?;
-        Ok(missing + reopened)
-    }
-
-    async fn backfill_jobs(&self, engine: u32) -> Result<u64, DbErr> {
-        let mut made = 0;
-        loop {
-            let has_job = Query::select()
-                .column(C::ImageId)
-                .from(jobs::Entity)
-                .and_where(C::Engine.eq(engine as i32))
-                .and_where(
-                    Expr::col((jobs::Entity, C::ImageId))
-                        .eq(Expr::col((images::Entity, images::Column::Id))),
-                )
-                .to_owned();
-            let ended = Query::select()
-                .column(C::ImageId)
-                .from(jobs::Entity)
-                .and_where(C::State.ne(State::Pending).or(C::DoneAt.is_not_null()))
-                .and_where(
-                    Expr::col((jobs::Entity, C::ImageId))
-                        .eq(Expr::col((images::Entity, images::Column::Id))),
-                )
-                .to_owned();
-            let rows: Vec<(Uuid, bool)> = images::Entity::find()
-                .select_only()
-                .column(images::Column::Id)
-                .expr_as(Expr::exists(ended), "ended")
-                .filter(images::Column::State.eq(images::State::Stored))
-                .filter(Expr::exists(has_job).not())
-                .order_by_desc(images::Column::Id)
-                .limit(BATCH)
-                .into_tuple()
-                .all(&self.db)
-                .await?;
-            if rows.is_empty() {
-                return Ok(made);
-            }
-            // an image that no engine has rendered or given up is as urgent as an upload
-            let lane = |ended| if ended { Lane::Backfill } else { Lane::Fresh };
-            let new: Vec<_> = rows
-                .into_iter()
-                .map(|(id, ended)| (JobId::generate(), ImageId(id), lane(ended)))
-                .collect();
-            match self.insert_jobs(&self.db, &new, engine).await {
-                // one of these images was deleted meanwhile: select again
-                Err(err)
-                    if matches!(err.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_))) => {}
-                inserted => made += inserted?,
-            }
-        }
-    }
-
-    async fn reopen_jobs(&self, engine: u32, spec_hashes: &[String]) -> Result<u64, DbErr> {
-        let mut reopened = 0;
-        loop {
-            let stored = Query::select()
-                .expr(Expr::cust("COUNT(*)"))
-                .from(renders::Entity)
-                .and_where(
-                    Expr::col((renders::Entity, renders::Column::ImageId))
-                        .eq(Expr::col((jobs::Entity, C::ImageId))),
-                )
-                .and_where(renders::Column::Engine.eq(engine as i32))
-                .and_where(renders::Column::SpecHash.is_in(spec_hashes))
-                .to_owned();
-            let ids: Vec<Uuid> = jobs::Entity::find()
-                .select_only()
-                .column(C::Id)
-                .filter(C::State.eq(State::Done))
-                .filter(C::Engine.eq(engine as i32))
-                .filter(Expr::expr(stored).lt(spec_hashes.len() as i64))
-                .limit(BATCH)
-                .into_tuple()
-                .all(&self.db)
-                .await?;
-            if ids.is_empty() {
-                return Ok(reopened);
-            }
-            let opened = jobs::Entity::update_many()
-                .col_expr(C::State, State::Pending.into())
-                .col_expr(C::Strikes, Expr::value(0))
-                .col_expr(C::Faults, Expr::value(0))
-                .col_expr(C::DueAt, self.now())
-                .col_expr(C::Backfill, Expr::value(true))
-                .filter(C::Id.is_in(ids))
-                .filter(C::State.eq(State::Done))
-                .exec(&self.db)
-                .await?;
-            reopened += opened.rows_affected;
-        }
     }
 
     /// Up to `limit` dead jobs, of any engine version, those of the newest images first.

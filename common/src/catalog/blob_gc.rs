@@ -8,7 +8,7 @@
 //! - A *swept* blob was deleted. It is deleted once more, much later, in case its writer was
 //!   suspended and put it after that.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
@@ -23,6 +23,7 @@ use super::{
         blob_gc::{self, State},
         renders,
     },
+    location,
 };
 use crate::{fault::Fault, image::ImageId};
 
@@ -42,11 +43,18 @@ pub(super) async fn confirm(txn: &DatabaseTransaction, blobs: &[String]) -> Resu
 /// A blob that must be deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarkedBlob {
-    /// Its key in the store.
+    /// Its key in the store; of a process that does not know offsets, the location of a text in it.
     pub blob: String,
     /// Whether it was deleted once before it was listed. Only then may its entry be removed:
     /// another process may have swept it since, and its writer put it after that.
     pub was_swept: bool,
+}
+
+impl MarkedBlob {
+    /// Its key in the store.
+    pub fn key(&self) -> &str {
+        location::parse(&self.blob).0
+    }
 }
 
 impl Catalog {
@@ -97,13 +105,16 @@ impl Catalog {
         image: ImageId,
         original: &str,
     ) -> Result<Vec<String>, DbErr> {
-        let mut blobs: Vec<String> = renders::Entity::find()
+        let locations: Vec<String> = renders::Entity::find()
             .select_only()
             .column(renders::Column::Blob)
             .filter(renders::Column::ImageId.eq(image.0))
             .into_tuple()
             .all(txn)
             .await?;
+        let blobs: BTreeSet<&str> =
+            locations.iter().map(|location| location::parse(location).0).collect();
+        let mut blobs: Vec<String> = blobs.into_iter().map(str::to_owned).collect();
         blobs.push(original.to_owned());
         let mut insert = Query::insert();
         insert.into_table(blob_gc::Entity).columns([C::Blob, C::State, C::DueAt]);

@@ -92,6 +92,7 @@ pub(super) mod renders {
         pub engine: i32,
         pub spec: String,
         pub spec_hash: String,
+        /// See [`super::super::location`].
         pub blob: String,
         pub sha256: String,
         pub bytes: i64,
@@ -143,6 +144,31 @@ pub(super) mod blob_gc {
         pub blob: String,
         pub state: State,
         pub due_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(super) mod backfills {
+    use sea_orm::entity::prelude::*;
+
+    /// See [`super::super::backfill`].
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "backfills")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub engine: i32,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub presets: String,
+        pub low: Uuid,
+        pub high: Uuid,
+        pub started_at: i64,
+        pub seen_at: i64,
+        pub leased_until: i64,
+        pub token: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

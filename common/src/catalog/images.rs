@@ -8,6 +8,7 @@ use sea_orm::{
 use super::{
     Bounded, Catalog,
     entity::{images, jobs, renders},
+    location,
 };
 use crate::{
     fault::Fault,
@@ -300,10 +301,12 @@ impl From<jobs::Model> for Job {
 
 impl From<renders::Model> for Render {
     fn from(row: renders::Model) -> Self {
+        let (blob, offset) = location::parse(&row.blob);
         Render {
             spec: row.spec,
             engine: row.engine as u32,
-            blob: row.blob,
+            blob: blob.to_owned(),
+            offset,
             sha256: row.sha256,
             bytes: row.bytes as u64,
             columns: row.columns as u32,

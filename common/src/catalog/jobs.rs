@@ -17,6 +17,7 @@ use super::{
     backlog::PENDING,
     blob_gc,
     entity::{images, jobs, renders},
+    location,
 };
 use crate::{
     fault::Fault,
@@ -33,8 +34,10 @@ pub struct NewRender {
     pub spec: String,
     /// Their hash, see [`crate::render::spec_hash`].
     pub spec_hash: String,
-    /// Its key in the store.
+    /// The key of its blob in the store.
     pub blob: String,
+    /// Where the text begins in the blob, in bytes.
+    pub offset: u64,
     /// SHA-256 of the text, lower-case hex.
     pub sha256: String,
     /// Length of the text in bytes.
@@ -47,7 +50,7 @@ pub struct NewRender {
 
 impl Catalog {
     /// Claims a job of `engine` that is due and has less than `max_strikes`, for `lease`; `None`
-    /// when there is no such job. The strike is counted now, because a render may kill the process.
+    /// when there is no such job.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -66,7 +69,7 @@ impl Catalog {
             .filter(C::State.eq(State::Pending))
             .filter(C::Strikes.lt(max_strikes))
             .filter(Expr::col(C::DueAt).lte(self.now()))
-            .exec_with_returning(&self.db)
+            .exec_with_returning(&self.lease_db)
             .bounded("claim a job")
             .await?;
         Ok(rows.into_iter().next().map(Claim::from))
@@ -109,7 +112,7 @@ impl Catalog {
         let mut update = self.claims(worker, lease).filter(C::Id.in_subquery(picked)).into_query();
         update.with_cte(WithClause::new().cte(due).to_owned()).returning(Returning::new().all());
         let claim = async {
-            let rows = self.db.query_all(&update).await?;
+            let rows = self.lease_db.query_all(&update).await?;
             let claim = |row| jobs::Model::from_query_result(row, "").map(Claim::from);
             rows.iter().map(claim).collect::<Result<_, DbErr>>()
         };
@@ -120,9 +123,19 @@ impl Catalog {
     fn claims(&self, worker: &str, lease: Duration) -> UpdateMany<jobs::Entity> {
         jobs::Entity::update_many()
             .col_expr(C::Attempt, Expr::col(C::Attempt).add(1))
-            .col_expr(C::Strikes, Expr::col(C::Strikes).add(1))
             .col_expr(C::Worker, Expr::value(worker))
             .col_expr(C::DueAt, self.after(lease))
+    }
+
+    /// Counts the strike of a claim, before a render that may kill the process. `false` when the
+    /// claim was lost.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn count_strike(&self, claim: &Claim) -> Result<bool, Fault> {
+        let count = held(claim).col_expr(C::Strikes, Expr::value(claim.strikes));
+        let counted = count.exec(&self.lease_db).bounded("count an attempt").await?;
+        Ok(counted.rows_affected == 1)
     }
 
     /// Extends the lease to `lease` from now; `false` when the claim was lost: stop.
@@ -131,7 +144,8 @@ impl Catalog {
     /// The database is unavailable.
     pub async fn extend_lease(&self, claim: &Claim, lease: Duration) -> Result<bool, Fault> {
         let extend = held(claim).col_expr(C::DueAt, self.after(lease));
-        self.hit(extend).bounded("extend a lease").await
+        let extended = extend.exec(&self.lease_db).bounded("extend a lease").await?;
+        Ok(extended.rows_affected == 1)
     }
 
     /// Ends a job: one transaction adds the renders and makes the job done. `false` when the claim
@@ -176,7 +190,9 @@ impl Catalog {
             .col_expr(C::Error, Expr::value(None::<String>))
             .exec(txn)
             .await?;
-        let blobs: Vec<String> = finished.iter().map(|render| render.blob.clone()).collect();
+        let mut blobs: Vec<String> = finished.iter().map(|render| render.blob.clone()).collect();
+        blobs.sort_unstable();
+        blobs.dedup();
         if done.rows_affected == 0 || !blob_gc::confirm(txn, &blobs).await? {
             return Ok(false);
         }
@@ -215,7 +231,7 @@ impl Catalog {
                 (engine as i32).into(),
                 render.spec.as_str().into(),
                 render.spec_hash.as_str().into(),
-                render.blob.as_str().into(),
+                location::location(&render.blob, render.offset).into(),
                 render.sha256.as_str().into(),
                 (render.bytes as i64).into(),
                 i64::from(render.columns).into(),
@@ -288,7 +304,7 @@ impl From<jobs::Model> for Claim {
             job: JobId(row.id),
             image: ImageId(row.image_id),
             attempt: row.attempt,
-            strikes: row.strikes,
+            strikes: row.strikes + 1,
             faults: row.faults,
         }
     }

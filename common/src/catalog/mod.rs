@@ -24,6 +24,7 @@ use crate::{
     fault::{Doing, Fault, at},
 };
 
+mod backfill;
 mod backlog;
 mod blob_gc;
 mod changes;
@@ -32,9 +33,11 @@ mod entity;
 mod images;
 mod instance_lock;
 mod jobs;
+mod location;
 mod snapshot;
 mod uploads;
 
+pub use backfill::{BackfillLead, BackfillStep, BackfillTarget};
 pub use backlog::{Backlog, MAX_COUNTED};
 pub use blob_gc::MarkedBlob;
 pub use changes::Change;
@@ -47,6 +50,9 @@ pub use uploads::{Intent, Upload};
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections to SQLite for leases: writers wait for each other anyway.
+const LEASE_CONNECTIONS: u32 = 1;
 
 /// Where the catalog is.
 pub struct Config {
@@ -135,6 +141,10 @@ impl<T, F: Future<Output = Result<T, DbErr>>> Bounded<T> for F {}
 #[derive(Clone)]
 pub struct Catalog {
     db: DatabaseConnection,
+    /// For leases, of uploads and of jobs. SQLite does not sync these commits by themselves: only
+    /// what follows from a lease has to outlive a power failure, and the next commit of `db` syncs
+    /// everything before it. (Nor does a lease outlive its process there.)
+    lease_db: DatabaseConnection,
 }
 
 impl Catalog {
@@ -177,31 +187,14 @@ impl Catalog {
                     first.close().await.doing("talk to the database (DATABASE_URL)")?;
                 }
             }
-            let mut options = ConnectOptions::new(&config.url);
-            options
-                .max_connections(config.connections)
-                .connect_timeout(CONNECT_TIMEOUT)
-                .acquire_timeout(CONNECT_TIMEOUT)
-                .statement_timeout(Duration::from_secs(10))
-                .test_before_acquire_if_idle_for(Duration::from_secs(5))
-                .sqlx_logging(false)
-                // When the disk is full, SQLite rolls a transaction back by itself. SQLx does not
-                // notice, and would run every later one on that connection as a nested one.
-                .map_sqlx_sqlite_before_acquire(|connection, _| {
-                    let idle = !connection.is_in_transaction();
-                    Box::pin(async move { Ok(idle) })
-                })
-                .map_sqlx_sqlite_opts(|sqlite| {
-                    sqlite
-                        .create_if_missing(true)
-                        .journal_mode(SqliteJournalMode::Wal)
-                        // a confirmed commit survives power loss
-                        .synchronous(SqliteSynchronous::Full)
-                        .busy_timeout(Duration::from_secs(10))
-                });
-            let db = Database::connect(options).await;
-            let db = db.doing("open the database (DATABASE_URL)")?;
-            Ok(Catalog { db })
+            let db = connect(config, config.connections, SqliteSynchronous::Full).await?;
+            let lease_db = match &config.location {
+                Location::File(_) => {
+                    connect(config, LEASE_CONNECTIONS, SqliteSynchronous::Normal).await?
+                }
+                Location::Server(_) => db.clone(),
+            };
+            Ok(Catalog { db, lease_db })
         })
     }
 
@@ -250,6 +243,37 @@ impl Catalog {
     fn before(&self, age: Duration) -> SimpleExpr {
         self.now().sub(millis(age))
     }
+}
+
+/// A connection pool.
+async fn connect(
+    config: &Config,
+    connections: u32,
+    synchronous: SqliteSynchronous,
+) -> Result<DatabaseConnection, Fault> {
+    let mut options = ConnectOptions::new(&config.url);
+    options
+        .max_connections(connections)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .statement_timeout(Duration::from_secs(10))
+        .test_before_acquire_if_idle_for(Duration::from_secs(5))
+        .sqlx_logging(false)
+        // When the disk is full, SQLite rolls a transaction back by itself. SQLx does not notice,
+        // and would run every later one on that connection as a nested one.
+        .map_sqlx_sqlite_before_acquire(|connection, _| {
+            let idle = !connection.is_in_transaction();
+            Box::pin(async move { Ok(idle) })
+        })
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            sqlite
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                // FULL: a confirmed commit survives power loss
+                .synchronous(synchronous)
+                .busy_timeout(Duration::from_secs(10))
+        });
+    Database::connect(options).await.doing("open the database (DATABASE_URL)")
 }
 
 fn millis(duration: Duration) -> i64 {

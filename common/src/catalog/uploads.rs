@@ -105,7 +105,7 @@ impl Catalog {
             .columns(columns)
             .values_panic(values)
             .on_conflict(OnConflict::column(C::IdempotencyKey).do_nothing().to_owned());
-        Ok(self.db.execute(&insert).await?.rows_affected() == 1)
+        Ok(self.lease_db.execute(&insert).await?.rows_affected() == 1)
     }
 
     /// Takes over the upload with that key, if its lease ended; it gets the new metadata.
@@ -125,7 +125,7 @@ impl Catalog {
             .filter(C::IdempotencyKey.eq(key))
             .filter(C::State.eq(State::Uploading))
             .filter(Expr::col(C::DueAt).lte(self.now()))
-            .exec_with_returning(&self.db)
+            .exec_with_returning(&self.lease_db)
             .await?;
         Ok(rows.first().map(|row| Upload { image: ImageId(row.id), attempt: row.attempt }))
     }

@@ -3,7 +3,7 @@
 //! It changes nothing and may run while the service does. Images are deleted meanwhile, so a blob
 //! that is missing is reported only if its image is still stored.
 
-use std::{fmt, time::Duration};
+use std::{fmt, ops::Range, time::Duration};
 
 use crate::{
     catalog::{Catalog, Page, TOLERANCE},
@@ -119,10 +119,13 @@ struct Audit<'a> {
     report: &'a mut (dyn FnMut(String) + Send),
 }
 
-/// A blob as its row describes it.
+/// What a row says about its blob.
 struct Expected<'a> {
     key: &'a str,
-    bytes: u64,
+    /// Where its bytes are in the blob.
+    range: Range<u64>,
+    /// Whether they are the end of the blob.
+    is_end: bool,
     sha256: &'a str,
 }
 
@@ -171,13 +174,13 @@ impl Audit<'_> {
         self.counts.images += 1;
         let Image { id, metadata, .. } = image;
         let key = original_key(*id, image.attempt);
-        let original = Expected { key: &key, bytes: metadata.bytes, sha256: &metadata.sha256 };
+        let range = 0..metadata.bytes;
+        let original = Expected { key: &key, range, is_end: true, sha256: &metadata.sha256 };
         if let Some(wrong) = self.check_blob(original).await?
             && self.catalog.image(*id).await?.is_some()
         {
             self.problem(format!("image {id}: its original {wrong}"));
         }
-        let renders = self.catalog.renders(*id).await?;
         let latest = self.catalog.time().await?.0 + TOLERANCE.as_millis() as i64;
         let ahead = |at: &Millis| at.0 > latest;
         if [id.time(), image.created_at, image.stored_at].iter().any(ahead) {
@@ -186,15 +189,17 @@ impl Audit<'_> {
                  images"
             ));
         }
-        for Render { spec, engine, blob, bytes, sha256, created_at, .. } in renders {
+        for render in self.catalog.renders(*id).await? {
             self.counts.renders += 1;
+            let range = render.range();
+            let Render { spec, engine, blob, sha256, created_at, .. } = render;
             if ahead(&created_at) {
                 self.problem(format!(
                     "image {id}: the time of its render {spec} of version {engine} is ahead: the \
                      database's clock was wrong"
                 ));
             }
-            let text = Expected { key: &blob, bytes, sha256: &sha256 };
+            let text = Expected { key: &blob, range, is_end: false, sha256: &sha256 };
             if let Some(wrong) = self.check_blob(text).await?
                 && self.catalog.image(*id).await?.is_some()
             {
@@ -206,25 +211,20 @@ impl Audit<'_> {
 
     /// What is wrong with a blob; `None` when it is as expected.
     async fn check_blob(&mut self, expected: Expected<'_>) -> Result<Option<String>, Fault> {
-        let Expected { key, bytes, sha256 } = expected;
+        let Expected { key, range, is_end, sha256 } = expected;
+        let missing = format!("is missing in the store ({key})");
+        let Some(length) = self.store.length(key).await? else { return Ok(Some(missing)) };
         let reads = fastrand::u8(..100) < self.options.percent;
-        let (length, hash) = match reads {
-            true => match self.store.get(key).await? {
-                Some(blob) => (blob.len() as u64, Some(sha256_hex(&blob))),
-                None => return Ok(Some(format!("is missing in the store ({key})"))),
-            },
-            false => match self.store.length(key).await? {
-                Some(length) => (length, None),
-                None => return Ok(Some(format!("is missing in the store ({key})"))),
-            },
-        };
         self.counts.hashed += u64::from(reads);
-        Ok(if length != bytes {
-            Some(format!("has {length} bytes instead of {bytes} ({key})"))
-        } else if hash.is_some_and(|hash| hash != sha256) {
-            Some(format!("has other bytes than those that were stored ({key})"))
-        } else {
-            None
-        })
+        if length < range.end || (is_end && length > range.end) {
+            let end = range.end;
+            return Ok(Some(format!("has {length} bytes instead of {end} ({key})")));
+        }
+        if !reads {
+            return Ok(None);
+        }
+        let Some(bytes) = self.store.get_part(key, range).await? else { return Ok(Some(missing)) };
+        Ok((sha256_hex(&bytes) != sha256)
+            .then(|| format!("has other bytes than those that were stored ({key})")))
     }
 }

@@ -1,8 +1,9 @@
 //! Draws: the only path from a stored original to texts, for workers and for requests.
 //!
-//! It takes a permit to render, the original, permits for the memory of its pixels and samples, and
-//! a blocking thread. The permits are held until that thread has ended, which is soon when nothing
-//! waits for its texts any more.
+//! It takes permits for the memory of the original, the original, permits for the memory of its
+//! pixels and samples, a permit for a core, and a blocking thread. So no core waits for the store.
+//! The permits are held until that thread has ended, which is soon when nothing waits for its texts
+//! any more.
 
 use std::{
     io::Cursor,
@@ -18,7 +19,7 @@ use bytes::Bytes;
 use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{MIB, Pipeline, cache::Stages};
-use crate::{fault::Fault, image::Image, store::original_key};
+use crate::{fault::Fault, image::Image, job::Claim, store::original_key};
 
 /// Why an image was not drawn.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,17 @@ pub(super) struct Drawing {
     pub(super) rows: u32,
 }
 
+/// For whom an image is drawn.
+pub(super) enum Purpose<'a> {
+    /// A job, which waits for permits as long as its claim holds.
+    Job(&'a Claim),
+    /// A request, which waits this long for each kind of permit.
+    Request {
+        /// `RENDER_WAIT_S`.
+        max_wait: Duration,
+    },
+}
+
 /// Sets its flag when it is dropped, which cancels the render.
 struct CancelOnDrop(Arc<AtomicBool>);
 
@@ -84,19 +96,24 @@ impl Drop for RunningRender {
 }
 
 impl Pipeline {
-    /// One drawing per spec, in their order. `max_wait` limits the wait for each kind of permit.
-    /// Dropping the future cancels the render.
+    /// One drawing per spec, in their order. Dropping the future cancels the render.
     pub(super) async fn draw(
         &self,
         image: &Image,
         specs: Vec<Spec>,
-        max_wait: Option<Duration>,
+        purpose: Purpose<'_>,
     ) -> Result<(Vec<Drawing>, Stages), DrawError> {
         let mut stopwatch = Stopwatch::start();
-        let max_wait = max_wait.unwrap_or(Duration::MAX);
-        let render = self.0.render_permits.clone().acquire_owned();
-        let render = timeout(max_wait, render).await.map_err(|_| DrawError::Busy)?;
-        stopwatch.lap("wait");
+        let max_wait = match purpose {
+            Purpose::Job(_) => Duration::MAX,
+            Purpose::Request { max_wait } => max_wait,
+        };
+        let config = self.config();
+        let room = self.0.original_permits.clone();
+        let mib = whole_mib(image.metadata.bytes).min(config.originals_memory_mib);
+        let room = timeout(max_wait, room.acquire_many_owned(mib)).await;
+        let room = room.map_err(|_| DrawError::Busy)?;
+        stopwatch.lap("room");
 
         let key = original_key(image.id, image.attempt);
         let Some(original) = self.store().get(&key).await? else {
@@ -104,7 +121,17 @@ impl Pipeline {
         };
         stopwatch.lap("load");
 
-        let limits = self.config().limits.clone();
+        // A job waits behind other jobs here, so that a request waits behind few of them below.
+        let turn = match purpose {
+            Purpose::Job(claim) => {
+                let turn = self.0.job_permits.clone().acquire_owned().await;
+                // a claim that was lost cannot finish the job
+                self.catalog().count_strike(claim).await?;
+                Some(turn)
+            }
+            Purpose::Request { .. } => None,
+        };
+        let limits = config.limits.clone();
         let (file, allowed) = (Cursor::new(original.clone()), limits.clone());
         let probed = spawn_blocking(move || asciify::probe(file, &allowed)).await;
         let header = probed.map_err(|_| DrawError::Crashed)?.map_err(verdict)?;
@@ -116,22 +143,25 @@ impl Pipeline {
             false => header.decoded_bytes,
         };
         let bytes = decoded.saturating_add(working.sum::<u64>());
-        let mib = memory_mib(bytes, self.config().render_memory_mib)?;
+        let mib = memory_mib(bytes, config.render_memory_mib)?;
         let memory = self.0.memory_permits.clone().acquire_many_owned(mib);
         let memory = timeout(max_wait, memory).await.map_err(|_| DrawError::Busy)?;
         stopwatch.lap("memory");
+        let core = self.0.render_permits.clone().acquire_owned();
+        let core = timeout(max_wait, core).await.map_err(|_| DrawError::Busy)?;
+        stopwatch.lap("wait");
 
         let flag = Arc::new(AtomicBool::new(false));
         let _cancel = CancelOnDrop(flag.clone());
         let work = spawn_blocking(move || {
-            let _held_to_the_end = (render, memory, RunningRender::new());
+            let _held_to_the_end = (room, turn, memory, core, RunningRender::new());
             let drawings = draw_unless(original, &specs, &limits, &|| flag.load(Ordering::Relaxed));
             if matches!(drawings, Err(asciify::Error::Cancelled)) {
                 metrics::counter!("planet_cancelled_renders_total").increment(1);
             }
             drawings
         });
-        let limit = self.config().render_limit;
+        let limit = config.render_limit;
         let drawn = timeout(limit, work).await.map_err(|_| DrawError::TooSlow { limit })?;
         let drawings = drawn.map_err(|_| DrawError::Crashed)?.map_err(verdict)?;
         stopwatch.lap("render");
@@ -178,7 +208,7 @@ fn draw_unless(
     grids.into_iter().map(write).collect()
 }
 
-/// `bytes` in whole MiB, at least 1.
+/// The permits for `bytes` of memory.
 ///
 /// # Errors
 /// They are more than `max_mib`, which no wait can free.
@@ -186,9 +216,14 @@ fn memory_mib(bytes: u64, max_mib: u32) -> Result<u32, DrawError> {
     let what = "bytes when decoded and drawn at that size";
     let max = u64::from(max_mib) * MIB;
     match bytes <= max {
-        true => Ok((bytes.div_ceil(MIB) as u32).max(1)),
+        true => Ok(whole_mib(bytes)),
         false => Err(DrawError::Image(asciify::Error::OverLimit { what, is: bytes, max })),
     }
+}
+
+/// `bytes` in whole MiB, at least 1.
+fn whole_mib(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(MIB)).unwrap_or(u32::MAX).max(1)
 }
 
 fn verdict(err: asciify::Error) -> DrawError {

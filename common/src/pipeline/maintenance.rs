@@ -5,22 +5,29 @@
 use std::time::Duration;
 
 use super::Pipeline;
-use crate::{fault::Fault, render::spec_hash};
+use crate::{catalog::BackfillTarget, fault::Fault, render::spec_hash};
 use futures_util::future::BoxFuture;
 
 /// Blobs listed at a time.
 const BATCH: u64 = 200;
 
 impl Pipeline {
-    /// Makes the jobs that this engine version and these presets lack; returns how many. Workers
-    /// are not notified: they find these jobs by polling.
+    /// Makes the jobs that this engine version and these presets lack, unless another process does;
+    /// returns how many. Workers are not notified: they find these jobs by polling. `interval` is
+    /// the longest time between two calls of a worker.
     ///
     /// # Errors
     /// The database is unavailable; what was made so far stays.
-    pub fn backfill(&self) -> BoxFuture<'_, Result<u64, Fault>> {
+    pub fn backfill(&self, interval: Duration) -> BoxFuture<'_, Result<u64, Fault>> {
         Box::pin(async move {
-            let hashes: Vec<String> = self.config().presets.specs().iter().map(spec_hash).collect();
-            self.catalog().backfill(self.config().engine, &hashes).await
+            let config = self.config();
+            let target = BackfillTarget {
+                engine: config.engine,
+                spec_hashes: config.presets.specs().iter().map(spec_hash).collect(),
+                lease: config.lease,
+                silence: 2 * interval + config.lease,
+            };
+            self.catalog().backfill(&target).await
         })
     }
 

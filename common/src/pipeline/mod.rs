@@ -99,6 +99,9 @@ pub struct Config {
     pub render_concurrency: usize,
     /// `RENDER_MEMORY_MIB`: memory for all renders of this process together, in MiB.
     pub render_memory_mib: u32,
+    /// `ORIGINALS_MEMORY_MIB`: memory for the originals that are loaded or drawn, in MiB; at least
+    /// one of `MAX_UPLOAD_BYTES`.
+    pub originals_memory_mib: u32,
     /// `RENDER_WAIT_S`: how long a reader waits for each permit to render.
     pub render_wait: Duration,
     /// `RENDER_LIMIT_S`: how long one render may take.
@@ -126,6 +129,14 @@ impl Config {
             1536,
             1..=1 << 20,
             "memory for all renders of one process together, in MiB",
+        );
+        let max_upload_bytes = max_upload_bytes(env);
+        let originals_memory_mib = env.number(
+            "ORIGINALS_MEMORY_MIB",
+            256,
+            1..=1 << 20,
+            "memory for the files that one process is about to render, in MiB; at least one of \
+             MAX_UPLOAD_BYTES",
         );
         Config {
             catalog: catalog::Config::read(env),
@@ -161,7 +172,7 @@ impl Config {
                     )
                     .min(render_memory_mib * MIB / 3 * 2),
             },
-            max_upload_bytes: max_upload_bytes(env),
+            max_upload_bytes,
             spool: env
                 .text("SPOOL_DIR", "data/spool", "folder for uploads until they are stored")
                 .into(),
@@ -186,6 +197,7 @@ impl Config {
                 concurrency => concurrency as usize,
             },
             render_memory_mib: render_memory_mib as u32,
+            originals_memory_mib: originals_memory_mib.max(max_upload_bytes.div_ceil(MIB)) as u32,
             render_wait: env.seconds(
                 "RENDER_WAIT_S",
                 "5",
@@ -237,8 +249,12 @@ struct Inner {
     queue: Queue,
     /// One permit per render.
     render_permits: Arc<Semaphore>,
-    /// One permit per MiB.
+    /// One permit per job that waits for a core or renders.
+    job_permits: Arc<Semaphore>,
+    /// One permit per MiB of decoded pixels and samples.
     memory_permits: Arc<Semaphore>,
+    /// One permit per MiB of originals.
+    original_permits: Arc<Semaphore>,
     cache: TextCache,
     /// `None` if other processes may write to the database.
     known: Option<KnownImages>,
@@ -266,7 +282,9 @@ impl Pipeline {
             let queue = Queue::open(&config.queue, config.engine);
             let pipeline = Pipeline(Arc::new(Inner {
                 render_permits: Arc::new(Semaphore::new(config.render_concurrency)),
+                job_permits: Arc::new(Semaphore::new(config.render_concurrency)),
                 memory_permits: Arc::new(Semaphore::new(config.render_memory_mib as usize)),
+                original_permits: Arc::new(Semaphore::new(config.originals_memory_mib as usize)),
                 cache: text_cache(config.cache_bytes / 2),
                 known: lock
                     .as_ref()

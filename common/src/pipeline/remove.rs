@@ -46,7 +46,7 @@ impl Pipeline {
     /// # Errors
     /// The store or the database is unavailable; the blob stays marked.
     pub(super) async fn sweep(&self, marked: &MarkedBlob) -> Result<(), Fault> {
-        self.store().delete(&marked.blob).await?;
+        self.store().delete(marked.key()).await?;
         self.catalog().record_sweep(marked, self.config().blob_grace).await
     }
 }

@@ -1,10 +1,11 @@
-//! Renders a claimed job: every preset that is missing, from an original that is decoded once.
+//! Renders a claimed job: every preset that is missing, from an original that is decoded once, into
+//! one blob.
 
 use futures_util::future::BoxFuture;
 
 use super::{
     Pipeline,
-    draw::{DrawError, Drawing},
+    draw::{DrawError, Drawing, Purpose},
     known::Change,
     reread::reread,
 };
@@ -23,6 +24,14 @@ use crate::{
 pub struct Rendered {
     /// How many renders were added.
     pub renders: usize,
+}
+
+/// Renders that are not stored yet.
+#[derive(Default)]
+struct Drawn {
+    renders: Vec<NewRender>,
+    /// Their texts, one after another.
+    texts: String,
 }
 
 /// Why a job is not done.
@@ -47,25 +56,23 @@ impl Pipeline {
     pub fn render<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<Rendered, RenderError>> {
         Box::pin(async move {
             let image = self.catalog().image(claim.image).await?.ok_or(RenderError::Fenced)?;
-            let finished = self.make_missing(claim, &image).await?;
+            let drawn = self.make_missing(claim, &image).await?;
             failpoint::hit("render: drawn");
-            let blobs: Vec<String> =
-                finished.iter().map(|(render, _)| render.blob.clone()).collect();
-            self.catalog().reserve_blobs(&blobs, self.config().blob_grace).await?;
-            let published = self.publish(claim, finished).await;
+            if drawn.renders.is_empty() {
+                return self.finish(claim, &[]).await;
+            }
+            let blob = [render_key(claim)];
+            self.catalog().reserve_blobs(&blob, self.config().blob_grace).await?;
+            let published = self.publish(claim, drawn).await;
             if published.is_err() {
-                // if this fails too, the reservations expire
-                let _ = self.catalog().release_blobs(&blobs).await;
+                // if this fails too, the reservation expires
+                let _ = self.catalog().release_blobs(&blob).await;
             }
             published
         })
     }
 
-    async fn make_missing(
-        &self,
-        claim: &Claim,
-        image: &Image,
-    ) -> Result<Vec<(NewRender, String)>, RenderError> {
+    async fn make_missing(&self, claim: &Claim, image: &Image) -> Result<Drawn, RenderError> {
         let stored = self.catalog().renders(image.id).await?;
         let engine = self.config().engine;
         let mut missing = self.config().presets.specs();
@@ -74,39 +81,39 @@ impl Pipeline {
             !stored.iter().any(|render| render.engine == engine && render.spec == spec)
         });
         if missing.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Drawn::default());
         }
-        let (drawings, _) = self.draw(image, missing.clone(), None).await?;
-        let finished = missing.iter().zip(drawings).map(|(spec, drawing)| {
-            let Drawing { text, columns, rows } = drawing;
-            let hash = spec_hash(spec);
-            let render = NewRender {
+        let (drawings, _) = self.draw(image, missing.clone(), Purpose::Job(claim)).await?;
+        let mut drawn = Drawn::default();
+        for (spec, Drawing { text, columns, rows }) in missing.iter().zip(drawings) {
+            drawn.renders.push(NewRender {
                 spec: spec.to_string(),
-                blob: render_key(claim, &hash),
-                spec_hash: hash,
+                spec_hash: spec_hash(spec),
+                blob: render_key(claim),
+                offset: drawn.texts.len() as u64,
                 sha256: sha256_hex(text.as_bytes()),
                 bytes: text.len() as u64,
                 columns,
                 rows,
-            };
-            (render, text)
-        });
-        Ok(finished.collect())
+            });
+            drawn.texts.push_str(&text);
+        }
+        Ok(drawn)
     }
 
     async fn publish(
         &self,
         claim: &Claim,
-        finished: Vec<(NewRender, String)>,
+        Drawn { renders, texts }: Drawn,
     ) -> Result<Rendered, RenderError> {
-        let mut renders = Vec::with_capacity(finished.len());
-        for (render, text) in finished {
-            self.store().put(&render.blob, Content::Bytes(text.into())).await?;
-            renders.push(render);
-        }
+        self.store().put(&render_key(claim), Content::Bytes(texts.into())).await?;
         failpoint::hit("render: put");
+        self.finish(claim, &renders).await
+    }
+
+    async fn finish(&self, claim: &Claim, renders: &[NewRender]) -> Result<Rendered, RenderError> {
         let change = self.known().map(|known| known.change(claim.image));
-        let ended = self.catalog().finish(claim, self.config().engine, &renders).await;
+        let ended = self.catalog().finish(claim, self.config().engine, renders).await;
         if ended.is_ok() {
             change.map(Change::end);
         }

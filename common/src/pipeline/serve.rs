@@ -12,7 +12,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use super::{
     Pipeline,
     cache::{CacheKey, CachedText},
-    draw::DrawError,
+    draw::{DrawError, Purpose},
 };
 use crate::{
     fault::{Doing, Fault},
@@ -169,7 +169,7 @@ impl Pipeline {
     async fn fetch(&self, render: &ResolvedRender) -> Result<Arc<CachedText>, ServeError> {
         if let Some(stored) = &render.stored {
             let started = Instant::now();
-            match self.store().get(&stored.blob).await? {
+            match self.store().get_part(&stored.blob, stored.range()).await? {
                 Some(bytes) => {
                     let text = String::from_utf8(bytes.into()).doing("read a stored render")?;
                     let stages = vec![("store", started.elapsed())];
@@ -178,9 +178,9 @@ impl Pipeline {
                 None => self.explain_missing_render(render.image.id, stored).await?,
             }
         }
-        let max_wait = Some(self.config().render_wait);
+        let purpose = Purpose::Request { max_wait: self.config().render_wait };
         let (drawings, stages) =
-            self.draw(&render.image, vec![render.spec.clone()], max_wait).await?;
+            self.draw(&render.image, vec![render.spec.clone()], purpose).await?;
         let text = drawings.into_iter().map(|drawing| drawing.text).next().unwrap_or_default();
         Ok(Arc::new(CachedText { text, stages }))
     }

@@ -1,5 +1,9 @@
-//! Blobs as files in a folder. A file is written under a temporary name, synced and renamed, then
-//! its folders are synced.
+//! Blobs as files in a folder.
+//!
+//! The blob `originals/ID/ATTEMPT` is the file `originals/F/ID.ATTEMPT`, where F is the last digit of
+//! the id. These folders are created and synced when the store is opened. So a put syncs two things:
+//! the file, before it gets its name, and the folder with that name. Files at `originals/ID/ATTEMPT`
+//! and `renders/JOB/ATTEMPT/HASH`, where earlier versions put them, are read and deleted as well.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,8 +22,10 @@ use crate::{
     regular_file::open_regular,
 };
 
-/// How often a put is retried because a deletion removed its folders.
-const MAX_TRIES: u32 = 1_000;
+/// The first part of a key.
+const KINDS: [&str; 2] = ["originals", "renders"];
+/// Folders of each kind: one for each hexadecimal digit.
+const FAN_OUT: u8 = 16;
 
 /// A folder of blobs.
 #[derive(Clone)]
@@ -29,12 +35,17 @@ pub struct Files {
 
 impl Files {
     pub(super) async fn open(root: PathBuf) -> Result<Self, Fault> {
-        let files = Files { root: root.into() };
+        let files = Files::find(root);
         let root = files.root.clone();
-        blocking(move || at(&root, create_folder(&root)))
+        blocking(move || at(&root, create_folder(&root).and_then(|()| create_layout(&root))))
             .await
             .doing("create the blob folder (STORE_URL)")?;
         Ok(files)
+    }
+
+    /// A folder that exists, for reading.
+    pub(super) fn find(root: PathBuf) -> Self {
+        Files { root: root.into() }
     }
 
     pub(super) async fn check(&self) -> Result<(), Fault> {
@@ -48,60 +59,70 @@ impl Files {
             // A crash leaves the temporary file, whose name is derived from the key: deleting the
             // key deletes it, too.
             let temporary = partial(&path);
-            let mut file = create(&temporary)?;
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true);
+            let mut file = match open_regular(&temporary, &mut options) {
+                Err(err) if err.kind() == ErrorKind::NotFound => {
+                    create_layout(&root)?;
+                    open_regular(&temporary, &mut options)?
+                }
+                opened => opened?,
+            };
             match content {
                 Content::Bytes(bytes) => file.write_all(&bytes)?,
                 Content::File(from) => drop(io::copy(&mut File::open(from)?, &mut file)?),
             }
             file.sync_all()?;
             fs::rename(&temporary, &path)?;
-            // Up to the root: another writer may have created a folder and not synced it yet.
-            path.ancestors()
-                .skip(1)
-                .take_while(|up| up.starts_with(&root))
-                .try_for_each(sync_folder)
+            path.parent().map_or(Ok(()), sync_folder)
         })
         .await
         .doing("write a blob")
     }
 
     pub(super) async fn get(&self, key: &str) -> Result<Option<Bytes>, Fault> {
-        let path = self.path(key);
+        let paths = self.paths(key);
         let read = blocking(move || {
-            let mut bytes = Vec::new();
-            open(&path)?.read_to_end(&mut bytes)?;
-            Ok(bytes.into())
+            let Some(mut file) = open(&paths)? else { return Ok(None) };
+            let mut bytes = Vec::with_capacity(file.metadata()?.len() as usize);
+            file.read_to_end(&mut bytes)?;
+            Ok(Some(bytes.into()))
         });
-        found(read.await).doing("read a blob")
+        read.await.doing("read a blob")
     }
 
     pub(super) async fn length(&self, key: &str) -> Result<Option<u64>, Fault> {
-        let path = self.path(key);
-        let length = blocking(move || Ok(open(&path)?.metadata()?.len()));
-        found(length.await).doing("get the length of a blob")
+        let paths = self.paths(key);
+        let length = blocking(move || match open(&paths)? {
+            Some(file) => Ok(Some(file.metadata()?.len())),
+            None => Ok(None),
+        });
+        length.await.doing("get the length of a blob")
     }
 
     pub(super) async fn stream(&self, key: &str, range: Range<u64>) -> Result<Option<Body>, Fault> {
-        let path = self.path(key);
+        let paths = self.paths(key);
         let opened = blocking(move || {
-            let mut file = open(&path)?;
+            let Some(mut file) = open(&paths)? else { return Ok(None) };
             file.seek(SeekFrom::Start(range.start))?;
-            Ok((file, range.end - range.start))
+            Ok(Some((file, range.end - range.start)))
         });
-        let opened = found(opened.await).doing("open a blob")?;
+        let opened = opened.await.doing("open a blob")?;
         Ok(opened
             .map(|(file, len)| -> Body { Box::pin(tokio::fs::File::from_std(file).take(len)) }))
     }
 
     pub(super) async fn delete(&self, key: &str) -> Result<(), Fault> {
-        let path = self.path(key);
-        let root = self.root.clone();
+        let (paths, root) = (self.paths(key), self.root.clone());
         blocking(move || {
-            for file in [partial(&path), path.clone()] {
-                found(fs::remove_file(file))?;
-            }
-            // removes the folders that are empty now; stops at the first that is not
-            for folder in path.ancestors().skip(1).take_while(|folder| **folder != *root) {
+            let [path, earlier] = &paths;
+            found(fs::remove_file(partial(path)))?;
+            found(fs::remove_file(path))?;
+            found(fs::remove_file(earlier.with_extension("partial")))?;
+            found(fs::remove_file(earlier))?;
+            // removes its folders that are empty now; stops at the first that is not
+            let is_own = |folder: &&Path| folder.parent().is_some_and(|parent| parent != &*root);
+            for folder in earlier.ancestors().skip(1).take_while(is_own) {
                 if fs::remove_dir(folder).is_err() {
                     break;
                 }
@@ -114,12 +135,56 @@ impl Files {
 
     /// Keys come from [`super::original_key`] and [`super::render_key`]: never `..`.
     fn path(&self, key: &str) -> PathBuf {
-        self.root.join(key)
+        let mut parts = key.split('/');
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(kind), Some(id), Some(attempt), None) => {
+                let digit = &id[id.floor_char_boundary(id.len().saturating_sub(1))..];
+                self.root.join(kind).join(digit).join(format!("{id}.{attempt}"))
+            }
+            _ => self.root.join(key),
+        }
+    }
+
+    /// Where the blob is, or else where an earlier version put it.
+    fn paths(&self, key: &str) -> [PathBuf; 2] {
+        [self.path(key), self.root.join(key)]
     }
 }
 
 fn partial(path: &Path) -> PathBuf {
-    path.with_extension("partial")
+    let mut name = path.as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
+}
+
+/// Opens the first of the files that exists.
+fn open(paths: &[PathBuf]) -> io::Result<Option<File>> {
+    for path in paths {
+        if let Some(file) = found(open_regular(path, OpenOptions::new().read(true)))? {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
+}
+
+/// Creates the folders in `root` that are missing, and syncs all of them: a crash may have come
+/// before an earlier sync.
+fn create_layout(root: &Path) -> io::Result<()> {
+    for kind in KINDS.map(|kind| root.join(kind)) {
+        create_if_missing(&kind)?;
+        for digit in 0..FAN_OUT {
+            create_if_missing(&kind.join(format!("{digit:x}")))?;
+        }
+        sync_folder(&kind)?;
+    }
+    sync_folder(root)
+}
+
+fn create_if_missing(folder: &Path) -> io::Result<()> {
+    match fs::create_dir(folder) {
+        Err(err) if err.kind() == ErrorKind::AlreadyExists => Ok(()),
+        created => created,
+    }
 }
 
 /// Checks that a file can be written in `folder`, with a temporary one.
@@ -129,32 +194,6 @@ fn partial(path: &Path) -> PathBuf {
 pub(crate) async fn check_writable(folder: &Path) -> io::Result<()> {
     let folder = folder.to_owned();
     blocking(move || tempfile::tempfile_in(&folder)?.write_all(&[0; 4096])).await
-}
-
-/// Opens a blob for reading.
-fn open(path: &Path) -> io::Result<File> {
-    open_regular(path, OpenOptions::new().read(true))
-}
-
-/// Creates a file, and its missing folders.
-fn create(path: &Path) -> io::Result<File> {
-    let mut tries = 0;
-    loop {
-        let options = &mut OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
-        let created = folder.and_then(|()| open_regular(path, options));
-        match created {
-            // a deletion of another blob removed an empty folder between the two steps
-            Err(err)
-                if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists)
-                    && tries < MAX_TRIES =>
-            {
-                tries += 1;
-            }
-            created => return created,
-        }
-    }
 }
 
 /// Creates `folder` with its parents, and syncs each new folder into its parent.
@@ -167,10 +206,7 @@ fn create_folder(folder: &Path) -> io::Result<()> {
         _ => Path::new("."),
     };
     create_folder(parent)?;
-    match fs::create_dir(folder) {
-        Err(err) if err.kind() == ErrorKind::AlreadyExists => {}
-        created => created?,
-    }
+    create_if_missing(folder)?;
     sync_folder(parent)
 }
 

@@ -8,9 +8,14 @@ use std::{ops::Range, path::PathBuf, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::{env::Env, fault::Fault, image::ImageId, job::Claim};
+use crate::{
+    env::Env,
+    fault::{Doing, Fault},
+    image::ImageId,
+    job::Claim,
+};
 
 mod file;
 mod s3;
@@ -121,9 +126,9 @@ pub fn original_key(image: ImageId, attempt: i32) -> String {
     format!("originals/{image}/{attempt}")
 }
 
-/// The key of a render that was made under this claim.
-pub fn render_key(claim: &Claim, spec_hash: &str) -> String {
-    format!("renders/{}/{}/{spec_hash}", claim.job, claim.attempt)
+/// The key of the renders that were made under this claim: one blob, their texts one after another.
+pub fn render_key(claim: &Claim) -> String {
+    format!("renders/{}/{}", claim.job, claim.attempt)
 }
 
 impl Store {
@@ -150,7 +155,7 @@ impl Store {
         Box::pin(async move {
             match config {
                 Config::File(folder) if !folder.is_dir() => Ok(None),
-                Config::File(_) => Store::open(config).await.map(Some),
+                Config::File(folder) => Ok(Some(Store::File(file::Files::find(folder.clone())))),
                 Config::S3 { bucket, min_rate } => {
                     Ok(s3::Bucket::find(bucket, *min_rate).await?.map(Store::S3))
                 }
@@ -185,6 +190,21 @@ impl Store {
         match self {
             Store::File(files) => files.get(key).await,
             Store::S3(bucket) => bucket.get(key).await,
+        }
+    }
+
+    /// The bytes of the blob in `range`; `None` when it does not exist.
+    ///
+    /// # Errors
+    /// The store is unavailable, or the blob ends before the range does.
+    pub async fn get_part(&self, key: &str, range: Range<u64>) -> Result<Option<Bytes>, Fault> {
+        let length = range.end - range.start;
+        let Some(body) = self.stream(key, range).await? else { return Ok(None) };
+        let mut part = Vec::with_capacity(length as usize);
+        body.take(length).read_to_end(&mut part).await.doing("read a part of a blob")?;
+        match part.len() as u64 == length {
+            true => Ok(Some(part.into())),
+            false => Err(Fault::new("read a part of a blob", format!("{key} is too short"))),
         }
     }
 

@@ -69,8 +69,9 @@ async fn a_file_is_put_and_left_as_it_is(store: Store) {
 
 async fn what_was_never_put_is_none(store: Store) {
     store.put("originals/a/1", text("a")).await.unwrap();
-    for key in ["originals/a/2", "originals/b/1", "renders/a/1/b"] {
+    for key in ["originals/a/2", "originals/b/1", "renders/a/1"] {
         assert_eq!(store.get(key).await.unwrap(), None, "{key}");
+        assert_eq!(store.get_part(key, 0..1).await.unwrap(), None, "{key}");
         assert!(store.stream(key, 0..1).await.unwrap().is_none(), "{key}");
     }
 }
@@ -78,8 +79,10 @@ async fn what_was_never_put_is_none(store: Store) {
 async fn any_part_of_a_blob_can_be_streamed(store: Store) {
     store.put("originals/a/1", text("0123456789")).await.unwrap();
     for (range, part) in [(0..3, "012"), (4..7, "456"), (9..10, "9"), (0..10, "0123456789")] {
-        assert_eq!(read(&store, "originals/a/1", range).await, part);
+        assert_eq!(read(&store, "originals/a/1", range.clone()).await, part);
+        assert_eq!(store.get_part("originals/a/1", range).await.unwrap().unwrap(), part);
     }
+    assert!(store.get_part("originals/a/1", 4..11).await.is_err(), "it is too short");
 }
 
 async fn eight_mebibytes_come_back_whole(store: Store) {
@@ -95,12 +98,12 @@ async fn eight_mebibytes_come_back_whole(store: Store) {
 }
 
 async fn a_deleted_blob_is_gone_and_its_neighbour_is_not(store: Store) {
-    for key in ["renders/a/1/b", "renders/a/1/c"] {
+    for key in ["renders/a/1", "renders/a/2"] {
         store.put(key, text(key)).await.unwrap();
     }
-    store.delete("renders/a/1/b").await.unwrap();
-    assert_eq!(store.get("renders/a/1/b").await.unwrap(), None);
-    assert_eq!(store.get("renders/a/1/c").await.unwrap().unwrap(), "renders/a/1/c");
+    store.delete("renders/a/1").await.unwrap();
+    assert_eq!(store.get("renders/a/1").await.unwrap(), None);
+    assert_eq!(store.get("renders/a/2").await.unwrap().unwrap(), "renders/a/2");
 }
 
 async fn deleting_what_is_not_there_is_no_error(store: Store) {
@@ -119,9 +122,8 @@ async fn every_attempt_has_a_blob_of_its_own(store: Store) {
     let keys = [
         original_key(image, 1),
         original_key(image, 2),
-        render_key(&claim(1), "00ff"),
-        render_key(&claim(2), "00ff"),
-        render_key(&claim(2), "11ee"),
+        render_key(&claim(1)),
+        render_key(&claim(2)),
     ];
     for key in &keys {
         store.put(key, text(key)).await.unwrap();
@@ -136,8 +138,7 @@ async fn puts_and_deletes_under_the_same_parents_do_not_meet(store: Store) {
         let store = store.clone();
         async move {
             for round in 0..5 {
-                // few to a folder, so that folders come and go all the time
-                let key = format!("renders/{}/{round}/{task}", task / 3);
+                let key = format!("renders/id-{}/{}", task % 10, 20 * round + task / 10);
                 store.put(&key, text(&key)).await.unwrap();
                 assert_eq!(store.get(&key).await.unwrap().unwrap(), key);
                 store.delete(&key).await.unwrap();
@@ -188,23 +189,46 @@ async fn a_folder_is_found_again() {
 async fn deleting_leaves_neither_empty_folders_nor_what_a_crash_left() {
     let temp = tempfile::tempdir().unwrap();
     let store = open_folder(temp.path()).await;
-    for key in ["renders/a/1/b", "renders/a/2/b", "originals/a/1"] {
+    for key in ["renders/a/1", "renders/a/2", "originals/a/1"] {
         store.put(key, text(key)).await.unwrap();
     }
     assert_eq!(files_below(temp.path()), 3, "a put leaves nothing beside its blob");
 
     // a process that died in the middle of this put
-    std::fs::write(temp.path().join("originals/a/2.partial"), "ha").unwrap();
+    std::fs::write(temp.path().join("originals/a/a.2.partial"), "ha").unwrap();
     assert_eq!(store.get("originals/a/2").await.unwrap(), None);
-    for key in ["renders/a/1/b", "originals/a/1", "originals/a/2"] {
+    for key in ["renders/a/1", "renders/a/2", "originals/a/1", "originals/a/2"] {
         store.delete(key).await.unwrap();
     }
-    assert_eq!(files_below(temp.path()), 1);
-    assert!(!temp.path().join("originals").exists());
-    assert!(!temp.path().join("renders/a/1").exists());
-    store.delete("renders/a/2/b").await.unwrap();
-    assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 0);
+    assert_eq!(files_below(temp.path()), 0);
     store.check().await.unwrap();
+    // even the folders may be gone
+    std::fs::remove_dir_all(temp.path().join("renders")).unwrap();
+    store.put("renders/a/3", text("again")).await.unwrap();
+    assert_eq!(store.get("renders/a/3").await.unwrap().unwrap(), "again");
+}
+
+#[tokio::test]
+async fn files_of_the_earlier_layout_are_read_and_deleted() {
+    let temp = tempfile::tempdir().unwrap();
+    let keys = ["originals/0a/1", "originals/0a/2", "renders/0b/1/c", "renders/0b/1/d"];
+    for key in keys {
+        std::fs::create_dir_all(temp.path().join(key).parent().unwrap()).unwrap();
+        std::fs::write(temp.path().join(key), key).unwrap();
+    }
+    std::fs::write(temp.path().join("originals/0a/3.partial"), "ha").unwrap();
+    let store = open_folder(temp.path()).await;
+    for key in keys {
+        assert_eq!(store.get(key).await.unwrap().unwrap(), key);
+        assert_eq!(store.length(key).await.unwrap(), Some(key.len() as u64));
+        assert_eq!(store.get_part(key, 1..4).await.unwrap().unwrap(), key[1..4]);
+    }
+    for key in keys.iter().chain(&["originals/0a/3"]) {
+        store.delete(key).await.unwrap();
+        assert_eq!(store.get(key).await.unwrap(), None);
+    }
+    assert_eq!(files_below(temp.path()), 0);
+    assert!(!temp.path().join("originals/0a").exists() && !temp.path().join("renders/0b").exists());
 }
 
 #[tokio::test]
@@ -213,11 +237,11 @@ async fn something_else_at_the_place_of_a_blob_is_a_fault_and_stays() {
     let store = open_folder(temp.path()).await;
     let (secret, folder) = (temp.path().join("secret"), temp.path().join("originals/a"));
     std::fs::write(&secret, "secret").unwrap();
-    std::fs::create_dir_all(folder.join("4")).unwrap();
-    std::os::unix::fs::symlink(&secret, folder.join("1")).unwrap();
-    std::os::unix::fs::symlink(&secret, folder.join("2.partial")).unwrap();
+    std::fs::create_dir_all(folder.join("a.4")).unwrap();
+    std::os::unix::fs::symlink(&secret, folder.join("a.1")).unwrap();
+    std::os::unix::fs::symlink(&secret, folder.join("a.2.partial")).unwrap();
     let fifo = rustix::fs::FileType::Fifo;
-    rustix::fs::mknodat(rustix::fs::CWD, folder.join("3"), fifo, 0o600.into(), 0).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, folder.join("a.3"), fifo, 0o600.into(), 0).unwrap();
     assert!(store.put("originals/a/2", text("overwritten")).await.is_err());
     for key in ["originals/a/1", "originals/a/3", "originals/a/4"] {
         assert!(store.get(key).await.is_err(), "{key}");

@@ -109,7 +109,10 @@ impl Deployment<'_> {
 
     async fn has_exactly_the_blobs_of_its_rows(&self) {
         let mut referred: BTreeSet<String> = self.database.originals().await.into_iter().collect();
-        referred.extend(self.database.texts("SELECT blob FROM renders").await);
+        let locations = self.database.texts("SELECT blob FROM renders").await;
+        referred.extend(
+            locations.iter().filter_map(|location| location.split('#').next()).map(str::to_owned),
+        );
         let mut there = BTreeSet::new();
         list(self.blobs, self.blobs, &mut there);
         let lost: Vec<_> = referred.difference(&there).collect();
@@ -150,14 +153,22 @@ pub(crate) fn drawn(picture: &Picture) -> Vec<(Spec, String)> {
     specs.into_iter().zip(grids.iter().map(txt)).collect()
 }
 
-/// Every file below `folder`, by its path from `root`.
+/// The keys of all files below `folder`. The file store has the blob `originals/ID/1` at
+/// `originals/F/ID.1`.
 fn list(root: &Path, folder: &Path, files: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         match path.is_dir() {
             true => list(root, &path, files),
             false => {
-                files.insert(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+                let key = path.strip_prefix(root).unwrap().to_str().unwrap();
+                let parts: Vec<&str> = key.split('/').collect();
+                files.insert(match parts[..] {
+                    [kind, _, name] if name.contains('.') => {
+                        format!("{kind}/{}", name.replacen('.', "/", 1))
+                    }
+                    _ => key.to_owned(),
+                });
             }
         }
     }

@@ -15,4 +15,5 @@ pub(crate) mod process;
 pub(crate) mod reader;
 pub(crate) mod servers;
 pub(crate) mod site;
+pub(crate) mod sync_counter;
 pub(crate) mod test_client;

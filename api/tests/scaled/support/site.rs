@@ -21,7 +21,7 @@ use super::{
 };
 
 /// Settings of all programs: short timeouts, so that recovery from a fault takes seconds.
-pub(crate) const SHORT_WAITS: [(&str, &str); 13] = [
+pub(crate) const SHORT_WAITS: [(&str, &str); 14] = [
     ("PRESETS", "default?width=80 small?width=40 large?width=160&invert=true"),
     ("LEASE_S", "3"),
     ("POLL_S", "0.5"),
@@ -32,6 +32,7 @@ pub(crate) const SHORT_WAITS: [(&str, &str); 13] = [
     ("UPLOAD_LEASE_S", "3"),
     ("DRAIN_S", "10"),
     ("RENDER_CONCURRENCY", "2"),
+    ("WORKER_CLAIMS", "2"),
     ("STARTUP_WAIT_S", "30"),
     ("READY_GRACE_S", "0.5"),
     ("METRICS_INTERVAL_S", "0"),

@@ -23,6 +23,7 @@ conformance! {
         a_single_process_waits_for_no_lease_but_of_a_job_that_died_before
         the_row_tells_whether_a_claim_ended_its_job
         a_refund_is_given_once
+        a_claim_whose_render_did_not_begin_is_no_strike
         jobs_that_end_without_a_result_are_discarded
         the_longest_due_comes_first
         claims_at_the_same_time_share_no_job
@@ -143,6 +144,18 @@ async fn a_refund_is_given_once(catalog: Catalog) {
     assert_eq!(due(&catalog).await, [], "its strikes are used up");
 }
 
+async fn a_claim_whose_render_did_not_begin_is_no_strike(catalog: Catalog) {
+    let (_, job) = stored(&catalog, "a").await;
+    for _ in 0..2 * MAX_STRIKES {
+        let claim = catalog.claim(job, ENGINE, "worker", ENDED, MAX_STRIKES).await.unwrap();
+        assert_eq!(claim.unwrap().strikes, 1);
+    }
+    let lost = claimed(&catalog, job, ENDED).await;
+    let claim = claimed(&catalog, job, LONG).await;
+    assert_eq!(claim.strikes, 2);
+    assert!(!catalog.count_strike(&lost).await.unwrap());
+}
+
 async fn jobs_that_end_without_a_result_are_discarded(catalog: Catalog) {
     let (image, job) = stored(&catalog, "a").await;
     stored(&catalog, "b").await;
@@ -226,11 +239,11 @@ async fn what_is_rendered_already_is_renewed_in_the_lane_of_the_backfill(catalog
     let (rendered, job) = stored(&catalog, "a").await;
     let (waiting, _) = stored(&catalog, "b").await;
     finish(&catalog, job, ENGINE, "width=80").await;
-    let specs = [hash("width=80"), hash("width=40")];
-    assert_eq!(catalog.backfill(ENGINE, &specs).await.unwrap(), 1);
+    let specs = ["width=80", "width=40"];
+    assert_eq!(backfilled(&catalog, ENGINE, &specs).await, 1);
     assert_eq!(claim_due(&catalog, Lane::Backfill, 9).await, [job]);
 
-    assert_eq!(catalog.backfill(ENGINE + 1, &specs).await.unwrap(), 2);
+    assert_eq!(backfilled(&catalog, ENGINE + 1, &specs).await, 2);
     for (lane, image) in [(Lane::Backfill, rendered.id), (Lane::Fresh, waiting.id)] {
         let claims = catalog.claim_due(ENGINE + 1, lane, "worker", LONG, MAX_STRIKES, 9).await;
         let images: Vec<ImageId> = claims.unwrap().iter().map(|claim| claim.image).collect();

@@ -14,7 +14,7 @@ async fn flag(catalog: &Catalog, sql: &str) -> bool {
 const VALID: &str = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('jobs_due')";
 
 async fn unmigrate(catalog: &Catalog) {
-    let sql = "DELETE FROM seaql_migrations WHERE version = 'm0004_lanes'";
+    let sql = "DELETE FROM seaql_migrations WHERE version >= 'm0004'";
     catalog.connection().execute_unprepared(sql).await.unwrap();
 }
 
@@ -23,7 +23,7 @@ async fn a_migration_that_was_interrupted_is_continued() {
     on_postgres(async |catalog| {
         assert!(flag(&catalog, VALID).await);
         for left in [
-            "DROP INDEX jobs_due; ALTER TABLE jobs DROP COLUMN backfill, DROP COLUMN faults",
+            "DROP INDEX jobs_due; ALTER TABLE jobs DROP COLUMN backfill CASCADE, DROP COLUMN faults",
             "DROP INDEX jobs_due",
             "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'jobs_due'::regclass",
         ] {

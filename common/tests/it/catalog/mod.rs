@@ -14,6 +14,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use testkit::{env::servers, wait::at_once};
 use uuid::Uuid;
 
+mod backfill;
 mod changes;
 mod clock;
 mod images;
@@ -82,21 +83,30 @@ async fn due_of(catalog: &Catalog, engine: u32) -> Vec<JobId> {
     rows.unwrap().iter().map(|row| JobId(row.try_get("", "id").unwrap())).collect()
 }
 
+/// Makes what `engine` lacks with these specs; returns how many jobs.
+async fn backfilled(catalog: &Catalog, engine: u32, specs: &[&str]) -> u64 {
+    catalog.backfill(&backfill::target(engine, specs)).await.unwrap()
+}
+
 async fn due(catalog: &Catalog) -> Vec<JobId> {
     due_of(catalog, ENGINE).await
 }
 
+/// A claim whose render has begun.
 async fn claimed(catalog: &Catalog, job: JobId, lease: Duration) -> Claim {
-    catalog.claim(job, ENGINE, "worker", lease, MAX_STRIKES).await.unwrap().unwrap()
+    let claim = catalog.claim(job, ENGINE, "worker", lease, MAX_STRIKES).await.unwrap().unwrap();
+    assert!(catalog.count_strike(&claim).await.unwrap());
+    claim
 }
 
 /// A render whose blob is reserved.
 async fn rendered(catalog: &Catalog, claim: &Claim, spec: &str) -> Vec<NewRender> {
     let spec_hash = hash(spec);
-    let blob = render_key(claim, &spec_hash);
+    let blob = format!("{}/{spec_hash}", render_key(claim));
     catalog.reserve_blobs(std::slice::from_ref(&blob), LONG).await.unwrap();
     let sha256 = spec_hash.clone();
-    vec![NewRender { spec: spec.into(), spec_hash, blob, sha256, bytes: 81, columns: 80, rows: 1 }]
+    let (spec, offset) = (spec.to_owned(), 0);
+    vec![NewRender { spec, spec_hash, blob, offset, sha256, bytes: 81, columns: 80, rows: 1 }]
 }
 
 /// Claims and finishes a job; the blob of its render.

@@ -41,7 +41,7 @@ async fn the_newest_version_is_served(catalog: Catalog) {
     assert_eq!(newest(None).await, Some(ENGINE));
     // a newer engine, and then an older one that comes late
     for engine in [ENGINE + 2, ENGINE + 1] {
-        assert_eq!(catalog.backfill(engine, &[hash("width=80")]).await.unwrap(), 1);
+        assert_eq!(backfilled(&catalog, engine, &["width=80"]).await, 1);
         let before = newest(None).await;
         let [job] = due_of(&catalog, engine).await[..] else { panic!() };
         assert_eq!(newest(None).await, before, "nothing is served before it is there");
@@ -67,10 +67,10 @@ async fn the_backfill_makes_what_is_missing_once(catalog: Catalog) {
     }
     // an upload that is not stored yet gets no job
     acquired(catalog.begin_upload(&metadata("f"), None, LONG).await.unwrap());
-    assert_eq!(catalog.backfill(ENGINE, &[]).await.unwrap(), 0);
+    assert_eq!(backfilled(&catalog, ENGINE, &[]).await, 0);
     let made = at_once((0..4).map(|_| {
         let catalog = catalog.clone();
-        async move { catalog.backfill(ENGINE + 1, &[hash("width=80")]).await.unwrap() }
+        async move { backfilled(&catalog, ENGINE + 1, &["width=80"]).await }
     }));
     assert_eq!(made.await.iter().sum::<u64>(), 5);
     assert_eq!(due_of(&catalog, ENGINE + 1).await.len(), 5);
@@ -81,22 +81,22 @@ async fn the_backfill_opens_the_jobs_that_lack_a_preset(catalog: Catalog) {
     let (image, job) = stored(&catalog, "a").await;
     let (_, pending) = stored(&catalog, "b").await;
     finish(&catalog, job, ENGINE, "width=80").await;
-    assert_eq!(catalog.backfill(ENGINE, &[hash("width=80")]).await.unwrap(), 0);
-    let more = [hash("width=80"), hash("width=40")];
-    assert_eq!(catalog.backfill(ENGINE, &more).await.unwrap(), 1);
-    assert_eq!(catalog.backfill(ENGINE, &more).await.unwrap(), 0);
+    assert_eq!(backfilled(&catalog, ENGINE, &["width=80"]).await, 0);
+    let more = ["width=80", "width=40"];
+    assert_eq!(backfilled(&catalog, ENGINE, &more).await, 1);
+    assert_eq!(backfilled(&catalog, ENGINE, &more).await, 0);
     assert_eq!(due(&catalog).await, [pending, job]);
     let of_image = catalog.jobs_of(&[image.id]).await.unwrap();
     assert!(of_image[0].done_at.is_some(), "what it made is still served");
     finish(&catalog, job, ENGINE, "width=40").await;
-    assert_eq!(catalog.backfill(ENGINE, &more).await.unwrap(), 0);
+    assert_eq!(backfilled(&catalog, ENGINE, &more).await, 0);
     assert_eq!(catalog.renders(image.id).await.unwrap().len(), 2);
 }
 
 async fn superseded_jobs_are_forgotten(catalog: Catalog) {
     let (done, _) = stored(&catalog, "a").await;
     let (waiting, old) = stored(&catalog, "b").await;
-    assert_eq!(catalog.backfill(ENGINE + 1, &[]).await.unwrap(), 2);
+    assert_eq!(backfilled(&catalog, ENGINE + 1, &[]).await, 2);
     for job in due_of(&catalog, ENGINE + 1).await {
         let of_waiting = catalog.jobs_of(&[waiting.id]).await.unwrap();
         if of_waiting.iter().all(|other| other.id != job) {

@@ -44,6 +44,7 @@ impl fmt::Display for Request {
             R::RetryJob { job, claim } => write!(f, "reschedule job {job} as {}", claim.attempt),
             R::ReleaseJob { job, claim } => write!(f, "release job {job} as {}", claim.attempt),
             R::RemoveImage(image) => write!(f, "remove image {image}"),
+            R::StepBackfill { token, .. } => write!(f, "step the backfill as leader {token}"),
         }
     }
 }

@@ -2,7 +2,8 @@
 //! die, answers are lost and requests are late, looked at state by state.
 //!
 //! Two api processes handle an upload whose client retries with its idempotency key until the
-//! upload is confirmed; two workers render, a janitor sweeps, a user removes. The requests of each,
+//! upload is confirmed; two workers render, one leads the backfill of a newer engine, a janitor
+//! sweeps, a user removes. The requests of each,
 //! their order, and the reaction to each reply are as in `common/src/pipeline`,
 //! `common/src/catalog` and `worker/src`; a change there belongs here, too. A bounded number of
 //! faults may happen anywhere; being suspended past a lease or a reservation is one. One
@@ -15,11 +16,13 @@
 //! decoders' verdicts, new presets, uploads without a key, more than one text per image, and
 //! isolation weaker than a transaction as one step.
 
+mod backfill;
 mod display;
 mod moves;
 mod processes;
 mod rules;
 mod search;
+mod small_set;
 mod world;
 
 use processes::{Api, Remover, State, Worker};
@@ -40,6 +43,7 @@ fn upload(faults: u8, removals: u8, engines: Engines) -> State {
         workers: engines.map(|engine| Worker { engine, task: None }),
         janitor: None,
         remover: Remover::Idle,
+        leader: None,
         acked: None,
         removal_acked: None,
         read: 0,
@@ -102,6 +106,37 @@ fn two_faults_lose_no_render() {
 fn old_and_new_engines_leave_each_other_alone() {
     holds(KEPT, upload(1, 0, UPGRADE));
     holds(KEPT, stored(0, 1, UPGRADE));
+}
+
+#[test]
+fn a_cursor_that_moves_before_the_jobs_is_caught() {
+    let broken = Rules { backfill_steps_are_whole: false, ..KEPT };
+    assert_eq!(caught(broken, stored(1, 0, UPGRADE)), Wrong::Stuck);
+}
+
+#[test]
+fn a_cursor_that_passes_an_unfinished_upload_is_caught() {
+    let broken = Rules { backfill_waits_for_uploads: false, ..KEPT };
+    assert_eq!(caught(broken, upload(0, 0, UPGRADE)), Wrong::Stuck);
+}
+
+#[test]
+fn a_cursor_that_passes_what_was_stored_after_the_look_is_caught() {
+    let broken = Rules { backfill_settles_first: false, ..KEPT };
+    assert_eq!(caught(broken, upload(0, 0, UPGRADE)), Wrong::Stuck);
+}
+
+#[test]
+fn a_lead_that_does_not_end_is_caught() {
+    let broken = Rules { backfill_leases_end: false, ..KEPT };
+    assert_eq!(caught(broken, stored(1, 0, UPGRADE)), Wrong::Stuck);
+}
+
+/// The lead saves work. What keeps images from being missed are the other rules.
+#[test]
+fn a_late_step_of_an_earlier_leader_loses_nothing() {
+    let unfenced = Rules { backfill_is_fenced: false, ..KEPT };
+    holds(unfenced, stored(2, 0, UPGRADE));
 }
 
 #[test]

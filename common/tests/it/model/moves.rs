@@ -5,7 +5,8 @@ use std::fmt;
 use super::{
     processes::{Api, ApiStep, Remover, State, Sweep, Task, TaskStep, Who},
     rules::Rules,
-    world::{Blob, Claim, GcState, Job, JobId, Render, Reply, Request, SmallSet, Wrong},
+    small_set::SmallSet,
+    world::{Blob, Claim, GcState, Job, JobId, Render, Reply, Request, Wrong},
 };
 
 /// One line of a story.
@@ -31,6 +32,9 @@ pub enum Move {
     ReservationExpires(Blob),
     SweptFallsDue(Blob),
     Backfill(u8),
+    LeadsBackfill,
+    LooksForBackfill,
+    BackfillLeaseEnds,
     Superseded,
 }
 
@@ -49,8 +53,8 @@ pub enum How {
 
 /// The states that may follow, with how.
 pub struct Next<'a> {
-    rules: &'a Rules,
-    state: State,
+    pub rules: &'a Rules,
+    pub state: State,
     pub found: Vec<(Move, State)>,
 }
 
@@ -62,12 +66,13 @@ impl<'a> Next<'a> {
         next.network();
         next.client_and_user();
         next.workers();
+        next.backfill_of_newer_engine();
         next.janitor();
         next.time();
         next
     }
 
-    fn push(&mut self, how: Move, change: impl FnOnce(&mut State)) {
+    pub fn push(&mut self, how: Move, change: impl FnOnce(&mut State)) {
         let mut state = self.state;
         change(&mut state);
         // processes with the same program and the same memory are interchangeable
@@ -76,7 +81,7 @@ impl<'a> Next<'a> {
         self.found.push((how, state));
     }
 
-    fn fault(&mut self, how: Move, change: impl FnOnce(&mut State)) {
+    pub fn fault(&mut self, how: Move, change: impl FnOnce(&mut State)) {
         if self.state.faults_left > 0 {
             self.push(how, |state| {
                 state.faults_left -= 1;
@@ -90,8 +95,15 @@ impl<'a> Next<'a> {
     }
 
     fn processes(&mut self) {
-        let all =
-            [Who::Api(0), Who::Api(1), Who::Worker(0), Who::Worker(1), Who::Janitor, Who::Remover];
+        let all = [
+            Who::Api(0),
+            Who::Api(1),
+            Who::Worker(0),
+            Who::Worker(1),
+            Who::Janitor,
+            Who::Remover,
+            Who::Leader,
+        ];
         for who in all {
             if let Some(request) = self.state.request(self.rules, who) {
                 self.ask(who, request);
@@ -256,13 +268,9 @@ impl<'a> Next<'a> {
         let rules = self.rules;
         let Some(row) = state.world.row.filter(|row| row.stored) else { return };
         let engines = [state.workers[0].engine, state.workers[1].engine];
-        for engine in engines {
-            let made = state.world.jobs_made[usize::from(engine) - 1];
-            if state.world.job_of(engine).is_none() && made < 2 {
-                self.push(Move::Backfill(engine), |state| {
-                    state.world.make_job(rules, row.image, engine);
-                });
-            }
+        // that of the older engine may not have come to the image yet
+        if state.world.job_of(1).is_none() && state.world.jobs_made[0] < 2 {
+            self.push(Move::Backfill(1), |state| state.world.make_job(rules, row.image, 1));
         }
         if engines.contains(&2)
             && state.world.job_of(2).is_some_and(|job| job.done)
@@ -399,6 +407,9 @@ pub fn at_rest(state: &State) -> bool {
     let quiet = world.on_the_way.is_empty() && world.hints.is_empty() && world.gc.is_empty();
     let row_done = world.row.is_none_or(|row| row.stored && !world.renders.is_empty())
         && world.jobs.iter().all(|job| job.done);
+    let newest = state.workers.iter().map(|worker| worker.engine).max();
+    let is_newest = |render: Render| Some(render.job.engine) == newest;
+    let row_done = row_done && (world.row.is_none() || world.renders.iter().any(is_newest));
     idle && quiet && row_done && state.acked.is_some()
 }
 
@@ -440,6 +451,9 @@ impl fmt::Display for Move {
             }
             Move::SweptFallsDue(blob) => write!(f, "a period of grace later, {blob} is due again"),
             Move::Backfill(engine) => write!(f, "the backfill makes a job of engine {engine}"),
+            Move::LeadsBackfill => write!(f, "a worker leads the backfill"),
+            Move::LooksForBackfill => write!(f, "the leader of the backfill looks"),
+            Move::BackfillLeaseEnds => write!(f, "the lead of the backfill ends"),
             Move::Superseded => write!(f, "the janitor forgets the job of the older engine"),
         }
     }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::{
     rules::Rules,
-    world::{Blob, Claim, GcState, JobId, Reply, Request, SmallSet, World},
+    small_set::SmallSet,
+    world::{Blob, Claim, GcState, JobId, Look, Part, Reply, Request, World},
 };
 
 /// One of the processes.
@@ -14,6 +15,8 @@ pub enum Who {
     Worker(usize),
     Janitor,
     Remover,
+    /// Of the backfill.
+    Leader,
 }
 
 /// An api process on an upload.
@@ -90,6 +93,14 @@ pub struct Sweep {
     pub deleted: bool,
 }
 
+/// The worker that leads, between its requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Leader {
+    pub token: u8,
+    pub look: Option<Look>,
+    pub part: Part,
+}
+
 /// An api process on a removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Remover {
@@ -115,6 +126,7 @@ pub struct State {
     pub workers: [Worker; 2],
     pub janitor: Option<Sweep>,
     pub remover: Remover,
+    pub leader: Option<Leader>,
     /// The image that was confirmed to the client.
     pub acked: Option<u8>,
     /// The image whose removal was confirmed.
@@ -142,6 +154,7 @@ impl State {
                 Remover::Sweep { sweep, .. } => Some(sweep_request(sweep)),
                 Remover::BlobsFirst { rest, .. } => rest.iter().next().map(Request::Delete),
             },
+            Who::Leader => self.leader_request(),
         }
     }
 
@@ -154,6 +167,7 @@ impl State {
                 self.janitor = self.janitor.and_then(|sweep| sweep_hears(sweep, reply));
             }
             Who::Remover => self.remover_hears(reply),
+            Who::Leader => self.leader_hears(reply),
         }
     }
 
@@ -173,6 +187,7 @@ impl State {
             }
             Who::Janitor => self.janitor = None,
             Who::Remover => self.remover = Remover::Idle,
+            Who::Leader => self.leader = None,
         }
     }
 
@@ -439,6 +454,7 @@ impl fmt::Display for Who {
             Who::Worker(_) => "a worker",
             Who::Janitor => "the janitor",
             Who::Remover => "the remover",
+            Who::Leader => "the leader of the backfill",
         })
     }
 }

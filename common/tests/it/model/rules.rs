@@ -45,6 +45,16 @@ pub struct Rules {
     pub rows_removed_first: bool,
     /// A job that is made again has a new id.
     pub jobs_have_new_ids: bool,
+    /// A step makes jobs and moves the cursor in one transaction.
+    pub backfill_steps_are_whole: bool,
+    /// The cursor does not pass an upload that is not stored yet.
+    pub backfill_waits_for_uploads: bool,
+    /// A leader looks which uploads are stored before it looks for images, not after.
+    pub backfill_settles_first: bool,
+    /// The lead of a process that died ends.
+    pub backfill_leases_end: bool,
+    /// A step needs the lead.
+    pub backfill_is_fenced: bool,
 }
 
 impl Rules {
@@ -71,6 +81,11 @@ impl Rules {
         answered_after_commit: true,
         rows_removed_first: true,
         jobs_have_new_ids: true,
+        backfill_steps_are_whole: true,
+        backfill_waits_for_uploads: true,
+        backfill_settles_first: true,
+        backfill_leases_end: true,
+        backfill_is_fenced: true,
     };
 
     /// The key of an original.

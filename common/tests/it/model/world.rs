@@ -3,48 +3,7 @@
 //! A request is one statement, one transaction or one call of the store, as in catalog and store.
 //! Time is a flag: what a lease or a grace period allows is either allowed by now or not.
 
-use super::rules::Rules;
-
-/// The most requests, blobs or entries of the garbage collection that a world with a few faults has
-/// at once.
-const CAPACITY: usize = 7;
-
-/// A small sorted set without heap memory: worlds are copied often.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SmallSet<T, const N: usize = CAPACITY>([Option<T>; N]);
-
-impl<T: Copy + Ord, const N: usize> SmallSet<T, N> {
-    pub const NONE: Self = SmallSet([None; N]);
-
-    pub fn iter(&self) -> impl Iterator<Item = T> + '_ {
-        self.0.iter().map_while(|item| *item)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0[0].is_none()
-    }
-
-    pub fn has(&self, item: T) -> bool {
-        self.0.contains(&Some(item))
-    }
-
-    pub fn add(&mut self, item: T) {
-        let at = self.iter().take_while(|other| *other < item).count();
-        assert!(self.0[N - 1].is_none(), "the set is full");
-        self.0[at..].rotate_right(1);
-        self.0[at] = Some(item);
-    }
-
-    /// Whether it was there.
-    pub fn remove(&mut self, item: T) -> bool {
-        let found = self.0.iter().position(|other| *other == Some(item));
-        if let Some(at) = found {
-            self.0[at] = None;
-            self.0[at..].rotate_left(1);
-        }
-        found.is_some()
-    }
-}
+use super::{rules::Rules, small_set::SmallSet};
 
 /// `made` distinguishes a job from an earlier one of the same image and engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -105,6 +64,35 @@ pub enum GcState {
     Swept { due: bool },
 }
 
+/// The row of the backfill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BackfillRow {
+    pub token: u8,
+    pub leased: bool,
+    /// The images that the cursor has passed, a bit each.
+    pub passed: u8,
+}
+
+/// What the leader saw before its step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Look {
+    /// The image that the cursor may pass.
+    pub settled: Option<u8>,
+    pub stored: Option<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    Whole,
+    /// Of a broken rule only: the cursor moves in a transaction of its own, before the jobs.
+    Cursor,
+    Jobs,
+}
+
+impl BackfillRow {
+    pub const NEW: Self = BackfillRow { token: 0, leased: false, passed: 0 };
+}
+
 /// A request with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Request {
@@ -128,6 +116,7 @@ pub enum Request {
     RetryJob { job: JobId, claim: Claim },
     ReleaseJob { job: JobId, claim: Claim },
     RemoveImage(u8),
+    StepBackfill { token: u8, look: Look, part: Part },
 }
 
 impl Request {
@@ -198,6 +187,7 @@ pub struct World {
     pub store: SmallSet<(Blob, u8)>,
     pub on_the_way: SmallSet<Request, 3>,
     pub hints: SmallSet<JobId, 2>,
+    pub backfill: BackfillRow,
     /// Images whose removal was carried out, a bit each.
     pub removed: u8,
     pub wrong: Option<Wrong>,
@@ -214,6 +204,7 @@ impl World {
         store: SmallSet::NONE,
         on_the_way: SmallSet::NONE,
         hints: SmallSet::NONE,
+        backfill: BackfillRow::NEW,
         removed: 0,
         wrong: None,
     };
@@ -346,6 +337,7 @@ impl World {
             }
             R::NoteSwept { blob, listed } => self.note_swept(rules, blob, listed),
             R::RemoveImage(image) => self.remove_image(rules, image),
+            R::StepBackfill { token, look, part } => self.step_backfill(rules, token, look, part),
             R::Claim(_)
             | R::ClaimDue(_)
             | R::ReadJob(_)
