@@ -149,7 +149,9 @@ impl Process {
                 written => written.map_err(Error::Read)?,
             };
             source.consume(written.min(length));
-            wait(&stdin, PollFlags::OUT, source.cancellation()).map_err(Error::Read)?;
+            let waited = wait(&stdin, PollFlags::OUT, source.cancellation());
+            source.cancellation().check()?;
+            waited.map_err(Error::Read)?;
         }
     }
 

@@ -77,5 +77,5 @@ fn damaged_files_are_drawn_or_refused() {
         Ok(()) => drawn += 1,
         Err(_) => refused += 1,
     });
-    assert!(drawn > 100 && refused > 100, "{drawn} drawn, {refused} refused");
+    assert!(drawn > 50 && refused > 100, "{drawn} drawn, {refused} refused");
 }
