@@ -169,7 +169,7 @@ impl ColorProfile {
         for (index, ((red, green), blue)) in pixels.enumerate() {
             let white = opacity.map_or(WHITE, |opacity| opacity[index]);
             let light = [*red, *green, *blue].map(f64::from);
-            let clipped = |light: f64| libm::round(light.clamp(0.0, white.into())) as u32;
+            let clipped = |light: f64| (light.clamp(0.0, white.into()) + 0.5) as u32;
             [*red, *green, *blue] = matrix::apply(matrix, light).map(clipped);
         }
     }
