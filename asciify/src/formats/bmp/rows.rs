@@ -142,6 +142,6 @@ impl Field {
     /// The value in a word, from 0 to 255.
     fn of(self, word: u32) -> u8 {
         let (value, max) = (u64::from(word >> self.shift & self.max), u64::from(self.max));
-        if max == 0 { 0 } else { ((value * 255 + max / 2) / max) as u8 }
+        (value * 255 + max / 2).checked_div(max).unwrap_or(0) as u8
     }
 }
