@@ -5,7 +5,6 @@ use futures_util::future::BoxFuture;
 use super::{
     Pipeline,
     draw::{DrawError, Drawing},
-    known::Change,
     reread::reread,
 };
 use crate::{
@@ -107,8 +106,8 @@ impl Pipeline {
         failpoint::hit("render: put");
         let change = self.known().map(|known| known.change(claim.image));
         let ended = self.catalog().finish(claim, self.config().engine, &renders).await;
-        if ended.is_ok() {
-            change.map(Change::end);
+        if let (Ok(_), Some(change)) = (&ended, change) {
+            change.end();
         }
         failpoint::hit("render: finish");
         self.queue().notify_changes();
