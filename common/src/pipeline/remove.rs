@@ -1,6 +1,6 @@
 //! Removes an image: its rows at once, then its blobs.
 
-use super::{Pipeline, known::Change};
+use super::Pipeline;
 use crate::{
     catalog::MarkedBlob,
     fault::{Doing, Fault},
@@ -8,6 +8,7 @@ use crate::{
     store::original_key,
 };
 use futures_util::future::BoxFuture;
+use tracing::Instrument;
 
 impl Pipeline {
     /// Removes an image; `false` when no such image is stored. Once this returned, no reader finds
@@ -18,13 +19,15 @@ impl Pipeline {
     pub fn remove(&self, id: ImageId) -> BoxFuture<'_, Result<bool, Fault>> {
         let pipeline = self.clone();
         Box::pin(async move {
-            // a task, so that a removal ends though its client has gone: see `Change`
-            let removal = tokio::spawn(async move {
+            // a task, so that a removal ends though its client has gone: see `known::Change`
+            let removal = async move {
                 let change = pipeline.known().map(|known| known.change(id));
                 let removed =
                     pipeline.catalog().remove_image(id, |attempt| original_key(id, attempt));
                 let marked = removed.await?;
-                change.map(Change::end);
+                if let Some(change) = change {
+                    change.end();
+                }
                 let Some(blobs) = marked else { return Ok(false) };
                 pipeline.queue().notify_changes();
                 for blob in blobs {
@@ -35,8 +38,8 @@ impl Pipeline {
                     }
                 }
                 Ok(true)
-            });
-            removal.await.doing("remove an image")?
+            };
+            tokio::spawn(removal.in_current_span()).await.doing("remove an image")?
         })
     }
 

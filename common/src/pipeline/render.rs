@@ -6,7 +6,6 @@ use futures_util::future::BoxFuture;
 use super::{
     Pipeline,
     draw::{DrawError, Drawing, Purpose},
-    known::Change,
     reread::reread,
 };
 use crate::{
@@ -114,8 +113,8 @@ impl Pipeline {
     async fn finish(&self, claim: &Claim, renders: &[NewRender]) -> Result<Rendered, RenderError> {
         let change = self.known().map(|known| known.change(claim.image));
         let ended = self.catalog().finish(claim, self.config().engine, renders).await;
-        if ended.is_ok() {
-            change.map(Change::end);
+        if let (Ok(_), Some(change)) = (&ended, change) {
+            change.end();
         }
         failpoint::hit("render: finish");
         self.queue().notify_changes();
