@@ -245,7 +245,7 @@ fn the_first_valid_chunk_of_a_png_counts() {
     let plain = colors(&picture, AREAS);
     let cicp = |values: [u8; 4]| (b"cICP", values.to_vec());
     let (p3, adobe) = (with(&[cicp([12, 13, 0, 1])]), with(&[profile(ADOBE_RGB)]));
-    let linear = with(&[gamma.clone()]);
+    let linear = with(from_ref(&gamma));
     assert!(difference(&p3, &plain) > 8 && difference(&adobe, &plain) > 8);
     assert!(difference(&linear, &plain) > 50 && difference(&adobe, &p3) > 8);
     assert_eq!(with(&[cicp([12, 13, 0, 1]), profile(ADOBE_RGB), srgb.clone(), gamma.clone()]), p3);
