@@ -15,7 +15,7 @@ use super::{
     entity::{blob_gc, images, jobs},
 };
 use crate::{
-    fault::Fault,
+    fault::{Doing, Fault},
     job::{Job, JobId, SERVICE_FAILURE},
 };
 

@@ -106,8 +106,9 @@ impl Decoder for Pages {
         let profile = levels[0].page.profile(&mut tiff).filter(|_| view.has_colors());
         let levels = decodable(&levels, input.limits);
         let tiff = RefCell::new(tiff);
+        let has_profile = profile.is_some();
         let profile = profile.unwrap_or_default();
-        let range = |view| ValueRange::of(&tiff, levels, view, !profile.is_srgb(), input.limits);
+        let range = |view| ValueRange::of(&tiff, levels, view, has_profile, input.limits);
         let auto = range(view)?;
         let smallest =
             |spec: &Spec| levels.iter().rposition(|it| geometry(it).suffices(spec)).unwrap_or(0);
@@ -115,9 +116,10 @@ impl Decoder for Pages {
             let level = &levels[level];
             level.page.check_limits(input.limits)?;
             let geometry = geometry(level);
-            // values with a profile are no measurements
-            let counts =
-                view.stretch == Stretch::Auto && profile.is_srgb() && level.page.is_displayable();
+            // others are stretched already, or have a profile and are no measurements
+            let counts = view.stretch == Stretch::Auto
+                && profile.is_srgb()
+                && (has_profile || level.page.is_displayable());
             let bits = level.page.bits_per_sample;
             let used_range = counts.then(|| UsedRange::new(geometry.pushed(), bits, None));
             let mut picture = Picture::new(specs, &geometry, profile.clone(), cancellation)
