@@ -119,12 +119,10 @@ impl Catalog {
                 .col_expr(B::LeasedUntil, self.after(target.lease))
                 .filter(B::Engine.eq(target.engine as i32))
                 .filter(B::Presets.eq(&presets))
-                .filter(
-                    Expr::col(B::LeasedUntil).lte(self.now()).or(
-                        // the database's clock was wrong
-                        Expr::col(B::LeasedUntil).gt(self.after(FAR_AHEAD.max(2 * target.lease))),
-                    ),
-                )
+                .filter(Expr::col(B::LeasedUntil).lte(self.now()).or(
+                    // the database's clock was wrong
+                    Expr::col(B::LeasedUntil).gt(self.after(FAR_AHEAD.max(2 * target.lease))),
+                ))
                 .exec_with_returning(&self.db)
                 .await?;
             let Some(row) = lead.first() else { return Ok(None) };
