@@ -114,7 +114,8 @@ async fn an_upload_and_its_renders_take_eight_syncs() {
     let home = Home::new();
     let counter = SyncCounter::build(home.folder.path());
     // of five presets, by default
-    let _process = home.start_with(&[&counter.environment()[..], &[("PRESETS", "")]].concat());
+    let settings = [("PRESETS", ""), ("BACKFILL_S", "0")];
+    let _process = home.start_with(&[&counter.environment()[..], &settings].concat());
     let test_client = TestClient::of(&[&home.url]);
     test_client.wait_for_readyz(0, true).await;
     for nth in 0..=UPLOADS {
