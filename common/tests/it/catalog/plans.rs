@@ -138,6 +138,8 @@ async fn plan(catalog: &Catalog, statement: &Statement) -> String {
 async fn no_statement_reads_more_as_the_tables_grow() {
     let (small, large) = (blocks_read(SMALL).await, blocks_read(LARGE).await);
     assert_eq!(small.len(), large.len());
+    let explained = large.iter().filter(|(_, blocks)| *blocks > 0).count();
+    assert!(explained * 2 >= large.len(), "{explained} of {} have a plan", large.len());
     for ((sql, few), (_, many)) in small.iter().zip(&large) {
         assert!(*many <= few + few / 2 + TOLERANCE, "{few}, then {many} blocks: {sql}");
     }
