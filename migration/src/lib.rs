@@ -17,6 +17,7 @@ mod m0003_changes;
 mod m0004_lanes;
 mod m0005_backfills;
 mod m0006_band_names;
+mod m0007_indexes;
 
 /// The key of PostgreSQL's advisory lock for migrations: the text `planet` and a zero byte.
 const LOCK: i64 = 0x0070_6c61_6e65_7400;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_lanes::Step),
             Box::new(m0005_backfills::Step),
             Box::new(m0006_band_names::Step),
+            Box::new(m0007_indexes::Step),
         ]
     }
 }

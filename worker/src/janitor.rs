@@ -6,39 +6,33 @@
 use std::time::Duration;
 
 use common::{fault::Fault, jitter::jitter, pipeline::Pipeline};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 
 use crate::config::Config;
 
-/// Runs without end.
+/// Runs without end. A long backfill does not delay the cleaning.
 pub(crate) async fn run(pipeline: Pipeline, config: Config) {
-    let mut next_clean_up = Instant::now();
-    let mut next_backfill = config.backfill.map(|interval| (Instant::now(), interval));
+    tokio::join!(backfills(&pipeline, config.backfill), clean_ups(&pipeline, &config));
+}
+
+async fn backfills(pipeline: &Pipeline, interval: Option<Duration>) {
+    let Some(interval) = interval else { return };
     loop {
-        let done = tokio::select! {
-            interval = due(next_backfill) => {
-                next_backfill = Some((Instant::now() + jitter(interval), interval));
-                backfill(&pipeline, interval).await
-            }
-            () = sleep_until(next_clean_up) => {
-                next_clean_up = Instant::now() + jitter(config.janitor);
-                clean_up(&pipeline, &config).await
-            }
-        };
-        if let Err(fault) = done {
-            tracing::warn!("the janitor will try again: {fault}");
-        }
+        warn(backfill(pipeline, interval).await.err());
+        sleep(jitter(interval)).await;
     }
 }
 
-/// Waits until the backfill is due, and returns its interval; without one, waits for ever.
-async fn due(next: Option<(Instant, Duration)>) -> Duration {
-    match next {
-        Some((at, interval)) => {
-            sleep_until(at).await;
-            interval
-        }
-        None => std::future::pending().await,
+async fn clean_ups(pipeline: &Pipeline, config: &Config) {
+    loop {
+        warn(clean_up(pipeline, config).await);
+        sleep(jitter(config.janitor)).await;
+    }
+}
+
+fn warn(faults: impl IntoIterator<Item = Fault>) {
+    for fault in faults {
+        tracing::warn!("the janitor will try again: {fault}");
     }
 }
 
@@ -50,6 +44,6 @@ pub(crate) async fn backfill(pipeline: &Pipeline, interval: Duration) -> Result<
     Ok(())
 }
 
-pub(crate) async fn clean_up(pipeline: &Pipeline, config: &Config) -> Result<(), Fault> {
+pub(crate) async fn clean_up(pipeline: &Pipeline, config: &Config) -> Vec<Fault> {
     pipeline.clean_up(config.max_strikes, config.deletions_kept).await
 }

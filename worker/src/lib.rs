@@ -39,7 +39,7 @@ pub fn process_backlog<'a>(
 /// One round of the janitor, including the backfill: for tests.
 ///
 /// # Errors
-/// The database or the store is unavailable.
+/// The database or the store is unavailable: the first failure, after all steps.
 pub fn clean_up<'a>(
     pipeline: &'a Pipeline,
     config: &'a Config,
@@ -48,6 +48,6 @@ pub fn clean_up<'a>(
         if let Some(interval) = config.backfill {
             janitor::backfill(pipeline, interval).await?;
         }
-        janitor::clean_up(pipeline, config).await
+        janitor::clean_up(pipeline, config).await.into_iter().next().map_or(Ok(()), Err)
     })
 }

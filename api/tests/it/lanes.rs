@@ -50,7 +50,7 @@ async fn hints_without_end_do_not_delay_a_due_job() {
 #[tokio::test]
 async fn the_longest_due_job_comes_first_though_newer_ones_have_hints() {
     // after its first poll, the worker polls only while it finds due jobs
-    let app = TestApp::with(&[("RENDER_CONCURRENCY", "1"), ("POLL_S", "1000")]).await;
+    let app = TestApp::with(&[("WORKER_CLAIMS", "1"), ("POLL_S", "1000")]).await;
     let oldest = upload(&app, 1).await.remove(0);
     let lost = app.pipeline.queue().listen_jobs(1).next().await;
     upload(&app, 20).await;
@@ -96,6 +96,17 @@ async fn a_worker_without_a_backfill_makes_no_jobs() {
 }
 
 #[tokio::test]
+async fn a_step_of_the_janitor_that_fails_stops_no_other() {
+    let app = TestApp::with(&[("BACKFILL_S", "0")]).await;
+    let catalog = app.pipeline.catalog();
+    catalog.reserve_blobs(&["renders/a/1".to_owned()], Duration::ZERO).await.expect("reserve");
+    // all steps that read jobs fail
+    run(&app, "ALTER TABLE jobs RENAME TO hidden").await;
+    worker::clean_up(&app.pipeline, &app.worker).await.expect_err("reports the failure");
+    assert_eq!(app.count("blob_gc WHERE state = 'swept'").await, 1);
+}
+
+#[tokio::test]
 async fn the_backfill_leaves_a_core_to_others() {
     let two = [("RENDER_CONCURRENCY", "2"), ("PRESETS", "default?width=80")];
     let app = TestApp::with(&two).await;
@@ -136,8 +147,7 @@ async fn failures_of_the_service_are_retried_later_and_later() {
 #[tokio::test]
 async fn an_outage_of_the_store_costs_few_jobs_an_attempt_and_none_waits_after_it() {
     const JOBS: u32 = 30;
-    let settings =
-        [("RENDER_CONCURRENCY", "2"), ("BACKOFF_MIN_S", "1000"), ("BACKOFF_MAX_S", "1000")];
+    let settings = [("WORKER_CLAIMS", "2"), ("BACKOFF_MIN_S", "1000"), ("BACKOFF_MAX_S", "1000")];
     let app = TestApp::with(&settings).await;
     upload(&app, JOBS).await;
     let (here, away) = (app.folder().join("blobs"), app.folder().join("away"));
@@ -154,7 +164,7 @@ async fn an_outage_of_the_store_costs_few_jobs_an_attempt_and_none_waits_after_i
     fs::rename(&away, &here).expect("bring the folder back");
     until("the others are done", async || {
         let waiting = app.count(postponed).await;
-        assert!(waiting <= 2, "{waiting} jobs wait after two were running when the store failed");
+        assert!(waiting <= 2, "{waiting} jobs wait after two were claimed when the store failed");
         app.count(DONE).await + waiting == i64::from(JOBS)
     })
     .await;

@@ -24,6 +24,8 @@ use jobs::{Column as C, State};
 /// Filters of the partial indexes, as literals: neither database uses such an index for a bound
 /// parameter.
 pub(super) const PENDING: &str = "state = 'pending' AND state <> 'done'";
+/// Those that a render has killed or outlasted: few, whatever the backlog.
+const STRUCK: &str = "state = 'pending' AND strikes > 0";
 const DEAD: &str = "state = 'dead' AND state <> 'done'";
 pub(super) const NOT_STORED: &str = "state <> 'stored'";
 
@@ -84,7 +86,7 @@ impl Catalog {
                     .finally(reason)
                     .into(),
             )
-            .filter(Expr::cust(PENDING))
+            .filter(Expr::cust(STRUCK))
             .filter(C::Engine.eq(engine as i32))
             .filter(C::Strikes.gte(max_strikes))
             .filter(Expr::col(C::DueAt).lte(self.now()))

@@ -12,9 +12,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    QueryResult, QuerySelect, QueryTrait,
     entity::prelude::*,
-    sea_query::{Expr, Query},
+    sea_query::{
+        CommonTableExpression, Expr, LockBehavior, LockType, Query, Returning, WithClause,
+    },
 };
 
 use super::{
@@ -28,6 +30,10 @@ use super::{
 use crate::{fault::Fault, image::ImageId};
 
 use blob_gc::Column as C;
+
+/// The filter of a partial index, as a literal: neither database uses such an index for a bound
+/// parameter.
+const RESERVED: &str = "state = 'reserved'";
 
 /// Confirms reservations, because rows refer to the blobs now; `false` when one of them was marked
 /// meanwhile, and the transaction must be rolled back.
@@ -133,7 +139,7 @@ impl Catalog {
         let marked = blob_gc::Entity::update_many()
             .col_expr(C::State, State::Marked.into())
             .col_expr(C::DueAt, self.now())
-            .filter(C::State.eq(State::Reserved))
+            .filter(Expr::cust(RESERVED))
             .filter(Expr::col(C::DueAt).lte(self.now()))
             .exec(&self.db)
             .bounded("mark expired blobs")
@@ -141,52 +147,81 @@ impl Catalog {
         Ok(marked.rows_affected)
     }
 
-    /// Up to `limit` blobs that must be deleted now, the longest due first.
+    /// Claims up to `limit` blobs that must be deleted now, the longest due first: no other process
+    /// gets them before `lease` ends. One statement picks and claims them. It passes over rows that
+    /// another claim has locked.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn marked_blobs(&self, limit: u64) -> Result<Vec<MarkedBlob>, Fault> {
-        let rows: Vec<(String, State)> = blob_gc::Entity::find()
+    pub async fn claim_marked(
+        &self,
+        limit: u64,
+        lease: Duration,
+    ) -> Result<Vec<MarkedBlob>, Fault> {
+        const DUE: &str = "due";
+        let due = blob_gc::Entity::find()
             .select_only()
-            .columns([C::Blob, C::State])
+            .column(C::Blob)
             .filter(C::State.ne(State::Reserved))
             .filter(Expr::col(C::DueAt).lte(self.now()))
             .order_by_asc(C::DueAt)
             .limit(limit)
-            .into_tuple()
-            .all(&self.db)
-            .bounded("list marked blobs")
-            .await?;
-        let marked = |(blob, state)| MarkedBlob { blob, was_swept: state == State::Swept };
-        Ok(rows.into_iter().map(marked).collect())
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+        // materialized: as a subquery, PostgreSQL may run it again for each row
+        let due = CommonTableExpression::new()
+            .query(due.into_query())
+            .table_name(DUE)
+            .materialized(true)
+            .to_owned();
+        let picked = Query::select().column(C::Blob).from(DUE).to_owned();
+        let mut update = blob_gc::Entity::update_many()
+            .col_expr(C::DueAt, self.after(lease))
+            .filter(C::Blob.in_subquery(picked))
+            .into_query();
+        update
+            .with_cte(WithClause::new().cte(due).to_owned())
+            .returning(Returning::new().columns([C::Blob, C::State]));
+        let claim = async {
+            let rows = self.db.query_all(&update).await?;
+            let marked = |row: &QueryResult| {
+                let state: State = row.try_get("", "state")?;
+                let blob = row.try_get("", "blob")?;
+                Ok(MarkedBlob { blob, was_swept: state == State::Swept })
+            };
+            rows.iter().map(marked).collect::<Result<_, DbErr>>()
+        };
+        claim.bounded("claim marked blobs").await
     }
 
-    /// Records that a marked blob was deleted: it is due once more after `again`, then its entry is
-    /// removed.
+    /// Records that marked blobs were deleted: each is due once more after `again`, then its entry
+    /// is removed.
     ///
     /// # Errors
-    /// The database is unavailable; the blob will be deleted again.
-    pub async fn record_sweep(&self, marked: &MarkedBlob, again: Duration) -> Result<(), Fault> {
-        let blob = &marked.blob;
+    /// The database is unavailable; the blobs will be deleted again.
+    pub async fn record_sweep(&self, blobs: &[MarkedBlob], again: Duration) -> Result<(), Fault> {
+        let (second, first): (Vec<_>, Vec<_>) = blobs.iter().partition(|blob| blob.was_swept);
+        let keys = |blobs: Vec<&MarkedBlob>| -> Vec<String> {
+            blobs.into_iter().map(|marked| marked.blob.clone()).collect()
+        };
         let record = async {
-            if marked.was_swept {
-                blob_gc::Entity::delete_many()
-                    .filter(C::Blob.eq(blob))
-                    .filter(C::State.eq(State::Swept))
-                    .filter(Expr::col(C::DueAt).lte(self.now()))
-                    .exec(&self.db)
-                    .await?;
-            } else {
+            if !first.is_empty() {
                 blob_gc::Entity::update_many()
                     .col_expr(C::State, State::Swept.into())
                     .col_expr(C::DueAt, self.after(again))
-                    .filter(C::Blob.eq(blob))
+                    .filter(C::Blob.is_in(keys(first)))
                     .filter(C::State.eq(State::Marked))
+                    .exec(&self.db)
+                    .await?;
+            }
+            if !second.is_empty() {
+                blob_gc::Entity::delete_many()
+                    .filter(C::Blob.is_in(keys(second)))
+                    .filter(C::State.eq(State::Swept))
                     .exec(&self.db)
                     .await?;
             }
             Ok::<_, DbErr>(())
         };
-        record.bounded("record a deleted blob").await
+        record.bounded("record deleted blobs").await
     }
 }

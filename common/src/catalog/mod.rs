@@ -4,12 +4,12 @@
 //! uses SeaORM. All times come from the database's clock. Every later write of an upload or a
 //! worker carries its attempt as a fencing token: a process that was overtaken changes nothing.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, ExprTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    DbErr, ExprTrait, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
     sea_query::{Expr, SimpleExpr},
 };
 use sqlx::{
@@ -201,6 +201,15 @@ impl Catalog {
     /// The connection pool, for migrations.
     pub fn connection(&self) -> &DatabaseConnection {
         &self.db
+    }
+
+    /// Calls `observe` with each statement that this clone runs from now on: for tests of plans.
+    pub fn observe(&mut self, observe: impl Fn(&Statement) + Send + Sync + 'static) {
+        let observe = Arc::new(observe);
+        for db in [&mut self.db, &mut self.lease_db] {
+            let observe = observe.clone();
+            db.set_metric_callback(move |info| observe(info.statement));
+        }
     }
 
     /// Checks that the database answers and has the schema, and that SQLite can write.

@@ -8,7 +8,7 @@ use super::Pipeline;
 use crate::{catalog::BackfillTarget, fault::Fault, render::spec_hash};
 use futures_util::future::BoxFuture;
 
-/// Blobs listed at a time.
+/// Blobs deleted at a time.
 const BATCH: u64 = 200;
 
 impl Pipeline {
@@ -31,47 +31,56 @@ impl Pipeline {
         })
     }
 
-    /// Sets back times that are far ahead, discards jobs whose strikes are used up, deletes superseded jobs and expired uploads,
-    /// prunes deletions older than `deletions_kept`, and sweeps blobs.
-    ///
-    /// # Errors
-    /// The database or the store is unavailable; the next call continues.
+    /// Sets back times that are far ahead, discards jobs whose strikes are used up, deletes
+    /// superseded jobs and expired uploads, prunes deletions older than `deletions_kept`, and sweeps
+    /// blobs. A step that fails does not stop the others; returns the failures. The next call
+    /// continues.
     pub fn clean_up(
         &self,
         max_strikes: i32,
         deletions_kept: Duration,
-    ) -> BoxFuture<'_, Result<(), Fault>> {
+    ) -> BoxFuture<'_, Vec<Fault>> {
         Box::pin(async move {
             let (catalog, engine) = (self.catalog(), self.config().engine);
-            for (kind, times) in catalog.set_back(&self.config().periods()).await? {
-                if times > 0 {
-                    tracing::warn!(times, "{kind} were far ahead: the database's clock was wrong");
-                }
-            }
-            let discarded = catalog.discard_exhausted(engine, max_strikes).await?;
-            if discarded > 0 {
-                tracing::error!(jobs = discarded, "discarded jobs that used up their strikes");
-                metrics::counter!("planet_jobs_total", "outcome" => "dead").increment(discarded);
-            }
-            catalog.delete_superseded(engine).await?;
-            catalog.delete_expired_uploads(self.config().blob_grace).await?;
-            catalog.prune_deletions(deletions_kept).await?;
-            catalog.mark_expired().await?;
-            self.sweep_marked().await
+            let steps = [
+                self.set_back().await,
+                self.discard_exhausted(max_strikes).await,
+                catalog.delete_superseded(engine).await.map(drop),
+                catalog.delete_expired_uploads(self.config().blob_grace).await.map(drop),
+                catalog.prune_deletions(deletions_kept).await.map(drop),
+                catalog.mark_expired().await.map(drop),
+                self.sweep_marked().await,
+            ];
+            steps.into_iter().filter_map(Result::err).collect()
         })
     }
 
-    /// Deletes every marked blob.
+    async fn set_back(&self) -> Result<(), Fault> {
+        for (kind, times) in self.catalog().set_back(&self.config().periods()).await? {
+            if times > 0 {
+                tracing::warn!(times, "{kind} were far ahead: the database's clock was wrong");
+            }
+        }
+        Ok(())
+    }
+
+    async fn discard_exhausted(&self, max_strikes: i32) -> Result<(), Fault> {
+        let engine = self.config().engine;
+        let discarded = self.catalog().discard_exhausted(engine, max_strikes).await?;
+        if discarded > 0 {
+            tracing::error!(jobs = discarded, "discarded jobs that used up their strikes");
+            metrics::counter!("planet_jobs_total", "outcome" => "dead").increment(discarded);
+        }
+        Ok(())
+    }
+
+    /// Deletes marked blobs until there are no more. Each process claims others.
     async fn sweep_marked(&self) -> Result<(), Fault> {
         loop {
-            let blobs = self.catalog().marked_blobs(BATCH).await?;
-            // a blob that cannot be deleted does not block those after it
-            let mut swept = Ok(());
-            for blob in &blobs {
-                swept = swept.and(self.sweep(blob).await);
-            }
-            swept?;
-            if (blobs.len() as u64) < BATCH {
+            let blobs = self.catalog().claim_marked(BATCH, self.config().lease).await?;
+            let is_last = (blobs.len() as u64) < BATCH;
+            self.sweep(blobs).await?;
+            if is_last {
                 return Ok(());
             }
         }

@@ -30,12 +30,10 @@ impl Pipeline {
                 }
                 let Some(blobs) = marked else { return Ok(false) };
                 pipeline.queue().notify_changes();
-                for blob in blobs {
-                    let marked = MarkedBlob { blob, was_swept: false };
-                    if let Err(fault) = pipeline.sweep(&marked).await {
-                        tracing::warn!("left to the next clean-up: {fault}");
-                        break;
-                    }
+                let marked: Vec<_> =
+                    blobs.into_iter().map(|blob| MarkedBlob { blob, was_swept: false }).collect();
+                if let Err(fault) = pipeline.sweep(marked).await {
+                    tracing::warn!("left to the next clean-up: {fault}");
                 }
                 Ok(true)
             };
@@ -43,13 +41,22 @@ impl Pipeline {
         })
     }
 
-    /// Deletes a marked blob, and schedules a second deletion: a writer that was suspended may
-    /// still put it.
+    /// Deletes marked blobs, and schedules a second deletion of each: a writer that was suspended
+    /// may still put it. A blob that cannot be deleted does not stop the others.
     ///
     /// # Errors
-    /// The store or the database is unavailable; the blob stays marked.
-    pub(super) async fn sweep(&self, marked: &MarkedBlob) -> Result<(), Fault> {
-        self.store().delete(marked.key()).await?;
-        self.catalog().record_sweep(marked, self.config().blob_grace).await
+    /// The store or the database is unavailable, or a blob could not be deleted; it stays marked.
+    pub(super) async fn sweep(&self, marked: Vec<MarkedBlob>) -> Result<(), Fault> {
+        let keys: Vec<&str> = marked.iter().map(MarkedBlob::key).collect();
+        let outcomes = self.store().delete_all(&keys).await?;
+        let (mut deleted, mut failed) = (Vec::new(), Ok(()));
+        for (blob, outcome) in marked.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(()) => deleted.push(blob),
+                Err(fault) => failed = Err(fault),
+            }
+        }
+        self.catalog().record_sweep(&deleted, self.config().blob_grace).await?;
+        failed
     }
 }

@@ -7,7 +7,7 @@
 use std::{ops::Range, path::PathBuf, pin::Pin, time::Duration};
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, future::BoxFuture};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::{
@@ -16,6 +16,9 @@ use crate::{
     image::ImageId,
     job::Claim,
 };
+
+/// Blobs that one call of [`Store::delete_all`] deletes at the same time.
+const DELETIONS_AT_ONCE: usize = 16;
 
 mod file;
 mod s3;
@@ -240,6 +243,26 @@ impl Store {
             Store::File(files) => files.delete(key).await,
             Store::S3(bucket) => bucket.delete(key).await,
         }
+    }
+
+    /// Deletes the blobs, those that exist; returns the outcome of each.
+    ///
+    /// # Errors
+    /// The store is unavailable; any of them may still exist.
+    pub async fn delete_all(&self, keys: &[&str]) -> Result<Vec<Result<(), Fault>>, Fault> {
+        let together = match self {
+            Store::S3(bucket) if keys.len() > 1 => bucket.delete_all(keys).await?,
+            _ => None,
+        };
+        Ok(match together {
+            Some(outcomes) => outcomes,
+            None => {
+                let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+                let delete = |key: String| async move { self.delete(&key).await };
+                let each = futures_util::stream::iter(keys).map(delete);
+                each.buffered(DELETIONS_AT_ONCE).collect().await
+            }
+        })
     }
 
     /// Checks that the store answers, and that a folder can be written.

@@ -1,6 +1,6 @@
 //! Blobs as objects in an S3 bucket; the only file that uses the AWS SDK's client.
 
-use std::{ops::Range, time::Duration};
+use std::{collections::HashMap, ops::Range, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::{
@@ -13,6 +13,7 @@ use aws_sdk_s3::{
     },
     error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
+    types::{Delete, ObjectIdentifier},
 };
 use aws_smithy_http_client::{
     Builder,
@@ -147,6 +148,38 @@ impl Bucket {
     pub(super) async fn delete(&self, key: &str) -> Result<(), Fault> {
         let delete = self.client.delete_object().bucket(&self.name).key(key);
         found(delete.send().await, "delete an object").map(drop)
+    }
+
+    /// Deletes up to 1000 objects by one request (`DeleteObjects`), and returns the outcome of each;
+    /// `None` when the server refuses such a request: not all servers know it.
+    pub(super) async fn delete_all(
+        &self,
+        keys: &[&str],
+    ) -> Result<Option<Vec<Result<(), Fault>>>, Fault> {
+        const DOING: &str = "delete objects";
+        let object = |key: &&str| ObjectIdentifier::builder().key(*key).build();
+        let objects = keys.iter().map(object).collect::<Result<Vec<_>, _>>().doing(DOING)?;
+        let objects = Delete::builder().set_objects(Some(objects)).quiet(true);
+        let delete = self.client.delete_objects().bucket(&self.name);
+        let delete = delete.delete(objects.build().doing(DOING)?).send().await;
+        let refused = |status: u16| (400..500).contains(&status) || status == 501;
+        let answer = match delete {
+            Err(SdkError::ServiceError(err)) if refused(err.raw().status().as_u16()) => {
+                return Ok(None);
+            }
+            answer => answer.doing(DOING)?,
+        };
+        let failures: HashMap<_, _> = answer
+            .errors()
+            .iter()
+            .filter(|error| !matches!(error.code(), Some("NoSuchKey" | "NotFound")))
+            .map(|error| (error.key().unwrap_or_default(), error.code().unwrap_or("no code")))
+            .collect();
+        let outcome = |key: &&str| match failures.get(key) {
+            Some(code) => Err(Fault::new("delete an object", format!("{key}: {code}"))),
+            None => Ok(()),
+        };
+        Ok(Some(keys.iter().map(outcome).collect()))
     }
 
     pub(super) async fn check(&self) -> Result<(), Fault> {

@@ -42,6 +42,7 @@ conformance! {
         eight_mebibytes_come_back_whole
         a_deleted_blob_is_gone_and_its_neighbour_is_not
         deleting_what_is_not_there_is_no_error
+        many_blobs_are_deleted_together
         every_attempt_has_a_blob_of_its_own
         puts_and_deletes_under_the_same_parents_do_not_meet
         an_open_store_answers
@@ -114,6 +115,23 @@ async fn deleting_what_is_not_there_is_no_error(store: Store) {
     }
     store.put("originals/a/1", text("again")).await.unwrap();
     assert_eq!(store.get("originals/a/1").await.unwrap().unwrap(), "again");
+}
+
+async fn many_blobs_are_deleted_together(store: Store) {
+    let keys: Vec<String> = (0..40).map(|nth| format!("renders/{nth}/1")).collect();
+    for key in &keys[1..] {
+        store.put(key, text("a")).await.unwrap();
+    }
+    // all but the last one, with one that is not there
+    let deleted: Vec<&str> = keys[..39].iter().map(String::as_str).collect();
+    for deleted in [&deleted[..], &deleted[..1], &[]] {
+        let outcomes = store.delete_all(deleted).await.unwrap();
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), deleted.len());
+    }
+    for key in deleted {
+        assert_eq!(store.get(key).await.unwrap(), None, "{key}");
+    }
+    assert!(store.get(&keys[39]).await.unwrap().is_some());
 }
 
 async fn every_attempt_has_a_blob_of_its_own(store: Store) {
@@ -380,6 +398,62 @@ async fn a_large_object_has_the_time_that_the_lowest_rate_takes() {
     }
     let connectors = read_timeouts.lock().unwrap().len();
     assert_eq!(connectors, 2, "an object of another size needs no other connection");
+}
+
+/// A server that gives this answer to `DeleteObjects`, and succeeds at all else.
+#[derive(Debug)]
+struct DeletingServer {
+    answer: (u16, &'static str),
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl HttpConnector for DeletingServer {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (mut status, mut body) = (200, "");
+        if request.method() == "POST" {
+            (status, body) = self.answer;
+        }
+        self.requests.lock().unwrap().push(request.method().to_owned());
+        let answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+        HttpConnectorFuture::ready(Ok(answer))
+    }
+}
+
+/// The outcomes of the deletion of `a`, `b` and `c`, and the requests that it took.
+async fn deletions(answer: (u16, &'static str)) -> (Option<[bool; 3]>, Vec<String>) {
+    let requests = Arc::<Mutex<Vec<String>>>::default();
+    let seen = requests.clone();
+    let server = http_client_fn(move |_, _| {
+        SharedHttpConnector::new(DeletingServer { answer, requests: seen.clone() })
+    });
+    let client = client_of("127.0.0.1:1".parse().unwrap(), SECRET).await;
+    let client = client.into_builder().http_client(server).build();
+    let store = Store::s3("planet", &client).await.unwrap();
+    requests.lock().unwrap().clear();
+    let outcomes = store.delete_all(&["a", "b", "c"]).await.ok();
+    let outcomes = outcomes.map(|all| [0, 1, 2].map(|nth: usize| all[nth].is_ok()));
+    let requests = requests.lock().unwrap().clone();
+    (outcomes, requests)
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_objects_are_deleted_by_one_request() {
+    let all = (200, "<DeleteResult/>");
+    assert_eq!(deletions(all).await, (Some([true; 3]), vec!["POST".to_owned()]));
+    let not_b = "<DeleteResult><Error><Key>b</Key><Code>AccessDenied</Code></Error></DeleteResult>";
+    assert_eq!(deletions((200, not_b)).await.0, Some([true, false, true]));
+    let gone = "<DeleteResult><Error><Key>b</Key><Code>NoSuchKey</Code></Error></DeleteResult>";
+    assert_eq!(deletions((200, gone)).await.0, Some([true; 3]));
+    assert_eq!(deletions((503, "")).await.0, None);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_delete_many_objects_deletes_each() {
+    for status in [400, 405, 501] {
+        let (outcomes, requests) = deletions((status, "")).await;
+        assert_eq!(outcomes, Some([true; 3]));
+        assert_eq!(requests, ["POST", "DELETE", "DELETE", "DELETE"], "{status}");
+    }
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ conformance! {
         a_removed_image_takes_everything_along
         a_removal_and_a_finish_leave_no_blob
         an_unreferenced_blob_is_swept_twice
+        processes_that_sweep_at_the_same_time_share_no_blob
         the_backlog_is_counted
     ]
 }
@@ -110,7 +111,7 @@ async fn an_unreferenced_blob_is_swept_twice(catalog: Catalog) {
 
     let sweep = async |blob: &str, was_swept, again| {
         let marked = MarkedBlob { blob: blob.to_owned(), was_swept };
-        catalog.record_sweep(&marked, again).await.unwrap();
+        catalog.record_sweep(&[marked], again).await.unwrap();
     };
     // a reserved blob does not become swept
     sweep("a", false, ENDED).await;
@@ -123,7 +124,7 @@ async fn an_unreferenced_blob_is_swept_twice(catalog: Catalog) {
         overdue,
         "a sweep that listed it earlier does not remove it"
     );
-    let listed = catalog.marked_blobs(9).await.unwrap();
+    let listed = catalog.claim_marked(9, ENDED).await.unwrap();
     assert_eq!(listed, [MarkedBlob { blob: "b".into(), was_swept: true }]);
     sweep("b", true, LONG).await;
     assert_eq!(marked(&catalog).await, HashSet::new(), "then it is removed");
@@ -131,7 +132,30 @@ async fn an_unreferenced_blob_is_swept_twice(catalog: Catalog) {
     catalog.release_blobs(&blobs).await.unwrap();
     sweep("a", false, LONG).await;
     assert_eq!(marked(&catalog).await, HashSet::new(), "its second time has not come");
-    assert_eq!(catalog.marked_blobs(1).await.unwrap().len(), 0);
+    assert_eq!(catalog.claim_marked(1, ENDED).await.unwrap().len(), 0);
+}
+
+async fn processes_that_sweep_at_the_same_time_share_no_blob(catalog: Catalog) {
+    let blobs: Vec<String> = (0..60).map(|nth| format!("renders/{nth}/1")).collect();
+    catalog.reserve_blobs(&blobs, ENDED).await.unwrap();
+    assert_eq!(catalog.mark_expired().await.unwrap(), 60);
+    let claims = at_once((0..4).map(|_| {
+        let catalog = catalog.clone();
+        async move { catalog.claim_marked(15, LONG).await.unwrap() }
+    }));
+    let claimed: Vec<MarkedBlob> = claims.await.into_iter().flatten().collect();
+    assert_eq!(claimed.len(), 60);
+    let keys: HashSet<&str> = claimed.iter().map(MarkedBlob::key).collect();
+    assert_eq!(keys.len(), 60);
+    assert_eq!(catalog.claim_marked(15, LONG).await.unwrap(), [], "they are claimed");
+    catalog.record_sweep(&claimed, ENDED).await.unwrap();
+    let again = catalog.claim_marked(99, LONG).await.unwrap();
+    assert!(again.len() == 60 && again.iter().all(|blob| blob.was_swept));
+    // some of them for the second time
+    catalog.record_sweep(&[&again[..50], &claimed[..9]].concat(), ENDED).await.unwrap();
+    let rest = "UPDATE blob_gc SET due_at = 0";
+    catalog.connection().execute_unprepared(rest).await.unwrap();
+    assert_eq!(catalog.claim_marked(99, LONG).await.unwrap().len(), 10);
 }
 
 async fn the_backlog_is_counted(catalog: Catalog) {

@@ -20,6 +20,7 @@ mod clock;
 mod images;
 mod jobs;
 mod migrations;
+mod plans;
 mod renders;
 mod uploads;
 
@@ -123,7 +124,7 @@ pub(crate) async fn removed(catalog: &Catalog, image: ImageId) -> Option<HashSet
 }
 
 async fn marked(catalog: &Catalog) -> HashSet<String> {
-    let marked = catalog.marked_blobs(99).await.unwrap();
+    let marked = catalog.claim_marked(99, ENDED).await.unwrap();
     marked.into_iter().map(|marked| marked.blob).collect()
 }
 

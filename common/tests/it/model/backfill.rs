@@ -78,9 +78,13 @@ impl Next<'_> {
             }),
             Some(leader) if leader.look.is_none() => {
                 let look = state.world.look(rules);
-                // a look that sees nothing, or what was passed, changes nothing
-                let is_new = |image: u8| state.world.backfill.passed & 1 << image == 0;
-                if look.settled.or(look.stored).is_some_and(is_new) {
+                let passed = state.world.backfill.passed;
+                let may_change = match look.settled.or(look.stored) {
+                    Some(image) => passed & 1 << image == 0,
+                    // an upload that is stored after the look is passed
+                    None => passed == 0 && !rules.backfill_settles_first,
+                };
+                if may_change {
                     let part = match rules.backfill_steps_are_whole {
                         true => Part::Whole,
                         false => Part::Cursor,
