@@ -1,6 +1,6 @@
 //! The state that handlers share.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use common::pipeline::Pipeline;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -19,9 +19,12 @@ use crate::{
     upload_slots::UploadSlots,
 };
 
-/// The state that handlers share. Clones share the same limits.
+/// The state that handlers share. It is cloned several times a request, so clones are one pointer.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Shared>);
+
+/// What the clones of an [`App`] share.
+pub struct Shared {
     pub(crate) pipeline: Pipeline,
     pub(crate) config: Arc<Config>,
     pub(crate) metrics: PrometheusHandle,
@@ -40,12 +43,20 @@ pub struct App {
     pub(crate) thumbnails: ThumbnailCache,
 }
 
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
 impl App {
     /// Creates the state for one server. `metrics` renders what `/metrics` returns.
     pub fn new(pipeline: Pipeline, config: Config, metrics: PrometheusHandle) -> Self {
         let cache_bytes = pipeline.config().cache_bytes;
         let response_budget = ResponseBudget::new(config.answer_memory_mib);
-        App {
+        App(Arc::new(Shared {
             metrics,
             backlog: Arc::new(BacklogSampler::new(config.metrics_interval)),
             readiness: Arc::new(Readiness::new(config.ready_grace)),
@@ -59,6 +70,6 @@ impl App {
             thumbnails: thumbnail_cache(config.thumbnail_cache_bytes),
             pipeline,
             config: Arc::new(config),
-        }
+        }))
     }
 }

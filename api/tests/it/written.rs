@@ -78,9 +78,10 @@ fn the_tests_that_reliability_md_names_exist() {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a folder of tests") {
             let path = entry.expect("a file").path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => sources.push_str(&fs::read_to_string(path).expect("a source")),
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources.push_str(&fs::read_to_string(path).expect("a source"));
             }
         }
     }
