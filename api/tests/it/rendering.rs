@@ -205,7 +205,10 @@ async fn what_an_image_has_not_cannot_be_asked_for() {
         ("bands=4", "bands must be whole numbers from 1 to 3"),
         ("bands=1,2", "bands must be auto, the number of one band"),
         ("frame=1", "frame must be 0: the image has no other frame"),
-        ("stretch=5:1", "stretch must be auto, none, two numbers such as 0:3000, or three such pairs"),
+        (
+            "stretch=5:1",
+            "stretch must be auto, none, two numbers such as 0:3000, or three such pairs",
+        ),
     ] {
         let answer = app.get(&format!("{}?{asked}", image.at)).await.is(400);
         answer.tells_problem("bad-parameter", &[told]);

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use common::job::Lane;
+use common::{catalog::Renders, job::Lane};
 use sea_orm::{ConnectionTrait, Statement, TransactionTrait};
 
 use super::*;
@@ -67,9 +67,16 @@ async fn tour(catalog: &Catalog) {
     catalog.image(image.id).await.unwrap();
     catalog.jobs_of(&[image.id]).await.unwrap();
     catalog.renders(image.id).await.unwrap();
-    catalog.render(image.id, &hash("width=80"), None).await.unwrap();
+    let spec_hash = &hash("width=80");
+    let newest = Renders::Newest { spec_hash, engine: None };
+    for which in [Renders::All, newest, Renders::Newest { spec_hash, engine: Some(ENGINE) }] {
+        catalog.image_with_renders(image.id, which).await.unwrap();
+    }
+    catalog.image_with_jobs(image.id).await.unwrap();
+    catalog.images_of(&[image.id]).await.unwrap();
     for sha256 in [None, Some("same".to_owned())] {
         let newest = Page { sha256, ..page(50) };
+        catalog.images_with_jobs(&newest).await.unwrap();
         let rows = catalog.images(&newest).await.unwrap();
         assert_eq!(rows.len(), 50);
         catalog.images(&Page { before: Some(rows[49].id), ..newest }).await.unwrap();
