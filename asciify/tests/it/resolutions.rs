@@ -13,9 +13,11 @@ fn grid(file: &[u8], spec: &str, limits: &Limits) -> Result<Grid, Error> {
     render(Cursor::new(file), &[spec], limits).map(|mut grids| grids.remove(0))
 }
 
-/// A grey page or overview of that side, whose values are those of a function of its column; sparse
-/// where there is none.
-fn pyramid(levels: &[(u32, Option<fn(u32) -> u8>)]) -> Vec<u8> {
+/// The values of a page by column; `None` for a sparse one.
+type Values = Option<fn(u32) -> u8>;
+
+/// Grey pages and overviews of those sides.
+fn pyramid(levels: &[(u32, Values)]) -> Vec<u8> {
     let sides: Vec<[u32; 1]> = levels.iter().map(|(side, _)| [*side]).collect();
     let tags: Vec<Vec<(u16, &[u32])>> = sides
         .iter()
@@ -33,13 +35,12 @@ fn pyramid(levels: &[(u32, Option<fn(u32) -> u8>)]) -> Vec<u8> {
             None => Vec::new(),
         })
         .collect();
-    let pages: Vec<(&[(u16, &[u32])], &[u8])> =
-        tags.iter().zip(&data).map(|(tags, data)| (&tags[..], &data[..])).collect();
+    let pages: Vec<_> = tags.iter().zip(&data).map(|(tags, data)| (&tags[..], &data[..])).collect();
     by_hand(&pages)
 }
 
-const RAMP: Option<fn(u32) -> u8> = Some(|x| (x * 3) as u8);
-const STRIPES: Option<fn(u32) -> u8> = Some(|x| if x % 20 < 10 { 20 } else { 230 });
+const RAMP: Values = Some(|x| (x * 3) as u8);
+const STRIPES: Values = Some(|x| if x % 20 < 10 { 20 } else { 230 });
 
 #[test]
 fn a_tiff_that_exceeds_the_limits_is_drawn_from_the_largest_overview_within_them() {

@@ -120,7 +120,7 @@ mod tests {
         };
         assert_eq!(unstuff(3, &[0b11_010_001, 0b0], 3, 3), Some(vec![1, 2, 3]));
         // nine bits of a word of 32, whose two highest bytes are stored
-        assert_eq!(unstuff(2, &[0x70, 0b001_010_01], 3, 3), Some(vec![1, 2, 2]));
+        assert_eq!(unstuff(2, &[0x70, 0b0010_1001], 3, 3), Some(vec![1, 2, 2]));
         assert_eq!(unstuff(3, &[1], 3, 3), None);
     }
 }
