@@ -72,7 +72,7 @@ async fn a_stopped_worker_does_not_wait_for_a_store_that_hangs() {
     test_client.wait_until_all_ready(&gone).await;
 
     // The API and the janitor both try to delete its blobs.
-    let mut traps = [(); 2].map(|()| site.bucket.breakpoint(Method::DELETE, ""));
+    let mut traps = [(); 2].map(|()| site.bucket.breakpoint(Method::POST, ""));
     let deletion = tokio::spawn(async move { test_client.delete(&gone[0].id).await });
     for trap in &mut traps {
         trap.hit().await;

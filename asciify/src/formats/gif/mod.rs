@@ -69,7 +69,8 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
                     sides => sides?,
                 };
                 if probed.frames == 0 && area(probed.width, probed.height) == 0 {
-                    (probed.width, probed.height) = (width, height);
+                    probed = Probed::still(FORMAT, (width, height), 3, 4, Gif);
+                    probed.frames = 0;
                 }
                 probed.frames += 1;
                 probed.add_frame_size(width, height);

@@ -15,6 +15,8 @@ pub(super) const SIGNATURE: &[u8] = b"\0\0\0\x0cjP  \r\n\x87\n";
 const MAX_HEADER_BYTES: u64 = 8 << 20;
 /// Entries of a palette (I.5.3.4).
 const MAX_PALETTE_ENTRIES: u16 = 1024;
+/// The most bits of a value.
+const MAX_BITS: u32 = 38;
 
 /// What the boxes say. Without a JP2 header box, what it holds is empty.
 pub(super) struct Boxes {
@@ -180,6 +182,9 @@ fn palette(content: &[u8]) -> Option<Palette> {
     let (depths, mut rest) = rest.split_at_checked(usize::from(*columns))?;
     let columns: Vec<(u32, bool)> =
         depths.iter().map(|depth| (u32::from(depth & 0x7f) + 1, depth & 0x80 != 0)).collect();
+    if columns.iter().any(|(bits, _)| *bits > MAX_BITS) {
+        return None;
+    }
     let mut values = Vec::with_capacity(usize::from(entries) * columns.len());
     for (bits, is_signed) in (0..entries).flat_map(|_| &columns) {
         let (bytes, others) = rest.split_at_checked(bits.div_ceil(8) as usize)?;
