@@ -18,6 +18,7 @@ mod m0004_lanes;
 mod m0005_backfills;
 mod m0006_band_names;
 mod m0007_indexes;
+mod statements;
 
 /// The key of PostgreSQL's advisory lock for migrations: the text `planet` and a zero byte.
 const LOCK: i64 = 0x0070_6c61_6e65_7400;
@@ -36,10 +37,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_pipeline::Step),
             Box::new(m0002_layout::Step),
             Box::new(m0003_changes::Step),
-            Box::new(m0004_lanes::Step),
+            Box::new(m0004_lanes::STEP),
             Box::new(m0005_backfills::Step),
-            Box::new(m0006_band_names::Step),
-            Box::new(m0007_indexes::Step),
+            Box::new(m0006_band_names::STEP),
+            Box::new(m0007_indexes::STEP),
         ]
     }
 }

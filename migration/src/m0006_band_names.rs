@@ -2,11 +2,10 @@
 //!
 //! The step can be repeated: on PostgreSQL it is no transaction, and may be interrupted in between.
 
-use sea_orm::{ConnectionTrait, DbBackend};
-use sea_orm_migration::prelude::*;
+use crate::statements::Statements;
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Step;
+pub(crate) const STEP: Statements =
+    Statements { name: "m0006_band_names", sqlite: SQLITE, postgres: POSTGRES, down: DOWN };
 
 const SQLITE: &[&str] = &["ALTER TABLE images ADD COLUMN band_names text"];
 
@@ -18,28 +17,3 @@ const POSTGRES: &[&str] = &[
 ];
 
 const DOWN: &[&str] = &["ALTER TABLE images DROP COLUMN band_names"];
-
-#[async_trait::async_trait]
-impl MigrationTrait for Step {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        match manager.get_database_backend() {
-            DbBackend::Postgres => run(manager, POSTGRES).await,
-            _ => run(manager, SQLITE).await,
-        }
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, DOWN).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(false)
-    }
-}
-
-async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
-    for sql in statements {
-        manager.get_connection().execute_unprepared(sql).await?;
-    }
-    Ok(())
-}

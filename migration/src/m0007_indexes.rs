@@ -4,11 +4,10 @@
 //! The step can be repeated: PostgreSQL builds an index beside running writes, outside of a
 //! transaction, and may be interrupted in between.
 
-use sea_orm::{ConnectionTrait, DbBackend};
-use sea_orm_migration::prelude::*;
+use crate::statements::Statements;
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Step;
+pub(crate) const STEP: Statements =
+    Statements { name: "m0007_indexes", sqlite: SQLITE, postgres: POSTGRES, down: DOWN };
 
 const SQLITE: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS images_by_sha256_and_id ON images (sha256, id)",
@@ -46,28 +45,3 @@ const DOWN: &[&str] = &[
     "DROP INDEX IF EXISTS jobs_struck",
     "DROP INDEX IF EXISTS blob_gc_reserved",
 ];
-
-#[async_trait::async_trait]
-impl MigrationTrait for Step {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        match manager.get_database_backend() {
-            DbBackend::Postgres => run(manager, POSTGRES).await,
-            _ => run(manager, SQLITE).await,
-        }
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, DOWN).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(false)
-    }
-}
-
-async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
-    for sql in statements {
-        manager.get_connection().execute_unprepared(sql).await?;
-    }
-    Ok(())
-}
