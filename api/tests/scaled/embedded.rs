@@ -70,15 +70,18 @@ async fn an_upload_and_its_renders_take_eight_syncs() {
     let home = Home::new();
     let counter = SyncCounter::build(home.folder.path());
     // of five presets, by default
-    let settings = [("PRESETS", ""), ("BACKFILL_S", "0")];
+    let settings = [("PRESETS", ""), ("BACKFILL_S", "0"), ("JANITOR_S", "600")];
     let _process = home.start_with(&[&counter.environment()[..], &settings].concat());
     let test_client = TestClient::of(&[&home.url]);
     test_client.wait_for_readyz(0, true).await;
+    // a connection's first commit also syncs the folder of the database
+    let once = home.folder.path().join("data").display().to_string();
     for nth in 0..=UPLOADS {
         let before = counter.synced().len();
         let kept = test_client.upload_all(&[Arc::new(photo(nth as u32))]).await;
         test_client.wait_until_all_ready(&kept).await;
-        let synced = counter.synced().split_off(before);
+        let mut synced = counter.synced().split_off(before);
+        synced.retain(|path| *path != once);
         // during the first one, the process may still sync what it made at its start
         assert!(nth == 0 || (1..=8).contains(&synced.len()), "upload {nth}: {synced:#?}");
     }

@@ -114,7 +114,7 @@ fn damaged_chunks_are_damage_and_no_panic() {
         Ok(()) => drawn += 1,
         Err(_) => refused += 1,
     });
-    assert!(drawn > 400 && refused > 400, "{drawn} drawn, {refused} refused");
+    assert!(drawn > 100 && refused > 400, "{drawn} drawn, {refused} refused");
 }
 
 #[test]
