@@ -61,6 +61,8 @@
 
 mod cancellation;
 mod color_profile;
+#[cfg(feature = "isolation")]
+mod decoder_process;
 mod draw;
 mod error;
 mod escape;

@@ -3,9 +3,9 @@
 use std::io::{Seek, SeekFrom};
 
 use crate::color_profile::{ColorModel, ColorProfile, ProfileSource};
+use crate::decoder_process::{self, Decoding, Order};
 use crate::error::Error;
 use crate::formats::decoder::{Decoder, Input, RowDecoder, area};
-use crate::isolation::{self, Decoding, Order};
 use crate::sample::Sampled;
 use crate::sample::view::View;
 use crate::spec::Spec;
@@ -31,7 +31,7 @@ fn start<'s>(
     order: &Order,
 ) -> Result<(Option<ProfileSource>, Decoding<'s>), Error> {
     let (format, sides) = (input.probed.format, input.probed.sides());
-    let mut decoding = isolation::start(input.source, format, sides, order)?;
+    let mut decoding = decoder_process::start(input.source, format, sides, order)?;
     let profile = decoding.profile()?;
     Ok((profile, decoding))
 }

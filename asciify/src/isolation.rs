@@ -1,4 +1,17 @@
-//! The decoding process: reads a file, and writes its rows.
+//! Decoding in a process of its own: for formats whose decoders may abort, or take memory that no
+//! header announces.
+//!
+//! [`init`] is called first thing in `main`. To decode a file, the library starts the same program
+//! again, whose [`init`] then limits its own memory and CPU time, reads the file from standard
+//! input, writes rows of pixels to standard output, and exits. Whatever it does, the process that
+//! started it only sees that rows are missing, and refuses the file.
+//!
+//! ```text
+//! process ── start: order as arguments ──▶ process of the same program: init
+//!    │ ──── standard input: the file ────────▶ limits, probe, decode
+//!    │ ◀─── standard output: messages ──────── colour profile, rows, the end or an error
+//!    └ kills it when the caller cancels
+//! ```
 
 use std::env;
 use std::fs::File;
@@ -7,15 +20,16 @@ use std::os::fd::AsFd;
 use std::panic;
 use std::process::exit;
 
-use super::limits::limit_this_process;
-use super::message::{write_end, write_profile, write_row};
-use super::order::{Order, PANICKED};
-use super::program::use_running_program;
 use crate::cancellation::Cancellation;
+use crate::decoder_process::{
+    Order, PANICKED, limit_this_process, use_running_program, write_end, write_profile, write_row,
+};
 use crate::error::{Error, Limits};
 use crate::formats;
 use crate::formats::decoder::Input;
 use crate::source::Source;
+
+pub use crate::decoder_process::use_program;
 
 /// The exit code if the other process has ended, or sent something else.
 const DISCONNECTED: i32 = 102;

@@ -13,7 +13,7 @@ const CODE_BYTES: u64 = 1 << 30;
 ///
 /// # Errors
 /// The system refuses a limit.
-pub(super) fn limit_this_process(order: &Order) -> io::Result<()> {
+pub(crate) fn limit_this_process(order: &Order) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     limit(Resource::Data, order.memory_bytes)?;

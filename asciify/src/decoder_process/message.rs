@@ -24,7 +24,7 @@ const MAX_TEXT_BYTES: usize = 1000;
 ///
 /// # Errors
 /// The process that reads has ended.
-pub(super) fn write_row(row: Row<'_>, to: &mut impl Write) -> io::Result<()> {
+pub(crate) fn write_row(row: Row<'_>, to: &mut impl Write) -> io::Result<()> {
     match row {
         Row::Grey8(row) => write(0, row.as_flattened(), to),
         Row::GreyAlpha8(row) => write(1, row.as_flattened(), to),
@@ -41,7 +41,7 @@ pub(super) fn write_row(row: Row<'_>, to: &mut impl Write) -> io::Result<()> {
 ///
 /// # Errors
 /// The process that reads has ended.
-pub(super) fn write_profile(profile: &ProfileSource, to: &mut impl Write) -> io::Result<()> {
+pub(crate) fn write_profile(profile: &ProfileSource, to: &mut impl Write) -> io::Result<()> {
     match profile {
         ProfileSource::Icc(profile) => write(ICC, profile, to),
         ProfileSource::Cicp(primaries, transfer) => {
@@ -54,7 +54,7 @@ pub(super) fn write_profile(profile: &ProfileSource, to: &mut impl Write) -> io:
 ///
 /// # Errors
 /// The process that reads has ended.
-pub(super) fn write_end(outcome: Result<(), Error>, to: &mut impl Write) -> io::Result<()> {
+pub(crate) fn write_end(outcome: Result<(), Error>, to: &mut impl Write) -> io::Result<()> {
     match outcome {
         Ok(()) => write(DONE, &[], to),
         Err(Error::Malformed(text)) => write(MALFORMED, text.as_bytes(), to),

@@ -8,7 +8,7 @@ use crate::error::Limits;
 pub(super) const DECODE: &str = "--decode-in-isolation";
 
 /// The exit code of a decoding process after a panic.
-pub(super) const PANICKED: i32 = 101;
+pub(crate) const PANICKED: i32 = 101;
 
 /// A file to decode, and what decoding may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(crate) struct Order {
 
 impl Order {
     /// The arguments that [`parse`](Self::parse) reads.
-    pub(super) fn arguments(&self) -> [String; 8] {
+    pub(crate) fn arguments(&self) -> [String; 8] {
         let Self { limits, file_bytes, memory_bytes, cpu_s } = self;
         let numbers = [
             limits.max_side_px.into(),
@@ -42,7 +42,7 @@ impl Order {
 
     /// The order that the arguments of a program give, without its name. `None` for other
     /// arguments.
-    pub(super) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
+    pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
         if arguments.next()? != DECODE {
             return None;
         }
