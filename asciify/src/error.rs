@@ -144,6 +144,30 @@ impl Error {
         Self::Missing { option: "bands", accepts }
     }
 
+    /// [`Missing`](Self::Missing) for a band called `name`; the file has `bands`, of which some have
+    /// `names`.
+    pub(crate) fn no_band_named(name: &str, bands: u32, names: &[Option<String>]) -> Self {
+        const LISTED: usize = 32;
+        let numbers = match bands {
+            1 => "1".to_owned(),
+            _ => format!("numbers from 1 to {bands}"),
+        };
+        let mut listed: Vec<_> =
+            names.iter().flatten().take(LISTED + 1).map(String::as_str).collect();
+        if listed.len() > LISTED {
+            listed[LISTED] = "…";
+        }
+        let accepts = match (listed.as_slice(), bands) {
+            ([], ..3) => format!("{numbers}: the image names no band"),
+            ([], _) => format!("{numbers}, or red, green and blue: the image names no band"),
+            (listed, _) => {
+                let listed = listed.join(", ");
+                format!("{numbers}, or names; of those, the image has {listed}, not {name:?}")
+            }
+        };
+        Self::Missing { option: "bands", accepts }
+    }
+
     /// [`Malformed`](Self::Malformed), with a clause that says why.
     pub(crate) fn malformed(format: Format, reason: impl std::fmt::Display) -> Self {
         Self::Malformed(format!("the {format} is damaged: {reason}"))
