@@ -20,16 +20,20 @@ pub struct Limits {
     /// Memory that decoding may take, in bytes: see
     /// [`Header::decoded_bytes`](crate::Header::decoded_bytes).
     pub max_decoded_bytes: u64,
+    /// CPU time that a process of its own may take to decode a file, in seconds: see
+    /// [`isolation`](crate::isolation). A small picture gets less.
+    pub max_decoder_cpu_s: u64,
 }
 
 impl Default for Limits {
-    /// 65 535 pixels a side, 128 million pixels, 10 000 frames, 1 GiB.
+    /// 65 535 pixels a side, 128 million pixels, 10 000 frames, 1 GiB, two minutes.
     fn default() -> Self {
         Self {
             max_side_px: 65_535,
             max_pixels: 128_000_000,
             max_frames: 10_000,
             max_decoded_bytes: 1 << 30,
+            max_decoder_cpu_s: 120,
         }
     }
 }
