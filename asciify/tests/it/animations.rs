@@ -231,6 +231,22 @@ fn frames_of_a_webp_are_blended_and_disposed_of_as_they_say() {
 }
 
 #[test]
+fn an_apng_of_an_impossible_number_of_frames_is_a_still_image() {
+    let file = apng();
+    let control = file.windows(4).position(|it| it == b"acTL").expect("an animation");
+    for number in [0, 0x8000_0002_u32, u32::MAX] {
+        let mut still = file.clone();
+        still[control + 4..control + 8].copy_from_slice(&number.to_be_bytes());
+        let mut crc = flate2::Crc::new();
+        crc.update(&still[control..control + 12]);
+        still[control + 12..control + 16].copy_from_slice(&crc.sum().to_be_bytes());
+        let header = probe(Cursor::new(&still), &Limits::default()).expect("a valid file");
+        assert_eq!(header.frames, 1, "{number}");
+        assert_eq!(text(&still, SPEC), text(&file, SPEC), "{number}");
+    }
+}
+
+#[test]
 fn what_follows_a_frame_may_be_damaged() {
     let mut file = gif();
     let whole = text(&file, &format!("{SPEC}&frame=1"));
