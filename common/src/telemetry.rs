@@ -14,7 +14,6 @@ use std::{
 
 use asciify::escape_controls;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use metrics_process::Collector;
 use tokio::time::sleep;
 use tracing::field::Field;
 use tracing_subscriber::{
@@ -30,6 +29,7 @@ use tracing_subscriber::{
 use crate::{
     env::Env,
     fault::{Doing, Fault},
+    process_metrics,
 };
 
 /// Upper bounds of the histogram buckets, in seconds.
@@ -137,21 +137,16 @@ pub fn serve_metrics(address: SocketAddr) -> Result<(), Fault> {
     describe();
     tokio::spawn(async {
         loop {
-            measure_process();
+            process_metrics::measure();
             sleep(PROCESS_INTERVAL).await;
         }
     });
     Ok(())
 }
 
-/// Sets the gauges of this process: CPU, memory, threads, open files, start.
-pub fn measure_process() {
-    Collector::default().collect();
-}
-
 /// Sets the `HELP` text of each metric.
 fn describe() {
-    Collector::default().describe();
+    process_metrics::describe();
     use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_counter!("planet_requests_total", "HTTP requests by method, route and status");
     describe_histogram!(
