@@ -45,7 +45,7 @@ fn the_value_of_the_tag_is_missing_whatever_its_type_and_notation() {
         marked::<Gray8, u8>(255, 100, "255"),
         marked::<Gray8, u8>(7, 100, " 7.0 "),
         marked::<GrayI8, i8>(-128, 100, "-128"),
-        marked::<Gray16, u16>(65_535, 100, "65535"),
+        marked::<Gray16, u16>(65_535, 30_000, "65535"),
         marked::<GrayI16, i16>(-9999, 100, "-9999"),
         marked::<GrayI32, i32>(i32::MIN, 100, "-2147483648"),
         marked::<Gray32Float, f32>(-9999.0, 0.5, "-9999"),
