@@ -97,7 +97,7 @@ fn a_file_of_any_format_that_is_cut_off_is_told_and_drawn_as_far_as_it_can_be() 
         let end = if format.name() == "FITS" { 2880 + 3 * 48 * 32 } else { file.len() };
         let is_drawn = DRAWN.contains(&format.name());
         // end marks alone may be missing
-        for length in [end / 2, (end * 99 / 100).min(end - 20)] {
+        for length in [end / 2, (end * 99 / 100).min(end - 30)] {
             let output = asciify(&["--width", "8", "-"], &file[..length]);
             let said = String::from_utf8_lossy(&output.stderr);
             let is_told = said.contains("cut off") || said.contains("damaged");
