@@ -13,7 +13,7 @@ use crate::format::Format;
 use crate::formats::reader::ByteReader;
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
-use crate::sample::band_numbers::BandDirectory;
+use crate::sample::band_numbers::{BandDirectory, BandNumbers};
 use crate::sample::used_range::UsedRange;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
@@ -275,6 +275,28 @@ impl Input<'_, '_> {
     }
 }
 
+/// Decodes a file and returns samples for each of `specs`, in their order.
+///
+/// # Errors
+/// What is wrong with the file, or [`Error::Missing`].
+pub(crate) fn sample(input: &mut Input<'_, '_>, specs: &[&Spec]) -> Result<Vec<Sampled>, Error> {
+    let views = specs.iter().map(|spec| view(spec, input)).collect::<Result<Vec<_>, _>>()?;
+    in_groups_of(&views, specs, |view, specs| input.probed.decoder.sample(input, view, specs))
+}
+
+/// The view of a spec. The names of its bands are looked up in the file.
+///
+/// # Errors
+/// [`Error::Missing`] where no band has such a name.
+fn view(spec: &Spec, input: &mut Input<'_, '_>) -> Result<View, Error> {
+    let (frame, decoder) = (spec.frame(), &input.probed.decoder);
+    let bands = match BandNumbers::of(spec.bands()) {
+        Some(numbers) => numbers,
+        None => decoder.bands(input, frame)?.numbers(spec.bands())?,
+    };
+    Ok(View { frame, bands, stretch: spec.stretch() })
+}
+
 /// Calls `sample` once for each group of specs with the same key. Returns the results in the order
 /// of `specs`.
 pub(crate) fn in_groups<K: PartialEq + Copy>(
@@ -287,7 +309,7 @@ pub(crate) fn in_groups<K: PartialEq + Copy>(
 }
 
 /// The same with the key of each spec.
-pub(crate) fn in_groups_of<K: PartialEq + Copy>(
+fn in_groups_of<K: PartialEq + Copy>(
     keys: &[K],
     specs: &[&Spec],
     mut sample: impl FnMut(K, &[&Spec]) -> Result<Vec<Sampled>, Error>,

@@ -196,14 +196,21 @@ impl Page {
 
     /// The lowest and the highest value of a colour of [`Pixel`], or of a band.
     pub(super) fn value_range(&self) -> (f64, f64) {
+        match self.photometric {
+            Photometric::Palette | Photometric::CieLab => (0.0, 65_535.0),
+            _ => self.sample_range(),
+        }
+    }
+
+    /// The lowest and the highest value of a sample. The highest is opaque alpha.
+    pub(super) fn sample_range(&self) -> (f64, f64) {
         let bits = self.bits_per_sample as i32;
         let max = |bits| libm::ldexp(1.0, bits) - 1.0;
-        match (self.photometric, self.sample_format) {
-            (Photometric::Palette | Photometric::CieLab, _) => (0.0, 65_535.0),
-            (_, SampleFormat::Uint) => (0.0, max(bits)),
-            (_, SampleFormat::Int) => (-libm::ldexp(1.0, bits - 1), max(bits - 1)),
-            (_, SampleFormat::ComplexInt) => (0.0, max(bits / 2 - 1)),
-            (_, SampleFormat::Float | SampleFormat::ComplexFloat) => (0.0, 1.0),
+        match self.sample_format {
+            SampleFormat::Uint => (0.0, max(bits)),
+            SampleFormat::Int => (-libm::ldexp(1.0, bits - 1), max(bits - 1)),
+            SampleFormat::ComplexInt => (0.0, max(bits / 2 - 1)),
+            SampleFormat::Float | SampleFormat::ComplexFloat => (0.0, 1.0),
         }
     }
 
