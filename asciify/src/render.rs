@@ -2,10 +2,11 @@
 
 use crate::draw;
 use crate::error::{Error, Limits};
-use crate::formats::decoder::{Input, in_groups};
+use crate::formats::decoder::{self, Input};
+#[cfg(feature = "isolation")]
+use crate::formats::isolated;
 use crate::grid::Grid;
 use crate::probe::{self, Header};
-use crate::sample::view::View;
 use crate::source::Source;
 use crate::spec::Spec;
 
@@ -25,9 +26,13 @@ pub(crate) fn render(
     let cancellation = source.cancellation();
     let mut input = Input { source, probed: &probed, limits };
     let by_reference: Vec<&Spec> = specs.iter().collect();
-    let sampled = in_groups(&by_reference, View::of, |view, specs| {
-        probed.decoder.sample(&mut input, view, specs)
-    })?;
+    let sampled = decoder::sample(&mut input, &by_reference);
+    #[cfg(feature = "isolation")]
+    let sampled = match cancellation.take_need_of_process() {
+        true => isolated::sample(&mut input, &by_reference),
+        false => sampled,
+    };
+    let sampled = sampled?;
     // a cancelled picture has samples that are wrong or missing
     cancellation.check()?;
     let draw = |(spec, sampled)| Ok(draw::draw(spec, sampled, cancellation)?);

@@ -27,7 +27,7 @@ mod heif;
 mod ico;
 mod isobmff;
 #[cfg(feature = "isolation")]
-mod isolated;
+pub(crate) mod isolated;
 #[cfg(feature = "jp2")]
 mod jp2;
 mod jpeg;

@@ -166,6 +166,7 @@ impl Jpeg {
         }
         drop(file);
         match whole_image::decode(input, ImageFormat::Jpeg, push) {
+            Err(Error::Cancelled) => Err(Error::Cancelled),
             // what can be read of a damaged file is drawn, as browsers do
             Err(err) => full::decode(&input.bytes()?, cmyk, cancellation, push).ok_or(err),
             decoded => decoded,

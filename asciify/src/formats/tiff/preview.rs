@@ -12,7 +12,7 @@ use image::metadata::Orientation;
 use super::ifd::{Ifd, Tiff, tag};
 use crate::error::{Error, Limits};
 use crate::format::Format;
-use crate::formats::decoder::{Decoder, Input, Probed, area};
+use crate::formats::decoder::{Decoder, Input, Probed, area, process_bytes_for};
 use crate::formats::jpeg;
 use crate::formats::reader::ByteReader;
 use crate::sample::Sampled;
@@ -261,7 +261,10 @@ fn largest(
         Probed {
             orientation: jpeg.orientation,
             is_whole: jpeg.is_whole,
-            decoded_bytes: jpeg.decoded_bytes,
+            // the whole file is sent to a process of its own
+            decoded_bytes: jpeg
+                .decoded_bytes
+                .saturating_add(process_bytes_for(area(jpeg.width, jpeg.height), reader.end)),
             ..Probed::still(FORMAT, jpeg.sides(), jpeg.bands, 0, preview)
         }
     }))
