@@ -117,9 +117,26 @@ pub const ENGINE_VERSION: u32 = 3;
 /// # Errors
 /// All of [`Error`] but [`Error::Missing`] and [`Error::Cancelled`], for the same reasons as
 /// [`render`] before it decodes.
-pub fn probe(mut source: impl BufRead + Seek, limits: &Limits) -> Result<Header, Error> {
+pub fn probe(source: impl BufRead + Seek, limits: &Limits) -> Result<Header, Error> {
+    inspect(source, limits, true)
+}
+
+/// As [`probe`], without decoding: a JPEG or PNG without its end mark does not count as whole.
+///
+/// # Errors
+/// As [`probe`].
+pub fn probe_header(source: impl BufRead + Seek, limits: &Limits) -> Result<Header, Error> {
+    inspect(source, limits, false)
+}
+
+fn inspect(
+    mut source: impl BufRead + Seek,
+    limits: &Limits,
+    checks_data: bool,
+) -> Result<Header, Error> {
     let never = Cancellation::never();
     let mut source = Source::new(&mut source, &never);
+    source.checks_data = checks_data;
     let header = probe::inspect(&mut source, limits).map(|probed| Header::from(&probed));
     source.verdict(header)
 }

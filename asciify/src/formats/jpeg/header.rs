@@ -140,7 +140,11 @@ impl Frame {
         let padded = area(self.width.saturating_add(64), self.height.saturating_add(64));
         // decoders read the file into a buffer that grows by doubling
         let buffers = file_bytes.saturating_mul(3);
-        let process = process_bytes_for(area(self.width, self.height), file_bytes);
+        // a library decodes common kinds
+        let process = match self.is_rare {
+            true => 0,
+            false => process_bytes_for(area(self.width, self.height), file_bytes),
+        };
         padded.saturating_mul(bytes_per_px).saturating_add(buffers).saturating_add(process)
     }
 }

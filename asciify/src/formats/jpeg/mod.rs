@@ -65,10 +65,11 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
         true => (header.eighth(), header.eighth_bytes),
         false => (sides, header.decoded_bytes),
     };
-    let is_whole = header.has_eoi || {
-        limits.check(FORMAT, decodable, decoded_bytes)?;
-        has_all_blocks(&mut reader, &header)?
-    };
+    let is_whole = header.has_eoi
+        || reader.checks_data && {
+            limits.check(FORMAT, decodable, decoded_bytes)?;
+            has_all_blocks(&mut reader, &header)?
+        };
     Ok(Probed {
         decodable,
         orientation: header.orientation,

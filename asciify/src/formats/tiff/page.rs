@@ -284,6 +284,11 @@ impl Page {
         }
     }
 
+    /// Whether samples may be NaN.
+    pub(super) fn is_float(&self) -> bool {
+        matches!(self.sample_format, SampleFormat::Float | SampleFormat::ComplexFloat)
+    }
+
     /// Planes that are read at a time, at most.
     fn planes_read(&self) -> u64 {
         if self.is_planar { self.samples_per_pixel.min(MAX_PLANES).into() } else { 1 }

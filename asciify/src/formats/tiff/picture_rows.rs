@@ -40,7 +40,11 @@ pub(super) fn push_rows(
     let mut palette = Memo::new(page, file_bytes, |samples| {
         range.apply(&page.pixel(samples, bands, true, cmyk), is_inverted, is_associated)
     });
+    // numbers may be no data by themselves
+    let is_opaque =
+        !page.is_float() && page.alpha.is_none() && page.nodata.is_none() && level.mask.is_none();
     let mut colors = vec![[0; 4]; page.width as usize];
+    let mut opaque = Vec::new();
     for_each_sample_row(tiff, level, bands, |row| {
         if row.changed.is_empty() {
             picture.repeat(1);
@@ -52,7 +56,13 @@ pub(super) fn push_rows(
         if palette.is_spent() {
             return Err(too_many_pixels());
         }
-        picture.push(Row::Rgba16(&colors));
+        if is_opaque {
+            opaque.clear();
+            opaque.extend(colors.iter().map(|[r, g, b, _]| [*r, *g, *b]));
+            picture.push(Row::Rgb16(&opaque));
+        } else {
+            picture.push(Row::Rgba16(&colors));
+        }
         Ok(())
     })
 }

@@ -281,8 +281,10 @@ fn probe_jpeg(
     reader.seek_to(start)?;
     let mut window = Window { source: &mut *reader.source, start, length, position: 0 };
     let is_jpeg = starts_as_jpeg(&mut window).map_err(Error::Read)?;
+    let checks_data = reader.checks_data;
     let probed = is_jpeg.then(|| {
-        let reader = ByteReader::new(&mut window, jpeg::DRIVER.format)?;
+        let mut reader = ByteReader::new(&mut window, jpeg::DRIVER.format)?;
+        reader.checks_data = checks_data;
         (jpeg::DRIVER.probe)(reader, limits)
     });
     // the window has moved the source
