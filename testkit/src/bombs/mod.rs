@@ -70,7 +70,7 @@ pub fn all(tiff_reduction: u32) -> Vec<Bomb> {
         bomb("PNG of two rows, RGBA", png(8, 6, false, |y| vec![0x55 << (y % 2); 64_000])),
         bomb("PNG, interlaced", png(1, 0, true, |_| vec![0; 2_000])),
         bomb("HEIC, one tile many times", {
-            tiled(b"heic", &coded(&foreign("libheif-tile.heic")), 100, 100)
+            tiled(b"heic", &coded(&foreign("libheif-tile.heic")), 50, 50)
         }),
         honest("JPEG 2000, blank", Claim { data: vec![0; 16], ..Claim::default() }.codestream()),
         bomb("JPEG 2000, every coding pass", busy_jp2()),
@@ -113,7 +113,7 @@ pub fn all(tiff_reduction: u32) -> Vec<Bomb> {
         full("JPEG of 17 million pixels, progressive", noisy_jpeg(true)),
         full(
             "lossy WebP",
-            riff(b"RIFF", &[b"WEBP", &riff(b"VP8 ", &vp8((8_000, 8_000)))[..]].concat()),
+            riff(b"RIFF", &[b"WEBP", &riff(b"VP8 ", &vp8((4_000, 4_000)))[..]].concat()),
         ),
         bomb("AVIF of one colour", foreign("libavif-flat.avif")),
         bomb("JPEG XL of one colour", foreign("libjxl-flat.jxl")),
@@ -142,11 +142,11 @@ fn noisy_jpeg(is_progressive: bool) -> Vec<u8> {
 /// A key frame of VP8 (RFC 6386, section 9.1) whose data are zeros.
 fn vp8((width, height): (u16, u16)) -> Vec<u8> {
     let macroblocks = u32::from(width.div_ceil(16)) * u32::from(height.div_ceil(16));
-    // as many bytes as modes take at least, in the first partition and for the coefficients
-    let bytes = macroblocks / 2 + 64;
+    // what modes take, and in the second partition 25 blocks without coefficients
+    let (bytes, others) = (macroblocks / 2 + 64, 8 * macroblocks);
     let tag = (bytes << 5 | 1 << 4).to_le_bytes();
     let sides = [width, height].map(u16::to_le_bytes).concat();
-    [&tag[..3], &[0x9d, 1, 0x2a], &sides, &vec![0; 2 * bytes as usize]].concat()
+    [&tag[..3], &[0x9d, 1, 0x2a], &sides, &vec![0; (bytes + others) as usize]].concat()
 }
 
 /// One resolution, so that all of it is decoded.

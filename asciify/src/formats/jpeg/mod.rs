@@ -125,6 +125,10 @@ impl Decoder for Jpeg {
         let eighth = SourceGeometry { scale: dc::SCALE, ..full };
         let only_dc = self.is_too_short || self.only_eighth;
         let by_dc = |spec: &Spec| only_dc || eighth.suffices(spec);
+        if !self.is_rare && !specs.iter().all(|spec| by_dc(spec)) {
+            // before others are sampled in vain
+            cancellation.begin_long_work(area(input.probed.width, input.probed.height))?;
+        }
         in_groups(specs, by_dc, |by_dc, specs| {
             let image = if by_dc { dc::decode(input.bytes()?, cancellation) } else { None };
             match image {

@@ -28,6 +28,9 @@ enum Kind {
 /// file. Only ramps that a predictor makes of almost no data have more different ones.
 const FREE_CONVERSIONS: u64 = 1 << 24;
 const CONVERSIONS_PER_BYTE: u64 = 16;
+/// The same of CMYK and YCbCr, whose conversion takes five times as long.
+const FREE_INK_CONVERSIONS: u64 = 1 << 22;
+const INK_CONVERSIONS_PER_BYTE: u64 = 8;
 /// The same of L\*a\*b\*, whose conversion takes ten times as long.
 const FREE_LAB_CONVERSIONS: u64 = 1 << 21;
 const LAB_CONVERSIONS_PER_BYTE: u64 = 4;
@@ -116,6 +119,9 @@ pub(super) fn max_conversions(page: &Page, file_bytes: u64) -> u64 {
     let (free, per_byte) = match (page.photometric, page.predictor) {
         (Photometric::CieLab, _) => (FREE_LAB_CONVERSIONS, LAB_CONVERSIONS_PER_BYTE),
         (_, Predictor::None) => return u64::MAX,
+        (Photometric::Separated | Photometric::YCbCr, _) => {
+            (FREE_INK_CONVERSIONS, INK_CONVERSIONS_PER_BYTE)
+        }
         _ => (FREE_CONVERSIONS, CONVERSIONS_PER_BYTE),
     };
     file_bytes.saturating_mul(per_byte).saturating_add(free)
