@@ -12,6 +12,7 @@ use crate::format::Format;
 use crate::formats::reader::ByteReader;
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
+use crate::sample::band_numbers::{BandDirectory, BandNumbers};
 use crate::sample::used_range::UsedRange;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
@@ -41,6 +42,15 @@ pub(crate) trait Decoder {
         view: View,
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error>;
+
+    /// What the file says about the bands of a frame.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    fn bands(&self, input: &mut Input<'_, '_>, _frame: u32) -> Result<BandDirectory, Error> {
+        let Probed { bands: count, band_names: names, .. } = input.probed;
+        Ok(BandDirectory { count: *count, names: names.clone(), ..BandDirectory::default() })
+    }
 }
 
 /// What a file's headers say. The caller checks it against the limits.
@@ -107,6 +117,11 @@ impl Probed {
             profile: ColorProfile::default(),
             decoder: Box::new(decoder),
         }
+    }
+
+    /// The same with these names of the bands.
+    pub(crate) fn with_band_names(self, band_names: Vec<Option<String>>) -> Self {
+        Self { band_names, ..self }
     }
 
     /// Width and height of the stored image in pixels, before the orientation is applied.
@@ -253,21 +268,45 @@ impl Input<'_, '_> {
 /// # Errors
 /// What is wrong with the file.
 pub(crate) fn sample(input: &mut Input<'_, '_>, specs: &[&Spec]) -> Result<Vec<Sampled>, Error> {
-    in_groups(specs, View::of, |view, specs| input.probed.decoder.sample(input, view, specs))
+    let views: Vec<View> = specs.iter().map(|spec| view(spec, input)).collect::<Result<_, _>>()?;
+    in_groups_of(&views, specs, |view, specs| input.probed.decoder.sample(input, view, specs))
+}
+
+/// The view of a spec. The names of its bands are looked up in the file.
+///
+/// # Errors
+/// [`Error::Missing`] where no band has such a name.
+fn view(spec: &Spec, input: &mut Input<'_, '_>) -> Result<View, Error> {
+    let (frame, decoder) = (spec.frame(), &input.probed.decoder);
+    let bands = match BandNumbers::of(spec.bands()) {
+        Some(numbers) => numbers,
+        None => decoder.bands(input, frame)?.numbers(spec.bands())?,
+    };
+    Ok(View { frame, bands, stretch: spec.stretch() })
 }
 
 /// Calls `sample` once for each group of specs with the same key. Returns the results in the order
 /// of `specs`.
-pub(crate) fn in_groups<K: PartialEq>(
+pub(crate) fn in_groups<K: PartialEq + Copy>(
     specs: &[&Spec],
     key: impl Fn(&Spec) -> K,
+    sample: impl FnMut(K, &[&Spec]) -> Result<Vec<Sampled>, Error>,
+) -> Result<Vec<Sampled>, Error> {
+    let keys: Vec<K> = specs.iter().map(|spec| key(spec)).collect();
+    in_groups_of(&keys, specs, sample)
+}
+
+/// The same with the key of each spec.
+pub(crate) fn in_groups_of<K: PartialEq + Copy>(
+    keys: &[K],
+    specs: &[&Spec],
     mut sample: impl FnMut(K, &[&Spec]) -> Result<Vec<Sampled>, Error>,
 ) -> Result<Vec<Sampled>, Error> {
     let mut sampled: Vec<Option<Sampled>> = specs.iter().map(|_| None).collect();
     while let Some(next) = sampled.iter().position(Option::is_none) {
-        let key_of_next = key(specs[next]);
+        let key_of_next = keys[next];
         let indices: Vec<usize> =
-            (next..specs.len()).filter(|it| key(specs[*it]) == key_of_next).collect();
+            (next..specs.len()).filter(|it| keys[*it] == key_of_next).collect();
         let group: Vec<&Spec> = indices.iter().map(|it| specs[*it]).collect();
         let results = sample(key_of_next, &group)?;
         indices.into_iter().zip(results).for_each(|(index, it)| sampled[index] = Some(it));

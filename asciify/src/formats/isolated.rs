@@ -33,14 +33,15 @@ pub(crate) fn sample(input: &mut Input<'_, '_>, specs: &[&Spec]) -> Result<Vec<S
         let (columns, rows) = spec.size(width, height);
         area(columns, rows)
     };
+    let cpu_s = FREE_CPU_S
+        + area(width, height) / PIXELS_PER_CPU_S
+        + file_bytes / BYTES_PER_CPU_S
+        + specs.iter().map(cells).sum::<u64>() / CELLS_PER_CPU_S;
     let order = Order {
         limits: limits.clone(),
         file_bytes,
         memory_bytes: decoded_bytes.saturating_add(working.sum()),
-        cpu_s: FREE_CPU_S
-            + area(width, height) / PIXELS_PER_CPU_S
-            + file_bytes / BYTES_PER_CPU_S
-            + specs.iter().map(cells).sum::<u64>() / CELLS_PER_CPU_S,
+        cpu_s: cpu_s.min(limits.max_decoder_cpu_s),
         specs: specs.iter().map(|spec| (*spec).clone()).collect(),
     };
     decoder_process::sample(source, probed.format, &order)
