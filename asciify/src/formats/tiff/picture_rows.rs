@@ -50,8 +50,16 @@ pub(super) fn push_rows(
             picture.repeat(1);
             return Ok(());
         }
-        for x in row.changed.iter().cloned().flatten() {
-            colors[x] = palette.color(row.samples(x), row.is_shown(x));
+        for pixels in row.changed {
+            for x in pixels.clone() {
+                let is_repeated = x > pixels.start
+                    && row.equals_left(x)
+                    && row.is_shown(x) == row.is_shown(x - 1);
+                colors[x] = match is_repeated {
+                    true => colors[x - 1],
+                    false => palette.color(row.samples(x), row.is_shown(x)),
+                };
+            }
         }
         if palette.is_spent() {
             return Err(too_many_pixels());
