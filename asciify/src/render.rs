@@ -3,6 +3,8 @@
 use crate::draw;
 use crate::error::{Error, Limits};
 use crate::formats::decoder::{self, Input};
+#[cfg(feature = "isolation")]
+use crate::formats::isolated;
 use crate::grid::Grid;
 use crate::probe::{self, Header};
 use crate::source::Source;
@@ -24,7 +26,13 @@ pub(crate) fn render(
     let cancellation = source.cancellation();
     let mut input = Input { source, probed: &probed, limits };
     let by_reference: Vec<&Spec> = specs.iter().collect();
-    let sampled = decoder::sample(&mut input, &by_reference)?;
+    let sampled = decoder::sample(&mut input, &by_reference);
+    #[cfg(feature = "isolation")]
+    let sampled = match cancellation.take_need_of_process() {
+        true => isolated::sample(&mut input, &by_reference),
+        false => sampled,
+    };
+    let sampled = sampled?;
     // a cancelled picture has samples that are wrong or missing
     cancellation.check()?;
     let draw = |(spec, sampled)| Ok(draw::draw(spec, sampled, cancellation)?);

@@ -267,6 +267,7 @@ async fn work(pipeline: &Pipeline, config: &Config, in_doubt: &AtomicBool, claim
     let renders = outcome.map_or(0, |Rendered { renders }| renders);
     let ms = started.elapsed().as_millis() as u64;
     match &verdict {
+        Verdict::Postponed { .. } => tracing::debug!("{}", verdict.label()),
         Verdict::Done | Verdict::Gone => tracing::info!(renders, ms, "{}", verdict.label()),
         Verdict::Retry { why, .. } | Verdict::Dead { why } => {
             tracing::warn!(ms, "{}: {why}", verdict.label());

@@ -98,7 +98,8 @@ pub fn audit<'a>(
     options: AuditOptions,
     report: &'a mut (dyn FnMut(String) + Send),
 ) -> BoxFuture<'a, Result<AuditReport, Fault>> {
-    let audit = Audit { catalog, store, options, counts: AuditReport::default(), report };
+    let (counts, now) = (AuditReport::default(), Millis(i64::MIN));
+    let audit = Audit { catalog, store, options, counts, now, report };
     Box::pin(audit.run())
 }
 
@@ -116,6 +117,8 @@ struct Audit<'a> {
     store: &'a Store,
     options: AuditOptions,
     counts: AuditReport,
+    /// A time that the database's clock has had.
+    now: Millis,
     report: &'a mut (dyn FnMut(String) + Send),
 }
 
@@ -169,6 +172,16 @@ impl Audit<'_> {
         (self.report)(line);
     }
 
+    /// Whether a time in milliseconds is far ahead of the database's clock. It is asked only where the
+    /// time is ahead of the last answer.
+    async fn is_ahead(&mut self, at: i64) -> Result<bool, Fault> {
+        let latest = |now: Millis| now.0.saturating_add(TOLERANCE.as_millis() as i64);
+        if at > latest(self.now) {
+            self.now = self.catalog.time().await?;
+        }
+        Ok(at > latest(self.now))
+    }
+
     /// Checks an image's original and renders.
     async fn check_image(&mut self, image: &Image) -> Result<(), Fault> {
         self.counts.images += 1;
@@ -181,9 +194,8 @@ impl Audit<'_> {
         {
             self.problem(format!("image {id}: its original {wrong}"));
         }
-        let latest = self.catalog.time().await?.0 + TOLERANCE.as_millis() as i64;
-        let ahead = |at: &Millis| at.0 > latest;
-        if [id.time(), image.created_at, image.stored_at].iter().any(ahead) {
+        let times = [id.time(), image.created_at, image.stored_at];
+        if self.is_ahead(times.map(|at| at.0).into_iter().max().unwrap_or(0)).await? {
             self.problem(format!(
                 "image {id}: its times are ahead: a clock was wrong, and it is listed before newer \
                  images"
@@ -193,7 +205,7 @@ impl Audit<'_> {
             self.counts.renders += 1;
             let range = render.range();
             let Render { spec, engine, blob, sha256, created_at, .. } = render;
-            if ahead(&created_at) {
+            if self.is_ahead(created_at.0).await? {
                 self.problem(format!(
                     "image {id}: the time of its render {spec} of version {engine} is ahead: the \
                      database's clock was wrong"

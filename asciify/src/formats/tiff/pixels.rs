@@ -49,11 +49,17 @@ impl SampleRow<'_> {
         self.mask[x] > 0.0
     }
 
+    /// Whether a pixel, which is not the first, has the samples of the one to the left.
+    #[inline]
+    pub(super) fn equals_left(&self, x: usize) -> bool {
+        // bits, since NaN is no different value
+        let pairs = self.samples(x).iter().zip(self.samples(x - 1));
+        pairs.fold(0, |bits, (it, left)| bits | (it.to_bits() ^ left.to_bits())) == 0
+    }
+
     /// The number of changed pixels that differ from the one to the left.
     pub(super) fn different_pixels(&self) -> u64 {
-        // bits, since NaN is no different value
-        let bits = |x: usize| self.samples(x).iter().map(|sample| sample.to_bits());
-        let differs = |x: &usize| !bits(*x).eq(bits(*x - 1));
+        let differs = |x: &usize| !self.equals_left(*x);
         self.changed.iter().map(|it| (it.start + 1..it.end).filter(differs).count() as u64).sum()
     }
 
