@@ -1,6 +1,6 @@
 //! The settings of a worker.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
 
 use common::{env::Env, program::drain_limit};
 
@@ -19,6 +19,8 @@ pub struct Config {
     pub janitor: Duration,
     /// `DELETIONS_KEPT_S`: how long the events of deletions can be replayed.
     pub deletions_kept: Duration,
+    /// `VERSIONS_KEPT`: engine versions whose renders are kept of each image; `None` keeps all.
+    pub versions_kept: Option<NonZeroU32>,
     /// `BACKFILL_S`: interval at which missing jobs are made; `None` when they are not.
     pub backfill: Option<Duration>,
     /// `BACKFILL_CONCURRENCY`: jobs of the backfill at the same time; `None` leaves one core free.
@@ -76,6 +78,13 @@ impl Config {
                 "86400",
                 "how long a client that reconnects can still receive a deletion, in seconds",
             ),
+            versions_kept: NonZeroU32::new(env.number(
+                "VERSIONS_KEPT",
+                0,
+                0..=1_000_000,
+                "engine versions whose renders are kept of each image, of those that it has \
+                 completely, the newest; 0 means all",
+            ) as u32),
             name: format!("{}/{}", host(), std::process::id()),
         }
     }

@@ -6,7 +6,11 @@
 //! They return boxed futures, so that their state machines, with those of the database, the store and
 //! the broker inside, are compiled once, here, and not again in every crate that awaits them.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use asciify::Limits;
 use futures_util::future::BoxFuture;
@@ -19,7 +23,7 @@ use self::{
     known::KnownImages,
 };
 use crate::{
-    catalog::{self, Catalog, InstanceLock},
+    catalog::{self, Catalog, InstanceLock, JobPosition},
     env::Env,
     fault::{Doing, Fault, at},
     periods::{Periods, max_upload_bytes},
@@ -42,6 +46,7 @@ mod original;
 mod remove;
 mod render;
 mod reread;
+mod retention;
 mod serve;
 mod spool;
 mod submit;
@@ -55,6 +60,7 @@ pub use draw::DrawError;
 pub use event::Event;
 pub use jobs::Conclusion;
 pub use list::StoredRenders;
+pub use maintenance::CleanUp;
 pub use render::{RenderError, Rendered};
 pub use serve::{ResolvedRender, ServeError, Text};
 pub use spool::{Spool, Spooled};
@@ -262,6 +268,8 @@ struct Inner {
     /// The texts that are being fetched.
     flights: Flights<CacheKey, Result<Arc<CachedText>, Arc<ServeError>>>,
     hub: Hub,
+    /// The last job that was looked at for whether it is superseded.
+    superseded: Mutex<Option<JobPosition>>,
 }
 
 impl Pipeline {
@@ -297,6 +305,7 @@ impl Pipeline {
                 store,
                 queue,
                 hub: Hub::new(),
+                superseded: Mutex::default(),
             }));
             pipeline.clean_spool().await?;
             Ok(pipeline)
