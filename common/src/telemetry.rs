@@ -7,7 +7,6 @@
 use std::{
     fmt,
     io::{self, IsTerminal},
-    net::SocketAddr,
     sync::OnceLock,
 };
 
@@ -24,10 +23,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::{
-    env::Env,
-    fault::{Doing, Fault},
-};
+use crate::env::Env;
 
 /// Upper bounds of the histogram buckets, in seconds.
 const BUCKETS_S: &[f64] =
@@ -121,17 +117,6 @@ pub fn install_metrics() -> PrometheusHandle {
     HANDLE.get_or_init(install).clone()
 }
 
-/// Installs the recorder of metrics, and serves them at `address` until the runtime ends.
-///
-/// # Errors
-/// The address cannot be bound.
-pub fn serve_metrics(address: SocketAddr) -> Result<(), Fault> {
-    let exporter = exporter().with_http_listener(address);
-    exporter.install().doing("serve the metrics")?;
-    describe();
-    Ok(())
-}
-
 /// Sets the `HELP` text of each metric.
 fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
@@ -145,6 +130,10 @@ fn describe() {
         "Renders that were stopped: nothing waited for them any more, or RENDER_LIMIT_S was over"
     );
     describe_counter!("planet_jobs_total", "Jobs that ended here, by outcome");
+    describe_gauge!(
+        "planet_worker_loop_age_seconds",
+        "How long ago the loop of the worker turned; it turns at least once a second"
+    );
     describe_gauge!("planet_event_streams", "Clients that follow events at the moment");
     describe_counter!(
         "planet_database_calls_total",

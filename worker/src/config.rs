@@ -9,6 +9,9 @@ use common::{env::Env, program::drain_limit};
 pub struct Config {
     /// `WORKER_CLAIMS`: jobs that a worker has claimed at the same time; 0 means four per render.
     pub claims: usize,
+    /// `WORKER_HANG_S`: how old the last turn of the worker's loop may be before the worker is not
+    /// live.
+    pub hang: Duration,
     /// `MAX_STRIKES`: attempts that may end without a result before a job is discarded.
     pub max_strikes: i32,
     /// `BACKOFF_MIN_S`: the shortest wait before a retry.
@@ -40,6 +43,12 @@ impl Config {
                 "jobs that one worker has claimed at the same time, most of which wait for the store; \
                  0 means four per render (RENDER_CONCURRENCY)",
             ) as usize,
+            hang: env.period(
+                "WORKER_HANG_S",
+                "60",
+                "how old the last turn of the worker's loop may be before /livez at METRICS_BIND \
+                 fails, in seconds",
+            ),
             max_strikes: env.number(
                 "MAX_STRIKES",
                 5,
@@ -112,7 +121,7 @@ pub fn metrics_bind(env: &mut Env) -> Option<SocketAddr> {
         "METRICS_BIND",
         "",
         "an address such as 127.0.0.1:9100, or an empty value",
-        "address at which planet-worker serves /metrics; when empty, it does not",
+        "address at which planet-worker serves /metrics, /livez and /readyz; when empty, it does not",
         |text| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) },
     )
 }

@@ -55,7 +55,7 @@ mod subscribe;
 mod summary;
 mod wait;
 
-pub use audit::{AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
+pub use audit::{AuditEvent, AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
 pub use draw::DrawError;
 pub use event::Event;
 pub use jobs::Conclusion;
