@@ -207,7 +207,7 @@ mod tests {
         sleep(9 * HANG).await;
         assert!(health.is_live() && health.is_ready());
         waiting.await.expect("a task that ends");
-        sleep(HANG).await;
+        sleep(HANG / 2).await;
         assert!(health.is_live());
         sleep(HANG).await;
         assert!(!health.is_live() && !health.is_ready());

@@ -156,8 +156,8 @@ async fn migrate(installation: Installation) -> Result<(), Fault> {
 
 /// Checks until SIGINT or SIGTERM. A check that ends early tells with which setting to go on.
 async fn check(installation: Installation, options: AuditOptions) -> Result<ExitCode, Fault> {
-    let stop = stop_signal()?;
     let (catalog, store) = (installation.catalog().await?, installation.store().await?);
+    let stop = stop_signal()?;
     let (mut last, mut told) = (None, Instant::now());
     let mut observer = |event: AuditEvent<'_>| match event {
         AuditEvent::Problem(line) => print_line(&line),

@@ -364,9 +364,8 @@ async fn gate_to(broker: &str, open: watch::Receiver<bool>) -> String {
             tokio::spawn(async move {
                 let mut buffer = [0; 4096];
                 while let Ok(length @ 1..) = from_server.read(&mut buffer).await {
-                    if open.wait_for(|open| *open).await.is_err()
-                        || to_client.write_all(&buffer[..length]).await.is_err()
-                    {
+                    let is_open = open.wait_for(|open| *open).await.is_ok();
+                    if !is_open || to_client.write_all(&buffer[..length]).await.is_err() {
                         return;
                     }
                 }
