@@ -16,7 +16,10 @@ use std::{
     time::Duration,
 };
 
-use common::fault::{Doing, Fault};
+use common::{
+    fault::{Doing, Fault},
+    process_metrics,
+};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -165,6 +168,7 @@ impl Health {
             ["GET", "/readyz"] => state(self.is_ready(), "ready"),
             ["GET", "/metrics"] => {
                 self.set_gauge();
+                process_metrics::measure();
                 ("200 OK", metrics.render())
             }
             ["GET", _] => ("404 Not Found", "try /livez, /readyz or /metrics\n".into()),
