@@ -41,6 +41,8 @@ pub struct Config {
     pub(crate) ready_grace: Duration,
     /// `METRICS_INTERVAL_S`: the least time between two queries for metrics.
     pub(crate) metrics_interval: Duration,
+    /// `SHUTDOWN_NOTICE_S`: how long requests are still accepted after `/readyz` fails at shutdown.
+    pub shutdown_notice: Duration,
     /// `DRAIN_S`: how long running requests may take at shutdown.
     pub drain: Duration,
 }
@@ -170,6 +172,12 @@ impl Config {
                 "METRICS_INTERVAL_S",
                 "10",
                 "least time between two queries of the database for /metrics, in seconds",
+            ),
+            shutdown_notice: env.seconds(
+                "SHUTDOWN_NOTICE_S",
+                "0",
+                "how long a process that was asked to stop still accepts requests while /readyz \
+                 fails, in seconds: the time in which load balancers notice",
             ),
             drain: drain_limit(env),
         }

@@ -38,11 +38,12 @@ mod images;
 mod instance_lock;
 mod jobs;
 mod location;
+mod retention;
 mod snapshot;
 mod uploads;
 
 pub use backfill::{BackfillLead, BackfillStep, BackfillTarget};
-pub use backlog::{Backlog, MAX_COUNTED};
+pub use backlog::{Backlog, JobPosition, MAX_COUNTED};
 pub use blob_gc::MarkedBlob;
 pub use changes::Change;
 pub(crate) use clock::TOLERANCE;

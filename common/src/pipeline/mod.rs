@@ -8,7 +8,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, atomic::AtomicU32},
+    sync::{Arc, Mutex, atomic::AtomicU32},
     time::Duration,
 };
 
@@ -23,7 +23,7 @@ use self::{
     known::KnownImages,
 };
 use crate::{
-    catalog::{self, Catalog, InstanceLock},
+    catalog::{self, Catalog, InstanceLock, JobPosition},
     env::Env,
     fault::{Doing, Fault, at},
     periods::{Periods, max_upload_bytes},
@@ -46,6 +46,7 @@ mod original;
 mod remove;
 mod render;
 mod reread;
+mod retention;
 mod serve;
 mod spool;
 mod submit;
@@ -54,11 +55,12 @@ mod subscribe;
 mod summary;
 mod wait;
 
-pub use audit::{AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
+pub use audit::{AuditEvent, AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
 pub use draw::DrawError;
 pub use event::Event;
 pub use jobs::Conclusion;
 pub use list::StoredRenders;
+pub use maintenance::CleanUp;
 pub use render::{RenderError, Rendered};
 pub use serve::{ResolvedRender, ServeError, Text};
 pub use spool::{Spool, Spooled};
@@ -282,6 +284,8 @@ struct Inner {
     /// The texts that are being fetched.
     flights: Flights<CacheKey, Result<Arc<CachedText>, Arc<ServeError>>>,
     hub: Hub,
+    /// The last job that was looked at for whether it is superseded.
+    superseded: Mutex<Option<JobPosition>>,
 }
 
 impl Pipeline {
@@ -320,6 +324,7 @@ impl Pipeline {
                 store,
                 queue,
                 hub: Hub::new(),
+                superseded: Mutex::default(),
             }));
             pipeline.clean_spool().await?;
             Ok(pipeline)

@@ -22,6 +22,7 @@ mod jobs;
 mod migrations;
 mod plans;
 mod renders;
+mod retention;
 mod uploads;
 
 /// What all jobs are rendered with, unless a behaviour is about versions.

@@ -82,6 +82,10 @@ async fn tour(catalog: &Catalog) {
         catalog.images(&Page { before: Some(rows[49].id), ..newest }).await.unwrap();
     }
     catalog.discard_exhausted(ENGINE + 1, MAX_STRIKES).await.unwrap();
+    catalog.delete_superseded(ENGINE, None, 200).await.unwrap();
+    let (old, seen) = (&[image.id], catalog.retention(1).await.unwrap());
+    catalog.with_old_versions(old, 1).await.unwrap();
+    catalog.delete_old_versions(old, 1, LONG, &seen, &seen).await.unwrap();
     catalog.delete_expired_uploads(LONG).await.unwrap();
     catalog.mark_expired().await.unwrap();
     let blobs = catalog.claim_marked(20, LONG).await.unwrap();
