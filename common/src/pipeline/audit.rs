@@ -6,7 +6,7 @@
 use std::{fmt, ops::Range, time::Duration};
 
 use crate::{
-    catalog::{Catalog, Page, TOLERANCE},
+    catalog::{Catalog, MAX_COUNTED, Page, TOLERANCE},
     env::Env,
     fault::Fault,
     image::{Image, Millis},
@@ -111,6 +111,14 @@ pub fn describe_dead_job(job: &Job) -> String {
     format!("image {image}: job {id} of version {engine} is dead after {attempts}: {reason}")
 }
 
+/// A number that is counted up to [`MAX_COUNTED`].
+fn counted(count: u64) -> String {
+    match count {
+        MAX_COUNTED.. => format!("{MAX_COUNTED} or more"),
+        _ => count.to_string(),
+    }
+}
+
 struct Audit<'a> {
     catalog: &'a Catalog,
     store: &'a Store,
@@ -148,6 +156,7 @@ impl Audit<'_> {
         for (what, count) in self.catalog.overdue(self.options.patience).await? {
             if count > 0 {
                 let s = self.options.patience.as_secs();
+                let count = counted(count);
                 self.problem(format!(
                     "{count} {what} wait for more than {s} s: is a worker running?"
                 ));
@@ -155,6 +164,7 @@ impl Audit<'_> {
         }
         for (what, count) in self.catalog.count_ahead(&self.options.periods).await? {
             if count > 0 {
+                let count = counted(count);
                 self.problem(format!(
                     "{count} {what} are far ahead: the database's clock was wrong; a worker sets \
                      them back"
