@@ -4,10 +4,8 @@
 //! of plans, which are those of `common` in `catalog::plans`, run every one, and write the list. All
 //! other tests fail if the catalog runs a statement that is not in it.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, fs, sync::LazyLock};
 
-const LIST: &str = include_str!("statements.txt");
-/// Where [`LIST`] is.
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/statements.txt");
 /// The database's clock, in milliseconds, on PostgreSQL and on SQLite.
 const CLOCKS: [&str; 2] = [
@@ -19,8 +17,15 @@ const POSTGRES: [&str; 4] =
     [" FOR UPDATE SKIP LOCKED", " FOR UPDATE", " FOR KEY SHARE", " MATERIALIZED"];
 
 /// The shapes of all statements whose plans are tested.
-pub fn planned() -> BTreeSet<&'static str> {
-    LIST.lines().collect()
+///
+/// # Panics
+/// The list cannot be read.
+pub fn planned() -> &'static BTreeSet<String> {
+    static LIST: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let list = fs::read_to_string(FILE).expect("read the list of statements");
+        list.lines().map(str::to_owned).collect()
+    });
+    &LIST
 }
 
 /// Writes the list.
@@ -29,7 +34,7 @@ pub fn planned() -> BTreeSet<&'static str> {
 /// The file cannot be written.
 pub fn write(shapes: &BTreeSet<String>) {
     let lines: String = shapes.iter().flat_map(|shape| [shape.as_str(), "\n"]).collect();
-    std::fs::write(Path::new(FILE), lines).expect("write the list of statements");
+    fs::write(FILE, lines).expect("write the list of statements");
 }
 
 /// Checks that the plan of a statement is tested.

@@ -51,8 +51,7 @@ fn compare_with_list<'a>(explained: impl IntoIterator<Item = &'a Statement>) {
         return statements::write(&shapes);
     }
     let listed = statements::planned();
-    let lists: BTreeSet<&str> = shapes.iter().map(String::as_str).collect();
-    let [new, gone] = [&lists - &listed, &listed - &lists];
+    let [new, gone] = [&shapes - listed, listed - &shapes];
     let how = "UPDATE_STATEMENTS=1 cargo test -p common plans::";
     assert!(new.is_empty() && gone.is_empty(), "new: {new:#?}\ngone: {gone:#?}\nlist them: {how}");
 }
