@@ -19,6 +19,7 @@ mod m0005_backfills;
 mod m0006_band_names;
 mod m0007_indexes;
 mod m0008_retentions;
+mod m0010_dead_jobs;
 mod statements;
 
 /// The key of PostgreSQL's advisory lock for migrations: the text `planet` and a zero byte.
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_band_names::STEP),
             Box::new(m0007_indexes::STEP),
             Box::new(m0008_retentions::STEP),
+            Box::new(m0010_dead_jobs::STEP),
         ]
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use futures_util::future::BoxFuture;
 use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait,
+    QueryTrait, Select,
     entity::prelude::*,
     sea_query::{Expr, Query},
 };
@@ -15,7 +15,7 @@ use super::{
     entity::{blob_gc, images, jobs},
 };
 use crate::{
-    fault::{Doing, Fault},
+    fault::Fault,
     job::{Job, JobId, SERVICE_FAILURE},
 };
 
@@ -29,8 +29,7 @@ const STRUCK: &str = "state = 'pending' AND strikes > 0";
 const DEAD: &str = "state = 'dead' AND state <> 'done'";
 pub(super) const NOT_STORED: &str = "state <> 'stored'";
 
-/// How many unfinished jobs are counted at most, so that counting them costs little however many
-/// there are.
+/// How many rows are counted at most, so that counting them costs little however many there are.
 pub const MAX_COUNTED: u64 = 10_000;
 
 /// The unfinished jobs of one engine version.
@@ -70,14 +69,14 @@ impl Catalog {
         use images::Column as I;
         images::Entity::update_many()
             .col_expr(I::DueAt, self.now())
-            .filter(I::State.eq(images::State::Uploading))
+            .filter(Expr::cust(NOT_STORED))
             .filter(Expr::col(I::DueAt).gt(self.now()))
             .exec(&self.db)
             .bounded("end the leases of uploads")
             .await?;
         jobs::Entity::update_many()
             .col_expr(C::DueAt, self.now())
-            .filter(C::State.eq(State::Pending))
+            .filter(Expr::cust(PENDING))
             .filter(C::Strikes.lte(1))
             .filter(Expr::col(C::DueAt).gt(self.now()))
             .exec(&self.db)
@@ -168,7 +167,8 @@ impl Catalog {
         delete.bounded("delete superseded jobs").await
     }
 
-    /// Up to `limit` dead jobs, of any engine version, those of the newest images first.
+    /// Up to `limit` dead jobs, those of the newest engine version and then of the newest images
+    /// first.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -176,8 +176,8 @@ impl Catalog {
         Box::pin(async move {
             let rows = jobs::Entity::find()
                 .filter(Expr::cust(DEAD))
-                .order_by_desc(C::ImageId)
                 .order_by_desc(C::Engine)
+                .order_by_desc(C::ImageId)
                 .limit(limit)
                 .all(&self.db)
                 .bounded("list dead jobs")
@@ -207,7 +207,7 @@ impl Catalog {
     }
 
     /// How many unfinished uploads, jobs and blobs to delete have been due for longer than `since`,
-    /// each with its name.
+    /// each with its name, and up to [`MAX_COUNTED`].
     ///
     /// # Errors
     /// The database is unavailable.
@@ -223,9 +223,9 @@ impl Catalog {
             let blobs =
                 blob_gc::Entity::find().filter(Expr::col(blob_gc::Column::DueAt).lte(late.clone()));
             Ok::<_, DbErr>([
-                ("unfinished uploads", uploads.count(&self.db).await?),
-                ("due jobs", jobs.count(&self.db).await?),
-                ("blobs to delete", blobs.count(&self.db).await?),
+                ("unfinished uploads", self.count(uploads, images::Column::Id).await?),
+                ("due jobs", self.count(jobs, C::Id).await?),
+                ("blobs to delete", self.count(blobs, blob_gc::Column::Blob).await?),
             ])
         };
         count.bounded("count what is overdue").await
@@ -237,20 +237,9 @@ impl Catalog {
     /// The database is unavailable.
     pub async fn backlog(&self, engine: u32) -> Result<Backlog, Fault> {
         let count = async |state: &'static str| {
-            let counted = jobs::Entity::find()
-                .select_only()
-                .column(C::Id)
-                .filter(Expr::cust(state))
-                .filter(C::Engine.eq(engine as i32))
-                .limit(MAX_COUNTED)
-                .into_query();
-            let count = Query::select()
-                .expr_as(Expr::cust("COUNT(*)"), "n")
-                .from_subquery(counted, "counted")
-                .to_owned();
-            let row = self.db.query_one(&count).bounded("count jobs").await?;
-            let row = row.ok_or_else(|| Fault::new("count jobs", "there is no answer"))?;
-            row.try_get::<i64>("", "n").map(|n| n as u64).doing("count jobs")
+            let jobs =
+                jobs::Entity::find().filter(Expr::cust(state)).filter(C::Engine.eq(engine as i32));
+            self.count(jobs, C::Id).bounded("count jobs").await
         };
         let (pending, dead) = (count(PENDING).await?, count(DEAD).await?);
         let oldest: Option<i64> = jobs::Entity::find()
@@ -270,5 +259,21 @@ impl Catalog {
             dead,
             oldest_due: Duration::from_millis(u64::try_from(oldest.unwrap_or(0)).unwrap_or(0)),
         })
+    }
+
+    /// Counts rows by their key, up to [`MAX_COUNTED`].
+    pub(super) async fn count<E: EntityTrait>(
+        &self,
+        rows: Select<E>,
+        key: E::Column,
+    ) -> Result<u64, DbErr> {
+        let counted = rows.select_only().column(key).limit(MAX_COUNTED).into_query();
+        let count = Query::select()
+            .expr_as(Expr::cust("COUNT(*)"), "n")
+            .from_subquery(counted, "counted")
+            .take();
+        let row = self.db.query_one(&count).await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound("a count".into()))?;
+        row.try_get::<i64>("", "n").map(|n| n as u64)
     }
 }

@@ -38,6 +38,9 @@ const RESERVED: &str = "state = 'reserved'";
 /// Confirms reservations, because rows refer to the blobs now; `false` when one of them was marked
 /// meanwhile, and the transaction must be rolled back.
 pub(super) async fn confirm(txn: &DatabaseTransaction, blobs: &[String]) -> Result<bool, DbErr> {
+    if blobs.is_empty() {
+        return Ok(true);
+    }
     let confirmed = blob_gc::Entity::delete_many()
         .filter(C::Blob.is_in(blobs))
         .filter(C::State.eq(State::Reserved))

@@ -18,7 +18,7 @@ use futures_util::{StreamExt, future::BoxFuture, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    catalog::{Catalog, Page, Renders, TOLERANCE},
+    catalog::{Catalog, MAX_COUNTED, Page, Renders, TOLERANCE},
     env::Env,
     fault::Fault,
     image::{Image, ImageId},
@@ -165,6 +165,14 @@ pub fn describe_dead_job(job: &Job) -> String {
     format!("image {image}: job {id} of version {engine} is dead after {attempts}: {reason}")
 }
 
+/// A number that is counted up to [`MAX_COUNTED`].
+fn counted(count: u64) -> String {
+    match count {
+        MAX_COUNTED.. => format!("{MAX_COUNTED} or more"),
+        _ => count.to_string(),
+    }
+}
+
 struct Audit<'a> {
     looks: Looks<'a>,
     stop: &'a CancellationToken,
@@ -223,6 +231,7 @@ impl Audit<'_> {
         for (what, count) in catalog.overdue(options.patience).await? {
             if count > 0 {
                 let s = options.patience.as_secs();
+                let count = counted(count);
                 self.problem(format!(
                     "{count} {what} wait for more than {s} s: is a worker running?"
                 ));
@@ -230,6 +239,7 @@ impl Audit<'_> {
         }
         for (what, count) in catalog.count_ahead(&options.periods).await? {
             if count > 0 {
+                let count = counted(count);
                 self.problem(format!(
                     "{count} {what} are far ahead: the database's clock was wrong; a worker sets \
                      them back"
