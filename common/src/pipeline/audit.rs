@@ -138,7 +138,7 @@ impl Audit<'_> {
                 self.check_image(image).await?;
             }
             match images.last() {
-                Some(last) => page.before = Some(last.id),
+                Some(last) => page.cursor = Some(last.id.into()),
                 None => break,
             }
         }

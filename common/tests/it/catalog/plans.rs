@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use common::{catalog::Renders, job::Lane};
+use common::{
+    catalog::{Cursor, Renders, Sort},
+    job::Lane,
+};
 use sea_orm::{ConnectionTrait, Statement, TransactionTrait};
 
 use super::*;
@@ -33,9 +36,9 @@ fn filled(count: u32) -> String {
     format!(
         "SET session_replication_role = replica;
         SET statement_timeout = 0;
-        INSERT INTO images (id, state, attempt, media_type, bytes, width, height, frames, sha256,
+        INSERT INTO images (id, state, attempt, name, media_type, bytes, width, height, frames, sha256,
             due_at, created_at, stored_at)
-            SELECT {id}, 'stored', 1, 'image/png', 1, 1, 1, 1, 'same', 0, 0, 0 FROM {numbers};
+            SELECT {id}, 'stored', 1, 'Name ' || n % 1000, 'image/png', n % 100, 1, 1, 1, 'same', 0, 0, 0 FROM {numbers};
         {done} {earlier} {next}
         INSERT INTO renders (id, image_id, engine, spec, spec_hash, blob, sha256, bytes, columns,
             rows, created_at)
@@ -79,8 +82,26 @@ async fn tour(catalog: &Catalog) {
         catalog.images_with_jobs(&newest).await.unwrap();
         let rows = catalog.images(&newest).await.unwrap();
         assert_eq!(rows.len(), 50);
-        catalog.images(&Page { before: Some(rows[49].id), ..newest }).await.unwrap();
+        catalog.images(&Page { cursor: Some(rows[49].id.into()), ..newest }).await.unwrap();
     }
+    for sort in Sort::ALL {
+        for is_backward in [false, true] {
+            let start = Page { sort, is_backward, ..page(50) };
+            let rows = catalog.images_with_jobs(&start).await.unwrap();
+            let cursor = Some(Cursor::of(&rows[49].0, sort));
+            let further = Page { cursor, ..start };
+            catalog.images(&further).await.unwrap();
+            // the names that a search looks at are bounded, whether it finds images or not
+            let until = catalog.place_after(&further, 100).await.unwrap();
+            for word in ["e 1", "nothing"] {
+                let search =
+                    Page { words: vec![word.into()], until: until.clone(), ..further.clone() };
+                catalog.images(&search).await.unwrap();
+                catalog.count_images(&search).await.unwrap();
+            }
+        }
+    }
+    catalog.count_images(&page(100)).await.unwrap();
     catalog.discard_exhausted(ENGINE + 1, MAX_STRIKES).await.unwrap();
     catalog.delete_expired_uploads(LONG).await.unwrap();
     catalog.mark_expired().await.unwrap();
