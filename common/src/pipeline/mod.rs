@@ -230,7 +230,7 @@ impl Config {
             ),
             max_searched_images: env.number(
                 "MAX_SEARCHED_IMAGES",
-                50_000,
+                20_000,
                 1..=10_000_000,
                 "most images whose names one request compares, and that it counts",
             ),
