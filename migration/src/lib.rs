@@ -20,6 +20,7 @@ mod m0006_band_names;
 mod m0007_indexes;
 mod m0008_retentions;
 mod m0010_dead_jobs;
+mod m0011_orders;
 mod statements;
 
 /// The key of PostgreSQL's advisory lock for migrations: the text `planet` and a zero byte.
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_indexes::STEP),
             Box::new(m0008_retentions::STEP),
             Box::new(m0010_dead_jobs::STEP),
+            Box::new(m0011_orders::Step),
         ]
     }
 }

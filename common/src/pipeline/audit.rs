@@ -18,7 +18,7 @@ use futures_util::{StreamExt, future::BoxFuture, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    catalog::{Catalog, MAX_COUNTED, Page, Renders, TOLERANCE},
+    catalog::{Catalog, Cursor, MAX_COUNTED, Page, Renders, TOLERANCE},
     env::Env,
     fault::Fault,
     image::{Image, ImageId},
@@ -253,11 +253,12 @@ impl Audit<'_> {
     async fn check_images(&mut self) -> Result<(), Fault> {
         let looks = self.looks;
         let AuditOptions { concurrency, sample, after, .. } = *looks.options;
-        let mut page = Page { before: after, limit: PAGE, ..Page::default() };
+        let cursor = after.map(Cursor::from);
+        let mut page = Page { cursor, limit: PAGE, ..Page::default() };
         loop {
             let images = looks.catalog.images(&page).await?;
             let Some(last) = images.last() else { return Ok(()) };
-            page.before = Some(last.id);
+            page.cursor = Some(last.id.into());
             let mut checked = stream::iter(images)
                 .map(|image| async move {
                     let is_in_sample = fastrand::u64(..sample) == 0;

@@ -59,7 +59,7 @@ pub use audit::{AuditEvent, AuditOptions, AuditReport, audit, describe_dead_job,
 pub use draw::DrawError;
 pub use event::Event;
 pub use jobs::Conclusion;
-pub use list::StoredRenders;
+pub use list::{Count, Listing, StoredRenders};
 pub use maintenance::CleanUp;
 pub use render::{RenderError, Rendered};
 pub use serve::{ResolvedRender, ServeError, Text};
@@ -122,6 +122,9 @@ pub struct Config {
     pub poll: Duration,
     /// `MAX_REPLAYED_EVENTS`: changes that a subscription is sent that missed them.
     pub max_replayed_events: u64,
+    /// `MAX_SEARCHED_IMAGES`: images whose names one request compares, and the most that are
+    /// counted.
+    pub max_searched_images: u64,
     /// The engine version of new renders.
     pub engine: u32,
 }
@@ -239,6 +242,12 @@ impl Config {
                 1_000,
                 0..=1_000_000,
                 "most events of the past that an event stream begins or continues with",
+            ),
+            max_searched_images: env.number(
+                "MAX_SEARCHED_IMAGES",
+                20_000,
+                1..=10_000_000,
+                "most images whose names one request compares, and that it counts",
             ),
             engine: asciify::ENGINE_VERSION,
         }

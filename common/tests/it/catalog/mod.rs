@@ -20,6 +20,7 @@ mod clock;
 mod images;
 mod jobs;
 mod migrations;
+mod pages;
 mod plans;
 mod renders;
 mod retention;
