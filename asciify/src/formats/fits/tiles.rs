@@ -232,8 +232,8 @@ impl Tiles {
         }
         // tiles may share their bytes
         let key = (kind, start, bytes, values.len());
-        if buffers.held.0 == Some(key) {
-            values.copy_from_slice(&buffers.held.1);
+        if buffers.held == Some(key) {
+            values.copy_from_slice(&buffers.held_values);
             self.undo_quantization(kind, index, buffers, values);
             return Ok(());
         }
@@ -256,9 +256,9 @@ impl Tiles {
             }
         };
         decoded.ok_or_else(|| damaged(reader))?;
-        buffers.held.0 = Some(key);
-        buffers.held.1.clear();
-        buffers.held.1.extend_from_slice(values);
+        buffers.held = Some(key);
+        buffers.held_values.clear();
+        buffers.held_values.extend_from_slice(values);
         self.undo_quantization(kind, index, buffers, values);
         Ok(())
     }
@@ -326,15 +326,19 @@ impl StoredRows for Tiles {
     }
 }
 
+/// A tile's column, place, length and number of pixels.
+type TileKey = (usize, u64, u64, usize);
+
 /// Memory that tiles share.
 struct Buffers {
     /// A row of the table.
     row: Vec<u8>,
     compressed: Vec<u8>,
     decompressed: Vec<u8>,
-    /// Which tile was decompressed last (its column, place and length, and pixels), and its values
-    /// before quantization was undone.
-    held: (Option<(usize, u64, u64, usize)>, Vec<f64>),
+    /// Which tile was decompressed last.
+    held: Option<TileKey>,
+    /// Its values before quantization was undone.
+    held_values: Vec<f64>,
     /// The random numbers of dithering, 0 to 1; none before they are needed.
     random: Vec<f32>,
 }
@@ -345,7 +349,8 @@ impl Buffers {
             row: vec![0; row_bytes],
             compressed: Vec::new(),
             decompressed: Vec::new(),
-            held: (None, Vec::new()),
+            held: None,
+            held_values: Vec::new(),
             random: Vec::new(),
         }
     }
