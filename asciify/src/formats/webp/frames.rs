@@ -4,7 +4,7 @@
 use std::io::Cursor;
 
 use image::codecs::webp::WebPDecoder;
-use image::{AnimationDecoder, DynamicImage};
+use image::{AnimationDecoder, DynamicImage, Rgba};
 
 use super::{ALPHA_FLAG, ANIMATION_FLAG, FORMAT, VP8X_BYTES};
 use crate::error::Error;
@@ -46,7 +46,11 @@ pub(super) fn later_frame(input: &mut Input<'_, '_>, index: u32) -> Result<Dynam
     let first = animation.first_shown(input.probed.sides());
     let explained = |err| explain(err, FORMAT);
     let short = animation.short_file(first);
-    let decoder = WebPDecoder::new(Cursor::new(&short)).map_err(explained)?;
+    let mut decoder = WebPDecoder::new(Cursor::new(&short)).map_err(explained)?;
+    // without a colour, the crate disposes of no frame
+    if animation.is_cleared_exactly(first, input.probed.sides()) {
+        decoder.set_background_color(Rgba([0; 4])).map_err(explained)?;
+    }
     let frame = decoder.into_frames().nth(index as usize - first);
     let frame = frame.ok_or_else(|| Error::cut_off(FORMAT, "that frame"))?;
     Ok(frame.map_err(explained)?.into_buffer().into())
@@ -101,6 +105,14 @@ impl<'a> Animation<'a> {
     /// The index of the last frame that hides all before it.
     fn first_shown(&self, sides: (u32, u32)) -> usize {
         self.frames.iter().rposition(|frame| frame.hides_all(sides)).unwrap_or(0)
+    }
+
+    /// Whether the crate clears what disposed frames leave, from that index on. Below a frame without
+    /// alpha it clears other pixels, and below one that covers the canvas all of them.
+    fn is_cleared_exactly(&self, first: usize, sides: (u32, u32)) -> bool {
+        let frames = &self.frames[first..];
+        frames.iter().all(|frame| !frame.is_opaque)
+            && frames.windows(2).all(|it| it[0].rect.covers(sides) || !it[1].rect.covers(sides))
     }
 
     /// A file that begins with the frame of that index.

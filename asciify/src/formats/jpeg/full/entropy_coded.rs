@@ -73,7 +73,10 @@ impl<'a> EntropyCodedSegments<'a> {
                 is_complete = false;
                 break;
             }
-            let data = self.next();
+            self.next();
+            // data before a marker is complete
+            let may_be_cut_off = self.at == self.file.len();
+            let data = &self.data[..];
             let mcus = start..(start + interval).min(total);
             let decoded = if frame.process == Process::Lossless {
                 lossless::decode(scan, frame, &huffman, data, mcus, cancellation)
@@ -82,7 +85,7 @@ impl<'a> EntropyCodedSegments<'a> {
                 let mut decoder =
                     ArithmeticDecoder::new(data, components, &tables.conditioning, budget);
                 let decoded = decode_blocks(scan, frame, &mut decoder, mcus, cancellation);
-                decoded.filter(|()| !decoder.is_cut_off())
+                decoded.filter(|()| !(may_be_cut_off && decoder.is_cut_off()))
             } else {
                 let mut decoder = HuffmanDecoder::new(data, &huffman, budget);
                 decode_blocks(scan, frame, &mut decoder, mcus, cancellation)
@@ -101,8 +104,8 @@ impl<'a> EntropyCodedSegments<'a> {
         Some(self.at)
     }
 
-    /// The data up to the next marker or the end of the file.
-    fn next(&mut self) -> &[u8] {
+    /// Reads the data up to the next marker or the end of the file.
+    fn next(&mut self) {
         self.data.clear();
         loop {
             let rest = self.file.get(self.at..).unwrap_or_default();
@@ -111,7 +114,7 @@ impl<'a> EntropyCodedSegments<'a> {
             self.data.extend_from_slice(&rest[..end + usize::from(is_stuffed)]);
             self.at += end + 2 * usize::from(is_stuffed);
             if !is_stuffed {
-                return &self.data;
+                return;
             }
         }
     }
