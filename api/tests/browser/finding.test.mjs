@@ -75,17 +75,19 @@ for (const [sort, first, last] of [["oldest", "beach b.bmp", "road 69.bmp"], ["s
     await page.waitForURL((url) => url.searchParams.has("cursor"));
     const firstInView = () => page.evaluate(() => {
       const tile = [...document.querySelectorAll(".tile")].find((tile) => tile.getBoundingClientRect().bottom > 0);
-      return tile && `${tile.querySelector(".name").textContent} ${Math.round(tile.getBoundingClientRect().top)}`;
+      const top = tile?.getBoundingClientRect().top;
+      return tile && { name: tile.querySelector(".name").textContent, top, isSaved: Math.abs((history.state?.offset ?? NaN) + top) <= 1 };
     });
     let place;
-    await until("the page rests", async () => {
-      const before = place;
-      await page.waitForTimeout(300);
+    await until("the place is saved", async () => {
       place = await firstInView();
-      return before === place;
+      return place?.isSaved;
     });
     await page.reload();
-    await until(`the place is kept: ${place}`, async () => await firstInView() === place);
+    await until(`the place is kept: ${place.name} at ${place.top}`, async () => {
+      const found = await firstInView();
+      return found?.name === place.name && Math.abs(found.top - place.top) <= 2;
+    });
     await until("the start is there", async () => {
       await page.evaluate(() => scrollTo(0, 0));
       return (await names(page))[0] === first;
