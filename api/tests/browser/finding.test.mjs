@@ -7,7 +7,10 @@ import { Service, close, closeBrowser, drawn, open, picture, until } from "./sup
 let service;
 const images = {};
 before(async () => {
-  service = await Service.start({ MAX_SEARCHED_IMAGES: "60" });
+  service = await Service.start({
+    MAX_SEARCHED_IMAGES: "60",
+    PRESETS: "default?width=40&symbols=half&color=full&color_on=both small?width=20",
+  });
   for (const [name, width] of [["beach b.bmp", 90], ["Beach A.bmp", 60], ["mountain.bmp", 120]]) {
     images[name] = await service.upload(name, picture(width, width, 60));
   }
@@ -109,7 +112,7 @@ test("every tile says when its image was uploaded", async () => {
 
 test("the viewer leads to the previous and the next image of the list", async () => {
   const page = await open();
-  await page.goto(`${service.origin}/?sort=name&preset=blocks`);
+  await page.goto(`${service.origin}/?sort=name`);
   await page.locator(".tile", { hasText: "beach b.bmp" }).locator(".screen").click();
   const isAt = (name) => page.locator("h1", { hasText: name }).waitFor();
   const link = (name) => page.getByRole("link", { name });
@@ -127,15 +130,16 @@ test("the viewer leads to the previous and the next image of the list", async ()
   await link("Next").waitFor();
   assert.equal(await link("Previous").isVisible(), false, "it is the first");
   // an option and a comparison stay
-  await page.locator("[name=width]").fill("30");
-  await page.waitForURL(/width=30/);
+  await page.getByRole("link", { name: "small", exact: true }).click();
+  await page.waitForURL(/width=20/);
   // arrow keys in a field are the field's
+  await page.locator("[name=width]").focus();
   await page.keyboard.press("ArrowRight");
   await page.locator("#compare-with").selectOption("original");
   assert.match(page.url(), /#sort=name&compare=original$/);
   await link("Next").click();
   await isAt("beach b.bmp");
-  assert.match(page.url(), /width=30#sort=name$/);
+  assert.match(page.url(), /width=20#sort=name$/);
   await page.goBack();
   await page.waitForURL(/\/\?/);
   await close(page);
