@@ -39,7 +39,7 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How fast a client has to send an upload, or to read a response.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct MinRate {
+pub(crate) struct BodyMinRate {
     /// The longest pause.
     pub idle_timeout: Duration,
     /// Average rate since the start of the body, after a first grace period of `idle_timeout`; 0 is
@@ -47,7 +47,7 @@ pub(crate) struct MinRate {
     pub bytes_per_s: u64,
 }
 
-impl MinRate {
+impl BodyMinRate {
     /// When the next chunk has to arrive, `bytes` bytes after `started`.
     fn deadline(&self, started: Instant, bytes: u64) -> Instant {
         let next = Instant::now() + self.idle_timeout;
@@ -63,7 +63,7 @@ impl MinRate {
     }
 
     fn problem(&self) -> Problem {
-        let MinRate { idle_timeout, bytes_per_s } = self;
+        let BodyMinRate { idle_timeout, bytes_per_s } = self;
         let detail = format!(
             "no data for {} s, or less than {bytes_per_s} bytes a second: send the upload again",
             idle_timeout.as_secs_f64()
@@ -76,7 +76,7 @@ impl MinRate {
 /// with 400 when it ends early.
 pub(crate) fn with_min_rate(
     body: BodyDataStream,
-    min_rate: MinRate,
+    min_rate: BodyMinRate,
 ) -> impl Stream<Item = Result<Bytes, Problem>> + Send {
     let started = Instant::now();
     try_unfold((body, 0), move |(mut body, bytes)| async move {

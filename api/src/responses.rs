@@ -306,6 +306,8 @@ impl From<&Preset> for PresetBody {
 pub struct ReadyBody {
     /// Whether this instance should receive requests.
     pub(crate) ready: bool,
+    /// Whether the process was asked to stop.
+    pub(crate) stopping: bool,
     /// The state of each dependency.
     pub(crate) dependencies: Vec<DependencyBody>,
 }

@@ -39,11 +39,12 @@ mod instance_lock;
 mod jobs;
 mod location;
 mod page;
+mod retention;
 mod snapshot;
 mod uploads;
 
 pub use backfill::{BackfillLead, BackfillStep, BackfillTarget};
-pub use backlog::{Backlog, MAX_COUNTED};
+pub use backlog::{Backlog, JobPosition, MAX_COUNTED};
 pub use blob_gc::MarkedBlob;
 pub use changes::Change;
 pub(crate) use clock::TOLERANCE;

@@ -190,9 +190,9 @@ impl Page {
             query = query.filter(match backend {
                 // the key is in the index of names, so that their rows are not read
                 DbBackend::Sqlite => Expr::col((images::Entity, "name_key"))
-                    .binary(BinOper::Custom("GLOB".into()), glob_pattern(word)),
+                    .binary(BinOper::Custom("GLOB"), glob_pattern(word)),
                 _ => Expr::col((images::Entity, images::Column::Name))
-                    .binary(BinOper::Custom("~".into()), regex_pattern(word)),
+                    .binary(BinOper::Custom("~"), regex_pattern(word)),
             });
         }
         query
