@@ -215,7 +215,7 @@ let lostTimer;
 function subscribe() {
   events = new EventSource("/images/events");
   events.addEventListener("image", ({ data }) => {
-    const image = JSON.parse(data);
+    const image = tiles.entry(JSON.parse(data));
     latest.set(image.id, image);
     place(image);
     countLater();
