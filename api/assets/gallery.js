@@ -11,7 +11,6 @@ const list = $(".tiles");
 const empty = $(".empty");
 const banner = $(".banner");
 const more = $(".more");
-const earlier = $(".earlier");
 const front = $(".front");
 const { order } = tiles;
 
@@ -192,9 +191,6 @@ function update() {
   if (more) {
     more.hidden = next === null;
   }
-  if (earlier) {
-    earlier.hidden = cursor === null;
-  }
   if (next !== null && tiles.count() === 0) {
     showBanner("Searching…");
   } else if (banner.textContent === "Searching…") {
@@ -219,7 +215,7 @@ let lostTimer;
 function subscribe() {
   events = new EventSource("/images/events");
   events.addEventListener("image", ({ data }) => {
-    const image = JSON.parse(data);
+    const image = tiles.entry(JSON.parse(data));
     latest.set(image.id, image);
     place(image);
     countLater();
@@ -281,6 +277,8 @@ document.addEventListener("visibilitychange", () => {
   }
 });
 
+// the images before are loaded as the reader scrolls
+$(".earlier")?.remove();
 // The browser cannot restore the place in a list that is not loaded yet.
 const { offset } = history.state ?? {};
 history.scrollRestoration = "manual";

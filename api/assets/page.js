@@ -16,10 +16,13 @@ export function formatBytes(bytes) {
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
+/** One for all: each takes time and memory. */
+const fullTime = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "medium" });
+
 /** A time (RFC 3339) as the day at this place, such as `9 Nov 2026`, and in full. */
 export function formatDay(time) {
   const at = new Date(time);
-  return [`${at.getDate()} ${MONTHS[at.getMonth()]} ${at.getFullYear()}`, at.toLocaleString()];
+  return [`${at.getDate()} ${MONTHS[at.getMonth()]} ${at.getFullYear()}`, fullTime.format(at)];
 }
 
 /** A number of images as the service writes it, such as `1,204 images`. `count` is that of a list. */

@@ -6,8 +6,8 @@
  * pictures at either end moves only those of an incomplete row.
  *
  * `aspects` are widths divided by heights; all lengths are CSS pixels. Each full row has at least `minCount` pictures.
- * Below each picture is a caption. Returns the rows
- * from the top, each with its first index and the index after its last, and the total height.
+ * Below each picture is a caption. Returns the rows from the top, each with its first index and the index after its
+ * last, and the total height.
  */
 export function justify(aspects, origin, { width, rowHeight, captionHeight, gap, rowGap, minCount }) {
   const heightOf = (sum, count) => (width - gap * (count - 1)) / sum;

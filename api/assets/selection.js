@@ -12,13 +12,15 @@ const MAX_CONCURRENT = 4;
 /** A browser drops downloads that begin at the same time. */
 const DOWNLOAD_INTERVAL_MS = 300;
 
+/** Whether the button for it was pressed. */
+let isPressed = false;
 /** While images are selected, a click on a picture selects it, instead of opening it. */
 let isSelecting = false;
 /** The image that was selected last: a click with the Shift key selects from there. */
 let anchor;
 
 function update() {
-  isSelecting ||= selected.size > 0;
+  isSelecting = isPressed || selected.size > 0;
   list.classList.toggle("selecting", isSelecting);
   toggle.setAttribute("aria-pressed", String(isSelecting));
   bar.hidden = !isSelecting;
@@ -47,7 +49,7 @@ export function deselect(id) {
 
 function clear() {
   selected.clear();
-  isSelecting = false;
+  isPressed = false;
   update();
 }
 
@@ -66,7 +68,7 @@ toggle.addEventListener("click", () => {
   if (isSelecting) {
     clear();
   } else {
-    isSelecting = true;
+    isPressed = true;
     update();
   }
 });

@@ -154,7 +154,7 @@ export function between(id, otherId) {
 }
 
 /** The fields that tiles show: thousands of images are kept. */
-const entry = ({ id, name, width, height, bytes, media_type, created_at, status, error }) => (
+export const entry = ({ id, name, width, height, bytes, media_type, created_at, status, error }) => (
   { id, name, width, height, bytes, media_type, created_at, status, error }
 );
 
@@ -180,7 +180,12 @@ export function put(changed, isArrival = false) {
     }
   }
   if (added.length > 0) {
-    images = [...images, ...added].sort(order.compare);
+    const isNext = images.length === 0 || order.compare(images.at(-1), added[0]) < 0;
+    images.push(...added);
+    // a page of the list is in its order
+    if (isArrival || !isNext) {
+      images.sort(order.compare);
+    }
     isArranged = false;
   }
   requestFrame();

@@ -15,7 +15,7 @@ use std::{
 use axum::{
     body::{Body, BodyDataStream, HttpBody},
     extract::Request,
-    http::{header, request::Parts},
+    http::{StatusCode, header, request::Parts},
     middleware::Next,
     response::Response,
 };
@@ -115,6 +115,8 @@ pub(crate) async fn discard_unread(mut request: Request, next: Next) -> Response
         // with `Expect: 100-continue`, the client sends the body once the first of it is read
         && (is_begun || !expects_continue)
         && !given_up.0.load(Ordering::Relaxed)
+        // who was too slow for an upload is too slow here
+        && response.status() != StatusCode::REQUEST_TIMEOUT
     {
         let mut rest = body.into_data_stream();
         let rest = async { while let Some(Ok(_)) = rest.next().await {} };

@@ -16,6 +16,11 @@ const CLOCKS: [&str; 2] = [
 const POSTGRES: [&str; 4] =
     [" FOR UPDATE SKIP LOCKED", " FOR UPDATE", " FOR KEY SHARE", " MATERIALIZED"];
 
+/// The key of a name on PostgreSQL, and its column on SQLite.
+const NAME_KEYS: [&str; 2] = ["lower(coalesce(images.name, '') COLLATE C)", "images.name_key"];
+/// The comparison of a name with a pattern, on SQLite and on PostgreSQL.
+const NAME_PATTERNS: [&str; 2] = ["(images.name_key GLOB ?)", "(images.name ~ ?)"];
+
 /// The shapes of all statements whose plans are tested.
 ///
 /// # Panics
@@ -64,7 +69,13 @@ pub fn shape(sql: &str) -> Option<String> {
     for clause in POSTGRES {
         shape = shape.replace(clause, "");
     }
-    let shape = without_casts(&without_numbers(&shape));
+    let mut shape = without_casts(&without_numbers(&shape));
+    let [sqlite, postgres] = NAME_PATTERNS;
+    shape = shape.replace(NAME_KEYS[0], NAME_KEYS[1]).replace(sqlite, postgres);
+    // however many words
+    while shape.contains(&format!("{postgres} AND {postgres}")) {
+        shape = shape.replace(&format!("{postgres} AND {postgres}"), postgres);
+    }
     // the values that are inserted, but not what follows them
     let shape = match shape.split_once(" VALUES ") {
         Some((insert, values)) => {

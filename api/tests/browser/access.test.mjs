@@ -86,6 +86,11 @@ test("everything is reachable by keyboard", async () => {
   await page.keyboard.press("Escape");
   assert.match(await focused(), /remove/, "the focus comes back from the question");
   await page.keyboard.press("Shift+Tab");
+  assert.match(await focused(), /pick/);
+  await page.keyboard.press("Space");
+  await page.getByText("1 selected").waitFor();
+  await page.keyboard.press("Space");
+  await page.keyboard.press("Shift+Tab");
   await page.keyboard.press("Enter");
   await page.waitForURL(/images/);
   await drawn(page.locator("#render"));

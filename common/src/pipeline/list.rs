@@ -69,7 +69,7 @@ impl Pipeline {
     }
 
     /// How many images a list has, whatever its page: up to
-    /// [`max_searched_images`](super::Config::max_searched_images), and among as many of its first
+    /// [`max_searched_images`](super::Config::max_searched_images), and among as many of the newest
     /// images if it is a search by name.
     ///
     /// # Errors
@@ -77,7 +77,8 @@ impl Pipeline {
     pub fn count(&self, page: Page) -> BoxFuture<'_, Result<Count, Fault>> {
         Box::pin(async move {
             let max = self.config().max_searched_images;
-            let all = Page { cursor: None, is_backward: false, limit: max + 1, ..page };
+            let (sha256, words) = (page.sha256, page.words);
+            let all = Page { sha256, words, limit: max + 1, ..Page::default() };
             let all = self.searched(all).await?;
             let images = self.catalog().count_images(&all).await?;
             Ok(Count { images: images.min(max), is_exact: images <= max && all.until.is_none() })

@@ -96,21 +96,29 @@ async fn lists(catalog: &Catalog) {
     for sort in Sort::ALL {
         for is_backward in [false, true] {
             let start = Page { sort, is_backward, ..page(50) };
-            let rows = catalog.images_with_jobs(&start).await.unwrap();
-            let cursor = Some(Cursor::of(&rows[49].0, sort));
-            let further = Page { cursor, ..start };
-            catalog.images(&further).await.unwrap();
-            // the names that a search looks at are bounded, whether it finds images or not
-            let until = catalog.place_after(&further, 100).await.unwrap();
-            for word in ["e 1", "nothing"] {
-                let search =
-                    Page { words: vec![word.into()], until: until.clone(), ..further.clone() };
-                catalog.images(&search).await.unwrap();
-                catalog.count_images(&search).await.unwrap();
+            let rows = catalog.images(&start).await.unwrap();
+            for cursor in [None, Some(Cursor::of(&rows[49], sort))] {
+                let part = Page { cursor, ..start.clone() };
+                list(catalog, &part).await;
+                // what is looked at is bounded by the images that are found, or by a place
+                let found = Page { words: vec!["name".into()], ..part.clone() };
+                list(catalog, &found).await;
+                let until = catalog.place_after(&part, 30).await.unwrap();
+                list(catalog, &Page { words: vec!["nothing".into()], until, ..part }).await;
             }
         }
     }
-    catalog.count_images(&page(100)).await.unwrap();
+    catalog.count_images(&page(30)).await.unwrap();
+    let same = Page { sha256: Some(SAME_SHA256.to_owned()), ..page(30) };
+    catalog.count_images(&same).await.unwrap();
+}
+
+async fn list(catalog: &Catalog, page: &Page) {
+    catalog.images(page).await.unwrap();
+    catalog.images_with_jobs(page).await.unwrap();
+    if page.sort == Sort::Newest && page.cursor.is_none() && !page.is_backward {
+        catalog.count_images(page).await.unwrap();
+    }
 }
 
 async fn changes(catalog: &Catalog) {
