@@ -12,6 +12,9 @@ const CLOCKS: [&str; 2] = [
     "(extract(epoch from statement_timestamp()) * 1000)::bigint",
     "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
 ];
+const VERBS: [&str; 5] = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
+/// What only migrations read.
+const OF_MIGRATIONS: [&str; 3] = ["seaql_migrations", "information_schema", "sqlite_master"];
 /// Only PostgreSQL locks rows, and needs types.
 const POSTGRES: [&str; 4] =
     [" FOR UPDATE SKIP LOCKED", " FOR UPDATE", " FOR KEY SHARE", " MATERIALIZED"];
@@ -53,8 +56,8 @@ pub fn expect_planned(sql: &str) {
 /// A statement without what differs between databases, values, and numbers of values. `None` for
 /// those that the catalog did not build: its statements quote the names of tables.
 pub fn shape(sql: &str) -> Option<String> {
-    let verbs = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
-    if !sql.contains('"') || !verbs.iter().any(|verb| sql.starts_with(verb)) {
+    let is_built = sql.contains('"') && VERBS.iter().any(|verb| sql.starts_with(verb));
+    if !is_built || OF_MIGRATIONS.iter().any(|table| sql.contains(table)) {
         return None;
     }
     let mut shape = sql.replace('"', "");
