@@ -220,7 +220,9 @@ impl TestApp {
 
     /// Starts a worker in the background.
     pub fn spawn_worker(&self) -> JoinHandle<()> {
-        tokio::spawn(worker::run(self.pipeline.clone(), self.worker.clone(), self.stop.clone()))
+        let health = worker::Health::new(self.worker.hang);
+        let (pipeline, config) = (self.pipeline.clone(), self.worker.clone());
+        tokio::spawn(worker::run(pipeline, config, health, self.stop.clone()))
     }
 
     /// Runs the janitor once.

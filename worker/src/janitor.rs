@@ -5,7 +5,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::{fault::Fault, jitter::jitter, pipeline::Pipeline};
+use common::{
+    fault::Fault,
+    jitter::jitter,
+    pipeline::{CleanUp, Pipeline},
+};
 use tokio::time::sleep;
 
 use crate::config::Config;
@@ -55,5 +59,6 @@ pub(crate) async fn backfill(pipeline: &Pipeline, interval: Duration) -> Result<
 }
 
 pub(crate) async fn clean_up(pipeline: &Pipeline, config: &Config) -> Vec<Fault> {
-    pipeline.clean_up(config.max_strikes, config.deletions_kept).await
+    let Config { max_strikes, deletions_kept, versions_kept, .. } = *config;
+    pipeline.clean_up(CleanUp { max_strikes, deletions_kept, versions_kept }).await
 }

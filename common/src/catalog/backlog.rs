@@ -1,6 +1,6 @@
 //! The backlog: which jobs are due, exhausted, dead or overdue.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
@@ -41,6 +41,21 @@ pub struct Backlog {
     pub dead: u64,
     /// How long the oldest due job has waited, without those of the backfill; zero when none is due.
     pub oldest_due: Duration,
+}
+
+/// The place of a pending job in the order of their index.
+#[derive(Debug, Clone, Copy)]
+pub struct JobPosition {
+    engine: i32,
+    backfill: bool,
+    due_at: i64,
+    id: Uuid,
+}
+
+impl JobPosition {
+    fn of(job: &jobs::Model) -> Self {
+        JobPosition { engine: job.engine, backfill: job.backfill, due_at: job.due_at, id: job.id }
+    }
 }
 
 impl Catalog {
@@ -95,27 +110,61 @@ impl Catalog {
         Ok(discarded.rows_affected)
     }
 
-    /// Deletes pending jobs of older engine versions whose image `engine` has rendered; returns how
-    /// many.
+    /// Looks at up to `limit` due jobs of older engine versions after `after`, and deletes those whose
+    /// image `engine` has rendered. Returns how many, and the last job that it looked at; `None` when
+    /// there are no more.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn delete_superseded(&self, engine: u32) -> Result<u64, Fault> {
-        let newer_done = Query::select()
-            .column(C::ImageId)
-            .from(jobs::Entity)
-            .and_where(C::Engine.eq(engine as i32))
-            .and_where(C::State.eq(State::Done))
-            .to_owned();
-        let deleted = jobs::Entity::delete_many()
+    pub async fn delete_superseded(
+        &self,
+        engine: u32,
+        after: Option<JobPosition>,
+        limit: u64,
+    ) -> Result<(u64, Option<JobPosition>), Fault> {
+        const KEY: [C; 4] = [C::Engine, C::Backfill, C::DueAt, C::Id];
+        let mut older = jobs::Entity::find()
             .filter(Expr::cust(PENDING))
             .filter(C::Engine.lt(engine as i32))
             .filter(Expr::col(C::DueAt).lte(self.now()))
-            .filter(C::ImageId.in_subquery(newer_done))
-            .exec(&self.db)
-            .bounded("delete superseded jobs")
-            .await?;
-        Ok(deleted.rows_affected)
+            .limit(limit);
+        if let Some(JobPosition { engine, backfill, due_at, id }) = after {
+            let position: [Expr; 4] = [engine.into(), backfill.into(), due_at.into(), id.into()];
+            older = older.filter(Expr::tuple(KEY.map(Expr::col)).gt(Expr::tuple(position)));
+        }
+        for column in KEY {
+            older = older.order_by_asc(column);
+        }
+        let delete = async {
+            let older = older.all(&self.db).await?;
+            let is_last = (older.len() as u64) < limit;
+            let rendered: HashSet<Uuid> = jobs::Entity::find()
+                .select_only()
+                .column(C::ImageId)
+                .filter(C::ImageId.is_in(older.iter().map(|job| job.image_id)))
+                .filter(C::Engine.eq(engine as i32))
+                .filter(C::State.eq(State::Done))
+                .into_tuple()
+                .all(&self.db)
+                .await?
+                .into_iter()
+                .collect();
+            let superseded = older.iter().filter(|job| rendered.contains(&job.image_id));
+            let superseded: Vec<Uuid> = superseded.map(|job| job.id).collect();
+            let deleted = match superseded.is_empty() {
+                true => 0,
+                false => {
+                    let delete = jobs::Entity::delete_many()
+                        .filter(C::Id.is_in(superseded))
+                        .filter(C::State.eq(State::Pending))
+                        .filter(Expr::col(C::DueAt).lte(self.now()));
+                    delete.exec(&self.db).await?.rows_affected
+                }
+            };
+            let last = older.last().filter(|_| !is_last).map(JobPosition::of);
+            Ok::<_, DbErr>((deleted, last))
+        };
+        delete.bounded("delete superseded jobs").await
     }
 
     /// Up to `limit` dead jobs, those of the newest engine version and then of the newest images

@@ -20,8 +20,10 @@ mod clock;
 mod images;
 mod jobs;
 mod migrations;
+mod pages;
 mod plans;
 mod renders;
+mod retention;
 mod uploads;
 
 /// What all jobs are rendered with, unless a behaviour is about versions.

@@ -49,9 +49,10 @@ pub(super) async fn fill(catalog: &Catalog, count: u32) {
     let soon = now + 1_800_000;
     let mut statements = vec![
         format!(
-            "INSERT INTO images (id, state, attempt, media_type, bytes, width, height, frames,
+            "INSERT INTO images (id, state, attempt, name, media_type, bytes, width, height, frames,
                 sha256, due_at, created_at, stored_at)
-            SELECT {id}, 'stored', 1, 'image/png', 1, 1, 1, 1, '{SAME_SHA256}', 0, 0, 0 FROM {all}"
+            SELECT {id}, 'stored', 1, 'Name ' || (n % 1000), 'image/png', n % 100, 1, 1, 1,
+                '{SAME_SHA256}', 0, 0, 0 FROM {all}"
         ),
         jobs(RENDERED, "done", false, &all),
         jobs(EARLIER, "pending", false, &all),

@@ -44,6 +44,7 @@ async fn recorded(mut catalog: Catalog) -> Vec<Statement> {
 }
 
 /// Checks the list of statements, or writes it.
+#[expect(clippy::disallowed_methods, reason = "the variable is for this test alone")]
 fn compare_with_list<'a>(explained: impl IntoIterator<Item = &'a Statement>) {
     let shapes = explained.into_iter().filter_map(|statement| statements::shape(&statement.sql));
     let shapes: BTreeSet<String> = shapes.collect();

@@ -2,7 +2,7 @@
 //! of the catalog, in each way in which it makes another statement.
 
 use common::{
-    catalog::{MarkedBlob, Renders, Snapshot},
+    catalog::{Cursor, MarkedBlob, Renders, Snapshot, Sort},
     job::{JobError, Lane},
     periods::Periods,
 };
@@ -86,13 +86,31 @@ async fn readers(catalog: &Catalog, image: ImageId) {
 
 async fn lists(catalog: &Catalog) {
     for sha256 in [None, Some(SAME_SHA256.to_owned())] {
-        for (before, after) in [(None, None), (Some(1_000), None), (None, Some(1_000))] {
-            let [before, after] = [before, after].map(|of| of.map(id));
-            let page = Page { before, after, sha256: sha256.clone(), limit: 50 };
+        for (cursor, is_backward) in [(None, false), (Some(1_000), false), (Some(1_000), true)] {
+            let cursor = cursor.map(|n| id(n).into());
+            let page = Page { cursor, is_backward, sha256: sha256.clone(), ..page(50) };
             assert_eq!(catalog.images(&page).await.unwrap().len(), 50);
             assert_eq!(catalog.images_with_jobs(&page).await.unwrap().len(), 50);
         }
     }
+    for sort in Sort::ALL {
+        for is_backward in [false, true] {
+            let start = Page { sort, is_backward, ..page(50) };
+            let rows = catalog.images_with_jobs(&start).await.unwrap();
+            let cursor = Some(Cursor::of(&rows[49].0, sort));
+            let further = Page { cursor, ..start };
+            catalog.images(&further).await.unwrap();
+            // the names that a search looks at are bounded, whether it finds images or not
+            let until = catalog.place_after(&further, 100).await.unwrap();
+            for word in ["e 1", "nothing"] {
+                let search =
+                    Page { words: vec![word.into()], until: until.clone(), ..further.clone() };
+                catalog.images(&search).await.unwrap();
+                catalog.count_images(&search).await.unwrap();
+            }
+        }
+    }
+    catalog.count_images(&page(100)).await.unwrap();
 }
 
 async fn changes(catalog: &Catalog) {
@@ -131,7 +149,10 @@ async fn backfills(catalog: &Catalog) {
 async fn janitor(catalog: &Catalog) {
     catalog.set_back(&PERIODS).await.unwrap();
     catalog.discard_exhausted(ENGINE, MAX_STRIKES).await.unwrap();
-    catalog.delete_superseded(ENGINE).await.unwrap();
+    catalog.delete_superseded(ENGINE, None, 200).await.unwrap();
+    let (old, seen) = (&[id(8)], catalog.retention(1).await.unwrap());
+    catalog.with_old_versions(old, 1).await.unwrap();
+    catalog.delete_old_versions(old, 1, LONG, &seen, &seen).await.unwrap();
     catalog.delete_expired_uploads(LONG).await.unwrap();
     catalog.prune_deletions(LONG).await.unwrap();
     catalog.mark_expired().await.unwrap();
