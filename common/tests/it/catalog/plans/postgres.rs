@@ -32,7 +32,7 @@ struct Plan {
 async fn no_statement_reads_more_as_the_tables_grow() {
     let (small, mut large) = (plans(SMALL).await, plans(LARGE).await);
     let statements = large.iter().map(|(statement, _)| statement);
-    compare_with_list(statements);
+    compare_with_list("postgres", statements);
     let most = |plans: &[(Statement, Plan)]| {
         let mut most = BTreeMap::<String, u64>::new();
         for (statement, plan) in plans {

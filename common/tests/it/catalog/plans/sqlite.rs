@@ -13,7 +13,7 @@ async fn no_statement_scans_a_table_that_grows() {
     on_sqlite(async |catalog| {
         fill(&catalog, 2_000).await;
         let statements = recorded(catalog.clone()).await;
-        compare_with_list(&statements);
+        compare_with_list("sqlite", &statements);
         let mut seen = HashSet::new();
         let mut bad = Vec::new();
         for statement in statements {
