@@ -95,6 +95,7 @@ pub use probe::Header;
 pub use spec::alpha::{Alpha, AlphaError};
 pub use spec::bands::{Bands, BandsError, Stretch, StretchError};
 pub use spec::options::{OPTIONS, OptionDoc, OptionKind};
+pub use spec::region::{Region, RegionError};
 pub use spec::symbols::{Symbols, SymbolsError};
 pub use spec::values::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
 pub use spec::{Spec, SpecError};

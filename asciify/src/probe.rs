@@ -7,6 +7,7 @@ use crate::formats::decoder::Probed;
 use crate::sample::area::is_sideways;
 use crate::source::Source;
 use crate::spec::Spec;
+use crate::spec::region::Region;
 
 /// What a file says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,24 +36,39 @@ pub struct Header {
     /// decoder, and the file where the decoder holds it. A picture that exceeds the limits is decoded
     /// at a lower resolution, if it has one.
     pub decoded_bytes: u64,
+    /// The same for any [region](Spec::region) of it. That may be more than for the whole, of which
+    /// an overview is decoded.
+    pub region_bytes: u64,
 }
 
 impl Header {
-    /// Whether the file has the frame and the bands that `spec` asks for.
+    /// Whether the file has the frame, the bands and the region that `spec` asks for.
     ///
     /// # Errors
     /// [`Error::Missing`] says which ones it has.
     pub fn offers(&self, spec: &Spec) -> Result<(), Error> {
+        // later pages of a TIFF may have other sides and other bands
+        if spec.frame() == 0 {
+            spec.check_region((self.width, self.height))?;
+        }
         let highest = spec.bands().chosen().into_iter().flatten().max();
         if spec.frame() >= self.frames {
             return Err(Error::no_frame(self.frames));
         }
         match highest {
-            // later pages of a TIFF may have other bands
             Some(band) if spec.frame() == 0 && band >= self.bands as usize => {
                 Err(Error::no_band(self.bands))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// An upper estimate of the memory that decoding takes for `spec`, in bytes; of a frame behind the
+    /// first one, as if it was the first.
+    pub fn decoded_bytes_for(&self, spec: &Spec) -> u64 {
+        match spec.region() {
+            Region::Full => self.decoded_bytes,
+            _ => self.region_bytes,
         }
     }
 
@@ -85,6 +101,7 @@ impl From<&Probed> for Header {
             orientation: probed.orientation.to_exif(),
             is_whole: probed.is_whole,
             decoded_bytes: probed.decoded_bytes,
+            region_bytes: probed.region_bytes.unwrap_or(probed.decoded_bytes),
         }
     }
 }
@@ -95,7 +112,9 @@ impl From<&Probed> for Header {
 /// All of [`Error`] but [`Error::Missing`].
 pub(crate) fn inspect(source: &mut Source<'_>, limits: &Limits) -> Result<Probed, Error> {
     let mut probed = formats::probe(source, limits)?;
-    probed.decoded_bytes = probed.decoded_bytes.saturating_add(probed.profile.bytes());
+    let profile_bytes = probed.profile.bytes();
+    probed.decoded_bytes = probed.decoded_bytes.saturating_add(profile_bytes);
+    probed.region_bytes = probed.region_bytes.map(|bytes| bytes.saturating_add(profile_bytes));
     let Probed { format, decodable, frames, largest_frame, decoded_bytes, .. } = probed;
     limits.check(format, decodable, decoded_bytes)?;
     Error::over("frames", frames.into(), limits.max_frames.into())?;

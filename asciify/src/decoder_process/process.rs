@@ -1,6 +1,7 @@
 //! Starts a decoding process, sends it the file, and reads its rows.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -80,19 +81,25 @@ impl Decoding<'_> {
         }
     }
 
-    /// Pushes the rows of the picture from the top.
+    /// Pushes the rows of the picture from the top, until `push` breaks.
     ///
     /// # Errors
     /// What is wrong with the file; [`Error::Cancelled`]; [`Error::Read`] if the process was killed
     /// from outside.
-    pub(crate) fn rows(mut self, push: &mut dyn FnMut(Row<'_>)) -> Result<(), Error> {
+    pub(crate) fn rows(
+        mut self,
+        push: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
         let (width, height) = self.sides;
         let mut rows = 0;
         loop {
             match self.reader.read(width, &mut self.messages) {
                 Ok(Message::Row(row)) if rows < height => {
-                    push(row);
                     rows += 1;
+                    // the last row is followed by a verdict
+                    if push(row).is_break() && rows < height {
+                        return Ok(());
+                    }
                 }
                 Ok(Message::End(Ok(()))) if rows == height => return Ok(()),
                 Ok(Message::End(Err(err))) => return Err(err),
@@ -253,7 +260,7 @@ mod tests {
             sides: (1, 2),
             memory_bytes: order.memory_bytes,
         };
-        decoding.rows(&mut |_| {})
+        decoding.rows(&mut |_| ControlFlow::Continue(()))
     }
 
     #[test]

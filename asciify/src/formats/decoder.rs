@@ -2,6 +2,7 @@
 //! samples their pixels.
 
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
 
 use image::metadata::Orientation;
 
@@ -42,6 +43,11 @@ pub(crate) trait Decoder {
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error>;
 
+    /// Whether later frames may have other sides than the first one.
+    fn has_frames_of_own_sides(&self) -> bool {
+        false
+    }
+
     /// The decoder that a process of its own runs: see [`isolation`](crate::isolation). `None` for
     /// decoders that need none.
     #[cfg(feature = "isolation")]
@@ -49,6 +55,9 @@ pub(crate) trait Decoder {
         None
     }
 }
+
+/// Takes the rows of a picture from the top. Breaks when it needs no further row.
+pub(crate) type Push<'a> = dyn FnMut(Row<'_>) -> ControlFlow<()> + 'a;
 
 /// Decodes the image of one file at full size.
 #[cfg(any(feature = "heic", feature = "isolation"))]
@@ -100,6 +109,8 @@ pub(crate) struct Probed {
     /// An upper estimate of the memory that decoding takes, in bytes, without the colour profile.
     /// Saturates.
     pub(crate) decoded_bytes: u64,
+    /// The same for a region of it, where that may be decoded at a higher resolution than the whole.
+    pub(crate) region_bytes: Option<u64>,
     /// What the coded values mean. Formats that state it set this.
     pub(crate) profile: ColorProfile,
     /// Samples the file's pixels.
@@ -131,6 +142,7 @@ impl Probed {
             white: None,
             is_whole: true,
             decoded_bytes: area(width, height).saturating_mul(bytes_per_px),
+            region_bytes: None,
             profile: ColorProfile::default(),
             decoder: Box::new(decoder),
         }
@@ -185,7 +197,8 @@ impl Input<'_, '_> {
 
     /// Samples the rows that `decode` pushes from the top, which must have the width of `geometry`. A
     /// picture that uses a small range of values is decoded again, and stretched to it, unless the
-    /// view has a range of its own.
+    /// view has a range of its own. `decode` may end when `push` breaks: below the view's region, once
+    /// the picture has shown that its range is not small.
     ///
     /// # Errors
     /// What `decode` returns.
@@ -194,7 +207,7 @@ impl Input<'_, '_> {
         geometry: &SourceGeometry,
         view: View,
         specs: &[&Spec],
-        decode: impl FnMut(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
+        decode: impl FnMut(&mut Self, &mut Push<'_>) -> Result<(), E>,
     ) -> Result<Vec<Sampled>, E> {
         self.sample_rows_of(self.probed.profile.clone(), geometry, view, specs, decode)
     }
@@ -209,7 +222,7 @@ impl Input<'_, '_> {
         geometry: &SourceGeometry,
         view: View,
         specs: &[&Spec],
-        mut decode: impl FnMut(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
+        mut decode: impl FnMut(&mut Self, &mut Push<'_>) -> Result<(), E>,
     ) -> Result<Vec<Sampled>, E> {
         // chosen bands, and values of a chosen range, are no colours
         let profile = if view.has_colors() { profile } else { ColorProfile::default() };
@@ -236,13 +249,20 @@ impl Input<'_, '_> {
         &mut self,
         view: View,
         picture: &mut Picture<'_>,
-        decode: &mut impl FnMut(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
+        decode: &mut impl FnMut(&mut Self, &mut Push<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let white = self.probed.white();
         let mut last = LastRow::default();
-        decode(self, &mut |row| match last.is_repeated_by(row) {
-            true => picture.repeat(1),
-            false => view.apply(row, white, |row| picture.push(row)),
+        decode(self, &mut |row| {
+            match picture.is_above_window() {
+                true if picture.counts_values() => {
+                    view.apply(row, white, |row| picture.push(row));
+                }
+                true => picture.skip(),
+                false if last.is_repeated_by(row) => picture.repeat(1),
+                false => view.apply(row, white, |row| picture.push(row)),
+            }
+            picture.flow()
         })
     }
 

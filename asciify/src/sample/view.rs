@@ -1,8 +1,9 @@
-//! Views: the frame, bands and range of values that a spec shows, applied to rows of pixels.
+//! Views: the frame, region, bands and range of values that a spec shows, applied to rows of pixels.
 
 use crate::light::Row;
 use crate::spec::Spec;
 use crate::spec::bands::{Bands, Stretch};
+use crate::spec::region::Region;
 
 /// The part of a file that a spec shows. Specs of the same view are sampled together.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -10,12 +11,14 @@ pub(crate) struct View {
     pub(crate) frame: u32,
     pub(crate) bands: Bands,
     pub(crate) stretch: Stretch,
+    pub(crate) region: Region,
 }
 
 impl View {
     /// The view of a spec.
     pub(crate) fn of(spec: &Spec) -> Self {
-        Self { frame: spec.frame(), bands: spec.bands(), stretch: spec.stretch() }
+        let (bands, stretch, region) = (spec.bands(), spec.stretch(), spec.region());
+        Self { frame: spec.frame(), bands, stretch, region }
     }
 
     /// Whether the file's colours are shown as they are.

@@ -28,6 +28,7 @@ mod pngs;
 mod pnms;
 mod ranges;
 mod rasters;
+mod regions;
 mod resolutions;
 mod samples;
 mod sizes;

@@ -16,7 +16,7 @@ use crate::light::Row;
 use crate::sample::Picture;
 use crate::sample::view::View;
 
-/// Passes each row of a level to `picture`, from the top. Pixels without data are transparent. CMYK
+/// Passes each row of the window of `picture` to it, from the top, until it is done. Pixels without data are transparent. CMYK
 /// becomes sRGB by the table of its colour profile, if it has one.
 ///
 /// # Errors
@@ -40,11 +40,12 @@ pub(super) fn push_rows(
     let mut palette = Memo::new(page, file_bytes, |samples| {
         range.apply(&page.pixel(samples, bands, true, cmyk), is_inverted, is_associated)
     });
-    let mut colors = vec![[0; 4]; page.width as usize];
-    for_each_sample_row(tiff, level, bands, |row| {
+    let window = picture.window().clone();
+    let mut colors = vec![[0; 4]; window.sides().0 as usize];
+    for_each_sample_row(tiff, level, bands, &window, |row| {
         if row.changed.is_empty() {
             picture.repeat(1);
-            return Ok(());
+            return Ok(picture.flow());
         }
         for x in row.changed.iter().cloned().flatten() {
             colors[x] = palette.color(row.samples(x), row.is_shown(x));
@@ -53,7 +54,7 @@ pub(super) fn push_rows(
             return Err(too_many_pixels());
         }
         picture.push(Row::Rgba16(&colors));
-        Ok(())
+        Ok(picture.flow())
     })
 }
 
@@ -64,17 +65,18 @@ fn push_coded_rows(
     samples: usize,
     picture: &mut Picture,
 ) -> Result<(), Error> {
-    let mut rows = RowReader::new(tiff, page, &[]);
-    let mut row = vec![0; page.width as usize * samples];
-    for _ in 0..page.height {
+    let window = picture.window().clone();
+    let mut rows = RowReader::new(tiff, page, &[], &window);
+    let mut row = vec![0; window.sides().0 as usize * samples];
+    for _ in window.y.clone() {
         let mut is_repeated = true;
         let read = rows.next(|first, _, bytes| {
             is_repeated = false;
-            let slots = &mut row[first * samples..];
-            let length = slots.len().min(page.chunk_size.0 as usize * samples);
-            match bytes.get(..length) {
-                Some(bytes) => slots[..length].copy_from_slice(bytes),
-                None => slots[..length].fill(0),
+            let (outside, pixels) = page.shown_pixels(first, &window);
+            let slots = &mut row[pixels.start * samples..pixels.end * samples];
+            match bytes.get(outside * samples..).and_then(|bytes| bytes.get(..slots.len())) {
+                Some(bytes) => slots.copy_from_slice(bytes),
+                None => slots.fill(0),
             }
         });
         read.map_err(damaged)?;
@@ -84,6 +86,9 @@ fn push_coded_rows(
             2 => picture.push(Row::GreyAlpha8(row.as_chunks().0)),
             3 => picture.push(Row::Rgb8(row.as_chunks().0)),
             _ => picture.push(Row::Rgba8(row.as_chunks().0)),
+        }
+        if picture.flow().is_break() {
+            break;
         }
     }
     Ok(())
