@@ -68,6 +68,7 @@ mod error;
 mod escape;
 mod format;
 mod formats;
+mod geo;
 mod glyphs;
 mod grid;
 #[cfg(feature = "isolation")]
@@ -88,6 +89,7 @@ pub use error::{Error, Limits};
 pub use escape::{escape_controls, is_display_control};
 pub use format::Format;
 pub use formats::{format_of_media_type, formats};
+pub use geo::{Bbox, Geo, GeoError, WGS_84};
 pub use glyphs::symbol_set::SymbolSet;
 pub use grid::color::Color;
 pub use grid::{Cell, Grid, GridError};

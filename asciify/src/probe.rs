@@ -4,6 +4,7 @@ use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats;
 use crate::formats::decoder::Probed;
+use crate::geo::Geo;
 use crate::sample::area::is_sideways;
 use crate::source::Source;
 use crate::spec::Spec;
@@ -25,6 +26,8 @@ pub struct Header {
     pub bands: u32,
     /// The name of each band, where the file has one; empty for a file that names none.
     pub band_names: Vec<Option<String>>,
+    /// Where the picture lies on the Earth, and what its values are: of a GeoTIFF that says it.
+    pub geo: Option<Geo>,
     /// Bits per value.
     pub bit_depth: u32,
     /// The Exif orientation, 1 (as stored) to 8.
@@ -97,6 +100,7 @@ impl From<&Probed> for Header {
             frames: probed.frames,
             bands: probed.bands,
             band_names: probed.band_names.clone(),
+            geo: probed.geo.clone(),
             bit_depth: probed.bits,
             orientation: probed.orientation.to_exif(),
             is_whole: probed.is_whole,

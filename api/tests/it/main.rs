@@ -21,6 +21,7 @@ mod pages;
 mod pictures;
 mod programs;
 mod refusals;
+mod regions;
 mod rendering;
 mod serving;
 mod settings;

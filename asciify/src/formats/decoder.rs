@@ -12,6 +12,8 @@ use crate::color_profile::ProfileSource;
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::reader::ByteReader;
+use crate::formats::stretch::{SAMPLED_PIXELS, of_values};
+use crate::geo::Geo;
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
 use crate::sample::used_range::UsedRange;
@@ -98,6 +100,8 @@ pub(crate) struct Probed {
     pub(crate) bands: u32,
     /// The names of the bands: see [`Header::band_names`](crate::Header::band_names).
     pub(crate) band_names: Vec<Option<String>>,
+    /// Where the image lies on the Earth, if the file says it.
+    pub(crate) geo: Option<Geo>,
     /// Bits of each value.
     pub(crate) bits: u32,
     /// How many bits of each value the file says it uses, the low ones, where they may be fewer.
@@ -137,6 +141,7 @@ impl Probed {
             orientation: Orientation::NoTransforms,
             bands,
             band_names: Vec::new(),
+            geo: None,
             bits: 8,
             significant_bits: None,
             white: None,
@@ -224,6 +229,10 @@ impl Input<'_, '_> {
         specs: &[&Spec],
         mut decode: impl FnMut(&mut Self, &mut Push<'_>) -> Result<(), E>,
     ) -> Result<Vec<Sampled>, E> {
+        let view = match view.stretch {
+            Stretch::Percentiles(parts) => self.with_percentiles(view, parts, &mut decode)?,
+            _ => view,
+        };
         // chosen bands, and values of a chosen range, are no colours
         let profile = if view.has_colors() { profile } else { ColorProfile::default() };
         let cancellation = self.source.cancellation();
@@ -242,6 +251,43 @@ impl Input<'_, '_> {
             self.push_rows(view, &mut picture, &mut decode)?;
         }
         Ok(picture.finish().collect())
+    }
+
+    /// The view with the percentiles of each band that `decode` pushes, in percent, as its range.
+    fn with_percentiles<E>(
+        &mut self,
+        view: View,
+        parts: [(f64, f64); 3],
+        decode: &mut impl FnMut(&mut Self, &mut Push<'_>) -> Result<(), E>,
+    ) -> Result<View, E> {
+        let white = self.probed.white();
+        let bands = View { stretch: Stretch::None, ..view };
+        let every = area(self.probed.width, self.probed.height).div_ceil(SAMPLED_PIXELS);
+        let step = every.isqrt().max(1);
+        let (mut values, mut y) = ([const { Vec::new() }; 3], 0);
+        decode(self, &mut |row| {
+            if y % step == 0 {
+                bands.apply(row, white, |row| {
+                    let mut x = 0;
+                    row.values(|[r, g, b, alpha]| {
+                        if alpha > 0.0 && x % step == 0 {
+                            let channels = values.iter_mut().zip([r, g, b]);
+                            channels.for_each(|(values, value): (&mut Vec<f64>, _)| {
+                                values.push(value * white);
+                            });
+                        }
+                        x += 1;
+                    });
+                });
+            }
+            y += 1;
+            ControlFlow::Continue(())
+        })?;
+        let is_grey = self.probed.bands < 3;
+        let parts = if is_grey { [parts[0]; 3] } else { parts };
+        let ranges = of_values(&mut values, Stretch::Percentiles(parts));
+        let ranges = ranges.try_into().expect("as many as bands");
+        Ok(View { stretch: Stretch::Ranges(ranges), ..view })
     }
 
     /// Passes what the view shows of each row that `decode` pushes to `picture`.

@@ -23,7 +23,7 @@ impl View {
 
     /// Whether the file's colours are shown as they are.
     pub(crate) fn has_colors(self) -> bool {
-        self.bands == Bands::Auto && self.stretch.ranges().is_none()
+        self.bands == Bands::Auto && !self.stretch.is_chosen()
     }
 
     /// Calls `take` with the row itself, or with its chosen bands and values. `white` is the value

@@ -12,6 +12,7 @@ mod damage;
 mod ends;
 mod fits;
 mod formats;
+mod geo;
 mod gifs;
 mod golden;
 mod heif;

@@ -11,6 +11,7 @@ use sea_orm::{
 use super::{
     Bounded, Catalog, blob_gc,
     entity::{images, jobs},
+    geo,
 };
 use crate::{
     fault::Fault,
@@ -259,6 +260,7 @@ fn metadata_columns(metadata: &Metadata) -> [(C, SimpleExpr); 11] {
         (C::BitDepth, layout(|layout| layout.bit_depth.into()).into()),
         (C::Orientation, layout(|layout| layout.orientation.into()).into()),
         (C::BandNames, band_names(&metadata.band_names).into()),
+        (C::Geo, metadata.geo.as_ref().map(geo::to_json).into()),
         (C::Sha256, metadata.sha256.clone().into()),
     ]
 }

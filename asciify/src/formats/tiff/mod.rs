@@ -6,6 +6,7 @@
 mod band_names;
 mod codes;
 mod decompress;
+mod geo;
 mod ifd;
 #[cfg(feature = "jp2")]
 mod jpeg2000;
@@ -79,6 +80,8 @@ fn probe(reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
             .max(),
         frames: if is_raw { 1 } else { frames },
         band_names: page.band_names.names.clone(),
+        // a damaged tag does not keep the page from being drawn
+        geo: geo::read(&mut tiff, &levels).unwrap_or_default(),
         profile: page.profile(&mut tiff).unwrap_or_default(),
         bits: page.bits_per_sample,
         orientation: page.orientation(),

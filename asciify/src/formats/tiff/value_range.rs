@@ -8,7 +8,7 @@ use super::levels::Level;
 use super::memo::max_conversions;
 use super::pixels::{Pixel, for_each_sample_row, too_many_pixels};
 use crate::error::{Error, Limits};
-use crate::formats::stretch::{SAMPLED_PIXELS, automatic, not_empty, to_16_bits};
+use crate::formats::stretch::{SAMPLED_PIXELS, not_empty, of_values, to_16_bits};
 use crate::sample::view::View;
 use crate::spec::bands::Stretch;
 use crate::spec::region::PixelRect;
@@ -48,6 +48,7 @@ impl ValueRange {
         let is_displayable = page.bits_per_sample <= 8 || !page.has_bands() || has_profile;
         let fixed = match view.stretch {
             Stretch::Range(..) | Stretch::Ranges(_) => view.stretch.ranges(),
+            Stretch::Percentiles(_) => None,
             Stretch::Auto if !is_displayable => None,
             Stretch::Auto | Stretch::None => Some([(min, max); 3]),
         };
@@ -86,8 +87,13 @@ impl ValueRange {
             row_start += width;
             Ok(ControlFlow::Continue(()))
         })?;
+        // a single band has the first percentiles
+        let stretch = match view.stretch {
+            Stretch::Percentiles(parts) if is_grey => Stretch::Percentiles([parts[0]; 3]),
+            stretch => stretch,
+        };
         let colors = fixed.map_or_else(
-            || automatic(&mut values).try_into().expect("as many as bands"),
+            || of_values(&mut values, stretch).try_into().expect("as many as bands"),
             |ranges| ranges.map(not_empty),
         );
         Ok(Self { colors, opaque })

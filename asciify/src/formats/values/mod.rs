@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::format::Format;
 use crate::formats::decoder::{Decoder, Input, Probed, area};
 use crate::formats::stretch::{
-    SAMPLED_PIXELS, SAMPLED_VALUE_BYTES, automatic, not_empty, part_of, to_16_bits,
+    SAMPLED_PIXELS, SAMPLED_VALUE_BYTES, not_empty, of_values, part_of, to_16_bits,
 };
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
@@ -150,8 +150,11 @@ impl<S: StoredRows> Values<S> {
         let full_range = (min.min(max), min.max(max));
         let ranges = match view.stretch.ranges() {
             Some(ranges) => ranges[..bands.len()].to_vec(),
-            None if view.stretch == Stretch::Auto && self.sample_type.bits() > 8 => {
-                return Ok(automatic(&mut self.some_values(input, view.frame, bands)?));
+            None if view.stretch.is_chosen()
+                || view.stretch == Stretch::Auto && self.sample_type.bits() > 8 =>
+            {
+                let mut values = self.some_values(input, view.frame, bands)?;
+                return Ok(of_values(&mut values, view.stretch));
             }
             None => vec![full_range; bands.len()],
         };
