@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use asciify::{Bbox, Spec, SpecError, WGS_84, write::Output};
+use asciify::{Bbox, GeoError, Spec, SpecError, WGS_84, write::Output};
 use axum::{
     extract::{FromRequestParts, Path},
     http::{HeaderMap, Uri, request::Parts},
@@ -62,10 +62,10 @@ impl RenderQuery {
         let Some((bbox, crs)) = self.bbox else { return Ok(spec) };
         let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
         let metadata = summary.image.metadata;
-        let geo = metadata.geo.ok_or_else(|| {
-            Problem::new(BAD_PARAMETER, "bbox: the image has no coordinates; use region")
-        })?;
-        let region = geo.region(bbox, crs, (metadata.width, metadata.height));
+        let region = metadata
+            .geo
+            .ok_or(GeoError::NoPlace)
+            .and_then(|geo| geo.region(bbox, crs, (metadata.width, metadata.height)));
         let region = region.map_err(|err| Problem::new(BAD_PARAMETER, err.to_string()))?;
         spec.set("region", &region.to_string()).expect("a region is a value of its option");
         Ok(spec)

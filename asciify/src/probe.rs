@@ -4,8 +4,9 @@ use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats;
 use crate::formats::decoder::Probed;
-use crate::geo::Geo;
+use crate::geo::{Bbox, Geo, GeoError};
 use crate::sample::area::is_sideways;
+use crate::sample::band_numbers::BandNumbers;
 use crate::source::Source;
 use crate::spec::Spec;
 use crate::spec::region::Region;
@@ -45,7 +46,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// Whether the file has the frame, the bands and the region that `spec` asks for.
+    /// Whether the file has the frame, the numbers of bands and the region that `spec` asks for. Names
+    /// of bands are looked up when the file is drawn.
     ///
     /// # Errors
     /// [`Error::Missing`] says which ones it has.
@@ -54,7 +56,8 @@ impl Header {
         if spec.frame() == 0 {
             spec.check_region((self.width, self.height))?;
         }
-        let highest = spec.bands().chosen().into_iter().flatten().max();
+        let numbers = BandNumbers::of(spec.bands()).and_then(BandNumbers::chosen);
+        let highest = numbers.into_iter().flatten().max();
         if spec.frame() >= self.frames {
             return Err(Error::no_frame(self.frames));
         }
@@ -64,6 +67,15 @@ impl Header {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The smallest region that contains what the picture has of a bounding box: see [`Geo::region`].
+    ///
+    /// # Errors
+    /// [`GeoError`].
+    pub fn region(&self, bbox: Bbox, crs: u32) -> Result<Region, GeoError> {
+        let geo = self.geo.as_ref().ok_or(GeoError::NoPlace)?;
+        geo.region(bbox, crs, (self.width, self.height))
     }
 
     /// An upper estimate of the memory that decoding takes for `spec`, in bytes; of a frame behind the

@@ -108,7 +108,7 @@ pub(crate) async fn text(
 async fn check_exists(app: &App, id: ImageId, query: &RenderQuery) -> Result<(), Problem> {
     let spec = &query.spec;
     let selects_part =
-        spec.frame() > 0 || spec.bands() != Bands::Auto || !spec.region().is_relative();
+        spec.frame() > 0 || *spec.bands() != Bands::Auto || !spec.region().is_relative();
     if query.version.is_some() || selects_part {
         let render = app.pipeline.resolve(id, query.spec.clone(), query.version);
         let render = render.await.map_err(|err| Problem::from(&err))?;

@@ -16,6 +16,7 @@ use crate::formats::stretch::{SAMPLED_PIXELS, of_values};
 use crate::geo::Geo;
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
+use crate::sample::band_numbers::BandDirectory;
 use crate::sample::used_range::UsedRange;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
@@ -48,6 +49,15 @@ pub(crate) trait Decoder {
     /// Whether later frames may have other sides than the first one.
     fn has_frames_of_own_sides(&self) -> bool {
         false
+    }
+
+    /// What the file says about the bands of a frame.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    fn bands(&self, input: &mut Input<'_, '_>, _frame: u32) -> Result<BandDirectory, Error> {
+        let Probed { bands: count, band_names: names, .. } = input.probed;
+        Ok(BandDirectory { count: *count, names: names.clone(), ..BandDirectory::default() })
     }
 
     /// The decoder that a process of its own runs: see [`isolation`](crate::isolation). `None` for
@@ -151,6 +161,11 @@ impl Probed {
             profile: ColorProfile::default(),
             decoder: Box::new(decoder),
         }
+    }
+
+    /// The same with these names of the bands.
+    pub(crate) fn with_band_names(self, band_names: Vec<Option<String>>) -> Self {
+        Self { band_names, ..self }
     }
 
     /// Width and height of the stored image in pixels, before the orientation is applied.
@@ -328,16 +343,26 @@ impl Input<'_, '_> {
 
 /// Calls `sample` once for each group of specs with the same key. Returns the results in the order
 /// of `specs`.
-pub(crate) fn in_groups<K: PartialEq>(
+pub(crate) fn in_groups<K: PartialEq + Copy>(
     specs: &[&Spec],
     key: impl Fn(&Spec) -> K,
+    sample: impl FnMut(K, &[&Spec]) -> Result<Vec<Sampled>, Error>,
+) -> Result<Vec<Sampled>, Error> {
+    let keys: Vec<K> = specs.iter().map(|spec| key(spec)).collect();
+    in_groups_of(&keys, specs, sample)
+}
+
+/// The same with the key of each spec.
+pub(crate) fn in_groups_of<K: PartialEq + Copy>(
+    keys: &[K],
+    specs: &[&Spec],
     mut sample: impl FnMut(K, &[&Spec]) -> Result<Vec<Sampled>, Error>,
 ) -> Result<Vec<Sampled>, Error> {
     let mut sampled: Vec<Option<Sampled>> = specs.iter().map(|_| None).collect();
     while let Some(next) = sampled.iter().position(Option::is_none) {
-        let key_of_next = key(specs[next]);
+        let key_of_next = keys[next];
         let indices: Vec<usize> =
-            (next..specs.len()).filter(|it| key(specs[*it]) == key_of_next).collect();
+            (next..specs.len()).filter(|it| keys[*it] == key_of_next).collect();
         let group: Vec<&Spec> = indices.iter().map(|it| specs[*it]).collect();
         let results = sample(key_of_next, &group)?;
         indices.into_iter().zip(results).for_each(|(index, it)| sampled[index] = Some(it));

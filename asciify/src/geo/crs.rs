@@ -5,8 +5,8 @@
 //! accuracy of a few nanometers, 2011, equations 7 to 12, 35 and 36). Errors are below a millimetre
 //! within a zone.
 
-use super::WGS_84;
-
+/// The EPSG code of longitude and latitude on WGS 84.
+pub const WGS_84: u32 = 4326;
 /// The semi-major axis and the flattening of WGS 84, in metres and as a fraction.
 const SEMI_MAJOR_AXIS: f64 = 6_378_137.0;
 const FLATTENING: f64 = 1.0 / 298.257_223_563;

@@ -1,7 +1,7 @@
 //! Where a picture lies on the Earth: the coordinates of its pixels, and the region under a bounding
 //! box.
 
-mod crs;
+pub(crate) mod crs;
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,9 +9,6 @@ use std::str::FromStr;
 use crs::Crs;
 
 use crate::spec::region::Region;
-
-/// The EPSG code of longitude and latitude on WGS 84.
-pub const WGS_84: u32 = 4326;
 
 /// Points of each side of a bounding box that are converted: its sides may be curves in other
 /// coordinates.
@@ -154,6 +151,9 @@ pub enum GeoError {
     /// A text is no bounding box.
     #[error("bbox must be minx,miny,maxx,maxy: four numbers, the first two below the last two")]
     NoBbox,
+    /// The file does not say where the picture lies.
+    #[error("bbox cannot be used: the image has no coordinates; use region")]
+    NoPlace,
     /// The file does not say what its coordinates are.
     #[error("bbox cannot be used: the image has no coordinate reference system with an EPSG code")]
     NoCrs,
@@ -194,6 +194,7 @@ impl FromStr for Bbox {
 
 #[cfg(test)]
 mod tests {
+    use super::crs::WGS_84;
     use super::*;
 
     /// A picture of 10 m pixels in UTM zone 33 north, its left upper corner at (300000, 5000000).

@@ -264,8 +264,8 @@ impl Spec {
     }
 
     /// The bands to show.
-    pub fn bands(&self) -> Bands {
-        self.bands
+    pub fn bands(&self) -> &Bands {
+        &self.bands
     }
 
     /// The values to show as black and white.
@@ -343,7 +343,7 @@ impl Spec {
         let size = (self.width(), self.height(), self.fit(), self.cell);
         let look = (self.invert, self.matching(), self.tone, self.background, self.alpha);
         let colours = (self.color, self.color_on());
-        let selection = (self.frame, self.bands, self.stretch, self.region);
+        let selection = (self.frame, &self.bands, self.stretch, self.region);
         (size, look, &self.symbols, colours, self.dither(), self.levels, selection)
     }
 }

@@ -247,7 +247,7 @@ impl Catalog {
 }
 
 /// The columns that an upload's metadata fills.
-fn metadata_columns(metadata: &Metadata) -> [(C, SimpleExpr); 11] {
+fn metadata_columns(metadata: &Metadata) -> [(C, SimpleExpr); 12] {
     let layout = |of: fn(Layout) -> i64| metadata.layout.map(of);
     [
         (C::Name, metadata.name.clone().into()),

@@ -14,6 +14,7 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
         "bands=2&stretch=none&width=1000",
         "region=5,7,1000,1&width=40",
         "region=pct:12.5,0.000001,33.333333,100&fit=cover&height=3&width=9",
+        "bands=B8A,near%20red,2",
         "width=1&width=2",
     ];
     // and each option alone, with the text of what it accepts

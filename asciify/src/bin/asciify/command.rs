@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use asciify::write::Output;
-use asciify::{Limits, OPTIONS, OptionDoc, OptionKind, escape_controls, is_display_control};
+use asciify::{Bbox, Limits, OPTIONS, OptionDoc, OptionKind, escape_controls, is_display_control};
 use clap::{
     Arg, ArgAction, ArgMatches, Command, ValueHint,
     builder::{
@@ -44,6 +44,20 @@ pub(crate) fn command() -> Command {
         .value_name("PATH")
         .help("Writes to a file. - is standard output, the default.")
         .value_parser(value_parser!(PathBuf));
+    let bbox = Arg::new("bbox")
+        .long("bbox")
+        .value_name("MINX,MINY,MAXX,MAXY")
+        .help("Draws the smallest region of a GeoTIFF that contains a bounding box.")
+        .allow_hyphen_values(true)
+        .value_parser(value_parser!(Bbox))
+        .conflicts_with("region");
+    let coord_crs = Arg::new("coord_crs")
+        .long("coord_crs")
+        .alias("coord-crs")
+        .value_name("EPSG")
+        .help("The EPSG code of the coordinates of --bbox: 4326, 3857, UTM on WGS 84 (32601 to 32660, 32701 to 32760), or the image's own. Default: 4326.")
+        .value_parser(value_parser!(u32))
+        .requires("bbox");
     let completions = Arg::new("completions")
         .long("completions")
         .value_name("SHELL")
@@ -66,12 +80,13 @@ pub(crate) fn command() -> Command {
         .about("Draws images as text.")
         .after_help(EXAMPLES)
         .args(OPTIONS.iter().map(flag))
+        .args([bbox, coord_crs])
         .args(LIMITS.map(|(name, help)| limit(name, help)))
         .args([format, output, completions, man, files])
 }
 
 /// The flags of [`Limits`], and their help. Their names are those of the service's settings.
-const LIMITS: [(&str, &str); 4] = [
+const LIMITS: [(&str, &str); 5] = [
     ("max-side-px", "The longest side that is decoded, in pixels. Default: 65535."),
     (
         "max-pixels",
@@ -80,6 +95,10 @@ const LIMITS: [(&str, &str); 4] = [
     ),
     ("max-frames", "Frames of an animation or pages of a TIFF. Default: 10000."),
     ("max-decoded-bytes", "Memory that decoding may take, in bytes. Default: 1073741824."),
+    (
+        "max-decoder-cpu-s",
+        "CPU time of a process that decodes AVIF or JPEG XL, in seconds. Default: 120.",
+    ),
 ];
 
 /// A flag of a limit.
@@ -103,6 +122,7 @@ pub(crate) fn limits(arguments: &ArgMatches) -> Limits {
         max_pixels: given("max-pixels").unwrap_or(default.max_pixels),
         max_frames: given_u32("max-frames").unwrap_or(default.max_frames),
         max_decoded_bytes: given("max-decoded-bytes").unwrap_or(default.max_decoded_bytes),
+        max_decoder_cpu_s: given("max-decoder-cpu-s").unwrap_or(default.max_decoder_cpu_s),
     }
 }
 
