@@ -159,7 +159,7 @@ fn parse_render_query(
     if options.iter().any(|(name, _)| matches!(name.as_str(), "width" | "height")) {
         spec = spec.without_size();
     }
-    if bbox.is_some() && options.iter().any(|(name, _)| name == "region") {
+    if bbox.is_some() && options.iter().any(|(name, _)| *name == "region") {
         return Err(Problem::new(BAD_PARAMETER, "bbox and region: give one of them"));
     }
     if bbox.is_none() && crs.is_some() {
