@@ -3,7 +3,7 @@
 use image::metadata::Orientation;
 
 use super::codes::SampleFormat;
-use super::ifd::{Ifd, Tiff, tag};
+use super::ifd::{IfdEntry, Tiff};
 use super::levels::Level;
 use super::page::Page;
 use crate::error::Error;
@@ -34,9 +34,10 @@ const EPSG_CODES: std::ops::Range<u64> = 1024..32_767;
 /// The file ends before the tags' values, or they are no numbers.
 pub(super) fn read(tiff: &mut Tiff<'_>, levels: &[Level]) -> Result<Option<Geo>, Error> {
     let page = &levels[0].page;
-    let ifd = tiff.ifd(tiff.first_ifd)?;
-    let keys = Keys(tiff.numbers(&ifd, tag::GEO_KEY_DIRECTORY, MAX_KEY_VALUES)?);
-    let transform = transform(tiff, &ifd, &keys)?;
+    let [_, _, _, keys] = page.geo_tags;
+    let keys = keys.map(|keys| tiff.values(keys, 0, keys.count.min(MAX_KEY_VALUES))).transpose()?;
+    let keys = Keys(keys.unwrap_or_default());
+    let transform = transform(tiff, page, &keys)?;
     let transform = transform.filter(|it| it.iter().all(|number| number.is_finite()));
     let transform = transform.filter(|_| page.orientation() == Orientation::NoTransforms);
     let (scales, offsets) = (page.band_names.scales.clone(), page.band_names.offsets.clone());
@@ -76,11 +77,13 @@ impl Keys {
 
 /// The affine transform from pixels to coordinates: that of ModelTransformation, or that of
 /// ModelPixelScale and the first of ModelTiepoint (annex B.6).
-fn transform(tiff: &mut Tiff<'_>, ifd: &Ifd, keys: &Keys) -> Result<Option<[f64; 6]>, Error> {
-    let mut numbers = |tag| tiff.doubles(ifd, tag, MAX_NUMBERS);
-    let matrix = numbers(tag::MODEL_TRANSFORMATION)?;
-    let scale = numbers(tag::MODEL_PIXEL_SCALE)?;
-    let tie_point = numbers(tag::MODEL_TIEPOINT)?;
+fn transform(tiff: &mut Tiff<'_>, page: &Page, keys: &Keys) -> Result<Option<[f64; 6]>, Error> {
+    let mut numbers = |entry: Option<IfdEntry>| match entry {
+        Some(entry) => tiff.doubles(entry, MAX_NUMBERS),
+        None => Ok(Vec::new()),
+    };
+    let [scale, tie_point, matrix, _] = page.geo_tags;
+    let (scale, tie_point, matrix) = (numbers(scale)?, numbers(tie_point)?, numbers(matrix)?);
     let transform = match (&matrix[..], &scale[..], &tie_point[..]) {
         ([a, b, _, c, d, e, _, f, ..], _, _) => [*a, *b, *c, *d, *e, *f],
         (_, [across, down, ..], [i, j, _, x, y, ..]) => {

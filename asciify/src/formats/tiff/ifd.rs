@@ -224,12 +224,11 @@ impl<'a> Tiff<'a> {
         (0..count).map(value).collect()
     }
 
-    /// The first values of a tag of double precision, at most `max`; none if the IFD does not have it.
+    /// The first values of an entry of double precision, at most `max`.
     ///
     /// # Errors
     /// The values are of another type, or the file ends before them.
-    pub(super) fn doubles(&mut self, ifd: &Ifd, tag: u16, max: u64) -> Result<Vec<f64>, Error> {
-        let Some(entry) = ifd.entry(tag) else { return Ok(Vec::new()) };
+    pub(super) fn doubles(&mut self, entry: IfdEntry, max: u64) -> Result<Vec<f64>, Error> {
         if entry.field_type != DOUBLE {
             return Err(self.reader.malformed("a tag's value is not of double precision"));
         }

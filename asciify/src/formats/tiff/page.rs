@@ -93,6 +93,8 @@ pub(super) struct Page {
     pub(super) t4_options: u32,
     /// ICCProfile (ICC.1:2022, B.4).
     icc_profile: Option<IfdEntry>,
+    /// ModelPixelScale, ModelTiepoint, ModelTransformation and GeoKeyDirectory.
+    pub(super) geo_tags: [Option<IfdEntry>; 4],
     /// Whether this is an overview: a copy of another page at reduced resolution.
     is_overview: bool,
     /// Whether this says where another page has data.
@@ -181,6 +183,13 @@ impl Page {
             ycbcr_sub_sampling: read_sub_sampling(tiff, ifd, photometric, compression)?,
             t4_options,
             icc_profile: ifd.entry(tag::ICC_PROFILE),
+            geo_tags: [
+                tag::MODEL_PIXEL_SCALE,
+                tag::MODEL_TIEPOINT,
+                tag::MODEL_TRANSFORMATION,
+                tag::GEO_KEY_DIRECTORY,
+            ]
+            .map(|tag| ifd.entry(tag)),
             is_overview: subfile_type & REDUCED_RESOLUTION != 0,
             is_mask: subfile_type & MASK != 0,
             sub_ifds: tiff.numbers(ifd, tag::SUB_IFDS, MAX_SUB_IFDS)?,
