@@ -1,5 +1,5 @@
 //! Test helpers that the crates share: pictures and files, mutations of them, attacks on parsers,
-//! waiting, servers, and the service itself.
+//! waiting, servers, the list of the catalog's statements, and the service itself.
 //!
 //! Only a dev-dependency. The feature `tokio` adds the module `wait`; `service` adds the service
 //! (`app`) and attacks on it. Unit tests of `asciify` may only use [`samples`] and [`layering`]: to
@@ -20,6 +20,7 @@ pub mod pictures;
 pub mod profiles;
 pub mod samples;
 pub mod seeds;
+pub mod statements;
 pub mod tiffs;
 #[cfg(feature = "tokio")]
 pub mod wait;

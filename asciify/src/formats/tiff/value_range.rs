@@ -55,7 +55,7 @@ impl ValueRange {
         // a single band has the first range
         let fixed = fixed.map(|ranges| if is_grey { [ranges[0]; 3] } else { ranges });
         if let Some(colors) = fixed.filter(|_| is_displayable || page.alpha.is_none()) {
-            return Ok(Self { colors, opaque: max });
+            return Ok(Self { colors, opaque: page.sample_range().1 });
         }
         let level = level_with_enough_pixels(levels);
         level.page.check_limits(limits)?;

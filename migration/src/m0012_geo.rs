@@ -5,7 +5,7 @@
 use crate::statements::Statements;
 
 pub(crate) const STEP: Statements =
-    Statements { name: "m0010_geo", sqlite: SQLITE, postgres: POSTGRES, down: DOWN };
+    Statements { name: "m0012_geo", sqlite: SQLITE, postgres: POSTGRES, down: DOWN };
 
 const SQLITE: &[&str] = &["ALTER TABLE images ADD COLUMN geo text"];
 
