@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use asciify::{Spec, SpecError, write::Output};
+use asciify::{Bbox, GeoError, Spec, SpecError, WGS_84, write::Output};
 use axum::{
     extract::{FromRequestParts, Path},
     http::{HeaderMap, Uri, request::Parts},
@@ -44,6 +44,28 @@ pub(crate) struct RenderQuery {
     pub format: Option<Output>,
     /// The engine version of a stored render; `None`: the newest.
     pub version: Option<u32>,
+    /// A bounding box instead of a region, and the EPSG code of its coordinates.
+    pub bbox: Option<(Bbox, u32)>,
+}
+
+impl RenderQuery {
+    /// The options for an image: a bounding box becomes a region.
+    ///
+    /// # Errors
+    /// 400 where the image has no coordinates, or none in the box; 404 where there is no image.
+    pub(crate) async fn spec_for(&self, app: &App, id: ImageId) -> Result<Spec, Problem> {
+        let mut spec = self.spec.clone();
+        let Some((bbox, crs)) = self.bbox else { return Ok(spec) };
+        let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
+        let metadata = summary.image.metadata;
+        let region = metadata
+            .geo
+            .ok_or(GeoError::NoPlace)
+            .and_then(|geo| geo.region(bbox, crs, (metadata.width, metadata.height)));
+        let region = region.map_err(|err| Problem::new(BAD_PARAMETER, err.to_string()))?;
+        spec.set("region", &region.to_string()).expect("a region is a value of its option");
+        Ok(spec)
+    }
 }
 
 impl FromRequestParts<App> for RenderQuery {
@@ -54,11 +76,48 @@ impl FromRequestParts<App> for RenderQuery {
     }
 }
 
+/// TiTiler's names of options, which may be repeated, and ours.
+const TITILER_NAMES: [(&str, &str); 2] = [("bidx", "bands"), ("rescale", "stretch")];
+
+/// The query with `bands` for all `bidx`, and with `stretch` for all `rescale`.
+///
+/// # Errors
+/// 400 where an option is given by both names, or `rescale` has no two numbers.
+fn with_own_names(query: &[(String, String)]) -> Result<Vec<(String, String)>, Problem> {
+    let mut own: Vec<(String, String)> = Vec::new();
+    let is_alias = |name: &str| TITILER_NAMES.iter().any(|(alias, _)| *alias == name);
+    own.extend(query.iter().filter(|(name, _)| !is_alias(name)).cloned());
+    for (alias, name) in TITILER_NAMES {
+        let values = query.iter().filter(|(given, _)| given == alias).map(|(_, value)| value);
+        let values: Result<Vec<String>, Problem> = values
+            .map(|value| match alias {
+                "rescale" => match value.split_once(',') {
+                    Some((low, high)) if !high.contains(',') => Ok(format!("{low}:{high}")),
+                    _ => Err(Problem::parameter("rescale", "two numbers joined by a comma")),
+                },
+                _ => Ok(value.clone()),
+            })
+            .collect();
+        let values = values?;
+        if values.is_empty() {
+            continue;
+        }
+        if query.iter().any(|(given, _)| given == name) {
+            let detail = format!("{alias} and {name} mean the same: give one of them");
+            return Err(Problem::new(BAD_PARAMETER, detail));
+        }
+        own.push((name.to_owned(), values.join(",")));
+    }
+    Ok(own)
+}
+
 fn parse_render_query(
     query: &[(String, String)],
     presets: &Presets,
 ) -> Result<RenderQuery, Problem> {
+    let query = &with_own_names(query)?;
     let (mut format, mut version) = (None, None);
+    let (mut bbox, mut crs) = (None, None);
     let mut preset: Option<&Preset> = None;
     let mut options = Vec::new();
     for (name, value) in query {
@@ -70,6 +129,15 @@ fn parse_render_query(
                 version =
                     Some(number.ok_or(Problem::parameter("version", "a positive whole number"))?);
             }
+            "bbox" => {
+                let parsed = value.parse::<Bbox>();
+                bbox = Some(parsed.map_err(|err| Problem::new(BAD_PARAMETER, err.to_string()))?);
+            }
+            "coord_crs" => {
+                let code = value.strip_prefix("EPSG:").unwrap_or(value).parse::<u32>().ok();
+                let accepts = "an EPSG code such as 4326 or EPSG:32633";
+                crs = Some(code.ok_or(Problem::parameter("coord_crs", accepts))?);
+            }
             "preset" => {
                 preset = Some(find_preset(presets, value)?);
             }
@@ -80,22 +148,30 @@ fn parse_render_query(
     // presets are.
     let mut spec = match preset {
         Some(preset) => preset.spec.clone(),
-        None if options.is_empty() => presets.main().spec.clone(),
+        None if options.is_empty() && bbox.is_none() => presets.main().spec.clone(),
         None => Spec::default(),
     };
     // A size in the query replaces the preset's, instead of being fitted into it.
     if options.iter().any(|(name, _)| matches!(name.as_str(), "width" | "height")) {
         spec = spec.without_size();
     }
+    if bbox.is_some() && options.iter().any(|(name, _)| *name == "region") {
+        return Err(Problem::new(BAD_PARAMETER, "bbox and region: give one of them"));
+    }
+    if bbox.is_none() && crs.is_some() {
+        return Err(Problem::new(BAD_PARAMETER, "coord_crs: needs bbox"));
+    }
     for (name, value) in options {
         spec.set(name, value).map_err(|err| match err {
-            SpecError::UnknownOption { .. } => {
-                Problem::new(BAD_PARAMETER, format!("{err}, as well as preset, format and version"))
-            }
+            SpecError::UnknownOption { .. } => Problem::new(
+                BAD_PARAMETER,
+                format!("{err}, as well as preset, format, version, bbox and coord_crs"),
+            ),
             _ => Problem::new(BAD_PARAMETER, err.to_string()),
         })?;
     }
-    Ok(RenderQuery { spec, format, version })
+    let bbox = bbox.map(|bbox| (bbox, crs.unwrap_or(WGS_84)));
+    Ok(RenderQuery { spec, format, version, bbox })
 }
 
 /// The preset of a parameter `preset`.
@@ -113,12 +189,14 @@ fn parse_format(value: &str) -> Result<Output, Problem> {
     Output::named(value).ok_or_else(|| Problem::parameter("format", "txt, ansi, html, svg or png"))
 }
 
-/// The parameters of a query, decoded. Repeated names are refused with 400.
+/// The parameters of a query, decoded. Repeated names are refused with 400, but those of TiTiler's
+/// options.
 pub(crate) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     let text = uri.query().unwrap_or_default();
     let mut names = HashSet::new();
     let pairs = form_urlencoded::parse(text.as_bytes()).map(|(name, value)| {
-        match names.insert(name.clone()) {
+        let may_repeat = TITILER_NAMES.iter().any(|(alias, _)| *alias == name);
+        match names.insert(name.clone()) || may_repeat {
             true => Ok((name.into_owned(), value.into_owned())),
             false => Err(Problem::new(BAD_PARAMETER, format!("{}: given twice", excerpt(&name)))),
         }
@@ -176,6 +254,14 @@ mod tests {
         assert_eq!(spec("preset=small"), "width=40");
         assert_eq!(spec("preset=small&invert=true"), "width=40&invert=true");
         assert_eq!(spec("invert=true"), "width=80&invert=true");
+    }
+
+    #[test]
+    fn titilers_names_mean_ours() {
+        assert_eq!(spec("bidx=4&bidx=3&bidx=2"), spec("bands=4,3,2"));
+        assert_eq!(spec("rescale=0,1000&rescale=0,9&rescale=1,5"), spec("stretch=0:1000,0:9,1:5"));
+        assert_eq!(spec("bidx=4&bands=4"), "400");
+        assert_eq!(spec("rescale=0"), "400");
     }
 
     #[test]

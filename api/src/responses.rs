@@ -1,5 +1,6 @@
 //! The JSON bodies of responses; the OpenAPI document has their schemas.
 
+use asciify::Geo;
 use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -67,6 +68,9 @@ pub struct ImageBody {
     /// names none.
     #[schema(required = true)]
     band_names: Option<Vec<Option<String>>>,
+    /// Where the image lies on the Earth, and what its values are: of a GeoTIFF that says it.
+    #[schema(required = true)]
+    geo: Option<GeoBody>,
     /// EXIF orientation of the original: 1 (upright) to 8.
     #[schema(required = true)]
     orientation: Option<u8>,
@@ -83,6 +87,47 @@ pub struct ImageBody {
     error: Option<String>,
     /// Related addresses.
     links: ImageLinks,
+}
+
+/// Where an image lies on the Earth, and what its values are. Names are those of TiTiler.
+#[derive(Serialize, ToSchema)]
+pub struct GeoBody {
+    /// The coordinate reference system; null where the file does not name one of EPSG.
+    #[schema(required = true, example = "EPSG:32633")]
+    crs: Option<String>,
+    /// Left, bottom, right and top, in the image's own coordinates.
+    #[schema(example = json!([300000.0, 4890240.0, 409800.0, 5000040.0]))]
+    bounds: [f64; 4],
+    /// `[a, b, c, d, e, f]`: column `x` and row `y` have the coordinates `a·x + b·y + c` and
+    /// `d·x + e·y + f`.
+    transform: [f64; 6],
+    /// The type of the values.
+    #[schema(example = "uint16")]
+    dtype: String,
+    /// The value of missing samples.
+    #[schema(required = true)]
+    nodata_value: Option<f64>,
+    /// What the values of each band are multiplied by; empty where the file does not say it.
+    scales: Vec<f64>,
+    /// What is added to the values of each band then; empty where the file does not say it.
+    offsets: Vec<f64>,
+    /// How many pixels a pixel of each overview stands for, across.
+    overviews: Vec<u32>,
+}
+
+impl GeoBody {
+    fn new(geo: Geo, width: u32, height: u32) -> Self {
+        GeoBody {
+            bounds: geo.bounds(width, height),
+            crs: geo.crs.map(|code| format!("EPSG:{code}")),
+            transform: geo.transform,
+            dtype: geo.dtype,
+            nodata_value: geo.nodata,
+            scales: geo.scales,
+            offsets: geo.offsets,
+            overviews: geo.overviews,
+        }
+    }
 }
 
 /// Addresses of an image.
@@ -123,6 +168,7 @@ impl From<ImageSummary> for ImageBody {
             bit_depth: metadata.layout.map(|layout| layout.bit_depth),
             orientation: metadata.layout.map(|layout| layout.orientation),
             band_names: Some(metadata.band_names).filter(|names| !names.is_empty()),
+            geo: metadata.geo.map(|geo| GeoBody::new(geo, metadata.width, metadata.height)),
             sha256: metadata.sha256,
             created_at: rfc3339(created_at),
             status,

@@ -102,7 +102,7 @@ pub enum Error {
         /// The limit.
         max: u64,
     },
-    /// A spec asks for a frame or for bands that the file does not have.
+    /// A spec asks for a frame, for bands or for a region that the file does not have.
     #[error("{option} must be {accepts}")]
     Missing {
         /// The name of the option.
@@ -157,6 +157,12 @@ impl Error {
             _ => format!("whole numbers from 1 to {bands}: the image has so many bands"),
         };
         Self::Missing { option: "bands", accepts }
+    }
+
+    /// [`Missing`](Self::Missing) for a region; the upright picture has those sides in pixels.
+    pub(crate) fn no_region((width, height): (u32, u32)) -> Self {
+        let accepts = format!("within the image, which has {width} × {height} pixels");
+        Self::Missing { option: "region", accepts }
     }
 
     /// [`Missing`](Self::Missing) for a band called `name`; the file has `bands`, of which some have

@@ -1,6 +1,7 @@
 //! Linear light of decoded pixels, row by row, without copying the picture.
 
 use std::array;
+use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use image::DynamicImage;
@@ -42,6 +43,24 @@ impl Row<'_> {
             self,
             Self::GreyAlpha8(_) | Self::Rgba8(_) | Self::GreyAlpha16(_) | Self::Rgba16(_)
         )
+    }
+
+    /// Its pixels of those columns, as far as it has them.
+    pub(crate) fn part(self, columns: &Range<u32>) -> Self {
+        fn of<'a, T>(row: &'a [T], columns: &Range<u32>) -> &'a [T] {
+            let end = row.len().min(columns.end as usize);
+            &row[end.min(columns.start as usize)..end]
+        }
+        match self {
+            Self::Grey8(row) => Self::Grey8(of(row, columns)),
+            Self::GreyAlpha8(row) => Self::GreyAlpha8(of(row, columns)),
+            Self::Rgb8(row) => Self::Rgb8(of(row, columns)),
+            Self::Rgba8(row) => Self::Rgba8(of(row, columns)),
+            Self::Grey16(row) => Self::Grey16(of(row, columns)),
+            Self::GreyAlpha16(row) => Self::GreyAlpha16(of(row, columns)),
+            Self::Rgb16(row) => Self::Rgb16(of(row, columns)),
+            Self::Rgba16(row) => Self::Rgba16(of(row, columns)),
+        }
     }
 
     /// Replaces `light` by the component of each pixel, 0 to [`WHITE`].
@@ -137,16 +156,19 @@ impl LastRow {
     }
 }
 
-/// Calls `take` with each row of a picture, from the top. What has no [`Row`] of its own becomes
-/// 16-bit RGBA.
-pub(crate) fn for_each_row(picture: &DynamicImage, mut take: impl FnMut(Row<'_>)) {
+/// Calls `take` with each row of a picture, from the top, until it breaks. What has no [`Row`] of its
+/// own becomes 16-bit RGBA.
+pub(crate) fn for_each_row(
+    picture: &DynamicImage,
+    mut take: impl FnMut(Row<'_>) -> ControlFlow<()>,
+) {
     fn each<'a, T, const N: usize>(
         samples: &'a [T],
         width: u32,
-        mut take: impl FnMut(&'a [[T; N]]),
+        take: impl FnMut(&'a [[T; N]]) -> ControlFlow<()>,
     ) {
         let (pixels, _) = samples.as_chunks();
-        pixels.chunks_exact(width.max(1) as usize).for_each(&mut take);
+        let _whether_it_broke = pixels.chunks_exact(width.max(1) as usize).try_for_each(take);
     }
     let width = picture.width();
     match picture {

@@ -22,7 +22,12 @@ pub(crate) fn render(
 ) -> Result<Vec<Grid>, Error> {
     let probed = probe::inspect(source, limits)?;
     let header = Header::from(&probed);
-    specs.iter().try_for_each(|spec| header.offers(spec))?;
+    for spec in specs {
+        header.offers(spec)?;
+        if !probed.decoder.has_frames_of_own_sides() {
+            spec.check_region((header.width, header.height))?;
+        }
+    }
     let cancellation = source.cancellation();
     let mut input = Input { source, probed: &probed, limits };
     let by_reference: Vec<&Spec> = specs.iter().collect();

@@ -117,6 +117,10 @@ fn no_format_takes_more_than_its_header_says() {
         let most = header.decoded_bytes + spec.working_bytes(header.width, header.height);
         let taken = peak(&file, &specs, &Limits::default()).expect("a picture");
         assert!(taken < most as usize + 2 * MIB, "{format}: {taken} bytes, {most} promised");
+        let region = "width=1000&height=10&fit=stretch&match=ramp&region=square";
+        let of_region = peak(&file, &[region], &Limits::default()).expect("a picture");
+        let most = most - header.decoded_bytes + header.region_bytes;
+        assert!(of_region < most as usize + 2 * MIB, "{format}: {of_region} bytes of a region");
 
         let less = Limits { max_decoded_bytes: header.decoded_bytes - 1, ..Limits::default() };
         match (format.name(), peak(&file, &specs, &less)) {
@@ -146,7 +150,11 @@ fn heif_files_take_what_their_header_says() {
 
 fn jpeg_2000_takes_what_its_header_says() {
     // the largest grids need the highest resolution
-    const SPECS: [&str; 2] = ["width=60", "width=1000&height=10&fit=stretch&match=ramp"];
+    const SPECS: [&str; 3] = [
+        "width=60",
+        "width=1000&height=10&fit=stretch&match=ramp",
+        "width=300&region=700,700,1200,900",
+    ];
     let claim = Claim { sides: (3_000, 3_000), tile_sides: (3_000, 3_000), ..Claim::default() };
     let files = [
         ("one tile", claim.clone()),
@@ -165,7 +173,8 @@ fn jpeg_2000_takes_what_its_header_says() {
         let header = probe(Cursor::new(&file), &Limits::default()).expect("a valid file");
         for text in SPECS {
             let spec: Spec = text.parse().expect("a spec");
-            let most = header.decoded_bytes + spec.working_bytes(header.width, header.height);
+            let working = spec.working_bytes(header.width, header.height);
+            let most = header.decoded_bytes_for(&spec) + working;
             let taken = peak(&file, &[text], &Limits::default()).expect("a picture");
             println!("JPEG 2000, {what}, {text}: {} of {} KiB", taken >> 10, most >> 10);
             assert!(taken < most as usize + 2 * MIB, "{what}, {text}: {taken} of {most}");

@@ -80,6 +80,9 @@ pub struct Metadata {
     pub layout: Option<Layout>,
     /// The name of each band, where the file has one; empty for a file that names none.
     pub band_names: Vec<Option<String>>,
+    /// Where the image lies on the Earth; `None` also for images that were stored before it was
+    /// recorded.
+    pub geo: Option<asciify::Geo>,
     /// SHA-256 of the file, lower-case hex.
     pub sha256: String,
 }

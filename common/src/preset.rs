@@ -58,6 +58,11 @@ impl Presets {
                     "{name}: frame and bands are not allowed, since not every image has them"
                 ));
             }
+            if !spec.region().is_relative() {
+                return Err(format!(
+                    "{name}: region must be square or in percent, since images differ in size"
+                ));
+            }
             presets.push(Preset { name: name.to_owned(), spec });
         }
         match presets.iter().any(|preset| preset.name == "default") {
@@ -133,5 +138,7 @@ mod tests {
         assert!(error("default?width=0").starts_with("default: width"));
         assert!(error("default?width=80 default?width=9").contains("defined twice"));
         assert!(error("default?width=80&bands=4").contains("not every image"));
+        assert!(error("default?region=0,0,9,9").contains("square or in percent"));
+        Presets::parse("default?region=square middle?region=pct:25,25,50,50").unwrap();
     }
 }

@@ -21,6 +21,7 @@ mod m0007_indexes;
 mod m0008_retentions;
 mod m0010_dead_jobs;
 mod m0011_orders;
+mod m0012_geo;
 mod statements;
 
 /// The key of PostgreSQL's advisory lock for migrations: the text `planet` and a zero byte.
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_retentions::STEP),
             Box::new(m0010_dead_jobs::STEP),
             Box::new(m0011_orders::Step),
+            Box::new(m0012_geo::STEP),
         ]
     }
 }

@@ -122,3 +122,58 @@ pub fn lerc(sides: (u32, u32), value: u8) -> Vec<u8> {
     blob.extend([0; 4]);
     blob
 }
+
+/// The tags of a [`geotiff`]. Empty ones are left out.
+#[derive(Clone, Copy)]
+pub struct GeoTags<'a> {
+    /// Pairs of a GeoKey and its value.
+    pub keys: &'a [u16],
+    /// ModelPixelScale.
+    pub scale: &'a [f64],
+    /// ModelTiepoint.
+    pub tie_point: &'a [f64],
+    /// ModelTransformation.
+    pub matrix: &'a [f64],
+}
+
+impl Default for GeoTags<'_> {
+    /// Pixels of 10 m in UTM zone 33 north.
+    fn default() -> Self {
+        Self {
+            keys: &[1024, 1, 1025, 1, 3072, 32_633],
+            scale: &[10.0, 10.0, 0.0],
+            tie_point: &[0.0, 0.0, 0.0, 300_000.0, 5_000_000.0, 0.0],
+            matrix: &[],
+        }
+    }
+}
+
+/// A GeoTIFF of 60 × 40 pixels of 16 bits, brighter to the right and to the bottom, with a scale, an
+/// offset and a value of missing samples.
+pub fn geotiff(tags: &GeoTags<'_>) -> Vec<u8> {
+    const METADATA: &str = "<GDALMetadata>\
+        <Item name=\"SCALE\" sample=\"0\" role=\"scale\">0.0001</Item>\
+        <Item name=\"OFFSET\" sample=\"0\" role=\"offset\">-0.1</Item></GDALMetadata>";
+    let (width, height) = (60, 40);
+    let values = (0..height).flat_map(|y| (0..width).map(move |x| 1000 + 50 * x + 20 * y));
+    let values: Vec<u16> = values.collect();
+    let mut file = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut file).expect("it is in memory");
+    let image = encoder.new_image::<tiff::encoder::colortype::Gray16>(60, 40);
+    let mut image = image.expect("it is in memory");
+    let directory = image.encoder();
+    for (tag, numbers) in [(33_550, tags.scale), (33_922, tags.tie_point), (34_264, tags.matrix)] {
+        if !numbers.is_empty() {
+            directory.write_tag(Tag::Unknown(tag), numbers).expect("it is in memory");
+        }
+    }
+    let keys = tags.keys.as_chunks().0;
+    let mut key_directory = vec![1, 1, 0, keys.len() as u16];
+    keys.iter().for_each(|[key, value]| key_directory.extend([*key, 0, 1, *value]));
+    directory.write_tag(Tag::Unknown(34_735), &key_directory[..]).expect("it is in memory");
+    for (tag, text) in [(42_112, METADATA), (42_113, "7")] {
+        directory.write_tag(Tag::Unknown(tag), text).expect("it is in memory");
+    }
+    image.write_data(&values).expect("it is in memory");
+    file.into_inner()
+}

@@ -61,7 +61,7 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
     let number = |min, max, step| Number { min, max, step };
     let group = |title, is_open, controls| Group { title, is_open, controls };
 
-    let mut source = Vec::new();
+    let mut source = vec![control("region", "Region", Text)];
     if metadata.frames > 1 {
         source.push(control("frame", "Frame", number("0", "999999", "1")));
     }

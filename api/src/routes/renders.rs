@@ -47,6 +47,10 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
         ("id" = String, Path, description = "Id of the image."),
         ("preset" = Option<String>, Query, description = "A named set of options, which other options override. `/presets` lists them."),
         Options,
+        ("bbox" = Option<String>, Query, description = "A bounding box instead of `region`: `minx,miny,maxx,maxy`. Drawn is the smallest region of the image that contains it. Only for images whose metadata have `geo`."),
+        ("coord_crs" = Option<String>, Query, description = "EPSG code of the coordinates of `bbox`: 4326 (longitude and latitude, the default), 3857, UTM on WGS 84 (32601 to 32660, 32701 to 32760), or the image's own."),
+        ("bidx" = Option<u32>, Query, minimum = 1, description = "TiTiler's name of `bands`: one band, or given three times."),
+        ("rescale" = Option<String>, Query, description = "TiTiler's name of `stretch`: `0,3000`, or given three times."),
         ("format" = Option<String>, Query, description = "`txt`, `ansi` (text with terminal colors), `html`, `svg` or `png`. Without it, `Accept` decides, and plain text includes colors."),
         ("version" = Option<u32>, Query, minimum = 1, description = "The stored render of this engine version."),
     ),
@@ -72,8 +76,9 @@ pub(crate) async fn text(
     State(app): State<App>,
     headers: HeaderMap,
     Id(id): Id,
-    query: RenderQuery,
+    mut query: RenderQuery,
 ) -> Result<Response, Problem> {
+    query.spec = query.spec_for(&app, id).await?;
     let Some(format) = choose_format(&headers, &query)? else {
         let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
         return Ok(([(header::VARY, "accept")], Json(ImageBody::from(summary))).into_response());
@@ -99,9 +104,11 @@ pub(crate) async fn text(
     Ok(response)
 }
 
-/// Checks that the version, the frame and the bands of a page's query exist.
+/// Checks that the version, the frame, the bands and the region of a page's query exist.
 async fn check_exists(app: &App, id: ImageId, query: &RenderQuery) -> Result<(), Problem> {
-    let selects_part = query.spec.frame() > 0 || *query.spec.bands() != Bands::Auto;
+    let spec = &query.spec;
+    let selects_part =
+        spec.frame() > 0 || *spec.bands() != Bands::Auto || !spec.region().is_relative();
     if query.version.is_some() || selects_part {
         let render = app.pipeline.resolve(id, query.spec.clone(), query.version);
         let render = render.await.map_err(|err| Problem::from(&err))?;

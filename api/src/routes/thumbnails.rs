@@ -46,6 +46,10 @@ const NEAR: u8 = 12;
         ("id" = String, Path, description = "Id of the image."),
         ("preset" = Option<String>, Query, description = "A named set of options, which other options override. `/presets` lists them."),
         crate::options::Options,
+        ("bbox" = Option<String>, Query, description = "A bounding box instead of `region`: see `GET /images/{id}`."),
+        ("coord_crs" = Option<String>, Query, description = "EPSG code of the coordinates of `bbox`."),
+        ("bidx" = Option<u32>, Query, minimum = 1, description = "TiTiler's name of `bands`: one band, or given three times."),
+        ("rescale" = Option<String>, Query, description = "TiTiler's name of `stretch`: `0,3000`, or given three times."),
         ("version" = Option<u32>, Query, minimum = 1, description = "The stored render of this engine version."),
     ),
     responses(
@@ -67,7 +71,8 @@ pub(crate) async fn thumbnail(
     if query.format.is_some() {
         return Err(Problem::new(BAD_PARAMETER, "format: a thumbnail is always a PNG"));
     }
-    let render = app.pipeline.resolve(id, query.spec, query.version);
+    let spec = query.spec_for(&app, id).await?;
+    let render = app.pipeline.resolve(id, spec, query.version);
     let render = render.await.map_err(|err| Problem::from(&err))?;
     let tag = thumbnail_etag(&render);
     let response = match condition(&headers, std::slice::from_ref(&tag), modified(&render)) {

@@ -48,6 +48,7 @@ async fn an_image_is_described_in_full() {
         "bands": 3,
         "bit_depth": 8,
         "band_names": null,
+        "geo": null,
         "orientation": 1,
         "sha256": common::render::sha256_hex(&bytes),
         "created_at": image.json["created_at"],

@@ -80,6 +80,7 @@ async fn a_key_is_busy_until_the_upload_that_has_it_ends() {
         frames: 1,
         layout: None,
         band_names: Vec::new(),
+        geo: None,
         sha256: sha256_hex(b""),
     };
     let lease = Duration::from_millis(300);

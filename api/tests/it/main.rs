@@ -22,6 +22,7 @@ mod pages;
 mod pictures;
 mod programs;
 mod refusals;
+mod regions;
 mod rendering;
 mod serving;
 mod settings;

@@ -205,6 +205,8 @@ async fn what_an_image_has_not_cannot_be_asked_for() {
         ("bands=4", "bands must be whole numbers from 1 to 3"),
         ("bands=1,2", "bands must be auto, the number of one band"),
         ("frame=1", "frame must be 0: the image has no other frame"),
+        ("region=30,0,1,1", "region must be within the image, which has 30 × 20 pixels"),
+        ("region=0,0,0,1", "region must be full, square, left, top, width and height"),
         (
             "stretch=5:1",
             "stretch must be auto, none, two numbers such as 0:3000, or three such pairs",

@@ -2,6 +2,7 @@
 //! samples their pixels.
 
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
 
 use image::metadata::Orientation;
 
@@ -10,6 +11,8 @@ use crate::color_profile::ColorProfile;
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::reader::ByteReader;
+use crate::formats::stretch::{SAMPLED_PIXELS, of_values};
+use crate::geo::Geo;
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
 use crate::sample::band_numbers::{BandDirectory, BandNumbers};
@@ -51,7 +54,15 @@ pub(crate) trait Decoder {
         let Probed { bands: count, band_names: names, .. } = input.probed;
         Ok(BandDirectory { count: *count, names: names.clone(), ..BandDirectory::default() })
     }
+
+    /// Whether later frames may have other sides than the first one.
+    fn has_frames_of_own_sides(&self) -> bool {
+        false
+    }
 }
+
+/// Takes the rows of a picture from the top. Breaks when it needs no further row.
+pub(crate) type Push<'a> = dyn FnMut(Row<'_>) -> ControlFlow<()> + 'a;
 
 /// What a file's headers say. The caller checks it against the limits.
 pub(crate) struct Probed {
@@ -72,6 +83,8 @@ pub(crate) struct Probed {
     pub(crate) bands: u32,
     /// The names of the bands: see [`Header::band_names`](crate::Header::band_names).
     pub(crate) band_names: Vec<Option<String>>,
+    /// Where the image lies on the Earth, if the file says it.
+    pub(crate) geo: Option<Geo>,
     /// Bits of each value.
     pub(crate) bits: u32,
     /// How many bits of each value the file says it uses, the low ones, where they may be fewer.
@@ -83,6 +96,8 @@ pub(crate) struct Probed {
     /// An upper estimate of the memory that decoding takes, in bytes, without the colour profile.
     /// Saturates.
     pub(crate) decoded_bytes: u64,
+    /// The same for a region of it, where that may be decoded at a higher resolution than the whole.
+    pub(crate) region_bytes: Option<u64>,
     /// What the coded values mean. Formats that state it set this.
     pub(crate) profile: ColorProfile,
     /// Samples the file's pixels.
@@ -109,11 +124,13 @@ impl Probed {
             orientation: Orientation::NoTransforms,
             bands,
             band_names: Vec::new(),
+            geo: None,
             bits: 8,
             significant_bits: None,
             white: None,
             is_whole: true,
             decoded_bytes: area(width, height).saturating_mul(bytes_per_px),
+            region_bytes: None,
             profile: ColorProfile::default(),
             decoder: Box::new(decoder),
         }
@@ -188,7 +205,8 @@ impl Input<'_, '_> {
 
     /// Samples the rows that `decode` pushes from the top, which must have the width of `geometry`. A
     /// picture that uses a small range of values is decoded again, and stretched to it, unless the
-    /// view has a range of its own.
+    /// view has a range of its own. `decode` may end when `push` breaks: below the view's region, once
+    /// the picture has shown that its range is not small.
     ///
     /// # Errors
     /// What `decode` returns.
@@ -197,7 +215,7 @@ impl Input<'_, '_> {
         geometry: &SourceGeometry,
         view: View,
         specs: &[&Spec],
-        decode: impl FnMut(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
+        decode: impl FnMut(&mut Self, &mut Push<'_>) -> Result<(), E>,
     ) -> Result<Vec<Sampled>, E> {
         self.sample_rows_of(self.probed.profile.clone(), geometry, view, specs, decode)
     }
@@ -212,8 +230,12 @@ impl Input<'_, '_> {
         geometry: &SourceGeometry,
         view: View,
         specs: &[&Spec],
-        mut decode: impl FnMut(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
+        mut decode: impl FnMut(&mut Self, &mut Push<'_>) -> Result<(), E>,
     ) -> Result<Vec<Sampled>, E> {
+        let view = match view.stretch {
+            Stretch::Percentiles(parts) => self.with_percentiles(view, parts, &mut decode)?,
+            _ => view,
+        };
         // chosen bands, and values of a chosen range, are no colours
         let profile = if view.has_colors() { profile } else { ColorProfile::default() };
         let cancellation = self.source.cancellation();
@@ -234,18 +256,62 @@ impl Input<'_, '_> {
         Ok(picture.finish().collect())
     }
 
+    /// The view with the percentiles of each band that `decode` pushes, in percent, as its range.
+    fn with_percentiles<E>(
+        &mut self,
+        view: View,
+        parts: [(f64, f64); 3],
+        decode: &mut impl FnMut(&mut Self, &mut Push<'_>) -> Result<(), E>,
+    ) -> Result<View, E> {
+        let white = self.probed.white();
+        let bands = View { stretch: Stretch::None, ..view };
+        let every = area(self.probed.width, self.probed.height).div_ceil(SAMPLED_PIXELS);
+        let step = every.isqrt().max(1);
+        let (mut values, mut y) = ([const { Vec::new() }; 3], 0);
+        decode(self, &mut |row| {
+            if y % step == 0 {
+                bands.apply(row, white, |row| {
+                    let mut x = 0;
+                    row.values(|[r, g, b, alpha]| {
+                        if alpha > 0.0 && x % step == 0 {
+                            let channels = values.iter_mut().zip([r, g, b]);
+                            channels.for_each(|(values, value): (&mut Vec<f64>, _)| {
+                                values.push(value * white);
+                            });
+                        }
+                        x += 1;
+                    });
+                });
+            }
+            y += 1;
+            ControlFlow::Continue(())
+        })?;
+        let is_grey = self.probed.bands < 3;
+        let parts = if is_grey { [parts[0]; 3] } else { parts };
+        let ranges = of_values(&mut values, Stretch::Percentiles(parts));
+        let ranges = ranges.try_into().expect("as many as bands");
+        Ok(View { stretch: Stretch::Ranges(ranges), ..view })
+    }
+
     /// Passes what the view shows of each row that `decode` pushes to `picture`.
     fn push_rows<E>(
         &mut self,
         view: View,
         picture: &mut Picture<'_>,
-        decode: &mut impl FnMut(&mut Self, &mut dyn FnMut(Row<'_>)) -> Result<(), E>,
+        decode: &mut impl FnMut(&mut Self, &mut Push<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let white = self.probed.white();
         let mut last = LastRow::default();
-        decode(self, &mut |row| match last.is_repeated_by(row) {
-            true => picture.repeat(1),
-            false => view.apply(row, white, |row| picture.push(row)),
+        decode(self, &mut |row| {
+            match picture.is_above_window() {
+                true if picture.counts_values() => {
+                    view.apply(row, white, |row| picture.push(row));
+                }
+                true => picture.skip(),
+                false if last.is_repeated_by(row) => picture.repeat(1),
+                false => view.apply(row, white, |row| picture.push(row)),
+            }
+            picture.flow()
         })
     }
 
@@ -282,7 +348,7 @@ fn view(spec: &Spec, input: &mut Input<'_, '_>) -> Result<View, Error> {
         Some(numbers) => numbers,
         None => decoder.bands(input, frame)?.numbers(spec.bands())?,
     };
-    Ok(View { frame, bands, stretch: spec.stretch() })
+    Ok(View { frame, bands, stretch: spec.stretch(), region: spec.region() })
 }
 
 /// Calls `sample` once for each group of specs with the same key. Returns the results in the order

@@ -7,7 +7,7 @@ use crate::color_profile::ColorProfile;
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::bmp::Bitmap;
-use crate::formats::decoder::{Decoder, Driver, Input, Probed, area};
+use crate::formats::decoder::{Decoder, Driver, Input, Probed, Push, area};
 use crate::formats::png;
 use crate::formats::reader::ByteReader;
 use crate::light::Row;
@@ -64,7 +64,7 @@ fn push_bitmap(
     reader: &mut ByteReader<'_>,
     bitmap: &Bitmap,
     end: u64,
-    push: &mut dyn FnMut(Row<'_>),
+    push: &mut Push<'_>,
 ) -> Result<(), Error> {
     reader.awaited = "its picture is complete";
     let has_alpha = bitmap.has_alpha && bitmap.has_visible_pixels(reader)?;
@@ -89,7 +89,7 @@ fn push_bitmap(
                 *alpha = if is_hidden { 0 } else { 255 };
             }
         }
-        push(Row::Rgba8(&masked));
+        push(Row::Rgba8(&masked))
     })
 }
 

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::formats::decoder::{Input, area};
 use crate::sample::Sampled;
 use crate::spec::Spec;
+use crate::spec::region::Region;
 
 /// CPU time that any file may take, in seconds; one more for so many pixels, for so many bytes, and
 /// for so many cells. Pictures take a fifth of it on slow machines.
@@ -26,6 +27,9 @@ pub(crate) fn sample(input: &mut Input<'_, '_>, specs: &[&Spec]) -> Result<Vec<S
     // the header estimates the memory of the first frame only
     let decoded_bytes = match specs.iter().any(|spec| spec.frame() > 0) {
         true => limits.max_decoded_bytes,
+        false if specs.iter().any(|spec| spec.region() != Region::Full) => {
+            probed.region_bytes.unwrap_or(0).max(probed.decoded_bytes)
+        }
         false => probed.decoded_bytes,
     };
     let working = specs.iter().map(|spec| spec.working_bytes(width, height));

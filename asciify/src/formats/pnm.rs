@@ -82,7 +82,7 @@ impl Decoder for Pnm {
             for _ in 0..self.height {
                 wide.clear();
                 self.read_row(&mut reader, samples, &mut wide)?;
-                if self.max_value < 256 {
+                let flow = if self.max_value < 256 {
                     narrow.clear();
                     narrow.extend(wide.iter().map(|it| self.scaled(*it, 255) as u8));
                     push(match self.channels {
@@ -90,7 +90,7 @@ impl Decoder for Pnm {
                         2 => Row::GreyAlpha8(narrow.as_chunks().0),
                         3 => Row::Rgb8(narrow.as_chunks().0),
                         _ => Row::Rgba8(narrow.as_chunks().0),
-                    });
+                    })
                 } else {
                     wide.iter_mut().for_each(|it| *it = self.scaled(*it, 65_535) as u16);
                     push(match self.channels {
@@ -98,7 +98,10 @@ impl Decoder for Pnm {
                         2 => Row::GreyAlpha16(wide.as_chunks().0),
                         3 => Row::Rgb16(wide.as_chunks().0),
                         _ => Row::Rgba16(wide.as_chunks().0),
-                    });
+                    })
+                };
+                if flow.is_break() {
+                    break;
                 }
             }
             Ok(())

@@ -1,6 +1,8 @@
 //! QOI (specification 1.0): magic, width, height, channels and colour space, then pixels of unknown
 //! length and an end marker. Read row by row.
 
+use std::ops::ControlFlow;
+
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::decoder::{Decoder, Driver, Input, Probed, area};
@@ -44,7 +46,7 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
 
 /// Whether there are all pixels. The end marker alone may be missing.
 fn has_all_rows(reader: &mut ByteReader<'_>, sides: (u32, u32)) -> Result<bool, Error> {
-    match for_each_row(reader, sides, |_| ()) {
+    match for_each_row(reader, sides, |_| ControlFlow::Continue(())) {
         Err(Error::Malformed(_)) => Ok(false),
         read => read.map(|()| true),
     }
@@ -70,20 +72,20 @@ impl Decoder for Qoi {
                 }
                 opaque.clear();
                 opaque.extend(row.iter().map(|[r, g, b, _]| [*r, *g, *b]));
-                push(Row::Rgb8(&opaque));
+                push(Row::Rgb8(&opaque))
             })
         })
     }
 }
 
-/// Calls `take` with each row from the top.
+/// Calls `take` with each row from the top, until it breaks.
 ///
 /// # Errors
 /// The file is cut off, or the source failed.
 fn for_each_row(
     reader: &mut ByteReader<'_>,
     (width, height): (u32, u32),
-    mut take: impl FnMut(&[[u8; 4]]),
+    mut take: impl FnMut(&[[u8; 4]]) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     reader.seek_to(HEADER_BYTES)?;
     let mut seen = [[0; 4]; 64];
@@ -101,7 +103,9 @@ fn for_each_row(
             }
             *slot = pixel;
         }
-        take(&row);
+        if take(&row).is_break() {
+            break;
+        }
     }
     Ok(())
 }

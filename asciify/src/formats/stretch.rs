@@ -1,5 +1,6 @@
-//! Automatic stretching of values: which ones are black and white by themselves, and the levels
-//! between.
+//! Stretching of values: which ones are black and white by themselves, and the levels between.
+
+use crate::spec::bands::Stretch;
 
 /// The fraction of all values that automatic stretching makes black, and the fraction it makes
 /// white.
@@ -14,7 +15,7 @@ const MAX_WIDTH_RATIO: f64 = 16.0;
 /// Black and white of each band, from the finite ones of its values: the percentiles of all bands
 /// together, which keeps their proportions, or of each where they cannot be of one unit. White is
 /// above black.
-pub(crate) fn automatic(values: &mut [Vec<f64>]) -> Vec<(f64, f64)> {
+fn automatic(values: &mut [Vec<f64>]) -> Vec<(f64, f64)> {
     values.iter_mut().for_each(|values| values.retain(|value| value.is_finite()));
     let each: Option<Vec<(f64, f64)>> = values.iter_mut().map(|it| percentiles(it)).collect();
     let ranges = each.filter(|each| have_different_units(each)).unwrap_or_else(|| {
@@ -22,6 +23,23 @@ pub(crate) fn automatic(values: &mut [Vec<f64>]) -> Vec<(f64, f64)> {
         vec![common; values.len()]
     });
     ranges.into_iter().map(not_empty).collect()
+}
+
+/// Black and white of each band, from its values, where a stretch asks for percentiles of each; else
+/// as [`automatic`] says.
+pub(crate) fn of_values(values: &mut [Vec<f64>], stretch: Stretch) -> Vec<(f64, f64)> {
+    let Stretch::Percentiles(parts) = stretch else { return automatic(values) };
+    let bands = values.iter_mut().zip(parts);
+    let ranges = bands.map(|(values, (low, high))| {
+        values.retain(|value| value.is_finite());
+        values.sort_unstable_by(f64::total_cmp);
+        let percentile = |percent: f64| {
+            let at = (values.len() as f64 * percent / 100.0) as usize;
+            values.get(at.min(values.len().saturating_sub(1))).copied()
+        };
+        percentile(low).zip(percentile(high)).unwrap_or((0.0, 1.0))
+    });
+    ranges.map(not_empty).collect()
 }
 
 /// A range whose white is above its black.

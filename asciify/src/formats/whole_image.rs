@@ -8,8 +8,8 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
 use crate::error::Error;
 use crate::format::Format;
-use crate::formats::decoder::{Decoder, Input, area};
-use crate::light::{self, Row};
+use crate::formats::decoder::{Decoder, Input, Push, area};
+use crate::light;
 use crate::sample::Sampled;
 use crate::sample::view::View;
 use crate::spec::Spec;
@@ -35,14 +35,15 @@ impl Decoder for WholeImage {
     }
 }
 
-/// Decodes the first frame and pushes its rows from the top, before the orientation is applied.
+/// Decodes the first frame and pushes its rows from the top, before the orientation is applied, until
+/// `push` breaks.
 ///
 /// # Errors
 /// What is wrong with the file.
 pub(crate) fn decode(
     input: &mut Input<'_, '_>,
     format: ImageFormat,
-    push: &mut dyn FnMut(Row<'_>),
+    push: &mut Push<'_>,
 ) -> Result<(), Error> {
     image(input, format).map(|image| light::for_each_row(&image, push))
 }

@@ -14,6 +14,7 @@ use crate::cancellation::Cancellation;
 use crate::glyphs::mask::{ACROSS, DOWN};
 use crate::light::WHITE;
 use crate::spec::Spec;
+use crate::spec::region::{PixelRect, Region};
 use crate::spec::values::Fit;
 
 /// The samples of one component, upright.
@@ -71,28 +72,71 @@ impl SourceGeometry {
         (self.held.0.div_ceil(self.scale), self.held.1.div_ceil(self.scale))
     }
 
+    /// Width and height of the picture in pixels, upright.
+    pub(crate) fn upright(&self) -> (u32, u32) {
+        self.turned(self.full)
+    }
+
+    /// The pixels of those that will be pushed which a region needs.
+    pub(crate) fn window(&self, region: Region) -> PixelRect {
+        let (x, y) = self.turned(self.parts(region));
+        let (width, height) = self.pushed();
+        let pixel = CROP_STEPS * u64::from(self.scale);
+        let within = |part: Range<u64>, side: u32| {
+            let bounded = |at: u64| u32::try_from(at).unwrap_or(u32::MAX).min(side);
+            bounded(part.start / pixel)..bounded(part.end.div_ceil(pixel))
+        };
+        PixelRect { x: within(x, width), y: within(y, height) }
+    }
+
+    /// Swaps what belongs to the width and to the height, if the picture lies on its side.
+    fn turned<T>(&self, (across, down): (T, T)) -> (T, T) {
+        if is_sideways(self.orientation) { (down, across) } else { (across, down) }
+    }
+
+    /// The parts of the width and of the height that a region shows of the upright picture, in
+    /// [`CROP_STEPS`] of a pixel of `held`. Each begins where the side that is stored begins.
+    fn parts(&self, region: Region) -> (Range<u64>, Range<u64>) {
+        let (full, held) = (self.upright(), self.turned(self.held));
+        let shown = region.of(full).unwrap_or_else(|| PixelRect::whole(full));
+        let part = |shown: Range<u32>, full: u32, held: u32, is_mirrored: bool| {
+            // an even number, so that crops are the same at both ends
+            let place = |at: u32| {
+                let steps = u128::from(at) * u128::from(whole(held) / 2);
+                2 * ((2 * steps + u128::from(full)) / (2 * u128::from(full.max(1)))) as u64
+            };
+            let start = place(shown.start).min(whole(held).saturating_sub(2));
+            let end = place(shown.end).max(start + 2);
+            if is_mirrored { whole(held) - end..whole(held) - start } else { start..end }
+        };
+        let (mirrors_x, mirrors_y) = mirrors(self.orientation);
+        (part(shown.x, full.0, held.0, mirrors_x), part(shown.y, full.1, held.1, mirrors_y))
+    }
+
     /// The axes across and down, as the picture is stored.
     fn axes(&self, spec: &Spec) -> (Axis, Axis) {
-        let sideways = is_sideways(self.orientation);
-        let turned = |(width, height)| if sideways { (height, width) } else { (width, height) };
-        let (full, upright) = (turned(self.full), turned(self.held));
-        let (columns, rows) = spec.size(full.0, full.1);
-        let (visible_x, visible_y) = match spec.fit() {
-            Fit::Contain | Fit::Stretch => (whole(upright.0), whole(upright.1)),
-            Fit::Cover => crop(upright, (columns, rows), spec.cell_thousandths()),
+        let (width, height) = self.upright();
+        let (columns, rows) = spec.size(width, height);
+        let (x, y) = self.parts(spec.region());
+        let sides = (x.end - x.start, y.end - y.start);
+        let visible = match spec.fit() {
+            Fit::Contain | Fit::Stretch => sides,
+            Fit::Cover => crop(sides, (columns, rows), spec.cell_thousandths()),
         };
-        let x = Axis::new(upright.0, columns * ACROSS as u32, visible_x, self.scale);
-        let y = Axis::new(upright.1, rows * DOWN as u32, visible_y, self.scale);
-        if sideways { (y, x) } else { (x, y) }
+        let x = Axis::new(x, columns * ACROSS as u32, visible.0, self.scale);
+        let y = Axis::new(y, rows * DOWN as u32, visible.1, self.scale);
+        self.turned((x, y))
     }
 }
 
 impl Sampler {
-    /// For the grid of `spec`.
-    pub(crate) fn new(spec: &Spec, geometry: &SourceGeometry) -> Self {
+    /// For the grid of `spec`. The rows that it takes begin at the corner of `window`, which is the
+    /// geometry's for the region of the spec.
+    pub(crate) fn new(spec: &Spec, geometry: &SourceGeometry, window: &PixelRect) -> Self {
         let (across, down) = geometry.axes(spec);
+        let span = |sample: usize| across.span(sample, window.x.start as usize);
         Self {
-            spans: (0..across.samples).map(|sample| across.span(sample)).collect(),
+            spans: (0..across.samples).map(span).collect(),
             prefix_sums: Vec::new(),
             row: vec![0; across.samples],
             sums: AreaSums::new(across.samples, u128::from(across.step) * u128::from(down.step)),
@@ -100,7 +144,7 @@ impl Sampler {
             across,
             down,
             orientation: geometry.orientation,
-            next_row: 0,
+            next_row: window.y.start.into(),
         }
     }
 
@@ -259,10 +303,9 @@ fn whole(side: u32) -> u64 {
     u64::from(side) * CROP_STEPS
 }
 
-/// How much of each side a grid of other proportions shows, in [`CROP_STEPS`] of a pixel. `cell` is
-/// in thousandths.
-fn crop((width, height): (u32, u32), (columns, rows): (u32, u32), cell: u32) -> (u64, u64) {
-    let (full_x, full_y) = (whole(width), whole(height));
+/// How much of each side a grid of other proportions shows. All sides are in [`CROP_STEPS`] of a
+/// pixel. `cell` is in thousandths.
+fn crop((full_x, full_y): (u64, u64), (columns, rows): (u32, u32), cell: u32) -> (u64, u64) {
     // Sides of the grid, in thousandths of a cell's height.
     let (grid_x, grid_y) = (u128::from(columns) * u128::from(cell), u128::from(rows) * 1000);
     // An even number crops the same at both ends.
@@ -291,14 +334,15 @@ struct Axis {
 }
 
 impl Axis {
-    /// `visible`, at most the side, is in [`CROP_STEPS`] of a pixel, and centred. `scale` is that
-    /// of [`SourceGeometry`].
-    fn new(side_px: u32, samples: u32, visible: u64, scale: u32) -> Self {
+    /// `part` is the part of the side that is shown, and `visible` so much of its middle, in
+    /// [`CROP_STEPS`] of a pixel. `scale` is that of [`SourceGeometry`].
+    fn new(part: Range<u64>, samples: u32, visible: u64, scale: u32) -> Self {
         Self {
             samples: samples as usize,
             step: visible,
             pixel: u64::from(samples) * CROP_STEPS * u64::from(scale),
-            start: whole(side_px).saturating_sub(visible) / 2 * u64::from(samples),
+            start: (part.start + (part.end - part.start).saturating_sub(visible) / 2)
+                * u64::from(samples),
         }
     }
 
@@ -313,13 +357,13 @@ impl Axis {
         index * self.pixel..(index + 1) * self.pixel
     }
 
-    /// The pixels under a sample.
-    fn span(&self, sample: usize) -> Span {
+    /// The pixels under a sample, in a row that begins at pixel `origin`.
+    fn span(&self, sample: usize, origin: usize) -> Span {
         let Range { start, end } = self.sample(sample);
         let (first, last) = (start / self.pixel, (end - 1) / self.pixel);
         Span {
-            first: first as usize,
-            last: last as usize,
+            first: first as usize - origin,
+            last: last as usize - origin,
             of_first: self.pixel(first).end - start,
             of_last: end - self.pixel(last).start,
         }
@@ -331,7 +375,7 @@ const LONG_SPAN: usize = 16;
 
 /// The pixels under a sample.
 struct Span {
-    /// Indices of the first and the last.
+    /// Indices in a row of the first and the last.
     first: usize,
     last: usize,
     /// Lattice units of the first and of the last that lie in the sample, if they differ.
@@ -374,6 +418,16 @@ pub(crate) fn is_sideways(orientation: Orientation) -> bool {
             | Orientation::Rotate90FlipH
             | Orientation::Rotate270FlipH
     )
+}
+
+/// Whether turning a picture upright mirrors what becomes its width, and what becomes its height.
+fn mirrors(orientation: Orientation) -> (bool, bool) {
+    match orientation {
+        Orientation::NoTransforms | Orientation::Rotate90FlipH => (false, false),
+        Orientation::FlipHorizontal | Orientation::Rotate90 => (true, false),
+        Orientation::FlipVertical | Orientation::Rotate270 => (false, true),
+        Orientation::Rotate180 | Orientation::Rotate270FlipH => (true, true),
+    }
 }
 
 #[cfg(test)]

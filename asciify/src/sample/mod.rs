@@ -6,6 +6,8 @@ pub(crate) mod band_numbers;
 pub(crate) mod used_range;
 pub(crate) mod view;
 
+use std::ops::ControlFlow;
+
 use area::{Sampler, Samples, SourceGeometry};
 use used_range::UsedRange;
 
@@ -13,6 +15,7 @@ use crate::cancellation::Cancellation;
 use crate::color_profile::ColorProfile;
 use crate::light::{Component, Row};
 use crate::spec::Spec;
+use crate::spec::region::PixelRect;
 use crate::spec::values::Palette;
 
 /// The samples that a grid is drawn from, upright. Each buffer is row-major, `columns` ×
@@ -46,18 +49,27 @@ pub(crate) struct Picture<'a> {
     light: Vec<u32>,
     /// `None` where it is not asked for.
     used_range: Option<UsedRange>,
+    /// The pixels that are sampled.
+    window: PixelRect,
+    /// Whether rows are pushed that have only the pixels of the window.
+    is_cut: bool,
+    /// The index of the next row that is pushed.
+    next_row: u32,
     cancellation: &'a Cancellation<'a>,
 }
 
 impl<'a> Picture<'a> {
-    /// For pixels that lie as `geometry` says, and mean what `profile` says.
+    /// For pixels that lie as `geometry` says, and mean what `profile` says. All specs have the same
+    /// region.
     pub(crate) fn new(
         specs: &[&Spec],
         geometry: &SourceGeometry,
         profile: ColorProfile,
         cancellation: &'a Cancellation<'a>,
     ) -> Self {
-        let sampler = |spec: &Spec| Sampler::new(spec, geometry);
+        let region = specs.first().map(|spec| spec.region()).unwrap_or_default();
+        let window = geometry.window(region);
+        let sampler = |spec: &Spec| Sampler::new(spec, geometry, &window);
         let samplers = || specs.iter().map(|spec| sampler(spec)).collect();
         let coloured = |spec: &Spec| (spec.color() != Palette::None).then(|| sampler(spec));
         Self {
@@ -69,8 +81,22 @@ impl<'a> Picture<'a> {
             has_alpha: false,
             light: Vec::new(),
             used_range: None,
+            window,
+            is_cut: false,
+            next_row: 0,
             cancellation,
         }
+    }
+
+    /// Takes only the rows of the window, with only its pixels.
+    pub(crate) fn cut_to_window(mut self) -> Self {
+        (self.is_cut, self.next_row) = (true, self.window.y.start);
+        self
+    }
+
+    /// The pixels that are sampled.
+    pub(crate) fn window(&self) -> &PixelRect {
+        &self.window
     }
 
     /// Collects the range of values of the rows that follow.
@@ -83,11 +109,41 @@ impl<'a> Picture<'a> {
         self.used_range.as_ref()?.small()
     }
 
+    /// Breaks when nothing depends on further rows. Without specs, only values are counted.
+    pub(crate) fn flow(&self) -> ControlFlow<()> {
+        let is_sampled = self.luminance.is_empty() || self.next_row >= self.window.y.end;
+        match is_sampled && !self.counts_values() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Whether the next row lies above those that are sampled.
+    pub(crate) fn is_above_window(&self) -> bool {
+        self.next_row < self.window.y.start
+    }
+
+    /// Whether the range of values that the picture uses depends on further rows.
+    pub(crate) fn counts_values(&self) -> bool {
+        self.used_range.as_ref().is_some_and(UsedRange::is_open)
+    }
+
+    /// Passes over the next row, on which nothing depends.
+    pub(crate) fn skip(&mut self) {
+        self.next_row = self.next_row.saturating_add(1);
+    }
+
     /// Takes the next row, from the top. All rows of a picture are of the same variant.
     pub(crate) fn push(&mut self, row: Row<'_>) {
         if let Some(used_range) = &mut self.used_range {
             used_range.push(row);
         }
+        let index = self.next_row;
+        self.next_row = index.saturating_add(1);
+        if !self.window.y.contains(&index) {
+            return;
+        }
+        let row = if self.is_cut { row } else { row.part(&self.window.x) };
         let (row, tables) = self.profile.apply(row, &mut self.converted);
         let mut pass = |component: Component, samplers: &mut dyn Iterator<Item = &mut Sampler>| {
             let mut samplers = samplers.peekable();
@@ -106,8 +162,9 @@ impl<'a> Picture<'a> {
         }
     }
 
-    /// Takes `count` more rows that equal the last one.
+    /// Takes `count` more rows that equal the last one, which is not above the window.
     pub(crate) fn repeat(&mut self, count: u32) {
+        self.next_row = self.next_row.saturating_add(count);
         if let Some(used_range) = &mut self.used_range {
             used_range.repeat(count);
         }

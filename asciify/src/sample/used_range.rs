@@ -83,6 +83,11 @@ impl UsedRange {
         }
     }
 
+    /// Whether the range of the values so far is small, so that further rows count.
+    pub(crate) fn is_open(&self) -> bool {
+        self.counts.is_some()
+    }
+
     /// Counts so many rows that have the values of the last one.
     pub(crate) fn repeat(&mut self, count: u32) {
         let Some(counts) = &mut self.counts else { return };

@@ -1,8 +1,9 @@
-//! Views: the frame, bands and range of values that a spec shows, applied to rows of pixels.
+//! Views: the frame, region, bands and range of values that a spec shows, applied to rows of pixels.
 
 use crate::light::Row;
 use crate::sample::band_numbers::BandNumbers;
 use crate::spec::bands::Stretch;
+use crate::spec::region::Region;
 
 /// The part of a file that a spec shows. Specs of the same view are sampled together.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -10,12 +11,13 @@ pub(crate) struct View {
     pub(crate) frame: u32,
     pub(crate) bands: BandNumbers,
     pub(crate) stretch: Stretch,
+    pub(crate) region: Region,
 }
 
 impl View {
     /// Whether the file's colours are shown as they are.
     pub(crate) fn has_colors(self) -> bool {
-        self.bands == BandNumbers::Auto && self.stretch.ranges().is_none()
+        self.bands == BandNumbers::Auto && !self.stretch.is_chosen()
     }
 
     /// Calls `take` with the row itself, or with its chosen bands and values. `white` is the value

@@ -103,16 +103,23 @@ pub enum Stretch {
     Range(f64, f64),
     /// The same for red, green and blue; not all equal.
     Ranges([(f64, f64); 3]),
+    /// Percentiles of the values of red, green and blue, each by itself, in percent.
+    Percentiles([(f64, f64); 3]),
 }
 
 impl Stretch {
-    /// Black and white of red, green and blue; `None` for `Auto` and `None`.
+    /// Black and white of red, green and blue, if they are known without the values.
     pub(crate) fn ranges(self) -> Option<[(f64, f64); 3]> {
         match self {
-            Self::Auto | Self::None => None,
+            Self::Auto | Self::None | Self::Percentiles(_) => None,
             Self::Range(low, high) => Some([(low, high); 3]),
             Self::Ranges(ranges) => Some(ranges),
         }
+    }
+
+    /// Whether it says itself what black and white are.
+    pub(crate) fn is_chosen(self) -> bool {
+        !matches!(self, Self::Auto | Self::None)
     }
 }
 
@@ -124,7 +131,8 @@ impl Hash for Stretch {
     }
 }
 
-/// `auto`, `none`, or one or three pairs of numbers with a colon between, joined by commas.
+/// `auto`, `none`, or one or three pairs of numbers or percentages with a colon between, joined by
+/// commas.
 impl fmt::Display for Stretch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MOST_DIGITS: usize = 12;
@@ -133,11 +141,16 @@ impl fmt::Display for Stretch {
             _ => format!("{number:e}"),
         };
         let range = |(low, high): &(f64, f64)| format!("{}:{}", number(low), number(high));
+        let percents = |(low, high): &(f64, f64)| format!("{}%:{}%", number(low), number(high));
         match self {
             Self::Auto => f.write_str("auto"),
             Self::None => f.write_str("none"),
             Self::Range(low, high) => f.write_str(&range(&(*low, *high))),
             Self::Ranges(ranges) => f.write_str(&ranges.each_ref().map(range).join(",")),
+            Self::Percentiles([all, green, blue]) if all == green && all == blue => {
+                f.write_str(&percents(all))
+            }
+            Self::Percentiles(parts) => f.write_str(&parts.each_ref().map(percents).join(",")),
         }
     }
 }
@@ -145,8 +158,8 @@ impl fmt::Display for Stretch {
 /// A text is no value of the option `stretch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "neither `auto` nor `none`, nor two numbers, the lower first, with a colon between, nor three \
-     such pairs joined by commas"
+    "neither `auto` nor `none`, nor two numbers or two percentages, the lower first, with a colon \
+     between, nor three such pairs joined by commas"
 )]
 pub struct StretchError;
 
@@ -159,6 +172,11 @@ impl FromStr for Stretch {
             // -0 is 0
             number.is_finite().then_some(number + 0.0)
         };
+        let (text, unit, is_valid): (_, _, fn(f64) -> bool) = match text.ends_with('%') {
+            true => (text, "%", |it| (0.0..=100.0).contains(&it)),
+            false => (text, "", |_| true),
+        };
+        let number = |text: &str| number(text.strip_suffix(unit)?).filter(|it| is_valid(*it));
         let range = |text: &str| -> Result<(f64, f64), StretchError> {
             let (low, high) = text.split_once(':').ok_or(StretchError)?;
             let range = number(low).zip(number(high));
@@ -170,6 +188,8 @@ impl FromStr for Stretch {
             text => text.split(',').map(range).collect::<Result<Vec<_>, _>>()?,
         };
         match *ranges.as_slice() {
+            [all] if unit == "%" => Ok(Self::Percentiles([all; 3])),
+            [red, green, blue] if unit == "%" => Ok(Self::Percentiles([red, green, blue])),
             [(low, high)] => Ok(Self::Range(low, high)),
             [red, green, blue] if red == green && green == blue => Ok(Self::Range(red.0, red.1)),
             [red, green, blue] => Ok(Self::Ranges([red, green, blue])),
@@ -184,17 +204,41 @@ mod tests {
 
     #[test]
     fn text_and_meaning_go_both_ways() {
-        for text in
-            ["auto", "none", "0:3000", "-0.25:0.75", "1e-12:2e-12", "0:1e20", "0:1,-2:2,0:1e20"]
-        {
+        for text in [
+            "auto",
+            "none",
+            "0:3000",
+            "-0.25:0.75",
+            "1e-12:2e-12",
+            "0:1e20",
+            "0:1,-2:2,0:1e20",
+            "2%:98%",
+            "0%:100%,0.5%:99.5%,1%:2%",
+        ] {
             let stretch: Stretch = text.parse().expect("a valid range");
             assert_eq!(stretch.to_string(), text);
         }
         assert_eq!("-0:01.50".parse::<Stretch>().map(|it| it.to_string()), Ok("0:1.5".into()));
         assert_eq!("0:1,0:1,-0:1.0".parse::<Stretch>(), Ok(Stretch::Range(0.0, 1.0)));
-        for wrong in
-            ["", "1", "2:1", "1:1", "nan:1", "0:inf", "a:b", "1:2:3", "0:1,0:1", "0:1,0:1,auto"]
-        {
+        for wrong in [
+            "",
+            "1",
+            "2:1",
+            "1:1",
+            "nan:1",
+            "0:inf",
+            "a:b",
+            "1:2:3",
+            "0:1,0:1",
+            "0:1,0:1,auto",
+            "2%:98",
+            "2:98%",
+            "2%:101%",
+            "-1%:9%",
+            "9%:9%",
+            "%:%",
+            "0:1,0:1,2%:98%",
+        ] {
             assert!(wrong.parse::<Stretch>().is_err(), "{wrong}");
         }
         for text in ["auto", "1", "3,2,1", "65535,1,1", "b8a", "b04,3,nir (near, far)"] {

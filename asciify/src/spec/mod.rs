@@ -3,6 +3,7 @@
 pub(crate) mod alpha;
 pub(crate) mod bands;
 pub(crate) mod options;
+pub(crate) mod region;
 pub(crate) mod symbols;
 pub(crate) mod values;
 
@@ -17,9 +18,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use alpha::Alpha;
 use bands::{Bands, Stretch};
 use options::{DEFAULT_WIDTH, MAX_CELLS, ONE, OPTIONS, OptionDoc};
+use region::Region;
 use symbols::Symbols;
 use values::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
 
+use crate::error::Error;
 use crate::glyphs::mask::CELL_SAMPLES;
 
 /// What to draw: a value for each of [`OPTIONS`].
@@ -51,6 +54,7 @@ pub struct Spec {
     frame: u32,
     bands: Bands,
     stretch: Stretch,
+    region: Region,
 }
 
 /// Adjustments of lightness, in thousandths.
@@ -88,6 +92,7 @@ static DEFAULT: LazyLock<Spec> = LazyLock::new(|| {
         frame: 0,
         bands: Bands::default(),
         stretch: Stretch::default(),
+        region: Region::default(),
     };
     // the sizes stay open: the default of each depends on the other
     for option in OPTIONS.iter().filter(|option| !matches!(option.name, "width" | "height")) {
@@ -137,6 +142,7 @@ impl Spec {
             "frame" => self.frame = option.whole(value)?,
             "bands" => self.bands = value.parse().ok()?,
             "stretch" => self.stretch = value.parse().ok()?,
+            "region" => self.region = value.parse().ok()?,
             _ => return None,
         }
         Some(())
@@ -169,6 +175,7 @@ impl Spec {
             "frame" => self.frame.to_string(),
             "bands" => self.bands.to_string(),
             "stretch" => self.stretch.to_string(),
+            "region" => self.region.to_string(),
             _ => String::new(),
         }
     }
@@ -266,6 +273,19 @@ impl Spec {
         self.stretch
     }
 
+    /// The part of the picture to draw.
+    pub fn region(&self) -> Region {
+        self.region
+    }
+
+    /// Checks that the region lies in an upright picture of those sides in pixels.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub(crate) fn check_region(&self, sides: (u32, u32)) -> Result<(), Error> {
+        self.region.of(sides).map(drop).ok_or_else(|| Error::no_region(sides))
+    }
+
     /// What is added to lightness, from -1 to 1.
     pub(crate) fn brightness(&self) -> f64 {
         f64::from(self.levels.brightness) / f64::from(ONE)
@@ -287,6 +307,7 @@ impl Spec {
     }
 
     /// Columns and rows of the grid for an upright picture of so many pixels, each from 1 to 1000.
+    /// The grid has the proportions of the region; of the picture, if the region lies outside.
     ///
     /// A size that follows from the other is rounded to the nearest integer, halves up. If it would
     /// exceed 1000, both sizes shrink.
@@ -295,6 +316,8 @@ impl Spec {
         if self.fit() != Fit::Contain {
             return (columns, rows);
         }
+        let shown = self.region.of((width_px, height_px));
+        let (width_px, height_px) = shown.map_or((width_px, height_px), |shown| shown.sides());
         // The picture is `across` columns wide for every `down` rows.
         let across = u128::from(width_px.max(1)) * ONE as u128;
         let down = u128::from(height_px.max(1)) * u128::from(self.cell_thousandths());
@@ -320,7 +343,7 @@ impl Spec {
         let size = (self.width(), self.height(), self.fit(), self.cell);
         let look = (self.invert, self.matching(), self.tone, self.background, self.alpha);
         let colours = (self.color, self.color_on());
-        let selection = (self.frame, &self.bands, self.stretch);
+        let selection = (self.frame, &self.bands, self.stretch, self.region);
         (size, look, &self.symbols, colours, self.dither(), self.levels, selection)
     }
 }

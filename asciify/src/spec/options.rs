@@ -203,8 +203,19 @@ pub const OPTIONS: &[OptionDoc] = &[
     ),
     text(
         "stretch",
-        (&["auto", "none"], ", two numbers such as 0:3000, or three such pairs, joined by commas"),
+        (
+            &["auto", "none"],
+            ", two numbers such as 0:3000, or three such pairs, joined by commas; percentages such as 2%:98% are percentiles of each band",
+        ),
         "The values to show as black and white, of all bands or of red, green and blue: auto selects the 2nd and the 98th percentile of a TIFF, JPEG 2000, FITS, VICAR or PDS3 with more than 8 bits per value (of each band if their values differ much), of very dark pictures, and of those with more than 8 bits per value that use an eighth of the range or less, and otherwise acts as none; none selects the least and the greatest value that the format can hold.",
+    ),
+    text(
+        "region",
+        (
+            &["full", "square"],
+            ", left, top, width and height joined by commas, in pixels, or the same in percent after pct:, such as pct:25,25,50,50",
+        ),
+        "The part of the picture to draw, after it is turned upright: square is the largest square in the middle. What lies outside the picture is left out. Percentiles of stretch are those of the whole picture.",
     ),
 ];
 

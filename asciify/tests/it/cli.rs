@@ -7,6 +7,7 @@ use asciify::write::{self, Output};
 use asciify::{Background, OPTIONS, Spec};
 
 use testkit::pictures::{checker, drawn, encoded, lopsided, png, text};
+use testkit::tiffs::{GeoTags, geotiff};
 
 fn asciify(arguments: &[&str], input: &[u8]) -> process::Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_asciify"))
@@ -296,4 +297,17 @@ fn limits_are_options() {
         assert!(!output.status.success() && output.stdout.is_empty());
     }
     assert!(asciify(&["--max-pixels", "99999999", "-"], &file).status.success());
+}
+
+#[test]
+fn a_bounding_box_is_the_region_under_it() {
+    let file = geotiff(&GeoTags::default());
+    let bbox = ["--bbox", "300100,4999800,300300,4999950", "--coord-crs", "32633"];
+    let drawn = asciify(&[&bbox[..], &["--width", "20", "-"]].concat(), &file);
+    let region = asciify(&["--region", "10,5,20,15", "--width", "20", "-"], &file);
+    assert!(drawn.status.success(), "{drawn:?}");
+    assert_eq!(drawn.stdout, region.stdout);
+    let outside = asciify(&["--bbox", "-1,-1,1,1", "-"], &file);
+    let told = String::from_utf8_lossy(&outside.stderr);
+    assert!(told.contains("bbox must overlap the image") && !outside.status.success(), "{told}");
 }

@@ -124,3 +124,31 @@ fn only_the_smallest_sufficient_overview_of_a_large_file_is_read() {
     render(open(), &[large], &limits).expect("a valid file");
     assert!((500_000..4_000_000).contains(&bytes.get()), "{} bytes", bytes.get());
 }
+
+#[test]
+fn only_the_tiles_of_a_region_are_read_and_limits_are_about_those() {
+    let file = cog();
+    let bytes = Cell::new(0);
+    let open = || {
+        let file = file.try_clone().expect("a file");
+        BufReader::new(Counted { file, bytes: &bytes })
+    };
+    // as a whole, it has more pixels than these allow
+    let limits = Limits::default();
+    let draw = |spec: &str| {
+        let spec: Spec = format!("match=ramp&tone=natural&{spec}").parse().expect("a spec");
+        bytes.set(0);
+        render(open(), &[spec], &limits).map(|grids| write::txt(&grids[0]))
+    };
+    // the full picture, which is black, has the resolution for it
+    let text = draw("width=80&region=7000,9000,320,320").expect("a valid file");
+    assert_eq!(text.trim(), "");
+    assert!(bytes.get() < 5 * u64::from(TILE * TILE), "{} bytes", bytes.get());
+    // an overview suffices: of it, the tiles on the right
+    let text = draw("width=80&region=10752,0,3584,3584").expect("a valid file");
+    assert!(text.lines().all(|row| row.ends_with("@@") && !row.starts_with(' ')), "{text}");
+    assert!(bytes.get() < 2_000_000, "{} bytes", bytes.get());
+    // where so much of the full picture would exceed the limits, a lower resolution is drawn
+    let text = draw("width=1000&height=500&region=0,0,14336,14000").expect("a valid file");
+    assert!(text.lines().all(|row| row.ends_with('@')));
+}

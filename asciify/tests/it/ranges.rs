@@ -122,3 +122,28 @@ fn transparent_pixels_do_not_count() {
     let drawn = text(&png(&picture.into()), "width=21&match=ramp&tone=natural&alpha=dark");
     assert!(drawn.trim().len() > 10, "{drawn}");
 }
+
+#[test]
+fn percentages_are_percentiles_of_each_band() {
+    let picture = RgbImage::from_fn(60, 20, |x, y| Rgb([10 + x as u8, 100 + 2 * y as u8, x as u8]));
+    let look = "width=30&color=full&match=ramp&tone=natural";
+    for format in ["PNG", "TIFF", "BMP"].map(named) {
+        let file = encoded(&picture.clone().into(), format);
+        let draw = |stretch: &str| text(&file, &format!("{look}&stretch={stretch}"));
+        assert_eq!(draw("0%25:100%25"), draw("10:69,100:138,0:59"), "{format}");
+        assert_eq!(
+            draw("0%25:50%25,0%25:100%25,50%25:100%25"),
+            draw("10:40,100:138,30:59"),
+            "{format}"
+        );
+        // those of the whole picture, wherever it is looked at
+        let part = |stretch| draw(&format!("{stretch}&region=0,0,10,10"));
+        assert_eq!(part("0%25:100%25"), part("10:69,100:138,0:59"), "{format}");
+    }
+    let grey = values(|it| it as u16 * 100);
+    for file in [tiff::<Gray16>(&grey, Predictor::None, None), png16(grey.clone()), pgm16(&grey)] {
+        let draw = |stretch: &str| text(&file, &format!("{look}&stretch={stretch}"));
+        assert_eq!(draw("10%25:90%25"), draw("600:5400"));
+        assert_eq!(draw("10%25:90%25,0%25:1%25,0%25:1%25"), draw("600:5400"));
+    }
+}

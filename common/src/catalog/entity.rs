@@ -30,6 +30,8 @@ pub(super) mod images {
         pub orientation: Option<i64>,
         /// A JSON array of texts and nulls; null for a file that names no band.
         pub band_names: Option<String>,
+        /// A JSON object; null where the file does not say where the image lies.
+        pub geo: Option<String>,
         pub sha256: String,
         pub due_at: i64,
         pub created_at: i64,

@@ -8,7 +8,7 @@ use sea_orm::{
 use super::{
     Bounded, Catalog,
     entity::{images, jobs, renders},
-    location,
+    geo, location,
     page::{Page, stored},
 };
 use crate::{
@@ -240,6 +240,7 @@ impl From<images::Model> for Image {
                     .band_names
                     .and_then(|names| serde_json::from_str(&names).ok())
                     .unwrap_or_default(),
+                geo: row.geo.as_deref().and_then(geo::from_json),
                 sha256: row.sha256,
             },
             created_at: Millis(row.created_at),

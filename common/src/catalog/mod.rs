@@ -34,6 +34,7 @@ mod blob_gc;
 mod changes;
 mod clock;
 mod entity;
+mod geo;
 mod images;
 mod instance_lock;
 mod jobs;

@@ -11,6 +11,7 @@ use sea_orm::{
 use super::{
     Bounded, Catalog, blob_gc,
     entity::{images, jobs},
+    geo,
 };
 use crate::{
     fault::Fault,
@@ -246,7 +247,7 @@ impl Catalog {
 }
 
 /// The columns that an upload's metadata fills.
-fn metadata_columns(metadata: &Metadata) -> [(C, SimpleExpr); 11] {
+fn metadata_columns(metadata: &Metadata) -> [(C, SimpleExpr); 12] {
     let layout = |of: fn(Layout) -> i64| metadata.layout.map(of);
     [
         (C::Name, metadata.name.clone().into()),
@@ -259,6 +260,7 @@ fn metadata_columns(metadata: &Metadata) -> [(C, SimpleExpr); 11] {
         (C::BitDepth, layout(|layout| layout.bit_depth.into()).into()),
         (C::Orientation, layout(|layout| layout.orientation.into()).into()),
         (C::BandNames, band_names(&metadata.band_names).into()),
+        (C::Geo, metadata.geo.as_ref().map(geo::to_json).into()),
         (C::Sha256, metadata.sha256.clone().into()),
     ]
 }

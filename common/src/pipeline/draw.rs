@@ -167,7 +167,7 @@ impl Pipeline {
         // the header describes the first page only
         let decoded = match specs.iter().any(|spec| spec.frame() > 0) {
             true => limits.max_decoded_bytes,
-            false => header.decoded_bytes,
+            false => specs.iter().map(|it| header.decoded_bytes_for(it)).max().unwrap_or(0),
         };
         let bytes = decoded.saturating_add(working.sum::<u64>());
         let mib = memory_mib(bytes, config.render_memory_mib)?;

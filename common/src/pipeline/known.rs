@@ -133,6 +133,7 @@ mod tests {
             frames: 1,
             layout: None,
             band_names: Vec::new(),
+            geo: None,
             sha256: String::new(),
         };
         let id = ImageId::generate(Millis(1));

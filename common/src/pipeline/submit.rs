@@ -57,6 +57,7 @@ impl Pipeline {
                     orientation: header.orientation,
                 }),
                 band_names: header.band_names,
+                geo: header.geo,
                 sha256: upload.sha256.clone(),
             };
             let pipeline = self.clone();

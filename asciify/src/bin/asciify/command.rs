@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use asciify::write::Output;
-use asciify::{Limits, OPTIONS, OptionDoc, OptionKind, escape_controls, is_display_control};
+use asciify::{Bbox, Limits, OPTIONS, OptionDoc, OptionKind, escape_controls, is_display_control};
 use clap::{
     Arg, ArgAction, ArgMatches, Command, ValueHint,
     builder::{
@@ -44,6 +44,20 @@ pub(crate) fn command() -> Command {
         .value_name("PATH")
         .help("Writes to a file. - is standard output, the default.")
         .value_parser(value_parser!(PathBuf));
+    let bbox = Arg::new("bbox")
+        .long("bbox")
+        .value_name("MINX,MINY,MAXX,MAXY")
+        .help("Draws the smallest region of a GeoTIFF that contains a bounding box.")
+        .allow_hyphen_values(true)
+        .value_parser(value_parser!(Bbox))
+        .conflicts_with("region");
+    let coord_crs = Arg::new("coord_crs")
+        .long("coord_crs")
+        .alias("coord-crs")
+        .value_name("EPSG")
+        .help("The EPSG code of the coordinates of --bbox: 4326, 3857, UTM on WGS 84 (32601 to 32660, 32701 to 32760), or the image's own. Default: 4326.")
+        .value_parser(value_parser!(u32))
+        .requires("bbox");
     let completions = Arg::new("completions")
         .long("completions")
         .value_name("SHELL")
@@ -66,6 +80,7 @@ pub(crate) fn command() -> Command {
         .about("Draws images as text.")
         .after_help(EXAMPLES)
         .args(OPTIONS.iter().map(flag))
+        .args([bbox, coord_crs])
         .args(LIMITS.map(|(name, help)| limit(name, help)))
         .args([format, output, completions, man, files])
 }

@@ -1,5 +1,6 @@
 //! `asciify`: draws image files as text.
 
+use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::fs::File;
@@ -8,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use asciify::write::Output;
-use asciify::{Grid, Limits, OPTIONS, OptionDoc, OptionKind, Palette, Spec, SpecError};
-use asciify::{escape_controls, probe, render};
+use asciify::{Bbox, Grid, Limits, OPTIONS, OptionDoc, OptionKind, Palette, Spec, SpecError};
+use asciify::{WGS_84, escape_controls, probe, render};
 use clap::{ArgMatches, error::ErrorKind as UsageError};
 use clap_complete::Shell;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -77,12 +78,14 @@ fn run(arguments: &ArgMatches) -> io::Result<ExitCode> {
         exit_with(UsageError::ArgumentConflict, message);
     }
     let limits = limits(arguments);
+    let crs = arguments.get_one::<u32>("coord_crs").copied().unwrap_or(WGS_84);
+    let bbox = arguments.get_one::<Bbox>("bbox").map(|bbox| (*bbox, crs));
     let mut destination = Destination::new(path);
     let progress = progress(files.len(), to_terminal);
     let mut code = ExitCode::SUCCESS;
     let mut heading = Heading { files: files.len(), written: 0 };
     for file in &files {
-        match draw(file, &spec, output, &limits) {
+        match draw(file, (&spec, bbox), output, &limits) {
             Ok((text, truncated)) => {
                 destination.write(heading.of(file).as_bytes())?;
                 destination.write(&text)?;
@@ -205,40 +208,49 @@ fn progress(files: usize, to_terminal: bool) -> ProgressBar {
 /// The file cannot be read or drawn.
 fn draw(
     file: &Path,
-    spec: &Spec,
+    wanted: Wanted<'_>,
     output: Output,
     limits: &Limits,
-) -> Result<(Vec<u8>, Option<asciify::Error>), asciify::Error> {
+) -> Result<(Vec<u8>, Option<asciify::Error>), Box<dyn Error>> {
     let open = || {
         let file = File::open(file)?;
         let is_regular = file.metadata()?.is_file();
         Ok((file, is_regular))
     };
     let (grids, truncated) = if file == "-" {
-        draw_from(Cursor::new(read_stream(io::stdin().lock())?), spec, limits)?
+        draw_from(Cursor::new(read_stream(io::stdin().lock())?), wanted, limits)?
     } else {
         match open().map_err(asciify::Error::Read)? {
-            (file, true) => draw_from(BufReader::with_capacity(BUFFER_BYTES, file), spec, limits)?,
+            (file, true) => {
+                draw_from(BufReader::with_capacity(BUFFER_BYTES, file), wanted, limits)?
+            }
             // a pipe or a device
-            (file, false) => draw_from(Cursor::new(read_stream(file)?), spec, limits)?,
+            (file, false) => draw_from(Cursor::new(read_stream(file)?), wanted, limits)?,
         }
     };
     let title = file.file_name().unwrap_or_default().to_string_lossy();
-    let written = |grid| output.to_vec(grid, spec.background(), &title);
+    let written = |grid| output.to_vec(grid, wanted.0.background(), &title);
     Ok((grids.iter().flat_map(written).collect(), truncated))
 }
 
-/// The grid for `spec`, and an error if the source was cut off.
+/// The options, and a bounding box with the EPSG code of its coordinates.
+type Wanted<'a> = (&'a Spec, Option<(Bbox, u32)>);
+
+/// The grid for what is wanted, and an error if the source was cut off.
 fn draw_from(
     mut source: impl BufRead + Seek,
-    spec: &Spec,
+    (spec, bbox): Wanted<'_>,
     limits: &Limits,
-) -> Result<(Vec<Grid>, Option<asciify::Error>), asciify::Error> {
+) -> Result<(Vec<Grid>, Option<asciify::Error>), Box<dyn Error>> {
     if source.fill_buf().map_err(asciify::Error::Read)?.is_empty() {
-        return Err(asciify::Error::Malformed("the file is empty".into()));
+        return Err(asciify::Error::Malformed("the file is empty".into()).into());
     }
     let header = probe(&mut source, limits)?;
-    let grids = render(source, std::slice::from_ref(spec), limits)?;
+    let mut spec = spec.clone();
+    if let Some((bbox, crs)) = bbox {
+        spec.set("region", &header.region(bbox, crs)?.to_string())?;
+    }
+    let grids = render(source, &[spec], limits)?;
     Ok((grids, header.check_whole().err()))
 }
 

@@ -68,7 +68,7 @@ impl Decoder for Bitmap {
                 }
                 opaque.clear();
                 opaque.extend(row.iter().map(|[r, g, b, _]| [*r, *g, *b]));
-                push(Row::Rgb8(&opaque));
+                push(Row::Rgb8(&opaque))
             })
         })
     }

@@ -1,5 +1,7 @@
 //! The rows of a bitmap, from the top, as red, green, blue and alpha.
 
+use std::ops::ControlFlow;
+
 use super::header::{Bitmap, Coding};
 use super::rle;
 use crate::error::Error;
@@ -16,26 +18,27 @@ impl Bitmap {
         rows.saturating_add(2 * BLOCK_BYTES).saturating_add(1 << 18)
     }
 
-    /// Calls `take` with each row from the top. Pixels of a bitmap without alpha are opaque.
+    /// Calls `take` with each row from the top, until it breaks. Pixels of a bitmap without alpha are
+    /// opaque.
     ///
     /// # Errors
     /// The file is cut off, or the source failed.
     pub(in crate::formats) fn for_each_row(
         &self,
         reader: &mut ByteReader<'_>,
-        mut take: impl FnMut(&[[u8; 4]]),
+        mut take: impl FnMut(&[[u8; 4]]) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         if self.coding == Coding::RunLength {
             let pixels = rle::decode(self, reader)?;
-            pixels.chunks_exact(self.width.max(1) as usize).for_each(take);
+            let _whether_it_broke =
+                pixels.chunks_exact(self.width.max(1) as usize).try_for_each(take);
             return Ok(());
         }
         let fields = self.masks.map(Field::new);
         let mut row = vec![[0; 4]; self.width as usize];
         self.for_each_stored_row(reader, |bytes| {
             self.read_row(bytes, &fields, &mut row);
-            take(&row);
-            true
+            take(&row).is_continue()
         })
     }
 

@@ -1,6 +1,7 @@
 //! Images that are compressed by tiles, each a row of a binary table (section 10).
 
 use std::io::Read;
+use std::ops::ControlFlow;
 
 use flate2::bufread::GzDecoder;
 
@@ -12,6 +13,7 @@ use crate::formats::decoder::{Input, area};
 use crate::formats::reader::ByteReader;
 use crate::formats::values::StoredRows;
 use crate::formats::values::sample_type::{Kind, SampleType};
+use crate::spec::region::PixelRect;
 
 /// The longest row of the table, in bytes.
 const MAX_ROW_BYTES: u64 = 1 << 16;
@@ -283,7 +285,8 @@ impl StoredRows for Tiles {
         input: &mut Input<'_, '_>,
         frame: u32,
         bands: &[usize],
-        take: &mut dyn FnMut(&[f64]),
+        window: &PixelRect,
+        take: &mut dyn FnMut(&[f64]) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let mut reader = ByteReader::new(&mut *input.source, FORMAT)?;
         let (width, height) = (self.sides.0 as usize, self.sides.1 as usize);
@@ -292,11 +295,15 @@ impl StoredRows for Tiles {
         let mut rows = vec![f64::NAN; width * tile_height * bands.len()];
         let mut values = vec![f64::NAN; tile_width * tile_height];
         let mut buffers = Buffers::new(self.row_bytes as usize);
-        for tile_row in 0..down {
-            let tile_height = tile_height.min(height - tile_row * tile_height);
+        let columns = window.x.start as usize..window.x.end as usize;
+        let lines = window.y.start as usize..window.y.end as usize;
+        let tile_columns = columns.start / tile_width..columns.end.div_ceil(tile_width);
+        for tile_row in lines.start / tile_height..lines.end.div_ceil(tile_height) {
+            let top = tile_row * tile_height;
+            let tile_height = tile_height.min(height - top);
             for (index, band) in bands.iter().enumerate() {
                 let plane = u64::from(frame) * u64::from(self.bands) + *band as u64;
-                for tile_column in 0..across {
+                for tile_column in tile_columns.clone() {
                     // fails if the caller has cancelled
                     reader.source.fill_buf().map_err(Error::Read)?;
                     let left = tile_column * tile_width;
@@ -311,7 +318,12 @@ impl StoredRows for Tiles {
                     }
                 }
             }
-            rows.chunks_exact(width * bands.len()).take(tile_height).for_each(&mut *take);
+            for (y, row) in (top..top + tile_height).zip(rows.chunks_exact(width * bands.len())) {
+                let pixels = columns.start * bands.len()..columns.end * bands.len();
+                if lines.contains(&y) && take(&row[pixels]).is_break() {
+                    return Ok(());
+                }
+            }
         }
         Ok(())
     }

@@ -106,7 +106,9 @@ impl Decoder for Heif {
         view: View,
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
-        input.sample_rows(&input.geometry(), view, specs, |input, push| self.decode(input, push))
+        input.sample_rows(&input.geometry(), view, specs, |input, push| {
+            self.decode(input, &mut |row| _ = push(row))
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use super::codestream::Component;
 use super::tile::TileSamples;
 use crate::color_profile::{ColorModel, ColorProfile};
 use crate::error::Error;
-use crate::formats::stretch::{automatic, part_of, to_16_bits};
+use crate::formats::stretch::{of_values, part_of, to_16_bits};
 use crate::light::{Row, from_lab};
 use crate::sample::band_numbers::BandNumbers;
 use crate::spec::bands::Stretch;
@@ -122,11 +122,13 @@ impl Channels {
     /// Whether a stretch needs [`Converter::values`] first, to know what is black and white. Values with a
     /// colour profile are no measurements.
     pub(super) fn needs_percentiles(&self, stretch: Stretch) -> bool {
-        stretch == Stretch::Auto
-            && self.bits() > 8
-            && self.model == Model::Bands
-            && self.palette.is_none()
-            && self.profile.is_none()
+        let is_measured = self.bits() > 8 && self.palette.is_none() && self.profile.is_none();
+        let is_asked_for = match stretch {
+            Stretch::Auto => is_measured,
+            Stretch::Percentiles(_) => true,
+            _ => false,
+        };
+        is_asked_for && self.model == Model::Bands
     }
 
     /// The values of a channel that are black and white, where nothing is stretched.
@@ -273,9 +275,9 @@ impl<'a> Converter<'a> {
         *next -= pixels;
     }
 
-    /// Stretches these values of each wanted channel automatically.
+    /// Stretches these values of each wanted channel as the options say.
     pub(super) fn stretch_to(&mut self, mut values: Vec<Vec<f64>>) {
-        self.ranges = automatic(&mut values);
+        self.ranges = of_values(&mut values, self.stretch);
     }
 
     /// The same with these fractions of the way from black to white as black and white.

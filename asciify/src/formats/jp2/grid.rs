@@ -118,6 +118,29 @@ impl Grid {
         self.tile(index).divided(self.step)
     }
 
+    /// The columns and rows of the tiles that a part of the picture touches, after its sides are halved
+    /// so many times, and the area of those tiles.
+    pub(super) fn tiles_under(&self, part: Rect, reduction: u32) -> (Rect, Rect) {
+        let (columns, rows) = self.tile_counts();
+        let area = |index: u32| self.tile_pixels(index).reduced(reduction);
+        let touched = |count: u32, touches: &dyn Fn(u32) -> bool| {
+            let first = (0..count).find(|it| touches(*it)).unwrap_or(0);
+            let behind = (first..count).find(|it| !touches(*it)).unwrap_or(count);
+            (first, behind.max(first + 1))
+        };
+        let (x0, x1) = touched(columns, &|column| {
+            let Rect { x0, x1, .. } = area(column);
+            x0 < part.x1 && part.x0 < x1
+        });
+        let (y0, y1) = touched(rows, &|row| {
+            let Rect { y0, y1, .. } = area(row * columns);
+            y0 < part.y1 && part.y0 < y1
+        });
+        let (first, last) = (area(y0 * columns + x0), area((y1 - 1) * columns + x1 - 1));
+        let covered = Rect { x0: first.x0, y0: first.y0, x1: last.x1, y1: last.y1 };
+        (Rect { x0, y0, x1, y1 }, covered)
+    }
+
     /// The sides of the largest tile, in pixels.
     pub(super) fn largest_tile(&self) -> (u32, u32) {
         let (width, height) = (self.area.width(), self.area.height());

@@ -12,6 +12,8 @@ pub(super) mod embedded;
 mod grid;
 mod tile;
 
+use std::ops::{ControlFlow, Range};
+
 use crate::error::{Error, Limits};
 use crate::formats::decoder::{Decoder, Driver, Input, Probed, area, in_groups, process_bytes_for};
 use crate::formats::reader::ByteReader;
@@ -23,6 +25,7 @@ use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
 use crate::spec::Spec;
 use crate::spec::bands::Stretch;
+use crate::spec::region::{PixelRect, Region};
 
 use boxes::{Boxes, SIGNATURE};
 use channels::{Channels, Converter, row_of};
@@ -78,6 +81,7 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
         bits: jp2.channels.bits(),
         profile: jp2.channels.profile(),
         decoded_bytes: jp2.decoded_bytes(reduction),
+        region_bytes: Some(jp2.decoded_bytes(0).min(limits.max_decoded_bytes)),
         ..Probed::still(
             format,
             (picture.width(), picture.height()),
@@ -115,12 +119,31 @@ impl Jp2 {
 
     /// Samples of all components.
     fn samples(&self, reduction: u32) -> u64 {
-        self.reduced(reduction).pixels().saturating_mul(self.codestream.components.len() as u64)
+        self.samples_of(self.reduced(reduction))
+    }
+
+    /// The samples of all components in a part of the picture.
+    fn samples_of(&self, part: Rect) -> u64 {
+        part.pixels().saturating_mul(self.codestream.components.len() as u64)
+    }
+
+    /// Whether the tiles under a part of the picture at a reduction may be decoded.
+    fn is_within(&self, part: Rect, reduction: u32, limits: &Limits) -> bool {
+        let tiles = self.codestream.grid.tiles_under(part, reduction).1;
+        let sides = (tiles.width(), tiles.height());
+        let free = self.samples_of(tiles).saturating_sub(FREE_SAMPLES);
+        limits.check(FORMAT, sides, self.decoded_bytes_of(reduction, tiles.width())).is_ok()
+            && free <= self.codestream.bytes().saturating_mul(SAMPLES_PER_BYTE)
     }
 
     /// An upper estimate of the memory that decoding takes, in bytes: a tile with its data, and a
     /// row of tiles. Saturates.
     fn decoded_bytes(&self, reduction: u32) -> u64 {
+        self.decoded_bytes_of(reduction, self.reduced(reduction).width())
+    }
+
+    /// The same where rows of tiles have so many samples of a component across.
+    fn decoded_bytes_of(&self, reduction: u32, width_of_row: u32) -> u64 {
         let codestream = &self.codestream;
         let (width, height) = codestream.grid.largest_tile();
         // the decoder does not reduce a tile to less than a sample
@@ -130,7 +153,7 @@ impl Jp2 {
         let components = codestream.components.len() as u64;
         let row = match codestream.grid.tile_counts() {
             (1, _) => 0,
-            _ => area(self.reduced(reduction).width(), side(height, reduction)),
+            _ => area(width_of_row, side(height, reduction)),
         };
         let pixels = tile
             .saturating_mul(components * SAMPLE_BYTES + WORKING_BYTES_PER_PX)
@@ -146,7 +169,10 @@ impl Jp2 {
 
     /// Reductions that can be drawn, the least first.
     fn reductions(&self) -> impl DoubleEndedIterator<Item = u32> {
-        let least = self.least_reduction;
+        self.reductions_from(self.least_reduction)
+    }
+
+    fn reductions_from(&self, least: u32) -> impl DoubleEndedIterator<Item = u32> {
         let halvings = (least..).take_while(|it| self.can_halve(*it)).count() as u32;
         least..=least + halvings
     }
@@ -157,40 +183,44 @@ impl Jp2 {
         self.reductions().rfind(has_enough).unwrap_or(self.least_reduction)
     }
 
-    /// Decodes the tiles at a reduction and passes each row of the picture, from the top, with its
-    /// index.
+    /// Decodes the tiles under a part of the picture at a reduction, and passes each row of them, from
+    /// the top, with its coordinate, until `take` breaks.
     fn for_each_row(
         &self,
         input: &mut Input<'_, '_>,
         reduction: u32,
         converter: &Converter<'_>,
-        mut take: impl FnMut(u32, &[u16]),
+        part: Rect,
+        mut take: impl FnMut(u32, &[u16]) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let grid = &self.codestream.grid;
-        let (columns, rows) = grid.tile_counts();
-        let picture = self.reduced(reduction);
+        let (columns, _) = grid.tile_counts();
+        let (tiles, area) = grid.tiles_under(part, reduction);
         let per_px = converter.values_per_px();
-        let row_len = picture.width() as usize * per_px;
+        let row_len = area.width() as usize * per_px;
         let mut band = Vec::new();
-        for tiles in 0..rows {
-            let first = tiles * columns;
+        let mut flow = ControlFlow::Continue(());
+        for first in (tiles.y0..tiles.y1).map(|row| row * columns + tiles.x0) {
+            if flow.is_break() {
+                break;
+            }
             let Rect { y0, y1, .. } = grid.tile_pixels(first).reduced(reduction);
-            if columns == 1 {
+            if tiles.width() == 1 {
                 tile::decode(input, &self.codestream, first, reduction, |samples| {
                     band.resize(row_len, 0);
-                    for y in y0..y1 {
+                    flow = (y0..y1).try_for_each(|y| {
                         converter.row(samples, y, &mut band);
-                        take(y - picture.y0, &band);
-                    }
+                        take(y, &band)
+                    });
                     Ok(())
                 })?;
                 continue;
             }
             band.resize(row_len * y1.saturating_sub(y0) as usize, 0);
-            for index in first..first + columns {
+            for index in first..first + tiles.width() {
                 tile::decode(input, &self.codestream, index, reduction, |samples| {
                     let rect = samples.rect;
-                    let start = (rect.x0 - picture.x0) as usize * per_px;
+                    let start = (rect.x0 - area.x0) as usize * per_px;
                     let end = start + rect.width() as usize * per_px;
                     for (y, row) in (y0..y1).zip(band.chunks_exact_mut(row_len)) {
                         converter.row(samples, y, &mut row[start..end]);
@@ -198,7 +228,8 @@ impl Jp2 {
                     Ok(())
                 })?;
             }
-            (y0..y1).zip(band.chunks_exact(row_len)).for_each(|(y, row)| take(y - picture.y0, row));
+            let rows = band.chunks_exact(row_len.max(1));
+            flow = (y0..y1).zip(rows).try_for_each(|(y, row)| take(y, row));
         }
         Ok(())
     }
@@ -227,32 +258,95 @@ impl Decoder for Jp2 {
         let suffices = |reduction: &u32, spec: &Spec| {
             SourceGeometry { scale: 1 << reduction, ..full }.suffices(spec)
         };
+        let is_full = view.region == Region::Full;
+        let limits = input.limits;
+        // of a region, more may be within the limits than of the whole
+        let window = |reduction: u32| self.geometry(full, reduction).window(view.region);
+        let is_within = |it: &u32| {
+            let parts = Parts::new(self.codestream.grid.picture(), *it, &window(*it));
+            self.is_within(parts.samples, *it, limits)
+        };
+        let least = match is_full {
+            true => self.least_reduction,
+            false => (0..self.least_reduction).find(is_within).unwrap_or(self.least_reduction),
+        };
         let reduction_for = |spec: &Spec| {
-            self.reductions().rfind(|it| suffices(it, spec)).unwrap_or(self.least_reduction)
+            self.reductions_from(least).rfind(|it| suffices(it, spec)).unwrap_or(least)
         };
         let cancellation = input.source.cancellation();
+        // values with a profile are no measurements
+        let counts = view.stretch == Stretch::Auto && profile.is_srgb();
         in_groups(specs, reduction_for, |reduction, specs| {
-            // pixels are repeated so that they lie where their samples are centred
-            let scale = 1 << reduction.saturating_sub(1);
-            let geometry = SourceGeometry { scale, ..full };
-            // values with a profile are no measurements
-            let used_range = (view.stretch == Stretch::Auto && profile.is_srgb())
-                .then(|| UsedRange::new(geometry.pushed(), self.channels.bits(), None));
-            let mut picture = Picture::new(specs, &geometry, profile.clone(), cancellation)
-                .with_used_range(used_range);
-            self.push_rows(input, reduction, &converter, &mut picture)?;
-            if let Some(fractions) = picture.small_range() {
-                let converter = converter.narrowed(fractions);
-                picture = Picture::new(specs, &geometry, profile.clone(), cancellation);
-                self.push_rows(input, reduction, &converter, &mut picture)?;
-            }
+            let mut push = |specs, reduction, converter: &Converter<'_>, counts: bool| {
+                let geometry = self.geometry(full, reduction);
+                let used_range =
+                    counts.then(|| UsedRange::new(geometry.pushed(), self.channels.bits(), None));
+                let mut picture = Picture::new(specs, &geometry, profile.clone(), cancellation)
+                    .cut_to_window()
+                    .with_used_range(used_range);
+                self.push_rows(input, reduction, converter, &mut picture)?;
+                Ok::<_, Error>(picture)
+            };
+            // the whole picture says whether it uses a small range
+            let counted = match is_full {
+                true => push(specs, reduction, &converter, counts)?,
+                false => push(&[], self.reduction_for_percentiles(), &converter, counts)?,
+            };
+            let picture = match counted.small_range() {
+                Some(fractions) => push(specs, reduction, &converter.narrowed(fractions), false)?,
+                None if is_full => counted,
+                None => push(specs, reduction, &converter, false)?,
+            };
             Ok(picture.finish().collect())
         })
     }
 }
 
+/// How a window of pixels that are pushed lies in the samples of a reduction.
+struct Parts {
+    /// The samples under the window.
+    samples: Rect,
+    /// How often each of them is repeated inside the window, across and down.
+    across: Vec<u32>,
+    down: Vec<u32>,
+}
+
+impl Parts {
+    /// For a picture in pixels of the reference grid.
+    fn new(picture: Rect, reduction: u32, window: &PixelRect) -> Self {
+        let reduced = picture.reduced(reduction);
+        let across = repetitions(picture.x0, picture.x1, reduction);
+        let down = repetitions(picture.y0, picture.y1, reduction);
+        let (x, across) = part_of(reduced.x0, &across, &window.x);
+        let (y, down) = part_of(reduced.y0, &down, &window.y);
+        let samples = Rect { x0: x.start, y0: y.start, x1: x.end, y1: y.end };
+        Self { samples, across, down }
+    }
+}
+
+/// The samples whose repetitions lie in a window, the first of the side being `start`, and how many
+/// of them do.
+fn part_of(start: u32, repetitions: &[u32], window: &Range<u32>) -> (Range<u32>, Vec<u32>) {
+    let mut place = 0;
+    let inside = repetitions.iter().map(|times| {
+        let cells = place..place + times;
+        place = cells.end;
+        cells.end.min(window.end).saturating_sub(cells.start.max(window.start))
+    });
+    let inside: Vec<u32> = inside.collect();
+    let first = inside.iter().position(|times| *times > 0).unwrap_or(0);
+    let end = inside.iter().rposition(|times| *times > 0).map_or(first, |last| last + 1);
+    (start + first as u32..start + end as u32, inside[first..end].to_vec())
+}
+
 impl Jp2 {
-    /// Pushes the rows at a reduction, each pixel repeated so that it lies where its sample is centred.
+    /// The geometry of the pixels that are pushed: they are repeated so that they lie where their
+    /// samples are centred.
+    fn geometry(&self, full: SourceGeometry, reduction: u32) -> SourceGeometry {
+        SourceGeometry { scale: 1 << reduction.saturating_sub(1), ..full }
+    }
+
+    /// Pushes the rows of the window of `picture` at a reduction, until it is done.
     fn push_rows(
         &self,
         input: &mut Input<'_, '_>,
@@ -260,19 +354,24 @@ impl Jp2 {
         converter: &Converter<'_>,
         picture: &mut Picture<'_>,
     ) -> Result<(), Error> {
-        let rect = self.codestream.grid.picture();
-        let across = repetitions(rect.x0, rect.x1, reduction);
-        let down = repetitions(rect.y0, rect.y1, reduction);
+        let grid = &self.codestream.grid;
+        let Parts { samples, across, down } =
+            Parts::new(grid.picture(), reduction, picture.window());
+        let left = samples.x0 - grid.tiles_under(samples, reduction).1.x0;
         let per_px = converter.values_per_px();
         let mut row = Vec::new();
-        self.for_each_row(input, reduction, converter, |y, pixels| {
-            let Some(count) = down[y as usize].checked_sub(1) else { return };
+        self.for_each_row(input, reduction, converter, samples, |y, pixels| {
+            let count = y.checked_sub(samples.y0).and_then(|y| down.get(y as usize));
+            let Some(count) = count.and_then(|it| it.checked_sub(1)) else {
+                return ControlFlow::Continue(());
+            };
             row.clear();
-            for (pixel, times) in pixels.chunks_exact(per_px).zip(&across) {
+            for (pixel, times) in pixels.chunks_exact(per_px).skip(left as usize).zip(&across) {
                 (0..*times).for_each(|_| row.extend_from_slice(pixel));
             }
             picture.push(row_of(per_px, &row));
             picture.repeat(count);
+            picture.flow()
         })
     }
 

@@ -24,7 +24,7 @@ use image::ImageFormat;
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Limits};
 use crate::format::Format;
-use crate::formats::decoder::{Decoder, Driver, Input, Probed, area, in_groups};
+use crate::formats::decoder::{Decoder, Driver, Input, Probed, Push, area, in_groups};
 use crate::formats::reader::ByteReader;
 use crate::formats::whole_image;
 use crate::light::Row;
@@ -135,7 +135,7 @@ impl Decoder for Jpeg {
             let image = if by_dc { dc::decode(input.bytes()?, cancellation) } else { None };
             match image {
                 Some(image) => input.sample_rows(&eighth, view, specs, |_, push| {
-                    image.for_each_row(|row| push(Row::Rgb8(row)));
+                    image.for_each_row(|row| _ = push(Row::Rgb8(row)));
                     Ok(())
                 }),
                 None if only_dc => Err(Error::cut_off(FORMAT, "its picture is complete")),
@@ -148,18 +148,14 @@ impl Decoder for Jpeg {
 }
 
 impl Jpeg {
-    /// Decodes at full size and pushes rows from the top.
-    fn decode(
-        &self,
-        input: &mut Input<'_, '_>,
-        push: &mut dyn FnMut(Row<'_>),
-    ) -> Result<(), Error> {
+    /// Decodes at full size and pushes rows from the top, until `push` breaks.
+    fn decode(&self, input: &mut Input<'_, '_>, push: &mut Push<'_>) -> Result<(), Error> {
         let cancellation = input.source.cancellation();
         let cmyk = input.probed.profile.cmyk();
         let file = input.bytes()?;
         // the crate converts CMYK without a profile
         if (self.is_rare || cmyk.is_some())
-            && full::decode(&file, cmyk, cancellation, &mut *push).is_some()
+            && full::decode(&file, cmyk, cancellation, |row| _ = push(row)).is_some()
         {
             return Ok(());
         }
@@ -169,13 +165,16 @@ impl Jpeg {
             || self.is_progressive && !scans::are_bounded(&file)
         {
             let nothing = || Error::malformed(FORMAT, "not one block of its picture can be read");
-            return full::decode(&file, cmyk, cancellation, push).ok_or_else(nothing);
+            return full::decode(&file, cmyk, cancellation, |row| _ = push(row))
+                .ok_or_else(nothing);
         }
         drop(file);
         match whole_image::decode(input, ImageFormat::Jpeg, push) {
             Err(Error::Cancelled) => Err(Error::Cancelled),
             // what can be read of a damaged file is drawn, as browsers do
-            Err(err) => full::decode(&input.bytes()?, cmyk, cancellation, push).ok_or(err),
+            Err(err) => {
+                full::decode(&input.bytes()?, cmyk, cancellation, |row| _ = push(row)).ok_or(err)
+            }
             decoded => decoded,
         }
     }

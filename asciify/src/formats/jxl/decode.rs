@@ -160,7 +160,7 @@ impl Decoder for Jxl {
         input.source.cancellation().require_own_process()?;
         let profile = self.profile(input)?;
         input.sample_rows_of(profile, &input.geometry(), view, specs, |input, push| {
-            self.decode(input, push)
+            self.decode(input, &mut |row| _ = push(row))
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Decodes PNG one scanline at a time; an interlaced image as a whole.
 
 use std::io::{BufRead, ErrorKind, Seek, SeekFrom};
+use std::ops::ControlFlow;
 
 use png::{
     BitDepth, ColorType, Decoder, DecodingError, Info, InterlaceInfo, Reader, Transformations,
@@ -15,15 +16,15 @@ use crate::source::Source;
 
 pub(super) const FORMAT: Format = Format::new("PNG", "image/png", "png");
 
-/// Calls `take` with each row of the static image from the top. Of a truncated file, these are the
-/// rows before its end; of an interlaced one, all rows, with the pixels of the passes before its end.
+/// Calls `take` with each row of the static image from the top, until it breaks. Of a truncated file,
+/// these are the rows before its end; of an interlaced one, all rows, with the pixels of the passes before its end.
 ///
 /// # Errors
 /// [`Error::Malformed`] says what is damaged.
 pub(in crate::formats) fn for_each_row(
     source: &mut Source<'_>,
     (width, height): (u32, u32),
-    mut take: impl FnMut(Row<'_>),
+    mut take: impl FnMut(Row<'_>) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
     // palettes become RGB, tRNS becomes alpha, and samples of less than 8 bits become 8 bits
@@ -51,7 +52,7 @@ pub(in crate::formats) fn for_each_row(
             (ColorType::Rgba, _) => Row::Rgba8(row.as_chunks().0),
             // EXPAND has replaced palettes by RGB
             (ColorType::Rgb | ColorType::Indexed, _) => Row::Rgb8(row.as_chunks().0),
-        });
+        })
     };
     if !is_interlaced {
         return for_each_coded_row(&mut reader, |row, _| take_bytes(row)).map(drop);
@@ -64,24 +65,26 @@ pub(in crate::formats) fn for_each_row(
         if let InterlaceInfo::Adam7(pass) = interlace {
             expand_interlaced_row(&mut image, stride, row, pass, bits_per_px);
         }
+        ControlFlow::Continue(())
     })?;
-    image.chunks_exact(stride.max(1)).for_each(take_bytes);
+    let _whether_it_broke = image.chunks_exact(stride.max(1)).try_for_each(take_bytes);
     Ok(())
 }
 
-/// Calls `take` with each row of the static image in coded order: the rows of an interlaced one are
-/// those of its passes. Returns whether there are all rows; the file may end before.
+/// Calls `take` with each row of the static image in coded order, until it breaks: the rows of an
+/// interlaced one are those of its passes. Returns false where the file ends before.
 ///
 /// # Errors
 /// [`Error::Malformed`] says what is damaged.
 fn for_each_coded_row<R: BufRead + Seek>(
     reader: &mut Reader<R>,
-    mut take: impl FnMut(&[u8], &InterlaceInfo),
+    mut take: impl FnMut(&[u8], &InterlaceInfo) -> ControlFlow<()>,
 ) -> Result<bool, Error> {
     // nothing behind the last row is read: it may be missing or damaged
     for _ in 0..coded_rows(reader.info()) {
         match reader.next_interlaced_row() {
-            Ok(Some(row)) => take(row.data(), row.interlace()),
+            Ok(Some(row)) if take(row.data(), row.interlace()).is_break() => break,
+            Ok(Some(_)) => {}
             Ok(None) => return Ok(false),
             Err(err) if is_cut_off(&err) => return Ok(false),
             Err(err) => return Err(explained(err)),
@@ -112,7 +115,7 @@ fn coded_rows(info: &Info<'_>) -> u64 {
 pub(super) fn has_all_rows(mut source: impl BufRead + Seek) -> Result<bool, Error> {
     source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
     let Ok(mut reader) = open(source, Transformations::IDENTITY) else { return Ok(false) };
-    Ok(for_each_coded_row(&mut reader, |_, _| ()).unwrap_or(false))
+    Ok(for_each_coded_row(&mut reader, |_, _| ControlFlow::Continue(())).unwrap_or(false))
 }
 
 /// Reads up to the image data. Checksums are not compared, as in browsers: pixels may be right where

@@ -26,6 +26,10 @@ pub(super) struct BandNames {
     pub(super) rgb: Option<[usize; 3]>,
     /// The first band that is alpha, counted from 0.
     pub(super) alpha: Option<usize>,
+    /// What the values of each band are multiplied by, and what is added then; empty where no band
+    /// has any.
+    pub(super) scales: Vec<f64>,
+    pub(super) offsets: Vec<f64>,
 }
 
 impl BandNames {
@@ -52,10 +56,24 @@ impl BandNames {
         let is = |value: &Option<String>, word: &str| {
             value.as_ref().is_some_and(|value| value.eq_ignore_ascii_case(word))
         };
+        let numbers = |role: &str, default: f64| -> Vec<f64> {
+            let texts = of_role(role);
+            let number = |text: &Option<String>| {
+                let number = text.as_ref().and_then(|it| it.parse::<f64>().ok());
+                number.filter(|it| it.is_finite())
+            };
+            match texts.iter().any(|text| number(text).is_some()) {
+                true => texts.iter().map(|text| number(text).unwrap_or(default)).collect(),
+                false => Vec::new(),
+            }
+        };
+        let (scales, offsets) = (numbers("scale", 1.0), numbers("offset", 0.0));
         let named = |word: &str| colors.iter().position(|color| is(color, word));
         Self {
             rgb: all(COLORS.map(named)).or_else(|| rgb_by_name(&names)),
             alpha: named("alpha"),
+            scales,
+            offsets,
             names: if names.iter().any(Option::is_some) { names } else { Vec::new() },
             colors,
         }
@@ -177,5 +195,8 @@ mod tests {
         assert_eq!(names.names, [None, Some("R & D AB&nbsp;".to_owned())]);
         assert_eq!((names.rgb, names.alpha), (None, Some(0)));
         assert!(BandNames::of("", 3).names.is_empty());
+        let xml = "<Item name=\"SCALE\" sample=\"1\" role=\"scale\">0.0001</Item>";
+        let names = BandNames::of(xml, 2);
+        assert_eq!((names.scales, names.offsets), (vec![1.0, 0.0001], Vec::new()));
     }
 }

@@ -6,8 +6,8 @@ use crate::error::Error;
 use crate::format::Format;
 use crate::formats::reader::ByteReader;
 
-/// The tags that are read (TIFF 6.0, its supplements, ICC's for profiles, libtiff's, GDAL's, Exif, DNG,
-/// and Panasonic's for a preview).
+/// The tags that are read (TIFF 6.0, its supplements, ICC's for profiles, libtiff's, GeoTIFF's, GDAL's,
+/// Exif, DNG, and Panasonic's for a preview).
 pub(super) mod tag {
     pub(in crate::formats::tiff) const PANASONIC_JPG_FROM_RAW: u16 = 46;
     pub(in crate::formats::tiff) const NEW_SUBFILE_TYPE: u16 = 254;
@@ -38,8 +38,12 @@ pub(super) mod tag {
     pub(in crate::formats::tiff) const JPEG_INTERCHANGE_FORMAT: u16 = 513;
     pub(in crate::formats::tiff) const JPEG_INTERCHANGE_FORMAT_LENGTH: u16 = 514;
     pub(in crate::formats::tiff) const YCBCR_SUB_SAMPLING: u16 = 530;
+    pub(in crate::formats::tiff) const MODEL_PIXEL_SCALE: u16 = 33_550;
+    pub(in crate::formats::tiff) const MODEL_TIEPOINT: u16 = 33_922;
+    pub(in crate::formats::tiff) const MODEL_TRANSFORMATION: u16 = 34_264;
     pub(in crate::formats::tiff) const ICC_PROFILE: u16 = 34_675;
     pub(in crate::formats::tiff) const EXIF_IFD: u16 = 34_665;
+    pub(in crate::formats::tiff) const GEO_KEY_DIRECTORY: u16 = 34_735;
     pub(in crate::formats::tiff) const MAKER_NOTE: u16 = 37_500;
     pub(in crate::formats::tiff) const GDAL_METADATA: u16 = 42_112;
     pub(in crate::formats::tiff) const GDAL_NODATA: u16 = 42_113;
@@ -222,6 +226,18 @@ impl<'a> Tiff<'a> {
             _ => self.u64(),
         };
         (0..count).map(value).collect()
+    }
+
+    /// The first values of an entry of double precision, at most `max`.
+    ///
+    /// # Errors
+    /// The values are of another type, or the file ends before them.
+    pub(super) fn doubles(&mut self, entry: IfdEntry, max: u64) -> Result<Vec<f64>, Error> {
+        if entry.field_type != DOUBLE {
+            return Err(self.reader.malformed("a tag's value is not of double precision"));
+        }
+        self.reader.seek_to(entry.offset)?;
+        (0..entry.count.min(max)).map(|_| self.u64().map(f64::from_bits)).collect()
     }
 
     /// The first bytes of a tag's values of any type, at most `max`; none if the IFD does not have

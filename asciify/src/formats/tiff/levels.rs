@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::ifd::{Tiff, tag};
 use super::page::{MASK, MAX_MASK_BYTES, Page, REDUCED_RESOLUTION};
 use crate::error::{Error, Limits};
+use crate::spec::region::PixelRect;
 
 /// Chunks that probing checks: do they begin inside the file?
 const MAX_CHECKED_CHUNKS: u64 = 1 << 16;
@@ -13,15 +14,12 @@ const MAX_OVERVIEWS: usize = 64;
 
 /// Those of a page and its overviews that may be decoded. A page that exceeds the limits is decoded
 /// from its overviews, which are within them, if it has any.
-pub(super) fn decodable<'a>(levels: &'a [Level], limits: &Limits) -> &'a [Level] {
-    match levels {
-        [page, overviews @ ..]
-            if !overviews.is_empty() && page.page.check_limits(limits).is_err() =>
-        {
-            overviews
-        }
-        all => all,
-    }
+pub(super) fn decodable<'a>(levels: &'a [Level], limits: &Limits) -> Vec<&'a Level> {
+    let [page, overviews @ ..] = levels else { return Vec::new() };
+    let is_within = |level: &&Level| level.page.check_limits(limits).is_ok();
+    let overviews = overviews.iter().filter(is_within);
+    let page = Some(page).filter(|page| is_within(page) || overviews.clone().next().is_none());
+    page.into_iter().chain(overviews).collect()
 }
 
 /// A page or an overview of it, with its transparency mask.
@@ -35,6 +33,12 @@ impl Level {
     pub(super) fn decoded_bytes(&self) -> u64 {
         let mask = self.mask.as_ref().map_or(0, Page::decoded_bytes);
         self.page.decoded_bytes().saturating_add(mask)
+    }
+
+    /// Whether the part of a window may be decoded.
+    pub(super) fn is_within(&self, window: &PixelRect, limits: &Limits) -> bool {
+        let mut pages = std::iter::once(&self.page).chain(&self.mask);
+        pages.all(|page| page.check_limits_of(window, limits).is_ok())
     }
 }
 
@@ -82,13 +86,15 @@ impl Tiff<'_> {
             };
             if other.is_mask {
                 masks.push(other);
-            } else if levels[0].page.has_overview(&other, limits) {
+            } else if levels[0].page.has_overview(&other) {
                 levels.push(Level { page: other, mask: None });
             }
         }
-        for mask in masks.into_iter().filter(|mask| mask.check_limits(limits).is_ok()) {
+        for mask in masks {
+            let mask_is_within = mask.check_limits(limits).is_ok();
             let is_of = |level: &&mut Level| {
                 level.page.sides() == mask.sides()
+                    && (mask_is_within || level.page.check_limits(limits).is_err())
                     && mask.decoded_bytes() <= level.page.decoded_bytes() + MAX_MASK_BYTES
             };
             if let Some(level) = levels.iter_mut().find(is_of) {

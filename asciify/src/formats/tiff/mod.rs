@@ -6,6 +6,7 @@
 mod band_names;
 mod codes;
 mod decompress;
+mod geo;
 mod ifd;
 #[cfg(feature = "jp2")]
 mod jpeg2000;
@@ -37,10 +38,11 @@ use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
 use crate::spec::Spec;
 use crate::spec::bands::Stretch;
+use crate::spec::region::Region;
 
 use ifd::{BIG_TIFF_VERSION, CLASSIC_VERSION, FORMAT, Tiff};
 use levels::{Level, decodable};
-use value_range::ValueRange;
+use value_range::{ValueRange, level_with_enough_pixels};
 
 pub(super) const DRIVER: Driver = Driver {
     format: FORMAT,
@@ -72,9 +74,15 @@ fn probe(reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     Ok(Probed {
         format: if is_raw { preview::FORMAT } else { FORMAT },
         decodable: decodable[0].page.sides(),
-        decoded_bytes: decodable.iter().map(Level::decoded_bytes).max().unwrap_or(0),
+        decoded_bytes: decodable.iter().map(|it| it.decoded_bytes()).max().unwrap_or(0),
+        region_bytes: levels
+            .iter()
+            .map(|it| it.decoded_bytes().min(limits.max_decoded_bytes))
+            .max(),
         frames: if is_raw { 1 } else { frames },
         band_names: page.band_names.names.clone(),
+        // a damaged tag does not keep the page from being drawn
+        geo: geo::read(&mut tiff, &levels).unwrap_or_default(),
         profile: page.profile(&mut tiff).unwrap_or_default(),
         bits: page.bits_per_sample,
         orientation: page.orientation(),
@@ -85,13 +93,17 @@ fn probe(reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
 struct Pages;
 
 impl Decoder for Pages {
+    fn has_frames_of_own_sides(&self) -> bool {
+        true
+    }
+
     fn bands(&self, input: &mut Input<'_, '_>, frame: u32) -> Result<BandDirectory, Error> {
         let mut tiff = Tiff::open(ByteReader::new(input.source, FORMAT)?)?;
         Ok(tiff.levels(frame, input.limits)?.swap_remove(0).page.band_directory())
     }
 
     /// Samples each spec from the smallest overview that suffices for it, or the largest that is
-    /// within the limits.
+    /// within the limits. Of a region, only the chunks that it touches are read.
     fn sample(
         &self,
         input: &mut Input<'_, '_>,
@@ -111,33 +123,55 @@ impl Decoder for Pages {
         };
         // overviews have none of their own
         let profile = levels[0].page.profile(&mut tiff).filter(|_| view.has_colors());
-        let levels = decodable(&levels, input.limits);
+        let is_full = view.region == Region::Full;
+        let window = |level: &Level| geometry(level).window(view.region);
+        specs.iter().try_for_each(|spec| spec.check_region(geometry(&levels[0]).upright()))?;
+        let decodable = decodable(&levels, input.limits);
+        // of a region, more may be within the limits than of the whole
+        let mut shown: Vec<&Level> = match is_full {
+            true => Vec::new(),
+            false => levels.iter().filter(|it| it.is_within(&window(it), input.limits)).collect(),
+        };
+        if shown.is_empty() {
+            shown.clone_from(&decodable);
+        }
         let tiff = RefCell::new(tiff);
         let has_profile = profile.is_some();
         let profile = profile.unwrap_or_default();
-        let range = |view| ValueRange::of(&tiff, levels, view, has_profile, input.limits);
+        let range = |view| ValueRange::of(&tiff, &decodable, view, has_profile, input.limits);
         let auto = range(view)?;
         let smallest =
-            |spec: &Spec| levels.iter().rposition(|it| geometry(it).suffices(spec)).unwrap_or(0);
+            |spec: &Spec| shown.iter().rposition(|it| geometry(it).suffices(spec)).unwrap_or(0);
         in_groups(specs, smallest, |level, specs| {
-            let level = &levels[level];
-            level.page.check_limits(input.limits)?;
-            let geometry = geometry(level);
+            let level = shown[level];
+            level.page.check_limits_of(&window(level), input.limits)?;
             // others are stretched already, or have a profile and are no measurements
             let counts = view.stretch == Stretch::Auto
                 && profile.is_srgb()
                 && (has_profile || level.page.is_displayable());
-            let bits = level.page.bits_per_sample;
-            let used_range = counts.then(|| UsedRange::new(geometry.pushed(), bits, None));
-            let mut picture = Picture::new(specs, &geometry, profile.clone(), cancellation)
-                .with_used_range(used_range);
-            let cmyk = profile.cmyk();
-            picture_rows::push_rows(&tiff, level, view, cmyk, &auto, &mut picture)?;
-            if let Some(fractions) = picture.small_range() {
-                let view = View { stretch: level.page.stretch(fractions), ..view };
-                picture = Picture::new(specs, &geometry, profile.clone(), cancellation);
-                picture_rows::push_rows(&tiff, level, view, cmyk, &range(view)?, &mut picture)?;
-            }
+            let push = |specs, level, view, range: &ValueRange, counts: bool| {
+                let (geometry, bits) = (geometry(level), level.page.bits_per_sample);
+                let used_range = counts.then(|| UsedRange::new(geometry.pushed(), bits, None));
+                let mut picture = Picture::new(specs, &geometry, profile.clone(), cancellation)
+                    .cut_to_window()
+                    .with_used_range(used_range);
+                let cmyk = profile.cmyk();
+                picture_rows::push_rows(&tiff, level, view, cmyk, range, &mut picture)?;
+                Ok::<_, Error>(picture)
+            };
+            // the whole picture says whether it uses a small range
+            let counted = match is_full {
+                true => push(specs, level, view, &auto, counts)?,
+                false => push(&[], level_with_enough_pixels(&decodable), view, &auto, counts)?,
+            };
+            let picture = match counted.small_range() {
+                Some(fractions) => {
+                    let view = View { stretch: level.page.stretch(fractions), ..view };
+                    push(specs, level, view, &range(view)?, false)?
+                }
+                None if is_full => counted,
+                None => push(specs, level, view, &auto, false)?,
+            };
             Ok(picture.finish().collect())
         })
     }

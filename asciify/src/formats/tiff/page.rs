@@ -1,5 +1,7 @@
 //! One image of a TIFF, as the tags of its IFD describe it: a page, an overview or a mask.
 
+use std::ops::Range;
+
 use image::metadata::Orientation;
 
 use super::band_names::BandNames;
@@ -9,6 +11,7 @@ use super::zstd::{MAX_BLOCK_BYTES, MAX_WINDOW_BYTES};
 use crate::color_profile::{ColorModel, ColorProfile, MAX_ICC_BYTES};
 use crate::error::{Error, Limits};
 use crate::formats::decoder::process_bytes_for;
+use crate::spec::region::PixelRect;
 
 /// Bits of NewSubfileType: an overview of another page, and a transparency mask of another page.
 pub(super) const REDUCED_RESOLUTION: u32 = 1;
@@ -93,6 +96,8 @@ pub(super) struct Page {
     pub(super) t4_options: u32,
     /// ICCProfile (ICC.1:2022, B.4).
     icc_profile: Option<IfdEntry>,
+    /// ModelPixelScale, ModelTiepoint, ModelTransformation and GeoKeyDirectory.
+    pub(super) geo_tags: [Option<IfdEntry>; 4],
     /// Whether this is an overview: a copy of another page at reduced resolution.
     is_overview: bool,
     /// Whether this says where another page has data.
@@ -181,6 +186,13 @@ impl Page {
             ycbcr_sub_sampling: read_sub_sampling(tiff, ifd, photometric, compression)?,
             t4_options,
             icc_profile: ifd.entry(tag::ICC_PROFILE),
+            geo_tags: [
+                tag::MODEL_PIXEL_SCALE,
+                tag::MODEL_TIEPOINT,
+                tag::MODEL_TRANSFORMATION,
+                tag::GEO_KEY_DIRECTORY,
+            ]
+            .map(|tag| ifd.entry(tag)),
             file_bytes: tiff.reader.end,
             is_overview: subfile_type & REDUCED_RESOLUTION != 0,
             is_mask: subfile_type & MASK != 0,
@@ -217,6 +229,22 @@ impl Page {
 
     pub(super) fn chunks_down(&self) -> u32 {
         self.height.div_ceil(self.chunk_size.1.max(1))
+    }
+
+    /// The columns and the rows of chunks that a window touches.
+    pub(super) fn chunks_in(&self, window: &PixelRect) -> PixelRect {
+        let chunks = |pixels: &Range<u32>, side: u32| {
+            pixels.start / side.max(1)..pixels.end.div_ceil(side.max(1))
+        };
+        PixelRect {
+            x: chunks(&window.x, self.chunk_size.0),
+            y: chunks(&window.y, self.chunk_size.1),
+        }
+    }
+
+    /// Whether a chunk has its rows one after the other, without compression.
+    pub(super) fn is_stored_plainly(&self) -> bool {
+        self.compression == Compression::NONE && self.ycbcr_sub_sampling == (1, 1)
     }
 
     /// Samples of a pixel that are stored in the same chunk.
@@ -294,24 +322,30 @@ impl Page {
         if self.is_planar { self.samples_per_pixel.min(MAX_PLANES).into() } else { 1 }
     }
 
-    /// Decompressed bytes of all chunks that are read, with the padding of tiles.
-    fn decompressed_bytes(&self) -> u64 {
-        let chunks = u64::from(self.chunks_across()).saturating_mul(self.chunks_down().into());
+    /// Decompressed bytes of all chunks that are read for a window, with the padding of tiles.
+    fn decompressed_bytes(&self, window: &PixelRect) -> u64 {
+        let (across, down) = self.chunks_in(window).sides();
+        let chunks = u64::from(across).saturating_mul(down.into());
         let chunk = self.chunk_row_bytes().saturating_mul(self.chunk_size.1.into());
         chunk.saturating_mul(chunks).saturating_mul(self.planes_read())
     }
 
     /// An upper estimate of the memory that decoding takes, in bytes.
     pub(super) fn decoded_bytes(&self) -> u64 {
+        self.decoded_bytes_of(&PixelRect::whole(self.sides()))
+    }
+
+    /// The same for a window of the page.
+    pub(super) fn decoded_bytes_of(&self, window: &PixelRect) -> u64 {
         // the last row is held for comparison
         let rows = if self.holds_whole_chunks() { self.chunk_size.1.saturating_add(1) } else { 2 };
         let chunk = self.chunk_row_bytes().saturating_mul(rows.into());
         // the last of several chunks is held until the next one is read
-        let across = u64::from(self.chunks_across());
+        let across = u64::from(self.chunks_in(window).sides().0);
         let across = if across > 1 { across + 1 } else { across };
         let chunks = chunk.saturating_mul(self.planes_read()).saturating_mul(across);
         // samples and pixels of a row
-        let row = u64::from(self.width).saturating_mul(8 * (u64::from(MAX_PLANES) + 4));
+        let row = u64::from(window.sides().0).saturating_mul(8 * (u64::from(MAX_PLANES) + 4));
         // chunks of several planes or columns are decompressed one after the other, but strips of
         // Zstandard while they are read
         let working = self.working_bytes().saturating_mul(self.planes_read());
@@ -340,7 +374,7 @@ impl Page {
     }
 
     /// Whether the other page is an overview that can be drawn instead of this one.
-    pub(super) fn has_overview(&self, other: &Self, limits: &Limits) -> bool {
+    pub(super) fn has_overview(&self, other: &Self) -> bool {
         let kind = |page: &Self| {
             (page.bits_per_sample, page.samples_per_pixel, page.sample_format, page.photometric)
         };
@@ -348,7 +382,6 @@ impl Page {
             && kind(self) == kind(other)
             && other.width <= self.width
             && other.height <= self.height
-            && other.check_limits(limits).is_ok()
     }
 
     /// Checks the memory and the time that decoding takes against the limits.
@@ -356,9 +389,17 @@ impl Page {
     /// # Errors
     /// [`Error::OverLimit`].
     pub(super) fn check_limits(&self, limits: &Limits) -> Result<(), Error> {
-        limits.check(FORMAT, self.sides(), self.decoded_bytes())?;
+        self.check_limits_of(&PixelRect::whole(self.sides()), limits)
+    }
+
+    /// The same for a window of the page.
+    ///
+    /// # Errors
+    /// [`Error::OverLimit`].
+    pub(super) fn check_limits_of(&self, window: &PixelRect, limits: &Limits) -> Result<(), Error> {
+        limits.check(FORMAT, window.sides(), self.decoded_bytes_of(window))?;
         let max = limits.max_pixels.saturating_mul(MAX_BYTES_PER_PX);
-        Error::over("bytes when unpacked", self.decompressed_bytes(), max)
+        Error::over("bytes when unpacked", self.decompressed_bytes(window), max)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::light::Row;
 use crate::sample::Picture;
 use crate::sample::view::View;
 
-/// Passes each row of a level to `picture`, from the top. Pixels without data are transparent. CMYK
+/// Passes each row of the window of `picture` to it, from the top, until it is done. Pixels without data are transparent. CMYK
 /// becomes sRGB by the table of its colour profile, if it has one.
 ///
 /// # Errors
@@ -43,12 +43,13 @@ pub(super) fn push_rows(
     // numbers may be no data by themselves
     let is_opaque =
         !page.is_float() && page.alpha.is_none() && page.nodata.is_none() && level.mask.is_none();
-    let mut colors = vec![[0; 4]; page.width as usize];
+    let window = picture.window().clone();
+    let mut colors = vec![[0; 4]; window.sides().0 as usize];
     let mut opaque = Vec::new();
-    for_each_sample_row(tiff, level, bands, |row| {
+    for_each_sample_row(tiff, level, bands, &window, |row| {
         if row.changed.is_empty() {
             picture.repeat(1);
-            return Ok(());
+            return Ok(picture.flow());
         }
         for pixels in row.changed {
             for x in pixels.clone() {
@@ -71,7 +72,7 @@ pub(super) fn push_rows(
         } else {
             picture.push(Row::Rgba16(&colors));
         }
-        Ok(())
+        Ok(picture.flow())
     })
 }
 
@@ -82,17 +83,18 @@ fn push_coded_rows(
     samples: usize,
     picture: &mut Picture,
 ) -> Result<(), Error> {
-    let mut rows = RowReader::new(tiff, page, &[]);
-    let mut row = vec![0; page.width as usize * samples];
-    for _ in 0..page.height {
+    let window = picture.window().clone();
+    let mut rows = RowReader::new(tiff, page, &[], &window);
+    let mut row = vec![0; window.sides().0 as usize * samples];
+    for _ in window.y.clone() {
         let mut is_repeated = true;
         let read = rows.next(|first, _, bytes| {
             is_repeated = false;
-            let slots = &mut row[first * samples..];
-            let length = slots.len().min(page.chunk_size.0 as usize * samples);
-            match bytes.get(..length) {
-                Some(bytes) => slots[..length].copy_from_slice(bytes),
-                None => slots[..length].fill(0),
+            let (outside, pixels) = page.shown_pixels(first, &window);
+            let slots = &mut row[pixels.start * samples..pixels.end * samples];
+            match bytes.get(outside * samples..).and_then(|bytes| bytes.get(..slots.len())) {
+                Some(bytes) => slots.copy_from_slice(bytes),
+                None => slots.fill(0),
             }
         });
         read.map_err(damaged)?;
@@ -102,6 +104,9 @@ fn push_coded_rows(
             2 => picture.push(Row::GreyAlpha8(row.as_chunks().0)),
             3 => picture.push(Row::Rgb8(row.as_chunks().0)),
             _ => picture.push(Row::Rgba8(row.as_chunks().0)),
+        }
+        if picture.flow().is_break() {
+            break;
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use super::band_names::BandNames;
 use super::codes::{Photometric, SampleFormat};
@@ -17,6 +17,7 @@ use crate::light::{from_lab, from_ycbcr};
 use crate::sample::band_numbers::{BandDirectory, BandNumbers};
 use crate::sample::view::View;
 use crate::spec::bands::Stretch;
+use crate::spec::region::PixelRect;
 
 /// A pixel in the units of the file's samples.
 pub(super) struct Pixel {
@@ -26,7 +27,7 @@ pub(super) struct Pixel {
     pub(super) alpha: f64,
 }
 
-/// The wanted samples of a row of a level.
+/// The wanted samples of a row of a window of a level. Pixels are counted from the window's left.
 pub(super) struct SampleRow<'a> {
     page: &'a Page,
     bands: BandNumbers,
@@ -68,7 +69,7 @@ impl SampleRow<'_> {
     }
 }
 
-/// Calls `take` with the samples of each row of a level.
+/// Calls `take` with the samples of each row of a window of a level, until it breaks.
 ///
 /// # Errors
 /// A strip or a tile is damaged, there is no such band, or what `take` returns.
@@ -76,28 +77,31 @@ pub(super) fn for_each_sample_row(
     tiff: &RefCell<Tiff<'_>>,
     level: &Level,
     bands: BandNumbers,
-    mut take: impl FnMut(&SampleRow<'_>) -> Result<(), Error>,
+    window: &PixelRect,
+    mut take: impl FnMut(&SampleRow<'_>) -> Result<ControlFlow<()>, Error>,
 ) -> Result<(), Error> {
     let page = &level.page;
     let wanted = page.wanted_samples(bands)?;
-    let (width, per_pixel) = (page.width as usize, wanted.len());
-    let mut rows = RowReader::new(tiff, page, &wanted);
-    let mut mask_rows = level.mask.as_ref().map(|mask| (mask, RowReader::new(tiff, mask, &[0])));
+    let (width, per_pixel) = (window.sides().0 as usize, wanted.len());
+    let mut rows = RowReader::new(tiff, page, &wanted, window);
+    let mask_rows = |mask| (mask, RowReader::new(tiff, mask, &[0], window));
+    let mut mask_rows = level.mask.as_ref().map(mask_rows);
     let (mut values, mut mask) = (vec![0.0; width * per_pixel], vec![1.0; width]);
     let mut changed: Vec<Range<usize>> = Vec::new();
     let missing = page.nodata.unwrap_or(0.0);
-    for _ in 0..page.height {
+    for _ in window.y.clone() {
         changed.clear();
         rows.next(|first, plane, bytes| {
-            let pixels = first..width.min(first + page.chunk_size.0 as usize);
+            let (outside, pixels) = page.shown_pixels(first, window);
             let row = &mut values[pixels.start * per_pixel..pixels.end * per_pixel];
             for (index, sample) in wanted.iter().enumerate() {
                 let slots = row.iter_mut().skip(index).step_by(per_pixel);
-                let interleaved = (*sample, page.samples_per_pixel as usize);
+                let samples = page.samples_per_pixel as usize;
+                let interleaved = (outside * samples + *sample, samples);
                 match (page.is_planar, bytes) {
                     (true, _) if index != plane => {}
                     (_, []) => slots.for_each(|slot| *slot = missing),
-                    (true, _) => samples::read(bytes, page, (0, 1), slots),
+                    (true, _) => samples::read(bytes, page, (outside, 1), slots),
                     _ => samples::read(bytes, page, interleaved, slots),
                 }
             }
@@ -109,23 +113,21 @@ pub(super) fn for_each_sample_row(
         .map_err(damaged)?;
         if let Some((page, rows)) = &mut mask_rows {
             let read = rows.next(|first, _, bytes| {
-                let pixels = first..width.min(first + page.chunk_size.0 as usize);
+                let (outside, pixels) = page.shown_pixels(first, window);
                 let slots = mask[pixels.clone()].iter_mut();
-                samples::read(bytes, page, (0, page.samples_per_pixel as usize), slots);
+                let samples = page.samples_per_pixel as usize;
+                samples::read(bytes, page, (outside * samples, samples), slots);
                 if !changed.contains(&pixels) {
                     changed.push(pixels);
                 }
             });
             read.map_err(damaged)?;
         }
-        take(&SampleRow {
-            page,
-            bands,
-            values: &values,
-            per_pixel,
-            mask: &mask,
-            changed: &changed,
-        })?;
+        let row =
+            SampleRow { page, bands, values: &values, per_pixel, mask: &mask, changed: &changed };
+        if take(&row)?.is_break() {
+            break;
+        }
     }
     Ok(())
 }
@@ -142,6 +144,15 @@ pub(super) fn damaged(err: io::Error) -> Error {
 }
 
 impl Page {
+    /// How many pixels of a chunk that begins at the column `first` lie left of a window, and those
+    /// inside, counted from the window's left.
+    pub(super) fn shown_pixels(&self, first: usize, window: &PixelRect) -> (usize, Range<usize>) {
+        let shown = window.x.start as usize..window.x.end as usize;
+        let (start, end) =
+            (first.max(shown.start), (first + self.chunk_size.0 as usize).min(shown.end));
+        (start - first, start - shown.start..end - shown.start)
+    }
+
     /// What the page says about its bands.
     pub(super) fn band_directory(self) -> BandDirectory {
         let count = self.bands();

@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 use std::io::{self, Cursor, ErrorKind, Read};
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::codes::Compression;
 use super::ifd::{IfdEntry, Tiff};
 use super::page::Page;
 use super::{decompress, predictor};
+use crate::spec::region::PixelRect;
 
 /// Values of a table of offsets or byte counts that are read together.
 const TABLE_WINDOW: u64 = 512;
@@ -31,7 +33,7 @@ fn damaged(what: &'static str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, what)
 }
 
-/// Reads the rows of a page from the top.
+/// Reads the rows of a window of a page from the top, in chunks that the window touches.
 pub(super) struct RowReader<'a, 'b> {
     tiff: &'a RefCell<Tiff<'b>>,
     page: &'a Page,
@@ -48,6 +50,8 @@ pub(super) struct RowReader<'a, 'b> {
     unpacked_left: u64,
     /// The last chunk that was decompressed as a whole.
     held: Option<HeldChunk>,
+    /// The columns of chunks that are read.
+    columns: Range<u32>,
     /// The index of the next row.
     y: u32,
     /// The bytes of a row of one chunk.
@@ -78,7 +82,12 @@ impl AsRef<[u8]> for SharedBytes {
 
 impl<'a, 'b> RowReader<'a, 'b> {
     /// A reader of the samples `wanted`: planes without any are not read.
-    pub(super) fn new(tiff: &'a RefCell<Tiff<'b>>, page: &'a Page, wanted: &[usize]) -> Self {
+    pub(super) fn new(
+        tiff: &'a RefCell<Tiff<'b>>,
+        page: &'a Page,
+        wanted: &[usize],
+        window: &PixelRect,
+    ) -> Self {
         let planes: Vec<u32> = match page.is_planar {
             true => wanted.iter().map(|sample| *sample as u32).collect(),
             false => vec![0],
@@ -96,7 +105,8 @@ impl<'a, 'b> RowReader<'a, 'b> {
                 .saturating_mul(UNPACKED_PER_BYTE)
                 .saturating_add(UNPACKED_BYTES),
             held: None,
-            y: 0,
+            columns: page.chunks_in(window).x,
+            y: window.y.start,
             row: vec![0; page.chunk_row_bytes() as usize],
             last_rows: Vec::new(),
         }
@@ -112,8 +122,8 @@ impl<'a, 'b> RowReader<'a, 'b> {
         let (chunk_width, chunk_height) = self.page.chunk_size;
         // fails if the caller has cancelled: sparse chunks read nothing
         self.tiff.borrow_mut().reader.source.fill_buf()?;
-        if self.y.is_multiple_of(chunk_height) {
-            self.open_chunks(self.y / chunk_height)?;
+        if self.chunks.is_empty() || self.y.is_multiple_of(chunk_height) {
+            self.open_chunks(self.y / chunk_height, self.y % chunk_height)?;
             self.last_rows.resize(self.chunks.len(), None);
         }
         self.y += 1;
@@ -137,24 +147,29 @@ impl<'a, 'b> RowReader<'a, 'b> {
             if !row.is_empty() {
                 predictor::undo_predictor(row, self.page, is_little_endian);
             }
-            take(index / planes * chunk_width as usize, index % planes, row);
+            let column = self.columns.start as usize + index / planes;
+            take(column * chunk_width as usize, index % planes, row);
         }
         Ok(())
     }
 
-    /// Opens all chunks of a row of chunks.
-    fn open_chunks(&mut self, chunk_row: u32) -> io::Result<()> {
+    /// Opens the chunks of a row of chunks, behind so many of their rows.
+    fn open_chunks(&mut self, chunk_row: u32, rows_above: u32) -> io::Result<()> {
         let page = self.page;
         let (across, down) = (page.chunks_across(), page.chunks_down());
         let rows = page.chunk_size.1.min(page.height - chunk_row * page.chunk_size.1);
         self.chunks.clear();
-        for chunk_column in 0..across {
+        for chunk_column in self.columns.clone() {
             for plane in 0..self.planes.len() {
                 let chunks_per_plane = u64::from(across) * u64::from(down);
                 let index = u64::from(self.planes[plane]) * chunks_per_plane
                     + u64::from(chunk_row) * u64::from(across)
                     + u64::from(chunk_column);
-                let chunk = self.open_chunk(index, plane, rows)?;
+                let mut bytes_above = page.chunk_row_bytes() * u64::from(rows_above);
+                let mut chunk = self.open_chunk(index, plane, rows, &mut bytes_above)?;
+                if let Some(chunk) = &mut chunk {
+                    io::copy(&mut chunk.take(bytes_above), &mut io::sink())?;
+                }
                 self.chunks.push(chunk);
             }
         }
@@ -162,12 +177,14 @@ impl<'a, 'b> RowReader<'a, 'b> {
     }
 
     /// The decompressed data of the first `rows` rows of a chunk, of the plane of that index in
-    /// `planes`. `None` for a sparse one.
+    /// `planes`. `None` for a sparse one. Where the data begins behind the first `bytes_above` bytes,
+    /// these become 0.
     fn open_chunk(
         &mut self,
         index: u64,
         plane: usize,
         rows: u32,
+        bytes_above: &mut u64,
     ) -> io::Result<Option<Box<dyn Read + 'a>>> {
         let page = self.page;
         let (offsets, byte_counts) = &mut self.tables[plane];
@@ -206,6 +223,10 @@ impl<'a, 'b> RowReader<'a, 'b> {
         // many decompressors side by side would take more memory than their data
         if page.chunks_across() == 1 && decompressed_bytes > MAX_HELD_STRIP_BYTES {
             self.unpacked_left = spent(self.unpacked_left, work)?;
+            let mut compressed = compressed;
+            if page.is_stored_plainly() {
+                compressed.position = compressed.end.min(offset + std::mem::take(bytes_above));
+            }
             return Ok(Some(decompress::open(compressed, length, page, rows)?));
         }
         // chunks of one value are often equal

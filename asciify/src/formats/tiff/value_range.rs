@@ -1,15 +1,17 @@
 //! Which values of a page are black, white and opaque.
 
 use std::cell::RefCell;
+use std::ops::ControlFlow;
 
 use super::ifd::Tiff;
 use super::levels::Level;
 use super::memo::max_conversions;
 use super::pixels::{Pixel, for_each_sample_row, too_many_pixels};
 use crate::error::{Error, Limits};
-use crate::formats::stretch::{SAMPLED_PIXELS, automatic, not_empty, to_16_bits};
+use crate::formats::stretch::{SAMPLED_PIXELS, not_empty, of_values, to_16_bits};
 use crate::sample::view::View;
 use crate::spec::bands::Stretch;
+use crate::spec::region::PixelRect;
 
 /// Which values are black, white and opaque.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +20,12 @@ pub(super) struct ValueRange {
     colors: [(f64, f64); 3],
     /// The alpha of opaque pixels.
     opaque: f64,
+}
+
+/// The smallest overview that has enough pixels for percentiles.
+pub(super) fn level_with_enough_pixels<'a>(levels: &[&'a Level]) -> &'a Level {
+    let has_enough = |level: &&&Level| level.page.pixels() >= SAMPLED_PIXELS;
+    levels.iter().rev().find(has_enough).unwrap_or(&levels[0])
 }
 
 impl ValueRange {
@@ -29,7 +37,7 @@ impl ValueRange {
     /// A strip or a tile is damaged, or the level exceeds the limits.
     pub(super) fn of(
         tiff: &RefCell<Tiff<'_>>,
-        levels: &[Level],
+        levels: &[&Level],
         view: View,
         has_profile: bool,
         limits: &Limits,
@@ -40,6 +48,7 @@ impl ValueRange {
         let is_displayable = page.bits_per_sample <= 8 || !page.has_bands() || has_profile;
         let fixed = match view.stretch {
             Stretch::Range(..) | Stretch::Ranges(_) => view.stretch.ranges(),
+            Stretch::Percentiles(_) => None,
             Stretch::Auto if !is_displayable => None,
             Stretch::Auto | Stretch::None => Some([(min, max); 3]),
         };
@@ -48,8 +57,7 @@ impl ValueRange {
         if let Some(colors) = fixed.filter(|_| is_displayable || page.alpha.is_none()) {
             return Ok(Self { colors, opaque: page.sample_range().1 });
         }
-        let has_enough_pixels = |level: &&Level| level.page.pixels() >= SAMPLED_PIXELS;
-        let level = levels.iter().rev().find(has_enough_pixels).unwrap_or(&levels[0]);
+        let level = level_with_enough_pixels(levels);
         level.page.check_limits(limits)?;
         let every = level.page.pixels().div_ceil(SAMPLED_PIXELS);
         let width = u64::from(level.page.width);
@@ -59,7 +67,8 @@ impl ValueRange {
         let (mut values, mut row_start, mut next) = ([const { Vec::new() }; 3], 0, 0);
         let mut conversions_left = max_conversions(&level.page, tiff.borrow().reader.end);
         let is_bounded = conversions_left < u64::MAX;
-        for_each_sample_row(tiff, level, view.bands, |row| {
+        let whole = PixelRect::whole(level.page.sides());
+        for_each_sample_row(tiff, level, view.bands, &whole, |row| {
             if is_bounded {
                 let left = conversions_left.checked_sub(row.different_pixels());
                 conversions_left = left.ok_or_else(too_many_pixels)?;
@@ -76,10 +85,15 @@ impl ValueRange {
                 next += every;
             }
             row_start += width;
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         })?;
+        // a single band has the first percentiles
+        let stretch = match view.stretch {
+            Stretch::Percentiles(parts) if is_grey => Stretch::Percentiles([parts[0]; 3]),
+            stretch => stretch,
+        };
         let colors = fixed.map_or_else(
-            || automatic(&mut values).try_into().expect("as many as bands"),
+            || of_values(&mut values, stretch).try_into().expect("as many as bands"),
             |ranges| ranges.map(not_empty),
         );
         Ok(Self { colors, opaque })

@@ -1,10 +1,13 @@
 //! Where the samples of a picture lie in a file that stores them without compression.
 
+use std::ops::ControlFlow;
+
 use super::StoredRows;
 use super::sample_type::SampleType;
 use crate::error::Error;
 use crate::formats::decoder::Input;
 use crate::formats::reader::ByteReader;
+use crate::spec::region::PixelRect;
 
 /// The places of samples, in bytes. All steps are from a sample to its neighbour.
 pub(in crate::formats) struct Layout {
@@ -54,7 +57,12 @@ impl Layout {
     /// Bytes from the first to the last sample of a row: of a band, or of all where they lie between
     /// each other.
     pub(in crate::formats) fn row_bytes(&self) -> u64 {
-        let pixels = u64::from(self.sides.0.saturating_sub(1)).saturating_mul(self.pixel_step);
+        self.bytes_of(self.sides.0)
+    }
+
+    /// The same for so many pixels of a row.
+    fn bytes_of(&self, pixels: u32) -> u64 {
+        let pixels = u64::from(pixels.saturating_sub(1)).saturating_mul(self.pixel_step);
         let others = u64::from(self.bands.saturating_sub(1)).saturating_mul(self.band_step);
         let others = if self.is_by_pixel() { others } else { 0 };
         pixels.saturating_add(others).saturating_add(self.sample_type.bytes())
@@ -67,14 +75,17 @@ impl StoredRows for Layout {
         input: &mut Input<'_, '_>,
         frame: u32,
         bands: &[usize],
-        take: &mut dyn FnMut(&[f64]),
+        window: &PixelRect,
+        take: &mut dyn FnMut(&[f64]) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let mut reader = ByteReader::new(&mut *input.source, input.probed.format)?;
         reader.awaited = "its last row";
         let start = self.start.saturating_add(u64::from(frame).saturating_mul(self.frame_step));
-        let mut data = vec![0; self.row_bytes() as usize];
-        let mut values = vec![f64::NAN; self.sides.0 as usize * bands.len()];
-        for y in 0..self.sides.1 {
+        let (width, _) = window.sides();
+        let before = u64::from(window.x.start).saturating_mul(self.pixel_step);
+        let mut data = vec![0; self.bytes_of(width) as usize];
+        let mut values = vec![f64::NAN; width as usize * bands.len()];
+        for y in window.y.clone() {
             let row = start.saturating_add(u64::from(y).saturating_mul(self.row_step));
             let mut held = None;
             for (index, band) in bands.iter().enumerate() {
@@ -91,13 +102,15 @@ impl StoredRows for Layout {
                     continue;
                 }
                 if held != Some(place) {
-                    reader.seek_to(place)?;
+                    reader.seek_to(place.saturating_add(before))?;
                     reader.fill(&mut data)?;
                     held = Some(place);
                 }
                 self.sample_type.read(&data[within..], self.pixel_step as usize, slots);
             }
-            take(&values);
+            if take(&values).is_break() {
+                break;
+            }
         }
         Ok(())
     }

@@ -4,6 +4,8 @@
 pub(super) mod layout;
 pub(super) mod sample_type;
 
+use std::ops::ControlFlow;
+
 use image::metadata::Orientation;
 
 use crate::color_profile::ColorProfile;
@@ -11,7 +13,7 @@ use crate::error::Error;
 use crate::format::Format;
 use crate::formats::decoder::{Decoder, Input, Probed, area};
 use crate::formats::stretch::{
-    SAMPLED_PIXELS, SAMPLED_VALUE_BYTES, automatic, not_empty, part_of, to_16_bits,
+    SAMPLED_PIXELS, SAMPLED_VALUE_BYTES, not_empty, of_values, part_of, to_16_bits,
 };
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
@@ -21,6 +23,7 @@ use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
 use crate::spec::Spec;
 use crate::spec::bands::Stretch;
+use crate::spec::region::PixelRect;
 
 use sample_type::SampleType;
 
@@ -29,18 +32,19 @@ const MAX_BANDS_READ: u32 = 3;
 
 /// Reads the values of a picture as they are stored.
 pub(super) trait StoredRows {
-    /// Calls `take` with each row of a frame, in the order in which the file has them: the samples of
-    /// `bands`, pixel by pixel. What the file does not have is NaN. Fails between rows when the
-    /// caller has cancelled.
+    /// Calls `take` with each row of the window of a frame, in the order in which the file has them,
+    /// until it breaks: the samples of `bands`, pixel by pixel. What the file does not have is NaN.
+    /// Fails between rows when the caller has cancelled.
     ///
     /// # Errors
-    /// The stored values are damaged, or what `take` returns.
+    /// The stored values are damaged.
     fn for_each_row(
         &self,
         input: &mut Input<'_, '_>,
         frame: u32,
         bands: &[usize],
-        take: &mut dyn FnMut(&[f64]),
+        window: &PixelRect,
+        take: &mut dyn FnMut(&[f64]) -> ControlFlow<()>,
     ) -> Result<(), Error>;
 
     /// An upper estimate of the memory that reading `bands` bands takes, in bytes. Saturates.
@@ -106,17 +110,13 @@ impl<S: StoredRows> Decoder for Values<S> {
         };
         let geometry = SourceGeometry { full: self.sides, held: self.sides, scale: 1, orientation };
         let cancellation = input.source.cancellation();
-        let new = || Picture::new(specs, &geometry, ColorProfile::default(), cancellation);
-        let bits = self.sample_type.bits();
-        let used_range = (view.stretch == Stretch::Auto && bits <= 8)
-            .then(|| UsedRange::new(self.sides, bits, None));
-        let mut picture = new().with_used_range(used_range);
-        self.push_rows(input, view.frame, &bands, &mut colours, &mut picture)?;
-        if let Some(fractions) = picture.small_range() {
-            colours.narrow(fractions);
-            picture = new();
-            self.push_rows(input, view.frame, &bands, &mut colours, &mut picture)?;
+        if view.stretch == Stretch::Auto && self.sample_type.bits() <= 8 {
+            let fractions = self.small_range(input, view.frame, &bands, &mut colours)?;
+            fractions.into_iter().for_each(|fractions| colours.narrow(fractions));
         }
+        let mut picture =
+            Picture::new(specs, &geometry, ColorProfile::default(), cancellation).cut_to_window();
+        self.push_rows(input, view.frame, &bands, &mut colours, &mut picture)?;
         Ok(picture.finish().collect())
     }
 }
@@ -151,8 +151,11 @@ impl<S: StoredRows> Values<S> {
         let full_range = (min.min(max), min.max(max));
         let ranges = match view.stretch.ranges() {
             Some(ranges) => ranges[..bands.len()].to_vec(),
-            None if view.stretch == Stretch::Auto && self.sample_type.bits() > 8 => {
-                return Ok(automatic(&mut self.some_values(input, view.frame, bands)?));
+            None if view.stretch.is_chosen()
+                || view.stretch == Stretch::Auto && self.sample_type.bits() > 8 =>
+            {
+                let mut values = self.some_values(input, view.frame, bands)?;
+                return Ok(of_values(&mut values, view.stretch));
             }
             None => vec![full_range; bands.len()],
         };
@@ -173,16 +176,40 @@ impl<S: StoredRows> Values<S> {
         let mut values: Vec<_> = bands.iter().map(|_| Vec::with_capacity(capacity)).collect();
         // indices in the picture of the row's first pixel and of the next pixel to take
         let (mut row_start, mut next) = (0, 0);
-        self.for_each_row(input, frame, bands, &mut |row| {
+        let whole = PixelRect::whole(self.sides);
+        self.for_each_row(input, frame, bands, &whole, &mut |row| {
             let pixels = row.chunks_exact(bands.len());
             for pixel in pixels.skip((next - row_start) as usize).step_by(every as usize) {
                 values.iter_mut().zip(pixel).for_each(|(values, value)| values.push(*value));
                 next += every;
             }
             row_start += width;
+            ControlFlow::Continue(())
         })?;
         Ok(values)
     }
+
+    /// The range of values that a frame uses, if it is small.
+    fn small_range(
+        &self,
+        input: &mut Input<'_, '_>,
+        frame: u32,
+        bands: &[usize],
+        colours: &mut Colours,
+    ) -> Result<Option<(f64, f64)>, Error> {
+        let mut used_range = UsedRange::new(self.sides, self.sample_type.bits(), None);
+        let whole = PixelRect::whole(self.sides);
+        self.for_each_row(input, frame, bands, &whole, &mut |values| {
+            used_range.push(colours.of(values));
+            match used_range.is_open() {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        })?;
+        Ok(used_range.small())
+    }
+
+    /// Passes the rows of the window of `picture`.
 
     fn push_rows(
         &self,
@@ -193,26 +220,29 @@ impl<S: StoredRows> Values<S> {
         picture: &mut Picture<'_>,
     ) -> Result<(), Error> {
         let mut last = LastRow::default();
-        self.for_each_row(input, frame, bands, &mut |values| {
+        let window = picture.window().clone();
+        self.for_each_row(input, frame, bands, &window, &mut |values| {
             let row = colours.of(values);
             match last.is_repeated_by(row) {
                 true => picture.repeat(1),
                 false => picture.push(row),
             }
+            ControlFlow::Continue(())
         })
     }
 
-    /// Calls `take` with each row of values, of which missing ones are NaN.
+    /// Calls `take` with each row of a window, until it breaks. Missing values are NaN.
     fn for_each_row(
         &self,
         input: &mut Input<'_, '_>,
         frame: u32,
         bands: &[usize],
-        take: &mut dyn FnMut(&[f64]),
+        window: &PixelRect,
+        take: &mut dyn FnMut(&[f64]) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let is_plain = self.missing.is_empty() && (self.scale, self.zero) == (1.0, 0.0);
         let mut values = Vec::new();
-        self.rows.for_each_row(input, frame, bands, &mut |stored| {
+        self.rows.for_each_row(input, frame, bands, window, &mut |stored| {
             if is_plain {
                 return take(stored);
             }
@@ -221,7 +251,7 @@ impl<S: StoredRows> Values<S> {
                 true => f64::NAN,
                 false => self.value(*stored),
             }));
-            take(&values);
+            take(&values)
         })
     }
 

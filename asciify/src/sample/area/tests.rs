@@ -10,10 +10,8 @@ fn light(x: u32, y: u32) -> u32 {
 fn sampler(spec: &str, width: u32, height: u32) -> Sampler {
     let spec = spec.parse().expect("a valid spec");
     let (full, held) = ((width, height), (width, height));
-    Sampler::new(
-        &spec,
-        &SourceGeometry { full, held, scale: 1, orientation: Orientation::NoTransforms },
-    )
+    let geometry = SourceGeometry { full, held, scale: 1, orientation: Orientation::NoTransforms };
+    Sampler::new(&spec, &geometry, &PixelRect::whole(full))
 }
 
 fn sampled(spec: &str, width: u32, height: u32) -> Vec<u32> {
