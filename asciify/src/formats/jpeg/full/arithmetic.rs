@@ -9,7 +9,7 @@ use crate::formats::jpeg::tables::{Conditioning, MAX_TABLES};
 
 /// Bytes that a decoder reads behind the end of complete data, at most: it reads two bytes ahead, and
 /// encoders leave out zeros at the end (D.1.8).
-const MAX_BYTES_BEHIND: u64 = 4;
+const MAX_BYTES_BEHIND: u64 = 8;
 
 /// Bins of the statistics area of a DC table (table F.4) and of an AC table (table F.5).
 const DC_BINS: usize = 49;
