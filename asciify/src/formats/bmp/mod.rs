@@ -8,7 +8,7 @@ mod rows;
 
 use crate::error::{Error, Limits};
 use crate::format::Format;
-use crate::formats::decoder::{Decoder, Driver, Input, Probed, area};
+use crate::formats::decoder::{Decoder, Driver, Input, Probed, area, process_bytes_for};
 use crate::formats::reader::ByteReader;
 use crate::light::Row;
 use crate::sample::Sampled;
@@ -42,7 +42,11 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     reader.awaited = "its last row";
     bitmap.check_length(&reader)?;
     let decoded_bytes = match bitmap.coding {
-        Coding::RunLength => area(sides.0, sides.1).saturating_mul(4).saturating_add(reader.end),
+        Coding::RunLength => {
+            let pixels = area(sides.0, sides.1);
+            let process = process_bytes_for(pixels, reader.end);
+            pixels.saturating_mul(4).saturating_add(reader.end).saturating_add(process)
+        }
         _ => bitmap.working_bytes(),
     };
     let bands = if bitmap.has_alpha { 4 } else { 3 };
@@ -57,6 +61,11 @@ impl Decoder for Bitmap {
         view: View,
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
+        if matches!(self.coding, Coding::RunLength) {
+            // all pixels are decoded before the first row
+            let pixels = area(self.width, self.height);
+            input.source.cancellation().begin_long_work(pixels)?;
+        }
         input.sample_rows(&input.geometry(), view, specs, |input, push| {
             let mut reader = ByteReader::new(input.source, FORMAT)?;
             reader.awaited = "its last row";

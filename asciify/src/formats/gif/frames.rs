@@ -9,7 +9,7 @@ use image::DynamicImage;
 use super::FORMAT;
 use crate::error::Error;
 use crate::formats::animation::{Canvas, Rect, check_pixels};
-use crate::formats::decoder::Input;
+use crate::formats::decoder::{Input, area};
 use crate::formats::whole_image::reason;
 use crate::source::Source;
 
@@ -70,7 +70,10 @@ pub(super) fn frame(input: &mut Input<'_, '_>, index: u32) -> Result<DynamicImag
     let is_drawn = |at: usize| at >= first && (at == last || frames[at].is_kept());
     let drawn = (0..=last).filter(|at| is_drawn(*at));
     let end = input.source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
-    check_pixels(drawn.map(|at| frames[at].rect.area()).sum(), end, input.limits)?;
+    let pixels = drawn.map(|at| frames[at].rect.area()).sum();
+    check_pixels(pixels, end, input.limits)?;
+    let screen = area(sides.0, sides.1);
+    input.source.cancellation().begin_long_work(pixels.max(screen))?;
 
     let mut canvas = Canvas::new(sides, input.source.cancellation());
     let mut reader = open(input.source)?;

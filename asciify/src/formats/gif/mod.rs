@@ -5,7 +5,7 @@ mod frames;
 
 use crate::error::{Error, Limits};
 use crate::format::Format;
-use crate::formats::decoder::{Decoder, Driver, Input, Probed, area};
+use crate::formats::decoder::{Decoder, Driver, Input, Probed, area, process_bytes_for};
 use crate::formats::reader::ByteReader;
 use crate::light;
 use crate::sample::Sampled;
@@ -96,7 +96,9 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let screens = if probed.frames > 1 { 2 } else { 1 };
     let frame = area(width, height).saturating_mul(5);
     let screen = area(probed.width, probed.height).saturating_mul(4);
-    probed.decoded_bytes = screen.saturating_mul(screens).saturating_add(frame);
+    let process = process_bytes_for(area(width, height).max(screen / 4), reader.end);
+    probed.decoded_bytes =
+        screen.saturating_mul(screens).saturating_add(frame).saturating_add(process);
     Ok(probed)
 }
 

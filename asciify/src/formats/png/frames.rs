@@ -10,7 +10,7 @@ use super::rows::{self, FORMAT, is_cut_off};
 use crate::cancellation::Cancellation;
 use crate::error::Error;
 use crate::formats::animation::{Canvas, Rect, blend, check_pixels};
-use crate::formats::decoder::Input;
+use crate::formats::decoder::{Input, area};
 use crate::formats::whole_image::reason;
 use crate::source::Source;
 
@@ -66,9 +66,11 @@ pub(super) fn frame(input: &mut Input<'_, '_>, index: u32) -> Result<DynamicImag
         |at: usize| at >= first && (at == last || frames[at].disposal != DisposeOp::Previous);
     let drawn = (0..=last).filter(|at| is_drawn(*at));
     let end = input.source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
-    check_pixels(drawn.map(|at| frames[at].rect.area()).sum(), end, input.limits)?;
-
+    let pixels = drawn.map(|at| frames[at].rect.area()).sum();
+    check_pixels(pixels, end, input.limits)?;
     let cancellation = input.source.cancellation();
+    cancellation.begin_long_work(pixels.max(area(sides.0, sides.1)))?;
+
     let mut canvas = Canvas::new(sides, cancellation);
     let mut reader = open(input.source)?;
     for (at, frame) in frames.iter().enumerate() {
