@@ -168,7 +168,7 @@ impl From<ImageSummary> for ImageBody {
             bit_depth: metadata.layout.map(|layout| layout.bit_depth),
             orientation: metadata.layout.map(|layout| layout.orientation),
             band_names: Some(metadata.band_names).filter(|names| !names.is_empty()),
-            geo: metadata.geo.map(|geo| GeoBody::new(geo, metadata.width, metadata.height)),
+            geo: metadata.geo.map(|geo| GeoBody::new(*geo, metadata.width, metadata.height)),
             sha256: metadata.sha256,
             created_at: rfc3339(created_at),
             status,

@@ -82,7 +82,7 @@ pub struct Metadata {
     pub band_names: Vec<Option<String>>,
     /// Where the image lies on the Earth; `None` also for images that were stored before it was
     /// recorded.
-    pub geo: Option<asciify::Geo>,
+    pub geo: Option<Box<asciify::Geo>>,
     /// SHA-256 of the file, lower-case hex.
     pub sha256: String,
 }

@@ -53,7 +53,7 @@ fn number_after(text: &str, label: &str) -> Option<f64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -171,8 +171,10 @@ fn from_utm((easting, northing): (f64, f64), is_southern: bool) -> (f64, f64) {
 mod tests {
     use super::*;
 
+    type Point = (f64, f64);
+
     /// Points in degrees, with the coordinates that PROJ 9.5 gives.
-    const POINTS: [(u32, (f64, f64), (f64, f64)); 7] = [
+    const POINTS: [(u32, Point, Point); 7] = [
         (32_633, (15.0, 50.0), (500_000.0, 5_538_630.702867)),
         (32_633, (12.3456, 48.8566), (305_303.012593, 5_414_912.318325)),
         (32_601, (-179.5, 71.25), (410_332.571057, 7_907_132.364295)),

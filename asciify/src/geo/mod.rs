@@ -95,7 +95,7 @@ impl Geo {
     }
 
     /// Converts coordinates of an EPSG code to those of the picture.
-    fn conversion(&self, from: u32) -> Result<impl Fn((f64, f64)) -> Option<(f64, f64)>, GeoError> {
+    fn conversion(&self, from: u32) -> Result<impl Fn(Point) -> Option<Point>, GeoError> {
         let known = |code| Crs::of(code).ok_or(GeoError::UnknownCrs { code, own: self.crs });
         let systems = match self.crs {
             Some(own) if own == from => None,
@@ -108,6 +108,9 @@ impl Geo {
         })
     }
 }
+
+/// Coordinates, x and y.
+type Point = (f64, f64);
 
 /// The least and the greatest coordinates of points: of x and y, then of x and y. NaN without any
 /// point.

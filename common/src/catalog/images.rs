@@ -240,7 +240,7 @@ impl From<images::Model> for Image {
                     .band_names
                     .and_then(|names| serde_json::from_str(&names).ok())
                     .unwrap_or_default(),
-                geo: row.geo.as_deref().and_then(geo::from_json),
+                geo: row.geo.as_deref().and_then(geo::from_json).map(Box::new),
                 sha256: row.sha256,
             },
             created_at: Millis(row.created_at),

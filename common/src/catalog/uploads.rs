@@ -260,7 +260,7 @@ fn metadata_columns(metadata: &Metadata) -> [(C, SimpleExpr); 12] {
         (C::BitDepth, layout(|layout| layout.bit_depth.into()).into()),
         (C::Orientation, layout(|layout| layout.orientation.into()).into()),
         (C::BandNames, band_names(&metadata.band_names).into()),
-        (C::Geo, metadata.geo.as_ref().map(geo::to_json).into()),
+        (C::Geo, metadata.geo.as_deref().map(geo::to_json).into()),
         (C::Sha256, metadata.sha256.clone().into()),
     ]
 }

@@ -57,7 +57,7 @@ impl Pipeline {
                     orientation: header.orientation,
                 }),
                 band_names: header.band_names,
-                geo: header.geo,
+                geo: header.geo.map(Box::new),
                 sha256: upload.sha256.clone(),
             };
             let pipeline = self.clone();

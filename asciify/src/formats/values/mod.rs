@@ -210,7 +210,6 @@ impl<S: StoredRows> Values<S> {
     }
 
     /// Passes the rows of the window of `picture`.
-
     fn push_rows(
         &self,
         input: &mut Input<'_, '_>,

@@ -42,7 +42,7 @@ fn metadata(content: &str) -> Metadata {
         frames: 2,
         layout: Some(Layout { bands: 224, bit_depth: 12, orientation: 8 }),
         band_names: vec![Some("B04 \"red\"".into()), None],
-        geo: Some(asciify::Geo {
+        geo: Some(Box::new(asciify::Geo {
             crs: Some(32_633),
             transform: [10.0, 0.0, 300_000.0, 0.0, -10.0, 5_000_000.5],
             dtype: "uint16".into(),
@@ -50,7 +50,7 @@ fn metadata(content: &str) -> Metadata {
             scales: vec![0.5, 1.0],
             offsets: Vec::new(),
             overviews: vec![2, 4],
-        }),
+        })),
         sha256: common::render::sha256_hex(content.as_bytes()),
     }
 }
