@@ -108,7 +108,7 @@ async fn a_step_of_the_janitor_that_fails_stops_no_other() {
 
 #[tokio::test]
 async fn small_images_pass_large_ones_and_all_are_done() {
-    const LARGE: i64 = 20;
+    const LARGE: i64 = 12;
     let settings = [
         ("RENDER_CONCURRENCY", "1"),
         ("LARGE_IMAGE_PX", "1000000"),
