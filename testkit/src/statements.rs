@@ -18,8 +18,13 @@ const VERBS: [&str; 5] = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
 /// What only migrations read.
 const OF_MIGRATIONS: [&str; 3] = ["seaql_migrations", "information_schema", "sqlite_master"];
 /// Only PostgreSQL locks rows, and needs types.
-const POSTGRES: [&str; 4] =
-    [" FOR UPDATE SKIP LOCKED", " FOR UPDATE", " FOR KEY SHARE", " MATERIALIZED"];
+const POSTGRES: [&str; 5] = [
+    " FOR UPDATE SKIP LOCKED",
+    " FOR UPDATE",
+    " FOR NO KEY UPDATE",
+    " FOR KEY SHARE",
+    " MATERIALIZED",
+];
 
 /// The shapes of the statements whose plans are tested on `postgres` or `sqlite`.
 ///

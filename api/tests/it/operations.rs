@@ -54,6 +54,7 @@ async fn a_service_that_is_well_says_so() {
         app.get("/readyz").await.is(200).json(),
         json!({
             "ready": true,
+            "stopping": false,
             "dependencies": [
                 { "name": "database", "ok": true, "required": true },
                 { "name": "store", "ok": true, "required": true },

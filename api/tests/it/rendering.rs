@@ -203,7 +203,7 @@ async fn what_an_image_has_not_cannot_be_asked_for() {
     assert_ne!(red, app.text(&format!("{}?bands=3&stretch=0:128", image.at)).await);
     for (asked, told) in [
         ("bands=4", "bands must be whole numbers from 1 to 3"),
-        ("bands=1,2", "bands must be auto, the number of one band"),
+        ("bands=1,2", "bands must be auto, one band, or three joined by commas"),
         ("frame=1", "frame must be 0: the image has no other frame"),
         ("region=30,0,1,1", "region must be within the image, which has 30 × 20 pixels"),
         ("region=0,0,0,1", "region must be full, square, left, top, width and height"),

@@ -72,7 +72,7 @@ fn a_release_has_no_failpoints() {
 #[test]
 fn the_tests_that_reliability_md_names_exist() {
     let mut sources = String::new();
-    let mut folders = ["api/tests", "asciify/src", "asciify/tests", "common/tests"]
+    let mut folders = ["api/tests", "asciify/src", "asciify/tests", "common/tests", "worker/src"]
         .map(|it| root().join(it))
         .to_vec();
     while let Some(folder) = folders.pop() {

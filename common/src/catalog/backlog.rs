@@ -137,6 +137,9 @@ impl Catalog {
         }
         let delete = async {
             let older = older.all(&self.db).await?;
+            if older.is_empty() {
+                return Ok((0, None));
+            }
             let is_last = (older.len() as u64) < limit;
             let rendered: HashSet<Uuid> = jobs::Entity::find()
                 .select_only()

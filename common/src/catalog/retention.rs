@@ -62,6 +62,9 @@ impl Catalog {
         images: &[ImageId],
         kept: u32,
     ) -> Result<Vec<ImageId>, Fault> {
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
         let ids: Vec<Uuid> = renders::Entity::find()
             .select_only()
             .column(R::ImageId)

@@ -19,8 +19,8 @@ const TOLERANCE: u64 = 60;
 /// Blocks that a row takes which is changed, with its entries in indexes.
 const BLOCKS_OF_A_ROW: u64 = 20;
 
-/// Blocks that a row takes which is found, or named by a value: three for each of two tables that are
-/// joined, as each row may lie in another block of the table and of its index.
+/// Blocks that a row takes which is found, or named by a value, in each table of a statement: each may
+/// lie in other blocks of the table and of its index.
 const BLOCKS_OF_A_RESULT: u64 = 6;
 
 /// What a statement did.
@@ -106,9 +106,11 @@ async fn plan(catalog: &Catalog, statement: &Statement) -> Option<Plan> {
     let is_change = plan["Plan"]["Node Type"] == "ModifyTable";
     let changed = if is_change { &plan["Plan"]["Plans"][0]["Actual Rows"] } else { &Value::Null };
     let found = plan["Plan"]["Actual Rows"].as_u64().unwrap_or(0);
+    let tables = statement.sql.matches(" FROM ").count() + statement.sql.matches(" JOIN ").count();
+    let tables = tables.max(1) as u64;
     let values = statement.values.as_ref().map_or(0, |values| values.0.len() as u64);
-    let expected =
-        BLOCKS_OF_A_ROW * changed.as_u64().unwrap_or(0) + BLOCKS_OF_A_RESULT * found.max(values);
+    let expected = BLOCKS_OF_A_ROW * changed.as_u64().unwrap_or(0)
+        + BLOCKS_OF_A_RESULT * tables * found.max(values);
     let blocks = blocks.saturating_sub(expected);
     Some(Plan { blocks, scanned, text: serde_json::to_string_pretty(plan).unwrap() })
 }

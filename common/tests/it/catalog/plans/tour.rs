@@ -148,7 +148,9 @@ async fn backfills(catalog: &Catalog) {
 async fn janitor(catalog: &Catalog) {
     catalog.set_back(&PERIODS).await.unwrap();
     catalog.discard_exhausted(ENGINE, MAX_STRIKES).await.unwrap();
-    catalog.delete_superseded(ENGINE, None, 200).await.unwrap();
+    let (deleted, last) = catalog.delete_superseded(RENDERED, None, 200).await.unwrap();
+    assert_eq!(deleted, 200);
+    assert_eq!(catalog.delete_superseded(RENDERED, last, 200).await.unwrap().0, 200);
     let (old, seen) = (&[id(8)], catalog.retention(1).await.unwrap());
     catalog.with_old_versions(old, 1).await.unwrap();
     catalog.delete_old_versions(old, 1, LONG, &seen, &seen).await.unwrap();
