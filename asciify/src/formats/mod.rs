@@ -19,7 +19,6 @@ mod animation;
 mod bmp;
 pub(crate) mod decoder;
 mod fits;
-#[cfg(any(feature = "heic", feature = "jp2"))]
 mod foreign;
 mod gif;
 #[cfg(any(feature = "avif", feature = "heic"))]
