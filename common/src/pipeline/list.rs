@@ -69,16 +69,16 @@ impl Pipeline {
     }
 
     /// How many images a list has, whatever its page: up to
-    /// [`max_searched_images`](super::Config::max_searched_images), and among as many of the newest
-    /// images if it is a search by name.
+    /// [`max_searched_images`](super::Config::max_searched_images), and among as many of the first
+    /// images of its order if it is a search by name.
     ///
     /// # Errors
     /// The database is unavailable.
     pub fn count(&self, page: Page) -> BoxFuture<'_, Result<Count, Fault>> {
         Box::pin(async move {
             let max = self.config().max_searched_images;
-            let (sha256, words) = (page.sha256, page.words);
-            let all = Page { sha256, words, limit: max + 1, ..Page::default() };
+            let Page { sha256, words, sort, .. } = page;
+            let all = Page { sha256, words, sort, limit: max + 1, ..Page::default() };
             let all = self.searched(all).await?;
             let images = self.catalog().count_images(&all).await?;
             Ok(Count { images: images.min(max), is_exact: images <= max && all.until.is_none() })
