@@ -115,7 +115,7 @@ async fn plan(catalog: &Catalog, statement: &Statement) -> Option<Plan> {
     Some(Plan { blocks, scanned, text: serde_json::to_string_pretty(plan).unwrap() })
 }
 
-/// How often this session has scanned each growing table.
+/// How often this connection has scanned each growing table.
 async fn scans(txn: &impl ConnectionTrait) -> BTreeMap<String, i64> {
     let sql = "SELECT relname::text, seq_scan FROM pg_stat_xact_user_tables";
     let sql = Statement::from_string(txn.get_database_backend(), sql);
