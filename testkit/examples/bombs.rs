@@ -1,5 +1,5 @@
 //! Prints the CPU time and the memory that small files take which claim large pictures, of every format,
-//! coding and predictor: `cargo run --release -p asciify --example bombs [NAME]`. The table in
+//! coding and predictor: `cargo run --release -p testkit --example bombs [NAME]`. The table in
 //! docs/reliability.md has the worst.
 
 use std::io::Cursor;
