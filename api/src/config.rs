@@ -5,7 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 use common::{env::Env, program::drain_limit};
 
 use crate::{
-    client_address::TrustedProxies, hosts::Hosts, request_body::MinRate, upload_slots::SlotLimits,
+    client_address::TrustedProxies, hosts::Hosts, request_body::MinRate, sign_in,
+    upload_slots::SlotLimits,
 };
 
 /// The settings of the HTTP API. Each field names its environment variable.
@@ -40,6 +41,8 @@ pub struct Config {
     pub(crate) ready_grace: Duration,
     /// `METRICS_INTERVAL_S`: the least time between two queries for metrics.
     pub(crate) metrics_interval: Duration,
+    /// Identity providers, and who may sign in; `None`: the service has no accounts.
+    pub(crate) accounts: Option<sign_in::Config>,
     /// `DRAIN_S`: how long running requests may take at shutdown.
     pub drain: Duration,
 }
@@ -170,6 +173,7 @@ impl Config {
                 "10",
                 "least time between two queries of the database for /metrics, in seconds",
             ),
+            accounts: sign_in::Config::read(env),
             drain: drain_limit(env),
         }
     }

@@ -8,7 +8,7 @@ use axum::{
     http::Uri,
     middleware::{from_fn, from_fn_with_state, map_response},
     response::IntoResponse,
-    routing::get,
+    routing::{get, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 use utoipa::OpenApi;
@@ -22,7 +22,7 @@ use crate::{
     problem::{CROSS_SITE, NOT_FOUND, Problem},
     request_log::log_request,
     response_budget::reserve_body,
-    routes::{assets, docs, events, home, images, ops, presets, renders, thumbnails},
+    routes::{assets, auth, docs, events, home, images, ops, presets, renders, thumbnails},
 };
 
 /// The OpenAPI document. Its paths stand in the order of the reference.
@@ -36,6 +36,7 @@ use crate::{
     tags(
         (name = "images", description = "Upload, list, download and delete images."),
         (name = "renders", description = "Images as text: presets are rendered in advance, everything else on demand."),
+        (name = "accounts", description = "Sign in and out, if the service has an identity provider."),
         (name = "operations", description = "Health checks and metrics for operators."),
         (name = "documentation", description = "This reference as a page, as text, and as an OpenAPI document; the kinds of problems."),
     ),
@@ -52,6 +53,10 @@ use crate::{
         events::all,
         events::one,
         presets::list,
+        auth::page,
+        auth::login,
+        auth::callback,
+        auth::logout,
         ops::livez,
         ops::readyz,
         ops::metrics,
@@ -69,6 +74,7 @@ pub fn router(app: App) -> Router {
     let hosts = app.config.allowed_hosts.clone();
     let budget = app.response_budget.clone();
     let compressor = Compressor::new(budget.clone(), app.representations.clone());
+    let accounts = app.sign_in.is_some().then(accounts).unwrap_or_default();
     Router::new()
         .route("/", get(home::home))
         .route("/images", get(images::list).post(images::upload))
@@ -80,6 +86,7 @@ pub fn router(app: App) -> Router {
         .route("/images/events", get(events::all))
         .route("/images/{id}/events", get(events::one))
         .route("/presets", get(presets::list))
+        .merge(accounts)
         .merge(operations())
         .route("/openapi.json", get(docs::openapi))
         .route("/docs", get(docs::page))
@@ -101,6 +108,15 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(hosts, hosts::check))
         .layer(map_response(set_cache_control))
         .layer(from_fn(log_request))
+}
+
+/// The addresses of signing in: without a provider, there are none.
+fn accounts() -> Router<App> {
+    Router::new()
+        .route("/auth/login", get(auth::page))
+        .route("/auth/login/{provider}", get(auth::login))
+        .route("/auth/callback/{provider}", get(auth::callback))
+        .route("/auth/logout", post(auth::logout))
 }
 
 /// The addresses for operators.

@@ -8,12 +8,14 @@ mod problems;
 mod prose;
 mod reference;
 mod schema;
+mod sign_in;
 mod viewer;
 
 pub(crate) use commands::CommandContext;
 pub(crate) use gallery::{GalleryRange, default_preset, gallery, tile_aspect};
 pub(crate) use problems::{kind, kinds, problem};
 pub(crate) use reference::reference;
+pub(crate) use sign_in::sign_in;
 pub(crate) use viewer::{MAX_PNG_CELLS, viewer};
 
 use askama::Template;
