@@ -18,6 +18,7 @@ mod m0004_lanes;
 mod m0005_backfills;
 mod m0006_band_names;
 mod m0007_indexes;
+mod m0009_accounts;
 mod statements;
 
 /// The key of PostgreSQL's advisory lock for migrations: the text `planet` and a zero byte.
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_backfills::Step),
             Box::new(m0006_band_names::STEP),
             Box::new(m0007_indexes::STEP),
+            Box::new(m0009_accounts::Step),
         ]
     }
 }

@@ -36,6 +36,7 @@ mod jobs;
 mod location;
 mod snapshot;
 mod uploads;
+mod users;
 
 pub use backfill::{BackfillLead, BackfillStep, BackfillTarget};
 pub use backlog::{Backlog, MAX_COUNTED};

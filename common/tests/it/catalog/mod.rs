@@ -23,6 +23,7 @@ mod migrations;
 mod plans;
 mod renders;
 mod uploads;
+mod users;
 
 /// What all jobs are rendered with, unless a behaviour is about versions.
 const ENGINE: u32 = 7;

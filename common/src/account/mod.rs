@@ -1,0 +1,6 @@
+//! Accounts: who uses a service, and what they may do.
+
+pub mod principal;
+pub mod scopes;
+pub mod user;
+pub mod visibility;
