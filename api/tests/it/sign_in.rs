@@ -35,7 +35,10 @@ async fn a_browser_signs_in_and_out() {
     assert_eq!(app.count("sessions").await, 0);
     let out = browser.send(&app, Method::POST, "/auth/logout", "text/html").await.is(303);
     let page = browser.page(&app, out.header("location")).await.is(200).text();
-    assert!(page.contains("You are signed out") && page.contains("/end?client_id=planet"), "{page}");
+    assert!(
+        page.contains("You are signed out") && page.contains("/end?client_id=planet"),
+        "{page}"
+    );
 }
 
 #[tokio::test]
@@ -44,7 +47,8 @@ async fn both_kinds_of_providers_work_side_by_side_and_make_two_users() {
     let both = [provider.oidc_settings(), provider.github_settings()].concat();
     let app = spawn_with_accounts(&both).await;
     let page = Browser::default().page(&app, "/auth/login?return_to=%2Faccount").await.is(200);
-    for link in ["/auth/login/oidc?return_to=%2Faccount", "/auth/login/github?return_to=%2Faccount"] {
+    for link in ["/auth/login/oidc?return_to=%2Faccount", "/auth/login/github?return_to=%2Faccount"]
+    {
         assert!(page.text().contains(&format!("href=\"{link}\"")), "{}", page.text());
     }
     for slug in ["oidc", "github"] {
@@ -86,7 +90,9 @@ async fn a_callback_is_for_the_browser_and_the_provider_of_its_sign_in_once() {
     let both = [provider.oidc_settings(), provider.github_settings()].concat();
     let app = spawn_with_accounts(&both).await;
     let mut browser = Browser::default();
-    for path in ["/auth/callback/oidc", "/auth/callback/oidc?code=x", "/auth/callback/oidc?state=x&code=x"] {
+    for path in
+        ["/auth/callback/oidc", "/auth/callback/oidc?code=x", "/auth/callback/oidc?state=x&code=x"]
+    {
         refused(browser.get(&app, path).await);
     }
     let address = browser.begin(&app, "oidc").await;
@@ -144,10 +150,9 @@ async fn a_planted_cookie_is_never_signed_in() {
 async fn a_sign_in_that_was_tampered_with_at_the_provider_fails() {
     let (provider, app) = oidc().await;
     let mut browser = Browser::default();
-    for (from, to, reason) in [
-        ("code_challenge=", "code_challenge=x", "invalid_grant"),
-        ("nonce=", "nonce=x", "nonce"),
-    ] {
+    for (from, to, reason) in
+        [("code_challenge=", "code_challenge=x", "invalid_grant"), ("nonce=", "nonce=x", "nonce")]
+    {
         let address = browser.begin(&app, "oidc").await.replace(from, to);
         let callback = browser.at_provider(&address).await;
         refused(browser.get(&app, &callback).await).tells_problem("sign-in-failed", &[reason]);
@@ -167,7 +172,8 @@ async fn a_sign_in_that_was_tampered_with_at_the_provider_fails() {
     let words = ["access_denied\\u{1b}"];
     refused(browser.get(&app, &cancelled).await).tells_problem("sign-in-failed", &words);
     // the issuer of the answer
-    provider.behaviour().metadata = json!({ "authorization_response_iss_parameter_supported": true });
+    provider.behaviour().metadata =
+        json!({ "authorization_response_iss_parameter_supported": true });
     let app = spawn_with_accounts(&provider.oidc_settings()).await;
     for change in ["", "&iss=https%3A%2F%2Fevil.example"] {
         let address = browser.begin(&app, "oidc").await;
@@ -274,7 +280,11 @@ async fn rules_decide_who_signs_in_and_who_is_an_admin() {
         provider.behaviour().claims = json!({ "sub": "ada", "groups": ["staff"] });
         app.execute(&format!("UPDATE users SET state = '{state}'")).await;
         let sessions = app.count("sessions").await;
-        Browser::default().sign_in(&app, "oidc").await.is(403).tells_problem("sign-in-refused", &[]);
+        Browser::default()
+            .sign_in(&app, "oidc")
+            .await
+            .is(403)
+            .tells_problem("sign-in-refused", &[]);
         assert_eq!(app.count("sessions").await, sessions);
     }
 }
@@ -381,13 +391,21 @@ async fn keys_that_were_loaded_are_used_while_the_provider_is_away() {
 async fn a_sign_in_returns_to_paths_of_this_service_only() {
     let (_provider, app) = oidc().await;
     let mut browser = Browser::default();
-    for path in ["%2F%2Fevil.example", "%2F%5Cevil.example", "https%3A%2F%2Fevil.example", "%2F%09%2Fevil.example", "x", ""] {
+    for path in [
+        "%2F%2Fevil.example",
+        "%2F%5Cevil.example",
+        "https%3A%2F%2Fevil.example",
+        "%2F%09%2Fevil.example",
+        "x",
+        "",
+    ] {
         for page in ["/auth/login", "/auth/login/oidc"] {
             let answer = browser.get(&app, &format!("{page}?return_to={path}")).await.is(400);
             answer.tells_problem("bad-parameter", &["return_to", "a path of this service"]);
         }
     }
-    let address = browser.get(&app, "/auth/login/oidc?return_to=%2F%3Fpreset%3Dcolor").await.is(303);
+    let address =
+        browser.get(&app, "/auth/login/oidc?return_to=%2F%3Fpreset%3Dcolor").await.is(303);
     let callback = browser.at_provider(address.header("location")).await;
     let answer = browser.get(&app, &callback).await.is(303);
     assert_eq!(answer.header("location"), "/?preset=color");

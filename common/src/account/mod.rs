@@ -2,5 +2,7 @@
 
 pub mod principal;
 pub mod scopes;
+pub mod session;
+pub mod sign_in;
 pub mod user;
 pub mod visibility;

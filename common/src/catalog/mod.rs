@@ -34,6 +34,8 @@ mod images;
 mod instance_lock;
 mod jobs;
 mod location;
+mod sessions;
+mod sign_ins;
 mod snapshot;
 mod uploads;
 mod users;

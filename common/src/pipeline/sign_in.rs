@@ -89,10 +89,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn sign_out<'a>(
-        &'a self,
-        token: &'a str,
-    ) -> BoxFuture<'a, Result<Option<UserId>, Fault>> {
+    pub fn sign_out<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Option<UserId>, Fault>> {
         Box::pin(async move { self.catalog().end_session(&hash(token)).await })
     }
 }
