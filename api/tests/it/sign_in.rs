@@ -9,6 +9,8 @@ use testkit::{
     sign_in::{Browser, spawn_with_accounts},
 };
 
+use crate::pictures::png;
+
 async fn oidc() -> (FakeProvider, TestApp) {
     let provider = FakeProvider::start().await;
     let app = spawn_with_accounts(&provider.oidc_settings()).await;
@@ -430,4 +432,72 @@ async fn pages_of_other_sites_sign_nobody_out() {
     let request = Request::post("/auth/logout").header("host", "localhost");
     let request = request.header("sec-fetch-site", "cross-site").body(Body::empty());
     app.oneshot(request.expect("a request")).await.is(403).tells_problem("cross-site", &[]);
+}
+
+#[tokio::test]
+async fn the_name_of_the_public_address_is_a_name_of_the_service() {
+    let provider = FakeProvider::start().await;
+    let public = [("PUBLIC_URL", "https://Planet.example.org")];
+    let app = spawn_with_accounts(&[&provider.oidc_settings()[..], &public].concat()).await;
+    app.ask("/auth/login", &[("host", "planet.example.org")]).await.is(200);
+    app.ask("/auth/login", &[("host", "evil.example")]).await.is(421);
+    let answer = app.get("/auth/login/oidc").await.is(303);
+    let redirect_uri = "redirect_uri=https%3A%2F%2Fplanet.example.org%2Fauth%2Fcallback%2Foidc";
+    assert!(answer.header("location").contains(redirect_uri), "{}", answer.header("location"));
+    let cookie = answer.header("set-cookie");
+    assert!(
+        cookie.starts_with("__Host-planet-sign-in=") && cookie.ends_with("; Secure"),
+        "{cookie}"
+    );
+}
+
+#[tokio::test]
+async fn pages_say_who_is_signed_in() {
+    let (provider, app) = oidc().await;
+    let image = app.upload(png(8, 8)).await;
+    let mut browser = Browser::default();
+    for path in ["/", "/?preset=small", &image.at] {
+        let page = browser.page(&app, path).await.is(200).text();
+        let return_to: String = form_urlencoded::byte_serialize(path.as_bytes()).collect();
+        let link = format!("<a href=\"/auth/login/oidc?return_to={return_to}\">Sign in</a>");
+        assert!(page.contains(&link), "{page}");
+    }
+    provider.behaviour().claims["name"] = json!("Ada <Lovelace>");
+    browser.sign_in(&app, "oidc").await.is(303);
+    for path in ["/", &image.at] {
+        let page = browser.page(&app, path).await.is(200).text();
+        assert!(page.contains("<a href=\"/account\">Ada &#60;Lovelace&#62;</a>"), "{page}");
+        // what is kept in memory is not shown to others
+        let page = Browser::default().page(&app, path).await.is(200).text();
+        assert!(page.contains("Sign in") && !page.contains("Lovelace"), "{page}");
+    }
+    for ended in ["UPDATE sessions SET idle_at = 0", "UPDATE users SET state = 'blocked'"] {
+        browser.sign_in(&app, "oidc").await.is(303);
+        app.execute(ended).await;
+        let page = browser.page(&app, "/").await.is(200).text();
+        assert!(page.contains("Sign in") && !page.contains("Lovelace"), "{ended}: {page}");
+    }
+    let app = TestApp::spawn().await;
+    let page = Browser::default().page(&app, "/").await.is(200).text();
+    assert!(!page.contains("Sign in") && !page.contains("/account"), "{page}");
+}
+
+#[tokio::test]
+async fn a_session_that_is_used_lasts_and_one_that_is_not_ends() {
+    let (_provider, app) = oidc().await;
+    let mut browser = Browser::default();
+    browser.sign_in(&app, "oidc").await.is(303);
+    let day = 86_400_000;
+    // six days without a request, twice
+    for _ in 0..2 {
+        app.execute(&format!(
+            "UPDATE sessions SET seen_at = seen_at - 6 * {day}, idle_at = idle_at - 6 * {day}"
+        ))
+        .await;
+        assert!(browser.page(&app, "/").await.text().contains("Ada Lovelace"));
+    }
+    app.execute("UPDATE sessions SET due_at = 0").await;
+    assert!(!browser.page(&app, "/").await.text().contains("Ada Lovelace"));
+    app.clean_up().await;
+    assert_eq!(app.count("sessions").await, 0);
 }

@@ -85,6 +85,22 @@ impl Pipeline {
         })
     }
 
+    /// Who is signed in with that cookie; the session then lasts for `idle` again. `None` when it
+    /// has ended, or the account cannot be used.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub fn session<'a>(
+        &'a self,
+        token: &'a str,
+        idle: Duration,
+    ) -> BoxFuture<'a, Result<Option<User>, Fault>> {
+        Box::pin(async move {
+            let session = self.catalog().session(&hash(token), idle).await?;
+            Ok(session.map(|(_, user)| user).filter(|user| user.state == UserState::Active))
+        })
+    }
+
     /// Ends the session with that cookie; returns whose it was.
     ///
     /// # Errors
