@@ -1,5 +1,6 @@
 //! The handlers, one file per group of endpoints.
 
+pub(crate) mod account;
 pub(crate) mod assets;
 pub(crate) mod auth;
 pub(crate) mod docs;
