@@ -105,7 +105,7 @@ pub(crate) async fn text(
 
 /// Checks that the version, the frame and the bands of a page's query exist.
 async fn check_exists(app: &App, id: ImageId, query: &RenderQuery) -> Result<(), Problem> {
-    let selects_part = query.spec.frame() > 0 || query.spec.bands() != Bands::Auto;
+    let selects_part = query.spec.frame() > 0 || *query.spec.bands() != Bands::Auto;
     if query.version.is_some() || selects_part {
         let render = app.pipeline.resolve(id, query.spec.clone(), query.version);
         let render = render.await.map_err(|err| Problem::from(&err))?;
