@@ -552,7 +552,9 @@ async fn an_account_lists_and_ends_its_sessions_and_no_others() {
         let answer = phone.get(&app, path).await.is(401);
         assert!(answer.header("www-authenticate").starts_with("Bearer "));
         answer.tells_problem("unauthorized", &["/auth/login"]);
-        Browser::default().get(&app, path).await.is(401);
+        let page = Browser::default().page(&app, path).await.is(401).text();
+        let link = path.replace('/', "%2F");
+        assert!(page.contains(&format!("href=\"/auth/login?return_to={link}\"")), "{page}");
     }
     phone.send(&app, Method::DELETE, &other, json).await.is(401);
     bob.get(&app, "/account").await.is(200);
