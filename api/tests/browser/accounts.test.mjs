@@ -7,25 +7,25 @@ import { Service, close, closeBrowser, open } from "./support.mjs";
 
 after(closeBrowser);
 
-/** A service that trusts the providers that `start` starts, for its address. */
-async function serviceWith(start) {
+/** A service that trusts the providers that `start` starts, for its address; both end with the test. */
+async function serviceWith(context, start) {
   let providers;
   const service = await Service.start(async (origin) => {
     providers = await start(origin);
     const settings = providers.map((provider) => provider.settings());
     return Object.assign({ PUBLIC_URL: origin, SIGN_IN_ALLOW: "@example.org" }, ...settings);
   });
-  const stop = async () => {
+  context.after(async () => {
     await service.stop();
     providers.forEach((provider) => provider.stop());
-  };
-  return { service, stop };
+  });
+  return service;
 }
 
 const link = (page, name) => page.getByRole("navigation", { name: "Site" }).getByRole("link", { name });
 
-test("with an OpenID Connect provider: sign in, return to the page, sign out", async () => {
-  const { service, stop } = await serviceWith(async (origin) => [await OpenIdProvider.start(origin)]);
+test("with an OpenID Connect provider: sign in, return to the page, sign out", async (context) => {
+  const service = await serviceWith(context, async (origin) => [await OpenIdProvider.start(origin)]);
   const page = await open();
   await page.goto(`${service.origin}/?preset=color`);
   await link(page, "Sign in").click();
@@ -45,11 +45,10 @@ test("with an OpenID Connect provider: sign in, return to the page, sign out", a
   await page.goto(service.origin);
   await link(page, "Sign in").waitFor();
   await close(page);
-  await stop();
 });
 
-test("with GitHub: sign in, and return to the page", async () => {
-  const { service, stop } = await serviceWith(async () => [await GitHub.start()]);
+test("with GitHub: sign in, and return to the page", async (context) => {
+  const service = await serviceWith(context, async () => [await GitHub.start()]);
   const page = await open();
   await page.goto(service.origin);
   await link(page, "Sign in").click();
@@ -57,11 +56,10 @@ test("with GitHub: sign in, and return to the page", async () => {
   await page.waitForURL(`${service.origin}/`);
   await link(page, "The Octocat").waitFor();
   await close(page);
-  await stop();
 });
 
-test("with both: the page for signing in offers both, and two people use two browsers", async () => {
-  const { service, stop } = await serviceWith(async (origin) => [await OpenIdProvider.start(origin), await GitHub.start()]);
+test("with both: the page for signing in offers both, and two people use two browsers", async (context) => {
+  const service = await serviceWith(context, async (origin) => [await OpenIdProvider.start(origin), await GitHub.start()]);
   const pages = [await open(), await open()];
   for (const page of pages) {
     await page.goto(service.origin);
@@ -77,11 +75,10 @@ test("with both: the page for signing in offers both, and two people use two bro
   for (const page of pages) {
     await close(page);
   }
-  await stop();
 });
 
-test("the account lists the browsers that are signed in, and signs one out", async () => {
-  const { service, stop } = await serviceWith(async (origin) => [await OpenIdProvider.start(origin)]);
+test("the account lists the browsers that are signed in, and signs one out", async (context) => {
+  const service = await serviceWith(context, async (origin) => [await OpenIdProvider.start(origin)]);
   const [laptop, phone] = [await open(), await open()];
   for (const page of [laptop, phone]) {
     await page.goto(`${service.origin}/auth/login/oidc?return_to=/account`);
@@ -99,5 +96,4 @@ test("the account lists the browsers that are signed in, and signs one out", asy
   for (const page of [laptop, phone]) {
     await close(page);
   }
-  await stop();
 });
