@@ -1,6 +1,8 @@
 // The gallery: uploads images, shows changes as they happen, and loads further images on demand.
 
-import { $, confirmDelete, deleteImage, errorMessage, toast } from "./page.js";
+import { gather } from "./gather.js";
+import { $, $$, confirmDelete, deleteImage, errorMessage, formatCount, toast } from "./page.js";
+import { deselect } from "./selection.js";
 import * as tiles from "./tiles.js";
 import { upload } from "./uploads.js";
 import "./originals.js";
@@ -9,8 +11,9 @@ const list = $(".tiles");
 const empty = $(".empty");
 const banner = $(".banner");
 const more = $(".more");
-const newer = $(".newer");
-const uploads = $(".uploads");
+const earlier = $(".earlier");
+const front = $(".front");
+const { order } = tiles;
 
 /** Images that are loaded at a time: the most that the service lists. */
 const PAGE_SIZE = 200;
@@ -20,6 +23,8 @@ const RESERVE = 2;
 const RETRY_MS = 5000;
 /** Browsers limit how often the address may change. */
 const ADDRESS_DELAY_MS = 250;
+/** Changes may come in crowds: images are counted again once so much time is over. */
+const COUNT_DELAY_MS = 1000;
 
 /** Ids of images that were deleted since the page was opened: an older response may still list them. */
 const deleted = new Set();
@@ -27,22 +32,49 @@ const deleted = new Set();
 let latest = new Map();
 const newest = (image) => latest.get(image.id) ?? image;
 
-// The loaded images are those older than `before`, which is `null` at the newest, up to those that `next` leads to.
-let before = list.dataset.before ?? null;
+// The loaded images are those beyond `cursor`, which is `null` at the start of the list, up to those that `next` leads to.
+let cursor = list.dataset.cursor ?? null;
 let next = list.dataset.next ?? null;
 
-/** Adds or updates an image if it belongs between the loaded ones. */
+/** The cursor in the address of a page. */
+const cursorIn = (address) => {
+  const query = new URL(address, location).searchParams;
+  return query.get("cursor") ?? query.get("before");
+};
+
+/** Whether the place of an image is between the loaded ones. */
+const isBetween = (image) => (
+  (cursor === null || order.compare(image, order.place(cursor)) > 0)
+  && (next === null || order.compare(image, order.place(cursorIn(next))) <= 0)
+);
+
+/** Adds or updates an image if it belongs between the loaded ones; returns whether it does. */
 function place(image) {
-  const isNewer = before !== null && image.id >= before;
-  const isOlder = next !== null && image.id < (tiles.oldest()?.id ?? "");
-  if (!deleted.has(image.id) && (tiles.has(image.id) || (!isNewer && !isOlder))) {
+  const isShown = !deleted.has(image.id) && (tiles.image(image.id) || (order.includes(image) && isBetween(image)));
+  if (isShown) {
     tiles.put([image], true);
   }
+  return isShown;
 }
 
 function removeImage(id) {
   deleted.add(id);
+  deselect(id);
   tiles.remove(id);
+}
+
+// How many images there are.
+
+let countTimer;
+
+function countLater() {
+  countTimer ??= setTimeout(async () => {
+    const response = await fetch(order.address({ limit: 1, count: true })).catch(() => null);
+    countTimer = undefined;
+    if (response?.ok) {
+      $(".count").textContent = formatCount((await response.json()).count, order.q !== "");
+    }
+  }, COUNT_DELAY_MS);
 }
 
 list.addEventListener("click", async (event) => {
@@ -56,6 +88,11 @@ list.addEventListener("click", async (event) => {
     removeImage(id);
     toast(`${name} was deleted.`);
   }
+});
+
+list.addEventListener("removed", ({ detail }) => {
+  removeImage(detail);
+  countLater();
 });
 
 // Further images, loaded when the reader comes near to either end of the loaded ones.
@@ -75,7 +112,7 @@ async function loadPage(address, take) {
     }
     const page = await response.json();
     take(page);
-    tiles.put(page.items.filter(({ id }) => !deleted.has(id)).map(newest));
+    tiles.put(page.items.filter((image) => !deleted.has(image.id) && isBetween(image)).map(newest));
     if (events?.readyState === EventSource.OPEN) {
       showBanner("");
     }
@@ -89,16 +126,16 @@ async function loadPage(address, take) {
   }
 }
 
-const loadOlder = () => loadPage(next, (page) => {
+const loadNext = () => loadPage(next, (page) => {
   ({ next } = page);
   tiles.releaseRoom();
 });
 
-const loadNewer = () => loadPage(`/images?after=${tiles.newest().id}&limit=${PAGE_SIZE}`, (page) => {
-  // the newest one of the page is not shown yet: the loaded ones are those older than it
-  before = page.next && page.items.shift().id;
-  if (before === null) {
-    tiles.startAtNewest();
+const loadPrevious = () => loadPage(order.address({ before: order.cursorOf(tiles.first()), limit: PAGE_SIZE }), (page) => {
+  // the loaded images are those beyond the cursor: not the first one of the page
+  cursor = page.next && cursorIn(page.next);
+  if (cursor === null) {
+    tiles.startAtFirst();
     // those that arrived while the page was loaded
     latest.forEach(place);
   }
@@ -107,16 +144,16 @@ const loadNewer = () => loadPage(`/images?after=${tiles.newest().id}&limit=${PAG
 function loadFurther() {
   const { above, below } = tiles.reserve();
   if (next !== null && below < RESERVE) {
-    loadOlder();
-  } else if (before !== null && above < RESERVE && tiles.count() > 0) {
-    loadNewer();
+    loadNext();
+  } else if (cursor !== null && above < RESERVE && tiles.count() > 0) {
+    loadPrevious();
   }
 }
 
 if (more) {
   $("a", more).addEventListener("click", (event) => {
     event.preventDefault();
-    loadOlder();
+    loadNext();
   });
 }
 
@@ -129,32 +166,39 @@ function updateAddress() {
   if (!place) {
     return;
   }
-  const cursor = place.before ?? before;
+  const from = place.previous ? order.cursorOf(place.previous) : cursor;
   const address = new URL(location);
-  for (const link of document.querySelectorAll(".segments a")) {
-    setCursor(link, cursor);
+  for (const link of $$(".looks a")) {
+    setCursor(link, from);
   }
-  setCursor(address, cursor);
+  setCursor(address, from);
   history.replaceState({ offset: place.offset }, "", address);
 }
 
 /** Sets the cursor in the query of an address or a link. */
-function setCursor(address, cursor) {
+function setCursor(address, from) {
   const query = new URLSearchParams(address.search);
   query.delete("cursor");
-  if (cursor !== null) {
-    query.set("cursor", cursor);
+  if (from !== null) {
+    query.set("cursor", from);
   }
   address.search = query;
 }
 
 function update() {
-  empty.hidden = tiles.count() > 0;
+  const isEmpty = tiles.count() === 0 && next === null;
+  empty.hidden = !isEmpty;
+  front.toggleAttribute("data-empty", isEmpty && cursor === null && order.q === "");
   if (more) {
     more.hidden = next === null;
   }
-  if (newer) {
-    newer.hidden = before === null;
+  if (earlier) {
+    earlier.hidden = cursor === null;
+  }
+  if (next !== null && tiles.count() === 0) {
+    showBanner("Searching…");
+  } else if (banner.textContent === "Searching…") {
+    showBanner("");
   }
   loadFurther();
   clearTimeout(addressTimer);
@@ -178,8 +222,12 @@ function subscribe() {
     const image = JSON.parse(data);
     latest.set(image.id, image);
     place(image);
+    countLater();
   });
-  events.addEventListener("deleted", ({ data }) => removeImage(JSON.parse(data).id));
+  events.addEventListener("deleted", ({ data }) => {
+    removeImage(JSON.parse(data).id);
+    countLater();
+  });
   events.addEventListener("open", ({ target }) => {
     clearTimeout(lostTimer);
     lostTimer = undefined;
@@ -199,14 +247,14 @@ function subscribe() {
 }
 
 /**
- * Reloads the images of the page and all newer ones: the event stream keeps deletions for a day only, and a page may be
+ * Reloads the loaded images and those that came between them: the event stream keeps deletions for a day only, and a page may be
  * hidden for longer. Ends when `source` is no longer the current event stream.
  */
 async function refresh(source) {
   const missing = new Set(tiles.ids());
-  const oldest = tiles.oldest()?.id ?? "";
-  let address = `/images?limit=${PAGE_SIZE}${before === null ? "" : `&cursor=${before}`}`;
-  for (let last; address && (last === undefined || last > oldest);) {
+  const end = tiles.last();
+  let address = order.address({ ...(cursor === null ? {} : { cursor }), limit: PAGE_SIZE });
+  for (let last; address && (last === undefined || end && order.compare(last, end) < 0);) {
     const response = await fetch(address).catch(() => null);
     if (source !== events) {
       return;
@@ -218,10 +266,11 @@ async function refresh(source) {
     const page = await response.json();
     page.items.map(newest).forEach(place);
     page.items.forEach(({ id }) => missing.delete(id));
-    last = page.items.at(-1)?.id ?? "";
     address = page.next;
+    last = address && order.place(cursorIn(address));
   }
   missing.forEach(removeImage);
+  countLater();
 }
 
 // A browser opens few connections per host: a hidden page must not hold one.
@@ -236,7 +285,7 @@ document.addEventListener("visibilitychange", () => {
 const { offset } = history.state ?? {};
 history.scrollRestoration = "manual";
 tiles.start(update);
-if (offset !== undefined || before !== null) {
+if (offset !== undefined || cursor !== null) {
   tiles.restore(offset ?? 0);
   if (next === null) {
     tiles.releaseRoom();
@@ -244,39 +293,20 @@ if (offset !== undefined || before !== null) {
 }
 subscribe();
 
+// The order and the search.
+
+const find = $(".find");
+$("select", find).addEventListener("change", () => find.requestSubmit());
+// the address has only what is not the default
+find.addEventListener("formdata", ({ formData }) => {
+  formData.get("q") || formData.delete("q");
+  formData.get("sort") === "newest" && formData.delete("sort");
+});
+
 // Uploads.
 
-const picker = $("#picker");
-const dropOverlay = $(".drop-overlay");
-const uploadFiles = (files) => files.length > 0 && upload(files, uploads, (image) => place(newest(image)));
-
-picker.addEventListener("change", () => {
-  uploadFiles([...picker.files]);
-  picker.value = "";
-});
-
-const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
-let depth = 0;
-
-addEventListener("dragenter", (event) => {
-  if (holdsFiles(event)) {
-    depth += 1;
-    dropOverlay.hidden = false;
+gather((files) => upload(files, (image) => {
+  if (!place(newest(image))) {
+    toast(`${image.name ?? "The image"} is stored. It is not in this part of the list.`);
   }
-});
-addEventListener("dragleave", (event) => {
-  if (holdsFiles(event)) {
-    depth -= 1;
-    dropOverlay.hidden = depth <= 0;
-  }
-});
-addEventListener("dragover", (event) => holdsFiles(event) && event.preventDefault());
-addEventListener("drop", (event) => {
-  if (holdsFiles(event)) {
-    event.preventDefault();
-    depth = 0;
-    dropOverlay.hidden = true;
-    uploadFiles([...event.dataTransfer.files]);
-  }
-});
-addEventListener("paste", (event) => uploadFiles([...(event.clipboardData?.files ?? [])]));
+}));

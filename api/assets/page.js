@@ -14,6 +14,20 @@ export function formatBytes(bytes) {
   }
 }
 
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** A time (RFC 3339) as the day at this place, such as `9 Nov 2026`, and in full. */
+export function formatDay(time) {
+  const at = new Date(time);
+  return [`${at.getDate()} ${MONTHS[at.getMonth()]} ${at.getFullYear()}`, at.toLocaleString()];
+}
+
+/** A number of images as the service writes it, such as `1,204 images`. `count` is that of a list. */
+export function formatCount({ images, is_exact: isExact }, isFound) {
+  const digits = String(images).replace(/\B(?=(\d{3})+$)/g, ",");
+  return `${digits}${isExact ? "" : "+"} ${images === 1 && isExact ? "image" : "images"}${isFound ? " found" : ""}`;
+}
+
 /** The error message of a response: the problem's detail, otherwise the status code. */
 export async function errorMessage(response) {
   const problem = await response.json().catch(() => ({}));

@@ -5,10 +5,11 @@
  * either end. Rows grow from the picture at index `origin` downwards, and upwards from the one before it, so that adding
  * pictures at either end moves only those of an incomplete row.
  *
- * `aspects` are widths divided by heights; all lengths are CSS pixels. Below each picture is a caption. Returns the rows
+ * `aspects` are widths divided by heights; all lengths are CSS pixels. Each full row has at least `minCount` pictures.
+ * Below each picture is a caption. Returns the rows
  * from the top, each with its first index and the index after its last, and the total height.
  */
-export function justify(aspects, origin, { width, rowHeight, captionHeight, gap, rowGap }) {
+export function justify(aspects, origin, { width, rowHeight, captionHeight, gap, rowGap, minCount }) {
   const heightOf = (sum, count) => (width - gap * (count - 1)) / sum;
   const deviation = (height) => Math.abs(Math.log(height / rowHeight));
 
@@ -19,7 +20,7 @@ export function justify(aspects, origin, { width, rowHeight, captionHeight, gap,
     for (let index = start; index !== end + step; index += step) {
       const isLast = index === end;
       const withNext = isLast ? 0 : sum + aspects[index];
-      const isFull = count > 0 && (isLast || deviation(heightOf(withNext, count + 1)) > deviation(heightOf(sum, count)));
+      const isFull = count > 0 && (isLast || count >= minCount && deviation(heightOf(withNext, count + 1)) > deviation(heightOf(sum, count)));
       if (isFull) {
         const natural = heightOf(sum, count);
         const isIncomplete = isLast && natural > 1.25 * rowHeight;

@@ -1,6 +1,7 @@
 // The tiles of the gallery: a list of thousands of images of which only those near the viewport have elements.
 
-import { $, $$, formatBytes } from "./page.js";
+import { Order } from "./order.js";
+import { $, $$, formatBytes, formatDay } from "./page.js";
 import { boxes, justify } from "./rows.js";
 
 const list = $(".tiles");
@@ -10,10 +11,15 @@ const MARGIN = 1;
 /** While the page scrolls faster, in viewports a second, pictures are not loaded: they would be gone before they came. */
 const MAX_SPEED = 6;
 const SETTLE_MS = 120;
-/** The height of pictures in rows, in rem. */
-const ROW_HEIGHT_REM = 13;
+/** The height of pictures in rows, in rem; on a narrow screen, as a part of its width. */
+const [ROW_HEIGHT_REM, MAX_HEIGHT_BY_WIDTH] = [13, 0.31];
+/** Screens up to this width, in rem, have two pictures in a row at least. */
+const NARROW_REM = 34;
 
-/** Images that are loaded, newest first: ids sort by time. */
+export const order = new Order(list.dataset.sort, list.dataset.q);
+/** Ids of the images that the user selected. */
+export const selected = new Set();
+/** Images that are loaded, in the order of the list. */
 let images = [];
 /** The same by id. */
 const byId = new Map();
@@ -23,10 +29,10 @@ const elements = new Map();
 const spare = [];
 /** Ids of images that arrived while the page was open. */
 const arrivals = new Set();
-/** Whether the newest image is in the list. */
-let startsAtNewest = !list.dataset.before;
-/** The image from which rows grow in both directions; `null`: the newest of the list. */
-let originId = null;
+/** Whether the first image of the list is loaded. */
+let hasStart = !list.dataset.cursor;
+/** The image from which rows grow in both directions; `null`: the first one that is loaded. */
+let origin = null;
 let layout = { rows: [], height: 0 };
 let aspects = [];
 let metrics;
@@ -34,8 +40,9 @@ let metrics;
 export const has = (id) => byId.has(id);
 export const ids = () => [...byId.keys()];
 export const count = () => images.length;
-export const newest = () => images[0];
-export const oldest = () => images.at(-1);
+export const image = (id) => byId.get(id);
+export const first = () => images[0];
+export const last = () => images.at(-1);
 export const elementOf = (id) => elements.get(id);
 
 // Elements.
@@ -62,15 +69,26 @@ function update(tile, image) {
     tile.dataset[field] = image[field];
   }
   for (const link of $$("a", tile)) {
-    link.href = `/images/${image.id}`;
+    link.href = `/images/${image.id}${order.fragment()}`;
   }
   $("img", tile).alt = `${name}, as text`;
   $(".name", tile).textContent = name;
   $(".name", tile).title = name;
-  $(".details", tile).textContent = `${image.width} × ${image.height} · ${formatBytes(image.bytes)}`;
+  const time = $("time", tile);
+  [time.dateTime, time.textContent, time.title] = [image.created_at, ...formatDay(image.created_at)];
+  $(".size", tile).textContent = `${image.width} × ${image.height} · ${formatBytes(image.bytes)}`;
   $(".state", tile).textContent = image.error ?? "";
   $(".state", tile).title = image.error ?? "";
   $(".remove", tile).setAttribute("aria-label", `Delete ${name}`);
+  $(".pick", tile).setAttribute("aria-label", `Select ${name}`);
+  showSelected(tile);
+}
+
+/** Shows whether the image of a tile is selected. */
+export function showSelected(tile) {
+  const isSelected = selected.has(tile.dataset.id);
+  $(".pick", tile).checked = isSelected;
+  tile.classList.toggle("selected", isSelected);
 }
 
 function load(tile) {
@@ -94,6 +112,7 @@ function createElement(image) {
 function register(tile) {
   elements.set(tile.dataset.id, tile);
   $(".remove", tile).hidden = false;
+  $(".pick", tile).hidden = false;
 }
 
 function dropElement(id) {
@@ -118,19 +137,25 @@ for (const type of ["error", "load"]) {
 
 // The list.
 
-/** The index of the first image that is not newer than `id`. */
-function indexOf(id) {
+/** The index of an image, or of the first one after its place. */
+function indexOf(image) {
   let [low, high] = [0, images.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    [low, high] = images[middle].id > id ? [middle + 1, high] : [low, middle];
+    [low, high] = order.compare(images[middle], image) < 0 ? [middle + 1, high] : [low, middle];
   }
   return low;
 }
 
+/** The loaded images from one to another, both included. */
+export function between(id, otherId) {
+  const [low, high] = [id, otherId].map((id) => indexOf(byId.get(id))).sort((a, b) => a - b);
+  return images.slice(low, high + 1);
+}
+
 /** The fields that tiles show: thousands of images are kept. */
-const entry = ({ id, name, width, height, bytes, media_type, status, error }) => (
-  { id, name, width, height, bytes, media_type, status, error }
+const entry = ({ id, name, width, height, bytes, media_type, created_at, status, error }) => (
+  { id, name, width, height, bytes, media_type, created_at, status, error }
 );
 
 /** Adds images or updates them, each at its position. `isArrival`: they arrived while the page was open. */
@@ -155,7 +180,7 @@ export function put(changed, isArrival = false) {
     }
   }
   if (added.length > 0) {
-    images = [...images, ...added].sort((a, b) => (a.id < b.id ? 1 : -1));
+    images = [...images, ...added].sort(order.compare);
     isArranged = false;
   }
   requestFrame();
@@ -163,10 +188,12 @@ export function put(changed, isArrival = false) {
 
 /** Removes an image; the focus moves to its neighbour. */
 export function remove(id) {
-  if (!byId.delete(id)) {
+  const image = byId.get(id);
+  if (!image) {
     return;
   }
-  const index = indexOf(id);
+  byId.delete(id);
+  const index = indexOf(image);
   images.splice(index, 1);
   isArranged = false;
   const tile = elements.get(id);
@@ -182,9 +209,9 @@ export function remove(id) {
   requestFrame();
 }
 
-/** From now on the newest image is in the list. */
-export function startAtNewest() {
-  startsAtNewest = true;
+/** From now on the first image of the list is loaded. */
+export function startAtFirst() {
+  hasStart = true;
 }
 
 // The layout.
@@ -195,9 +222,11 @@ function measure() {
   list.append(probe);
   const captionHeight = $(".caption", probe).offsetHeight;
   probe.remove();
+  const [rem, width] = [parseFloat(getComputedStyle(document.documentElement).fontSize), list.clientWidth];
   return {
-    width: list.clientWidth,
-    rowHeight: ROW_HEIGHT_REM * parseFloat(getComputedStyle(document.documentElement).fontSize),
+    width,
+    rowHeight: Math.min(ROW_HEIGHT_REM * rem, MAX_HEIGHT_BY_WIDTH * width),
+    minCount: innerWidth <= NARROW_REM * rem ? 2 : 1,
     captionHeight,
     gap: parseFloat(style.columnGap),
     rowGap: parseFloat(style.rowGap),
@@ -224,12 +253,12 @@ function firstVisible() {
 }
 
 /**
- * The place of the reader: the id of the image before the first row in the viewport, and how far the row's top is above
- * that of the viewport, in CSS pixels.
+ * The place of the reader: the image before the first row in the viewport, if it is loaded, and how far the row's top is
+ * above that of the viewport, in CSS pixels.
  */
 export function place() {
   const visible = firstVisible();
-  return visible && { before: images[visible.row.first - 1]?.id ?? null, offset: Math.round(visible.offset) };
+  return visible && { previous: images[visible.row.first - 1], offset: Math.round(visible.offset) };
 }
 
 /** Shows the place at the start of the list again, `offset` CSS pixels below it. */
@@ -249,17 +278,17 @@ function arrange() {
   const top = listTop();
   const anchor = scrollY > top ? firstVisible() : undefined;
   if (anchor) {
-    originId = shownIds[anchor.row.first];
-  } else if (startsAtNewest) {
-    originId = null;
+    origin = shown[anchor.row.first];
+  } else if (hasStart) {
+    origin = null;
   }
   aspects = images.map(aspectOf);
-  const origin = originId === null ? 0 : indexOf(originId);
-  layout = justify(aspects, origin, metrics);
-  shownIds = images.map(({ id }) => id);
+  const start = origin === null ? 0 : indexOf(origin);
+  layout = justify(aspects, start, metrics);
+  shown = [...images];
   list.style.height = `${layout.height}px`;
   if (anchor && images.length > 0) {
-    const index = Math.min(origin, images.length - 1);
+    const index = Math.min(start, images.length - 1);
     const moved = top + layout.rows[rowOf(index)].top + anchor.offset;
     if (Math.abs(moved - scrollY) >= 1) {
       scrollTo(0, moved);
@@ -267,8 +296,8 @@ function arrange() {
   }
 }
 
-/** The ids of the images as of the current layout. */
-let shownIds = [];
+/** The images of the current layout. */
+let shown = [];
 let isArranged = false;
 let isRequested = false;
 let lastScroll = { y: 0, time: 0 };
@@ -289,11 +318,11 @@ function showTiles() {
   // a tile that has the focus stays, so that the keyboard continues from it
   const focused = document.activeElement?.closest(".tile")?.dataset.id;
   if (byId.has(focused)) {
-    indexes.add(rowOf(indexOf(focused)));
+    indexes.add(rowOf(indexOf(byId.get(focused))));
   }
   const wanted = new Map();
   for (const row of [...indexes].sort((a, b) => a - b).map((index) => layout.rows[index])) {
-    boxes(row, aspects, metrics).forEach((box, nth) => wanted.set(shownIds[row.first + nth], { ...box, row }));
+    boxes(row, aspects, metrics).forEach((box, nth) => wanted.set(shown[row.first + nth].id, { ...box, row }));
   }
   for (const id of [...elements.keys()]) {
     if (!wanted.has(id)) {
@@ -302,10 +331,11 @@ function showTiles() {
   }
   let next = list.firstElementChild;
   for (const [id, { left, width, row }] of wanted) {
-    while (next && next.dataset.id > id) {
+    const image = byId.get(id);
+    while (next && order.compare(byId.get(next.dataset.id), image) < 0) {
       next = next.nextElementSibling;
     }
-    const tile = elements.get(id) ?? createElement(byId.get(id));
+    const tile = elements.get(id) ?? createElement(image);
     if (tile === next) {
       next = next.nextElementSibling;
     } else {
@@ -350,7 +380,7 @@ addEventListener("scroll", () => {
     }, SETTLE_MS);
   }
   // at the start of the list, the first row is complete
-  isArranged &&= originId === null || !startsAtNewest || scrollY > listTop();
+  isArranged &&= origin === null || !hasStart || scrollY > listTop();
   requestFrame();
 }, { passive: true });
 
@@ -371,15 +401,17 @@ export function reserve() {
 /** All loaded images are laid out: the list needs no more room than they take. */
 export const releaseRoom = () => { list.style.minHeight = ""; };
 
-/** Takes over the tiles of the page. `update` is called after each change of what is shown. */
-export function start(update) {
-  onUpdate = update;
+/** Takes over the tiles of the page. `changed` is called after each change of what is shown. */
+export function start(changed) {
+  onUpdate = changed;
   for (const tile of $$(".tile", list)) {
     register(tile);
     const { id, status, width, height, bytes, mediaType } = tile.dataset;
+    const name = $(".name", tile).textContent;
     const image = {
       id, status, width: Number(width), height: Number(height), bytes: Number(bytes), media_type: mediaType,
-      name: $(".name", tile).textContent, error: $(".state", tile).textContent || undefined,
+      name: tile.dataset.unnamed === undefined ? name : null,
+      created_at: $("time", tile).dateTime, error: $(".state", tile).textContent || undefined,
     };
     byId.set(id, image);
     images.push(image);

@@ -1,17 +1,29 @@
-// Uploads images, several at a time, with their progress.
+// Uploads images, several at a time, with their progress. Files that are not uploaded are told together.
 
 import { $, formatBytes } from "./page.js";
 
 const MAX_CONCURRENT = 3;
-const waiting = [];
-let running = 0;
+const box = $(".uploads");
+box.innerHTML = '<ul class="running" aria-label="Uploads"></ul>'
+  + '<p class="waiting" hidden><span role="status"></span><button type="button" class="quiet">Cancel all</button></p>'
+  + '<div class="failures" hidden><p class="head"><strong role="status"></strong>'
+  + '<button type="button" class="details-button quiet" aria-expanded="false">Details</button>'
+  + '<button type="button" class="retry quiet">Try again</button>'
+  + '<button type="button" class="dismiss quiet">Dismiss all</button></p>'
+  + '<ul aria-label="Files that were not uploaded"></ul></div>';
+const [runningList, waitingLine, failures] = [".running", ".waiting", ".failures"].map((name) => $(name, box));
+const failureList = $("ul", failures);
+const detailsButton = $(".details-button", failures);
 
-/** Queues files. `list` shows their progress; `onStored(image)` is called for each stored image. */
-export function upload(files, list, onStored) {
-  for (const file of files) {
-    waiting.push({ file, row: addRow(file, list), key: randomKey(), list, onStored });
-  }
-  list.hidden = list.children.length === 0;
+/** Files that are not sent yet, the next one first. */
+let waiting = [];
+let running = 0;
+/** Those that were not uploaded. */
+let failed = [];
+
+/** Queues files. `onStored(image)` is called for each stored image. */
+export function upload(files, onStored) {
+  waiting.push(...files.map((file) => ({ file, key: randomKey(), onStored })));
   next();
 }
 
@@ -19,94 +31,111 @@ function next() {
   while (running < MAX_CONCURRENT && waiting.length > 0) {
     send(waiting.shift());
   }
+  show();
 }
 
-function addRow(file, list) {
+/** Shows what is waiting and what failed. */
+function show() {
+  waitingLine.hidden = waiting.length === 0;
+  $("span", waitingLine).textContent = `${waiting.length} more ${waiting.length === 1 ? "file" : "files"} waiting`;
+  const isOne = failed.length === 1;
+  failures.hidden = failed.length === 0;
+  $(".head", failures).hidden = isOne;
+  $("strong", failures).textContent = `${failed.length} files were not uploaded`;
+  $(".retry", failures).hidden = !failed.some(({ canRetry }) => canRetry);
+  failureList.hidden = !isOne && detailsButton.getAttribute("aria-expanded") === "false";
+  box.hidden = running === 0 && waiting.length === 0 && failed.length === 0;
+}
+
+function makeRow(content) {
   const row = document.createElement("li");
-  row.innerHTML = '<span class="name"></span><progress max="1" value="0"></progress><span class="state"></span>'
-    + '<button type="button" class="quiet"></button>';
-  $(".name", row).textContent = file.name || "pasted image";
-  $("progress", row).setAttribute("aria-label", `Upload of ${file.name || "pasted image"}`);
-  setState(row, "waiting");
-  setButton(row, "Cancel", () => {
-    const index = waiting.findIndex((job) => job.row === row);
-    if (index >= 0) {
-      waiting.splice(index, 1);
-      removeRow(row, list);
-    }
-  });
-  list.append(row);
+  row.innerHTML = `<span class="name"></span>${content}`;
   return row;
 }
 
 function send(job) {
-  const { file, row, list } = job;
+  const { file } = job;
   running += 1;
+  const row = makeRow('<progress max="1" value="0"></progress><span class="state">sending</span>'
+    + '<button type="button" class="quiet">Cancel</button>');
+  const [bar, state] = [$("progress", row), $(".state", row)];
+  $(".name", row).textContent = file.name;
+  bar.setAttribute("aria-label", `Upload of ${file.name}`);
+  runningList.append(row);
+
   const request = new XMLHttpRequest(); // fetch has no upload progress
-  const bar = $("progress", row);
   request.upload.addEventListener("progress", ({ loaded, total }) => {
     bar.value = total > 0 ? loaded / total : 0;
-    setState(row, loaded < total ? `${formatBytes(loaded)} of ${formatBytes(total)}` : "checking and storing");
+    state.textContent = loaded < total ? `${formatBytes(loaded)} of ${formatBytes(total)}` : "checking and storing";
+  });
+  request.addEventListener("load", () => {
+    const { status } = request;
+    if (status === 200 || status === 201) {
+      job.onStored(request.response ?? {});
+    } else {
+      // what is refused for itself will be refused again
+      const canRetry = status >= 500 || [408, 409, 429].includes(status);
+      fail(job, request.response?.detail ?? `the service returned status ${status}`, canRetry);
+    }
+  });
+  request.addEventListener("error", async () => {
+    const isReadable = await file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+    fail(job, isReadable ? "the connection was lost" : "the file cannot be read: it was changed or removed", isReadable);
   });
   request.addEventListener("loadend", () => {
+    row.remove();
     running -= 1;
     next();
   });
-  request.addEventListener("load", () => {
-    const body = request.response ?? {};
-    if (request.status === 200 || request.status === 201) {
-      bar.value = 1;
-      removeRow(row, list);
-      job.onStored(body);
-    } else {
-      fail(job, body.detail ?? `the service returned status ${request.status}`, request.status >= 500 || request.status === 409);
-    }
-  });
-  request.addEventListener("error", () => fail(job, "the connection was lost", true));
-  request.addEventListener("abort", () => removeRow(row, list));
+  $("button", row).addEventListener("click", () => request.abort());
   request.open("POST", "/images");
   request.responseType = "json";
   // a retry after a lost response finds the image that the first attempt stored
   request.setRequestHeader("Idempotency-Key", job.key);
   request.setRequestHeader("Accept", "application/json");
   const form = new FormData();
-  form.append("image", file, file.name || "pasted.png");
+  form.append("image", file, file.name);
   request.send(form);
-  setState(row, "sending");
-  setButton(row, "Cancel", () => request.abort());
 }
 
 function fail(job, reason, canRetry) {
-  const { row, list } = job;
-  row.classList.add("failed");
-  setState(row, reason);
-  if (!canRetry) {
-    setButton(row, "Dismiss", () => removeRow(row, list));
-    return;
-  }
-  setButton(row, "Try again", () => {
-    row.classList.remove("failed");
-    $("progress", row).value = 0;
-    waiting.unshift(job);
-    setState(row, "waiting");
-    next();
-  });
+  const row = makeRow('<span class="state"></span><span class="buttons">'
+    + '<button type="button" class="retry quiet">Try again</button><button type="button" class="dismiss quiet">Dismiss</button></span>');
+  row.className = "failed";
+  $(".name", row).textContent = job.file.name;
+  $(".name", row).title = job.file.name;
+  $(".state", row).textContent = reason;
+  const failure = { job, row, canRetry };
+  $(".retry", row).hidden = !canRetry;
+  $(".retry", row).addEventListener("click", () => retry([failure]));
+  $(".dismiss", row).addEventListener("click", () => dismiss([failure]));
+  failed.push(failure);
+  failureList.append(row);
+  show();
 }
 
-function setState(row, state) {
-  $(".state", row).textContent = state;
+function dismiss(these) {
+  these.forEach(({ row }) => row.remove());
+  failed = failed.filter((failure) => !these.includes(failure));
+  show();
 }
 
-function setButton(row, label, onClick) {
-  const button = $("button", row);
-  button.textContent = label;
-  button.onclick = onClick;
+function retry(these) {
+  dismiss(these);
+  waiting.unshift(...these.map(({ job }) => job));
+  next();
 }
 
-function removeRow(row, list) {
-  row.remove();
-  list.hidden = list.children.length === 0;
-}
+$("button", waitingLine).addEventListener("click", () => {
+  waiting = [];
+  show();
+});
+detailsButton.addEventListener("click", () => {
+  detailsButton.setAttribute("aria-expanded", String(failureList.hidden));
+  show();
+});
+$(".head .retry", failures).addEventListener("click", () => retry(failed.filter(({ canRetry }) => canRetry)));
+$(".head .dismiss", failures).addEventListener("click", () => dismiss(failed));
 
 function randomKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));

@@ -1,6 +1,7 @@
 // The viewer: renders again when an option changes, and keeps the options in the address.
 
 import { $, $$, confirmDelete, copy, deleteImage, errorMessage, toast } from "./page.js";
+import { listAddress } from "./neighbours.js";
 import { clearFieldError, fillForm, form, inputError, readForm, showFieldError, showValue } from "./options.js";
 
 const workspace = $(".workspace");
@@ -203,7 +204,11 @@ const comparison = $("#comparison");
 const compareWith = $("#compare-with");
 
 compareWith.addEventListener("change", () => {
-  const hash = compareWith.value ? `#compare=${encodeURIComponent(compareWith.value)}` : "";
+  // beside the list in which the image was opened
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  fragment.delete("compare");
+  compareWith.value && fragment.set("compare", compareWith.value);
+  const hash = `${fragment}` && `#${fragment}`;
   history.replaceState(history.state, "", location.pathname + location.search + hash);
   showComparison();
 });
@@ -270,7 +275,7 @@ readComparison();
 
 $(".remove").addEventListener("click", async () => {
   if (await confirmDelete($("#confirm")) && await deleteImage(id)) {
-    location.assign("/");
+    location.assign(listAddress);
   }
 });
 
@@ -279,21 +284,53 @@ function showBanner(text) {
   banner.hidden = text === "";
 }
 
-if (workspace.dataset.status === "pending") {
-  const events = new EventSource(`${address}/events`);
+let isPending = workspace.dataset.status === "pending";
+let events;
+/** The pause before a stream that ended is opened again. */
+const RECONNECTION_MS = 5000;
+
+function subscribe() {
+  events = new EventSource(`${address}/events`);
   events.addEventListener("image", ({ data }) => {
     const image = JSON.parse(data);
-    if (image.status !== "pending") {
-      events.close();
+    if (isPending && image.status !== "pending") {
+      isPending = false;
       showBanner(image.error ? `This image cannot be rendered: ${image.error}` : "");
       reloadStored();
     }
   });
-  events.addEventListener("deleted", () => {
-    events.close();
-    showBanner("This image was deleted.");
+  events.addEventListener("deleted", showDeleted);
+  events.addEventListener("error", async ({ target }) => {
+    if (target.readyState === EventSource.CLOSED) {
+      // an answer that is no stream, such as that the image does not exist
+      const response = await fetch(`${address}/metadata`).catch(() => null);
+      if (response?.status === 404) {
+        showDeleted();
+      } else if (target === events && !document.hidden) {
+        setTimeout(() => target === events && !document.hidden && subscribe(), RECONNECTION_MS);
+      }
+    }
   });
 }
+
+/** The image was deleted, here or elsewhere: what the page has of it is the last of it. */
+function showDeleted() {
+  events.close();
+  isDeleted = true;
+  showBanner("This image was deleted. What you see is no longer stored.");
+  $(".remove").hidden = true;
+}
+
+let isDeleted = false;
+
+// A browser opens few connections per host: a hidden page must not hold one.
+document.addEventListener("visibilitychange", () => {
+  events.close();
+  if (!document.hidden && !isDeleted) {
+    subscribe();
+  }
+});
+subscribe();
 
 /** Reloads the lists of stored renders. */
 async function reloadStored() {

@@ -34,6 +34,8 @@ pub struct Shared {
     pub(crate) uploads: UploadSlots,
     /// One permit per open event stream.
     pub(crate) streams: Arc<Semaphore>,
+    /// Cancelled when the process is asked to stop: it is not ready any more.
+    pub(crate) stopping: CancellationToken,
     /// Cancelled at shutdown: ends event streams, and waits for renders.
     pub(crate) closing: CancellationToken,
     pub(crate) response_budget: ResponseBudget,
@@ -65,6 +67,7 @@ impl App {
             readiness: Arc::new(Readiness::new(config.ready_grace)),
             uploads: UploadSlots::new(config.upload_slots),
             streams: Arc::new(Semaphore::new(config.max_event_streams)),
+            stopping: CancellationToken::new(),
             closing: CancellationToken::new(),
             writers: EncodingPermits::new(),
             representations: representation_cache(cache_bytes / 8 * 3),

@@ -32,7 +32,7 @@ impl TrustedProxies {
         parts.map(network).collect::<Option<_>>().map(TrustedProxies)
     }
 
-    fn contain(&self, address: IpAddr) -> bool {
+    fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 
@@ -55,7 +55,7 @@ impl TrustedProxies {
         let mut address = peer.to_canonical();
         let header = combined(headers, &FORWARDED_FOR);
         let mut hops = header.rsplit(',').map(str::trim);
-        while self.contain(address) {
+        while self.contains(address) {
             let Some(previous) = hops.next().and_then(parse_hop) else { break };
             address = previous.to_canonical();
         }

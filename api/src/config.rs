@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use common::{env::Env, program::drain_limit};
 
 use crate::{
-    client_address::TrustedProxies, hosts::Hosts, request_body::MinRate, sign_in,
+    client_address::TrustedProxies, hosts::Hosts, request_body::BodyMinRate, sign_in,
     upload_slots::SlotLimits,
 };
 
@@ -26,7 +26,7 @@ pub struct Config {
     /// response.
     pub half_close_grace: Duration,
     /// `ANSWER_IDLE_S` and `ANSWER_MIN_RATE`: how fast a client has to read a response.
-    pub(crate) answer_min_rate: MinRate,
+    pub(crate) answer_min_rate: BodyMinRate,
     /// `ANSWER_MEMORY_MIB`: memory for responses that are being sent, in MiB; beyond it, 503.
     pub answer_memory_mib: u32,
     /// `THUMBNAIL_CACHE_BYTES`: size of the cache of thumbnails, in bytes.
@@ -36,11 +36,13 @@ pub struct Config {
     /// `MAX_UPLOADS`, `MAX_UPLOADS_PER_CLIENT` and `UPLOAD_BUSY_RATE`: uploads at the same time.
     pub(crate) upload_slots: SlotLimits,
     /// `UPLOAD_IDLE_S` and `UPLOAD_MIN_RATE`: how fast a client has to send an upload.
-    pub(crate) upload_min_rate: MinRate,
+    pub(crate) upload_min_rate: BodyMinRate,
     /// `READY_GRACE_S`: how long a dependency may be away before the process is not ready.
     pub(crate) ready_grace: Duration,
     /// `METRICS_INTERVAL_S`: the least time between two queries for metrics.
     pub(crate) metrics_interval: Duration,
+    /// `SHUTDOWN_NOTICE_S`: how long requests are still accepted after `/readyz` fails at shutdown.
+    pub shutdown_notice: Duration,
     /// Identity providers, and who may sign in; `None`: the service has no accounts.
     pub(crate) accounts: Option<sign_in::Config>,
     /// `DRAIN_S`: how long running requests may take at shutdown.
@@ -97,7 +99,7 @@ impl Config {
                 "how long a client that has closed its side of the connection may wait for more of \
                  a response, in seconds; after that, it counts as disconnected",
             ),
-            answer_min_rate: MinRate {
+            answer_min_rate: BodyMinRate {
                 idle_timeout: env.period(
                     "ANSWER_IDLE_S",
                     "60",
@@ -154,7 +156,7 @@ impl Config {
                      furthest behind this average rate, in bytes a second; 0 is never",
                 ),
             },
-            upload_min_rate: MinRate {
+            upload_min_rate: BodyMinRate {
                 idle_timeout: env.period(
                     "UPLOAD_IDLE_S",
                     "30",
@@ -180,6 +182,12 @@ impl Config {
                 "least time between two queries of the database for /metrics, in seconds",
             ),
             accounts,
+            shutdown_notice: env.seconds(
+                "SHUTDOWN_NOTICE_S",
+                "0",
+                "how long a process that was asked to stop still accepts requests while /readyz \
+                 fails, in seconds: the time in which load balancers notice",
+            ),
             drain: drain_limit(env),
         }
     }

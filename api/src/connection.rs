@@ -26,7 +26,7 @@ use tokio_util::{io::InspectWriter, sync::CancellationToken, task::TaskTracker};
 use crate::{
     client_address::Peer,
     half_close::{DelayedEof, OutstandingBody},
-    request_body::MinRate,
+    request_body::BodyMinRate,
     slow_readers::SlowReaderWatch,
 };
 
@@ -40,7 +40,7 @@ pub(crate) struct Connection {
     pub http: http1::Builder,
     pub service: TowerToHyperService<Router>,
     /// How fast a client has to read a response.
-    pub min_rate: MinRate,
+    pub min_rate: BodyMinRate,
     /// How long a client that has closed its side may wait for more of a response.
     pub half_close_grace: Duration,
     /// Cancelled at shutdown.

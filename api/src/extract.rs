@@ -8,7 +8,6 @@ use axum::{
     http::{HeaderMap, Uri, request::Parts},
 };
 use common::{
-    catalog::Page,
     image::ImageId,
     preset::{Preset, Presets},
 };
@@ -18,9 +17,6 @@ use crate::{
     problem::{BAD_PARAMETER, NOT_FOUND, Problem},
 };
 
-/// Images on a page of the list.
-const DEFAULT_LIMIT: u64 = 50;
-const MAX_LIMIT: u64 = 200;
 /// The longest `Prefer: wait`, in seconds.
 const MAX_WAIT_S: u64 = 30;
 
@@ -115,59 +111,6 @@ pub(crate) fn find_preset<'a>(presets: &'a Presets, name: &str) -> Result<&'a Pr
 
 fn parse_format(value: &str) -> Result<Output, Problem> {
     Output::named(value).ok_or_else(|| Problem::parameter("format", "txt, ansi, html, svg or png"))
-}
-
-/// The query of `GET /images`.
-pub(crate) struct ListQuery(pub Page);
-
-impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let mut page = Page { limit: DEFAULT_LIMIT, ..Page::default() };
-        for (name, value) in query(&parts.uri)? {
-            match name.as_str() {
-                "limit" => {
-                    let limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-                    page.limit = limit.ok_or_else(|| {
-                        Problem::parameter(
-                            "limit",
-                            &format!("a whole number from 1 to {MAX_LIMIT}"),
-                        )
-                    })?;
-                }
-                "cursor" => {
-                    let cursor = value.parse().ok();
-                    page.before = Some(cursor.ok_or_else(|| {
-                        Problem::parameter("cursor", "the cursor of a `next` link, unchanged")
-                    })?);
-                }
-                "after" => {
-                    let id = value.parse().ok();
-                    page.after =
-                        Some(id.ok_or_else(|| Problem::parameter("after", "the id of an image"))?);
-                }
-                "sha256" => {
-                    let is_hash = value.len() == 64 && value.bytes().all(|b| b.is_ascii_hexdigit());
-                    let accepts = "64 hexadecimal digits";
-                    let hash = is_hash.then(|| value.to_lowercase());
-                    page.sha256 = Some(hash.ok_or_else(|| Problem::parameter("sha256", accepts))?);
-                }
-                _ => {
-                    let known = "unknown parameter; expected limit, cursor, after or sha256";
-                    return Err(Problem::new(
-                        BAD_PARAMETER,
-                        format!("{}: {known}", excerpt(&name)),
-                    ));
-                }
-            }
-        }
-        if page.before.is_some() && page.after.is_some() {
-            let detail = "after: cannot be combined with cursor, which selects older images";
-            return Err(Problem::new(BAD_PARAMETER, detail));
-        }
-        Ok(ListQuery(page))
-    }
 }
 
 /// The parameters of a query, decoded. Repeated names are refused with 400.

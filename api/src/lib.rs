@@ -16,6 +16,7 @@ mod extract;
 mod half_close;
 mod headers;
 mod hosts;
+mod list_query;
 mod negotiate;
 mod options;
 mod overload;

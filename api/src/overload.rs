@@ -5,22 +5,15 @@
 //! closed for a new one, so that a flood of connections, silent or not, holds no resources and does
 //! not keep a supervisor from checking the service.
 
-use std::{collections::VecDeque, pin::pin, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
-use axum::{
-    Router,
-    extract::Request,
-    http::{HeaderMap, header},
-};
+use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{
-    problem::{BUSY, Problem},
-    request_body::discard_body,
-};
+use crate::problem::{BUSY, Problem};
 
 /// Connections above the limit that are open at the same time.
 const MAX_EXTRA: usize = 64;
@@ -59,10 +52,6 @@ impl Overload {
 }
 
 /// The response to requests that wait until a connection is free.
-pub(crate) async fn busy(headers: HeaderMap, request: Request) -> Problem {
-    // with `Expect: 100-continue`, the client has not sent its body yet
-    if !headers.contains_key(header::EXPECT) {
-        discard_body(pin!(request.into_body().into_data_stream())).await;
-    }
+pub(crate) async fn busy() -> Problem {
     Problem::new(BUSY, "every connection is in use: try again in a moment")
 }

@@ -1,18 +1,29 @@
-//! Limits of a request body while it is received: a minimum rate, and the overhead of a form.
+//! What holds for request bodies: a minimum rate, the overhead of a form, and that the rest of a body
+//! that a handler does not read is read all the same.
 
 use std::{
     error::Error,
+    pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use axum::body::BodyDataStream;
+use axum::{
+    body::{Body, BodyDataStream, HttpBody},
+    extract::Request,
+    http::{header, request::Parts},
+    middleware::Next,
+    response::Response,
+};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream::try_unfold};
+use hyper::body::{Frame, SizeHint};
 use tokio::{
+    sync::oneshot,
     task::yield_now,
     time::{Instant, timeout, timeout_at},
 };
@@ -24,11 +35,11 @@ use crate::problem::{BAD_REQUEST, Problem, TIMEOUT};
 const MAX_FORM_OVERHEAD_BYTES: u64 = 1024 * 1024;
 /// How long the rest of a refused request is read before the connection is closed. A client that is
 /// still sending would otherwise see a broken connection instead of the response.
-pub(crate) const DISCARD_TIMEOUT: Duration = Duration::from_secs(3);
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How fast a client has to send an upload, or to read a response.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct MinRate {
+pub(crate) struct BodyMinRate {
     /// The longest pause.
     pub idle_timeout: Duration,
     /// Average rate since the start of the body, after a first grace period of `idle_timeout`; 0 is
@@ -36,7 +47,7 @@ pub(crate) struct MinRate {
     pub bytes_per_s: u64,
 }
 
-impl MinRate {
+impl BodyMinRate {
     /// When the next chunk has to arrive, `bytes` bytes after `started`.
     fn deadline(&self, started: Instant, bytes: u64) -> Instant {
         let next = Instant::now() + self.idle_timeout;
@@ -52,7 +63,7 @@ impl MinRate {
     }
 
     fn problem(&self) -> Problem {
-        let MinRate { idle_timeout, bytes_per_s } = self;
+        let BodyMinRate { idle_timeout, bytes_per_s } = self;
         let detail = format!(
             "no data for {} s, or less than {bytes_per_s} bytes a second: send the upload again",
             idle_timeout.as_secs_f64()
@@ -65,7 +76,7 @@ impl MinRate {
 /// with 400 when it ends early.
 pub(crate) fn with_min_rate(
     body: BodyDataStream,
-    min_rate: MinRate,
+    min_rate: BodyMinRate,
 ) -> impl Stream<Item = Result<Bytes, Problem>> + Send {
     let started = Instant::now();
     try_unfold((body, 0), move |(mut body, bytes)| async move {
@@ -82,28 +93,107 @@ pub(crate) fn with_min_rate(
     })
 }
 
-/// Reads and discards the rest of a refused request's body, for [`DISCARD_TIMEOUT`] at most.
-pub(crate) async fn discard_body<E>(mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) {
-    let rest = async { while let Some(Ok(_)) = body.next().await {} };
-    let _closed_in_any_case = timeout(DISCARD_TIMEOUT, rest).await;
+/// Set by a reader that gives up on a client: the rest of the body is not read.
+#[derive(Clone, Default)]
+pub(crate) struct GivenUp(Arc<AtomicBool>);
+
+/// Middleware: reads what a handler leaves of a request's body, for [`DISCARD_TIMEOUT`] at most,
+/// and discards it.
+pub(crate) async fn discard_unread(mut request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let expects_continue = request.headers().contains_key(header::EXPECT);
+    let (unread, mut returned) = oneshot::channel();
+    let body = std::mem::take(request.body_mut());
+    let body = Returned { body, is_begun: false, unread: Some(unread) };
+    *request.body_mut() = Body::new(body);
+    let given_up = GivenUp::default();
+    request.extensions_mut().insert(given_up.clone());
+    let response = next.run(request).await;
+    if let Ok((body, is_begun)) = returned.try_recv()
+        // with `Expect: 100-continue`, the client sends the body once the first of it is read
+        && (is_begun || !expects_continue)
+        && !given_up.0.load(Ordering::Relaxed)
+    {
+        let mut rest = body.into_data_stream();
+        let rest = async { while let Some(Ok(_)) = rest.next().await {} };
+        let _closed_in_any_case = timeout(DISCARD_TIMEOUT, rest).await;
+    }
+    response
+}
+
+/// A body that is returned when its reader drops it before its end.
+struct Returned {
+    body: Body,
+    is_begun: bool,
+    /// Takes the body, and whether its reader began with it.
+    unread: Option<oneshot::Sender<(Body, bool)>>,
+}
+
+impl HttpBody for Returned {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.is_begun = true;
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if !matches!(frame, Some(Ok(_))) {
+            self.unread = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Returned {
+    fn drop(&mut self) {
+        if let Some(unread) = self.unread.take() {
+            let body = std::mem::take(&mut self.body);
+            // the client is gone if the middleware is
+            let _ignored = unread.send((body, self.is_begun));
+        }
+    }
 }
 
 /// Counts the bytes of a form that belong to no part. Clones share the count.
-#[derive(Clone, Default)]
-pub(crate) struct FormOverhead(Arc<AtomicU64>);
+#[derive(Clone)]
+pub(crate) struct FormOverhead {
+    bytes: Arc<AtomicU64>,
+    given_up: GivenUp,
+}
 
 impl FormOverhead {
+    /// That of a form with this head.
+    pub fn of(head: &Parts) -> Self {
+        let given_up = head.extensions.get::<GivenUp>().cloned().unwrap_or_default();
+        FormOverhead { bytes: Arc::default(), given_up }
+    }
+
     /// Counts `chunks`. The stream fails with 400 when the overhead is over its limit.
     pub fn limit<S>(&self, chunks: S) -> impl Stream<Item = Result<Bytes, Problem>> + use<S>
     where
         S: Stream<Item = Result<Bytes, Problem>>,
     {
-        let count = self.0.clone();
+        let FormOverhead { bytes, given_up } = self.clone();
         chunks.and_then(move |chunk| {
-            let before = count.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            let before = bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
             let detail = "the form is malformed: too many bytes belong to none of its parts";
             std::future::ready(match before > MAX_FORM_OVERHEAD_BYTES {
-                true => Err(Problem::new(BAD_REQUEST, detail)),
+                true => {
+                    given_up.0.store(true, Ordering::Relaxed);
+                    Err(Problem::new(BAD_REQUEST, detail))
+                }
                 false => Ok(chunk),
             })
         })
@@ -111,7 +201,7 @@ impl FormOverhead {
 
     /// Subtracts `bytes` bytes, which were the content of a part.
     pub fn exclude(&self, bytes: usize) {
-        self.0.fetch_sub(bytes as u64, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
     }
 }
 

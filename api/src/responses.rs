@@ -8,7 +8,7 @@ use common::{
     account::{session::Session, user::User},
     image::{Image, Millis, Status},
     job::{Job, JobState},
-    pipeline::ImageSummary,
+    pipeline::{Count, ImageSummary},
     preset::Preset,
     render::Render,
 };
@@ -159,7 +159,7 @@ pub(crate) struct ResetBody {
 #[expect(dead_code, reason = "describes bodies to the OpenAPI document")]
 pub struct Binary(Vec<u8>);
 
-/// A page of the list of images, newest first.
+/// A page of the list of images.
 #[derive(Serialize, ToSchema)]
 pub struct ImagesBody {
     /// The images.
@@ -170,6 +170,24 @@ pub struct ImagesBody {
         required = true
     )]
     pub(crate) next: Option<String>,
+    /// The number of images in the whole list, if it was requested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) count: Option<CountBody>,
+}
+
+/// A number of images.
+#[derive(Serialize, ToSchema)]
+pub struct CountBody {
+    /// How many there are; at least so many if `is_exact` is false.
+    images: u64,
+    /// Whether all were counted. At most `MAX_SEARCHED_IMAGES` are.
+    is_exact: bool,
+}
+
+impl From<Count> for CountBody {
+    fn from(count: Count) -> Self {
+        CountBody { images: count.images, is_exact: count.is_exact }
+    }
 }
 
 /// The stored renders of an image, newest version first.
@@ -366,6 +384,8 @@ impl SessionBody {
 pub struct ReadyBody {
     /// Whether this instance should receive requests.
     pub(crate) ready: bool,
+    /// Whether the process was asked to stop.
+    pub(crate) stopping: bool,
     /// The state of each dependency.
     pub(crate) dependencies: Vec<DependencyBody>,
 }
@@ -383,7 +403,7 @@ pub struct DependencyBody {
 }
 
 /// A timestamp as RFC 3339 in UTC, with milliseconds.
-fn rfc3339(at: Millis) -> String {
+pub(crate) fn rfc3339(at: Millis) -> String {
     let millis = format_description!(
         version = 2,
         "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"

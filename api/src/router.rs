@@ -20,6 +20,7 @@ use crate::{
     hosts,
     overload::busy,
     problem::{CROSS_SITE, NOT_FOUND, Problem},
+    request_body::discard_unread,
     request_log::log_request,
     response_budget::reserve_body,
     routes::{
@@ -129,6 +130,7 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(|_| Problem::bug().into_response()))
         .layer(from_fn_with_state(hosts, hosts::check))
         .layer(map_response(set_cache_control))
+        .layer(from_fn(discard_unread))
         .layer(from_fn(log_request))
 }
 
@@ -162,6 +164,7 @@ pub(crate) fn router_above_limit(app: App) -> Router {
         .layer(CatchPanicLayer::custom(|_| Problem::bug().into_response()))
         .layer(from_fn_with_state(hosts, hosts::check))
         .layer(map_response(set_cache_control))
+        .layer(from_fn(discard_unread))
         .layer(from_fn(log_request))
 }
 

@@ -1,6 +1,6 @@
 //! The HTTP server: accepts connections up to a limit, and shuts down gracefully.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use common::fault::{Doing, Fault};
 use futures_util::future::BoxFuture;
@@ -43,7 +43,8 @@ pub fn bind(config: &Config) -> BoxFuture<'_, Result<TcpListener, Fault>> {
     })
 }
 
-/// Serves requests until `stop` is cancelled. Requests that run then have `DRAIN_S` to complete.
+/// Serves requests until `stop` is cancelled, and `SHUTDOWN_NOTICE_S` longer, in which `/readyz`
+/// fails. Requests that run then have `DRAIN_S` to complete.
 pub fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         let config = app.config.clone();
@@ -53,7 +54,13 @@ pub fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> BoxFut
             .header_read_timeout(config.header_timeout)
             .max_buf_size(READ_BUFFER_BYTES);
         let mut overload = Overload::new(&http, router_above_limit(app.clone()));
-        let closing = app.closing.clone();
+        let (closing, stopping) = (app.closing.clone(), app.stopping.clone());
+        let notice = config.shutdown_notice;
+        let mut closed = pin!(async move {
+            stop.cancelled().await;
+            stopping.cancel();
+            sleep(notice).await;
+        });
         let connection = Connection {
             http,
             service: TowerToHyperService::new(router(app)),
@@ -66,7 +73,7 @@ pub fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> BoxFut
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = stop.cancelled() => break,
+                () = &mut closed => break,
             };
             let (stream, peer) = match accepted {
                 Ok((stream, peer)) => (stream, peer.ip()),

@@ -11,12 +11,12 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{request_body::MinRate, response_budget::Reserved};
+use crate::{request_body::BodyMinRate, response_budget::Reserved};
 
 /// Watches how fast the client of one connection reads. Clones watch the same connection.
 #[derive(Clone)]
 pub(crate) struct SlowReaderWatch {
-    min_rate: MinRate,
+    min_rate: BodyMinRate,
     /// Bytes that were written to the connection.
     written: Arc<AtomicU64>,
     sending: watch::Sender<Option<Sending>>,
@@ -34,7 +34,7 @@ struct Sending {
 
 impl SlowReaderWatch {
     /// `written` counts the bytes that are written to the connection.
-    pub fn new(min_rate: MinRate, written: Arc<AtomicU64>) -> Self {
+    pub fn new(min_rate: BodyMinRate, written: Arc<AtomicU64>) -> Self {
         SlowReaderWatch { min_rate, written, sending: watch::Sender::new(None) }
     }
 

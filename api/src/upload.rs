@@ -15,13 +15,12 @@ use bytes::Bytes;
 use common::pipeline::{Spool, Spooled, SubmitError};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use ipnet::IpNet;
-use tokio::time::timeout;
 
 use crate::{
     app::App,
     extract::{excerpt, idempotency_key, query},
     problem::{BAD_PARAMETER, BAD_REQUEST, NO_FILE, Problem, SEVERAL_FILES},
-    request_body::{DISCARD_TIMEOUT, FormOverhead, discard_body, problem_in, with_min_rate},
+    request_body::{FormOverhead, problem_in, with_min_rate},
     request_log::Trace,
     upload_slots::Slot,
 };
@@ -61,28 +60,12 @@ impl FromRequest<App> for Upload {
         let headers = request.headers().clone();
         let trace = request.extensions().get::<Trace>().map(|trace| trace.0.clone());
         let client = app.config.trusted_proxies.client(&request);
-        let checked = check_head(app, client, &request);
+        let key = check_head(app, client, &request)?;
         let (head, body) = request.into_parts();
         let mut body = Box::pin(with_min_rate(body.into_data_stream(), app.config.upload_min_rate));
-        let key = match checked {
-            Ok(key) => key,
-            Err(problem) => {
-                // with `Expect: 100-continue`, the client has not sent its body yet
-                if !headers.contains_key(header::EXPECT) {
-                    discard_body(body).await;
-                }
-                return Err(problem);
-            }
-        };
         // a client that sends nothing takes no slot
         let first = body.try_next().await?;
-        let slot = match app.uploads.take(client) {
-            Ok(slot) => slot,
-            Err(problem) => {
-                discard_body(body).await;
-                return Err(problem);
-            }
-        };
+        let slot = app.uploads.take(client)?;
         let body = slot.receive(stream::iter(first.map(Ok)).chain(body));
         let spool = app.pipeline.spool().await?;
         let (spooled, name, hint) = match is_media_type(&headers, "multipart/form-data") {
@@ -136,10 +119,7 @@ async fn spool_body(
     let mut starts_as_text = None;
     while let Some(chunk) = body.try_next().await? {
         starts_as_text.get_or_insert_with(|| is_text(&chunk));
-        if let Err(err) = spool.write(chunk).await {
-            discard_body(&mut body).await;
-            return Err(err.into());
-        }
+        spool.write(chunk).await?;
     }
     Ok((spool.finish().await?, starts_as_text == Some(true)))
 }
@@ -168,7 +148,7 @@ impl Form {
         head: Parts,
         body: impl Stream<Item = Result<Bytes, Problem>> + Send + 'static,
     ) -> Result<Self, Problem> {
-        let overhead = FormOverhead::default();
+        let overhead = FormOverhead::of(&head);
         let body = Body::from_stream(overhead.limit(body));
         let parts = Multipart::from_request(Request::from_parts(head, body), &()).await;
         let parts = parts.map_err(|err| Problem::new(BAD_REQUEST, err.body_text()))?;
@@ -177,14 +157,6 @@ impl Form {
 
     /// Writes the file part to the spool; returns it with its file name.
     async fn spool_file(mut self, spool: Spool) -> Result<FilePart, Problem> {
-        let read = self.read(spool).await;
-        if read.is_err() {
-            self.discard_rest().await;
-        }
-        read
-    }
-
-    async fn read(&mut self, spool: Spool) -> Result<FilePart, Problem> {
         let mut spool = Some(spool);
         let mut file = None;
         for _ in 0..MAX_PARTS {
@@ -231,16 +203,6 @@ impl Form {
             }
         }
         Err(Problem::new(BAD_REQUEST, format!("the form has more than {MAX_PARTS} parts")))
-    }
-
-    /// Reads and discards the rest of the form, as [`discard_body`].
-    async fn discard_rest(&mut self) {
-        let rest = async {
-            while let Ok(Some(mut part)) = self.parts.next_field().await {
-                while let Ok(Some(_)) = chunk(&mut part, &self.overhead).await {}
-            }
-        };
-        let _closed_in_any_case = timeout(DISCARD_TIMEOUT, rest).await;
     }
 }
 

@@ -118,6 +118,17 @@ pub enum Error {
     Cancelled,
 }
 
+/// What [`Error::OverLimit`] counts while a file is decoded.
+#[cfg(feature = "isolation")]
+pub(crate) const COUNTED: [&str; 6] = [
+    "pixels on its longest side",
+    "pixels",
+    "pixels in the frames up to that one",
+    "frames",
+    "bytes when decoded",
+    "bytes when unpacked",
+];
+
 impl From<Cancelled> for Error {
     fn from(_: Cancelled) -> Self {
         Self::Cancelled

@@ -1,33 +1,39 @@
 //! Decoding in a process of its own: for formats whose decoders may abort, or take memory that no
-//! header announces.
+//! header announces, and for large pictures that a library decodes at one go, which could not be
+//! stopped otherwise.
 //!
 //! [`init`] is called first thing in `main`. To decode a file, the library starts the same program
 //! again, whose [`init`] then limits its own memory and CPU time, reads the file from standard
-//! input, writes rows of pixels to standard output, and exits. Whatever it does, the process that
-//! started it only sees that rows are missing, and refuses the file.
+//! input, writes samples to standard output, and exits. Whatever it does, the process that started it
+//! only sees that samples are missing, and refuses the file.
+//!
+//! Without [`init`], AVIF and JPEG XL are refused, and everything else is decoded in the process of
+//! the caller.
 //!
 //! ```text
 //! process ── start: order as arguments ──▶ process of the same program: init
-//!    │ ──── standard input: the file ────────▶ limits, probe, decode
-//!    │ ◀─── standard output: messages ──────── colour profile, rows, the end or an error
+//!    │ ──── standard input: the file ────────▶ limits, probe, decode, sample
+//!    │ ◀─── standard output: a message ─────── samples, or an error
 //!    └ kills it when the caller cancels
 //! ```
 
 use std::env;
 use std::fs::File;
-use std::io::{self, BufWriter, Cursor, Read, Write};
+use std::io::{self, BufWriter, Cursor, Read};
 use std::os::fd::AsFd;
 use std::panic;
 use std::process::exit;
 
-use crate::cancellation::Cancellation;
+use crate::cancellation::{Cancellation, Place};
 use crate::decoder_process::{
-    Order, PANICKED, limit_this_process, use_running_program, write_end, write_profile, write_row,
+    Order, PANICKED, limit_this_process, use_running_program, write_error, write_samples,
 };
-use crate::error::{Error, Limits};
+use crate::error::Error;
 use crate::formats;
-use crate::formats::decoder::Input;
+use crate::formats::decoder::{Input, sample};
+use crate::sample::Sampled;
 use crate::source::Source;
+use crate::spec::Spec;
 
 pub use crate::decoder_process::use_program;
 
@@ -36,7 +42,7 @@ const DISCONNECTED: i32 = 102;
 /// Bytes of messages that are written at once: what a pipe holds.
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// Lets this program decode files of formats such as AVIF and JPEG XL, each in a process of its own.
+/// Lets this program decode files in processes of their own.
 ///
 /// Call it first thing in `main`. In a process that was started to decode a file, it does so and
 /// does not return.
@@ -61,26 +67,21 @@ fn serve(order: &Order) -> io::Result<()> {
     if file.len() as u64 != order.file_bytes {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let outcome = decode(file, &order.limits, &mut output);
-    write_end(outcome, &mut output)
+    match decode(file, order) {
+        Ok(sampled) => write_samples(sampled, &mut output),
+        Err(err) => write_error(&err, &mut output),
+    }
 }
 
-/// Writes the profile and the rows of a file.
+/// The samples of a file for each spec of the order.
 ///
 /// # Errors
 /// What is wrong with the file.
-fn decode(file: Vec<u8>, limits: &Limits, output: &mut impl Write) -> Result<(), Error> {
-    let connected = |written: io::Result<()>| written.unwrap_or_else(|_| exit(DISCONNECTED));
-    let never = Cancellation::never();
+fn decode(file: Vec<u8>, order: &Order) -> Result<Vec<Sampled>, Error> {
+    let never = Cancellation::never().at(Place::OwnProcess);
     let mut file = Cursor::new(file);
     let mut source = Source::new(&mut file, &never);
-    let probed = formats::probe(&mut source, limits)?;
-    let Some(decoder) = probed.decoder.isolated() else {
-        return Err(Error::malformed(probed.format, "it is of another format than it was"));
-    };
-    let mut input = Input { source: &mut source, probed: &probed, limits };
-    if let Some(profile) = decoder.profile(&mut input)? {
-        connected(write_profile(&profile, output));
-    }
-    decoder.decode(&mut input, &mut |row| connected(write_row(row, output)))
+    let probed = formats::probe(&mut source, &order.limits)?;
+    let mut input = Input { source: &mut source, probed: &probed, limits: &order.limits };
+    sample(&mut input, &order.specs.iter().collect::<Vec<&Spec>>())
 }

@@ -12,8 +12,8 @@
 //! `formats` decodes, `sample` averages light over the samples of a grid, and `draw` chooses
 //! characters and colours; each of these modules explains its stage.
 //!
-//! The crate uses no network, clock, threads or settings. AVIF and JPEG XL are decoded in processes of
-//! their own: see [`isolation`]. The same bytes and the same [`Spec`] give
+//! The crate uses no network, clock, threads or settings. AVIF, HEIC, JPEG XL, and large pictures of
+//! some other formats are decoded in processes of their own: see [`isolation`]. The same bytes and the same [`Spec`] give
 //! the same text on every machine: light is added in integers, and floating-point numbers are only
 //! added, multiplied, divided and rooted in a fixed order, which IEEE 754 rounds alike everywhere.
 //! Bytes may be hostile: every size that a file claims is checked against [`Limits`] before memory
@@ -117,9 +117,26 @@ pub const ENGINE_VERSION: u32 = 3;
 /// # Errors
 /// All of [`Error`] but [`Error::Missing`] and [`Error::Cancelled`], for the same reasons as
 /// [`render`] before it decodes.
-pub fn probe(mut source: impl BufRead + Seek, limits: &Limits) -> Result<Header, Error> {
+pub fn probe(source: impl BufRead + Seek, limits: &Limits) -> Result<Header, Error> {
+    inspect(source, limits, true)
+}
+
+/// As [`probe`], without decoding: a JPEG or PNG without its end mark does not count as whole.
+///
+/// # Errors
+/// As [`probe`].
+pub fn probe_header(source: impl BufRead + Seek, limits: &Limits) -> Result<Header, Error> {
+    inspect(source, limits, false)
+}
+
+fn inspect(
+    mut source: impl BufRead + Seek,
+    limits: &Limits,
+    checks_data: bool,
+) -> Result<Header, Error> {
     let never = Cancellation::never();
     let mut source = Source::new(&mut source, &never);
+    source.checks_data = checks_data;
     let header = probe::inspect(&mut source, limits).map(|probed| Header::from(&probed));
     source.verdict(header)
 }
@@ -141,9 +158,10 @@ pub fn render(
 
 /// As [`render`], until `is_cancelled` returns true.
 ///
-/// `is_cancelled` is called often: between two calls are at most some milliseconds of work, but for
-/// JPEGs and lossy WebPs that are decoded at full size, later frames of animated WebPs, and pictures
-/// or tiles of HEIC and JPEG 2000, which libraries do at one go.
+/// `is_cancelled` is called often: between two calls are at most some milliseconds of work. What
+/// libraries decode at one go, as JPEGs at full size, takes longer in a program that does not call
+/// [`isolation::init`]; otherwise it is done in a process of its own if it is much, and at most some
+/// tens of milliseconds if not.
 ///
 /// # Errors
 /// As [`render`], and [`Error::Cancelled`].
@@ -154,6 +172,11 @@ pub fn render_unless(
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<Grid>, Error> {
     let cancellation = Cancellation::new(is_cancelled);
+    #[cfg(feature = "isolation")]
+    let cancellation = {
+        let can_isolate = decoder_process::is_program_known();
+        cancellation.at(cancellation::Place::Caller { can_isolate })
+    };
     let mut source = Source::new(&mut source, &cancellation);
     let grids = render::render(&mut source, specs, limits);
     source.verdict(grids)

@@ -24,11 +24,13 @@ pub(crate) struct Source<'a> {
     cancellation: &'a Cancellation<'a>,
     /// The first error of the reader itself.
     failure: Option<io::Error>,
+    /// Whether probing may decode pixels to tell whether all data are there.
+    pub(crate) checks_data: bool,
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn new(inner: &'a mut dyn ReadSeek, cancellation: &'a Cancellation<'a>) -> Self {
-        Self { inner, cancellation, failure: None }
+        Self { inner, cancellation, failure: None, checks_data: false }
     }
 
     /// For decoders that work without reading.

@@ -1,12 +1,15 @@
-//! Work for a file: small files take little CPU time and memory, whatever they claim. In a program of
-//! its own, since the allocator measures other tests as well.
+//! Work for a file: small files take little CPU time and memory, whatever they claim, and their
+//! decoding can be stopped. In a program of its own, since the allocator measures other tests as well.
 
+use std::cell::Cell;
 use std::io::Cursor;
+use std::time::Duration;
 
-use asciify::{Limits, Spec, probe, render};
+use asciify::{Error, Grid, Limits, Spec, probe, render, render_unless};
 use peak_alloc::PeakAlloc;
 use testkit::bombs::{self, Bomb};
 use testkit::cpu;
+use testkit::samples::decode_in_processes;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -15,33 +18,84 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const MAX_AIMS: u32 = 8;
 /// Memory that drawing takes besides decoding, in bytes.
 const DRAWING_BYTES: u64 = 8 << 20;
+/// CPU time between two questions whether to stop. A process that decodes is killed at a question.
+const MAX_UNASKED: Duration = Duration::from_millis(100);
+/// TIFFs have so many times fewer pixels than are allowed.
+const TIFF_REDUCTION: u32 = 4;
 
 #[test]
 fn no_small_file_takes_long_or_more_memory_than_its_header_says() {
+    decode_in_processes();
     // tables that are made once
     let _tables = render(Cursor::new(b"P2 1 1 65535 7 "), &[Spec::default()], &Limits::default());
-    let failed: Vec<String> = bombs::all().iter().filter_map(|bomb| check(bomb).err()).collect();
+    let bombs = bombs::all(TIFF_REDUCTION);
+    let failed: Vec<String> = bombs.iter().filter_map(|bomb| check(bomb).err()).collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
 fn check(bomb: &Bomb) -> Result<(), String> {
-    let Bomb { name, file, frame, is_honest } = bomb;
-    let limits = Limits::default();
-    let spec: Spec = format!("width=80&frame={frame}").parse().expect("a spec");
-    let ((header, drawn, peak), time) = cpu::of(|| {
-        let header = probe(Cursor::new(file), &limits);
+    let Bomb { name, file, is_honest, .. } = bomb;
+    let spec = bomb.spec();
+    let ((header, work, peak), time) = cpu::of(|| {
+        let header = probe(Cursor::new(file), &Limits::default());
         let before = MEMORY.current_usage();
         MEMORY.reset_peak_usage();
-        let drawn = render(Cursor::new(file), &[spec], &limits).map(drop);
-        (header, drawn, (MEMORY.peak_usage() - before) as u64)
+        let work = Work::of(file, &spec, u64::MAX);
+        (header, work, (MEMORY.peak_usage() - before) as u64)
     });
+    let Work { drawn, questions, unasked } = work;
     let aim = cpu::aim(file.len());
     let promised = header.map_or(0, |header| header.decoded_bytes) + DRAWING_BYTES;
-    println!("{name}: {} bytes, {time:?}, {} KiB, {drawn:?}", file.len(), peak >> 10);
+    println!(
+        "{name}: {} bytes, {time:?}, {} KiB, {unasked:?} unasked, {:?}",
+        file.len(),
+        peak >> 10,
+        drawn.as_ref().err()
+    );
     match drawn {
         _ if time > aim * MAX_AIMS => Err(format!("{name}: {time:?}, the aim is {aim:?}")),
         _ if peak > promised => Err(format!("{name}: {peak} bytes, {promised} promised")),
+        _ if unasked > MAX_UNASKED => Err(format!("{name}: {unasked:?} without a question")),
         Err(err) if *is_honest => Err(format!("{name}: {err}")),
-        _ => Ok(()),
+        Err(_) => Ok(()),
+        Ok(_) => {
+            let cancel_at = (questions / 3).max(1);
+            let Work { drawn, questions, .. } = Work::of(file, &spec, cancel_at);
+            // while a process decodes, questions follow the clock: there may be fewer than before
+            match drawn {
+                Ok(_) if questions < cancel_at => Ok(()),
+                Err(Error::Cancelled) => Ok(()),
+                drawn => Err(format!("{name}: not cancelled: {:?}", drawn.err())),
+            }
+        }
+    }
+}
+
+/// A render and the questions whether to stop it.
+struct Work {
+    drawn: Result<Vec<Grid>, Error>,
+    questions: u64,
+    /// The longest CPU time of this thread between two questions, before the first, or after the last.
+    unasked: Duration,
+}
+
+impl Work {
+    /// Renders, and cancels at a question; the first is number 1.
+    fn of(file: &[u8], spec: &Spec, cancel_at: u64) -> Self {
+        let (questions, last) = (Cell::new(0), Cell::new(cpu::of_thread()));
+        let unasked = Cell::new(Duration::ZERO);
+        let lap = || {
+            let now = cpu::of_thread();
+            unasked.set(unasked.get().max(now - last.replace(now)));
+        };
+        let ask = || {
+            lap();
+            questions.set(questions.get() + 1);
+            questions.get() >= cancel_at
+        };
+        let specs = std::slice::from_ref(spec);
+        let drawn = render_unless(Cursor::new(file), specs, &Limits::default(), &ask);
+        lap();
+        Self { drawn, questions: questions.get(), unasked: unasked.get() }
     }
 }

@@ -127,6 +127,7 @@ impl Env {
 
     /// Reads a setting as text: the given value, or `default`.
     pub fn text(&mut self, name: &'static str, default: &str, help: &'static str) -> String {
+        self.expand_short_flag(name);
         // two parts of one program may read the same setting
         if !self.settings.iter().any(|setting| setting.name == name) {
             self.settings.push(Setting { name, default: default.to_owned(), help });
@@ -138,6 +139,22 @@ impl Env {
                 default.to_owned()
             }
             _ => default.to_owned(),
+        }
+    }
+
+    /// Behind the subcommand `check`, `--sample` is short for `--check-sample`.
+    fn expand_short_flag(&mut self, name: &str) {
+        let Some(command) = self.args.first() else { return };
+        let prefix = format!("{}_", command.to_uppercase());
+        let Some(short) = name.strip_prefix(&prefix) else { return };
+        if self.incomplete.as_deref() == Some(short) {
+            self.incomplete = Some(name.to_owned());
+        }
+        if self.flags.remove(short)
+            && let Some(value) = self.given.remove(short)
+        {
+            self.given.insert(name.to_owned(), value);
+            self.flags.insert(name.to_owned());
         }
     }
 
@@ -374,6 +391,16 @@ mod tests {
         let read = ["A", "B", "C"].map(|name| env.number(name, 3, 0..=9, "help"));
         assert_eq!(read, [7, 2, 3]);
         assert!(env.errors().is_empty());
+    }
+
+    #[test]
+    fn behind_a_subcommand_its_settings_have_short_flags() {
+        let mut check = env(&[("CHECK_SAMPLE", "1")], &["check", "--sample", "7"]);
+        assert_eq!(check.number("CHECK_SAMPLE", 3, 0..=9, "help"), 7);
+        let command = Command { name: "check", args: "", help: "help" };
+        assert!(check.settle("planet-admin", "about", &[command]).is_ok());
+        let mut other = env(&[("CHECK_SAMPLE", "1")], &["dead", "--sample", "7"]);
+        assert_eq!(other.number("CHECK_SAMPLE", 3, 0..=9, "help"), 1);
     }
 
     #[test]

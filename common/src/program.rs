@@ -26,8 +26,8 @@ use crate::{
 
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Lets the program decode AVIF and JPEG XL. Call it first thing in `main`: in a process that was started
-/// to decode a file, it does so and exits.
+/// Lets the program decode files in processes of their own. Call it first thing in `main`: in a process
+/// that was started to decode a file, it does so and exits.
 pub fn decode_if_asked() {
     asciify::isolation::init();
 }

@@ -7,14 +7,11 @@
 use std::{
     fmt,
     io::{self, IsTerminal},
-    net::SocketAddr,
     sync::OnceLock,
-    time::Duration,
 };
 
 use asciify::escape_controls;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tokio::time::sleep;
 use tracing::field::Field;
 use tracing_subscriber::{
     EnvFilter,
@@ -26,18 +23,11 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::{
-    env::Env,
-    fault::{Doing, Fault},
-    process_metrics,
-};
+use crate::{env::Env, process_metrics};
 
 /// Upper bounds of the histogram buckets, in seconds.
 const BUCKETS_S: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
-
-/// Interval at which a process that only serves metrics measures itself.
-const PROCESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Fields that correlate lines, left out of the text for humans: they are long, and the path or the
 /// image is there as well.
@@ -127,23 +117,6 @@ pub fn install_metrics() -> PrometheusHandle {
     HANDLE.get_or_init(install).clone()
 }
 
-/// Installs the recorder of metrics, and serves them at `address` until the runtime ends.
-///
-/// # Errors
-/// The address cannot be bound.
-pub fn serve_metrics(address: SocketAddr) -> Result<(), Fault> {
-    let exporter = exporter().with_http_listener(address);
-    exporter.install().doing("serve the metrics")?;
-    describe();
-    tokio::spawn(async {
-        loop {
-            process_metrics::measure();
-            sleep(PROCESS_INTERVAL).await;
-        }
-    });
-    Ok(())
-}
-
 /// Sets the `HELP` text of each metric.
 fn describe() {
     process_metrics::describe();
@@ -161,6 +134,10 @@ fn describe() {
         "Renders that were stopped: nothing waited for them any more, or RENDER_LIMIT_S was over"
     );
     describe_counter!("planet_jobs_total", "Jobs that ended here, by outcome");
+    describe_gauge!(
+        "planet_worker_loop_age_seconds",
+        "How long ago the loop of the worker turned; it turns at least once a second"
+    );
     describe_gauge!("planet_event_streams", "Clients that follow events at the moment");
     describe_counter!(
         "planet_database_calls_total",

@@ -18,7 +18,10 @@ mod m0004_lanes;
 mod m0005_backfills;
 mod m0006_band_names;
 mod m0007_indexes;
+mod m0008_retentions;
 mod m0009_accounts;
+mod m0010_dead_jobs;
+mod m0011_orders;
 mod statements;
 
 /// The key of PostgreSQL's advisory lock for migrations: the text `planet` and a zero byte.
@@ -42,7 +45,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_backfills::Step),
             Box::new(m0006_band_names::STEP),
             Box::new(m0007_indexes::STEP),
+            Box::new(m0008_retentions::STEP),
             Box::new(m0009_accounts::Step),
+            Box::new(m0010_dead_jobs::STEP),
+            Box::new(m0011_orders::Step),
         ]
     }
 }

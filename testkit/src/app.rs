@@ -38,7 +38,10 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt;
 
-use crate::wait::{INTERVAL, TIMEOUT, soon};
+use crate::{
+    statements::expect_planned,
+    wait::{INTERVAL, TIMEOUT, soon},
+};
 
 /// How long a test waits for an answer or a condition before it fails. It is shorter than the
 /// service's own timeouts of 25 s and more, so that none of these ends the wait.
@@ -117,8 +120,9 @@ impl TestApp {
 
         let lock =
             config.catalog.instance_lock(Sharing::Exclusive).await.expect("no other service");
-        let catalog = Catalog::open(&config.catalog).await.expect("open the database");
+        let mut catalog = Catalog::open(&config.catalog).await.expect("open the database");
         migration::up(catalog.connection()).await.expect("migrate the database");
+        catalog.observe(|statement| expect_planned(&statement.sql));
         let store = Store::open(&config.store).await.expect("open the store");
         let pipeline = Pipeline::open(config, catalog, store, lock).await;
         let pipeline = pipeline.expect("open the pipeline");
@@ -216,7 +220,9 @@ impl TestApp {
 
     /// Starts a worker in the background.
     pub fn spawn_worker(&self) -> JoinHandle<()> {
-        tokio::spawn(worker::run(self.pipeline.clone(), self.worker.clone(), self.stop.clone()))
+        let health = worker::Health::new(self.worker.hang);
+        let (pipeline, config) = (self.pipeline.clone(), self.worker.clone());
+        tokio::spawn(worker::run(pipeline, config, health, self.stop.clone()))
     }
 
     /// Runs the janitor once.

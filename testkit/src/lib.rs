@@ -1,5 +1,5 @@
 //! Test helpers that the crates share: pictures and files, mutations of them, attacks on parsers,
-//! waiting, servers, and the service itself.
+//! waiting, servers, the list of the catalog's statements, and the service itself.
 //!
 //! Only a dev-dependency. The feature `tokio` adds the module `wait`; `service` adds the service
 //! (`app`), attacks on it, and an identity provider. Unit tests of `asciify` may only use [`samples`] and [`layering`]: to
@@ -24,6 +24,7 @@ pub mod samples;
 pub mod seeds;
 #[cfg(feature = "service")]
 pub mod sign_in;
+pub mod statements;
 pub mod tiffs;
 #[cfg(feature = "service")]
 mod token_signer;

@@ -1,6 +1,8 @@
 //! Small files of every format, in all variants that the encoders of the dev-dependencies can write.
 
+use std::fs;
 use std::io::Write;
+use std::path::Path;
 
 use asciify::formats;
 use flate2::{Compression, Crc, write::ZlibEncoder};
@@ -25,7 +27,7 @@ pub fn files() -> Vec<(String, Vec<u8>)> {
     }
     files.extend([("GIF animated".into(), gif()), ("PNG animated".into(), apng())]);
     files.extend(pngs().chain(jpegs()).chain(webps()).chain(tiffs()).chain(plain()));
-    files.extend(heifs().chain(jxls()).chain(jp2s()));
+    files.extend(heifs().chain(jxls()).chain(jp2s()).chain(compressed_tiffs()));
     files.extend(instruments());
     files
 }
@@ -306,6 +308,19 @@ fn jp2s() -> impl Iterator<Item = (String, Vec<u8>)> {
     ];
     let alone = names.into_iter().map(move |name| (name, file(name)));
     alone.chain(boxed).map(|(what, file)| (format!("JPEG 2000 {what}"), file))
+}
+
+/// TIFFs in compressions that no dev-dependency can write.
+fn compressed_tiffs() -> impl Iterator<Item = (String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../asciify/tests/data/tiff");
+    let entries = fs::read_dir(folder).expect("a folder of the repository");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("a file").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|it| it == "tif"));
+    paths.sort();
+    paths.into_iter().map(|path| {
+        let name = path.file_stem().and_then(|it| it.to_str()).expect("a name").to_owned();
+        (format!("TIFF {name}"), fs::read(path).expect("a file"))
+    })
 }
 
 fn tiffs() -> impl Iterator<Item = (String, Vec<u8>)> {

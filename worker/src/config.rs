@@ -1,6 +1,6 @@
 //! The settings of a worker.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
 
 use common::{env::Env, program::drain_limit};
 
@@ -9,6 +9,9 @@ use common::{env::Env, program::drain_limit};
 pub struct Config {
     /// `WORKER_CLAIMS`: jobs that a worker has claimed at the same time; 0 means four per render.
     pub claims: usize,
+    /// `WORKER_HANG_S`: how old the last turn of the worker's loop may be before the worker is not
+    /// live.
+    pub hang: Duration,
     /// `MAX_STRIKES`: attempts that may end without a result before a job is discarded.
     pub max_strikes: i32,
     /// `BACKOFF_MIN_S`: the shortest wait before a retry.
@@ -19,6 +22,8 @@ pub struct Config {
     pub janitor: Duration,
     /// `DELETIONS_KEPT_S`: how long the events of deletions can be replayed.
     pub deletions_kept: Duration,
+    /// `VERSIONS_KEPT`: engine versions whose renders are kept of each image; `None` keeps all.
+    pub versions_kept: Option<NonZeroU32>,
     /// `BACKFILL_S`: interval at which missing jobs are made; `None` when they are not.
     pub backfill: Option<Duration>,
     /// `BACKFILL_CONCURRENCY`: jobs of the backfill at the same time; `None` leaves one core free.
@@ -38,6 +43,12 @@ impl Config {
                 "jobs that one worker has claimed at the same time, most of which wait for the store; \
                  0 means four per render (RENDER_CONCURRENCY)",
             ) as usize,
+            hang: env.period(
+                "WORKER_HANG_S",
+                "60",
+                "how old the last turn of the worker's loop may be before /livez at METRICS_BIND \
+                 fails, in seconds",
+            ),
             max_strikes: env.number(
                 "MAX_STRIKES",
                 5,
@@ -76,6 +87,13 @@ impl Config {
                 "86400",
                 "how long a client that reconnects can still receive a deletion, in seconds",
             ),
+            versions_kept: NonZeroU32::new(env.number(
+                "VERSIONS_KEPT",
+                0,
+                0..=1_000_000,
+                "engine versions whose renders are kept of each image, of those that it has \
+                 completely, the newest; 0 means all",
+            ) as u32),
             name: format!("{}/{}", host(), std::process::id()),
         }
     }
@@ -103,7 +121,7 @@ pub fn metrics_bind(env: &mut Env) -> Option<SocketAddr> {
         "METRICS_BIND",
         "",
         "an address such as 127.0.0.1:9100, or an empty value",
-        "address at which planet-worker serves /metrics; when empty, it does not",
+        "address at which planet-worker serves /metrics, /livez and /readyz; when empty, it does not",
         |text| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) },
     )
 }

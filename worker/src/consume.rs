@@ -29,6 +29,7 @@ use tracing::Instrument;
 
 use crate::{
     config::Config,
+    health::Health,
     verdict::{Verdict, is_fault},
 };
 
@@ -43,6 +44,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(300);
 struct Worker {
     pipeline: Pipeline,
     config: Config,
+    health: Health,
     permits: Arc<Semaphore>,
     /// One permit per job of the backfill, beside the one that every job has.
     backfill_permits: Arc<Semaphore>,
@@ -67,7 +69,12 @@ struct NextPoll {
     backfill: bool,
 }
 
-pub(crate) async fn run(pipeline: Pipeline, config: Config, stop: CancellationToken) {
+pub(crate) async fn run(
+    pipeline: Pipeline,
+    config: Config,
+    health: Health,
+    stop: CancellationToken,
+) {
     let renders = pipeline.config().render_concurrency;
     let spare = renders.saturating_sub(1).max(1);
     let backfill = config.backfill_concurrency.unwrap_or(spare);
@@ -80,9 +87,11 @@ pub(crate) async fn run(pipeline: Pipeline, config: Config, stop: CancellationTo
         abort: CancellationToken::new(),
         pipeline,
         config,
+        health,
     };
     tracing::info!(concurrency, backfill, name = worker.config.name, "the worker is up");
     while !stop.is_cancelled() {
+        worker.health.turn();
         if let Err(fault) = worker.session(concurrency, &stop).await {
             // unacknowledged hints go back to the broker
             tracing::warn!("the worker pauses: {fault}");
@@ -92,7 +101,8 @@ pub(crate) async fn run(pipeline: Pipeline, config: Config, stop: CancellationTo
             }
         }
     }
-    worker.drain().await;
+    worker.health.drain();
+    worker.health.waiting(worker.drain()).await;
 }
 
 impl Worker {
@@ -111,14 +121,14 @@ impl Worker {
         loop {
             let permit = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                permit = self.permits.clone().acquire_owned() => {
+                permit = self.health.waiting(self.permits.clone().acquire_owned()) => {
                     permit.expect("the semaphore is never closed")
                 }
             };
             let hint = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                hint = self.next_hint(&mut hints, &next_poll) => hint?,
+                hint = self.health.waiting(self.next_hint(&mut hints, &next_poll)) => hint?,
             };
             match hint {
                 Some(hint) => {
@@ -267,6 +277,7 @@ async fn work(pipeline: &Pipeline, config: &Config, in_doubt: &AtomicBool, claim
     let renders = outcome.map_or(0, |Rendered { renders }| renders);
     let ms = started.elapsed().as_millis() as u64;
     match &verdict {
+        Verdict::Postponed { .. } => tracing::debug!("{}", verdict.label()),
         Verdict::Done | Verdict::Gone => tracing::info!(renders, ms, "{}", verdict.label()),
         Verdict::Retry { why, .. } | Verdict::Dead { why } => {
             tracing::warn!(ms, "{}: {why}", verdict.label());

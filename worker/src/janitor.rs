@@ -5,7 +5,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::{fault::Fault, jitter::jitter, pipeline::Pipeline};
+use common::{
+    fault::Fault,
+    jitter::jitter,
+    pipeline::{CleanUp, Pipeline},
+};
 use tokio::time::sleep;
 
 use crate::config::Config;
@@ -27,12 +31,17 @@ async fn clean_ups(pipeline: &Pipeline, config: &Config) {
     loop {
         let faults = clean_up(pipeline, config).await;
         if faults.is_empty() {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            metrics::gauge!("planet_cleaned_up_timestamp_seconds").set(now.as_secs_f64());
+            record_success();
         }
         warn(faults);
         sleep(jitter(config.janitor)).await;
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "only Prometheus reads it, by its own clock")]
+fn record_success() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    metrics::gauge!("planet_cleaned_up_timestamp_seconds").set(now.as_secs_f64());
 }
 
 fn warn(faults: impl IntoIterator<Item = Fault>) {
@@ -50,5 +59,6 @@ pub(crate) async fn backfill(pipeline: &Pipeline, interval: Duration) -> Result<
 }
 
 pub(crate) async fn clean_up(pipeline: &Pipeline, config: &Config) -> Vec<Fault> {
-    pipeline.clean_up(config.max_strikes, config.deletions_kept).await
+    let Config { max_strikes, deletions_kept, versions_kept, .. } = *config;
+    pipeline.clean_up(CleanUp { max_strikes, deletions_kept, versions_kept }).await
 }

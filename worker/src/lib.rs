@@ -5,22 +5,32 @@
 
 mod config;
 mod consume;
+mod health;
 mod janitor;
 mod verdict;
 
 use common::{fault::Fault, pipeline::Pipeline};
 pub use config::{Config, metrics_bind};
 use futures_util::future::BoxFuture;
+pub use health::Health;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 /// Works until `stop`, then drains: running jobs get [`Config::drain`] to end, then they are aborted
-/// and become due for other workers.
-pub fn run(pipeline: Pipeline, config: Config, stop: CancellationToken) -> BoxFuture<'static, ()> {
+/// and become due for other workers. `health` tells whether its loop turns.
+pub fn run(
+    pipeline: Pipeline,
+    config: Config,
+    health: Health,
+    stop: CancellationToken,
+) -> BoxFuture<'static, ()> {
     Box::pin(async move {
+        let measured = health.clone();
+        let measure = tokio::spawn(async move { measured.measure().await });
+        let _measure = AbortOnDropHandle::new(measure);
         let janitor = tokio::spawn(janitor::run(pipeline.clone(), config.clone()));
         // aborted rather than awaited, so that a store that hangs does not delay the shutdown
         let _janitor = AbortOnDropHandle::new(janitor);
-        consume::run(pipeline, config, stop).await;
+        consume::run(pipeline, config, health, stop).await;
     })
 }
 

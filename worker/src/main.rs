@@ -10,6 +10,7 @@ use common::{
     program::{decode_if_asked, healthy, open_pipeline, run, startup_wait, stop_signal},
     telemetry,
 };
+use worker::Health;
 
 const ABOUT: &str = "\
 The worker of Planet Image API: renders uploaded images in every preset, until SIGTERM or Ctrl-C.";
@@ -17,7 +18,7 @@ The worker of Planet Image API: renders uploaded images in every preset, until S
 const HEALTH: Command = Command {
     name: "health",
     args: "",
-    help: "Check the worker that runs at METRICS_BIND; exit code 0 if it answers",
+    help: "Check the worker that runs at METRICS_BIND; exit code 0 if it answers and does not hang",
 };
 
 fn main() -> ExitCode {
@@ -37,8 +38,9 @@ fn main() -> ExitCode {
         return run(check(metrics));
     }
     run(async move {
+        let health = Health::new(config.hang);
         if let Some(address) = metrics {
-            telemetry::serve_metrics(address)?;
+            health.serve(address, telemetry::install_metrics())?;
         }
         let stop = stop_signal()?;
         let lock = pipeline.catalog.instance_lock(Sharing::Shared).await?;
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
             () = stop.cancelled() => return Ok(()),
             pipeline = open_pipeline(pipeline, lock, wait, |_| Box::pin(async { Ok(()) })) => pipeline?,
         };
-        worker::run(pipeline, config, stop).await;
+        worker::run(pipeline, config, health, stop).await;
         Ok(())
     })
 }
@@ -55,8 +57,10 @@ async fn check(metrics: Option<SocketAddr>) -> Result<(), Fault> {
     let Some(address) = metrics else {
         return Err(Fault::new("check the worker", "METRICS_BIND is not set"));
     };
-    match healthy(&address.to_string(), "/metrics").await {
+    match healthy(&address.to_string(), "/livez").await {
         true => Ok(()),
-        false => Err(Fault::new("check the worker", "no answer at METRICS_BIND")),
+        false => {
+            Err(Fault::new("check the worker", "it does not answer at METRICS_BIND, or hangs"))
+        }
     }
 }

@@ -3,9 +3,17 @@
 use std::time::Duration;
 
 use common::{
+    jitter::jitter,
     job::{Claim, JobError},
     pipeline::{Conclusion, DrawError, RenderError, Rendered},
 };
+
+/// How long the job of a large image is not due after others came first; so much longer for each
+/// [`POSTPONED_TOGETHER`] that were postponed before it. So few of them are claimed in a second, in
+/// their order.
+const POSTPONEMENT: Duration = Duration::from_millis(500);
+const POSTPONED_TOGETHER: u32 = 8;
+const MAX_POSTPONEMENT: Duration = Duration::from_secs(30);
 
 /// Whether the service failed, as it would with other jobs too. A missing original is a failure of
 /// its job alone.
@@ -23,6 +31,8 @@ pub(crate) enum Verdict {
     /// Try again later. `refund`: the strike is taken back, since the image did not cause the
     /// failure.
     Retry { refund: bool, why: String },
+    /// Other large images come first: try again soon.
+    Postponed { before: u32 },
     /// Discard it.
     Dead { why: String },
 }
@@ -36,6 +46,7 @@ impl Verdict {
         let why = err.to_string();
         match err {
             RenderError::Fenced => Verdict::Gone,
+            RenderError::Postponed { before } => Verdict::Postponed { before: *before },
             RenderError::Fault(_) => Verdict::Retry { refund: true, why },
             RenderError::Draw(draw) => match draw {
                 DrawError::Busy | DrawError::OriginalMissing | DrawError::Fault(_) => {
@@ -65,6 +76,11 @@ impl Verdict {
                 let reason = if refund { JobError::Service(why) } else { JobError::Image(why) };
                 Some(Conclusion::Retry { wait: backoff(failures), refund, reason: Some(reason) })
             }
+            Verdict::Postponed { before } => {
+                let turns = 1 + before / POSTPONED_TOGETHER;
+                let wait = jitter((POSTPONEMENT * turns).min(MAX_POSTPONEMENT));
+                Some(Conclusion::Retry { wait, refund: true, reason: None })
+            }
             Verdict::Dead { why } => Some(Conclusion::Discard { reason: why.clone() }),
         }
     }
@@ -75,6 +91,7 @@ impl Verdict {
             Verdict::Done => "done",
             Verdict::Gone => "gone",
             Verdict::Retry { .. } => "retry",
+            Verdict::Postponed { .. } => "postponed",
             Verdict::Dead { .. } => "dead",
         }
     }

@@ -1,7 +1,10 @@
 //! `planet-admin`: the operator's program: migrates the database, checks an installation, lists and
 //! retries dead jobs.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use asciify::escape_controls;
 use common::{
@@ -9,8 +12,8 @@ use common::{
     env::{Command, Env},
     fault::{Doing, Fault},
     job::JobId,
-    pipeline::{AuditOptions, audit, describe_dead_job, pluralize},
-    program::{retry_for, run, startup_wait},
+    pipeline::{AuditEvent, AuditOptions, AuditReport, audit, describe_dead_job, pluralize},
+    program::{retry_for, run, startup_wait, stop_signal},
     store::{self, Store},
     telemetry,
 };
@@ -31,7 +34,8 @@ const COMMANDS: &[Command] = &[
         name: "check",
         args: "",
         help: "Compare every image and render with the store, and report problems and dead jobs; \
-               exit code 1 if there are any",
+               exit code 1 if there are any. --sample=100 looks at one image in 100, \
+               --concurrency=32 at 32 at the same time, --after=ID begins after an image",
     },
     Command { name: "dead", args: "", help: "List dead jobs, with their reasons" },
     Command { name: "retry", args: "JOB", help: "Retry a dead job; JOB is its id, or all" },
@@ -39,6 +43,10 @@ const COMMANDS: &[Command] = &[
 
 /// Dead jobs that are listed.
 const MAX_DEAD: u64 = 1_000;
+/// How often a check tells how far it has come.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+/// The exit code of a check that was interrupted: that of SIGINT, as shells have it.
+const INTERRUPTED: u8 = 130;
 
 #[derive(Clone, Copy)]
 enum Task {
@@ -146,11 +154,33 @@ async fn migrate(installation: Installation) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Checks until SIGINT or SIGTERM. A check that ends early tells with which setting to go on.
 async fn check(installation: Installation, options: AuditOptions) -> Result<ExitCode, Fault> {
     let (catalog, store) = (installation.catalog().await?, installation.store().await?);
-    let report = audit(&catalog, &store, options, &mut |line| print_line(&line)).await?;
+    let stop = stop_signal()?;
+    let (mut last, mut told) = (None, Instant::now());
+    let mut observer = |event: AuditEvent<'_>| match event {
+        AuditEvent::Problem(line) => print_line(&line),
+        AuditEvent::Checked(id, report) => {
+            last = Some(id);
+            if told.elapsed() >= PROGRESS_INTERVAL {
+                told = Instant::now();
+                eprintln!("{report} so far, down to image {id}");
+            }
+        }
+    };
+    let checked = audit(&catalog, &store, &options, &stop, &mut observer).await;
+    let ended_early = checked.as_ref().map_or(true, |report| report.stopped);
+    if let Some(id) = last.filter(|_| ended_early) {
+        eprintln!("to go on: {NAME} check --after={id}");
+    }
+    let report = checked?;
     println!("{report}");
-    Ok(if report.problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match report {
+        AuditReport { stopped: true, .. } => ExitCode::from(INTERRUPTED),
+        AuditReport { problems: 0, .. } => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
 }
 
 async fn list_dead(installation: Installation) -> Result<(), Fault> {

@@ -15,6 +15,9 @@ use common::{
     telemetry,
 };
 use futures_util::future::BoxFuture;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use worker::Health;
 
 const ABOUT: &str = "\
 Planet Image API in one process: upload images and view them as text.
@@ -59,10 +62,19 @@ fn main() -> ExitCode {
                 env!("CARGO_PKG_VERSION"),
             );
         }
-        let worker = tokio::spawn(worker::run(pipeline.clone(), worker, stop.clone()));
-        api::serve(listener, App::new(pipeline, api, metrics), stop.clone()).await;
-        stop.cancel();
-        worker.await.doing("end the worker")
+        let (notice, stop_worker) = (api.shutdown_notice, CancellationToken::new());
+        let health = Health::new(worker.hang);
+        let working = worker::run(pipeline.clone(), worker, health, stop_worker.clone());
+        let working = tokio::spawn(working);
+        let (stopped, noticed) = (stop.clone(), stop_worker.clone());
+        tokio::spawn(async move {
+            stopped.cancelled().await;
+            sleep(notice).await;
+            noticed.cancel();
+        });
+        api::serve(listener, App::new(pipeline, api, metrics), stop).await;
+        stop_worker.cancel();
+        working.await.doing("end the worker")
     })
 }
 

@@ -1,17 +1,19 @@
-//! The gallery: all images as text, newest first.
+//! The gallery: images as text, in an order, and the search for them.
 
 use asciify::{ColorOn, Fit, Format, Palette, Spec};
 use askama::Template;
 use axum::response::Response;
 use common::{
-    image::ImageId,
-    pipeline::ImageSummary,
+    catalog::{Cursor, Sort},
+    pipeline::{Count, ImageSummary},
     preset::{Preset, Presets},
 };
 
 use super::{
-    PresetLink, account_link::AccountLink, display_name, format_bytes, page, preset_links, status,
+    PresetLink, account_link::AccountLink, day, display_name, format_bytes, page, preset_links,
+    status,
 };
+use crate::{list_query::ListQuery, responses::rfc3339};
 
 /// Width of a tile's picture divided by its height, at least and at most. Pictures beyond are
 /// shown with bars beside them.
@@ -31,6 +33,12 @@ struct Gallery<'a> {
     accept: String,
     presets: Vec<PresetLink>,
     preset: &'a Preset,
+    /// Name and title of each order.
+    orders: [(&'static str, &'static str); 4],
+    /// How many images there are, such as `1,204 images`.
+    count: String,
+    /// Whether no image is stored.
+    is_empty: bool,
     aspects: Aspects,
     /// Whether letters alone are colored. Scaled-down letters look darker than the picture.
     is_letters: bool,
@@ -38,18 +46,32 @@ struct Gallery<'a> {
     /// For the `<template>` that the script fills.
     blank: Tile,
     range: &'a GalleryRange,
-    /// Address of the older images as a page.
-    older: Option<String>,
 }
 
-/// Which images a page of the gallery has beside it.
+/// Which images a page of the gallery has, and which are beside them.
 pub(crate) struct GalleryRange {
-    /// The page has images older than this one only; `None`: it has the newest.
-    pub before: Option<ImageId>,
-    /// The cursor of the page of newer images; `None`: that page has the newest.
-    pub newer: Option<ImageId>,
-    /// Address of the next older images as JSON, for the script.
-    pub next: Option<String>,
+    /// The order, the search, and where the page begins.
+    pub list: ListQuery,
+    /// How many images the list has.
+    pub count: Count,
+    /// The cursor of the page before; `None`: that page is the first.
+    pub previous: Option<Cursor>,
+    /// The cursor of the page after, if there is one.
+    pub next: Option<Cursor>,
+    /// Address of the next images as JSON, for the script.
+    pub address: Option<String>,
+}
+
+impl Gallery<'_> {
+    /// The address of a page of the gallery.
+    fn address(&self, preset: &str, cursor: Option<&Cursor>) -> String {
+        let path = "/?";
+        let mut query = form_urlencoded::Serializer::for_suffix(path.to_owned(), path.len());
+        query.append_pair("preset", preset);
+        query.extend_pairs(self.range.list.filters());
+        query.extend_pairs(cursor.map(|cursor| ("cursor", cursor.to_string())));
+        query.finish()
+    }
 }
 
 /// The aspect ratios of pictures, for the script.
@@ -65,8 +87,13 @@ struct Aspects {
 struct Tile {
     id: String,
     name: String,
+    /// Whether the file had no name.
+    is_unnamed: bool,
     /// Its size in pixels and bytes.
     details: String,
+    /// When it was uploaded (RFC 3339, UTC), and the day of it.
+    created_at: String,
+    day: String,
     media_type: String,
     width: u32,
     height: u32,
@@ -87,12 +114,15 @@ impl Tile {
         let id = summary.image.id.to_string();
         Tile {
             name: display_name(summary),
+            is_unnamed: metadata.name.is_none(),
             details: format!(
                 "{} × {} · {}",
                 metadata.width,
                 metadata.height,
                 format_bytes(metadata.bytes)
             ),
+            created_at: rfc3339(summary.image.created_at),
+            day: day(summary.image.created_at),
             media_type: metadata.media_type.clone(),
             width: metadata.width,
             height: metadata.height,
@@ -143,20 +173,49 @@ pub(crate) fn gallery(
     images: &[ImageSummary],
     range: &GalleryRange,
 ) -> Response {
-    let last = images.last().filter(|_| range.next.is_some());
+    let is_whole = range.list.page.cursor.is_none() && range.list.q.is_empty();
     page(&Gallery {
         origin,
         account,
         accept: accept(),
         presets: preset_links(presets, |other| other.name == preset.name),
         preset,
+        orders: Sort::ALL.map(|sort| (sort.name(), title(sort))),
+        count: count(range),
+        is_empty: is_whole && images.is_empty(),
         aspects: Aspects::of(&preset.spec),
         is_letters: preset.spec.color_on() == ColorOn::Foreground,
         tiles: images.iter().map(|summary| Tile::new(summary, &preset.spec)).collect(),
         blank: Tile { status: "pending", ..Tile::default() },
-        older: last.map(|last| format!("/?preset={}&cursor={}", preset.name, last.image.id)),
         range,
     })
+}
+
+/// How an order is called on the page.
+fn title(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Newest => "Newest first",
+        Sort::Oldest => "Oldest first",
+        Sort::Name => "By name",
+        Sort::Size => "Largest first",
+    }
+}
+
+/// How many images there are, or are found; the script writes the same.
+fn count(range: &GalleryRange) -> String {
+    let Count { images, is_exact } = range.count;
+    let digits = images.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    let more = if is_exact { "" } else { "+" };
+    let noun = if images == 1 && is_exact { "image" } else { "images" };
+    let found = if range.list.q.is_empty() { "" } else { " found" };
+    format!("{text}{more} {noun}{found}")
 }
 
 /// All media types of images, and the file name extensions of every format.

@@ -28,10 +28,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::{
-    image::Status,
+    image::{Millis, Status},
     pipeline::ImageSummary,
     preset::{Preset, Presets},
 };
+use time::{OffsetDateTime, macros::format_description};
 
 use crate::problem::Problem;
 
@@ -92,6 +93,13 @@ fn status(summary: &ImageSummary) -> (&'static str, Option<String>) {
     }
 }
 
+/// A day (UTC), such as `9 Nov 2026`.
+fn day(at: Millis) -> String {
+    let format = format_description!(version = 2, "[day padding:none] [month repr:short] [year]");
+    let time = OffsetDateTime::from_unix_timestamp(at.0.div_euclid(1000)).ok();
+    time.and_then(|time| time.format(&format).ok()).unwrap_or_default()
+}
+
 /// A number of bytes in SI units with at most three digits, such as `112 kB`.
 fn format_bytes(bytes: u64) -> String {
     let mut value = bytes as f64;
@@ -107,7 +115,7 @@ fn format_bytes(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::format_bytes;
+    use super::*;
 
     #[test]
     fn sizes_are_short() {

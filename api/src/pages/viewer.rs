@@ -9,9 +9,9 @@ use super::{
     PNG_CELL_WIDTH, PresetLink, SVG_CELL,
     account_link::AccountLink,
     controls::{Group, Input, groups},
-    display_name, format_bytes, page, preset_links, status,
+    day, display_name, format_bytes, page, preset_links, status,
 };
-use crate::extract::RenderQuery;
+use crate::{extract::RenderQuery, responses::rfc3339};
 
 /// Colored renders with more cells are shown as PNG: an SVG has a node for each cell.
 const MAX_SVG_CELLS: u32 = 20_000;
@@ -30,6 +30,9 @@ struct Viewer<'a> {
     image: &'a Image,
     /// Length of the original.
     size: String,
+    /// When it was uploaded (RFC 3339, UTC), and the day of it.
+    created_at: String,
+    day: String,
     status: &'static str,
     error: Option<String>,
     /// The query of the render: canonical options, and `version` if it was requested.
@@ -88,6 +91,8 @@ pub(crate) fn viewer(
         name,
         image,
         size: format_bytes(image.metadata.bytes),
+        created_at: rfc3339(image.created_at),
+        day: day(image.created_at),
         status,
         error,
         image_query: if is_plain { without_colors(spec) } else { full_query.clone() },

@@ -43,8 +43,7 @@ pub(crate) async fn page(
 ) -> Response {
     // the reference works without the database, then without an example id
     let newest = app.pipeline.list(Page { limit: 1, ..Page::default() }).await;
-    let newest =
-        newest.ok().and_then(|(images, _)| images.first().map(|it| it.image.id.to_string()));
+    let newest = newest.ok().and_then(|listing| Some(listing.images.first()?.image.id.to_string()));
     let image = newest.as_deref().unwrap_or("ID");
     let context = CommandContext { origin: &origin(&headers), image };
     match negotiate(&headers, &["text/html", "text/plain"]) {

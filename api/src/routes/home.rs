@@ -5,11 +5,16 @@ use axum::{
     http::{HeaderMap, HeaderName, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use common::{catalog::Page, image::ImageId, pipeline::ImageSummary, preset::Preset};
+use common::{
+    catalog::{Cursor, Page},
+    pipeline::{ImageSummary, Listing},
+    preset::Preset,
+};
 
 use crate::{
     app::App,
     extract::{find_preset, query},
+    list_query::ListQuery,
     negotiate::negotiate,
     pages::{AccountLink, GalleryRange, default_preset, gallery},
     problem::{Problem, ProblemBody},
@@ -25,7 +30,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 /// The query of `GET /`.
 pub(crate) struct GalleryQuery {
     preset: Preset,
-    before: Option<ImageId>,
+    list: ListQuery,
 }
 
 impl FromRequestParts<App> for GalleryQuery {
@@ -33,24 +38,16 @@ impl FromRequestParts<App> for GalleryQuery {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let presets = &app.pipeline.config().presets;
-        let mut gallery = GalleryQuery { preset: default_preset(presets).clone(), before: None };
-        for (name, value) in query(&parts.uri)? {
-            match name.as_str() {
-                "preset" => gallery.preset = find_preset(presets, &value)?.clone(),
-                "cursor" => {
-                    let cursor = value.parse().ok();
-                    gallery.before = Some(cursor.ok_or_else(|| {
-                        Problem::parameter(
-                            "cursor",
-                            "the cursor of a link to older images, unchanged",
-                        )
-                    })?);
-                }
-                // links from other sites may add parameters, such as utm_source
-                _ => {}
-            }
+        let mut preset = default_preset(presets);
+        let mut pairs = query(&parts.uri)?;
+        for (_, name) in pairs.iter().filter(|(name, _)| name == "preset") {
+            preset = find_preset(presets, name)?;
         }
-        Ok(gallery)
+        // links from other sites may add parameters, such as utm_source
+        pairs.retain(|(name, _)| matches!(name.as_str(), "cursor" | "q" | "sort"));
+        let mut list = ListQuery::parse(&pairs)?;
+        list.page.limit = PAGE_SIZE;
+        Ok(GalleryQuery { preset: preset.clone(), list })
     }
 }
 
@@ -59,7 +56,9 @@ impl FromRequestParts<App> for GalleryQuery {
     get, path = "/", tag = "documentation",
     params(
         ("preset" = Option<String>, Query, description = "The preset of the gallery's renders."),
-        ("cursor" = Option<String>, Query, description = "The cursor of a link to older images."),
+        ("sort" = Option<String>, Query, pattern = "^(newest|oldest|name|size)$", description = "The order, as of `/images`."),
+        ("q" = Option<String>, Query, max_length = 100, description = "Only images whose name has these words, as of `/images`."),
+        ("cursor" = Option<String>, Query, description = "The cursor of a link to further images."),
     ),
     responses(
         (status = 200, description = "The overview, or the gallery.", content((String = "text/plain"), (String = "text/html"))),
@@ -88,30 +87,36 @@ async fn gallery_page(
     account: Option<&AccountLink>,
     query: GalleryQuery,
 ) -> Result<Response, Problem> {
-    let page = Page { limit: PAGE_SIZE, before: query.before, ..Page::default() };
-    let (images, has_more) = app.pipeline.list(page).await?;
-    let last = images.last().filter(|_| has_more).map(|summary| summary.image.id);
+    let GalleryQuery { preset, list } = query;
+    let Listing { images, next } = app.pipeline.list(list.page.clone()).await?;
     let range = GalleryRange {
-        before: query.before,
-        newer: newer_page(app, query.before, &images).await?,
-        next: last.map(|id| format!("/images?cursor={id}&limit={SCRIPT_PAGE_SIZE}")),
+        count: app.pipeline.count(list.page.clone()).await?,
+        previous: previous_page(app, &list.page, &images).await?,
+        address: next.as_ref().map(|next| list.address(next, SCRIPT_PAGE_SIZE)),
+        next,
+        list,
     };
-    Ok(gallery(at, account, &app.pipeline.config().presets, &query.preset, &images, &range))
+    Ok(gallery(at, account, &app.pipeline.config().presets, &preset, &images, &range))
 }
 
-/// The cursor of the page of images before one that starts at `cursor`; `None` if that page has the
-/// newest.
-async fn newer_page(
+/// The cursor of the page before one that starts at the cursor of `page`; `None` if that page is the
+/// first.
+async fn previous_page(
     app: &App,
-    cursor: Option<ImageId>,
+    page: &Page,
     images: &[ImageSummary],
-) -> Result<Option<ImageId>, Problem> {
-    let Some(cursor) = cursor else { return Ok(None) };
-    let first = images.first().map_or(cursor, |summary| summary.image.id);
-    let page = Page { limit: PAGE_SIZE + 1, after: Some(first), ..Page::default() };
-    let (newer, _) = app.pipeline.list(page).await?;
-    let is_full = newer.len() as u64 > PAGE_SIZE;
-    Ok(newer.first().filter(|_| is_full).map(|summary| summary.image.id))
+) -> Result<Option<Cursor>, Problem> {
+    let Some(cursor) = page.cursor.clone() else { return Ok(None) };
+    let first = images.first().map(|summary| Cursor::of(&summary.image, page.sort));
+    let before = Page {
+        cursor: Some(first.unwrap_or(cursor)),
+        is_backward: true,
+        limit: PAGE_SIZE + 1,
+        ..page.clone()
+    };
+    let images = app.pipeline.list(before).await?.images;
+    let is_full = images.len() as u64 > PAGE_SIZE;
+    Ok(images.first().filter(|_| is_full).map(|summary| Cursor::of(&summary.image, page.sort)))
 }
 
 fn overview(at: &str) -> String {

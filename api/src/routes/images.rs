@@ -8,7 +8,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::{
-    catalog::Page,
     image::Image,
     pipeline::{ImageSummary, SubmitError},
 };
@@ -17,7 +16,8 @@ use tokio_util::io::ReaderStream;
 use crate::{
     app::App,
     conditional::{Condition, Part, condition, is_conditional, requested_range},
-    extract::{Id, ListQuery, prefer_wait},
+    extract::{Id, prefer_wait},
+    list_query::ListQuery,
     negotiate::negotiate,
     problem::{Problem, ProblemBody, RANGE},
     responses::{Binary, ImageBody, ImagesBody, Json},
@@ -101,14 +101,21 @@ pub(crate) struct UploadForm {
     image: Vec<u8>,
 }
 
-/// Lists images, newest first.
+/// Lists images, newest first, or in another order.
+///
+/// A search by name compares the names of at most `MAX_SEARCHED_IMAGES` images per request. A page
+/// may therefore have fewer images than `limit`, or none, and yet a `next`, where the search goes on.
 #[utoipa::path(
     get, path = "/images", tag = "images",
     params(
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 200, description = "Images per page; 50 by default."),
         ("cursor" = Option<String>, Query, description = "The cursor of the previous page's `next`."),
-        ("after" = Option<String>, Query, description = "Only images newer than the one with this id: those nearest to it. `next` then leads to newer ones."),
-        ("sha256" = Option<String>, Query, pattern = "^[0-9A-Fa-f]{64}$", description = "Only images with this SHA-256."),
+        ("sort" = Option<String>, Query, pattern = "^(newest|oldest|name|size)$", description = "The order: `newest` first (the default), `oldest` first, by `name` (without the case of ASCII letters; images without a name first), or by `size` in bytes, the largest first."),
+        ("q" = Option<String>, Query, max_length = 100, description = "Only images whose name has each of these words somewhere, in upper or lower case."),
+        ("count" = Option<bool>, Query, description = "`true`: the response has `count`, the number of images in the whole list."),
+        ("before" = Option<String>, Query, description = "The other direction: the images that the list has before this cursor, those nearest to it. `next` then leads further back."),
+        ("after" = Option<String>, Query, description = "Only images newer than the one with this id: the same as `before`, with `sort=newest`."),
+        ("sha256" = Option<String>, Query, pattern = "^[0-9A-Fa-f]{64}$", description = "Only images with this SHA-256; not with `q`, `sort=name` or `sort=size`."),
     ),
     responses(
         (status = 200, description = "A page of images.", body = ImagesBody, headers(("Link" = String, description = "The next page (RFC 8288)."))),
@@ -120,23 +127,21 @@ pub(crate) async fn list(
     State(app): State<App>,
     headers: HeaderMap,
     uri: Uri,
-    ListQuery(page): ListQuery,
+    query: ListQuery,
 ) -> Result<Response, Problem> {
-    app.pages.answer(&headers, uri.to_string(), list_page(&app, page)).await
+    app.pages.answer(&headers, uri.to_string(), list_page(&app, query)).await
 }
 
-async fn list_page(app: &App, page: Page) -> Result<Response, Problem> {
-    let (limit, sha256, is_after) = (page.limit, page.sha256.clone(), page.after.is_some());
-    let (images, has_more) = app.pipeline.list(page).await?;
-    let (direction, edge) =
-        if is_after { ("after", images.first()) } else { ("cursor", images.last()) };
-    let next = edge.filter(|_| has_more).map(|edge| {
-        let filter = sha256.map(|hash| format!("&sha256={hash}")).unwrap_or_default();
-        format!("/images?{direction}={}&limit={limit}{filter}", edge.image.id)
-    });
+async fn list_page(app: &App, query: ListQuery) -> Result<Response, Problem> {
+    let listing = app.pipeline.list(query.page.clone()).await?;
+    let count = match query.counts {
+        true => Some(app.pipeline.count(query.page.clone()).await?.into()),
+        false => None,
+    };
+    let next = listing.next.map(|next| query.address(&next, query.page.limit));
     let link = next.as_ref().map(|next| ascii(&format!("<{next}>; rel=\"next\"")));
-    let items = images.into_iter().map(ImageBody::from).collect();
-    let mut response = Json(ImagesBody { items, next }).into_response();
+    let items = listing.images.into_iter().map(ImageBody::from).collect();
+    let mut response = Json(ImagesBody { items, next, count }).into_response();
     if let Some(link) = link {
         response.headers_mut().insert(header::LINK, link);
     }

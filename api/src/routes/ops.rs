@@ -26,17 +26,19 @@ pub(crate) async fn livez() -> &'static str {
 
 /// Checks whether this instance should receive requests.
 ///
-/// The response has the state of each dependency. One that answered before may be away for
+/// It should not once the process was asked to stop; other requests are still answered for
+/// `SHUTDOWN_NOTICE_S`. The response has the state of each dependency. One that answered before may be away for
 /// `READY_GRACE_S`. The message broker is not required: without it, workers poll the database.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations",
     responses(
         (status = 200, description = "Ready.", body = ReadyBody),
-        (status = 503, description = "A required dependency is unavailable.", body = ReadyBody),
+        (status = 503, description = "A required dependency is unavailable, or the process stops.", body = ReadyBody),
     ),
 )]
 pub(crate) async fn readyz(State(app): State<App>) -> Response {
-    let mut ready = true;
+    let stopping = app.stopping.is_cancelled();
+    let mut ready = !stopping;
     let now = Instant::now();
     let dependencies = app.pipeline.check().await.map(|(name, result)| {
         let ok = result.map_err(|fault| tracing::warn!("{name} does not answer: {fault}")).is_ok();
@@ -44,7 +46,7 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
         ready &= !app.readiness.is_away(name, ok, now) || !required;
         DependencyBody { name, ok, required }
     });
-    let body = Json(ReadyBody { ready, dependencies: dependencies.into() });
+    let body = Json(ReadyBody { ready, stopping, dependencies: dependencies.into() });
     match ready {
         true => body.into_response(),
         false => {

@@ -40,11 +40,16 @@ test("chosen files appear automatically, newest first", async () => {
   await page.goto(service.origin);
   await page.getByText("No images yet.").waitFor();
   await page.getByText("Choose images").waitFor();
+  await page.getByRole("heading", { name: "Images as text" }).waitFor();
+  assert.equal(await page.locator(".looks").isVisible(), false, "there is nothing to look at");
   await page.locator("#picker").setInputFiles(["one.bmp", "two.bmp", "three.bmp", "four.bmp"].map((name, n) => file(name, picture(n))));
   for (const name of ["one.bmp", "two.bmp", "three.bmp", "four.bmp"]) {
     await isReady(page, name);
   }
   assert.equal(await page.getByText("No images yet.").isVisible(), false);
+  assert.equal(await page.getByRole("heading", { name: "Images as text" }).isVisible(), false, "the introduction gives way");
+  assert.ok((await page.locator(".front").boundingBox()).height < 60, "to one line");
+  await page.getByRole("heading", { name: "4 images" }).waitFor();
   await until("the uploads are done", async () => await page.locator(".uploads li").count() === 0);
   const ids = await page.locator(".tile").evaluateAll((tiles) => tiles.map((tile) => tile.dataset.id));
   assert.deepEqual(ids, [...ids].sort().reverse());
@@ -98,16 +103,69 @@ test("progress shows the bytes sent, also on a slow connection", async () => {
   await close(page);
 });
 
-test("a file that is not an image shows an error that can be dismissed", async () => {
+test("files that are refused are told together, and can be dismissed", async () => {
   const page = await open();
   await page.goto(service.origin);
-  await page.locator("#picker").setInputFiles([file("notes.txt", Buffer.from("no image at all"))]);
-  const row = page.locator(".uploads li.failed");
-  await row.getByText("format", { exact: false }).waitFor();
-  await row.getByRole("button", { name: "Dismiss" }).click();
-  assert.equal(await page.locator(".uploads li").count(), 0);
-  // the browser itself writes an answer of 415 to the console
-  assert.match(page.complaints.splice(0).join(), /415/);
+  const notes = (n) => file(`notes ${n}.txt`, Buffer.from("no image at all"));
+  await page.locator("#picker").setInputFiles([notes(0)]);
+  const rows = page.locator(".uploads li.failed");
+  await rows.getByText("format", { exact: false }).waitFor();
+  assert.equal(await page.getByRole("button", { name: "Try again" }).count(), 0, "it would be refused again");
+  await rows.getByRole("button", { name: "Dismiss" }).click();
+  assert.equal(await page.locator(".uploads").isVisible(), false);
+
+  await page.locator("#picker").setInputFiles(Array.from({ length: 40 }, (_, n) => notes(n)));
+  await page.getByText("40 files were not uploaded").waitFor();
+  assert.equal(await rows.first().isVisible(), false, "they take one line");
+  await page.getByRole("button", { name: "Details" }).click();
+  await rows.nth(39).getByText("notes", { exact: false }).waitFor();
+  await page.getByRole("button", { name: "Dismiss all" }).click();
+  assert.equal(await page.locator(".uploads").isVisible(), false);
+  // the browser itself writes each answer of 415 to the console
+  assert.ok(page.complaints.splice(0).every((complaint) => /415/.test(complaint)));
+  await close(page);
+});
+
+test("folders are walked, and a pasted picture gets a name with its time", async () => {
+  const page = await open();
+  await page.goto(service.origin);
+  await page.evaluate((bytes) => {
+    const picture = (name) => ({ name, isFile: true, file: (take) => take(new File([new Uint8Array(bytes)], name)) });
+    const folder = (name, children) => {
+      const parts = [children.slice(0, 1), children.slice(1), []];
+      return { name, isDirectory: true, createReader: () => ({ readEntries: (take) => take(parts.shift()) }) };
+    };
+    const root = folder("holidays", [picture("in a folder.bmp"), folder("deep", [picture("deep inside.bmp")]), picture(".hidden")]);
+    const drop = new Event("drop", { bubbles: true, cancelable: true });
+    drop.dataTransfer = { types: ["Files"], files: [], getData: () => "", items: [{ webkitGetAsEntry: () => root }] };
+    document.body.dispatchEvent(drop);
+    const pasted = new DataTransfer();
+    pasted.items.add(new File([new Uint8Array(bytes)], "image.png", { type: "image/png" }));
+    document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: pasted, bubbles: true }));
+  }, [...picture(31)]);
+  await isReady(page, "in a folder.bmp");
+  await isReady(page, "deep inside.bmp");
+  await page.locator(".tile .name", { hasText: /^pasted \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d\.png$/ }).waitFor();
+  assert.equal(await tile(page, ".hidden").count(), 0);
+  await close(page);
+});
+
+test("a pasted address is offered as what it is", async () => {
+  const page = await open();
+  await page.goto(service.origin);
+  const paste = (text) => page.evaluate((text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", text);
+    document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+  }, text);
+  await paste("some words");
+  assert.equal(await page.locator(".pasted-address").count(), 0);
+  await paste("https://example.org/moon.jpg?a='b'");
+  const offer = page.locator(".pasted-address");
+  await offer.getByText("This is an address, not an image").waitFor();
+  assert.equal(await offer.getByRole("link").getAttribute("href"), "https://example.org/moon.jpg?a='b'");
+  await offer.getByRole("button", { name: "Dismiss" }).click();
+  assert.equal(await offer.count(), 0);
   await close(page);
 });
 
@@ -120,7 +178,7 @@ test("changes of other clients appear", async () => {
   await isReady(there, "elsewhere.bmp");
   await tile(there, "elsewhere.bmp").hover();
   await tile(there, "elsewhere.bmp").getByRole("button").click();
-  await there.getByRole("button", { name: "Cancel" }).click();
+  await there.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
   assert.equal(await tile(there, "elsewhere.bmp").count(), 1);
   await tile(there, "elsewhere.bmp").getByRole("button").click();
   await there.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
@@ -320,7 +378,7 @@ test("the page shows an outage, and recovers from it", async () => {
 
 test("the first paint needs less than 50 kB", async () => {
   let sum = 0;
-  for (const path of ["/", "/assets/style.css", "/assets/page.js", "/assets/uploads.js", "/assets/gallery.js", "/assets/tiles.js", "/assets/rows.js", "/assets/originals.js", "/assets/planet.svg"]) {
+  for (const path of ["/", "/assets/style.css", "/assets/page.js", "/assets/uploads.js", "/assets/gallery.js", "/assets/tiles.js", "/assets/rows.js", "/assets/originals.js", "/assets/order.js", "/assets/selection.js", "/assets/gather.js", "/assets/planet.svg"]) {
     const answer = await fetch(service.origin + path, { headers: { accept: "text/html", "accept-encoding": "gzip" } });
     const { readable, writable } = new CompressionStream("gzip");
     answer.body.pipeTo(writable);

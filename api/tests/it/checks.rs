@@ -2,8 +2,14 @@
 
 use std::{fs, process::Command};
 
+use common::{
+    env::Env,
+    pipeline::{AuditEvent, AuditOptions, audit},
+    store::Store,
+};
 use sea_orm::ConnectionTrait;
 use testkit::app::{TestApp, files, until};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     pictures::{png, png_with_broken_pixels},
@@ -70,6 +76,70 @@ async fn a_check_names_everything_that_is_missing_or_changed() {
     // by their lengths alone, changed bytes pass
     let (said, _) = admin(&app, &["check", "--check-percent=0"]);
     assert!(said.ends_with(": 6 wrong\n"), "{said}");
+}
+
+#[tokio::test]
+async fn a_check_goes_on_after_an_image_and_takes_samples() {
+    let app = TestApp::spawn().await;
+    let mut images = Vec::new();
+    for nth in 0..12 {
+        images.push(app.upload(png(8 + nth, 8)).await);
+    }
+    for image in &images {
+        fs::remove_file(app.original(image)).expect("lose an original");
+    }
+    let (one_by_one, _) = admin(&app, &["check", "--concurrency", "1"]);
+    let (side_by_side, is_well) = admin(&app, &["check", "--check-concurrency=12"]);
+    assert!(!is_well && side_by_side == one_by_one, "{side_by_side}");
+    // the newest first
+    let lines: Vec<&str> = one_by_one.lines().collect();
+    for (line, image) in lines.iter().zip(images.iter().rev()) {
+        assert!(
+            line.starts_with(&format!("image {}: its original is missing", image.id)),
+            "{line}"
+        );
+    }
+    let after = format!("--after={}", images[4].id);
+    let (rest, _) = admin(&app, &["check", &after]);
+    assert!(rest.contains(&lines[8..12].join("\n")) && rest.contains("4 images, "), "{rest}");
+
+    let (sample, _) = admin(&app, &["check", "--sample", "1000000000000"]);
+    assert!(sample.starts_with("0 images, 0 renders, "), "{sample}");
+    for wrong in [&["check", "--sample=0"], &["check", "--after=me"], &["check", "--concurrency=0"]]
+    {
+        let output = command(&app, wrong).output().expect("run planet-admin");
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+#[tokio::test]
+async fn a_check_that_is_stopped_knows_how_far_it_came() {
+    let app = TestApp::spawn().await;
+    for nth in 0..6 {
+        app.upload(png(8 + nth, 8)).await;
+    }
+    let store = Store::open(&app.pipeline.config().store).await.expect("the store");
+    let mut options = AuditOptions::read(&mut Env::default());
+    let check = async |options: &AuditOptions, stop_at: usize| {
+        let (stop, mut checked) = (CancellationToken::new(), Vec::new());
+        let mut observer = |event: AuditEvent<'_>| {
+            if let AuditEvent::Checked(id, _) = event {
+                checked.push(id);
+                if checked.len() == stop_at {
+                    stop.cancel();
+                }
+            }
+        };
+        let report = audit(app.pipeline.catalog(), &store, options, &stop, &mut observer).await;
+        let report = report.expect("an audit");
+        assert_eq!(report.stopped, stop_at > 0);
+        checked
+    };
+    let all = check(&options, 0).await;
+    let first = check(&options, 2).await;
+    assert!(all.len() == 6 && first.len() < 6 && all.starts_with(&first), "{all:?} {first:?}");
+    options.after = first.last().copied();
+    assert_eq!([first, check(&options, 0).await].concat(), all);
 }
 
 #[tokio::test]

@@ -107,6 +107,29 @@ async fn a_step_of_the_janitor_that_fails_stops_no_other() {
 }
 
 #[tokio::test]
+async fn small_images_pass_large_ones_and_all_are_done() {
+    const LARGE: i64 = 20;
+    let settings = [
+        ("RENDER_CONCURRENCY", "1"),
+        ("LARGE_IMAGE_PX", "1000000"),
+        ("PRESETS", "default?width=80"),
+    ];
+    let app = TestApp::with(&settings).await;
+    for seed in 0..LARGE as u64 {
+        app.upload(noise(1_100, seed)).await;
+    }
+    let small = upload(&app, 3).await;
+    app.spawn_worker();
+    until("all are done", async || app.count(DONE).await == LARGE + 3).await;
+    for image in &small {
+        let done = format!("(SELECT done_at FROM jobs WHERE image_id = {})", literal(image));
+        let before = app.count(&format!("{DONE} AND done_at < {done}")).await;
+        assert!(before <= LARGE / 2, "a small image waited for {before} jobs");
+    }
+    assert_eq!(app.count("jobs WHERE strikes > 1").await, 0, "postponed jobs lose no attempt");
+}
+
+#[tokio::test]
 async fn the_backfill_leaves_a_core_to_others() {
     let two = [("RENDER_CONCURRENCY", "2"), ("PRESETS", "default?width=80")];
     let app = TestApp::with(&two).await;

@@ -13,6 +13,7 @@ mod journey;
 mod keys;
 mod lanes;
 mod layering;
+mod lists;
 mod mutations;
 mod negotiation;
 mod operations;

@@ -221,6 +221,35 @@ async fn uploads_above_the_limit_get_503() {
 }
 
 #[tokio::test]
+async fn an_early_refusal_is_read_by_a_client_that_still_sends() {
+    let app = TestApp::spawn().await;
+    let body = vec![0; 1_700_000];
+    let length = format!("Content-Length: {}", body.len());
+    for (method, path, header, status) in [
+        (Method::POST, "/images", "Origin: http://evil.example", 403),
+        (Method::DELETE, "/images/x", "Sec-Fetch-Site: cross-site", 403),
+        (Method::POST, "/nowhere", "", 404),
+        (Method::PUT, "/images", "", 405),
+        (Method::POST, "http://evil.example/images", "", 421),
+        (Method::POST, "/images?width=80", "", 400),
+        (Method::POST, "/images", "Content-Type: multipart/form-data", 400),
+        // an answer that is no refusal either
+        (Method::GET, "/presets", "", 200),
+    ] {
+        let headers = [length.as_str(), header];
+        let headers = if header.is_empty() { &headers[..1] } else { &headers[..] };
+        for _ in 0..20 {
+            let mut wire = Wire::open(&app, method.clone(), path, headers).await;
+            wire.send(&body).await;
+            assert_eq!(wire.answer_of_hyper().await.status, status, "{method} {path} {header}");
+        }
+    }
+    // a body that is only announced is not waited for
+    let ask = [length.as_str(), "Expect: 100-continue", "Origin: http://evil.example"];
+    Wire::post(&app, &ask).await.answer().await.is(403);
+}
+
+#[tokio::test]
 async fn a_client_that_asks_first_is_told_to_go_on() {
     let app = TestApp::spawn().await;
     let bytes = png(64, 40);

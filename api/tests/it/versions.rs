@@ -1,6 +1,7 @@
 //! Changes of the engine version and of presets while images are read.
 
-use testkit::app::{TestApp, Uploaded};
+use sea_orm::ConnectionTrait;
+use testkit::app::{TestApp, Uploaded, files};
 
 use crate::pictures::{drawn, png};
 
@@ -145,4 +146,38 @@ async fn a_new_preset_is_made_for_old_images_too() {
         .await
         .is(400)
         .tells_problem("bad-parameter", &["wide"]);
+}
+
+#[tokio::test]
+async fn of_the_versions_that_an_image_has_the_newest_are_kept() {
+    let settings = &[("VERSIONS_KEPT", "1"), ("BLOB_GRACE_S", "1000")];
+    let app = TestApp::with(settings).await;
+    let image = app.upload(png(64, 40)).await;
+    app.work(1).await;
+    app.clean_up().await;
+    let app = app.restart(settings, |config| config.engine = 2).await;
+    let fixed = |version: u32| format!("{}?version={version}", image.at);
+    app.clean_up().await;
+    assert_eq!(app.get(&image.at).await.is(200).version(), 1, "the next version is not complete");
+    app.get(&fixed(1)).await.is(200);
+
+    app.work(1).await;
+    app.get(&fixed(1)).await.is(200);
+    let blobs = app.folder().join("blobs/renders");
+    assert_eq!(files(&blobs).len(), 2);
+    app.clean_up().await;
+    app.get(&fixed(1)).await.is(404).tells_problem("not-found", &["version 1"]);
+    assert_eq!(app.get(&fixed(2)).await.is(200).version(), 2);
+    assert_eq!(app.get(&image.at).await.is(200).version(), 2);
+    assert_eq!(app.get(&format!("{}/metadata", image.at)).await.json()["status"], "ready");
+    assert_eq!(app.count("renders WHERE engine = 1").await, 0);
+    assert_eq!(files(&blobs).len(), 2, "a reader may have looked it up before");
+    let due = "UPDATE blob_gc SET due_at = 0";
+    app.pipeline.catalog().connection().execute_unprepared(due).await.expect("run SQL");
+    app.clean_up().await;
+    assert_eq!(files(&blobs).len(), 1);
+
+    let app = app.restart(settings, |config| config.engine = 1).await;
+    app.clean_up().await;
+    assert_eq!(app.get(&image.at).await.is(200).version(), 2);
 }

@@ -31,7 +31,7 @@ async fn a_worker_suspended_past_its_lease_is_fenced() {
 
     // The blob is stored after all, and its writer continues.
     trap.release();
-    let blob = site.bucket.folder().join(&key);
+    let blob = site.bucket.file(&key);
     eventually("the late blob", async || blob.exists().then_some(())).await;
     sleeper.process.signal("CONT");
     eventually("the sleeper sees that it is fenced", async || {
@@ -130,7 +130,7 @@ async fn an_api_suspended_past_its_upload_lease_acknowledges_nothing() {
     })
     .await;
     trap.release();
-    let blob = site.bucket.folder().join(key);
+    let blob = site.bucket.file(&key);
     eventually("the late blob", async || blob.exists().then_some(())).await;
     sleeping.process.signal("CONT");
     let answer = upload.await.unwrap().unwrap();

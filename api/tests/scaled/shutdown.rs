@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use reqwest::StatusCode;
+use serde_json::Value;
 use testkit::wait::{at_once, eventually};
 
 use crate::support::{
@@ -119,4 +120,52 @@ async fn a_stopped_api_answers_its_running_uploads() {
     assert!(stopped.process.ended().await.success());
     TestClient::of(&[&other.url]).wait_until_all_ready(&kept).await;
     site.assert_invariants(&[&other], &[&worker], &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_api_is_not_ready_before_it_closes() {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    site.set("SHUTDOWN_NOTICE_S", "1000");
+    let mut api = site.api().await;
+    let test_client = TestClient::of(&[&api.url]);
+    let kept = test_client.upload_all(&pictures(1)).await;
+    api.process.signal("TERM");
+    test_client.wait_for_readyz(0, false).await;
+    // on new connections
+    let ready = reqwest::get(format!("{}/readyz", api.url)).await.unwrap();
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ready.json::<Value>().await.unwrap()["stopping"], true);
+    let image = reqwest::get(format!("{}/images/{}/original", api.url, kept[0].id)).await.unwrap();
+    assert_eq!(image.status(), StatusCode::OK);
+    api.process.signal("TERM");
+    assert_eq!(api.process.ended().await.code(), Some(143), "a second signal ends the notice");
+
+    site.set("SHUTDOWN_NOTICE_S", "0.2");
+    let mut api = site.api().await;
+    api.process.signal("TERM");
+    assert!(api.process.ended().await.success());
+    assert!(reqwest::get(format!("{}/livez", api.url)).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_drains_is_live_and_not_ready() {
+    let Some(servers) = Servers::shared().await else { return };
+    let site = Site::open(&servers).await;
+    let (api, mut worker) = (site.api().await, site.worker().await);
+    let test_client = TestClient::of(&[&api.url]);
+    let status = async |path: &str| {
+        let address = worker.metrics.replace("/metrics", path);
+        reqwest::get(address).await.map(|answer| answer.status().as_u16()).unwrap_or_default()
+    };
+    eventually("it is ready", async || (status("/readyz").await == 200).then_some(())).await;
+    let mut trap = site.bucket.breakpoint(Method::PUT, "renders/");
+    let kept = test_client.upload_all(&pictures(1)).await;
+    trap.hit().await;
+    worker.process.signal("TERM");
+    eventually("it drains", async || (status("/readyz").await == 503).then_some(())).await;
+    assert_eq!(status("/livez").await, 200);
+    trap.release();
+    assert!(worker.process.ended().await.success());
+    test_client.wait_until_all_ready(&kept).await;
 }

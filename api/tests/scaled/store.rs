@@ -85,7 +85,7 @@ async fn a_lost_original_raises_a_metric_and_its_job_waits() {
     let api = site.api().await;
     let test_client = TestClient::of(&[&api.url]);
     let kept = test_client.upload_all(&pictures(1)).await;
-    let blob = site.bucket.folder().join(site.database.originals().await.remove(0));
+    let blob = site.bucket.file(&site.database.originals().await.remove(0));
     let aside = blob.with_extension("aside");
     std::fs::rename(&blob, &aside).unwrap();
 
@@ -113,4 +113,27 @@ async fn refuses(site: &Site, answer: Response) {
     assert!(is_retryable(&answer), "{answer:?}");
     assert_eq!(site.database.number("SELECT COUNT(*) FROM images").await, 5);
     assert_eq!(site.database.number("SELECT COUNT(*) FROM jobs").await, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_is_interrupted_tells_where_to_go_on() {
+    let Some(servers) = Servers::shared().await else { return };
+    let site = Site::open(&servers).await;
+    let api = site.api().await;
+    let test_client = TestClient::of(&[&api.url]);
+    let mut kept = test_client.upload_all(&pictures(3)).await;
+    kept.sort_by(|one, other| one.id.cmp(&other.id));
+    // the newest are checked first
+    let mut trap = site.bucket.breakpoint(Method::HEAD, &format!("originals/{}", kept[0].id));
+    let mut check = site.admin(&["check", "--concurrency=1"]);
+    trap.hit().await;
+    check.signal("INT");
+    assert_eq!(check.ended().await.code(), Some(130));
+    let told = format!("to go on: planet-admin check --after={}", kept[1].id);
+    assert!(check.log().contains(&told), "{}", check.log());
+    trap.release();
+    let after = format!("--after={}", kept[1].id);
+    let mut rest = site.admin(&["check", &after]);
+    assert!(rest.ended().await.success());
+    assert!(rest.log().contains("1 image, 0 renders, 1 of these"), "{}", rest.log());
 }

@@ -35,25 +35,7 @@ enum Kind {
     Lut(Lut),
 }
 
-/// What a [`ColorProfile`] is made from.
-#[cfg(feature = "isolation")]
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ProfileSource {
-    Icc(Vec<u8>),
-    /// `ColourPrimaries` and `TransferCharacteristics` of ITU-T H.273.
-    Cicp(u16, u16),
-}
-
 impl ColorProfile {
-    /// Of what a decoder found, for pixels of that model. `None` where it cannot be used.
-    #[cfg(feature = "isolation")]
-    pub(crate) fn from_source(source: &ProfileSource, model: ColorModel) -> Option<Self> {
-        match source {
-            ProfileSource::Icc(profile) => Self::from_icc(profile, model),
-            ProfileSource::Cicp(primaries, transfer) => Self::from_cicp(*primaries, *transfer),
-        }
-    }
-
     /// Of an ICC profile for pixels of that model. `None` where it cannot be used: it is damaged,
     /// too large, or for pixels of another model.
     pub(crate) fn from_icc(profile: &[u8], model: ColorModel) -> Option<Self> {

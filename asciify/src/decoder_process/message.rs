@@ -1,218 +1,257 @@
-//! Messages of a decoding process: a colour profile if there is one, rows of pixels from the top,
-//! then the end or an error.
+//! What a decoding process writes: the samples for each spec, or an error.
 //!
-//! A message has a kind (one byte), the length of its content in bytes (four, little-endian), and
-//! the content: samples in the machine's byte order, a profile, or a sentence. What is read is not
-//! trusted.
+//! A message begins with its kind (one byte). Samples follow as columns and rows of the grid (four
+//! bytes each, little-endian), whether there is opacity (one byte), and the samples of each buffer,
+//! in the machine's byte order; an error, as its length in bytes (four, little-endian) and its
+//! fields, each on a line. What is read is not trusted.
 
 use std::io::{self, ErrorKind, Read, Write};
 
-use crate::color_profile::{MAX_ICC_BYTES, ProfileSource};
-use crate::error::Error;
-use crate::light::Row;
+use crate::error::{COUNTED, Error};
+use crate::glyphs::mask::{ACROSS, DOWN};
+use crate::light::WHITE;
+use crate::sample::Sampled;
+use crate::spec::Spec;
+use crate::spec::options::{MAX_CELLS, OPTIONS};
+use crate::spec::values::Palette;
 
-const DONE: u8 = 8;
-const MALFORMED: u8 = 9;
-const UNSUPPORTED: u8 = 10;
-const ICC: u8 = 11;
-const CICP: u8 = 12;
+const SAMPLES: u8 = 0;
+const MALFORMED: u8 = 1;
+const UNSUPPORTED: u8 = 2;
+const OVER_LIMIT: u8 = 3;
+const MISSING: u8 = 4;
 
-/// The longest sentence, in bytes.
-const MAX_TEXT_BYTES: usize = 1000;
+/// The longest error, in bytes.
+const MAX_ERROR_BYTES: u32 = 1000;
+/// Samples that are converted at once: few, so that they stay in the cache.
+const STEP: usize = 4096;
 
-/// Writes a row.
+/// Writes the samples for each spec, and frees each buffer that is written.
 ///
 /// # Errors
 /// The process that reads has ended.
-pub(crate) fn write_row(row: Row<'_>, to: &mut impl Write) -> io::Result<()> {
-    match row {
-        Row::Grey8(row) => write(0, row.as_flattened(), to),
-        Row::GreyAlpha8(row) => write(1, row.as_flattened(), to),
-        Row::Rgb8(row) => write(2, row.as_flattened(), to),
-        Row::Rgba8(row) => write(3, row.as_flattened(), to),
-        Row::Grey16(row) => write_words(4, row.as_flattened(), to),
-        Row::GreyAlpha16(row) => write_words(5, row.as_flattened(), to),
-        Row::Rgb16(row) => write_words(6, row.as_flattened(), to),
-        Row::Rgba16(row) => write_words(7, row.as_flattened(), to),
-    }
-}
-
-/// Writes a profile.
-///
-/// # Errors
-/// The process that reads has ended.
-pub(crate) fn write_profile(profile: &ProfileSource, to: &mut impl Write) -> io::Result<()> {
-    match profile {
-        ProfileSource::Icc(profile) => write(ICC, profile, to),
-        ProfileSource::Cicp(primaries, transfer) => {
-            write(CICP, [*primaries, *transfer].map(u16::to_le_bytes).as_flattened(), to)
+pub(crate) fn write_samples(sampled: Vec<Sampled>, to: &mut impl Write) -> io::Result<()> {
+    for Sampled { columns, luminance, opacity, channels } in sampled {
+        let rows = luminance.len() / (columns * ACROSS * DOWN).max(1);
+        to.write_all(&[SAMPLES])?;
+        to.write_all([columns, rows].map(|it| (it as u32).to_le_bytes()).as_flattened())?;
+        to.write_all(&[opacity.is_some().into()])?;
+        for buffer in [luminance].into_iter().chain(opacity).chain(channels.into_iter().flatten()) {
+            let mut bytes = [[0; 4]; STEP];
+            for samples in buffer.chunks(STEP) {
+                let bytes = &mut bytes[..samples.len()];
+                bytes.iter_mut().zip(samples).for_each(|(bytes, it)| *bytes = it.to_ne_bytes());
+                to.write_all(bytes.as_flattened())?;
+            }
         }
     }
-}
-
-/// Writes how decoding ended.
-///
-/// # Errors
-/// The process that reads has ended.
-pub(crate) fn write_end(outcome: Result<(), Error>, to: &mut impl Write) -> io::Result<()> {
-    match outcome {
-        Ok(()) => write(DONE, &[], to),
-        Err(Error::Malformed(text)) => write(MALFORMED, text.as_bytes(), to),
-        Err(err) => write(UNSUPPORTED, err.to_string().as_bytes(), to),
-    }?;
     to.flush()
 }
 
-fn write(kind: u8, content: &[u8], to: &mut impl Write) -> io::Result<()> {
+/// Writes why there are no samples.
+///
+/// # Errors
+/// The process that reads has ended.
+pub(crate) fn write_error(err: &Error, to: &mut impl Write) -> io::Result<()> {
+    let (kind, fields) = match err {
+        Error::Malformed(text) => (MALFORMED, text.clone()),
+        Error::OverLimit { what, is, max } if COUNTED.contains(what) => {
+            (OVER_LIMIT, format!("{what}\n{is}\n{max}"))
+        }
+        Error::Missing { option, accepts } => (MISSING, format!("{option}\n{accepts}")),
+        err => (UNSUPPORTED, err.to_string()),
+    };
     to.write_all(&[kind])?;
-    to.write_all(&(content.len() as u32).to_le_bytes())?;
-    to.write_all(content)
+    to.write_all(&(fields.len() as u32).to_le_bytes())?;
+    to.write_all(fields.as_bytes())?;
+    to.flush()
 }
 
-fn write_words(kind: u8, samples: &[u16], to: &mut impl Write) -> io::Result<()> {
-    // few at a time, so that they stay in the cache
-    const STEP: usize = 2048;
-    to.write_all(&[kind])?;
-    to.write_all(&(2 * samples.len() as u32).to_le_bytes())?;
-    let mut bytes = [[0; 2]; STEP];
-    for samples in samples.chunks(STEP) {
-        let bytes = &mut bytes[..samples.len()];
-        bytes.iter_mut().zip(samples).for_each(|(bytes, sample)| *bytes = sample.to_ne_bytes());
-        to.write_all(bytes.as_flattened())?;
+/// Why no samples were read.
+pub(super) enum Failure {
+    /// What is wrong with the file.
+    File(Error),
+    /// `from` fails, or ends too early; [`ErrorKind::InvalidData`] for what is no message.
+    Read(io::Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(err: io::Error) -> Self {
+        Self::Read(err)
     }
-    Ok(())
 }
 
-/// Whether messages of that kind are profiles.
-pub(super) fn is_profile(kind: u8) -> bool {
-    matches!(kind, ICC | CICP)
+/// Reads the samples for each of `specs`, in their order.
+///
+/// # Errors
+/// See [`Failure`].
+pub(super) fn read_samples(specs: &[Spec], from: &mut impl Read) -> Result<Vec<Sampled>, Failure> {
+    specs.iter().map(|spec| read_one(spec, from)).collect()
 }
 
-/// Reads messages. Holds the content of the last one.
-#[derive(Default)]
-pub(super) struct Reader {
-    /// The kind of the first row, which all rows of a picture have.
-    row_kind: Option<u8>,
-    bytes: Vec<u8>,
-    words: Vec<u16>,
-}
-
-/// A message that was read.
-pub(super) enum Message<'a> {
-    Profile(ProfileSource),
-    Row(Row<'a>),
-    End(Result<(), Error>),
-}
-
-impl Reader {
-    /// The next message. Rows must have `width` pixels, and be of one variant.
-    ///
-    /// # Errors
-    /// `from` fails, or ends before the message does; [`ErrorKind::InvalidData`] for what is no
-    /// message.
-    pub(super) fn read(&mut self, width: u32, from: &mut impl Read) -> io::Result<Message<'_>> {
-        let mut header = [0; 5];
-        from.read_exact(&mut header)?;
-        let [kind, length @ ..] = header;
-        let length = u32::from_le_bytes(length) as usize;
-        // bytes of a pixel
-        let size = [1, 2, 3, 4, 2, 4, 6, 8].get(usize::from(kind)).copied();
-        let is_valid = match size {
-            Some(size) => {
-                length as u64 == u64::from(width) * size
-                    && *self.row_kind.get_or_insert(kind) == kind
+fn read_one(spec: &Spec, from: &mut impl Read) -> Result<Sampled, Failure> {
+    let [kind] = array(from)?;
+    if kind != SAMPLES {
+        return Err(Failure::File(read_error(kind, from)?));
+    }
+    let [columns, rows] = [array(from)?, array(from)?].map(u32::from_le_bytes);
+    let is_valid = |count: u32, max: Option<u32>| (1..=max.unwrap_or(MAX_CELLS)).contains(&count);
+    let [has_opacity] = array(from)?;
+    if !is_valid(columns, spec.width()) || !is_valid(rows, spec.height()) || has_opacity > 1 {
+        return Err(invalid().into());
+    }
+    let columns = columns as usize;
+    let count = columns * ACROSS * rows as usize * DOWN;
+    Ok(Sampled {
+        columns,
+        luminance: read_buffer(count, from)?,
+        opacity: (has_opacity == 1).then(|| read_buffer(count, from)).transpose()?,
+        channels: match spec.color() {
+            Palette::None => None,
+            _ => {
+                let mut next = || read_buffer(count, from);
+                Some([next()?, next()?, next()?])
             }
-            None if kind == ICC => length as u64 <= MAX_ICC_BYTES,
-            None => length <= MAX_TEXT_BYTES,
-        };
-        if !is_valid {
-            return Err(ErrorKind::InvalidData.into());
-        }
-        self.bytes.resize(length, 0);
-        from.read_exact(&mut self.bytes)?;
-        if (4..8).contains(&kind) {
-            self.words.clear();
-            let (pairs, _) = self.bytes.as_chunks();
-            self.words.extend(pairs.iter().map(|pair| u16::from_ne_bytes(*pair)));
-        }
-        let Self { bytes, words, .. } = self;
-        let text = || String::from_utf8_lossy(bytes).replace(char::is_control, "?");
-        Ok(match kind {
-            0 => Message::Row(Row::Grey8(bytes.as_chunks().0)),
-            1 => Message::Row(Row::GreyAlpha8(bytes.as_chunks().0)),
-            2 => Message::Row(Row::Rgb8(bytes.as_chunks().0)),
-            3 => Message::Row(Row::Rgba8(bytes.as_chunks().0)),
-            4 => Message::Row(Row::Grey16(words.as_chunks().0)),
-            5 => Message::Row(Row::GreyAlpha16(words.as_chunks().0)),
-            6 => Message::Row(Row::Rgb16(words.as_chunks().0)),
-            7 => Message::Row(Row::Rgba16(words.as_chunks().0)),
-            ICC => Message::Profile(ProfileSource::Icc(std::mem::take(bytes))),
-            CICP => match bytes.as_chunks().0 {
-                [primaries, transfer] => {
-                    let [primaries, transfer] = [*primaries, *transfer].map(u16::from_le_bytes);
-                    Message::Profile(ProfileSource::Cicp(primaries, transfer))
-                }
-                _ => return Err(ErrorKind::InvalidData.into()),
-            },
-            DONE => Message::End(Ok(())),
-            MALFORMED => Message::End(Err(Error::Malformed(text()))),
-            UNSUPPORTED => Message::End(Err(Error::Unsupported(text()))),
-            _ => return Err(ErrorKind::InvalidData.into()),
-        })
+        },
+    })
+}
+
+fn read_buffer(count: usize, from: &mut impl Read) -> io::Result<Vec<u32>> {
+    let mut samples = Vec::with_capacity(count);
+    let mut bytes = [[0; 4]; STEP];
+    while samples.len() < count {
+        let bytes = &mut bytes[..(count - samples.len()).min(STEP)];
+        from.read_exact(bytes.as_flattened_mut())?;
+        samples.extend(bytes.iter().map(|bytes| u32::from_ne_bytes(*bytes)));
     }
+    match samples.iter().all(|sample| *sample <= WHITE) {
+        true => Ok(samples),
+        false => Err(invalid()),
+    }
+}
+
+fn read_error(kind: u8, from: &mut impl Read) -> io::Result<Error> {
+    let length = u32::from_le_bytes(array(from)?);
+    if length > MAX_ERROR_BYTES {
+        return Err(invalid());
+    }
+    let mut fields = vec![0; length as usize];
+    from.read_exact(&mut fields)?;
+    let fields = String::from_utf8_lossy(&fields);
+    let fields: Vec<String> =
+        fields.split('\n').map(|field| field.replace(char::is_control, "?")).collect();
+    let number = |text: &String| text.parse().map_err(|_| invalid());
+    match (kind, fields.as_slice()) {
+        (MALFORMED, [text]) => Ok(Error::Malformed(text.clone())),
+        (UNSUPPORTED, [text]) => Ok(Error::Unsupported(text.clone())),
+        (OVER_LIMIT, [what, is, max]) => {
+            let what = COUNTED.into_iter().find(|it| it == what).ok_or_else(invalid)?;
+            Ok(Error::OverLimit { what, is: number(is)?, max: number(max)? })
+        }
+        (MISSING, [option, accepts]) => {
+            let option = OPTIONS.iter().map(|it| it.name).find(|name| name == option);
+            let option = option.ok_or_else(invalid)?;
+            Ok(Error::Missing { option, accepts: accepts.clone() })
+        }
+        _ => Err(invalid()),
+    }
+}
+
+fn array<const N: usize>(from: &mut impl Read) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    from.read_exact(&mut bytes).map(|()| bytes)
+}
+
+fn invalid() -> io::Error {
+    ErrorKind::InvalidData.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(bytes: &[u8], width: u32) -> io::Result<String> {
-        let mut reader = Reader::default();
-        let message = reader.read(width, &mut &*bytes)?;
-        Ok(match message {
-            Message::Profile(profile) => format!("{profile:?}"),
-            Message::Row(row) => format!("{row:?}"),
-            Message::End(end) => format!("{end:?}"),
-        })
+    /// One cell of each sample.
+    fn cell(sample: u32) -> Vec<u32> {
+        vec![sample; ACROSS * DOWN]
+    }
+
+    fn spec(text: &str) -> Spec {
+        text.parse().unwrap()
+    }
+
+    /// What is read for a spec, in words.
+    fn read(spec: &Spec, bytes: &[u8]) -> Result<String, String> {
+        match read_samples(std::slice::from_ref(spec), &mut &*bytes) {
+            Ok(sampled) => {
+                let Sampled { columns, luminance, opacity, channels } = &sampled[0];
+                Ok(format!("{columns} {luminance:?} {opacity:?} {channels:?}"))
+            }
+            Err(Failure::File(err)) => Err(format!("{err:?}")),
+            Err(Failure::Read(err)) => Err(err.kind().to_string()),
+        }
     }
 
     #[test]
-    fn messages_are_read_back() {
-        let rows = [
-            Row::Grey8(&[[1], [2]]),
-            Row::GreyAlpha8(&[[1, 2], [3, 4]]),
-            Row::Rgb8(&[[1, 2, 3], [4, 5, 6]]),
-            Row::Rgba8(&[[1, 2, 3, 4]; 2]),
-            Row::Grey16(&[[1], [2000]]),
-            Row::GreyAlpha16(&[[1, 2000], [3, 4]]),
-            Row::Rgb16(&[[1, 2000, 3], [4, 5, 6000]]),
-            Row::Rgba16(&[[1, 2, 3, 65_535]; 2]),
-        ];
-        for row in rows {
+    fn samples_are_read_back() {
+        for (spec, opacity, channels) in [
+            (spec("width=1&height=2"), None, None),
+            (spec("width=1&height=2&color=full"), Some(3), Some([4, 5, WHITE])),
+        ] {
+            let buffer = |sample| [cell(sample), cell(sample)].concat();
+            let sampled = || Sampled {
+                columns: 1,
+                luminance: buffer(2),
+                opacity: opacity.map(buffer),
+                channels: channels.map(|channels| channels.map(buffer)),
+            };
             let mut bytes = Vec::new();
-            write_row(row, &mut bytes).unwrap();
-            assert_eq!(read(&bytes, 2).unwrap(), format!("{row:?}"));
-            assert!(read(&bytes, 3).is_err(), "of another width");
-            assert!(read(&bytes[..bytes.len() - 1], 2).is_err(), "cut off");
+            write_samples(vec![sampled()], &mut bytes).unwrap();
+            let Sampled { columns, luminance, opacity, channels } = sampled();
+            let expected = format!("{columns} {luminance:?} {opacity:?} {channels:?}");
+            assert_eq!(read(&spec, &bytes), Ok(expected));
+            let cut_off = read(&spec, &bytes[..bytes.len() - 1]);
+            assert_eq!(cut_off, Err(ErrorKind::UnexpectedEof.to_string()));
         }
-        for profile in [ProfileSource::Icc(vec![1, 2, 3]), ProfileSource::Cicp(9, 16)] {
+    }
+
+    #[test]
+    fn errors_are_read_back() {
+        for err in [
+            Error::Malformed("a".into()),
+            Error::Unsupported("b".into()),
+            Error::OverLimit { what: "frames", is: 3, max: 2 },
+            Error::no_frame(4),
+        ] {
             let mut bytes = Vec::new();
-            write_profile(&profile, &mut bytes).unwrap();
-            assert_eq!(read(&bytes, 2).unwrap(), format!("{profile:?}"));
-        }
-        for end in [Ok(()), Err(Error::Malformed("a".into())), Err(Error::Unsupported("b".into()))]
-        {
-            let (expected, mut bytes) = (format!("{end:?}"), Vec::new());
-            write_end(end, &mut bytes).unwrap();
-            assert_eq!(read(&bytes, 2).unwrap(), expected);
+            write_error(&err, &mut bytes).unwrap();
+            assert_eq!(read(&Spec::default(), &bytes), Err(format!("{err:?}")));
         }
     }
 
     #[test]
     fn what_is_no_message_is_refused() {
-        let large = [&[MALFORMED][..], &u32::MAX.to_le_bytes()].concat();
-        for bytes in [&b""[..], &[13, 0, 0, 0, 0], &[CICP, 2, 0, 0, 0, 1, 1], &large] {
-            assert!(read(bytes, 2).is_err(), "{bytes:?}");
+        let samples = |columns: u32, rows: u32, sample: u32| {
+            let sides = [columns, rows].map(u32::to_le_bytes).concat();
+            [
+                &[SAMPLES],
+                &sides[..],
+                &[0],
+                &cell(sample).into_iter().flat_map(u32::to_ne_bytes).collect::<Vec<_>>(),
+            ]
+            .concat()
+        };
+        let spec = spec("width=1&height=1");
+        read(&spec, &samples(1, 1, WHITE)).unwrap();
+        for bytes in [
+            samples(1, 1, WHITE + 1),
+            samples(2, 1, 0),
+            samples(1, 0, 0),
+            samples(1, u32::MAX, 0),
+            vec![5, 0, 0, 0, 0],
+            [&[MALFORMED][..], &u32::MAX.to_le_bytes()].concat(),
+            [&[MISSING, 3, 0, 0, 0][..], b"x\ny"].concat(),
+        ] {
+            assert_eq!(read(&spec, &bytes), Err(ErrorKind::InvalidData.to_string()), "{bytes:?}");
         }
     }
 }

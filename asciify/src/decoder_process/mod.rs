@@ -8,8 +8,8 @@ mod process;
 mod program;
 
 pub(crate) use limits::limit_this_process;
-pub(crate) use message::{write_end, write_profile, write_row};
+pub(crate) use message::{write_error, write_samples};
 pub(crate) use order::{Order, PANICKED};
-pub(crate) use process::{Decoding, start};
+pub(crate) use process::sample;
 pub use program::use_program;
-pub(crate) use program::use_running_program;
+pub(crate) use program::{is_program_known, use_running_program};

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use crate::error::Limits;
+use crate::spec::Spec;
 
 /// The first argument of a decoding process.
 pub(super) const DECODE: &str = "--decode-in-isolation";
@@ -20,12 +21,14 @@ pub(crate) struct Order {
     pub(crate) memory_bytes: u64,
     /// CPU time that the process may use, in seconds.
     pub(crate) cpu_s: u64,
+    /// What the file is sampled for.
+    pub(crate) specs: Vec<Spec>,
 }
 
 impl Order {
     /// The arguments that [`parse`](Self::parse) reads.
-    pub(crate) fn arguments(&self) -> [String; 9] {
-        let Self { limits, file_bytes, memory_bytes, cpu_s } = self;
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = String> {
+        let Self { limits, file_bytes, memory_bytes, cpu_s, specs } = self;
         let numbers = [
             limits.max_side_px.into(),
             limits.max_pixels,
@@ -37,8 +40,7 @@ impl Order {
             *cpu_s,
         ]
         .map(|it: u64| it.to_string());
-        let [a, b, c, d, e, f, g, h] = numbers;
-        [DECODE.to_owned(), a, b, c, d, e, f, g, h]
+        [DECODE.to_owned()].into_iter().chain(numbers).chain(specs.iter().map(Spec::to_string))
     }
 
     /// The order that the arguments of a program give, without its name. `None` for other
@@ -59,6 +61,7 @@ impl Order {
             file_bytes: number()?,
             memory_bytes: number()?,
             cpu_s: number()?,
+            specs: arguments.map(|it| it.to_str()?.parse().ok()).collect::<Option<_>>()?,
         })
     }
 }
@@ -69,9 +72,15 @@ mod tests {
 
     #[test]
     fn an_order_is_read_back_from_its_arguments() {
-        let order =
-            Order { limits: Limits::default(), file_bytes: 5, memory_bytes: u64::MAX, cpu_s: 7 };
-        let arguments = order.arguments().map(OsString::from);
+        let specs = ["width=7&symbols=ramp:%20.%23", "frame=2&bands=3,2,1&stretch=0:0.5"];
+        let order = Order {
+            limits: Limits::default(),
+            file_bytes: 5,
+            memory_bytes: u64::MAX,
+            cpu_s: 7,
+            specs: specs.map(|spec| spec.parse().unwrap()).to_vec(),
+        };
+        let arguments: Vec<OsString> = order.arguments().map(OsString::from).collect();
         assert_eq!(Order::parse(arguments.clone().into_iter()), Some(order));
         assert_eq!(Order::parse(arguments.into_iter().skip(1)), None);
         assert_eq!(Order::parse(["photo.avif".into()].into_iter()), None);

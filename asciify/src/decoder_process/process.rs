@@ -1,23 +1,21 @@
-//! Starts a decoding process, sends it the file, and reads its rows.
+//! Starts a decoding process, sends it the file, and reads the samples.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
-use super::message::{Message, Reader, is_profile};
-use super::order::Order;
-use super::order::PANICKED;
+use super::message::{Failure, read_samples};
+use super::order::{Order, PANICKED};
 use super::program::program;
 use crate::cancellation::Cancellation;
-use crate::color_profile::ProfileSource;
 use crate::error::Error;
 use crate::format::Format;
-use crate::light::Row;
+use crate::sample::Sampled;
 use crate::source::Source;
 
 /// How long a pipe is waited for before the caller is asked again, in milliseconds.
@@ -25,94 +23,40 @@ const ASK_EVERY_MS: i64 = 10;
 /// Bytes of messages that are read at once: what a pipe holds.
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// A picture that a process decodes.
-pub(crate) struct Decoding<'a> {
-    process: Process,
-    messages: BufReader<Waiting<'a, ChildStdout>>,
-    reader: Reader,
-    format: Format,
-    /// Width and height in pixels.
-    sides: (u32, u32),
-    memory_bytes: u64,
-}
-
-/// Starts to decode a file of `format` whose picture has `sides` (width and height in pixels).
+/// Decodes a file of `format`, and samples it for the specs of the order, in their order.
 ///
 /// # Errors
-/// [`Error::Cancelled`]; [`Error::Read`] if the source failed, or the process could not be started.
-pub(crate) fn start<'a>(
-    source: &mut Source<'a>,
+/// What is wrong with the file; [`Error::Cancelled`]; [`Error::Read`] if the source failed, the
+/// process could not be started, or it was killed from outside.
+pub(crate) fn sample(
+    source: &mut Source<'_>,
     format: Format,
-    sides: (u32, u32),
     order: &Order,
-) -> Result<Decoding<'a>, Error> {
+) -> Result<Vec<Sampled>, Error> {
     let start = || Process::start(program()?, order);
-    let mut process = start().map_err(Error::Read)?;
-    process.send(source)?;
-    let pipe = process.0.stdout.take().expect("it is piped");
-    let messages = Waiting { pipe, cancellation: source.cancellation() };
-    Ok(Decoding {
-        process,
-        messages: BufReader::with_capacity(BUFFER_BYTES, messages),
-        reader: Reader::default(),
-        format,
-        sides,
-        memory_bytes: order.memory_bytes,
-    })
+    let process = start().map_err(Error::Read)?;
+    sample_by(process, source, format, order)
 }
 
-impl Decoding<'_> {
-    /// The profile that precedes the rows, if there is one.
-    ///
-    /// # Errors
-    /// As [`rows`](Self::rows).
-    pub(crate) fn profile(&mut self) -> Result<Option<ProfileSource>, Error> {
-        // the kind of the first message, without reading it
-        match self.messages.fill_buf() {
-            Ok([kind, ..]) if !is_profile(*kind) => return Ok(None),
-            Ok(_) => {}
-            Err(err) => return Err(self.failure(err)),
-        }
-        match self.reader.read(self.sides.0, &mut self.messages) {
-            Ok(Message::Profile(profile)) => Ok(Some(profile)),
-            Ok(_) => Err(undecodable(self.format)),
-            Err(err) => Err(self.failure(err)),
-        }
-    }
-
-    /// Pushes the rows of the picture from the top.
-    ///
-    /// # Errors
-    /// What is wrong with the file; [`Error::Cancelled`]; [`Error::Read`] if the process was killed
-    /// from outside.
-    pub(crate) fn rows(mut self, push: &mut dyn FnMut(Row<'_>)) -> Result<(), Error> {
-        let (width, height) = self.sides;
-        let mut rows = 0;
-        loop {
-            match self.reader.read(width, &mut self.messages) {
-                Ok(Message::Row(row)) if rows < height => {
-                    push(row);
-                    rows += 1;
-                }
-                Ok(Message::End(Ok(()))) if rows == height => return Ok(()),
-                Ok(Message::End(Err(err))) => return Err(err),
-                Ok(_) => return Err(undecodable(self.format)),
-                Err(err) => return Err(self.failure(err)),
-            }
-        }
-    }
-
-    /// Why messages ended too early.
-    fn failure(&mut self, err: io::Error) -> Error {
-        if self.messages.get_ref().cancellation.is_cancelled() {
-            return Error::Cancelled;
-        }
-        match err.kind() {
-            ErrorKind::UnexpectedEof => self.process.failure(self.format, self.memory_bytes),
-            ErrorKind::InvalidData => undecodable(self.format),
+fn sample_by(
+    mut process: Process,
+    source: &mut Source<'_>,
+    format: Format,
+    order: &Order,
+) -> Result<Vec<Sampled>, Error> {
+    process.send(source)?;
+    let pipe = process.0.stdout.take().expect("it is piped");
+    let cancellation = source.cancellation();
+    let mut messages = BufReader::with_capacity(BUFFER_BYTES, Waiting { pipe, cancellation });
+    read_samples(&order.specs, &mut messages).map_err(|failure| match failure {
+        Failure::File(err) => err,
+        Failure::Read(_) if cancellation.is_cancelled() => Error::Cancelled,
+        Failure::Read(err) => match err.kind() {
+            ErrorKind::UnexpectedEof => process.failure(format, order.memory_bytes),
+            ErrorKind::InvalidData => undecodable(format),
             _ => Error::Read(err),
-        }
-    }
+        },
+    })
 }
 
 fn undecodable(format: Format) -> Error {
@@ -238,22 +182,13 @@ mod tests {
         let program = folder.path().join("decoder");
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
-        let order =
-            Order { limits: Limits::default(), file_bytes: 3, memory_bytes: 5 << 20, cpu_s: 9 };
+        let specs = vec!["width=1&height=1".parse().unwrap()];
+        let limits = Limits::default();
+        let order = Order { limits, file_bytes: 3, memory_bytes: 5 << 20, cpu_s: 9, specs };
         let cancellation = Cancellation::new(is_cancelled);
-        let mut process = Process::start(&program, &order).unwrap();
-        process.send(&mut Source::new(&mut Cursor::new(vec![0; 1 << 20]), &cancellation))?;
-        let pipe = process.0.stdout.take().unwrap();
-        let messages = Waiting { pipe, cancellation: &cancellation };
-        let decoding = Decoding {
-            process,
-            messages: BufReader::new(messages),
-            reader: Reader::default(),
-            format: FORMAT,
-            sides: (1, 2),
-            memory_bytes: order.memory_bytes,
-        };
-        decoding.rows(&mut |_| {})
+        let process = Process::start(&program, &order).unwrap();
+        let mut file = Cursor::new(vec![0; 1 << 20]);
+        sample_by(process, &mut Source::new(&mut file, &cancellation), FORMAT, &order).map(drop)
     }
 
     #[test]
@@ -264,12 +199,8 @@ mod tests {
             ("kill -XCPU $$", "takes too long to decode"),
             ("exit 101", "cannot be decoded"),
             ("cat > /dev/null; echo hello", "cannot be decoded"),
-            // fewer rows than it has
-            (r"printf '\0\1\0\0\0x\10\0\0\0\0'", "cannot be decoded"),
-            // more
-            (r"printf '\0\1\0\0\0x\0\1\0\0\0x\0\1\0\0\0x'", "cannot be decoded"),
-            // rows of two kinds
-            (r"printf '\0\1\0\0\0x\2\3\0\0\0xxx'", "cannot be decoded"),
+            // two columns
+            (r"printf '\0\2\0\0\0\1\0\0\0\0'; head -c 256 /dev/zero", "cannot be decoded"),
         ] {
             let err = outcome(script, &|| false).expect_err(script);
             assert!(matches!(err, Error::Malformed(_) | Error::Unsupported(_)), "{script}: {err}");
@@ -279,8 +210,8 @@ mod tests {
             let err = outcome(script, &|| false).expect_err(script);
             assert!(matches!(err, Error::Read(_)), "{script}: {err}");
         }
-        let whole = r"printf '\0\1\0\0\0x\0\1\0\0\0x\10\0\0\0\0'";
-        outcome(whole, &|| false).expect("two rows of a pixel");
+        let whole = r"printf '\0\1\0\0\0\1\0\0\0\0'; head -c 128 /dev/zero";
+        outcome(whole, &|| false).expect("the samples of a cell");
     }
 
     #[test]

@@ -25,6 +25,11 @@ pub(crate) fn use_running_program() {
     }
 }
 
+/// Whether there is a program to start.
+pub(crate) fn is_program_known() -> bool {
+    PROGRAM.get().is_some()
+}
+
 /// The program to start.
 ///
 /// # Errors

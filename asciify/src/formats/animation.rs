@@ -2,6 +2,7 @@
 
 use image::{DynamicImage, Rgba, RgbaImage};
 
+use crate::cancellation::Cancellation;
 use crate::error::{Error, Limits};
 
 /// A frame is drawn only if those that show in it have at most this many times the pixels that the
@@ -43,12 +44,15 @@ impl Rect {
     }
 }
 
-/// What frames are drawn on; transparent at first.
-pub(super) struct Canvas(RgbaImage);
+/// What frames are drawn on; transparent at first. When the caller has cancelled, rows are missing.
+pub(super) struct Canvas<'a> {
+    image: RgbaImage,
+    cancellation: &'a Cancellation<'a>,
+}
 
-impl Canvas {
-    pub(super) fn new((width, height): (u32, u32)) -> Self {
-        Self(RgbaImage::new(width, height))
+impl<'a> Canvas<'a> {
+    pub(super) fn new((width, height): (u32, u32), cancellation: &'a Cancellation<'a>) -> Self {
+        Self { image: RgbaImage::new(width, height), cancellation }
     }
 
     /// Makes the pixels in a rectangle transparent.
@@ -74,19 +78,19 @@ impl Canvas {
     }
 
     pub(super) fn into_image(self) -> DynamicImage {
-        self.0.into()
+        self.image.into()
     }
 
     /// Calls `take` with the part of each row inside a rectangle, and the row's index in that.
     fn for_each_row(&mut self, rect: Rect, mut take: impl FnMut(&mut [u8], usize)) {
-        let (width, height) = self.0.dimensions();
+        let (width, height) = self.image.dimensions();
         let (left, right) = (rect.left.min(width), rect.left.saturating_add(rect.width).min(width));
         let bytes = 4 * left as usize..4 * right as usize;
         let bottom = rect.top.saturating_add(rect.height).min(height);
         let row_bytes = 4 * width as usize;
-        for y in rect.top..bottom {
+        for y in (rect.top..bottom).take_while(|_| !self.cancellation.is_cancelled()) {
             let start = y as usize * row_bytes;
-            let row = &mut self.0.as_flat_samples_mut().samples[start..start + row_bytes];
+            let row = &mut self.image.as_flat_samples_mut().samples[start..start + row_bytes];
             take(&mut row[bytes.clone()], (y - rect.top) as usize);
         }
     }

@@ -5,15 +5,14 @@ use std::io::{Read, Seek, SeekFrom};
 
 use image::metadata::Orientation;
 
+use crate::cancellation::is_long_work;
 use crate::color_profile::ColorProfile;
-#[cfg(feature = "isolation")]
-use crate::color_profile::ProfileSource;
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::reader::ByteReader;
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
-use crate::sample::band_numbers::BandDirectory;
+use crate::sample::band_numbers::{BandDirectory, BandNumbers};
 use crate::sample::used_range::UsedRange;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
@@ -30,7 +29,8 @@ pub(crate) struct Driver {
     pub(crate) probe: fn(ByteReader<'_>, &Limits) -> Result<Probed, Error>,
 }
 
-/// Samples the images of one file.
+/// Samples the images of one file. A decoder that calls a library which decodes many pixels at one go
+/// calls [`begin_long_work`](crate::cancellation::Cancellation::begin_long_work) before.
 pub(crate) trait Decoder {
     /// Decodes `view` and returns samples for each of `specs`, in their order.
     ///
@@ -50,33 +50,6 @@ pub(crate) trait Decoder {
     fn bands(&self, input: &mut Input<'_, '_>, _frame: u32) -> Result<BandDirectory, Error> {
         let Probed { bands: count, band_names: names, .. } = input.probed;
         Ok(BandDirectory { count: *count, names: names.clone(), ..BandDirectory::default() })
-    }
-
-    /// The decoder that a process of its own runs: see [`isolation`](crate::isolation). `None` for
-    /// decoders that need none.
-    #[cfg(feature = "isolation")]
-    fn isolated(&self) -> Option<&dyn RowDecoder> {
-        None
-    }
-}
-
-/// Decodes the image of one file at full size.
-#[cfg(any(feature = "heic", feature = "isolation"))]
-pub(crate) trait RowDecoder {
-    /// Decodes the image, and pushes its rows from the top, before the orientation is applied.
-    ///
-    /// # Errors
-    /// What is wrong with the file.
-    fn decode(&self, input: &mut Input<'_, '_>, push: &mut dyn FnMut(Row<'_>))
-    -> Result<(), Error>;
-
-    /// What the values of the rows mean, where the headers do not say it as [`Probed::profile`] does.
-    ///
-    /// # Errors
-    /// What is wrong with the file.
-    #[cfg(feature = "isolation")]
-    fn profile(&self, _input: &mut Input<'_, '_>) -> Result<Option<ProfileSource>, Error> {
-        Ok(None)
     }
 }
 
@@ -172,6 +145,21 @@ impl Probed {
 /// Pixels of an image of this width and height. The product cannot overflow.
 pub(crate) fn area(width: u32, height: u32) -> u64 {
     u64::from(width) * u64::from(height)
+}
+
+/// Memory of a decoding process besides the picture and the file, in bytes: the program's own data,
+/// buffers, and small tables.
+const PROGRAM_BYTES: u64 = 16 << 20;
+
+/// Memory that a process of its own takes to decode a file of so many bytes, besides the picture, in
+/// bytes.
+pub(crate) fn process_bytes(file_bytes: u64) -> u64 {
+    file_bytes.saturating_add(PROGRAM_BYTES)
+}
+
+/// The same for a library that decodes `pixels` at one go: 0 where it does so in this process.
+pub(crate) fn process_bytes_for(pixels: u64, file_bytes: u64) -> u64 {
+    if is_long_work(pixels) { process_bytes(file_bytes) } else { 0 }
 }
 
 /// Bytes of an Exif block that are searched for the orientation. It has at most 64 KiB in JPEG;
@@ -275,6 +263,28 @@ impl Input<'_, '_> {
     }
 }
 
+/// Decodes a file and returns samples for each of `specs`, in their order.
+///
+/// # Errors
+/// What is wrong with the file, or [`Error::Missing`].
+pub(crate) fn sample(input: &mut Input<'_, '_>, specs: &[&Spec]) -> Result<Vec<Sampled>, Error> {
+    let views = specs.iter().map(|spec| view(spec, input)).collect::<Result<Vec<_>, _>>()?;
+    in_groups_of(&views, specs, |view, specs| input.probed.decoder.sample(input, view, specs))
+}
+
+/// The view of a spec. The names of its bands are looked up in the file.
+///
+/// # Errors
+/// [`Error::Missing`] where no band has such a name.
+fn view(spec: &Spec, input: &mut Input<'_, '_>) -> Result<View, Error> {
+    let (frame, decoder) = (spec.frame(), &input.probed.decoder);
+    let bands = match BandNumbers::of(spec.bands()) {
+        Some(numbers) => numbers,
+        None => decoder.bands(input, frame)?.numbers(spec.bands())?,
+    };
+    Ok(View { frame, bands, stretch: spec.stretch() })
+}
+
 /// Calls `sample` once for each group of specs with the same key. Returns the results in the order
 /// of `specs`.
 pub(crate) fn in_groups<K: PartialEq + Copy>(
@@ -287,7 +297,7 @@ pub(crate) fn in_groups<K: PartialEq + Copy>(
 }
 
 /// The same with the key of each spec.
-pub(crate) fn in_groups_of<K: PartialEq + Copy>(
+fn in_groups_of<K: PartialEq + Copy>(
     keys: &[K],
     specs: &[&Spec],
     mut sample: impl FnMut(K, &[&Spec]) -> Result<Vec<Sampled>, Error>,

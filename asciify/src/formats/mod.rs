@@ -27,7 +27,7 @@ mod heif;
 mod ico;
 mod isobmff;
 #[cfg(feature = "isolation")]
-mod isolated;
+pub(crate) mod isolated;
 #[cfg(feature = "jp2")]
 mod jp2;
 mod jpeg;
@@ -106,7 +106,10 @@ pub(crate) fn probe(source: &mut Source<'_>, limits: &Limits) -> Result<Probed, 
         return Err(refusal);
     }
     let driver = identify(&start).ok_or_else(|| Error::Unknown { readable: list() })?;
-    (driver.probe)(ByteReader::new(source, driver.format)?, limits)
+    let checks_data = source.checks_data;
+    let mut reader = ByteReader::new(source, driver.format)?;
+    reader.checks_data = checks_data;
+    (driver.probe)(reader, limits)
 }
 
 fn identify(start: &[u8]) -> Option<&'static Driver> {

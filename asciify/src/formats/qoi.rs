@@ -37,7 +37,8 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     // some rows at a time
     let decoded_bytes = area(sides.0, 64).saturating_add(1 << 18);
     limits.check(FORMAT, sides, decoded_bytes)?;
-    let is_whole = reader.contains(&END_MARKER)? || has_all_rows(&mut reader, sides)?;
+    let is_whole =
+        reader.contains(&END_MARKER)? || reader.checks_data && has_all_rows(&mut reader, sides)?;
     Ok(Probed { decoded_bytes, is_whole, ..probed })
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct ByteReader<'a> {
     pub(crate) end: u64,
     /// What is missing if the file ends here, for messages: "its IEND chunk".
     pub(crate) awaited: &'static str,
+    /// Whether pixels may be decoded to tell whether all data are there.
+    pub(crate) checks_data: bool,
 }
 
 impl<'a> ByteReader<'a> {
@@ -29,7 +31,8 @@ impl<'a> ByteReader<'a> {
     pub(crate) fn new(source: &'a mut dyn ReadSeek, format: Format) -> Result<Self, Error> {
         let end = source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
         source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
-        Ok(Self { source, format, position: 0, end, awaited: "its header is complete" })
+        let awaited = "its header is complete";
+        Ok(Self { source, format, position: 0, end, awaited, checks_data: false })
     }
 
     /// Bytes from here to the end of the file.

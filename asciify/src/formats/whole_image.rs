@@ -8,7 +8,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
 use crate::error::Error;
 use crate::format::Format;
-use crate::formats::decoder::{Decoder, Input};
+use crate::formats::decoder::{Decoder, Input, area};
 use crate::light::{self, Row};
 use crate::sample::Sampled;
 use crate::sample::view::View;
@@ -50,6 +50,7 @@ pub(crate) fn decode(
 fn image(input: &mut Input<'_, '_>, crate_format: ImageFormat) -> Result<DynamicImage, Error> {
     let Input { source, probed, limits } = input;
     let format = probed.format;
+    source.cancellation().begin_long_work(area(probed.width, probed.height))?;
     source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
     let mut crate_limits = image::Limits::no_limits();
     crate_limits.max_image_width = Some(probed.width);

@@ -176,8 +176,7 @@ fn frames_of_a_gif_are_disposed_of_as_they_say() {
         let mut file = Vec::new();
         let mut encoder = ::gif::Encoder::new(&mut file, 4, 2, &[]).expect("it is in memory");
         let (mut canvas, mut shown): (Canvas, Vec<Canvas>) = ([[0; 4]; 8], Vec::new());
-        for frame in 0..4 {
-            let (left, top, width, height) = PARTS[frame];
+        for (frame, &(left, top, width, height)) in PARTS.iter().enumerate() {
             let mut pixels: Vec<u8> = area(frame).flat_map(|(_, x)| pixel(frame, x)).collect();
             let mut written =
                 ::gif::Frame::from_rgba_speed(width as u16, height as u16, &mut pixels, 1);
@@ -209,8 +208,7 @@ fn frames_of_a_webp_are_blended_and_disposed_of_as_they_say() {
         let flags = |frame: usize| (number >> (2 * frame) & 3) as u8;
         let (mut frames, mut shown) = (Vec::new(), Vec::new());
         let mut canvas: Canvas = [[0; 4]; 8];
-        for frame in 0..4 {
-            let (left, top, width, height) = PARTS[frame];
+        for (frame, &(left, top, width, height)) in PARTS.iter().enumerate() {
             let pixels: Vec<u8> = area(frame).flat_map(|(_, x)| pixel(frame, x)).collect();
             let still = image::RgbaImage::from_raw(width, height, pixels).expect("all pixels");
             frames.push(webp_frame((left, top), flags(frame), still));

@@ -45,7 +45,7 @@ fn the_value_of_the_tag_is_missing_whatever_its_type_and_notation() {
         marked::<Gray8, u8>(255, 100, "255"),
         marked::<Gray8, u8>(7, 100, " 7.0 "),
         marked::<GrayI8, i8>(-128, 100, "-128"),
-        marked::<Gray16, u16>(65_535, 100, "65535"),
+        marked::<Gray16, u16>(65_535, 30_000, "65535"),
         marked::<GrayI16, i16>(-9999, 100, "-9999"),
         marked::<GrayI32, i32>(i32::MIN, 100, "-2147483648"),
         marked::<Gray32Float, f32>(-9999.0, 0.5, "-9999"),
@@ -91,6 +91,18 @@ fn alpha_and_a_mask_hide_as_the_tag_does() {
         };
         assert!(is_left_transparent(&by_hand(&[(&tags, &data)])), "{kind:?}");
     }
+    // a palette whose index 1 is a grey, and L*a*b*
+    let mut table = vec![0_u32; 3 * 256];
+    for at in [1, 257, 513] {
+        table[at] = 30_000;
+    }
+    let palette = page(&[8, 8], &[(262, &[3]), (277, &[2]), (338, &[2]), (320, &table)]);
+    let indices = values(|column| [1, if column < 20.0 { 0 } else { 255 }]).concat();
+    assert!(is_left_transparent(&by_hand(&[(&palette, &indices)])));
+    let lab = page(&[8; 4], &[(262, &[8]), (277, &[4]), (338, &[2])]);
+    let colors = values(|column| [150, 0, 0, if column < 20.0 { 0 } else { 255 }]).concat();
+    assert!(is_left_transparent(&by_hand(&[(&lab, &colors)])));
+
     let whole = page(&[8], &[]);
     let mask = page(&[1], &[(254, &[4]), (262, &[4])]);
     let right = packed(1, |x| u64::from(x >= 20));

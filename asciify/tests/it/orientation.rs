@@ -106,11 +106,11 @@ fn turned_jxl(file: &[u8], value: u8) -> Vec<u8> {
     let orientation = |file: &[u8]| {
         probe(Cursor::new(file), &Limits::default()).ok().map(|header| header.orientation)
     };
-    // behind the signature and the size, at no fixed place
+    // behind the boxes, the signature and the size
     let is_place = |position: &usize| {
         (1..=8).all(|value| orientation(&set(file, *position, value)) == Some(value))
     };
-    let position = (16..200).find(is_place).expect("the orientation of a codestream");
+    let position = (16..800).find(is_place).expect("the orientation of a codestream");
     set(file, position, value)
 }
 

@@ -315,9 +315,10 @@ impl Catalog {
         side: Expr,
         newest_first: bool,
     ) -> Result<Vec<Candidate>, DbErr> {
+        // not EXISTS: instead of looking those of an image up, PostgreSQL may read all jobs first
         let of_image = || {
             Query::select()
-                .column(C::ImageId)
+                .expr(Expr::cust("COUNT(*)"))
                 .from(jobs::Entity)
                 .and_where(
                     Expr::col((jobs::Entity, C::ImageId))
@@ -331,8 +332,8 @@ impl Catalog {
         let query = images::Entity::find()
             .select_only()
             .column(images::Column::Id)
-            .expr_as(Expr::exists(has_job), "has_job")
-            .expr_as(Expr::exists(ended), "ended")
+            .expr_as(Expr::expr(has_job).gt(0), "has_job")
+            .expr_as(Expr::expr(ended).gt(0), "ended")
             .filter(images::Column::State.eq(images::State::Stored))
             .filter(side);
         let query = match newest_first {

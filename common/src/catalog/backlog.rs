@@ -1,11 +1,11 @@
 //! The backlog: which jobs are due, exhausted, dead or overdue.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait,
+    QueryTrait, Select,
     entity::prelude::*,
     sea_query::{Expr, Query},
 };
@@ -15,7 +15,7 @@ use super::{
     entity::{blob_gc, images, jobs},
 };
 use crate::{
-    fault::{Doing, Fault},
+    fault::Fault,
     job::{Job, JobId, SERVICE_FAILURE},
 };
 
@@ -29,8 +29,7 @@ const STRUCK: &str = "state = 'pending' AND strikes > 0";
 const DEAD: &str = "state = 'dead' AND state <> 'done'";
 pub(super) const NOT_STORED: &str = "state <> 'stored'";
 
-/// How many unfinished jobs are counted at most, so that counting them costs little however many
-/// there are.
+/// How many rows are counted at most, so that counting them costs little however many there are.
 pub const MAX_COUNTED: u64 = 10_000;
 
 /// The unfinished jobs of one engine version.
@@ -44,6 +43,21 @@ pub struct Backlog {
     pub oldest_due: Duration,
 }
 
+/// The place of a pending job in the order of their index.
+#[derive(Debug, Clone, Copy)]
+pub struct JobPosition {
+    engine: i32,
+    backfill: bool,
+    due_at: i64,
+    id: Uuid,
+}
+
+impl JobPosition {
+    fn of(job: &jobs::Model) -> Self {
+        JobPosition { engine: job.engine, backfill: job.backfill, due_at: job.due_at, id: job.id }
+    }
+}
+
 impl Catalog {
     /// Ends the leases that dead processes left. Call this only when no other process is alive. The
     /// leases of jobs with more than one strike stay, so that a job which kills its process does
@@ -55,14 +69,14 @@ impl Catalog {
         use images::Column as I;
         images::Entity::update_many()
             .col_expr(I::DueAt, self.now())
-            .filter(I::State.eq(images::State::Uploading))
+            .filter(Expr::cust(NOT_STORED))
             .filter(Expr::col(I::DueAt).gt(self.now()))
             .exec(&self.db)
             .bounded("end the leases of uploads")
             .await?;
         jobs::Entity::update_many()
             .col_expr(C::DueAt, self.now())
-            .filter(C::State.eq(State::Pending))
+            .filter(Expr::cust(PENDING))
             .filter(C::Strikes.lte(1))
             .filter(Expr::col(C::DueAt).gt(self.now()))
             .exec(&self.db)
@@ -96,30 +110,65 @@ impl Catalog {
         Ok(discarded.rows_affected)
     }
 
-    /// Deletes pending jobs of older engine versions whose image `engine` has rendered; returns how
-    /// many.
+    /// Looks at up to `limit` due jobs of older engine versions after `after`, and deletes those whose
+    /// image `engine` has rendered. Returns how many, and the last job that it looked at; `None` when
+    /// there are no more.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn delete_superseded(&self, engine: u32) -> Result<u64, Fault> {
-        let newer_done = Query::select()
-            .column(C::ImageId)
-            .from(jobs::Entity)
-            .and_where(C::Engine.eq(engine as i32))
-            .and_where(C::State.eq(State::Done))
-            .to_owned();
-        let deleted = jobs::Entity::delete_many()
+    pub async fn delete_superseded(
+        &self,
+        engine: u32,
+        after: Option<JobPosition>,
+        limit: u64,
+    ) -> Result<(u64, Option<JobPosition>), Fault> {
+        const KEY: [C; 4] = [C::Engine, C::Backfill, C::DueAt, C::Id];
+        let mut older = jobs::Entity::find()
             .filter(Expr::cust(PENDING))
             .filter(C::Engine.lt(engine as i32))
             .filter(Expr::col(C::DueAt).lte(self.now()))
-            .filter(C::ImageId.in_subquery(newer_done))
-            .exec(&self.db)
-            .bounded("delete superseded jobs")
-            .await?;
-        Ok(deleted.rows_affected)
+            .limit(limit);
+        if let Some(JobPosition { engine, backfill, due_at, id }) = after {
+            let position: [Expr; 4] = [engine.into(), backfill.into(), due_at.into(), id.into()];
+            older = older.filter(Expr::tuple(KEY.map(Expr::col)).gt(Expr::tuple(position)));
+        }
+        for column in KEY {
+            older = older.order_by_asc(column);
+        }
+        let delete = async {
+            let older = older.all(&self.db).await?;
+            let is_last = (older.len() as u64) < limit;
+            let rendered: HashSet<Uuid> = jobs::Entity::find()
+                .select_only()
+                .column(C::ImageId)
+                .filter(C::ImageId.is_in(older.iter().map(|job| job.image_id)))
+                .filter(C::Engine.eq(engine as i32))
+                .filter(C::State.eq(State::Done))
+                .into_tuple()
+                .all(&self.db)
+                .await?
+                .into_iter()
+                .collect();
+            let superseded = older.iter().filter(|job| rendered.contains(&job.image_id));
+            let superseded: Vec<Uuid> = superseded.map(|job| job.id).collect();
+            let deleted = match superseded.is_empty() {
+                true => 0,
+                false => {
+                    let delete = jobs::Entity::delete_many()
+                        .filter(C::Id.is_in(superseded))
+                        .filter(C::State.eq(State::Pending))
+                        .filter(Expr::col(C::DueAt).lte(self.now()));
+                    delete.exec(&self.db).await?.rows_affected
+                }
+            };
+            let last = older.last().filter(|_| !is_last).map(JobPosition::of);
+            Ok::<_, DbErr>((deleted, last))
+        };
+        delete.bounded("delete superseded jobs").await
     }
 
-    /// Up to `limit` dead jobs, of any engine version, those of the newest images first.
+    /// Up to `limit` dead jobs, those of the newest engine version and then of the newest images
+    /// first.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -127,8 +176,8 @@ impl Catalog {
         Box::pin(async move {
             let rows = jobs::Entity::find()
                 .filter(Expr::cust(DEAD))
-                .order_by_desc(C::ImageId)
                 .order_by_desc(C::Engine)
+                .order_by_desc(C::ImageId)
                 .limit(limit)
                 .all(&self.db)
                 .bounded("list dead jobs")
@@ -158,7 +207,7 @@ impl Catalog {
     }
 
     /// How many unfinished uploads, jobs and blobs to delete have been due for longer than `since`,
-    /// each with its name.
+    /// each with its name, and up to [`MAX_COUNTED`].
     ///
     /// # Errors
     /// The database is unavailable.
@@ -174,9 +223,9 @@ impl Catalog {
             let blobs =
                 blob_gc::Entity::find().filter(Expr::col(blob_gc::Column::DueAt).lte(late.clone()));
             Ok::<_, DbErr>([
-                ("unfinished uploads", uploads.count(&self.db).await?),
-                ("due jobs", jobs.count(&self.db).await?),
-                ("blobs to delete", blobs.count(&self.db).await?),
+                ("unfinished uploads", self.count(uploads, images::Column::Id).await?),
+                ("due jobs", self.count(jobs, C::Id).await?),
+                ("blobs to delete", self.count(blobs, blob_gc::Column::Blob).await?),
             ])
         };
         count.bounded("count what is overdue").await
@@ -188,20 +237,9 @@ impl Catalog {
     /// The database is unavailable.
     pub async fn backlog(&self, engine: u32) -> Result<Backlog, Fault> {
         let count = async |state: &'static str| {
-            let counted = jobs::Entity::find()
-                .select_only()
-                .column(C::Id)
-                .filter(Expr::cust(state))
-                .filter(C::Engine.eq(engine as i32))
-                .limit(MAX_COUNTED)
-                .into_query();
-            let count = Query::select()
-                .expr_as(Expr::cust("COUNT(*)"), "n")
-                .from_subquery(counted, "counted")
-                .to_owned();
-            let row = self.db.query_one(&count).bounded("count jobs").await?;
-            let row = row.ok_or_else(|| Fault::new("count jobs", "there is no answer"))?;
-            row.try_get::<i64>("", "n").map(|n| n as u64).doing("count jobs")
+            let jobs =
+                jobs::Entity::find().filter(Expr::cust(state)).filter(C::Engine.eq(engine as i32));
+            self.count(jobs, C::Id).bounded("count jobs").await
         };
         let (pending, dead) = (count(PENDING).await?, count(DEAD).await?);
         let oldest: Option<i64> = jobs::Entity::find()
@@ -221,5 +259,21 @@ impl Catalog {
             dead,
             oldest_due: Duration::from_millis(u64::try_from(oldest.unwrap_or(0)).unwrap_or(0)),
         })
+    }
+
+    /// Counts rows by their key, up to [`MAX_COUNTED`].
+    pub(super) async fn count<E: EntityTrait>(
+        &self,
+        rows: Select<E>,
+        key: E::Column,
+    ) -> Result<u64, DbErr> {
+        let counted = rows.select_only().column(key).limit(MAX_COUNTED).into_query();
+        let count = Query::select()
+            .expr_as(Expr::cust("COUNT(*)"), "n")
+            .from_subquery(counted, "counted")
+            .take();
+        let row = self.db.query_one(&count).await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound("a count".into()))?;
+        row.try_get::<i64>("", "n").map(|n| n as u64)
     }
 }

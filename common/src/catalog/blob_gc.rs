@@ -38,6 +38,9 @@ const RESERVED: &str = "state = 'reserved'";
 /// Confirms reservations, because rows refer to the blobs now; `false` when one of them was marked
 /// meanwhile, and the transaction must be rolled back.
 pub(super) async fn confirm(txn: &DatabaseTransaction, blobs: &[String]) -> Result<bool, DbErr> {
+    if blobs.is_empty() {
+        return Ok(true);
+    }
     let confirmed = blob_gc::Entity::delete_many()
         .filter(C::Blob.is_in(blobs))
         .filter(C::State.eq(State::Reserved))
@@ -122,13 +125,26 @@ impl Catalog {
             locations.iter().map(|location| location::parse(location).0).collect();
         let mut blobs: Vec<String> = blobs.into_iter().map(str::to_owned).collect();
         blobs.push(original.to_owned());
+        self.insert_marked(txn, &blobs, Duration::ZERO).await?;
+        Ok(blobs)
+    }
+
+    /// Marks blobs to which rows refer that the transaction deletes: to be deleted after `grace`.
+    pub(super) async fn insert_marked(
+        &self,
+        txn: &DatabaseTransaction,
+        blobs: &[String],
+        grace: Duration,
+    ) -> Result<(), DbErr> {
+        if blobs.is_empty() {
+            return Ok(());
+        }
         let mut insert = Query::insert();
         insert.into_table(blob_gc::Entity).columns([C::Blob, C::State, C::DueAt]);
-        for blob in &blobs {
-            insert.values_panic([blob.as_str().into(), State::Marked.into(), self.now()]);
+        for blob in blobs {
+            insert.values_panic([blob.as_str().into(), State::Marked.into(), self.after(grace)]);
         }
-        txn.execute(&insert).await?;
-        Ok(blobs)
+        txn.execute(&insert).await.map(drop)
     }
 
     /// Marks every reservation that expired; returns how many.

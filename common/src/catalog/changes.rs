@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sea_orm::{
     Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select, Statement, entity::prelude::*, sea_query::Expr,
+    QuerySelect, QueryTrait, Select, Statement, entity::prelude::*, sea_query::Expr,
 };
 
 use super::{
@@ -17,6 +17,9 @@ use super::{
 use crate::{fault::Fault, image::ImageId};
 
 use changes::Column as C;
+
+/// Deletions that one statement prunes, so that it takes little time however many there are.
+const PRUNED_AT_ONCE: u64 = 5_000;
 
 /// An image and its latest change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -128,12 +131,22 @@ impl Catalog {
     /// # Errors
     /// The database is unavailable.
     pub async fn prune_deletions(&self, age: Duration) -> Result<u64, Fault> {
-        let pruned = changes::Entity::delete_many()
-            .filter(Expr::col(C::DeletedAt).lte(self.before(age)))
-            .exec(&self.db)
-            .bounded("prune deletions")
-            .await?;
-        Ok(pruned.rows_affected)
+        let mut pruned = 0;
+        loop {
+            let oldest = changes::Entity::find()
+                .select_only()
+                .column(C::ImageId)
+                .filter(Expr::col(C::DeletedAt).lte(self.before(age)))
+                .order_by_asc(C::DeletedAt)
+                .limit(PRUNED_AT_ONCE)
+                .into_query();
+            let delete = changes::Entity::delete_many().filter(C::ImageId.in_subquery(oldest));
+            let deleted = delete.exec(&self.db).bounded("prune deletions").await?.rows_affected;
+            pruned += deleted;
+            if deleted < PRUNED_AT_ONCE {
+                return Ok(pruned);
+            }
+        }
     }
 }
 

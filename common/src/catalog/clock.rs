@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter,
-    entity::prelude::*,
     sea_query::{Expr, Query, SimpleExpr},
 };
 
@@ -38,7 +37,7 @@ impl Catalog {
     }
 
     /// How many times of each kind are further ahead than `periods` allow, twice over: other
-    /// processes may have longer ones.
+    /// processes may have longer ones. Each is counted up to [`super::MAX_COUNTED`].
     ///
     /// # Errors
     /// The database is unavailable.
@@ -46,10 +45,10 @@ impl Catalog {
         let [uploads, jobs, blobs, deletions] = self.ahead(periods);
         let count = async {
             let counts = [
-                images::Entity::find().filter(uploads).count(&self.db).await?,
-                jobs::Entity::find().filter(jobs).count(&self.db).await?,
-                blob_gc::Entity::find().filter(blobs).count(&self.db).await?,
-                changes::Entity::find().filter(deletions).count(&self.db).await?,
+                self.count(images::Entity::find().filter(uploads), images::Column::Id).await?,
+                self.count(jobs::Entity::find().filter(jobs), jobs::Column::Id).await?,
+                self.count(blob_gc::Entity::find().filter(blobs), blob_gc::Column::Blob).await?,
+                self.count(changes::Entity::find().filter(deletions), changes::Column::Seq).await?,
             ];
             Ok::<_, DbErr>(counts)
         };

@@ -191,6 +191,24 @@ pub(super) mod backfills {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+pub(super) mod retentions {
+    use sea_orm::entity::prelude::*;
+
+    /// See [`super::super::retention`].
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "retentions")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub kept: i32,
+        pub seen: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 pub(super) mod users {
     use sea_orm::entity::prelude::*;
 

@@ -9,6 +9,7 @@ use super::{
     Bounded, Catalog,
     entity::{images, jobs, renders},
     location,
+    page::{Page, stored},
 };
 use crate::{
     fault::Fault,
@@ -16,19 +17,6 @@ use crate::{
     job::{Job, JobError, JobId, JobState},
     render::Render,
 };
-
-/// Which images to list.
-#[derive(Debug, Clone, Default)]
-pub struct Page {
-    /// Only images older than this one.
-    pub before: Option<ImageId>,
-    /// Only images newer than this one: those nearest to it, oldest first.
-    pub after: Option<ImageId>,
-    /// Only images with this SHA-256, lower-case hex.
-    pub sha256: Option<String>,
-    /// At most this many.
-    pub limit: u64,
-}
 
 /// Which renders of an image to look up.
 #[derive(Debug, Clone, Copy)]
@@ -55,12 +43,13 @@ impl Catalog {
         Ok(row.map(Image::from))
     }
 
-    /// A page of stored images, newest first; oldest first if the page is after an image.
+    /// A page of stored images, in its order.
     ///
     /// # Errors
     /// The database is unavailable.
     pub async fn images(&self, page: &Page) -> Result<Vec<Image>, Fault> {
-        let rows = page_of(page).all(&self.db).bounded("list images").await?;
+        let select = page.select(self.db.get_database_backend());
+        let rows = select.all(&self.db).bounded("list images").await?;
         Ok(rows.into_iter().map(Image::from).collect())
     }
 
@@ -78,12 +67,11 @@ impl Catalog {
     /// # Errors
     /// The database is unavailable.
     pub async fn images_with_jobs(&self, page: &Page) -> Result<Vec<(Image, Vec<Job>)>, Fault> {
-        let ids = page_of(page).select_only().column(images::Column::Id).into_query();
+        let ids = page.select(self.db.get_database_backend());
+        let ids = ids.select_only().column(images::Column::Id).into_query();
         let mut images =
             self.with_jobs(stored().filter(images::Column::Id.in_subquery(ids))).await?;
-        if page.after.is_some() {
-            images.reverse();
-        }
+        page.sort(&mut images);
         Ok(images)
     }
 
@@ -226,27 +214,6 @@ impl Catalog {
         };
         remove.bounded("remove an image").await
     }
-}
-
-/// Stored images.
-fn stored() -> Select<images::Entity> {
-    images::Entity::find().filter(images::Column::State.eq(images::State::Stored))
-}
-
-/// The images of a page, in its order.
-fn page_of(page: &Page) -> Select<images::Entity> {
-    let mut query = stored();
-    if let Some(id) = page.before {
-        query = query.filter(images::Column::Id.lt(id.0));
-    }
-    if let Some(sha256) = &page.sha256 {
-        query = query.filter(images::Column::Sha256.eq(sha256));
-    }
-    let query = match page.after {
-        Some(id) => query.filter(images::Column::Id.gt(id.0)).order_by_asc(images::Column::Id),
-        None => query.order_by_desc(images::Column::Id),
-    };
-    query.limit(page.limit)
 }
 
 impl From<images::Model> for Image {

@@ -38,6 +38,8 @@ mod images;
 mod instance_lock;
 mod jobs;
 mod location;
+mod page;
+mod retention;
 mod sessions;
 mod sign_ins;
 mod snapshot;
@@ -45,13 +47,14 @@ mod uploads;
 mod users;
 
 pub use backfill::{BackfillLead, BackfillStep, BackfillTarget};
-pub use backlog::{Backlog, MAX_COUNTED};
+pub use backlog::{Backlog, JobPosition, MAX_COUNTED};
 pub use blob_gc::MarkedBlob;
 pub use changes::Change;
 pub(crate) use clock::TOLERANCE;
-pub use images::{Page, Renders};
+pub use images::Renders;
 pub use instance_lock::{InstanceLock, Sharing};
 pub use jobs::NewRender;
+pub use page::{Cursor, Page, Sort};
 pub use snapshot::{ChangeSeq, Snapshot};
 pub use uploads::{Intent, Upload};
 

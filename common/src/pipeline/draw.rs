@@ -129,6 +129,13 @@ impl Pipeline {
             Purpose::Request { max_wait } => max_wait,
         };
         let config = self.config();
+        // jobs of large images wait behind each other, so that others wait behind few of them
+        let large = match purpose {
+            Purpose::Job(_) if self.is_large(image) => {
+                Some(self.0.large_permits.clone().acquire_owned().await)
+            }
+            _ => None,
+        };
         let room = self.0.original_permits.clone();
         let mib = whole_mib(image.metadata.bytes).min(config.originals_memory_mib);
         let room = timeout(max_wait, room.acquire_many_owned(mib)).await;
@@ -153,7 +160,7 @@ impl Pipeline {
         };
         let limits = config.limits.clone();
         let (file, allowed) = (Cursor::new(original.clone()), limits.clone());
-        let probed = spawn_blocking(move || asciify::probe(file, &allowed)).await;
+        let probed = spawn_blocking(move || asciify::probe_header(file, &allowed)).await;
         let header = probed.map_err(|_| DrawError::Crashed)?.map_err(verdict)?;
         specs.iter().try_for_each(|spec| header.offers(spec)).map_err(verdict)?;
         let working = specs.iter().map(|spec| spec.working_bytes(header.width, header.height));
@@ -175,7 +182,7 @@ impl Pipeline {
         let flag = Arc::new(AtomicBool::new(false));
         let _cancel = CancelOnDrop(flag.clone());
         let work = spawn_blocking(move || {
-            let _held_to_the_end = (room, turn, memory, core, RunningRender::new());
+            let _held_to_the_end = (large, room, turn, memory, core, RunningRender::new());
             let drawings = draw_unless(original, &specs, &limits, &|| flag.load(Ordering::Relaxed));
             if matches!(drawings, Err(asciify::Error::Cancelled)) {
                 metrics::counter!("planet_cancelled_renders_total").increment(1);
@@ -190,6 +197,12 @@ impl Pipeline {
         metrics::counter!("planet_drawn_pixels_total", "format" => header.format.name())
             .increment(pixels);
         Ok((drawings, stopwatch.stages))
+    }
+
+    /// Whether jobs of an image leave a core to others.
+    pub(super) fn is_large(&self, image: &Image) -> bool {
+        let (width, height) = (image.metadata.width, image.metadata.height);
+        u64::from(width) * u64::from(height) > self.config().large_image_px
     }
 
     /// Why the store has no original of an image that the catalog had a moment ago: the image was

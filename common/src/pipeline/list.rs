@@ -2,13 +2,30 @@
 
 use super::{Pipeline, summary::ImageSummary};
 use crate::{
-    catalog::{Page, Renders, Snapshot},
+    catalog::{Cursor, Page, Renders, Snapshot},
     fault::Fault,
     image::{Image, ImageId},
     job::{Job, status},
     render::Render,
 };
 use futures_util::future::BoxFuture;
+
+/// A page of the list of images.
+pub struct Listing {
+    /// The images, in the order of the list whatever the direction of the page.
+    pub images: Vec<ImageSummary>,
+    /// Where the list goes on, in the direction of the page; `None` if this is its end.
+    pub next: Option<Cursor>,
+}
+
+/// A number of images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// How many there are.
+    pub images: u64,
+    /// Whether there are no more.
+    pub is_exact: bool,
+}
 
 /// What is stored of an image's renders.
 pub struct StoredRenders {
@@ -29,23 +46,51 @@ impl Pipeline {
         Box::pin(async move { Ok(self.catalog().image_with_jobs(id).await?.map(summarize)) })
     }
 
-    /// A page of images, newest first, and whether there are more: newer ones if the page is after
-    /// an image, otherwise older ones.
+    /// A page of images, in the order of the list. A search by name compares the names of the next
+    /// [`max_searched_images`](super::Config::max_searched_images) images only.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn list(&self, mut page: Page) -> BoxFuture<'_, Result<(Vec<ImageSummary>, bool), Fault>> {
+    pub fn list(&self, page: Page) -> BoxFuture<'_, Result<Listing, Fault>> {
         Box::pin(async move {
+            let page = self.searched(page).await?;
             let limit = page.limit as usize;
-            page.limit += 1;
-            let mut images = self.catalog().images_with_jobs(&page).await?;
-            let more = images.len() > limit;
+            let more = Page { limit: page.limit + 1, ..page.clone() };
+            let mut images = self.catalog().images_with_jobs(&more).await?;
+            let is_full = images.len() > limit;
             images.truncate(limit);
-            if page.after.is_some() {
+            let last = images.last().filter(|_| is_full);
+            let next = last.map(|(image, _)| Cursor::of(image, page.sort)).or(page.until);
+            if page.is_backward {
                 images.reverse();
             }
-            Ok((images.into_iter().map(summarize).collect(), more))
+            Ok(Listing { images: images.into_iter().map(summarize).collect(), next })
         })
+    }
+
+    /// How many images a list has, whatever its page: up to
+    /// [`max_searched_images`](super::Config::max_searched_images), and among as many of its first
+    /// images if it is a search by name.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub fn count(&self, page: Page) -> BoxFuture<'_, Result<Count, Fault>> {
+        Box::pin(async move {
+            let max = self.config().max_searched_images;
+            let all = Page { cursor: None, is_backward: false, limit: max + 1, ..page };
+            let all = self.searched(all).await?;
+            let images = self.catalog().count_images(&all).await?;
+            Ok(Count { images: images.min(max), is_exact: images <= max && all.until.is_none() })
+        })
+    }
+
+    /// The page, with the place up to which it is searched.
+    async fn searched(&self, mut page: Page) -> Result<Page, Fault> {
+        if !page.words.is_empty() {
+            let max = self.config().max_searched_images;
+            page.until = self.catalog().place_after(&page, max).await?;
+        }
+        Ok(page)
     }
 
     /// Which changes are committed now. As long as that is the same, so are the lists of images.

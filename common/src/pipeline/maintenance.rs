@@ -2,14 +2,35 @@
 //!
 //! Every step may run in several processes at the same time, or be interrupted.
 
-use std::time::Duration;
+use std::{
+    num::NonZeroU32,
+    sync::{MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use super::Pipeline;
-use crate::{catalog::BackfillTarget, fault::Fault, render::spec_hash};
+use crate::{
+    catalog::{BackfillTarget, JobPosition},
+    fault::Fault,
+    render::spec_hash,
+};
 use futures_util::future::BoxFuture;
 
 /// Blobs deleted at a time.
 const BATCH: u64 = 200;
+/// Jobs looked at at a time for whether they are superseded.
+const SUPERSEDED_BATCH: u64 = 1_000;
+
+/// What a clean-up leaves.
+#[derive(Debug, Clone, Copy)]
+pub struct CleanUp {
+    /// `MAX_STRIKES`: jobs with less.
+    pub max_strikes: i32,
+    /// `DELETIONS_KEPT_S`: records of deletions that are younger.
+    pub deletions_kept: Duration,
+    /// `VERSIONS_KEPT`: renders of the newest engine versions of each image; `None` for all.
+    pub versions_kept: Option<NonZeroU32>,
+}
 
 impl Pipeline {
     /// Makes the jobs that this engine version and these presets lack, unless another process does;
@@ -32,22 +53,25 @@ impl Pipeline {
     }
 
     /// Sets back times that are far ahead, discards jobs whose strikes are used up, deletes
-    /// superseded jobs, expired uploads and sign-ins, and ended sessions, prunes deletions older than
-    /// `deletions_kept`, and sweeps blobs. A step that fails does not stop the others; returns the failures. The next call
-    /// continues.
-    pub fn clean_up(
-        &self,
-        max_strikes: i32,
-        deletions_kept: Duration,
-    ) -> BoxFuture<'_, Vec<Fault>> {
+    /// superseded jobs, old versions, expired uploads and sign-ins, and ended sessions, prunes records
+    /// of deletions, and sweeps blobs. A step that fails does not stop the others; returns the
+    /// failures. The next call continues.
+    pub fn clean_up(&self, left: CleanUp) -> BoxFuture<'_, Vec<Fault>> {
         Box::pin(async move {
-            let (catalog, engine) = (self.catalog(), self.config().engine);
+            let catalog = self.catalog();
+            let old_versions = async {
+                match left.versions_kept {
+                    Some(kept) => self.delete_old_versions(kept).await,
+                    None => Ok(()),
+                }
+            };
             let steps = [
                 self.set_back().await,
-                self.discard_exhausted(max_strikes).await,
-                catalog.delete_superseded(engine).await.map(drop),
+                self.discard_exhausted(left.max_strikes).await,
+                self.delete_superseded().await,
+                old_versions.await,
                 catalog.delete_expired_uploads(self.config().blob_grace).await.map(drop),
-                catalog.prune_deletions(deletions_kept).await.map(drop),
+                catalog.prune_deletions(left.deletions_kept).await.map(drop),
                 catalog.delete_expired_sign_ins().await.map(drop),
                 catalog.delete_ended_sessions().await.map(drop),
                 catalog.mark_expired().await.map(drop),
@@ -55,6 +79,25 @@ impl Pipeline {
             ];
             steps.into_iter().filter_map(Result::err).collect()
         })
+    }
+
+    /// Deletes superseded jobs, batch by batch, until a batch has none; the next call continues
+    /// behind it. So a backlog of an older engine version is not read as a whole each time.
+    async fn delete_superseded(&self) -> Result<(), Fault> {
+        let engine = self.config().engine;
+        loop {
+            let after = *self.superseded_position();
+            let deleted = self.catalog().delete_superseded(engine, after, SUPERSEDED_BATCH).await;
+            let (jobs, last) = deleted?;
+            *self.superseded_position() = last;
+            if jobs == 0 || last.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn superseded_position(&self) -> MutexGuard<'_, Option<JobPosition>> {
+        self.0.superseded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn set_back(&self) -> Result<(), Fault> {

@@ -6,7 +6,11 @@
 //! They return boxed futures, so that their state machines, with those of the database, the store and
 //! the broker inside, are compiled once, here, and not again in every crate that awaits them.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, atomic::AtomicU32},
+    time::Duration,
+};
 
 use asciify::Limits;
 use futures_util::future::BoxFuture;
@@ -19,7 +23,7 @@ use self::{
     known::KnownImages,
 };
 use crate::{
-    catalog::{self, Catalog, InstanceLock},
+    catalog::{self, Catalog, InstanceLock, JobPosition},
     env::Env,
     fault::{Doing, Fault, at},
     periods::{Periods, max_upload_bytes},
@@ -42,6 +46,7 @@ mod original;
 mod remove;
 mod render;
 mod reread;
+mod retention;
 mod serve;
 mod sign_in;
 mod spool;
@@ -51,11 +56,12 @@ mod subscribe;
 mod summary;
 mod wait;
 
-pub use audit::{AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
+pub use audit::{AuditEvent, AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
 pub use draw::DrawError;
 pub use event::Event;
 pub use jobs::Conclusion;
-pub use list::StoredRenders;
+pub use list::{Count, Listing, StoredRenders};
+pub use maintenance::CleanUp;
 pub use render::{RenderError, Rendered};
 pub use serve::{ResolvedRender, ServeError, Text};
 pub use sign_in::{NewSession, SIGN_IN_LIFETIME};
@@ -99,6 +105,8 @@ pub struct Config {
     pub blob_grace: Duration,
     /// `RENDER_CONCURRENCY`: renders at the same time in this process.
     pub render_concurrency: usize,
+    /// `LARGE_IMAGE_PX`: jobs of images with more pixels leave a core to others.
+    pub large_image_px: u64,
     /// `RENDER_MEMORY_MIB`: memory for all renders of this process together, in MiB.
     pub render_memory_mib: u32,
     /// `ORIGINALS_MEMORY_MIB`: memory for the originals that are loaded or drawn, in MiB; at least
@@ -116,6 +124,9 @@ pub struct Config {
     pub poll: Duration,
     /// `MAX_REPLAYED_EVENTS`: changes that a subscription is sent that missed them.
     pub max_replayed_events: u64,
+    /// `MAX_SEARCHED_IMAGES`: images whose names one request compares, and the most that are
+    /// counted.
+    pub max_searched_images: u64,
     /// The engine version of new renders.
     pub engine: u32,
 }
@@ -201,6 +212,13 @@ impl Config {
                 0 => cores,
                 concurrency => concurrency as usize,
             },
+            large_image_px: env.number(
+                "LARGE_IMAGE_PX",
+                32_000_000,
+                0..=u64::MAX,
+                "pixels above which an image is large: jobs of large images leave one core to others, \
+                 if there is more than one",
+            ),
             render_memory_mib: render_memory_mib as u32,
             originals_memory_mib: originals_memory_mib.max(max_upload_bytes.div_ceil(MIB)) as u32,
             render_wait: env.seconds(
@@ -227,6 +245,12 @@ impl Config {
                 0..=1_000_000,
                 "most events of the past that an event stream begins or continues with",
             ),
+            max_searched_images: env.number(
+                "MAX_SEARCHED_IMAGES",
+                20_000,
+                1..=10_000_000,
+                "most images whose names one request compares, and that it counts",
+            ),
             engine: asciify::ENGINE_VERSION,
         }
     }
@@ -252,6 +276,14 @@ struct Inner {
     render_permits: Arc<Semaphore>,
     /// One permit per job that waits for a core or renders.
     job_permits: Arc<Semaphore>,
+    /// One permit per job of a large image that is drawn or about to be: one less than cores, but
+    /// at least one.
+    large_permits: Arc<Semaphore>,
+    /// One permit per job of a large image that is claimed: half as many as jobs are claimed by
+    /// default.
+    large_claims: Semaphore,
+    /// Jobs of large images that were postponed since one had a permit.
+    postponed: AtomicU32,
     /// One permit per MiB of decoded pixels and samples.
     memory_permits: Arc<Semaphore>,
     /// One permit per MiB of originals.
@@ -263,6 +295,8 @@ struct Inner {
     /// The texts that are being fetched.
     flights: Flights<CacheKey, Result<Arc<CachedText>, Arc<ServeError>>>,
     hub: Hub,
+    /// The last job that was looked at for whether it is superseded.
+    superseded: Mutex<Option<JobPosition>>,
 }
 
 impl Pipeline {
@@ -284,6 +318,9 @@ impl Pipeline {
             let pipeline = Pipeline(Arc::new(Inner {
                 render_permits: Arc::new(Semaphore::new(config.render_concurrency)),
                 job_permits: Arc::new(Semaphore::new(config.render_concurrency)),
+                large_permits: Arc::new(Semaphore::new((config.render_concurrency - 1).max(1))),
+                large_claims: Semaphore::new(2 * config.render_concurrency),
+                postponed: AtomicU32::new(0),
                 memory_permits: Arc::new(Semaphore::new(config.render_memory_mib as usize)),
                 original_permits: Arc::new(Semaphore::new(config.originals_memory_mib as usize)),
                 cache: text_cache(config.cache_bytes / 2),
@@ -298,6 +335,7 @@ impl Pipeline {
                 store,
                 queue,
                 hub: Hub::new(),
+                superseded: Mutex::default(),
             }));
             pipeline.clean_spool().await?;
             Ok(pipeline)

@@ -1,7 +1,10 @@
 //! Renders a claimed job: every preset that is missing, from an original that is decoded once, into
 //! one blob.
 
+use std::sync::atomic::Ordering;
+
 use futures_util::future::BoxFuture;
+use tokio::sync::SemaphorePermit;
 
 use super::{
     Pipeline,
@@ -39,6 +42,12 @@ pub enum RenderError {
     /// The claim was lost, or the image was deleted.
     #[error("the claim on the job was lost")]
     Fenced,
+    /// The image is large, and enough jobs of large images wait: this one has to be postponed.
+    #[error("other large images come first")]
+    Postponed {
+        /// How many were postponed since one was accepted.
+        before: u32,
+    },
     /// The image was not drawn.
     #[error(transparent)]
     Draw(#[from] DrawError),
@@ -55,6 +64,10 @@ impl Pipeline {
     pub fn render<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<Rendered, RenderError>> {
         Box::pin(async move {
             let image = self.catalog().image(claim.image).await?.ok_or(RenderError::Fenced)?;
+            let _large = match self.is_large(&image) {
+                true => Some(self.accept_large()?),
+                false => None,
+            };
             let drawn = self.make_missing(claim, &image).await?;
             failpoint::hit("render: drawn");
             if drawn.renders.is_empty() {
@@ -69,6 +82,17 @@ impl Pipeline {
             }
             published
         })
+    }
+
+    /// A permit for the job of a large image, which may then wait for its turn.
+    fn accept_large(&self) -> Result<SemaphorePermit<'_>, RenderError> {
+        let postponed = &self.0.postponed;
+        let permit = self.0.large_claims.try_acquire();
+        let permit = permit.map_err(|_| RenderError::Postponed {
+            before: postponed.fetch_add(1, Ordering::Relaxed),
+        })?;
+        postponed.store(0, Ordering::Relaxed);
+        Ok(permit)
     }
 
     async fn make_missing(&self, claim: &Claim, image: &Image) -> Result<Drawn, RenderError> {

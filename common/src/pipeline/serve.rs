@@ -15,6 +15,7 @@ use super::{
     draw::{DrawError, Purpose},
 };
 use crate::{
+    catalog::Renders,
     fault::{Doing, Fault},
     image::{Image, ImageId, Millis},
     render::Render,
@@ -185,11 +186,13 @@ impl Pipeline {
         Ok(Arc::new(CachedText { text, stages }))
     }
 
-    /// A stored render has no blob: its image was deleted meanwhile, or the store lost the blob.
-    /// `Ok` when it can be drawn again, since this process has its engine version.
+    /// A stored render has no blob: its image or its version was deleted meanwhile, or the store lost
+    /// the blob. `Ok` when it can be drawn again, since this process has its engine version.
     async fn explain_missing_render(&self, id: ImageId, render: &Render) -> Result<(), ServeError> {
-        if self.catalog().image(id).await?.is_none() {
-            return Err(ServeError::NoImage);
+        let found = self.catalog().image_with_renders(id, Renders::All).await?;
+        let (_, renders) = found.ok_or(ServeError::NoImage)?;
+        if renders.iter().all(|other| other.blob != render.blob) {
+            return Err(ServeError::NoVersion { version: render.engine });
         }
         tracing::error!(blob = render.blob, "a stored render is missing in the store");
         metrics::counter!("planet_missing_blobs_total", "kind" => "render").increment(1);

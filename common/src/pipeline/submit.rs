@@ -3,6 +3,7 @@
 
 use std::{fs::File, io::BufReader, time::Duration};
 
+use asciify::Limits;
 use futures_util::future::BoxFuture;
 use tokio::task::spawn_blocking;
 
@@ -64,12 +65,28 @@ impl Pipeline {
         })
     }
 
+    /// Reads the header of an upload. One without its end mark is decoded to tell whether it is whole,
+    /// with the permit for a core.
     async fn probe(&self, upload: Spooled) -> Result<(Spooled, asciify::Header), SubmitError> {
+        let (upload, header) = self.probe_by(upload, asciify::probe_header).await?;
+        if header.is_whole {
+            return Ok((upload, header));
+        }
+        let _core = self.0.render_permits.acquire().await;
+        let (upload, header) = self.probe_by(upload, asciify::probe).await?;
+        header.check_whole().map_err(SubmitError::Image)?;
+        Ok((upload, header))
+    }
+
+    async fn probe_by(
+        &self,
+        upload: Spooled,
+        probe: fn(BufReader<File>, &Limits) -> Result<asciify::Header, asciify::Error>,
+    ) -> Result<(Spooled, asciify::Header), SubmitError> {
         let limits = self.config().limits.clone();
         let probe = move || {
             let file = File::open(upload.path()).doing("open a spooled upload")?;
-            let header = asciify::probe(BufReader::new(file), &limits);
-            match header.and_then(|header| header.check_whole().map(|()| header)) {
+            match probe(BufReader::new(file), &limits) {
                 Err(asciify::Error::Read(err)) => {
                     Err(Fault::new("read a spooled upload", err).into())
                 }

@@ -7,6 +7,7 @@
 //! have connections of their own, because a broker under memory pressure blocks publishers only.
 
 use std::{
+    collections::VecDeque,
     pin::pin,
     sync::{
         Arc,
@@ -15,10 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream::FuturesOrdered};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, Event,
-    ExchangeKind, message,
+    ExchangeKind, PublisherConfirm, message,
     options::{
         BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
         ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
@@ -40,6 +41,8 @@ use crate::{failpoint, fault::Fault, jitter::jitter, job::JobId};
 const CAPACITY: usize = 1_000;
 /// Hints that the broker keeps. When there are more, it drops the oldest.
 const MAX_LENGTH: i64 = 1_000_000;
+/// Publications that wait for their confirmation at the same time.
+const MAX_UNCONFIRMED: usize = 256;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For a publish and its confirmation together: a blocked connection does not even write.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -110,7 +113,7 @@ impl AmqpQueue {
             topology: queue.topology.clone(),
             jobs: receiver,
             changes: queue.changes.clone(),
-            unsent: None,
+            unconfirmed: VecDeque::new(),
             connected: queue.connected.clone(),
         };
         tokio::spawn(publisher.run());
@@ -191,8 +194,8 @@ struct Publisher {
     topology: Arc<Topology>,
     jobs: mpsc::Receiver<JobNotice>,
     changes: Arc<Notify>,
-    /// Published and not confirmed: goes out first on the next connection.
-    unsent: Option<Publication>,
+    /// Not confirmed, the longest first: what a connection leaves goes out on the next one.
+    unconfirmed: VecDeque<Publication>,
     connected: Arc<AtomicBool>,
 }
 
@@ -214,27 +217,54 @@ impl Publisher {
     async fn session(&mut self) -> Result<(), Error> {
         let session = connect(&self.topology, "planet publisher");
         let (connection, channel) = time::timeout(CONNECT_TIMEOUT, session).await??;
-        let mut events = pin!(connection.events_listener());
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         self.connected.store(true, Ordering::Relaxed);
         tracing::info!("connected to the broker");
-        loop {
-            if let Some(unsent) = &self.unsent {
-                let sent = publish(&self.topology, &channel, unsent);
-                let sent = time::timeout(PUBLISH_TIMEOUT, sent).await;
-                if matches!(unsent, Publication::Job(_)) {
-                    let outcome = if matches!(sent, Ok(Ok(()))) { "sent" } else { "failed" };
-                    metrics::counter!("planet_hints_total", "outcome" => outcome).increment(1);
-                }
-                sent??;
-                self.unsent = None;
+        let ended = self.publish_all(&connection, &channel).await;
+        if ended.is_err() {
+            let is_hint = |one: &&Publication| matches!(one, Publication::Job(_));
+            count_hints("failed", self.unconfirmed.iter().filter(is_hint).count());
+        }
+        ended?;
+        close(connection).await;
+        Ok(())
+    }
+
+    /// Publishes without waiting for each confirmation. Returns once the channel is closed and
+    /// everything is confirmed.
+    async fn publish_all(
+        &mut self,
+        connection: &Connection,
+        channel: &Channel,
+    ) -> Result<(), Error> {
+        let mut events = pin!(connection.events_listener());
+        // those of the first of `unconfirmed`, in the same order
+        let mut confirmations = FuturesOrdered::new();
+        let mut is_open = true;
+        while is_open || !self.unconfirmed.is_empty() {
+            while let Some(next) = self.unconfirmed.get(confirmations.len()) {
+                let deadline = time::Instant::now() + PUBLISH_TIMEOUT;
+                let published = publish(&self.topology, channel, next);
+                let confirmation = time::timeout_at(deadline, published).await??;
+                confirmations.push_back(time::timeout_at(deadline, confirmation));
             }
+            let has_room = self.unconfirmed.len() < MAX_UNCONFIRMED;
             tokio::select! {
-                notice = self.jobs.recv() => match notice {
-                    Some(notice) => self.unsent = Some(Publication::Job(notice)),
-                    None => break,
+                Some(confirmation) = confirmations.next() => {
+                    let confirmation = confirmation??;
+                    if let Some(Publication::Job(_)) = self.unconfirmed.front() {
+                        check(confirmation)?;
+                        count_hints("sent", 1);
+                    }
+                    self.unconfirmed.pop_front();
+                }
+                notice = self.jobs.recv(), if is_open && has_room => match notice {
+                    Some(notice) => self.unconfirmed.push_back(Publication::Job(notice)),
+                    None => is_open = false,
                 },
-                () = self.changes.notified() => self.unsent = Some(Publication::Changes),
+                () = self.changes.notified(), if is_open && has_room => {
+                    self.unconfirmed.push_back(Publication::Changes);
+                }
                 event = events.next() => match event {
                     Some(Event::Error(err)) => return Err(err.into()),
                     Some(_) => {}
@@ -242,19 +272,26 @@ impl Publisher {
                 },
             }
         }
-        close(connection).await;
         Ok(())
     }
 }
 
+/// Sends a publication; the result resolves to its confirmation.
 async fn publish(
     topology: &Topology,
     channel: &Channel,
     publication: &Publication,
-) -> Result<(), Error> {
+) -> Result<PublisherConfirm, Error> {
     let notice = match publication {
         Publication::Job(notice) => notice,
-        Publication::Changes => return publish_changes(topology, channel).await,
+        // the body is empty: subscribers ask the database what has changed
+        Publication::Changes => {
+            let (exchange, options) = (topology.exchange.clone(), BasicPublishOptions::default());
+            let properties = BasicProperties::default();
+            return Ok(channel
+                .basic_publish(exchange, "".into(), options, b"", properties)
+                .await?);
+        }
     };
     let body = serde_json::to_vec(&Message { v: 1, job: notice.job.0 })?;
     let mut headers = FieldTable::default();
@@ -268,9 +305,14 @@ async fn publish(
         .with_headers(headers);
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
     let queue = topology.queue.clone();
-    let confirm = channel.basic_publish("".into(), queue, options, &body, properties).await?;
+    let confirmation = channel.basic_publish("".into(), queue, options, &body, properties).await?;
     failpoint::hit("hint: publish");
-    match confirm.await? {
+    Ok(confirmation)
+}
+
+/// Whether the broker has a hint.
+fn check(confirmation: Confirmation) -> Result<(), Error> {
+    match confirmation {
         Confirmation::Ack(None) => Ok(()),
         Confirmation::Ack(Some(_)) => Err("the queue does not exist any more".into()),
         Confirmation::Nack(_) => Err("the broker refused a hint".into()),
@@ -278,13 +320,8 @@ async fn publish(
     }
 }
 
-/// The body is empty: subscribers ask the database what has changed.
-async fn publish_changes(topology: &Topology, channel: &Channel) -> Result<(), Error> {
-    let (exchange, options) = (topology.exchange.clone(), BasicPublishOptions::default());
-    let confirm =
-        channel.basic_publish(exchange, "".into(), options, b"", BasicProperties::default());
-    confirm.await?.await?;
-    Ok(())
+fn count_hints(outcome: &'static str, count: usize) {
+    metrics::counter!("planet_hints_total", "outcome" => outcome).increment(count as u64);
 }
 
 /// What a listener consumes.

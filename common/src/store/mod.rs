@@ -41,7 +41,35 @@ pub enum Config {
         bucket: String,
         /// `STORE_MIN_RATE`.
         min_rate: MinRate,
+        /// `S3_OBJECT_NAMES`.
+        names: ObjectNames,
     },
+}
+
+/// `S3_OBJECT_NAMES`: how new objects are named. Objects with names of both kinds are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectNames {
+    /// `3f2/originals/ID/ATTEMPT`, which begins with a hash: requests are spread over the bucket.
+    Hashed,
+    /// `originals/ID/ATTEMPT`, as earlier versions name and read them.
+    Plain,
+}
+
+impl ObjectNames {
+    fn read(env: &mut Env) -> Self {
+        env.parsed(
+            "S3_OBJECT_NAMES",
+            "hashed",
+            "hashed or plain",
+            "how new objects in S3 are named: hashed, which begins with a hash, or plain, while \
+             programs of a version without this setting run as well",
+            |text| match text {
+                "hashed" => Some(ObjectNames::Hashed),
+                "plain" => Some(ObjectNames::Plain),
+                _ => None,
+            },
+        )
+    }
 }
 
 /// `STORE_MIN_RATE`: the lowest rate at which the store takes an object, in bytes per second.
@@ -70,7 +98,7 @@ impl MinRate {
 }
 
 impl Config {
-    /// Reads `STORE_URL` and `STORE_MIN_RATE`.
+    /// Reads `STORE_URL`, `STORE_MIN_RATE` and `S3_OBJECT_NAMES`.
     pub fn read(env: &mut Env) -> Self {
         let config = env.parsed(
             "STORE_URL",
@@ -79,9 +107,10 @@ impl Config {
             "store of originals and renders: file:FOLDER or s3://BUCKET",
             Config::parse,
         );
-        match (config, MinRate::read(env)) {
-            (Config::S3 { bucket, .. }, min_rate) => Config::S3 { bucket, min_rate },
-            (folder, _) => folder,
+        let (min_rate, names) = (MinRate::read(env), ObjectNames::read(env));
+        match config {
+            Config::S3 { bucket, .. } => Config::S3 { bucket, min_rate, names },
+            folder => folder,
         }
     }
 
@@ -89,8 +118,11 @@ impl Config {
         if let Some(bucket) = text.strip_prefix("s3://") {
             let bucket = bucket.trim_end_matches('/');
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-            return (!bucket.is_empty() && bucket.chars().all(plain))
-                .then(|| Config::S3 { bucket: bucket.to_owned(), min_rate: MinRate::DEFAULT });
+            return (!bucket.is_empty() && bucket.chars().all(plain)).then(|| Config::S3 {
+                bucket: bucket.to_owned(),
+                min_rate: MinRate::DEFAULT,
+                names: ObjectNames::Hashed,
+            });
         }
         // a URL parser would make a relative folder absolute
         let folder = text.strip_prefix("file:")?;
@@ -148,8 +180,8 @@ impl Store {
         Box::pin(async move {
             Ok(match config {
                 Config::File(folder) => Store::File(file::Files::open(folder.clone()).await?),
-                Config::S3 { bucket, min_rate } => {
-                    Store::S3(s3::Bucket::open(bucket, *min_rate).await?)
+                Config::S3 { bucket, min_rate, names } => {
+                    Store::S3(s3::Bucket::open(bucket, *min_rate, *names).await?)
                 }
             })
         })
@@ -164,8 +196,8 @@ impl Store {
             match config {
                 Config::File(folder) if !folder.is_dir() => Ok(None),
                 Config::File(folder) => Ok(Some(Store::File(file::Files::find(folder.clone())))),
-                Config::S3 { bucket, min_rate } => {
-                    Ok(s3::Bucket::find(bucket, *min_rate).await?.map(Store::S3))
+                Config::S3 { bucket, min_rate, names } => {
+                    Ok(s3::Bucket::find(bucket, *min_rate, *names).await?.map(Store::S3))
                 }
             }
         })
@@ -175,8 +207,12 @@ impl Store {
     ///
     /// # Errors
     /// The store is unavailable, or denies access.
-    pub async fn s3(bucket: &str, config: &aws_config::SdkConfig) -> Result<Self, Fault> {
-        Ok(Store::S3(s3::Bucket::open_with(bucket, config, MinRate::DEFAULT).await?))
+    pub async fn s3(
+        bucket: &str,
+        config: &aws_config::SdkConfig,
+        names: ObjectNames,
+    ) -> Result<Self, Fault> {
+        Ok(Store::S3(s3::Bucket::open_with(bucket, config, MinRate::DEFAULT, names).await?))
     }
 
     /// Stores `content` under a key that was not used before.

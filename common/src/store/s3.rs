@@ -1,4 +1,9 @@
 //! Blobs as objects in an S3 bucket; the only file that uses the AWS SDK's client.
+//!
+//! S3 limits the requests to objects whose names begin alike, and keys begin alike: with a word, and
+//! an id that begins with the time. So the name of an object is the key behind three digits of its
+//! hash: `3f2/originals/ID/ATTEMPT`. Earlier versions named objects as the key: these are read and
+//! deleted as well.
 
 use std::{collections::HashMap, ops::Range, time::Duration};
 
@@ -21,8 +26,11 @@ use aws_smithy_http_client::{
 };
 use bytes::Bytes;
 
-use super::{Body, Content, MinRate};
-use crate::fault::{Doing, Fault};
+use super::{Body, Content, MinRate, ObjectNames};
+use crate::{
+    fault::{Doing, Fault},
+    render::sha256_hex,
+};
 
 /// A bucket and its client.
 #[derive(Clone)]
@@ -30,8 +38,11 @@ pub struct Bucket {
     client: Client,
     name: String,
     min_rate: MinRate,
+    names: ObjectNames,
 }
 
+/// Hexadecimal digits of the hash in an object's name.
+const HASH_DIGITS: usize = 3;
 /// How long a connection may take, and a transfer may pause.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,13 +54,21 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(25);
 
 impl Bucket {
     /// Endpoint, region and credentials come from the AWS SDK's variables and files.
-    pub(super) async fn open(name: &str, min_rate: MinRate) -> Result<Self, Fault> {
-        Bucket::open_with(name, &sdk_config().await, min_rate).await
+    pub(super) async fn open(
+        name: &str,
+        min_rate: MinRate,
+        names: ObjectNames,
+    ) -> Result<Self, Fault> {
+        Bucket::open_with(name, &sdk_config().await, min_rate, names).await
     }
 
     /// `None` when the bucket does not exist.
-    pub(super) async fn find(name: &str, min_rate: MinRate) -> Result<Option<Self>, Fault> {
-        let bucket = Bucket::new(name, &sdk_config().await, min_rate);
+    pub(super) async fn find(
+        name: &str,
+        min_rate: MinRate,
+        names: ObjectNames,
+    ) -> Result<Option<Self>, Fault> {
+        let bucket = Bucket::new(name, &sdk_config().await, min_rate, names);
         Ok(bucket.exists().await?.then_some(bucket))
     }
 
@@ -57,13 +76,14 @@ impl Bucket {
         name: &str,
         shared: &SdkConfig,
         min_rate: MinRate,
+        names: ObjectNames,
     ) -> Result<Self, Fault> {
-        let bucket = Bucket::new(name, shared, min_rate);
+        let bucket = Bucket::new(name, shared, min_rate, names);
         bucket.create_if_missing().await?;
         Ok(bucket)
     }
 
-    fn new(name: &str, shared: &SdkConfig, min_rate: MinRate) -> Self {
+    fn new(name: &str, shared: &SdkConfig, min_rate: MinRate, names: ObjectNames) -> Self {
         let mut config = aws_sdk_s3::config::Builder::from(shared)
             .retry_config(
                 RetryConfig::standard()
@@ -88,7 +108,17 @@ impl Bucket {
                 .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
                 .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         }
-        Bucket { client: Client::from_conf(config.build()), name: name.to_owned(), min_rate }
+        let client = Client::from_conf(config.build());
+        Bucket { client, name: name.to_owned(), min_rate, names }
+    }
+
+    /// The name that a new object gets, and the other one that it may have.
+    fn names_of(&self, key: &str) -> [String; 2] {
+        let hashed = format!("{}/{key}", &sha256_hex(key.as_bytes())[..HASH_DIGITS]);
+        match self.names {
+            ObjectNames::Hashed => [hashed, key.to_owned()],
+            ObjectNames::Plain => [key.to_owned(), hashed],
+        }
     }
 
     async fn exists(&self) -> Result<bool, Fault> {
@@ -120,45 +150,64 @@ impl Bucket {
         // The answer begins after the content. The client keeps one connection pool per read
         // timeout: a timeout that varied with the content would defeat reuse.
         let limits = timeouts(self.min_rate.time_of(bytes)).disable_read_timeout().build();
-        let put = self.client.put_object().bucket(&self.name).key(key).body(body);
+        let [name, _] = self.names_of(key);
+        let put = self.client.put_object().bucket(&self.name).key(name).body(body);
         let put = put.customize().config_override(Config::builder().timeout_config(limits));
         put.send().await.doing("put an object").map(drop)
     }
 
     pub(super) async fn get(&self, key: &str) -> Result<Option<Bytes>, Fault> {
-        let get = self.client.get_object().bucket(&self.name).key(key);
-        let Some(object) = found(get.send().await, "get an object")? else { return Ok(None) };
-        Ok(Some(object.body.collect().await.doing("read an object")?.into_bytes()))
+        for name in self.names_of(key) {
+            let get = self.client.get_object().bucket(&self.name).key(name);
+            if let Some(object) = found(get.send().await, "get an object")? {
+                return Ok(Some(object.body.collect().await.doing("read an object")?.into_bytes()));
+            }
+        }
+        Ok(None)
     }
 
     pub(super) async fn length(&self, key: &str) -> Result<Option<u64>, Fault> {
-        let head = self.client.head_object().bucket(&self.name).key(key);
-        let object = found(head.send().await, "get the length of an object")?;
-        Ok(object.and_then(|object| u64::try_from(object.content_length?).ok()))
+        for name in self.names_of(key) {
+            let head = self.client.head_object().bucket(&self.name).key(name);
+            if let Some(object) = found(head.send().await, "get the length of an object")? {
+                return Ok(object.content_length.and_then(|length| u64::try_from(length).ok()));
+            }
+        }
+        Ok(None)
     }
 
     pub(super) async fn stream(&self, key: &str, range: Range<u64>) -> Result<Option<Body>, Fault> {
         // RFC 9110 14.1.2: the last position is inclusive
         let range = format!("bytes={}-{}", range.start, range.end - 1);
-        let get = self.client.get_object().bucket(&self.name).key(key).range(range);
-        let object = found(get.send().await, "open an object")?;
-        Ok(object.map(|object| -> Body { Box::pin(object.body.into_async_read()) }))
+        for name in self.names_of(key) {
+            let get = self.client.get_object().bucket(&self.name).key(name).range(&range);
+            if let Some(object) = found(get.send().await, "open an object")? {
+                return Ok(Some(Box::pin(object.body.into_async_read())));
+            }
+        }
+        Ok(None)
     }
 
     pub(super) async fn delete(&self, key: &str) -> Result<(), Fault> {
-        let delete = self.client.delete_object().bucket(&self.name).key(key);
-        found(delete.send().await, "delete an object").map(drop)
+        for name in self.names_of(key) {
+            let delete = self.client.delete_object().bucket(&self.name).key(name);
+            found(delete.send().await, "delete an object")?;
+        }
+        Ok(())
     }
 
-    /// Deletes up to 1000 objects by one request (`DeleteObjects`), and returns the outcome of each;
-    /// `None` when the server refuses such a request: not all servers know it.
+    /// Deletes up to 500 objects, by both of their names, by one request (`DeleteObjects`), and
+    /// returns the outcome of each; `None` when the server refuses such a request: not all servers
+    /// know it.
     pub(super) async fn delete_all(
         &self,
         keys: &[&str],
     ) -> Result<Option<Vec<Result<(), Fault>>>, Fault> {
         const DOING: &str = "delete objects";
-        let object = |key: &&str| ObjectIdentifier::builder().key(*key).build();
-        let objects = keys.iter().map(object).collect::<Result<Vec<_>, _>>().doing(DOING)?;
+        let names: Vec<[String; 2]> = keys.iter().map(|key| self.names_of(key)).collect();
+        let object = |name: &String| ObjectIdentifier::builder().key(name).build();
+        let objects = names.iter().flatten().map(object);
+        let objects = objects.collect::<Result<Vec<_>, _>>().doing(DOING)?;
         let objects = Delete::builder().set_objects(Some(objects)).quiet(true);
         let delete = self.client.delete_objects().bucket(&self.name);
         let delete = delete.delete(objects.build().doing(DOING)?).send().await;
@@ -175,11 +224,17 @@ impl Bucket {
             .filter(|error| !matches!(error.code(), Some("NoSuchKey" | "NotFound")))
             .map(|error| (error.key().unwrap_or_default(), error.code().unwrap_or("no code")))
             .collect();
-        let outcome = |key: &&str| match failures.get(key) {
-            Some(code) => Err(Fault::new("delete an object", format!("{key}: {code}"))),
+        let outcome = |names: &[String; 2]| match names
+            .iter()
+            .find(|name| failures.contains_key(name.as_str()))
+        {
+            Some(name) => {
+                let code = failures[name.as_str()];
+                Err(Fault::new("delete an object", format!("{name}: {code}")))
+            }
             None => Ok(()),
         };
-        Ok(Some(keys.iter().map(outcome).collect()))
+        Ok(Some(names.iter().map(outcome).collect()))
     }
 
     pub(super) async fn check(&self) -> Result<(), Fault> {

@@ -1,6 +1,10 @@
 //! The contract of the queue, in memory and over RabbitMQ, and what a broker adds.
 
-use std::{collections::HashSet, future::Future, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    future::Future,
+    time::Duration,
+};
 
 use common::{
     env::Env,
@@ -19,7 +23,13 @@ use testkit::{
     env::servers,
     wait::{eventually, soon},
 };
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::timeout,
+};
+use url::Url;
 use uuid::Uuid;
 
 const ENGINE: u32 = 7;
@@ -337,4 +347,56 @@ async fn a_broker_that_is_away_delays_nothing() {
         let heard = timeout(Duration::from_millis(100), queue.listen_jobs(1).next()).await;
         assert!(heard.is_err());
     }
+}
+
+/// Forwards connections to the broker, and what the broker sends only while it is `open`.
+async fn gate_to(broker: &str, open: watch::Receiver<bool>) -> String {
+    let mut url = Url::parse(broker).unwrap();
+    let target = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5672));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let (server, mut open) = (TcpStream::connect(&target).await.unwrap(), open.clone());
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = server.into_split();
+            tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+            tokio::spawn(async move {
+                let mut buffer = [0; 4096];
+                while let Ok(length @ 1..) = from_server.read(&mut buffer).await {
+                    let is_open = open.wait_for(|open| *open).await.is_ok();
+                    if !is_open || to_client.write_all(&buffer[..length]).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    url.to_string()
+}
+
+#[tokio::test]
+async fn hints_wait_for_their_confirmations_together_and_go_out_again_without_one() {
+    const HINTS: u32 = 20;
+    let Some(broker) = Broker::of_this_test().await else { return };
+    let (gate, open_gate) = watch::channel(true);
+    let queue = open(&gate_to(&broker.url, open_gate).await, &broker.name, ENGINE);
+    connected(&queue).await;
+    gate.send_replace(false);
+    let jobs: HashSet<JobId> = (0..HINTS).map(|_| JobId::generate()).collect();
+    jobs.iter().for_each(|job| queue.notify_job(*job, None));
+    broker.waits(HINTS).await;
+    // no confirmation came through: the connection is given up
+    eventually("the connection is given up", async || queue.check().err()).await;
+    gate.send_replace(true);
+    broker.waits(2 * HINTS).await;
+    let (mut hints, mut heard) = (broker.queue(ENGINE).listen_jobs(99), HashMap::new());
+    for _ in 0..2 * HINTS {
+        *heard.entry(answer(&mut hints).await).or_insert(0) += 1;
+    }
+    assert!(
+        heard.len() == jobs.len() && heard.iter().all(|(job, n)| jobs.contains(job) && *n == 2)
+    );
+    drop((hints, queue));
+    broker.leave().await;
 }

@@ -22,7 +22,7 @@ use common::{
     env::Env,
     image::{ImageId, Millis},
     job::{Claim, JobId},
-    store::{Config, Content, Store, original_key, render_key},
+    store::{Config, Content, ObjectNames, Store, original_key, render_key},
 };
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -289,7 +289,10 @@ const SECRET: &str = "the-secret";
 async fn on_s3<F: Future<Output = ()>>(behaviour: impl FnOnce(Store) -> F) {
     let temp = tempfile::tempdir().unwrap();
     let server = serve_s3(temp.path()).await;
-    behaviour(Store::s3("planet", &client_of(server, SECRET).await).await.unwrap()).await;
+    behaviour(
+        Store::s3("planet", &client_of(server, SECRET).await, ObjectNames::Hashed).await.unwrap(),
+    )
+    .await;
 }
 
 /// An S3 server that keeps its buckets in `folder` and knows one key; it ends with the runtime.
@@ -329,20 +332,60 @@ async fn a_bucket_is_made_once_and_found_again() {
     assert!(!temp.path().join("planet").exists());
     let opened = at_once((0..8).map(|_| {
         let client = client.clone();
-        async move { Store::s3("planet", &client).await.unwrap() }
+        async move { Store::s3("planet", &client, ObjectNames::Hashed).await.unwrap() }
     }));
     let stores = opened.await;
     assert!(temp.path().join("planet").is_dir());
     stores[0].put("originals/a/1", text("kept")).await.unwrap();
-    let again = Store::s3("planet", &client).await.unwrap();
+    let again = Store::s3("planet", &client, ObjectNames::Hashed).await.unwrap();
     assert_eq!(again.get("originals/a/1").await.unwrap().unwrap(), "kept");
+}
+
+#[tokio::test]
+async fn names_of_objects_begin_with_a_hash_and_earlier_ones_are_read_and_deleted() {
+    let temp = tempfile::tempdir().unwrap();
+    let client = client_of(serve_s3(temp.path()).await, SECRET).await;
+    let hashed = Store::s3("planet", &client, ObjectNames::Hashed).await.unwrap();
+    let plain = Store::s3("planet", &client, ObjectNames::Plain).await.unwrap();
+    let bucket = temp.path().join("planet");
+    let keys: Vec<String> = (0..64).map(|nth| format!("originals/{nth}/1")).collect();
+    for key in &keys {
+        hashed.put(key, text(key)).await.unwrap();
+    }
+    assert!(!bucket.join("originals").exists());
+    let first = std::fs::read_dir(&bucket).unwrap().map(|it| it.unwrap().file_name());
+    let first: HashSet<_> = first.map(|name| name.into_string().unwrap()).collect();
+    let prefixes = first.iter().filter(|name| !name.starts_with('.')).count();
+    assert!(prefixes > 50, "{first:?}");
+    plain.put("renders/a/1", text("earlier")).await.unwrap();
+    assert!(bucket.join("renders/a/1").is_file());
+
+    for store in [&hashed, &plain] {
+        for key in &keys {
+            assert_eq!(store.get(key).await.unwrap().unwrap(), *key);
+        }
+        assert_eq!(store.get("renders/a/1").await.unwrap().unwrap(), "earlier");
+        assert_eq!(store.length("renders/a/1").await.unwrap(), Some(7));
+        assert_eq!(read(store, "renders/a/1", 2..5).await, "rli");
+    }
+    hashed.delete("renders/a/1").await.unwrap();
+    plain.delete(&keys[0]).await.unwrap();
+    let rest: Vec<&str> = keys[1..].iter().map(String::as_str).collect();
+    plain.put("renders/a/2", text("earlier")).await.unwrap();
+    let all = [&rest[..], &["renders/a/2"]].concat();
+    assert!(hashed.delete_all(&all).await.unwrap().iter().all(Result::is_ok));
+    for key in keys.iter().map(String::as_str).chain(["renders/a/1", "renders/a/2"]) {
+        assert_eq!(hashed.get(key).await.unwrap(), None, "{key}");
+        assert_eq!(plain.length(key).await.unwrap(), None, "{key}");
+    }
 }
 
 #[tokio::test]
 async fn a_wrong_key_is_refused() {
     let temp = tempfile::tempdir().unwrap();
     let server = serve_s3(temp.path()).await;
-    let refused = Store::s3("planet", &client_of(server, "another-secret").await).await;
+    let refused =
+        Store::s3("planet", &client_of(server, "another-secret").await, ObjectNames::Hashed).await;
     assert!(refused.is_err_and(|fault| !fault.to_string().contains("another-secret")));
     assert!(!temp.path().join("planet").exists());
 }
@@ -351,7 +394,8 @@ async fn a_wrong_key_is_refused() {
 async fn a_bucket_that_was_taken_away_is_a_fault() {
     let temp = tempfile::tempdir().unwrap();
     let server = serve_s3(temp.path()).await;
-    let store = Store::s3("planet", &client_of(server, SECRET).await).await.unwrap();
+    let store =
+        Store::s3("planet", &client_of(server, SECRET).await, ObjectNames::Hashed).await.unwrap();
     std::fs::remove_dir(temp.path().join("planet")).unwrap();
     assert!(store.check().await.is_err());
 }
@@ -389,7 +433,7 @@ async fn a_large_object_has_the_time_that_the_lowest_rate_takes() {
     });
     let client = client_of("127.0.0.1:1".parse().unwrap(), SECRET).await;
     let client = client.into_builder().http_client(server).build();
-    let store = Store::s3("planet", &client).await.unwrap();
+    let store = Store::s3("planet", &client, ObjectNames::Hashed).await.unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
     for mib in [1, 32, 1_024, 5_000] {
         file.as_file().set_len(mib << 20).unwrap();
@@ -428,7 +472,7 @@ async fn deletions(answer: (u16, &'static str)) -> (Option<[bool; 3]>, Vec<Strin
     });
     let client = client_of("127.0.0.1:1".parse().unwrap(), SECRET).await;
     let client = client.into_builder().http_client(server).build();
-    let store = Store::s3("planet", &client).await.unwrap();
+    let store = Store::s3("planet", &client, ObjectNames::Hashed).await.unwrap();
     requests.lock().unwrap().clear();
     let outcomes = store.delete_all(&["a", "b", "c"]).await.ok();
     let outcomes = outcomes.map(|all| [0, 1, 2].map(|nth: usize| all[nth].is_ok()));
@@ -442,6 +486,9 @@ async fn many_objects_are_deleted_by_one_request() {
     assert_eq!(deletions(all).await, (Some([true; 3]), vec!["POST".to_owned()]));
     let not_b = "<DeleteResult><Error><Key>b</Key><Code>AccessDenied</Code></Error></DeleteResult>";
     assert_eq!(deletions((200, not_b)).await.0, Some([true, false, true]));
+    // by its name with a hash: SHA-256 of "c" begins with 2e7
+    let not_c = "<DeleteResult><Error><Key>2e7/c</Key><Code>SlowDown</Code></Error></DeleteResult>";
+    assert_eq!(deletions((200, not_c)).await.0, Some([true, true, false]));
     let gone = "<DeleteResult><Error><Key>b</Key><Code>NoSuchKey</Code></Error></DeleteResult>";
     assert_eq!(deletions((200, gone)).await.0, Some([true; 3]));
     assert_eq!(deletions((503, "")).await.0, None);
@@ -452,7 +499,8 @@ async fn a_server_that_cannot_delete_many_objects_deletes_each() {
     for status in [400, 405, 501] {
         let (outcomes, requests) = deletions((status, "")).await;
         assert_eq!(outcomes, Some([true; 3]));
-        assert_eq!(requests, ["POST", "DELETE", "DELETE", "DELETE"], "{status}");
+        assert_eq!(requests[0], "POST", "{status}");
+        assert_eq!(requests[1..], ["DELETE"; 6], "each by two names: {status}");
     }
 }
 
@@ -461,5 +509,7 @@ async fn a_server_that_is_away_is_a_fault() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let closed = listener.local_addr().unwrap();
     drop(listener);
-    assert!(Store::s3("planet", &client_of(closed, SECRET).await).await.is_err());
+    assert!(
+        Store::s3("planet", &client_of(closed, SECRET).await, ObjectNames::Hashed).await.is_err()
+    );
 }

@@ -13,8 +13,8 @@ const MAX_SEED_BYTES: usize = 1 << 12;
 
 /// Small bombs and pictures, each behind the index of a frame.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
-    let bombs = bombs::all().into_iter();
-    let bombs = bombs.map(|bomb| (bomb.name.to_owned(), bomb.frame as u8, bomb.file));
+    let bombs = bombs::all(1).into_iter();
+    let bombs = bombs.map(|bomb| (bomb.name, bomb.frame as u8, bomb.file));
     let files = seeds::files().into_iter().map(|(name, file)| (name, 0, file));
     let all = bombs.chain(files).filter(|(_, _, file)| file.len() <= MAX_SEED_BYTES);
     all.map(|(name, frame, file)| (name, [&[frame], &file[..]].concat())).collect()

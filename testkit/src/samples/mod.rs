@@ -24,12 +24,17 @@ pub fn bytes(hex: &str) -> Vec<u8> {
 /// # Panics
 /// If there is no such file.
 pub fn foreign(name: &str) -> Vec<u8> {
-    asciify::isolation::use_program(decoder_program());
+    decode_in_processes();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name);
     fs::read(&path).unwrap_or_else(|err| panic!("{}: {err}", path.display()))
 }
 
-/// The program `asciify`, which decodes AVIF and JPEG XL for tests and fuzzers: their own `main` cannot.
+/// Makes the engine start the program `asciify` to decode in processes of their own: the `main` of tests
+/// and fuzzers cannot.
+pub fn decode_in_processes() {
+    asciify::isolation::use_program(decoder_program());
+}
+
 fn decoder_program() -> PathBuf {
     // cargo builds it two folders above the tests
     let mut path = env::current_exe().unwrap_or_default();

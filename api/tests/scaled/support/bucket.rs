@@ -11,6 +11,7 @@ use axum::{
     http::{Method, Request, Response, StatusCode},
 };
 use bytes::Bytes;
+use common::render::sha256_hex;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
@@ -102,7 +103,7 @@ impl Bucket {
         *self.proxy.fault.lock().unwrap() = fault;
     }
 
-    /// Holds the next request of this method whose key starts with `prefix`.
+    /// Holds the next request of this method whose blob's key starts with `prefix`.
     pub(crate) fn breakpoint(&self, method: Method, prefix: &str) -> Breakpoint {
         let (catch, caught) = oneshot::channel();
         let (held, released) = oneshot::channel();
@@ -114,6 +115,11 @@ impl Bucket {
     /// The folder whose files are the blobs.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The file of the blob with this key: its name begins with three digits of a hash.
+    pub(crate) fn file(&self, key: &str) -> PathBuf {
+        self.folder.join(&sha256_hex(key.as_bytes())[..3]).join(key)
     }
 }
 
@@ -139,7 +145,8 @@ impl Proxy {
     {
         let (head, body) = request.into_parts();
         let body = to_bytes(Body::new(body), usize::MAX).await.map_err(std::io::Error::other)?;
-        let key = head.uri.path().trim_start_matches('/').split_once('/').map(|(_, key)| key);
+        // BUCKET/HASH/KEY
+        let key = head.uri.path().trim_start_matches('/').splitn(3, '/').nth(2);
         let trap = self.breakpoint_for(&head.method, key.unwrap_or_default());
         let request = Request::from_parts(head, s3s::Body::from(body));
         // A held request is executed in the end, whether or not its client is still connected.

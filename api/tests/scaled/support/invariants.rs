@@ -154,7 +154,7 @@ pub(crate) fn drawn(picture: &Picture) -> Vec<(Spec, String)> {
 }
 
 /// The keys of all files below `folder`. The file store has the blob `originals/ID/1` at
-/// `originals/F/ID.1`.
+/// `originals/F/ID.1`, and a bucket has it at `HASH/originals/ID/1`.
 fn list(root: &Path, folder: &Path, files: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -166,6 +166,9 @@ fn list(root: &Path, folder: &Path, files: &mut BTreeSet<String>) {
                 files.insert(match parts[..] {
                     [kind, _, name] if name.contains('.') => {
                         format!("{kind}/{}", name.replacen('.', "/", 1))
+                    }
+                    [_hash, kind @ ("originals" | "renders"), ..] => {
+                        key[key.find(kind).unwrap()..].to_owned()
                     }
                     _ => key.to_owned(),
                 });

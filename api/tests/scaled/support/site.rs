@@ -134,8 +134,13 @@ impl Site {
     }
 
     pub(crate) fn migrate(&self) -> Process {
+        self.admin(&["migrate"])
+    }
+
+    /// Starts `planet-admin`.
+    pub(crate) fn admin(&self, args: &[&str]) -> Process {
         let program = Path::new(env!("CARGO_BIN_EXE_planet-admin"));
-        Process::start_with(program, &["migrate"], self.folder.path(), &self.settings)
+        Process::start_with(program, args, self.folder.path(), &self.settings)
     }
 
     /// The output of `planet-admin check`.

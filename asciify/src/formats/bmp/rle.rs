@@ -12,6 +12,9 @@ const END_OF_LINE: u8 = 0;
 const END_OF_BITMAP: u8 = 1;
 const DELTA: u8 = 2;
 
+/// Codes between two questions whether to stop: of 255 pixels at most.
+const CODES_UNASKED: u32 = 1 << 12;
+
 /// Decodes all pixels, row-major from the top. Those that the data skips are black.
 ///
 /// # Errors
@@ -27,9 +30,14 @@ pub(super) fn decode(bitmap: &Bitmap, reader: &mut ByteReader<'_>) -> Result<Vec
         x: 0,
         y: 0,
     };
-    let mut rest = data.as_slice();
+    let (mut rest, mut codes) = (data.as_slice(), 0_u32);
     while let [first, second, after @ ..] = rest {
         rest = after;
+        if codes.is_multiple_of(CODES_UNASKED) {
+            // fails if the caller has cancelled
+            reader.source.fill_buf().map_err(Error::Read)?;
+        }
+        codes = codes.wrapping_add(1);
         match (*first, *second) {
             (0, END_OF_LINE) => (canvas.x, canvas.y) = (0, canvas.y + 1),
             (0, END_OF_BITMAP) => return Ok(canvas.pixels),

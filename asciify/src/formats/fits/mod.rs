@@ -11,7 +11,7 @@ mod table;
 mod tiles;
 
 use crate::error::{Error, Limits};
-use crate::formats::decoder::{Driver, Probed, area};
+use crate::formats::decoder::{Driver, Probed};
 use crate::formats::reader::ByteReader;
 use crate::formats::values::layout::Layout;
 use crate::formats::values::sample_type::{Kind, SampleType};
@@ -39,7 +39,7 @@ fn probe(mut reader: ByteReader<'_>) -> Result<Probed, Error> {
         let planes = u64::from(image.frames) * u64::from(image.bands);
         let tiles =
             Tiles::of(&header, &reader, image.sample_type, image.sides, planes, image.bands)?;
-        reader.can_hold(area(image.sides.0, image.sides.1), tiles.max_pixels_per_byte())?;
+        tiles.check_pixels(&reader)?;
         let is_whole = tiles.end() <= reader.end;
         return Ok(image.values(&header, is_whole, tiles).probed());
     }

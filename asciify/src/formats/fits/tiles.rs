@@ -8,7 +8,7 @@ use super::header::{FORMAT, Header};
 use super::rice;
 use super::table::{Column, columns};
 use crate::error::Error;
-use crate::formats::decoder::Input;
+use crate::formats::decoder::{Input, area};
 use crate::formats::reader::ByteReader;
 use crate::formats::values::StoredRows;
 use crate::formats::values::sample_type::{Kind, SampleType};
@@ -23,6 +23,10 @@ const MAX_DEFLATE_RATIO: u64 = 1032;
 /// bits a block.
 const MAX_RICE_BLOCK: i64 = 64;
 const MAX_RICE_RATIO: u64 = 171;
+/// Pixels of an image that is dithered: so many, and so many per byte. Each is a number of its own, even
+/// where the tiles are equal.
+const FREE_DITHERED_PIXELS: u64 = 1 << 22;
+const DITHERED_PIXELS_PER_BYTE: u64 = 16;
 /// Random numbers for dithering (10.2.1).
 const RANDOM_NUMBERS: usize = 10_000;
 /// Quantized values that stand for NaN, where ZBLANK names no other, and for 0 (10.2).
@@ -158,14 +162,23 @@ impl Tiles {
         })
     }
 
-    /// The most pixels that a byte of the file can stand for.
-    pub(super) fn max_pixels_per_byte(&self) -> u64 {
-        match self.compression {
+    /// Checks that the file is long enough for the pixels of a plane.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where it is too short.
+    pub(super) fn check_pixels(&self, reader: &ByteReader<'_>) -> Result<(), Error> {
+        let pixels = area(self.sides.0, self.sides.1);
+        if self.quantization.as_ref().is_some_and(|it| it.dithering.is_some()) {
+            let pixels = pixels.saturating_sub(FREE_DITHERED_PIXELS);
+            reader.can_hold(pixels, DITHERED_PIXELS_PER_BYTE)?;
+        }
+        let per_byte = match self.compression {
             Compression::Rice { .. } => MAX_RICE_RATIO,
             Compression::Gzip1 | Compression::Gzip2 => {
                 MAX_DEFLATE_RATIO / self.coded_type().bytes()
             }
-        }
+        };
+        reader.can_hold(pixels, per_byte)
     }
 
     /// The offset behind the last tile.
@@ -217,6 +230,13 @@ impl Tiles {
         if start.saturating_add(bytes) > reader.end {
             return Ok(());
         }
+        // tiles may share their bytes
+        let key = (kind, start, bytes, values.len());
+        if buffers.held == Some(key) {
+            values.copy_from_slice(&buffers.held_values);
+            self.undo_quantization(kind, index, buffers, values);
+            return Ok(());
+        }
         reader.seek_to(start)?;
         buffers.compressed.resize(bytes as usize, 0);
         reader.fill(&mut buffers.compressed)?;
@@ -236,10 +256,24 @@ impl Tiles {
             }
         };
         decoded.ok_or_else(|| damaged(reader))?;
+        buffers.held = Some(key);
+        buffers.held_values.clear();
+        buffers.held_values.extend_from_slice(values);
+        self.undo_quantization(kind, index, buffers, values);
+        Ok(())
+    }
+
+    /// Replaces quantized values of the tile of that index, which is in the column of that kind.
+    fn undo_quantization(
+        &self,
+        kind: usize,
+        index: u64,
+        buffers: &mut Buffers,
+        values: &mut [f64],
+    ) {
         if let (0, Some(quantization)) = (kind, &self.quantization) {
             quantization.undo(index, buffers, values);
         }
-        Ok(())
     }
 }
 
@@ -285,12 +319,15 @@ impl StoredRows for Tiles {
     fn working_bytes(&self, bands: u32) -> u64 {
         let tile = u64::from(self.tile.0) * u64::from(self.tile.1);
         let rows = u64::from(self.sides.0) * u64::from(self.tile.1);
-        let numbers = rows.saturating_mul(bands.into()).saturating_add(tile).saturating_mul(8);
+        let numbers = rows.saturating_mul(bands.into()).saturating_add(2 * tile).saturating_mul(8);
         // a tile as it is stored and decompressed, and the state of deflate
         let bytes = self.max_tile_bytes(tile).saturating_mul(3).saturating_add(1 << 17);
         numbers.saturating_add(bytes).saturating_add(self.row_bytes)
     }
 }
+
+/// A tile's column, place, length and number of pixels.
+type TileKey = (usize, u64, u64, usize);
 
 /// Memory that tiles share.
 struct Buffers {
@@ -298,6 +335,10 @@ struct Buffers {
     row: Vec<u8>,
     compressed: Vec<u8>,
     decompressed: Vec<u8>,
+    /// Which tile was decompressed last.
+    held: Option<TileKey>,
+    /// Its values before quantization was undone.
+    held_values: Vec<f64>,
     /// The random numbers of dithering, 0 to 1; none before they are needed.
     random: Vec<f32>,
 }
@@ -308,6 +349,8 @@ impl Buffers {
             row: vec![0; row_bytes],
             compressed: Vec::new(),
             decompressed: Vec::new(),
+            held: None,
+            held_values: Vec::new(),
             random: Vec::new(),
         }
     }

@@ -72,7 +72,7 @@ pub(super) fn frame(input: &mut Input<'_, '_>, index: u32) -> Result<DynamicImag
     let end = input.source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
     check_pixels(drawn.map(|at| frames[at].rect.area()).sum(), end, input.limits)?;
 
-    let mut canvas = Canvas::new(sides);
+    let mut canvas = Canvas::new(sides, input.source.cancellation());
     let mut reader = open(input.source)?;
     for (at, frame) in frames.iter().enumerate() {
         reader.next_frame_info().map_err(explain)?;

@@ -9,6 +9,7 @@ use re_rav1d::{
 use super::AVIF;
 use super::color::Coding;
 use super::tile::{Tile, TileDecoder};
+use crate::cancellation::{Cancellation, Cancelled};
 use crate::error::Error;
 use crate::format::Format;
 
@@ -88,6 +89,10 @@ impl TileDecoder for Av1Decoder {
 
     /// Decodes a temporal unit (AV1 Image File Format, 2.1). The highest layer of its first operating
     /// point is the picture.
+    fn begin(&self, _sides: (u32, u32), cancellation: &Cancellation<'_>) -> Result<(), Cancelled> {
+        cancellation.require_own_process()
+    }
+
     fn decode(&self, data: Vec<u8>) -> Result<Box<dyn Tile>, Error> {
         let kinds =
             unit_types(&data).ok_or_else(|| Error::cut_off(AVIF, "its picture is complete"))?;

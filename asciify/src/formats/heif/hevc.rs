@@ -11,8 +11,10 @@ use heifer_isobmff::boxes::HevcConfig;
 use super::HEIC;
 use super::color::Coding;
 use super::tile::{Tile, TileDecoder};
+use crate::cancellation::{Cancellation, Cancelled};
 use crate::error::Error;
 use crate::format::Format;
+use crate::formats::decoder::area;
 use crate::formats::foreign::guarded;
 
 /// The value of `ColourPrimaries` that states nothing (ITU-T H.273, table 2).
@@ -20,6 +22,9 @@ const UNSPECIFIED: u16 = 2;
 
 /// Pixels by which a coded picture may exceed the picture that is shown: a coding tree unit.
 const MAX_PADDING_PX: u32 = 64;
+
+/// A pixel takes as long as so many pixels of other formats.
+const WORK_PER_PX: u64 = 32;
 
 /// What an `hvcC` property configures.
 pub(super) struct HevcDecoder {
@@ -157,6 +162,10 @@ impl TileDecoder for HevcDecoder {
 
     fn max_pixels_per_byte(&self) -> u64 {
         256
+    }
+
+    fn begin(&self, sides: (u32, u32), cancellation: &Cancellation<'_>) -> Result<(), Cancelled> {
+        cancellation.begin_long_work(area(sides.0, sides.1).saturating_mul(WORK_PER_PX))
     }
 
     fn decode(&self, data: Vec<u8>) -> Result<Box<dyn Tile>, Error> {

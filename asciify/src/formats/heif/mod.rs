@@ -19,10 +19,8 @@ mod transform;
 
 use crate::error::Error;
 use crate::format::Format;
-use crate::formats::decoder::{Decoder, Driver, Input, Probed, RowDecoder};
+use crate::formats::decoder::{Decoder, Driver, Input, Probed, process_bytes};
 use crate::formats::isobmff::{Announced, announced};
-#[cfg(feature = "avif")]
-use crate::formats::isolated::{Isolated, process_bytes};
 use crate::formats::reader::ByteReader;
 use crate::light::Row;
 use crate::sample::Sampled;
@@ -93,19 +91,11 @@ fn probe(mut reader: ByteReader<'_>) -> Result<Probed, Error> {
     let (sides, orientation, bits) = (transform.sides, transform.orientation(), picture.bits());
     let decoded_bytes = picture.decoded_bytes().saturating_add(alpha_bytes);
     let profile = picture.profile.clone();
+    let decoded_bytes = [decoded_bytes, process_bytes(reader.end), BASE_BYTES]
+        .into_iter()
+        .fold(0, u64::saturating_add);
     let heif = Heif { picture, alpha, transform };
-    let probed = match format {
-        #[cfg(feature = "avif")]
-        AVIF => Probed::still(format, sides, bands, 0, Isolated(heif)),
-        _ => Probed::still(format, sides, bands, 0, heif),
-    };
-    let process_bytes = match format {
-        #[cfg(feature = "avif")]
-        AVIF => process_bytes(reader.end),
-        _ => 0,
-    };
-    let decoded_bytes =
-        [decoded_bytes, process_bytes, BASE_BYTES].into_iter().fold(0, u64::saturating_add);
+    let probed = Probed::still(format, sides, bands, 0, heif);
     Ok(Probed { orientation, bits, decoded_bytes, profile, ..probed })
 }
 
@@ -120,8 +110,8 @@ impl Decoder for Heif {
     }
 }
 
-impl RowDecoder for Heif {
-    /// Decodes the shown part.
+impl Heif {
+    /// Decodes the shown part, and pushes its rows from the top.
     fn decode(
         &self,
         input: &mut Input<'_, '_>,

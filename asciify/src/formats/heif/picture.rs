@@ -142,6 +142,7 @@ impl CodedPicture {
 
     /// Decodes a tile.
     fn decode(&self, input: &mut Input<'_, '_>, index: usize) -> Result<Box<dyn Tile>, Error> {
+        self.decoder.begin(self.tile_sides, input.source.cancellation())?;
         let mut data = Vec::new();
         let mut reader = ByteReader::new(&mut *input.source, self.format())?;
         reader.awaited = "its picture is complete";

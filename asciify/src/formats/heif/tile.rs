@@ -1,6 +1,7 @@
 //! What the decoder of a codec provides: pictures of one item, which may be tiles of a grid.
 
 use super::color::Coding;
+use crate::cancellation::{Cancellation, Cancelled};
 use crate::error::Error;
 use crate::format::Format;
 
@@ -23,6 +24,12 @@ pub(super) trait TileDecoder {
 
     /// Pixels that a byte may code, beyond the first millions.
     fn max_pixels_per_byte(&self) -> u64;
+
+    /// Begins to decode a picture of that width and height.
+    ///
+    /// # Errors
+    /// The caller has cancelled, or it is decoded in a process of its own.
+    fn begin(&self, sides: (u32, u32), cancellation: &Cancellation<'_>) -> Result<(), Cancelled>;
 
     /// Decodes the picture in an item's data.
     ///

@@ -13,7 +13,7 @@ mod grid;
 mod tile;
 
 use crate::error::{Error, Limits};
-use crate::formats::decoder::{Decoder, Driver, Input, Probed, area, in_groups};
+use crate::formats::decoder::{Decoder, Driver, Input, Probed, area, in_groups, process_bytes_for};
 use crate::formats::reader::ByteReader;
 use crate::formats::stretch::{SAMPLED_PIXELS, SAMPLED_VALUE_BYTES};
 use crate::sample::area::SourceGeometry;
@@ -55,6 +55,8 @@ struct Jp2 {
     channels: Channels,
     /// How often sides are halved for the largest grids.
     least_reduction: u32,
+    /// The length of the file in bytes.
+    file_bytes: u64,
 }
 
 fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
@@ -63,7 +65,7 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let codestream = Codestream::read(&mut reader, &boxes.codestream)?;
     let channels =
         Channels::new(boxes, &codestream.components).map_err(|reason| reader.malformed(reason))?;
-    let mut jp2 = Jp2 { codestream, channels, least_reduction: 0 };
+    let mut jp2 = Jp2 { codestream, channels, least_reduction: 0, file_bytes: reader.end };
     while jp2.can_halve(jp2.least_reduction) && !jp2.is_least(jp2.least_reduction, limits) {
         jp2.least_reduction += 1;
     }
@@ -135,7 +137,9 @@ impl Jp2 {
             .saturating_add(row.saturating_mul(2 * self.channels.count().min(4) as u64));
         let data = codestream.longest_tile_bytes.saturating_add(codestream.header.len() as u64);
         let sampled = SAMPLED_PIXELS * components.min(3) * SAMPLED_VALUE_BYTES;
-        [BASE_BYTES, pixels, sampled, data, codestream.structure_bytes]
+        let process =
+            process_bytes_for(tile::work(tile.saturating_mul(components)), self.file_bytes);
+        [BASE_BYTES, pixels, sampled, data, codestream.structure_bytes, process]
             .into_iter()
             .fold(0, u64::saturating_add)
     }

@@ -21,6 +21,9 @@ use crate::formats::foreign::guarded;
 pub(super) const BOXES: &[u8] = b"\0\0\0\x14ftypjp2 \0\0\0\0jp2 \
     \0\0\0\x17jp2h\0\0\0\x0fcolr\x01\0\0\0\0\0\x10\0\0\0\0jp2c";
 
+/// A sample takes as long as so many pixels of other formats.
+const WORK_PER_SAMPLE: u64 = 8;
+
 /// The samples of a tile at some resolution.
 pub(super) struct TileSamples<'a> {
     components: &'a [ComponentData],
@@ -46,6 +49,11 @@ impl TileSamples<'_> {
     }
 }
 
+/// The pixels of other formats that take as long to decode as so many samples.
+pub(super) fn work(samples: u64) -> u64 {
+    samples.saturating_mul(WORK_PER_SAMPLE)
+}
+
 /// Decodes a tile with its sides halved `reduction` times, and passes its samples to `take`.
 ///
 /// # Errors
@@ -57,9 +65,10 @@ pub(super) fn decode<T>(
     reduction: u32,
     take: impl FnOnce(&TileSamples<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    input.source.cancellation().check()?;
     let pixels = codestream.grid.tile_pixels(index);
     let rect = pixels.reduced(reduction);
+    let samples = rect.pixels().saturating_mul(codestream.components.len() as u64);
+    input.source.cancellation().begin_long_work(work(samples))?;
     let (width, height) = (pixels.width(), pixels.height());
     if rect.width() == 0 || rect.height() == 0 {
         return take(&TileSamples { components: &[], decoded: rect, left_out: 0, rect });

@@ -8,7 +8,7 @@ use super::markers::{APP1, APP2, DAC, DHT, EOI, JPG, RST0, RST7, SOF0, SOF2, SOF
 use super::markers::{SOF11, SOF15, SOI, SOS, TEM};
 use crate::color_profile::{ColorModel, ColorProfile};
 use crate::error::Error;
-use crate::formats::decoder::{area, exif_orientation};
+use crate::formats::decoder::{area, exif_orientation, process_bytes_for};
 use crate::formats::reader::ByteReader;
 
 /// What the segments before the first scan say.
@@ -141,7 +141,13 @@ impl Frame {
         let bytes_per_px = u64::from(self.components.max(3)) * if is_held { 3 } else { 1 };
         let padded = area(self.width.saturating_add(64), self.height.saturating_add(64));
         // decoders read the file into a buffer that grows by doubling
-        padded.saturating_mul(bytes_per_px).saturating_add(file_bytes.saturating_mul(3))
+        let buffers = file_bytes.saturating_mul(3);
+        // a library decodes common kinds
+        let process = match self.is_rare {
+            true => 0,
+            false => process_bytes_for(area(self.width, self.height), file_bytes),
+        };
+        padded.saturating_mul(bytes_per_px).saturating_add(buffers).saturating_add(process)
     }
 }
 

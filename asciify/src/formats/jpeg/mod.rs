@@ -66,10 +66,11 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
         true => (header.eighth(), header.eighth_bytes),
         false => (sides, header.decoded_bytes),
     };
-    let is_whole = header.has_eoi || {
-        limits.check(FORMAT, decodable, decoded_bytes)?;
-        has_all_blocks(&mut reader, &header)?
-    };
+    let is_whole = header.has_eoi
+        || reader.checks_data && {
+            limits.check(FORMAT, decodable, decoded_bytes)?;
+            has_all_blocks(&mut reader, &header)?
+        };
     Ok(Probed {
         decodable,
         orientation: header.orientation,
@@ -126,6 +127,10 @@ impl Decoder for Jpeg {
         let eighth = SourceGeometry { scale: dc::SCALE, ..full };
         let only_dc = self.is_too_short || self.only_eighth;
         let by_dc = |spec: &Spec| only_dc || eighth.suffices(spec);
+        if !self.is_rare && !specs.iter().all(|spec| by_dc(spec)) {
+            // before others are sampled in vain
+            cancellation.begin_long_work(area(input.probed.width, input.probed.height))?;
+        }
         in_groups(specs, by_dc, |by_dc, specs| {
             let image = if by_dc { dc::decode(input.bytes()?, cancellation) } else { None };
             match image {
@@ -168,6 +173,7 @@ impl Jpeg {
         }
         drop(file);
         match whole_image::decode(input, ImageFormat::Jpeg, push) {
+            Err(Error::Cancelled) => Err(Error::Cancelled),
             // what can be read of a damaged file is drawn, as browsers do
             Err(err) => full::decode(&input.bytes()?, cmyk, cancellation, push).ok_or(err),
             decoded => decoded,

@@ -9,10 +9,13 @@ use jxl::error::Error as JxlError;
 
 use super::FORMAT;
 use super::header::{ExtraChannel, Header};
-use crate::color_profile::{MAX_ICC_BYTES, ProfileSource};
+use crate::color_profile::{ColorModel, ColorProfile, MAX_ICC_BYTES};
 use crate::error::Error;
-use crate::formats::decoder::{Input, RowDecoder, area};
+use crate::formats::decoder::{Decoder, Input, area};
 use crate::light::Row;
+use crate::sample::Sampled;
+use crate::sample::view::View;
+use crate::spec::Spec;
 
 /// A file whose header was read.
 pub(super) struct Jxl {
@@ -146,22 +149,49 @@ fn unfinished(event: Event) -> JxlFailure {
     }
 }
 
-impl RowDecoder for Jxl {
-    fn profile(&self, input: &mut Input<'_, '_>) -> Result<Option<ProfileSource>, Error> {
+impl Decoder for Jxl {
+    /// Decodes the first frame.
+    fn sample(
+        &self,
+        input: &mut Input<'_, '_>,
+        view: View,
+        specs: &[&Spec],
+    ) -> Result<Vec<Sampled>, Error> {
+        input.source.cancellation().require_own_process()?;
+        let profile = self.profile(input)?;
+        input.sample_rows_of(profile, &input.geometry(), view, specs, |input, push| {
+            self.decode(input, push)
+        })
+    }
+}
+
+impl Jxl {
+    /// What the values of the pixels mean.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    fn profile(&self, input: &mut Input<'_, '_>) -> Result<ColorProfile, Error> {
         let file = input.bytes()?;
         let opened = self.open(&file, input.probed.sides());
         let (decoder, _) = opened.map_err(|failure| failure.explain(input))?;
-        let source = match decoder.output_color_profile() {
-            Some(JxlColorProfile::Simple(encoding)) => cicp(encoding),
+        let model = if self.bands() < 3 { ColorModel::Grey } else { ColorModel::Rgb };
+        let profile = match decoder.output_color_profile() {
+            Some(JxlColorProfile::Simple(encoding)) => cicp(encoding)
+                .map(|(primaries, transfer)| ColorProfile::from_cicp(primaries, transfer)),
             _ => None,
         };
         let icc = || {
             let profile = decoder.output_color_profile()?.try_as_icc()?.into_owned();
-            (profile.len() as u64 <= MAX_ICC_BYTES).then_some(ProfileSource::Icc(profile))
+            let is_readable = profile.len() as u64 <= MAX_ICC_BYTES;
+            is_readable.then(|| ColorProfile::from_icc(&profile, model))
         };
-        Ok(source.or_else(icc))
+        Ok(profile.or_else(icc).flatten().unwrap_or_default())
     }
 
+    /// Decodes the first frame, and pushes its rows from the top.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
     fn decode(
         &self,
         input: &mut Input<'_, '_>,
@@ -200,8 +230,8 @@ impl RowDecoder for Jxl {
     }
 }
 
-/// What the values of that encoding mean. `None` if only an ICC profile can say it.
-fn cicp(encoding: &JxlColorEncoding) -> Option<ProfileSource> {
+/// `ColourPrimaries` and `TransferCharacteristics` (ITU-T H.273) of an encoding. `None` if only an ICC profile can say it.
+fn cicp(encoding: &JxlColorEncoding) -> Option<(u16, u16)> {
     let (primaries, transfer) = match encoding {
         JxlColorEncoding::RgbColorSpace { white_point, primaries, transfer_function, .. } => {
             let primaries = match (primaries, white_point) {
@@ -225,7 +255,7 @@ fn cicp(encoding: &JxlColorEncoding) -> Option<ProfileSource> {
         JxlTransferFunction::HLG => 18,
         JxlTransferFunction::Gamma(_) => return None,
     };
-    Some(ProfileSource::Cicp(primaries, transfer))
+    Some((primaries, transfer))
 }
 
 /// Red, green and blue of cyan, magenta, yellow and black, which are stored inverted: 65 535 is no

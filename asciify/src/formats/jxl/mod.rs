@@ -11,9 +11,8 @@ use image::metadata::Orientation;
 
 use crate::error::{Error, Limits};
 use crate::format::Format;
-use crate::formats::decoder::{Driver, Probed, area};
+use crate::formats::decoder::{Driver, Probed, area, process_bytes};
 use crate::formats::isobmff::is_jpeg_xl;
-use crate::formats::isolated::{Isolated, process_bytes};
 use crate::formats::reader::ByteReader;
 
 use decode::Jxl;
@@ -44,6 +43,6 @@ fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> 
             .unwrap_or(Orientation::NoTransforms),
         bits: jxl.bits(),
         decoded_bytes,
-        ..Probed::still(FORMAT, sides, jxl.bands(), 0, Isolated(jxl))
+        ..Probed::still(FORMAT, sides, jxl.bands(), 0, jxl)
     })
 }

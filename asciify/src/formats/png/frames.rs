@@ -7,6 +7,7 @@ use image::DynamicImage;
 use png::{BlendOp, ColorType, DecodingError, DisposeOp, FrameControl, Reader, Transformations};
 
 use super::rows::{self, FORMAT, is_cut_off};
+use crate::cancellation::Cancellation;
 use crate::error::Error;
 use crate::formats::animation::{Canvas, Rect, blend, check_pixels};
 use crate::formats::decoder::Input;
@@ -67,7 +68,8 @@ pub(super) fn frame(input: &mut Input<'_, '_>, index: u32) -> Result<DynamicImag
     let end = input.source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
     check_pixels(drawn.map(|at| frames[at].rect.area()).sum(), end, input.limits)?;
 
-    let mut canvas = Canvas::new(sides);
+    let cancellation = input.source.cancellation();
+    let mut canvas = Canvas::new(sides, cancellation);
     let mut reader = open(input.source)?;
     for (at, frame) in frames.iter().enumerate() {
         match at {
@@ -77,7 +79,7 @@ pub(super) fn frame(input: &mut Input<'_, '_>, index: u32) -> Result<DynamicImag
         if !is_drawn(at) {
             continue;
         }
-        let pixels = read(&mut reader, frame.rect)?;
+        let pixels = read(&mut reader, frame.rect, cancellation)?;
         match is_opaque(frame) {
             true => canvas.draw(frame.rect, &pixels, |under, over| *under = over),
             false => canvas.draw(frame.rect, &pixels, blend),
@@ -108,7 +110,11 @@ fn next_frame(reader: &mut Reader<&mut Source<'_>>) -> Result<Frame, Error> {
 }
 
 /// The pixels of the frame that the reader is at.
-fn read(reader: &mut Reader<&mut Source<'_>>, rect: Rect) -> Result<Vec<[u8; 4]>, Error> {
+fn read(
+    reader: &mut Reader<&mut Source<'_>>,
+    rect: Rect,
+    cancellation: &Cancellation<'_>,
+) -> Result<Vec<[u8; 4]>, Error> {
     let damaged = || Error::malformed(FORMAT, "a frame is too large");
     let mut samples = vec![0; reader.output_buffer_size().ok_or_else(damaged)?];
     let read = reader.next_frame(&mut samples).map_err(explain)?;
@@ -116,15 +122,15 @@ fn read(reader: &mut Reader<&mut Source<'_>>, rect: Rect) -> Result<Vec<[u8; 4]>
         return Err(Error::malformed(FORMAT, "a frame is not of the size that it states"));
     }
     Ok(match read.color_type {
-        ColorType::Grayscale => samples.into_iter().map(|y| [y, y, y, 255]).collect(),
+        ColorType::Grayscale => cancellation.collect(samples.iter().map(|y| [*y, *y, *y, 255]))?,
         ColorType::GrayscaleAlpha => {
-            samples.as_chunks().0.iter().map(|[y, a]| [*y, *y, *y, *a]).collect()
+            cancellation.collect(samples.as_chunks().0.iter().map(|[y, a]| [*y, *y, *y, *a]))?
         }
         // EXPAND has replaced palettes by RGB
         ColorType::Rgb | ColorType::Indexed => {
-            samples.as_chunks().0.iter().map(|[r, g, b]| [*r, *g, *b, 255]).collect()
+            cancellation.collect(samples.as_chunks().0.iter().map(|[r, g, b]| [*r, *g, *b, 255]))?
         }
-        ColorType::Rgba => samples.as_chunks().0.to_vec(),
+        ColorType::Rgba => cancellation.collect(samples.as_chunks().0.iter().copied())?,
     })
 }
 

@@ -71,7 +71,7 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let mut probed = read_header(&mut reader)?;
     if !reader.contains(b"IEND\xae\x42\x60\x82")? {
         limits.check(FORMAT, probed.sides(), probed.decoded_bytes)?;
-        probed.is_whole = has_all_rows(reader.source)?;
+        probed.is_whole = reader.checks_data && has_all_rows(reader.source)?;
     }
     Ok(probed)
 }

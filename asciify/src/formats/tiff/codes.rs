@@ -76,13 +76,14 @@ impl Compression {
     }
 
     /// How much longer a byte of decompressed data takes than with other codings.
-    pub(super) fn work_per_byte(self) -> u64 {
-        match self {
+    pub(super) fn work(self, bytes: u64) -> u64 {
+        let per_byte = match self {
             Self::WEBP => 3,
             _ if self.is_jpeg_2000() => 8,
             Self::CCITT_T4 | Self::CCITT_T6 => 0,
             _ => 1,
-        }
+        };
+        bytes.saturating_mul(per_byte)
     }
 }
 

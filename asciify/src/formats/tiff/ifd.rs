@@ -1,6 +1,7 @@
 //! The file structure: an image file header and image file directories of tags, one for each page,
 //! overview or mask (TIFF 6.0, section 2; BigTIFF).
 
+use crate::cancellation::Cancellation;
 use crate::error::Error;
 use crate::format::Format;
 use crate::formats::reader::ByteReader;
@@ -85,6 +86,8 @@ pub(super) struct Tiff<'a> {
     is_big: bool,
     /// The offset of the first IFD; 0 for none.
     pub(super) first_ifd: u64,
+    /// Whether the caller still wants its pixels; `None` while only headers are read.
+    pub(super) cancellation: Option<&'a Cancellation<'a>>,
 }
 
 /// An entry of an IFD: where the values of a tag are, and of which type.
@@ -136,8 +139,9 @@ impl<'a> Tiff<'a> {
     /// The file ends before.
     pub(super) fn open(mut reader: ByteReader<'a>) -> Result<Self, Error> {
         let [order, _]: [u8; 2] = reader.array()?;
+        let is_little_endian = order == b'I';
         let mut tiff =
-            Self { reader, is_little_endian: order == b'I', is_big: false, first_ifd: 0 };
+            Self { reader, is_little_endian, is_big: false, first_ifd: 0, cancellation: None };
         tiff.is_big = tiff.u16()? == u16::from(BIG_TIFF_VERSION);
         if tiff.is_big {
             tiff.reader.skip(4)?; // the size of offsets, and a constant

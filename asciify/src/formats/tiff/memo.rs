@@ -24,11 +24,16 @@ enum Kind {
     Last(Option<([u64; MAX_SAMPLES], Color)>),
 }
 
-/// Pixels whose colours are converted, of pages with a predictor and of those whose colours take long:
-/// so many, and so many per byte of the file. Only ramps that a predictor makes of almost no data
-/// have more different ones.
+/// Pixels whose colours are converted, of pages with a predictor: so many, and so many per byte of the
+/// file. Only ramps that a predictor makes of almost no data have more different ones.
 const FREE_CONVERSIONS: u64 = 1 << 24;
 const CONVERSIONS_PER_BYTE: u64 = 16;
+/// The same of CMYK and YCbCr, whose conversion takes five times as long.
+const FREE_INK_CONVERSIONS: u64 = 1 << 22;
+const INK_CONVERSIONS_PER_BYTE: u64 = 8;
+/// The same of L\*a\*b\*, whose conversion takes ten times as long.
+const FREE_LAB_CONVERSIONS: u64 = 1 << 21;
+const LAB_CONVERSIONS_PER_BYTE: u64 = 4;
 
 /// Samples of a pixel that are compared: ink has four, and there may be alpha.
 const MAX_SAMPLES: usize = 5;
@@ -111,11 +116,15 @@ fn lowest_value(page: &Page) -> Option<i32> {
 
 /// How many pixels that differ from the last one a page in a file of that length may have.
 pub(super) fn max_conversions(page: &Page, file_bytes: u64) -> u64 {
-    let is_slow = page.predictor != Predictor::None || page.photometric == Photometric::CieLab;
-    match is_slow && lowest_value(page).is_none() {
-        true => file_bytes.saturating_mul(CONVERSIONS_PER_BYTE).saturating_add(FREE_CONVERSIONS),
-        false => u64::MAX,
-    }
+    let (free, per_byte) = match (page.photometric, page.predictor) {
+        (Photometric::CieLab, _) => (FREE_LAB_CONVERSIONS, LAB_CONVERSIONS_PER_BYTE),
+        (_, Predictor::None) => return u64::MAX,
+        (Photometric::Separated | Photometric::YCbCr, _) => {
+            (FREE_INK_CONVERSIONS, INK_CONVERSIONS_PER_BYTE)
+        }
+        _ => (FREE_CONVERSIONS, CONVERSIONS_PER_BYTE),
+    };
+    file_bytes.saturating_mul(per_byte).saturating_add(free)
 }
 
 /// The colour of `key` in a slot, which gets that of `convert` where it has another key.

@@ -100,6 +100,7 @@ impl Decoder for Pages {
     ) -> Result<Vec<Sampled>, Error> {
         let cancellation = input.source.cancellation();
         let mut tiff = Tiff::open(ByteReader::new(input.source, FORMAT)?)?;
+        tiff.cancellation = Some(cancellation);
         let levels = tiff.levels(view.frame, input.limits)?;
         let view = levels[0].page.resolved(view);
         let full = levels[0].page.sides();

@@ -8,6 +8,7 @@ use super::ifd::{FORMAT, Ifd, IfdEntry, Tiff, tag};
 use super::zstd::{MAX_BLOCK_BYTES, MAX_WINDOW_BYTES};
 use crate::color_profile::{ColorModel, ColorProfile, MAX_ICC_BYTES};
 use crate::error::{Error, Limits};
+use crate::formats::decoder::process_bytes_for;
 
 /// Bits of NewSubfileType: an overview of another page, and a transparency mask of another page.
 pub(super) const REDUCED_RESOLUTION: u32 = 1;
@@ -52,6 +53,8 @@ pub(super) struct AlphaSample {
 pub(super) struct Page {
     /// ImageWidth, in pixels.
     pub(super) width: u32,
+    /// The length of the file in bytes.
+    pub(super) file_bytes: u64,
     /// ImageLength, in pixels.
     pub(super) height: u32,
     pub(super) bits_per_sample: u32,
@@ -178,6 +181,7 @@ impl Page {
             ycbcr_sub_sampling: read_sub_sampling(tiff, ifd, photometric, compression)?,
             t4_options,
             icc_profile: ifd.entry(tag::ICC_PROFILE),
+            file_bytes: tiff.reader.end,
             is_overview: subfile_type & REDUCED_RESOLUTION != 0,
             is_mask: subfile_type & MASK != 0,
             sub_ifds: tiff.numbers(ifd, tag::SUB_IFDS, MAX_SUB_IFDS)?,
@@ -280,6 +284,11 @@ impl Page {
         }
     }
 
+    /// Whether samples may be NaN.
+    pub(super) fn is_float(&self) -> bool {
+        matches!(self.sample_format, SampleFormat::Float | SampleFormat::ComplexFloat)
+    }
+
     /// Planes that are read at a time, at most.
     fn planes_read(&self) -> u64 {
         if self.is_planar { self.samples_per_pixel.min(MAX_PLANES).into() } else { 1 }
@@ -307,7 +316,11 @@ impl Page {
         // Zstandard while they are read
         let working = self.working_bytes().saturating_mul(self.planes_read());
         let decompressors = self.planes_read() * DECOMPRESSOR_BYTES;
-        chunks.saturating_add(row).saturating_add(working).saturating_add(decompressors)
+        let process = match self.compression.needs_whole_chunks() {
+            true => process_bytes_for(self.compression.work(self.chunk_bytes()), self.file_bytes),
+            false => 0,
+        };
+        [row, working, decompressors, process].into_iter().fold(chunks, u64::saturating_add)
     }
 
     /// No transformation where the tag has an invalid value.

@@ -40,19 +40,37 @@ pub(super) fn push_rows(
     let mut palette = Memo::new(page, file_bytes, |samples| {
         range.apply(&page.pixel(samples, bands, true, cmyk), is_inverted, is_associated)
     });
+    // numbers may be no data by themselves
+    let is_opaque =
+        !page.is_float() && page.alpha.is_none() && page.nodata.is_none() && level.mask.is_none();
     let mut colors = vec![[0; 4]; page.width as usize];
+    let mut opaque = Vec::new();
     for_each_sample_row(tiff, level, bands, |row| {
         if row.changed.is_empty() {
             picture.repeat(1);
             return Ok(());
         }
-        for x in row.changed.iter().cloned().flatten() {
-            colors[x] = palette.color(row.samples(x), row.is_shown(x));
+        for pixels in row.changed {
+            for x in pixels.clone() {
+                let is_repeated = x > pixels.start
+                    && row.equals_left(x)
+                    && row.is_shown(x) == row.is_shown(x - 1);
+                colors[x] = match is_repeated {
+                    true => colors[x - 1],
+                    false => palette.color(row.samples(x), row.is_shown(x)),
+                };
+            }
         }
         if palette.is_spent() {
             return Err(too_many_pixels());
         }
-        picture.push(Row::Rgba16(&colors));
+        if is_opaque {
+            opaque.clear();
+            opaque.extend(colors.iter().map(|[r, g, b, _]| [*r, *g, *b]));
+            picture.push(Row::Rgb16(&opaque));
+        } else {
+            picture.push(Row::Rgba16(&colors));
+        }
         Ok(())
     })
 }

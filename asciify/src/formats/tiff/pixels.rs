@@ -49,11 +49,17 @@ impl SampleRow<'_> {
         self.mask[x] > 0.0
     }
 
+    /// Whether a pixel, which is not the first, has the samples of the one to the left.
+    #[inline]
+    pub(super) fn equals_left(&self, x: usize) -> bool {
+        // bits, since NaN is no different value
+        let pairs = self.samples(x).iter().zip(self.samples(x - 1));
+        pairs.fold(0, |bits, (it, left)| bits | (it.to_bits() ^ left.to_bits())) == 0
+    }
+
     /// The number of changed pixels that differ from the one to the left.
     pub(super) fn different_pixels(&self) -> u64 {
-        // bits, since NaN is no different value
-        let bits = |x: usize| self.samples(x).iter().map(|sample| sample.to_bits());
-        let differs = |x: &usize| !bits(*x).eq(bits(*x - 1));
+        let differs = |x: &usize| !self.equals_left(*x);
         self.changed.iter().map(|it| (it.start + 1..it.end).filter(differs).count() as u64).sum()
     }
 
@@ -196,14 +202,21 @@ impl Page {
 
     /// The lowest and the highest value of a colour of [`Pixel`], or of a band.
     pub(super) fn value_range(&self) -> (f64, f64) {
+        match self.photometric {
+            Photometric::Palette | Photometric::CieLab => (0.0, 65_535.0),
+            _ => self.sample_range(),
+        }
+    }
+
+    /// The lowest and the highest value of a sample. The highest is opaque alpha.
+    pub(super) fn sample_range(&self) -> (f64, f64) {
         let bits = self.bits_per_sample as i32;
         let max = |bits| libm::ldexp(1.0, bits) - 1.0;
-        match (self.photometric, self.sample_format) {
-            (Photometric::Palette | Photometric::CieLab, _) => (0.0, 65_535.0),
-            (_, SampleFormat::Uint) => (0.0, max(bits)),
-            (_, SampleFormat::Int) => (-libm::ldexp(1.0, bits - 1), max(bits - 1)),
-            (_, SampleFormat::ComplexInt) => (0.0, max(bits / 2 - 1)),
-            (_, SampleFormat::Float | SampleFormat::ComplexFloat) => (0.0, 1.0),
+        match self.sample_format {
+            SampleFormat::Uint => (0.0, max(bits)),
+            SampleFormat::Int => (-libm::ldexp(1.0, bits - 1), max(bits - 1)),
+            SampleFormat::ComplexInt => (0.0, max(bits / 2 - 1)),
+            SampleFormat::Float | SampleFormat::ComplexFloat => (0.0, 1.0),
         }
     }
 

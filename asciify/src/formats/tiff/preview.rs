@@ -12,7 +12,7 @@ use image::metadata::Orientation;
 use super::ifd::{Ifd, Tiff, tag};
 use crate::error::{Error, Limits};
 use crate::format::Format;
-use crate::formats::decoder::{Decoder, Input, Probed, area};
+use crate::formats::decoder::{Decoder, Input, Probed, area, process_bytes_for};
 use crate::formats::jpeg;
 use crate::formats::reader::ByteReader;
 use crate::sample::Sampled;
@@ -261,7 +261,10 @@ fn largest(
         Probed {
             orientation: jpeg.orientation,
             is_whole: jpeg.is_whole,
-            decoded_bytes: jpeg.decoded_bytes,
+            // the whole file is sent to a process of its own
+            decoded_bytes: jpeg
+                .decoded_bytes
+                .saturating_add(process_bytes_for(area(jpeg.width, jpeg.height), reader.end)),
             ..Probed::still(FORMAT, jpeg.sides(), jpeg.bands, 0, preview)
         }
     }))
@@ -278,8 +281,10 @@ fn probe_jpeg(
     reader.seek_to(start)?;
     let mut window = Window { source: &mut *reader.source, start, length, position: 0 };
     let is_jpeg = starts_as_jpeg(&mut window).map_err(Error::Read)?;
+    let checks_data = reader.checks_data;
     let probed = is_jpeg.then(|| {
-        let reader = ByteReader::new(&mut window, jpeg::DRIVER.format)?;
+        let mut reader = ByteReader::new(&mut window, jpeg::DRIVER.format)?;
+        reader.checks_data = checks_data;
         (jpeg::DRIVER.probe)(reader, limits)
     });
     // the window has moved the source

@@ -196,7 +196,13 @@ impl<'a, 'b> RowReader<'a, 'b> {
         self.compressed_left = spent(self.compressed_left, length.max(MIN_CHUNK_BYTES))?;
         let compressed =
             FileRange { tiff: self.tiff, position: offset, end: offset.saturating_add(length) };
-        let work = decompressed_bytes.saturating_mul(page.compression.work_per_byte());
+        let work = page.compression.work(decompressed_bytes);
+        if let Some(cancellation) = self.tiff.borrow().cancellation
+            && page.compression.needs_whole_chunks()
+        {
+            let begun = cancellation.begin_long_work(work);
+            begun.map_err(|_| io::Error::from(ErrorKind::TimedOut))?;
+        }
         // many decompressors side by side would take more memory than their data
         if page.chunks_across() == 1 && decompressed_bytes > MAX_HELD_STRIP_BYTES {
             self.unpacked_left = spent(self.unpacked_left, work)?;

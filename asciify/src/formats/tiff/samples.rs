@@ -28,14 +28,12 @@ pub(super) fn read<'a>(
         (SampleFormat::Float, bits) => {
             slots.for_each(|(index, value)| *value = float(row, bits, index))
         }
-        (SampleFormat::ComplexInt, bits) => slots.for_each(|(index, value)| {
-            let part = |index| signed(bytes(row, bits / 2, index), bits / 2);
-            *value = libm::hypot(part(2 * index), part(2 * index + 1));
-        }),
-        (SampleFormat::ComplexFloat, bits) => slots.for_each(|(index, value)| {
-            let part = |index| float(row, bits / 2, index);
-            *value = libm::hypot(part(2 * index), part(2 * index + 1));
-        }),
+        (SampleFormat::ComplexInt, bits) => {
+            put_magnitudes(slots, |index| signed(bytes(row, bits / 2, index), bits / 2));
+        }
+        (SampleFormat::ComplexFloat, bits) => {
+            put_magnitudes(slots, |index| float(row, bits / 2, index));
+        }
         (SampleFormat::Uint, bits @ (1 | 2 | 4)) => {
             let (bits, mask) = (bits as usize, (1 << bits) - 1);
             slots.for_each(|(index, value)| {
@@ -49,6 +47,22 @@ pub(super) fn read<'a>(
         (SampleFormat::Int, bits) => {
             slots.for_each(|(index, value)| *value = signed(packed(row, bits, index), bits));
         }
+    }
+}
+
+/// [`read`] for complex numbers, whose parts are twice as many. A magnitude takes long, and equal
+/// numbers often follow each other.
+fn put_magnitudes<'a>(
+    slots: impl Iterator<Item = (usize, &'a mut f64)>,
+    part: impl Fn(usize) -> f64,
+) {
+    let mut last = ([0.0; 2], 0.0);
+    for (index, slot) in slots {
+        let parts = [part(2 * index), part(2 * index + 1)];
+        if parts != last.0 {
+            last = (parts, libm::hypot(parts[0], parts[1]));
+        }
+        *slot = last.1;
     }
 }
 

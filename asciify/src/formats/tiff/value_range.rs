@@ -46,7 +46,7 @@ impl ValueRange {
         // a single band has the first range
         let fixed = fixed.map(|ranges| if is_grey { [ranges[0]; 3] } else { ranges });
         if let Some(colors) = fixed.filter(|_| is_displayable || page.alpha.is_none()) {
-            return Ok(Self { colors, opaque: max });
+            return Ok(Self { colors, opaque: page.sample_range().1 });
         }
         let has_enough_pixels = |level: &&Level| level.page.pixels() >= SAMPLED_PIXELS;
         let level = levels.iter().rev().find(has_enough_pixels).unwrap_or(&levels[0]);

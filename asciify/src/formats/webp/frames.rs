@@ -21,18 +21,19 @@ const CHUNK_HEADER_BYTES: usize = 8;
 /// pixels of a frame.
 const COPIED_PIXELS: u64 = 4;
 
-/// Checks the pixels that show in the frame of that index.
+/// The pixels that show in the frame of that index, by the time that they take.
 ///
 /// # Errors
 /// [`Error::OverLimit`], or the file ends before.
-pub(super) fn check(input: &mut Input<'_, '_>, index: u32) -> Result<(), Error> {
+pub(super) fn check(input: &mut Input<'_, '_>, index: u32) -> Result<u64, Error> {
     let file = input.bytes()?;
     let sides = input.probed.sides();
     let animation = Animation::read(&file, index)?;
     let canvas = u64::from(sides.0) * u64::from(sides.1) / COPIED_PIXELS;
     let frames = animation.frames[animation.first_shown(sides)..].iter();
     let pixels = frames.map(|frame| frame.rect.area() * frame.weight() + canvas).sum();
-    check_pixels(pixels, file.len() as u64, input.limits)
+    check_pixels(pixels, file.len() as u64, input.limits)?;
+    Ok(pixels)
 }
 
 /// The frame of that index, above 0, as it is shown.

@@ -14,6 +14,7 @@ use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::decoder::{
     Decoder, Driver, Input, MAX_EXIF_BYTES, Probed, area, exif_orientation, in_groups,
+    process_bytes_for,
 };
 use crate::formats::reader::ByteReader;
 use crate::formats::whole_image::WholeImage;
@@ -69,7 +70,8 @@ impl Decoder for WebP {
     ) -> Result<Vec<Sampled>, Error> {
         let (full, cancellation) = (input.geometry(), input.source.cancellation());
         if self.is_animated {
-            frames::check(input, view.frame)?;
+            let pixels = frames::check(input, view.frame)?;
+            cancellation.begin_long_work(pixels)?;
         }
         if view.frame > 0 {
             let image = frames::later_frame(input, view.frame)?;
@@ -117,27 +119,29 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let mut probed = match &chunk.four_cc {
         b"VP8 " | b"VP8L" => {
             let (width, height) = image_size(reader, &chunk)?;
-            let mut probed = still((width, height), 3);
-            probed.decoded_bytes = probed.decoded_bytes.saturating_add(reader.end);
-            return Ok(probed);
+            return Ok(still((width, height), 3, reader.end));
         }
         b"VP8X" if chunk.length >= VP8X_BYTES => {
             let [flags, _, _, _] = reader.array()?;
             let (width, height) = (u24(reader)?.saturating_add(1), u24(reader)?.saturating_add(1));
             let bands = if flags & ALPHA_FLAG == 0 { 3 } else { 4 };
             let is_animated = flags & ANIMATION_FLAG != 0;
-            Probed { decoder: Box::new(WebP { is_animated }), ..still((width, height), bands) }
+            let still = still((width, height), bands, reader.end);
+            Probed { decoder: Box::new(WebP { is_animated }), ..still }
         }
         _ => return Err(reader.malformed("it does not begin with a VP8, VP8L or VP8X chunk")),
     };
     chunk.skip_rest(reader)?;
-    probed.decoded_bytes = probed.decoded_bytes.saturating_add(reader.end);
     probe_extended(reader, riff_end, limits, &mut probed)?;
     Ok(probed)
 }
 
-fn still(sides: (u32, u32), bands: u32) -> Probed {
-    Probed::still(FORMAT, sides, bands, BYTES_PER_PX, WebP { is_animated: false })
+fn still(sides: (u32, u32), bands: u32, file_bytes: u64) -> Probed {
+    let mut still = Probed::still(FORMAT, sides, bands, BYTES_PER_PX, WebP { is_animated: false });
+    let process = process_bytes_for(area(sides.0, sides.1), file_bytes);
+    let decoded_bytes = &mut still.decoded_bytes;
+    *decoded_bytes = decoded_bytes.saturating_add(file_bytes).saturating_add(process);
+    still
 }
 
 /// Reads the chunks behind VP8X (section 2.7): an image of the canvas's size, or frames inside it;

@@ -28,18 +28,18 @@ async fn pages_go_from_new_to_old(catalog: Catalog) {
         ids.push(stored(&catalog, &nth.to_string()).await.0.id);
     }
     ids.reverse();
-    let (mut seen, mut before) = (Vec::new(), None);
+    let (mut seen, mut cursor) = (Vec::new(), None);
     while seen.len() <= ids.len() {
-        let rows = catalog.images(&Page { before, ..page(3) }).await.unwrap();
+        let rows = catalog.images(&Page { cursor, ..page(3) }).await.unwrap();
         let Some(last) = rows.last() else { break };
         assert!(rows.len() <= 3);
-        before = Some(last.id);
+        cursor = Some(last.id.into());
         seen.extend(rows.iter().map(|image| image.id));
         // what comes while one reads does not shift the pages
         stored(&catalog, "new").await;
     }
     assert_eq!(seen, ids);
-    let after = Page { after: Some(ids[5]), ..page(3) };
+    let after = Page { cursor: Some(ids[5].into()), is_backward: true, ..page(3) };
     let nearest = catalog.images(&after).await.unwrap().into_iter().map(|image| image.id);
     assert_eq!(nearest.collect::<Vec<_>>(), [ids[4], ids[3], ids[2]]);
 }
@@ -51,7 +51,7 @@ async fn images_are_found_by_their_bytes(catalog: Catalog) {
     let same = Page { sha256: Some(metadata("a").sha256), ..page(9) };
     let found = catalog.images(&same).await.unwrap();
     assert_eq!(found, [second, first.clone()]);
-    let older = Page { before: Some(found[0].id), ..same };
+    let older = Page { cursor: Some(found[0].id.into()), ..same };
     assert_eq!(catalog.images(&older).await.unwrap(), [first]);
     let none = Page { sha256: Some("00".repeat(32)), ..page(9) };
     assert_eq!(catalog.images(&none).await.unwrap(), []);

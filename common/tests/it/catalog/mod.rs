@@ -11,7 +11,7 @@ use common::{
     store::{original_key, render_key},
 };
 use sea_orm::{ConnectionTrait, Statement};
-use testkit::{env::servers, wait::at_once};
+use testkit::{env::servers, statements::expect_planned, wait::at_once};
 use uuid::Uuid;
 
 mod backfill;
@@ -20,8 +20,10 @@ mod clock;
 mod images;
 mod jobs;
 mod migrations;
+mod pages;
 mod plans;
 mod renders;
+mod retention;
 mod uploads;
 mod users;
 
@@ -148,10 +150,20 @@ pub(crate) async fn on_postgres<F: Future<Output = ()>>(behaviour: impl FnOnce(C
 
 /// Calls `test` with the URL of an empty database.
 async fn in_new_database(test: impl AsyncFnOnce(String)) {
+    in_database_like("template1", test).await;
+}
+
+/// Calls `test` with the URL of a copy of that database, which has no connections.
+async fn in_copy_of(url: &str, test: impl AsyncFnOnce(String)) {
+    in_database_like(url.rsplit_once('/').unwrap().1, test).await;
+}
+
+async fn in_database_like(template: &str, test: impl AsyncFnOnce(String)) {
     let Some([server]) = servers("common", ["TEST_DATABASE_URL"]) else { return };
     let name = format!("planet_{}", Uuid::now_v7().simple());
     let admin = catalog_at(&server).await;
-    admin.connection().execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+    let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
+    admin.connection().execute_unprepared(&create).await.unwrap();
     test(url_of(&name)).await;
     let drop = format!("DROP DATABASE {name} WITH (FORCE)");
     admin.connection().execute_unprepared(&drop).await.unwrap();
@@ -164,9 +176,10 @@ pub(crate) fn url_of(database: &str) -> String {
     format!("{host}/{database}")
 }
 
-/// An empty catalog, migrated by several at the same time.
+/// An empty catalog, migrated by several at the same time. It runs only statements whose plans are
+/// tested.
 async fn opened(url: &str) -> Catalog {
-    let catalog = catalog_at(url).await;
+    let mut catalog = catalog_at(url).await;
     assert!(catalog.check().await.is_err(), "it has no tables yet");
     at_once((0..4).map(|_| {
         let catalog = catalog.clone();
@@ -174,6 +187,7 @@ async fn opened(url: &str) -> Catalog {
     }))
     .await;
     catalog.check().await.unwrap();
+    catalog.observe(|statement| expect_planned(&statement.sql));
     catalog
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Two api processes handle an upload whose client retries with its idempotency key until the
 //! upload is confirmed; two workers render, one leads the backfill of a newer engine, a janitor
-//! sweeps, a user removes. The requests of each,
+//! sweeps and deletes old versions, a user removes. The requests of each,
 //! their order, and the reaction to each reply are as in `common/src/pipeline`,
 //! `common/src/catalog` and `worker/src`; a change there belongs here, too. A bounded number of
 //! faults may happen anywhere; being suspended past a lease or a reservation is one. One
@@ -20,6 +20,7 @@ mod backfill;
 mod display;
 mod moves;
 mod processes;
+mod retention;
 mod rules;
 mod search;
 mod small_set;
@@ -137,6 +138,27 @@ fn a_lead_that_does_not_end_is_caught() {
 fn a_late_step_of_an_earlier_leader_loses_nothing() {
     let unfenced = Rules { backfill_is_fenced: false, ..KEPT };
     holds(unfenced, stored(2, 0, UPGRADE));
+}
+
+#[test]
+fn old_versions_are_deleted_without_harm() {
+    let rules = Rules { old_versions_are_deleted: true, ..KEPT };
+    holds(rules, stored(1, 0, UPGRADE));
+    holds(rules, stored(0, 1, UPGRADE));
+}
+
+#[test]
+fn a_version_that_is_deleted_before_a_newer_one_is_complete_is_caught() {
+    let rules = Rules { old_versions_are_deleted: true, ..KEPT };
+    let broken = Rules { old_is_what_a_complete_one_follows: false, ..rules };
+    assert_eq!(caught(broken, stored(0, 0, UPGRADE)), Wrong::Vanished);
+}
+
+#[test]
+fn a_version_that_is_deleted_without_its_blobs_is_caught() {
+    let rules = Rules { old_versions_are_deleted: true, ..KEPT };
+    let broken = Rules { old_blobs_are_marked: false, ..rules };
+    assert_eq!(caught(broken, stored(0, 0, UPGRADE)), Wrong::Unknown);
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub enum Move {
     LooksForBackfill,
     BackfillLeaseEnds,
     Superseded,
+    DeletesOldVersion,
 }
 
 /// How a request goes.
@@ -68,6 +69,7 @@ impl<'a> Next<'a> {
         next.workers();
         next.backfill_of_newer_engine();
         next.janitor();
+        next.retention();
         next.time();
         next
     }
@@ -385,7 +387,12 @@ pub fn wrong(rules: &Rules, before: &State, after: &State) -> Option<Wrong> {
     if let Some(row) = before.world.row.filter(|row| row.stored)
         && !world.was_removed(row.image)
     {
-        let kept = before.world.renders.iter().all(|render| world.renders.has(render));
+        let follows = |render: Render| {
+            let newer = |other: Render| other.job.engine > render.job.engine;
+            world.renders.iter().any(newer)
+        };
+        let mut renders = before.world.renders.iter();
+        let kept = renders.all(|render| world.renders.has(render) || follows(render));
         if !world.is_stored(row.image) || !kept {
             return Some(Wrong::Vanished);
         }
@@ -455,6 +462,9 @@ impl fmt::Display for Move {
             Move::LooksForBackfill => write!(f, "the leader of the backfill looks"),
             Move::BackfillLeaseEnds => write!(f, "the lead of the backfill ends"),
             Move::Superseded => write!(f, "the janitor forgets the job of the older engine"),
+            Move::DeletesOldVersion => {
+                write!(f, "the janitor deletes the renders of the older engine")
+            }
         }
     }
 }

@@ -55,6 +55,13 @@ pub struct Rules {
     pub backfill_leases_end: bool,
     /// A step needs the lead.
     pub backfill_is_fenced: bool,
+    /// Only the newest complete version is kept (`false` to keep the search small, and because it is
+    /// optional).
+    pub old_versions_are_deleted: bool,
+    /// A version is old once a newer one is complete.
+    pub old_is_what_a_complete_one_follows: bool,
+    /// The transaction that deletes old renders marks their blobs.
+    pub old_blobs_are_marked: bool,
 }
 
 impl Rules {
@@ -86,6 +93,9 @@ impl Rules {
         backfill_settles_first: true,
         backfill_leases_end: true,
         backfill_is_fenced: true,
+        old_versions_are_deleted: false,
+        old_is_what_a_complete_one_follows: true,
+        old_blobs_are_marked: true,
     };
 
     /// The key of an original.

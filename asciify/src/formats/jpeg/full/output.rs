@@ -13,8 +13,6 @@ use crate::light::Row;
 pub(super) struct ColorTransform {
     /// Whether the first three are Y, Cb and Cr.
     is_ycbcr: bool,
-    /// Whether CMYK is stored inverted, as Adobe's programs do.
-    is_inverted: bool,
 }
 
 impl ColorTransform {
@@ -26,7 +24,7 @@ impl ColorTransform {
             (3 | 4, Some(transform)) => transform != 0,
             _ => false,
         };
-        Self { is_ycbcr, is_inverted: adobe_transform.is_some() }
+        Self { is_ycbcr }
     }
 }
 
@@ -126,16 +124,15 @@ fn rgb_of(frame: &Frame, transform: ColorTransform, samples: [u16; 4]) -> [u16; 
 }
 
 /// Cyan, magenta, yellow and black of a pixel of four components, in the frame's precision; 0 is no
-/// ink.
+/// ink. CMYK is stored inverted, as Adobe's programs do, also where their marker is missing: so other
+/// decoders read it. YCCK transforms inverted CMY.
 fn inks_of(frame: &Frame, transform: ColorTransform, [a, b, c, black]: [u16; 4]) -> [u16; 4] {
     let white = frame.white();
-    let [a, b, c] =
-        if transform.is_ycbcr { from_ycbcr([a, b, c], frame.precision()) } else { [a, b, c] };
-    let flip = |value: u16, is_light: bool| if is_light { white - value } else { value };
-    // YCCK transforms inverted CMY
-    let is_light = transform.is_ycbcr != transform.is_inverted;
-    let [cyan, magenta, yellow] = [a, b, c].map(|value| flip(value, is_light));
-    [cyan, magenta, yellow, flip(black, transform.is_inverted)]
+    let [cyan, magenta, yellow] = match transform.is_ycbcr {
+        true => from_ycbcr([a, b, c], frame.precision()),
+        false => [a, b, c].map(|light| white - light),
+    };
+    [cyan, magenta, yellow, white - black]
 }
 
 /// RGB of Y, Cb and Cr of any precision (JFIF 1.02). Factors are in 1/65536.

@@ -63,7 +63,7 @@ pub(super) fn read<T: Value>(
 /// Adds the mantissas, of so many bits, and what lies above them, each modulo its range.
 fn add_parts(a: u64, b: u64, mantissa_bits: u32) -> u64 {
     let mantissa = (1 << mantissa_bits) - 1;
-    ((a & !mantissa).wrapping_add(b & !mantissa)) | ((a & mantissa) + (b & mantissa) & mantissa)
+    ((a & !mantissa).wrapping_add(b & !mantissa)) | (((a & mantissa) + (b & mantissa)) & mantissa)
 }
 
 /// A number whose sign stood between its exponent and its mantissa.

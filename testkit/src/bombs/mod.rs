@@ -1,8 +1,11 @@
 //! Small files that claim large pictures, of every format: what decodes to most pixels for its bytes,
 //! and what leaves parts out or repeats them.
 
+mod tiffs;
+
 use std::io::Write;
 
+use asciify::Spec;
 use flate2::{Compress, Compression, FlushCompress};
 
 use crate::heifs::{coded, tiled};
@@ -11,18 +14,19 @@ use crate::jp2s::{Claim, busy_packet};
 use crate::pictures::riff;
 use crate::samples::foreign;
 use crate::seeds::chunk;
-use crate::tiffs::{by_hand, lerc, zstd};
 
 /// A file, and the frame that takes long.
 pub struct Bomb {
     /// What it is.
-    pub name: &'static str,
+    pub name: String,
     /// The file.
     pub file: Vec<u8>,
     /// The index of the frame.
     pub frame: u32,
     /// Whether it must be drawn, since honest files are like it.
     pub is_honest: bool,
+    /// Whether it takes long at full size only.
+    needs_full_size: bool,
 }
 
 /// Width and height of most of them, in pixels: as many as are allowed by default.
@@ -30,16 +34,33 @@ const SIDES: (u32, u32) = (16_000, REPEATED_ROWS * REPEATS);
 /// Rows that are repeated, and how many times.
 const REPEATED_ROWS: u32 = 32;
 const REPEATS: u32 = 248;
-/// The same of TIFFs, which take long to convert without the optimisation of a release.
-const TIFF_REPEATS: u32 = REPEATS / 4;
-const TIFF_ROWS: u32 = REPEATED_ROWS * TIFF_REPEATS;
 
-/// All of them.
-pub fn all() -> Vec<Bomb> {
-    let bomb = |name, file| Bomb { name, file, frame: 0, is_honest: false };
-    let honest = |name, file| Bomb { is_honest: true, ..bomb(name, file) };
-    let later = |name, frame, file| Bomb { frame, ..bomb(name, file) };
-    vec![
+impl Bomb {
+    fn new(name: &str, file: Vec<u8>) -> Self {
+        Self { name: name.into(), file, frame: 0, is_honest: false, needs_full_size: false }
+    }
+
+    fn honest(name: &str, file: Vec<u8>) -> Self {
+        Self { is_honest: true, ..Self::new(name, file) }
+    }
+
+    /// A spec that takes long: of 80 columns, or of so many that pixels are not left out.
+    pub fn spec(&self) -> Spec {
+        let size = match self.needs_full_size {
+            true => "width=1000&height=10&fit=stretch&match=ramp",
+            false => "width=80",
+        };
+        format!("{size}&frame={}", self.frame).parse().expect("a spec")
+    }
+}
+
+/// All of them, where TIFFs, which take long to convert without the optimisation of a release, have
+/// so many times fewer pixels than are allowed.
+pub fn all(tiff_reduction: u32) -> Vec<Bomb> {
+    let (bomb, honest) = (Bomb::new, Bomb::honest);
+    let later = |name: &str, frame, file| Bomb { frame, ..bomb(name, file) };
+    let full = |name: &str, file| Bomb { needs_full_size: true, ..bomb(name, file) };
+    let mut all = vec![
         honest("PNG of one colour", png(8, 0, false, |_| vec![0x55; 16_000])),
         honest("PNG of one colour, 16 bits and alpha", png(16, 6, false, |_| vec![0x55; 128_000])),
         bomb(
@@ -49,7 +70,7 @@ pub fn all() -> Vec<Bomb> {
         bomb("PNG of two rows, RGBA", png(8, 6, false, |y| vec![0x55 << (y % 2); 64_000])),
         bomb("PNG, interlaced", png(1, 0, true, |_| vec![0; 2_000])),
         bomb("HEIC, one tile many times", {
-            tiled(b"heic", &coded(&foreign("libheif-tile.heic")), 100, 100)
+            tiled(b"heic", &coded(&foreign("libheif-tile.heic")), 50, 50)
         }),
         honest("JPEG 2000, blank", Claim { data: vec![0; 16], ..Claim::default() }.codestream()),
         bomb("JPEG 2000, every coding pass", busy_jp2()),
@@ -88,65 +109,44 @@ pub fn all() -> Vec<Bomb> {
             jpeg(0xc2, 1, &[first, run.repeat(99)].concat())
         }),
         bomb("lossless JPEG that ends early", jpeg(0xc3, 1, &scan(&[1], 1, 0, 0, &[0; 250_000]))),
-        honest(
-            "TIFF, all strips sparse",
-            tiff(8, 3, 1, &[(262, &[2]), (273, &[0]), (279, &[0])], b""),
+        full("JPEG of 17 million pixels, baseline", noisy_jpeg(false)),
+        full("JPEG of 17 million pixels, progressive", noisy_jpeg(true)),
+        full(
+            "lossy WebP",
+            riff(b"RIFF", &[b"WEBP", &riff(b"VP8 ", &vp8((4_000, 4_000)))[..]].concat()),
         ),
-        honest("TIFF, sparse, f64", tiff(64, 1, 3, &[(273, &[0]), (279, &[0])], b"")),
-        honest(
-            "TIFF, sparse, L*a*b*",
-            tiff(8, 3, 1, &[(262, &[8]), (273, &[0]), (279, &[0])], b""),
-        ),
-        honest("TIFF, fax group 4, white", {
-            tiff(
-                1,
-                1,
-                1,
-                &[(259, &[4]), (262, &[0])],
-                &[[0xff; 1_000].as_slice(), &[0, 16, 1]].concat(),
-            )
-        }),
-        honest("TIFF of one value, u16", tiff(16, 1, 1, DEFLATE, &rows(|_| vec![7; 32_000]))),
-        honest("TIFF of one value, f64", tiff(64, 1, 3, DEFLATE, &rows(|_| vec![7; 128_000]))),
-        bomb("TIFF of two rows, u8 with nodata", {
-            let tags: &[(u16, &[u32])] = &[(259, &[8]), (262, &[3]), (320, &[500; 768])];
-            tiff(8, 1, 1, tags, &rows(|y| vec![7 + y as u8 % 2; 16_000]))
-        }),
-        bomb("TIFF, ramps of a predictor, L*a*b*", {
-            tiff(
-                8,
-                3,
-                1,
-                &[(259, &[8]), (262, &[8]), (317, &[2])],
-                &rows(|y| vec![y as u8; 48_000]),
-            )
-        }),
-        bomb("TIFF, ramps of a predictor, f32", {
-            tiff(32, 1, 3, &[(259, &[8]), (317, &[3])], &rows(|y| vec![y as u8 | 1; 64_000]))
-        }),
-        bomb("TIFF, ramps of a predictor, u16 × 3", {
-            tiff(
-                16,
-                3,
-                1,
-                &[(259, &[8]), (262, &[2]), (317, &[2])],
-                &rows(|y| vec![y as u8; 96_000]),
-            )
-        }),
-        honest("TIFF of one value, u16, Zstandard", {
-            let blocks = vec![(128_000, 7); TIFF_ROWS as usize / 4];
-            tiff(16, 1, 1, &[(259, &[50_000])], &zstd(0x38, &blocks))
-        }),
-        bomb("TIFF of two rows, f64, Zstandard", {
-            let blocks: Vec<(u32, u8)> = (0..TIFF_ROWS).map(|y| (128_000, y as u8 % 2)).collect();
-            tiff(64, 1, 3, &[(259, &[50_000])], &zstd(0x38, &blocks))
-        }),
-        honest("TIFF of one value, LERC", {
-            tiff(8, 1, 1, &[(259, &[34_887])], &lerc((SIDES.0, TIFF_ROWS), 7))
-        }),
-        bomb("TIFF, shared strips", shared_strips()),
-        honest("TIFF, shared small tiles", shared_tiles()),
-    ]
+        bomb("AVIF of one colour", foreign("libavif-flat.avif")),
+        bomb("JPEG XL of one colour", foreign("libjxl-flat.jxl")),
+    ];
+    all.extend(tiffs::all(tiff_reduction));
+    all
+}
+
+/// Noise, which takes the most time for a pixel.
+fn noisy_jpeg(is_progressive: bool) -> Vec<u8> {
+    let (width, height) = (4_096, 4_096);
+    let mut state = 1_u32;
+    let samples: Vec<u8> = (0..u32::from(width) * u32::from(height))
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .collect();
+    let mut file = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut file, 60);
+    encoder.set_progressive(is_progressive);
+    encoder.encode(&samples, width, height, jpeg_encoder::ColorType::Luma).expect("in memory");
+    file
+}
+
+/// A key frame of VP8 (RFC 6386, section 9.1) whose data are zeros.
+fn vp8((width, height): (u16, u16)) -> Vec<u8> {
+    let macroblocks = u32::from(width.div_ceil(16)) * u32::from(height.div_ceil(16));
+    // what modes take, and in the second partition 25 blocks without coefficients
+    let (bytes, others) = (macroblocks / 2 + 64, 8 * macroblocks);
+    let tag = (bytes << 5 | 1 << 4).to_le_bytes();
+    let sides = [width, height].map(u16::to_le_bytes).concat();
+    [&tag[..3], &[0x9d, 1, 0x2a], &sides, &vec![0; (bytes + others) as usize]].concat()
 }
 
 /// One resolution, so that all of it is decoded.
@@ -159,14 +159,6 @@ fn busy_jp2() -> Vec<u8> {
     let quantization = file.windows(2).position(|it| it == [0xff, 0x5c]).expect("QCD");
     (file[quantization + 4], file[quantization + 5]) = (0xe0, 26 << 3);
     file
-}
-
-const DEFLATE: &[(u16, &[u32])] = &[(259, &[8])];
-
-/// Deflated rows of a TIFF, by index, of which [`REPEATED_ROWS`] are repeated.
-fn rows(row: impl Fn(u32) -> Vec<u8>) -> Vec<u8> {
-    let repeated: Vec<Vec<u8>> = (0..REPEATED_ROWS).map(row).collect();
-    deflated(&repeated.concat(), TIFF_REPEATS)
 }
 
 /// Data, so many times, as a zlib stream (RFC 1950). It is compressed twice; then the compressed data
@@ -418,54 +410,6 @@ fn scan(components: &[u8], ss: u8, se: u8, approximation: u8, data: &[u8]) -> Ve
     scan.extend([ss, se, approximation]);
     scan.extend(data);
     scan
-}
-
-/// A page of one strip; `others` take precedence over its tags.
-fn tiff(bits: u32, samples: u32, format: u32, others: &[(u16, &[u32])], data: &[u8]) -> Vec<u8> {
-    let (bits, formats) = (vec![bits; samples as usize], vec![format; samples as usize]);
-    let (width, height, samples) = ([SIDES.0], [TIFF_ROWS], [samples]);
-    let tags: Vec<(u16, &[u32])> = vec![
-        (256, &width),
-        (257, &height),
-        (258, &bits),
-        (262, &[1]),
-        (277, &samples),
-        (278, &height),
-        (339, &formats),
-    ];
-    let kept = tags.into_iter().filter(|(tag, _)| others.iter().all(|(other, _)| other != tag));
-    let tags: Vec<(u16, &[u32])> = others.iter().copied().chain(kept).collect();
-    by_hand(&[(&tags, data)])
-}
-
-/// Sixteen strips of f64 at the same place.
-fn shared_strips() -> Vec<u8> {
-    let rows_per_strip = TIFF_ROWS / 16;
-    let row: Vec<u8> = (0..128_000).map(|at| (at % 5) as u8).collect();
-    let data = deflated(&row.repeat(4), rows_per_strip / 4);
-    // the data begins after the header
-    let tags: &[(u16, &[u32])] = &[
-        (259, &[8]),
-        (273, &[8; 16]),
-        (278, &[rows_per_strip]),
-        (279, &[data.len() as u32; 16]),
-        (317, &[3]),
-    ];
-    tiff(64, 1, 3, tags, &data)
-}
-
-/// Tiles of 16 × 16 px at the same place.
-fn shared_tiles() -> Vec<u8> {
-    let data = deflated(&[9; 256], 1);
-    let count = (SIDES.0 / 16 * (TIFF_ROWS / 16)) as usize;
-    let (offsets, lengths) = (vec![8; count], vec![data.len() as u32; count]);
-    tiff(
-        8,
-        1,
-        1,
-        &[(259, &[8]), (322, &[16]), (323, &[16]), (324, &offsets), (325, &lengths)],
-        &data,
-    )
 }
 
 /// A FITS of tiles of `tile_width` floating-point numbers, quantized and dithered, which all share

@@ -1,0 +1,173 @@
+//! Everything that uploads, jobs, readers, the janitor, the backfill and operators do: each method
+//! of the catalog, in each way in which it makes another statement.
+
+use common::{
+    catalog::{Cursor, MarkedBlob, Renders, Snapshot, Sort},
+    job::{JobError, Lane},
+    periods::Periods,
+};
+
+use super::filling::{NEXT, RENDERED, SAME_SHA256, id};
+use crate::catalog::*;
+
+const PERIODS: Periods = Periods {
+    upload_lease: LONG,
+    transfer: LONG,
+    lease: LONG,
+    backoff_max: LONG,
+    blob_grace: Duration::from_secs(3_600),
+};
+
+pub(super) async fn run(catalog: &Catalog) {
+    catalog.time().await.unwrap();
+    uploads(catalog).await;
+    jobs(catalog).await;
+    let image = id(7);
+    readers(catalog, image).await;
+    lists(catalog).await;
+    changes(catalog).await;
+    backfills(catalog).await;
+    catalog.remove_image(image, |attempt| original_key(image, attempt)).await.unwrap().unwrap();
+    janitor(catalog).await;
+    operator(catalog).await;
+}
+
+async fn uploads(catalog: &Catalog) {
+    let begin = async |key: &'static str, lease| {
+        catalog.begin_upload(&metadata("a"), Some(key), lease).await.unwrap()
+    };
+    acquired(begin("key", ENDED).await);
+    let upload = acquired(begin("key", LONG).await);
+    assert!(matches!(begin("key", LONG).await, Intent::InProgress));
+    let blob = reserved(catalog, &upload).await;
+    let job = JobId::generate();
+    catalog.commit_upload(&upload, &blob, job, ENGINE).await.unwrap().unwrap();
+    assert!(matches!(begin("key", LONG).await, Intent::Stored(_)));
+    let upload = acquired(begin("other", LONG).await);
+    let blob = reserved(catalog, &upload).await;
+    catalog.abandon_upload(&upload, &blob).await.unwrap();
+}
+
+async fn jobs(catalog: &Catalog) {
+    let (_, job) = stored(catalog, "a").await;
+    let claim = claimed(catalog, job, LONG).await;
+    assert!(catalog.extend_lease(&claim, LONG).await.unwrap());
+    let render = rendered(catalog, &claim, "width=80").await;
+    assert!(catalog.finish(&claim, ENGINE, &render).await.unwrap());
+    assert_eq!(catalog.done_by(&claim).await.unwrap(), Some(true));
+    for (engine, lane) in [(ENGINE, Lane::Fresh), (NEXT, Lane::Backfill)] {
+        let claims = catalog.claim_due(engine, lane, "worker", LONG, MAX_STRIKES, 8).await.unwrap();
+        assert_eq!(claims.len(), 8);
+        assert!(catalog.count_strike(&claims[0]).await.unwrap());
+        let error = JobError::Service("away".into());
+        assert!(catalog.retry(&claims[0], LONG, true, Some(&error)).await.unwrap());
+        assert!(catalog.retry(&claims[1], LONG, false, None).await.unwrap());
+        assert!(catalog.discard(&claims[2], "why").await.unwrap());
+        let render = rendered(catalog, &claims[3], "width=80").await;
+        catalog.release_blobs(&[render[0].blob.clone()]).await.unwrap();
+        assert!(!catalog.finish(&claims[3], engine, &render).await.unwrap());
+        assert!(catalog.finish(&claims[3], engine, &[]).await.unwrap());
+    }
+}
+
+async fn readers(catalog: &Catalog, image: ImageId) {
+    catalog.image(image).await.unwrap().unwrap();
+    catalog.image_with_jobs(image).await.unwrap().unwrap();
+    catalog.images_of(&[image, id(8)]).await.unwrap();
+    catalog.jobs_of(&[image, id(8)]).await.unwrap();
+    assert_eq!(catalog.renders(image).await.unwrap().len(), 1);
+    let spec_hash = &hash("width=80");
+    let newest = |engine| Renders::Newest { spec_hash, engine };
+    for which in [Renders::All, newest(None), newest(Some(RENDERED))] {
+        let (_, found) = catalog.image_with_renders(image, which).await.unwrap().unwrap();
+        assert_eq!(found.len(), 1);
+    }
+}
+
+async fn lists(catalog: &Catalog) {
+    for sha256 in [None, Some(SAME_SHA256.to_owned())] {
+        for (cursor, is_backward) in [(None, false), (Some(1_000), false), (Some(1_000), true)] {
+            let cursor = cursor.map(|n| id(n).into());
+            let page = Page { cursor, is_backward, sha256: sha256.clone(), ..page(50) };
+            assert_eq!(catalog.images(&page).await.unwrap().len(), 50);
+            assert_eq!(catalog.images_with_jobs(&page).await.unwrap().len(), 50);
+        }
+    }
+    for sort in Sort::ALL {
+        for is_backward in [false, true] {
+            let start = Page { sort, is_backward, ..page(50) };
+            let rows = catalog.images_with_jobs(&start).await.unwrap();
+            let cursor = Some(Cursor::of(&rows[49].0, sort));
+            let further = Page { cursor, ..start };
+            catalog.images(&further).await.unwrap();
+            // the names that a search looks at are bounded, whether it finds images or not
+            let until = catalog.place_after(&further, 100).await.unwrap();
+            for word in ["e 1", "nothing"] {
+                let search =
+                    Page { words: vec![word.into()], until: until.clone(), ..further.clone() };
+                catalog.images(&search).await.unwrap();
+                catalog.count_images(&search).await.unwrap();
+            }
+        }
+    }
+    catalog.count_images(&page(100)).await.unwrap();
+}
+
+async fn changes(catalog: &Catalog) {
+    let now = catalog.snapshot().await.unwrap();
+    let next = now.next().0;
+    let since = |text: String| text.parse::<Snapshot>().unwrap();
+    let some_in_progress = since(format!("{}:5,6", next - 1));
+    for from in [Snapshot::EMPTY, some_in_progress.clone()] {
+        let page = catalog.changes(&from, &now, None, 20).await.unwrap();
+        catalog.changes(&from, &now, page.last().copied(), 20).await.unwrap();
+        catalog.has_more_changes(&from, &now, 20).await.unwrap();
+        let to = since(format!("{next}:{}", next - 1));
+        let page = catalog.changes(&from, &to, None, 20).await.unwrap();
+        catalog.changes(&from, &to, page.last().copied(), 20).await.unwrap();
+        catalog.has_more_changes(&from, &to, 20).await.unwrap();
+    }
+    catalog.last_change(id(7)).await.unwrap().unwrap();
+}
+
+async fn backfills(catalog: &Catalog) {
+    let other_presets = backfill::target(RENDERED, &["width=80"]);
+    catalog.lead_backfill(&other_presets).await.unwrap().unwrap();
+    for (engine, presets) in
+        [(RENDERED, ["width=80", "width=40"]), (NEXT + 1, ["width=80", "width=80"])]
+    {
+        let target = backfill::target(engine, &presets);
+        let mut lead = catalog.lead_backfill(&target).await.unwrap().unwrap();
+        // those of the tour, and then older ones
+        catalog.step_backfill(&mut lead).await.unwrap().unwrap();
+        assert_eq!(catalog.step_backfill(&mut lead).await.unwrap().unwrap().jobs, 500);
+        catalog.resign_backfill(&lead).await.unwrap();
+    }
+    assert_eq!(catalog.backfill(&other_presets).await.unwrap(), 0, "it has a leader");
+}
+
+async fn janitor(catalog: &Catalog) {
+    catalog.set_back(&PERIODS).await.unwrap();
+    catalog.discard_exhausted(ENGINE, MAX_STRIKES).await.unwrap();
+    catalog.delete_superseded(ENGINE, None, 200).await.unwrap();
+    let (old, seen) = (&[id(8)], catalog.retention(1).await.unwrap());
+    catalog.with_old_versions(old, 1).await.unwrap();
+    catalog.delete_old_versions(old, 1, LONG, &seen, &seen).await.unwrap();
+    catalog.delete_expired_uploads(LONG).await.unwrap();
+    catalog.prune_deletions(LONG).await.unwrap();
+    catalog.mark_expired().await.unwrap();
+    let mut blobs = catalog.claim_marked(20, LONG).await.unwrap();
+    assert_eq!(blobs.len(), 20);
+    blobs.push(MarkedBlob { was_swept: true, ..blobs[0].clone() });
+    catalog.record_sweep(&blobs, LONG).await.unwrap();
+    catalog.expire_leases().await.unwrap();
+}
+
+async fn operator(catalog: &Catalog) {
+    catalog.backlog(ENGINE).await.unwrap();
+    catalog.overdue(LONG).await.unwrap();
+    assert_eq!(catalog.count_ahead(&PERIODS).await.unwrap().map(|(_, count)| count), [0; 4]);
+    let dead = catalog.dead(20).await.unwrap();
+    assert_eq!(catalog.retry_dead(Some(dead[0].id)).await.unwrap(), 1);
+    catalog.retry_dead(None).await.unwrap();
+}
