@@ -1,4 +1,4 @@
-//! The page of an account: usage, and sessions.
+//! The page of an account: usage, tokens, sessions, and its end.
 
 use askama::Template;
 use axum::response::Response;

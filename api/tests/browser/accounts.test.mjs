@@ -97,3 +97,23 @@ test("the account lists the browsers that are signed in, and signs one out", asy
     await close(page);
   }
 });
+
+test("a token works in the command that the page shows, until it is revoked", async (context) => {
+  const service = await serviceWith(context, async (origin) => [await OpenIdProvider.start(origin)]);
+  const page = await open();
+  await page.goto(`${service.origin}/auth/login/oidc?return_to=/account`);
+  await signInAtProvider(page, "ada");
+  await page.getByLabel("Name").fill("my laptop");
+  await page.getByRole("button", { name: "Make a token" }).click();
+  const command = page.locator("#token-command");
+  await command.filter({ hasText: "planet_" }).waitFor();
+  const [, token, address] = (await command.textContent()).match(/^curl -H 'Authorization: Bearer (\w+)' -F image=@photo\.jpg (\S+)$/);
+  const list = () => fetch(address, { headers: { authorization: `Bearer ${token}` } });
+  assert.equal((await list()).status, 200);
+  await page.reload();
+  assert.ok(!(await page.content()).includes(token));
+  await page.getByRole("button", { name: "Revoke: my laptop" }).click();
+  await page.getByText("my laptop").waitFor({ state: "detached" });
+  assert.equal((await list()).status, 401);
+  await close(page);
+});
