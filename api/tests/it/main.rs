@@ -24,6 +24,7 @@ mod programs;
 mod refusals;
 mod rendering;
 mod serving;
+mod sessions;
 mod settings;
 mod sign_in;
 mod thumbnails;
