@@ -15,6 +15,7 @@ use crate::{
     readiness::Readiness,
     representation_cache::{RepresentationCache, representation_cache},
     response_budget::ResponseBudget,
+    sign_in::SignIn,
     thumbnail_cache::{ThumbnailCache, thumbnail_cache},
     upload_slots::UploadSlots,
 };
@@ -43,6 +44,8 @@ pub struct Shared {
     pub(crate) representations: RepresentationCache,
     pub(crate) pages: PageCache,
     pub(crate) thumbnails: ThumbnailCache,
+    /// `None`: the service has no accounts.
+    pub(crate) sign_in: Option<Arc<SignIn>>,
 }
 
 impl Deref for App {
@@ -71,6 +74,7 @@ impl App {
             pages: PageCache::new(cache_bytes / 16, pipeline.clone(), response_budget.clone()),
             response_budget,
             thumbnails: thumbnail_cache(config.thumbnail_cache_bytes),
+            sign_in: config.accounts.clone().map(|accounts| Arc::new(SignIn::new(accounts))),
             pipeline,
             config: Arc::new(config),
         }))

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use common::{env::Env, program::drain_limit};
 
 use crate::{
-    client_address::TrustedProxies, hosts::Hosts, request_body::BodyMinRate,
+    client_address::TrustedProxies, hosts::Hosts, request_body::BodyMinRate, sign_in,
     upload_slots::SlotLimits,
 };
 
@@ -43,6 +43,8 @@ pub struct Config {
     pub(crate) metrics_interval: Duration,
     /// `SHUTDOWN_NOTICE_S`: how long requests are still accepted after `/readyz` fails at shutdown.
     pub shutdown_notice: Duration,
+    /// Identity providers, and who may sign in; `None`: the service has no accounts.
+    pub(crate) accounts: Option<sign_in::Config>,
     /// `DRAIN_S`: how long running requests may take at shutdown.
     pub drain: Duration,
 }
@@ -57,16 +59,22 @@ impl Config {
             "address on which the service listens",
             |text| text.parse().ok(),
         );
+        let allowed_hosts = env.parsed(
+            "ALLOWED_HOSTS",
+            "",
+            "comma-separated names, such as planet.example.org, or * for every name",
+            "host names of this service; IP addresses and names without a dot are always \
+                 allowed. Empty: no other name if BIND is a loopback address, otherwise every name",
+            |text| Hosts::parse(text, bind),
+        );
+        let accounts = sign_in::Config::read(env);
+        let public_host = accounts.as_ref().and_then(sign_in::Config::public_host);
         Config {
             bind,
-            allowed_hosts: env.parsed(
-                "ALLOWED_HOSTS",
-                "",
-                "comma-separated names, such as planet.example.org, or * for every name",
-                "host names of this service; IP addresses and names without a dot are always \
-                 allowed. Empty: no other name if BIND is a loopback address, otherwise every name",
-                |text| Hosts::parse(text, bind),
-            ),
+            allowed_hosts: match public_host {
+                Some(host) => allowed_hosts.and(&host),
+                None => allowed_hosts,
+            },
             max_connections: env.number(
                 "MAX_CONNECTIONS",
                 512,
@@ -173,6 +181,7 @@ impl Config {
                 "10",
                 "least time between two queries of the database for /metrics, in seconds",
             ),
+            accounts,
             shutdown_notice: env.seconds(
                 "SHUTDOWN_NOTICE_S",
                 "0",

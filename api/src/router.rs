@@ -8,7 +8,7 @@ use axum::{
     http::Uri,
     middleware::{from_fn, from_fn_with_state, map_response},
     response::IntoResponse,
-    routing::get,
+    routing::{delete, get, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 use utoipa::OpenApi;
@@ -23,7 +23,9 @@ use crate::{
     request_body::discard_unread,
     request_log::log_request,
     response_budget::reserve_body,
-    routes::{assets, docs, events, home, images, ops, presets, renders, thumbnails},
+    routes::{
+        account, assets, auth, docs, events, home, images, ops, presets, renders, thumbnails,
+    },
 };
 
 /// The OpenAPI document. Its paths stand in the order of the reference.
@@ -64,12 +66,38 @@ use crate::{
 )]
 struct Document;
 
+/// What the document has besides, if the service has accounts.
+#[derive(OpenApi)]
+#[openapi(
+    tags((name = "accounts", description = "Sign in and out; who is signed in.")),
+    paths(
+        auth::page,
+        auth::login,
+        auth::callback,
+        auth::logout,
+        account::account,
+        account::sessions,
+        account::end_session,
+    ),
+)]
+struct AccountsDocument;
+
+fn document(has_accounts: bool) -> utoipa::openapi::OpenApi {
+    let mut document = Document::openapi();
+    if has_accounts {
+        document.merge(AccountsDocument::openapi());
+    }
+    document
+}
+
 /// The service as a router, which [`serve`](crate::serve) runs on a listener. Tests call it
 /// directly.
 pub fn router(app: App) -> Router {
     let hosts = app.config.allowed_hosts.clone();
     let budget = app.response_budget.clone();
     let compressor = Compressor::new(budget.clone(), app.representations.clone());
+    let document = Arc::new(document(app.sign_in.is_some()));
+    let accounts = app.sign_in.is_some().then(accounts).unwrap_or_default();
     Router::new()
         .route("/", get(home::home))
         .route("/images", get(images::list).post(images::upload))
@@ -81,6 +109,7 @@ pub fn router(app: App) -> Router {
         .route("/images/events", get(events::all))
         .route("/images/{id}/events", get(events::one))
         .route("/presets", get(presets::list))
+        .merge(accounts)
         .merge(operations())
         .route("/openapi.json", get(docs::openapi))
         .route("/docs", get(docs::page))
@@ -89,7 +118,7 @@ pub fn router(app: App) -> Router {
         .route("/assets/{name}", get(assets::asset))
         .fallback(unknown_route)
         .with_state(app)
-        .layer(Extension(Arc::new(Document::openapi())))
+        .layer(Extension(document))
         // uploads are limited while they are spooled
         .layer(DefaultBodyLimit::disable())
         .layer(CsrfLayer::new().with_rejection_response(|_| {
@@ -103,6 +132,18 @@ pub fn router(app: App) -> Router {
         .layer(map_response(set_cache_control))
         .layer(from_fn(discard_unread))
         .layer(from_fn(log_request))
+}
+
+/// The addresses of accounts: without a provider, there are none.
+fn accounts() -> Router<App> {
+    Router::new()
+        .route("/auth/login", get(auth::page))
+        .route("/auth/login/{provider}", get(auth::login))
+        .route("/auth/callback/{provider}", get(auth::callback))
+        .route("/auth/logout", post(auth::logout))
+        .route("/account", get(account::account))
+        .route("/account/sessions", get(account::sessions))
+        .route("/account/sessions/{session}", delete(account::end_session))
 }
 
 /// The addresses for operators.

@@ -9,7 +9,10 @@ use common::{
     preset::{Preset, Presets},
 };
 
-use super::{PresetLink, day, display_name, format_bytes, page, preset_links, status};
+use super::{
+    PresetLink, account_link::AccountLink, day, display_name, format_bytes, page, preset_links,
+    status,
+};
 use crate::{list_query::ListQuery, responses::rfc3339};
 
 /// Width of a tile's picture divided by its height, at least and at most. Pictures beyond are
@@ -25,6 +28,7 @@ const TILE_HEIGHT: f64 = 200.0;
 struct Gallery<'a> {
     /// Scheme and host, as the client sees them.
     origin: &'a str,
+    account: Option<&'a AccountLink>,
     /// What the file picker offers: systems do not know the media types of all formats.
     accept: String,
     presets: Vec<PresetLink>,
@@ -163,6 +167,7 @@ pub(crate) fn default_preset(presets: &Presets) -> &Preset {
 /// The page with `images`, rendered with `preset`.
 pub(crate) fn gallery(
     origin: &str,
+    account: Option<&AccountLink>,
     presets: &Presets,
     preset: &Preset,
     images: &[ImageSummary],
@@ -171,6 +176,7 @@ pub(crate) fn gallery(
     let is_whole = range.list.page.cursor.is_none() && range.list.q.is_empty();
     page(&Gallery {
         origin,
+        account,
         accept: accept(),
         presets: preset_links(presets, |other| other.name == preset.name),
         preset,

@@ -30,6 +30,7 @@ impl Kind {
             StatusCode::SERVICE_UNAVAILABLE => Some(2),
             StatusCode::INSUFFICIENT_STORAGE => Some(60),
             StatusCode::CONFLICT => Some(1),
+            StatusCode::TOO_MANY_REQUESTS => Some(60),
             _ => None,
         }
     }
@@ -94,6 +95,26 @@ kinds! {
         cause "A domain or proxy in front of the service that the operator has not configured, or an attack by DNS rebinding: another site resolves its own name to this service, to read its responses in a browser."
         remedy "Use the address that the service logs at startup. The operator allows other names with `ALLOWED_HOSTS`."
         example "GET http://planet.example.org/" "planet.example.org is not a name of this service: to allow it, set ALLOWED_HOSTS=planet.example.org"
+    UNAUTHORIZED "unauthorized" UNAUTHORIZED "Not signed in"
+        means "The address is for people who are signed in."
+        cause "A session that has ended, or a browser that never signed in."
+        remedy "Sign in at `/auth/login`."
+        example "GET /account" "sign in with a browser: /auth/login"
+    SIGN_IN_FAILED "sign-in-failed" BAD_REQUEST "Sign-in failed"
+        means "The browser came back from the identity provider, but nobody was signed in: the callback does not belong to a sign-in that this browser began, or what the provider says is not accepted."
+        cause "A sign-in that took longer than ten minutes, a callback that was opened twice or in another browser, cookies that are switched off, or a user who cancelled at the provider."
+        remedy "Begin again at `/auth/login`. If the detail names a claim or a key of the ID token, the operator has to compare the settings of the service with those of the provider."
+        example "GET /auth/callback/oidc?state=unknown" "this browser did not begin this sign-in, or it took too long: begin again"
+    SIGN_IN_REFUSED "sign-in-refused" FORBIDDEN "Sign-in refused"
+        means "The provider knows you, but this service does not let you in."
+        cause "`SIGN_IN_ALLOW` does not name you, the provider did not verify your address, or an admin blocked your account."
+        remedy "Ask the operator of the service, or sign in with another account."
+        example "GET /auth/callback/PROVIDER" "you may not sign in here: SIGN_IN_ALLOW of this service does not name you"
+    RATE_LIMITED "rate-limited" TOO_MANY_REQUESTS "Too many requests"
+        means "This client makes more requests of this kind than the service allows."
+        cause "A script without pauses, or many people behind one address."
+        remedy "Retry after `Retry-After`. The operator's settings are `SIGN_INS_PER_MINUTE` and `TRUSTED_PROXIES`."
+        example "GET /auth/login/PROVIDER" "too many sign-ins from this address: try again in a minute"
     NOT_ACCEPTABLE "not-acceptable" NOT_ACCEPTABLE "No acceptable format"
         means "The `Accept` header excludes every format of this resource."
         cause "A client that accepts a single media type, such as `image/jpeg`."
@@ -164,4 +185,9 @@ kinds! {
         cause "A restart or an outage of a dependency; `/readyz` shows which one."
         remedy "Retry after `Retry-After`; repeat an upload with its `Idempotency-Key`."
         example "GET /images" "a dependency of the service is unavailable; nothing was lost, try again soon"
+    PROVIDER_UNAVAILABLE "provider-unavailable" SERVICE_UNAVAILABLE "Identity provider unavailable"
+        means "The identity provider does not respond as it should, so nobody can sign in with it. Sessions and tokens work."
+        cause "An outage of the provider, no connection to it, or a setting such as `OIDC_ISSUER` that is not exactly what the provider says."
+        remedy "Retry after `Retry-After`. The operator finds the reason in the log."
+        example "GET /auth/login/oidc" "OpenID cannot be reached at the moment; whoever is signed in stays so: try again soon"
 }

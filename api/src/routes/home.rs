@@ -16,8 +16,9 @@ use crate::{
     extract::{find_preset, query},
     list_query::ListQuery,
     negotiate::negotiate,
-    pages::{GalleryRange, default_preset, gallery},
+    pages::{AccountLink, GalleryRange, default_preset, gallery},
     problem::{Problem, ProblemBody},
+    session::account_link,
 };
 
 /// Images on a page of the gallery.
@@ -75,11 +76,17 @@ pub(crate) async fn home(
     if negotiate(&headers, &["text/plain", "text/html"]) != Some("text/html") {
         return Ok(([(header::VARY, "accept")], overview(&at)).into_response());
     }
-    let key = format!("{at}{uri}");
-    app.pages.answer(&headers, key, gallery_page(&app, &at, query)).await
+    let account = account_link(&app, &headers, &uri).await?;
+    let key = format!("{at}{uri} {account:?}");
+    app.pages.answer(&headers, key, gallery_page(&app, &at, account.as_ref(), query)).await
 }
 
-async fn gallery_page(app: &App, at: &str, query: GalleryQuery) -> Result<Response, Problem> {
+async fn gallery_page(
+    app: &App,
+    at: &str,
+    account: Option<&AccountLink>,
+    query: GalleryQuery,
+) -> Result<Response, Problem> {
     let GalleryQuery { preset, list } = query;
     let Listing { images, next } = app.pipeline.list(list.page.clone()).await?;
     let range = GalleryRange {
@@ -89,7 +96,7 @@ async fn gallery_page(app: &App, at: &str, query: GalleryQuery) -> Result<Respon
         next,
         list,
     };
-    Ok(gallery(at, &app.pipeline.config().presets, &preset, &images, &range))
+    Ok(gallery(at, account, &app.pipeline.config().presets, &preset, &images, &range))
 }
 
 /// The cursor of the page before one that starts at the cursor of `page`; `None` if that page is the

@@ -1,6 +1,8 @@
 //! The handlers, one file per group of endpoints.
 
+pub(crate) mod account;
 pub(crate) mod assets;
+pub(crate) mod auth;
 pub(crate) mod docs;
 pub(crate) mod events;
 pub(crate) mod home;

@@ -41,8 +41,11 @@ mod jobs;
 mod location;
 mod page;
 mod retention;
+mod sessions;
+mod sign_ins;
 mod snapshot;
 mod uploads;
+mod users;
 
 pub use backfill::{BackfillLead, BackfillStep, BackfillTarget};
 pub use backlog::{Backlog, JobPosition, MAX_COUNTED};

@@ -25,6 +25,7 @@ mod plans;
 mod renders;
 mod retention;
 mod uploads;
+mod users;
 
 /// What all jobs are rendered with, unless a behaviour is about versions.
 const ENGINE: u32 = 7;

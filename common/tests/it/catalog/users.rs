@@ -1,0 +1,49 @@
+//! Users, and the use of storage in their rows.
+
+use common::account::user::{Identity, Role, User, UserState};
+use sea_orm_migration::MigratorTrait;
+
+use super::*;
+
+conformance! {
+    [sqlite = on_sqlite, postgres = on_postgres]
+    [
+        a_subject_of_an_issuer_is_one_user
+        the_step_of_accounts_can_be_undone
+    ]
+}
+
+pub(crate) fn identity(subject: &str) -> Identity {
+    Identity {
+        issuer: "https://id.example".into(),
+        subject: subject.into(),
+        name: subject.to_uppercase(),
+        email: Some(format!("{subject}@example.org")),
+    }
+}
+
+pub(crate) async fn signed_in(catalog: &Catalog, subject: &str) -> User {
+    catalog.sign_in_user(&identity(subject), Role::User).await.unwrap()
+}
+
+async fn a_subject_of_an_issuer_is_one_user(catalog: Catalog) {
+    assert!(!catalog.has_users().await.unwrap());
+    let first = signed_in(&catalog, "ada").await;
+    assert_eq!((first.state, first.role), (UserState::Active, Role::User));
+    let renamed = Identity { name: "Ada L.".into(), email: None, ..identity("ada") };
+    let again = catalog.sign_in_user(&renamed, Role::Admin).await.unwrap();
+    assert_eq!((again.id, again.name.as_str(), again.role), (first.id, "Ada L.", Role::Admin));
+    assert_eq!(catalog.user(first.id).await.unwrap(), Some(again));
+    let elsewhere = Identity { issuer: "https://other.example".into(), ..identity("ada") };
+    assert_ne!(catalog.sign_in_user(&elsewhere, Role::User).await.unwrap().id, first.id);
+    assert!(catalog.has_users().await.unwrap());
+}
+
+async fn the_step_of_accounts_can_be_undone(catalog: Catalog) {
+    migration::Migrator::down(catalog.connection(), Some(1)).await.unwrap();
+    let db = catalog.connection();
+    assert!(db.execute_unprepared("SELECT owner_id FROM images").await.is_err());
+    migration::up(db).await.unwrap();
+    let (image, _) = stored(&catalog, "a").await;
+    removed(&catalog, image.id).await.unwrap();
+}
