@@ -30,7 +30,8 @@ impl Cookie {
     /// The value in the headers of a request. If there are several, the first.
     pub fn value(self, headers: &HeaderMap, is_https: bool) -> Option<&str> {
         let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+        let mut pairs =
+            lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
         let name = self.name(is_https);
         pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
     }
@@ -65,10 +66,7 @@ mod tests {
     #[test]
     fn a_cookie_is_kept_from_scripts_other_sites_and_plain_http() {
         let set = Cookie::Session.set("x", Duration::from_secs(60), true);
-        assert_eq!(
-            set,
-            "__Host-planet=x; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
-        );
+        assert_eq!(set, "__Host-planet=x; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure");
         let set = Cookie::Session.set("", Duration::ZERO, false);
         assert_eq!(set, "planet=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
     }

@@ -213,7 +213,9 @@ impl Env {
         let value = self.text(name, "", help);
         let path = self.text(file, "", "file that has the secret, instead of its own setting");
         match (value.is_empty(), path.is_empty()) {
-            (false, false) => self.reject(format!("{name}: set together with {file}; set one of them")),
+            (false, false) => {
+                self.reject(format!("{name}: set together with {file}; set one of them"))
+            }
             (false, true) => return Some(value),
             (true, true) => {}
             (true, false) => match std::fs::read_to_string(&path) {

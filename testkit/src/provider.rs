@@ -311,9 +311,10 @@ async fn token(
     }
     let mut behaviour = shared.behaviour();
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(of("code_verifier")));
-    let code = behaviour.codes.remove(of("code")).filter(|code| {
-        code.challenge == challenge && code.redirect_uri == of("redirect_uri")
-    });
+    let code = behaviour
+        .codes
+        .remove(of("code"))
+        .filter(|code| code.challenge == challenge && code.redirect_uri == of("redirect_uri"));
     let Some(code) = code else {
         return (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_grant" })))
             .into_response();

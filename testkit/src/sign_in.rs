@@ -15,7 +15,8 @@ const PUBLIC_URL: &str = "http://localhost:8080";
 /// Starts a service with accounts: everyone may sign in whom the provider of `settings` knows, or
 /// whom `SIGN_IN_ALLOW` of `settings` names.
 pub async fn spawn_with_accounts(settings: &[(&str, &str)]) -> TestApp {
-    let basic = [("PUBLIC_URL", PUBLIC_URL), ("SIGN_IN_ALLOW", "*"), ("SIGN_INS_PER_MINUTE", "1000")];
+    let basic =
+        [("PUBLIC_URL", PUBLIC_URL), ("SIGN_IN_ALLOW", "*"), ("SIGN_INS_PER_MINUTE", "1000")];
     TestApp::with(&[&basic, settings].concat()).await
 }
 

@@ -117,9 +117,8 @@ impl Signer {
             self.rsa.sign(padding, &self.rng, bytes, &mut signature).expect("a signature");
             signature
         };
-        let ec = |key: &EcdsaKeyPair| {
-            key.sign(&self.rng, bytes).expect("a signature").as_ref().to_vec()
-        };
+        let ec =
+            |key: &EcdsaKeyPair| key.sign(&self.rng, bytes).expect("a signature").as_ref().to_vec();
         let signature = match signing {
             Signing::Rs256 | Signing::Critical => rsa(&RSA_PKCS1_SHA256, bytes),
             Signing::Forged => rsa(&RSA_PKCS1_SHA256, b"other bytes"),

@@ -86,8 +86,7 @@ pub(crate) async fn login(
     let browser = Cookie::SignIn.value(request.headers(), is_https);
     let browser = browser.filter(|value| Secret::is_random(value));
     let browser = browser.map_or_else(Secret::random, |value| Secret(value.to_owned()));
-    let pending =
-        PendingSignIn { provider: slug, nonce: nonce.0, verifier: verifier.0, return_to };
+    let pending = PendingSignIn { provider: slug, nonce: nonce.0, verifier: verifier.0, return_to };
     app.pipeline.begin_sign_in(&state.0, &browser.0, &pending).await?;
     let cookie = Cookie::SignIn.set(&browser.0, SIGN_IN_LIFETIME, is_https);
     Ok(see_other(url.as_str(), [cookie]))
@@ -148,7 +147,10 @@ pub(crate) async fn callback(
         (status = 503, description = "The database is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn logout(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn logout(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let is_https = sign_in(&app).config.is_https();
     if let Some(token) = Cookie::Session.value(&headers, is_https)
         && let Some(user) = app.pipeline.sign_out(token).await?
@@ -273,9 +275,7 @@ fn return_to(uri: &Uri) -> Result<String, Problem> {
     match query(uri)?.into_iter().find(|(name, _)| name == "return_to") {
         None => Ok("/".to_owned()),
         Some((_, path)) if is_return_to(&path) => Ok(path),
-        Some(_) => {
-            Err(Problem::parameter("return_to", "a path of this service, such as /account"))
-        }
+        Some(_) => Err(Problem::parameter("return_to", "a path of this service, such as /account")),
     }
 }
 
@@ -292,7 +292,10 @@ fn problem(provider: &Provider, err: SignInError) -> Problem {
             Problem::new(SIGN_IN_FAILED, format!("signing in with {name} failed: {why}"))
         }
         SignInError::Unavailable(why) => {
-            tracing::error!(provider = provider.slug(), "the identity provider is unavailable: {why}");
+            tracing::error!(
+                provider = provider.slug(),
+                "the identity provider is unavailable: {why}"
+            );
             let detail = format!(
                 "{name} cannot be reached at the moment; whoever is signed in stays so: try again soon"
             );

@@ -75,8 +75,7 @@ impl GitHub {
         }
         let token = tokens.access_token.ok_or_else(|| SignInError::refused("no access token"))?;
         let user: User = fetch.get(&self.api("/user"), Some(&token)).await?;
-        let addresses: Vec<Address> =
-            fetch.get(&self.api("/user/emails"), Some(&token)).await?;
+        let addresses: Vec<Address> = fetch.get(&self.api("/user/emails"), Some(&token)).await?;
         let primary = addresses.into_iter().find(|address| address.primary);
         let labels = Labels {
             names: [user.name.as_deref(), Some(&user.login), None],

@@ -65,9 +65,7 @@ impl Claims {
     fn is_for(&self, client_id: &str) -> bool {
         let (is_audience, is_alone) = match &self.aud {
             Audience::One(one) => (one == client_id, true),
-            Audience::Several(all) => {
-                (all.iter().any(|one| one == client_id), all.len() == 1)
-            }
+            Audience::Several(all) => (all.iter().any(|one| one == client_id), all.len() == 1),
         };
         is_audience && self.azp.as_deref().map_or(is_alone, |azp| azp == client_id)
     }

@@ -103,8 +103,7 @@ impl Jwk {
     }
 
     fn verify(&self, algorithm: &str, signed: &[u8], signature: &[u8]) -> Option<()> {
-        let member =
-            |text: &Option<String>| URL_SAFE_NO_PAD.decode(text.as_ref()?.as_bytes()).ok();
+        let member = |text: &Option<String>| URL_SAFE_NO_PAD.decode(text.as_ref()?.as_bytes()).ok();
         let rsa = |parameters: &'static RsaParameters| {
             let key = RsaPublicKeyComponents { n: member(&self.n)?, e: member(&self.e)? };
             key.verify(parameters, signed, signature).ok()

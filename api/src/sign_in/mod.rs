@@ -47,10 +47,8 @@ impl SignIn {
         let needs_groups = config.allow.ask_for_groups() || config.admins.ask_for_groups();
         let oidc = config.oidc.clone().map(|oidc| Oidc::new(oidc, needs_groups));
         let github = config.github.clone().map(GitHub::new);
-        let providers = [
-            oidc.map(|oidc| Provider::Oidc(Box::new(oidc))),
-            github.map(Provider::GitHub),
-        ];
+        let providers =
+            [oidc.map(|oidc| Provider::Oidc(Box::new(oidc))), github.map(Provider::GitHub)];
         SignIn {
             providers: providers.into_iter().flatten().collect(),
             fetch: Fetch::default(),

@@ -138,7 +138,8 @@ impl Oidc {
 
     /// The provider's page that ends a session there, if the metadata was loaded and has one.
     pub async fn end_session_url(&self) -> Option<Url> {
-        let mut url = self.discovery.lock().await.metadata.as_ref()?.end_session_endpoint.clone()?;
+        let mut url =
+            self.discovery.lock().await.metadata.as_ref()?.end_session_endpoint.clone()?;
         url.query_pairs_mut().append_pair("client_id", &self.config.client_id);
         Some(url)
     }
@@ -191,7 +192,9 @@ impl Oidc {
         let mut basic = None;
         match &self.config.client_secret {
             Some(secret) if metadata.takes_basic() => basic = Some(basic_of(client_id, &secret.0)),
-            Some(secret) => form.extend([("client_id", &**client_id), ("client_secret", &secret.0)]),
+            Some(secret) => {
+                form.extend([("client_id", &**client_id), ("client_secret", &secret.0)])
+            }
             None => form.push(("client_id", client_id)),
         }
         let tokens: TokenResponse =
@@ -228,7 +231,8 @@ impl Oidc {
         let metadata: Metadata = fetch.get(&at, None).await?;
         // OpenID Connect Discovery, 4.3
         if metadata.issuer != *issuer {
-            let named = format!("its issuer is {}: set OIDC_ISSUER to exactly that", metadata.issuer);
+            let named =
+                format!("its issuer is {}: set OIDC_ISSUER to exactly that", metadata.issuer);
             return Err(SignInError::unavailable(&at, named));
         }
         let endpoints = [

@@ -20,7 +20,8 @@ mod tests {
 
     #[test]
     fn only_paths_of_this_service_are_accepted() {
-        for path in ["/", "/account", "/images/1?width=40&format=svg", "/?preset=color#x", "/%09/x"] {
+        for path in ["/", "/account", "/images/1?width=40&format=svg", "/?preset=color#x", "/%09/x"]
+        {
             assert!(is_return_to(path), "{path}");
         }
         let long = format!("/{}", "a".repeat(3000));

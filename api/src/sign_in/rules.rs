@@ -70,8 +70,7 @@ mod tests {
 
     fn profile(email: &str, is_email_verified: bool, groups: &[&str]) -> Profile {
         let groups = groups.iter().map(|group| group.to_string()).collect();
-        let labels =
-            Labels { names: [None; 3], email: Some(email), is_email_verified, groups };
+        let labels = Labels { names: [None; 3], email: Some(email), is_email_verified, groups };
         Profile::new("https://id.example", "7", labels).expect("a profile")
     }
 

@@ -2,15 +2,18 @@
 
 use sea_orm::{
     Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
-    entity::prelude::*, sea_query::LockType,
+    entity::prelude::*,
+    sea_query::{LockType, Order, Query, SelectStatement, UnionType},
 };
 
 use super::{
     Bounded, Catalog,
     entity::{images, jobs, renders},
     location,
+    rights::{changeable, owned, public, readable},
 };
 use crate::{
+    account::{principal::Principal, user_id::UserId, visibility::Visibility},
     fault::Fault,
     image::{Image, ImageId, Layout, Metadata, Millis},
     job::{Job, JobError, JobId, JobState},
@@ -26,6 +29,8 @@ pub struct Page {
     pub after: Option<ImageId>,
     /// Only images with this SHA-256, lower-case hex.
     pub sha256: Option<String>,
+    /// Only images of this user.
+    pub owner: Option<UserId>,
     /// At most this many.
     pub limit: u64,
 }
@@ -55,6 +60,20 @@ impl Catalog {
         Ok(row.map(Image::from))
     }
 
+    /// One stored image that `reader` may read; otherwise `None`.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn readable_image(
+        &self,
+        id: ImageId,
+        reader: &Principal,
+    ) -> Result<Option<Image>, Fault> {
+        let row = stored().filter(images::Column::Id.eq(id.0)).filter(readable(reader));
+        let row = row.one(&self.db).bounded("look up an image").await?;
+        Ok(row.map(Image::from))
+    }
+
     /// A page of stored images, newest first; oldest first if the page is after an image.
     ///
     /// # Errors
@@ -65,20 +84,36 @@ impl Catalog {
     }
 
     /// One stored image with its jobs, newest engine version first, by one query; `None` when no
-    /// such image is stored.
+    /// such image is stored, or `reader` may not read it.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn image_with_jobs(&self, id: ImageId) -> Result<Option<(Image, Vec<Job>)>, Fault> {
-        Ok(self.with_jobs(stored().filter(images::Column::Id.eq(id.0))).await?.pop())
+    pub async fn image_with_jobs(
+        &self,
+        id: ImageId,
+        reader: &Principal,
+    ) -> Result<Option<(Image, Vec<Job>)>, Fault> {
+        let one = stored().filter(images::Column::Id.eq(id.0)).filter(readable(reader));
+        Ok(self.with_jobs(one).await?.pop())
     }
 
-    /// As [`Catalog::images`], each with its jobs, newest engine version first, by one query.
+    /// As [`Catalog::images`], of those that `reader` may read, each with its jobs, newest engine
+    /// version first, by one query.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn images_with_jobs(&self, page: &Page) -> Result<Vec<(Image, Vec<Job>)>, Fault> {
-        let ids = page_of(page).select_only().column(images::Column::Id).into_query();
+    pub async fn images_with_jobs(
+        &self,
+        page: &Page,
+        reader: &Principal,
+    ) -> Result<Vec<(Image, Vec<Job>)>, Fault> {
+        let ids = match reader {
+            // "own or public" as one condition would read the images of everyone else
+            Principal::User(caller) if page.owner.is_none() && !caller.is_admin() => {
+                ids_of_either(page, owned(caller.id), public())
+            }
+            _ => ids_of(page_of(page).filter(readable(reader))),
+        };
         let mut images =
             self.with_jobs(stored().filter(images::Column::Id.in_subquery(ids))).await?;
         if page.after.is_some() {
@@ -139,7 +174,7 @@ impl Catalog {
     }
 
     /// A stored image with those of its renders that `which` selects, newest engine version first,
-    /// by one query; `None` when no such image is stored.
+    /// by one query; `None` when no such image is stored, or `reader` may not read it.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -147,6 +182,7 @@ impl Catalog {
         &self,
         id: ImageId,
         which: Renders<'_>,
+        reader: &Principal,
     ) -> Result<Option<(Image, Vec<Render>)>, Fault> {
         use renders::Column as R;
         let (on, limit) = match which {
@@ -163,6 +199,7 @@ impl Catalog {
             .on_condition(move |_, _| on.clone());
         let rows = stored()
             .filter(images::Column::Id.eq(id.0))
+            .filter(readable(reader))
             .join(JoinType::LeftJoin, renders_of.into())
             .select_also(renders::Entity)
             .order_by_desc(R::Engine)
@@ -198,13 +235,15 @@ impl Catalog {
     }
 
     /// Removes an image with its jobs and renders, marks its blobs, and returns their keys.
-    /// `original` makes the original's key from its attempt. `None` when no such image is stored.
+    /// `original` makes the original's key from its attempt. `None` when no such image is stored, or
+    /// `principal` may not delete it.
     ///
     /// # Errors
     /// The database is unavailable; the image may be removed nevertheless.
     pub async fn remove_image(
         &self,
         id: ImageId,
+        principal: &Principal,
         original: impl Fn(i32) -> String,
     ) -> Result<Option<Vec<String>>, Fault> {
         let remove = async {
@@ -212,6 +251,7 @@ impl Catalog {
             // keeps a worker from adding renders between this query and the deletion
             let row = images::Entity::find_by_id(id.0)
                 .filter(images::Column::State.eq(images::State::Stored))
+                .filter(changeable(principal))
                 .lock(LockType::Update)
                 .one(&txn)
                 .await?;
@@ -226,6 +266,51 @@ impl Catalog {
         };
         remove.bounded("remove an image").await
     }
+
+    /// Makes an image private or public, and returns it; `None` when no such image is stored, or
+    /// `principal` may not change it.
+    ///
+    /// # Errors
+    /// The database is unavailable; the image may be changed nevertheless.
+    pub async fn set_visibility(
+        &self,
+        id: ImageId,
+        visibility: Visibility,
+        principal: &Principal,
+    ) -> Result<Option<Image>, Fault> {
+        let rows = images::Entity::update_many()
+            .col_expr(images::Column::Visibility, images::Visibility::from(visibility).into())
+            .filter(images::Column::Id.eq(id.0))
+            .filter(images::Column::State.eq(images::State::Stored))
+            .filter(changeable(principal))
+            .exec_with_returning(&self.db)
+            .bounded("change who may see an image")
+            .await?;
+        Ok(rows.into_iter().next().map(Image::from))
+    }
+}
+
+/// A subquery for the ids of the selected images.
+fn ids_of(select: Select<images::Entity>) -> SelectStatement {
+    select.select_only().column(images::Column::Id).into_query()
+}
+
+/// A subquery for the ids of a page of the images that meet one of two conditions, each with an
+/// index of its own: the first of each, and of these the first.
+fn ids_of_either(page: &Page, one: Expr, other: Expr) -> SelectStatement {
+    let first_of = |condition: Expr, alias: &'static str| {
+        let first = ids_of(page_of(page).filter(condition));
+        Query::select().column(images::Column::Id).from_subquery(first, alias).to_owned()
+    };
+    let mut both = first_of(one, "own");
+    both.union(UnionType::Distinct, first_of(other, "public"));
+    let order = if page.after.is_some() { Order::Asc } else { Order::Desc };
+    Query::select()
+        .column(images::Column::Id)
+        .from_subquery(both, "either")
+        .order_by(images::Column::Id, order)
+        .limit(page.limit)
+        .to_owned()
 }
 
 /// Stored images.
@@ -239,6 +324,9 @@ fn page_of(page: &Page) -> Select<images::Entity> {
     if let Some(id) = page.before {
         query = query.filter(images::Column::Id.lt(id.0));
     }
+    if let Some(owner) = page.owner {
+        query = query.filter(owned(owner));
+    }
     if let Some(sha256) = &page.sha256 {
         query = query.filter(images::Column::Sha256.eq(sha256));
     }
@@ -247,6 +335,24 @@ fn page_of(page: &Page) -> Select<images::Entity> {
         None => query.order_by_desc(images::Column::Id),
     };
     query.limit(page.limit)
+}
+
+impl From<Visibility> for images::Visibility {
+    fn from(visibility: Visibility) -> Self {
+        match visibility {
+            Visibility::Private => images::Visibility::Private,
+            Visibility::Public => images::Visibility::Public,
+        }
+    }
+}
+
+impl From<images::Visibility> for Visibility {
+    fn from(visibility: images::Visibility) -> Self {
+        match visibility {
+            images::Visibility::Private => Visibility::Private,
+            images::Visibility::Public => Visibility::Public,
+        }
+    }
 }
 
 impl From<images::Model> for Image {
@@ -277,6 +383,8 @@ impl From<images::Model> for Image {
             },
             created_at: Millis(row.created_at),
             stored_at: Millis(row.stored_at.unwrap_or(row.created_at)),
+            owner: row.owner_id.map(UserId),
+            visibility: row.visibility.into(),
         }
     }
 }

@@ -34,8 +34,14 @@ mod images;
 mod instance_lock;
 mod jobs;
 mod location;
+mod rights;
+mod sessions;
+mod shares;
+mod sign_ins;
 mod snapshot;
+mod tokens;
 mod uploads;
+mod user_admin;
 mod users;
 
 pub use backfill::{BackfillLead, BackfillStep, BackfillTarget};
@@ -47,7 +53,9 @@ pub use images::{Page, Renders};
 pub use instance_lock::{InstanceLock, Sharing};
 pub use jobs::NewRender;
 pub use snapshot::{ChangeSeq, Snapshot};
-pub use uploads::{Intent, Upload};
+pub use tokens::NewToken;
+pub use uploads::{Allowance, Committed, Intent, Upload};
+pub use user_admin::{UploadRate, UserChange};
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

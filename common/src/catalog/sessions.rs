@@ -144,9 +144,8 @@ impl Catalog {
     /// # Errors
     /// The database is unavailable.
     pub async fn end_session_of(&self, user: UserId, id: SessionId) -> Result<bool, Fault> {
-        let one = sessions::Entity::delete_many()
-            .filter(C::UserId.eq(user.0))
-            .filter(C::Id.eq(id.0));
+        let one =
+            sessions::Entity::delete_many().filter(C::UserId.eq(user.0)).filter(C::Id.eq(id.0));
         let deleted = one.exec(&self.db).bounded("end a session").await?;
         Ok(deleted.rows_affected > 0)
     }

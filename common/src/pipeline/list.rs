@@ -2,6 +2,7 @@
 
 use super::{Pipeline, summary::ImageSummary};
 use crate::{
+    account::{audit::audit_read, principal::Principal},
     catalog::{Page, Renders, Snapshot},
     fault::Fault,
     image::{Image, ImageId},
@@ -21,24 +22,35 @@ pub struct StoredRenders {
 }
 
 impl Pipeline {
-    /// One image; `None` when no such image is stored.
+    /// One image; `None` when no such image is stored, or `reader` may not read it.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn summary(&self, id: ImageId) -> BoxFuture<'_, Result<Option<ImageSummary>, Fault>> {
-        Box::pin(async move { Ok(self.catalog().image_with_jobs(id).await?.map(summarize)) })
+    pub fn summary<'a>(
+        &'a self,
+        id: ImageId,
+        reader: &'a Principal,
+    ) -> BoxFuture<'a, Result<Option<ImageSummary>, Fault>> {
+        Box::pin(async move {
+            let found = self.catalog().image_with_jobs(id, reader).await?.map(summarize);
+            Ok(found.inspect(|summary| audit_read(reader, &summary.image)))
+        })
     }
 
-    /// A page of images, newest first, and whether there are more: newer ones if the page is after
+    /// A page of the images that `reader` may read, newest first, and whether there are more: newer ones if the page is after
     /// an image, otherwise older ones.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn list(&self, mut page: Page) -> BoxFuture<'_, Result<(Vec<ImageSummary>, bool), Fault>> {
+    pub fn list<'a>(
+        &'a self,
+        mut page: Page,
+        reader: &'a Principal,
+    ) -> BoxFuture<'a, Result<(Vec<ImageSummary>, bool), Fault>> {
         Box::pin(async move {
             let limit = page.limit as usize;
             page.limit += 1;
-            let mut images = self.catalog().images_with_jobs(&page).await?;
+            let mut images = self.catalog().images_with_jobs(&page, reader).await?;
             let more = images.len() > limit;
             images.truncate(limit);
             if page.after.is_some() {
@@ -65,14 +77,19 @@ impl Pipeline {
     }
 
     /// An image with every stored render, newest engine version first, and its newest job; `None`
-    /// when no such image is stored.
+    /// when no such image is stored, or `reader` may not read it.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn renders(&self, id: ImageId) -> BoxFuture<'_, Result<Option<StoredRenders>, Fault>> {
+    pub fn renders<'a>(
+        &'a self,
+        id: ImageId,
+        reader: &'a Principal,
+    ) -> BoxFuture<'a, Result<Option<StoredRenders>, Fault>> {
         Box::pin(async move {
-            let found = self.catalog().image_with_renders(id, Renders::All).await?;
+            let found = self.catalog().image_with_renders(id, Renders::All, reader).await?;
             let Some((image, renders)) = found else { return Ok(None) };
+            audit_read(reader, &image);
             let jobs = self.catalog().jobs_of(&[id]).await?;
             let summary = ImageSummary { image, status: status(&jobs) };
             Ok(Some(StoredRenders { summary, renders, job: jobs.into_iter().next() }))

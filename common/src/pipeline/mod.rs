@@ -19,6 +19,7 @@ use self::{
     known::KnownImages,
 };
 use crate::{
+    account,
     catalog::{self, Catalog, InstanceLock},
     env::Env,
     fault::{Doing, Fault, at},
@@ -48,6 +49,7 @@ mod submit;
 mod submit_error;
 mod subscribe;
 mod summary;
+mod visibility;
 mod wait;
 
 pub use audit::{AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
@@ -55,6 +57,7 @@ pub use draw::DrawError;
 pub use event::Event;
 pub use jobs::Conclusion;
 pub use list::StoredRenders;
+pub use remove::ChangeError;
 pub use render::{RenderError, Rendered};
 pub use serve::{ResolvedRender, ServeError, Text};
 pub use spool::{Spool, Spooled};
@@ -114,6 +117,8 @@ pub struct Config {
     pub poll: Duration,
     /// `MAX_REPLAYED_EVENTS`: changes that a subscription is sent that missed them.
     pub max_replayed_events: u64,
+    /// What users may do.
+    pub accounts: account::settings::Settings,
     /// The engine version of new renders.
     pub engine: u32,
 }
@@ -226,6 +231,7 @@ impl Config {
                 0..=1_000_000,
                 "most events of the past that an event stream begins or continues with",
             ),
+            accounts: account::settings::Settings::read(env),
             engine: asciify::ENGINE_VERSION,
         }
     }

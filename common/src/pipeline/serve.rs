@@ -15,6 +15,7 @@ use super::{
     draw::{DrawError, Purpose},
 };
 use crate::{
+    account::principal::Principal,
     fault::{Doing, Fault},
     image::{Image, ImageId, Millis},
     render::Render,
@@ -43,7 +44,7 @@ pub struct Text {
 /// Why there is no text.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// No such image is stored.
+    /// No such image is stored, or the reader may not read it.
     #[error("no such image")]
     NoImage,
     /// The image is stored, and this version of its render is not.
@@ -96,14 +97,15 @@ impl Pipeline {
     ///
     /// # Errors
     /// See [`ServeError`].
-    pub fn resolve(
-        &self,
+    pub fn resolve<'a>(
+        &'a self,
         id: ImageId,
         spec: Spec,
         version: Option<u32>,
-    ) -> BoxFuture<'_, Result<ResolvedRender, ServeError>> {
+        reader: &'a Principal,
+    ) -> BoxFuture<'a, Result<ResolvedRender, ServeError>> {
         Box::pin(async move {
-            let found = self.image_and_render(id, &spec, version).await?;
+            let found = self.image_and_render(id, &spec, version, reader).await?;
             let (image, mut stored) = found.ok_or(ServeError::NoImage)?;
             if let (Some(version), None) = (version, &stored) {
                 return Err(ServeError::NoVersion { version });

@@ -70,13 +70,13 @@ async fn tour(catalog: &Catalog) {
     let spec_hash = &hash("width=80");
     let newest = Renders::Newest { spec_hash, engine: None };
     for which in [Renders::All, newest, Renders::Newest { spec_hash, engine: Some(ENGINE) }] {
-        catalog.image_with_renders(image.id, which).await.unwrap();
+        catalog.image_with_renders(image.id, which, &Principal::Open).await.unwrap();
     }
-    catalog.image_with_jobs(image.id).await.unwrap();
+    catalog.image_with_jobs(image.id, &Principal::Open).await.unwrap();
     catalog.images_of(&[image.id]).await.unwrap();
     for sha256 in [None, Some("same".to_owned())] {
         let newest = Page { sha256, ..page(50) };
-        catalog.images_with_jobs(&newest).await.unwrap();
+        catalog.images_with_jobs(&newest, &Principal::Open).await.unwrap();
         let rows = catalog.images(&newest).await.unwrap();
         assert_eq!(rows.len(), 50);
         catalog.images(&Page { before: Some(rows[49].id), ..newest }).await.unwrap();
@@ -89,7 +89,10 @@ async fn tour(catalog: &Catalog) {
     let mut lead = catalog.lead_backfill(&backfill::target(ENGINE, &["x"])).await.unwrap().unwrap();
     catalog.step_backfill(&mut lead).await.unwrap();
     catalog.resign_backfill(&lead).await.unwrap();
-    catalog.remove_image(image.id, |attempt| original_key(image.id, attempt)).await.unwrap();
+    catalog
+        .remove_image(image.id, &Principal::Open, |attempt| original_key(image.id, attempt))
+        .await
+        .unwrap();
 }
 
 /// The statements of the tour in tables of that size, with the blocks that each reads.
