@@ -57,16 +57,22 @@ impl Config {
             "address on which the service listens",
             |text| text.parse().ok(),
         );
+        let allowed_hosts = env.parsed(
+            "ALLOWED_HOSTS",
+            "",
+            "comma-separated names, such as planet.example.org, or * for every name",
+            "host names of this service; IP addresses and names without a dot are always \
+                 allowed. Empty: no other name if BIND is a loopback address, otherwise every name",
+            |text| Hosts::parse(text, bind),
+        );
+        let accounts = sign_in::Config::read(env);
+        let public_host = accounts.as_ref().and_then(sign_in::Config::public_host);
         Config {
             bind,
-            allowed_hosts: env.parsed(
-                "ALLOWED_HOSTS",
-                "",
-                "comma-separated names, such as planet.example.org, or * for every name",
-                "host names of this service; IP addresses and names without a dot are always \
-                 allowed. Empty: no other name if BIND is a loopback address, otherwise every name",
-                |text| Hosts::parse(text, bind),
-            ),
+            allowed_hosts: match public_host {
+                Some(host) => allowed_hosts.and(&host),
+                None => allowed_hosts,
+            },
             max_connections: env.number(
                 "MAX_CONNECTIONS",
                 512,
@@ -173,7 +179,7 @@ impl Config {
                 "10",
                 "least time between two queries of the database for /metrics, in seconds",
             ),
-            accounts: sign_in::Config::read(env),
+            accounts,
             drain: drain_limit(env),
         }
     }

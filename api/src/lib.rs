@@ -33,6 +33,7 @@ mod responses;
 mod router;
 mod routes;
 mod server;
+mod session;
 mod sign_in;
 mod slow_readers;
 mod thumbnail_cache;

@@ -283,6 +283,12 @@ impl TestApp {
         let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
         row.expect("count rows").expect("a count").try_get("", "n").expect("a number")
     }
+
+    /// Runs a statement.
+    pub async fn execute(&self, sql: &str) {
+        let db = self.pipeline.catalog().connection();
+        db.execute_unprepared(sql).await.expect("run a statement");
+    }
 }
 
 /// Waits until `condition` holds.

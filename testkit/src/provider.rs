@@ -8,10 +8,10 @@ use std::{
 };
 
 use axum::{
-    Form, Json, Router,
-    body::Body,
-    extract::{Query, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, Uri, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -266,10 +266,8 @@ async fn jwks(State(shared): State<Shared>) -> Json<Value> {
 }
 
 /// Signs the user in without asking, and redirects to the client (RFC 6749, 4.1.2).
-async fn authorize(
-    State(shared): State<Shared>,
-    Query(query): Query<BTreeMap<String, String>>,
-) -> Response {
+async fn authorize(State(shared): State<Shared>, uri: Uri) -> Response {
+    let query = decode(uri.query().unwrap_or_default().as_bytes());
     let wrong = query.get("client_id").map(String::as_str) != Some(CLIENT_ID)
         || query.get("response_type").is_some_and(|kind| kind != "code")
         || query.get("code_challenge_method").map(String::as_str) != Some("S256");
@@ -293,11 +291,8 @@ async fn authorize(
 }
 
 /// Redeems a code, once (RFC 6749, 4.1.3; RFC 7636, 4.6).
-async fn token(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    Form(form): Form<BTreeMap<String, String>>,
-) -> Response {
+async fn token(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+    let form = decode(&body);
     let of = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
     let basic = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let secret: String = form_urlencoded::byte_serialize(CLIENT_SECRET.as_bytes()).collect();
@@ -346,6 +341,11 @@ async fn github_emails(State(shared): State<Shared>, headers: HeaderMap) -> Resp
         true => Json(shared.behaviour().github.1.clone()).into_response(),
         false => StatusCode::UNAUTHORIZED.into_response(),
     }
+}
+
+/// The parameters of a query or a form.
+fn decode(text: &[u8]) -> BTreeMap<String, String> {
+    form_urlencoded::parse(text).into_owned().collect()
 }
 
 fn has_token(headers: &HeaderMap) -> bool {

@@ -9,7 +9,9 @@ use common::{
     preset::{Preset, Presets},
 };
 
-use super::{PresetLink, display_name, format_bytes, page, preset_links, status};
+use super::{
+    PresetLink, account_link::AccountLink, display_name, format_bytes, page, preset_links, status,
+};
 
 /// Width of a tile's picture divided by its height, at least and at most. Pictures beyond are
 /// shown with bars beside them.
@@ -24,6 +26,7 @@ const TILE_HEIGHT: f64 = 200.0;
 struct Gallery<'a> {
     /// Scheme and host, as the client sees them.
     origin: &'a str,
+    account: Option<&'a AccountLink>,
     /// What the file picker offers: systems do not know the media types of all formats.
     accept: String,
     presets: Vec<PresetLink>,
@@ -134,6 +137,7 @@ pub(crate) fn default_preset(presets: &Presets) -> &Preset {
 /// The page with `images`, rendered with `preset`.
 pub(crate) fn gallery(
     origin: &str,
+    account: Option<&AccountLink>,
     presets: &Presets,
     preset: &Preset,
     images: &[ImageSummary],
@@ -142,6 +146,7 @@ pub(crate) fn gallery(
     let last = images.last().filter(|_| range.next.is_some());
     page(&Gallery {
         origin,
+        account,
         accept: accept(),
         presets: preset_links(presets, |other| other.name == preset.name),
         preset,

@@ -3,10 +3,9 @@
 
 use askama::Template;
 use axum::response::Response;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::page;
-use crate::sign_in::SignIn;
+use crate::sign_in::{Provider, SignIn};
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -19,15 +18,13 @@ struct SignInPage<'a> {
 }
 
 /// The page for signing in, which returns to `return_to` afterwards.
-pub(crate) fn sign_in(
-    sign_in: &SignIn,
+pub(crate) fn sign_in<'a>(
+    sign_in: &'a SignIn,
     return_to: &str,
     is_signed_out: bool,
-    ends: &[(&str, String)],
+    ends: &[(&'a str, String)],
 ) -> Response {
-    let query = utf8_percent_encode(return_to, NON_ALPHANUMERIC);
-    let providers = sign_in.providers.iter().map(|provider| {
-        (provider.name(), format!("/auth/login/{}?return_to={query}", provider.slug()))
-    });
-    page(&SignInPage { providers: providers.collect(), is_signed_out, ends })
+    let link = |provider: &'a Provider| (provider.name(), sign_in.link_to(provider, return_to));
+    let providers = sign_in.providers.iter().map(link).collect();
+    page(&SignInPage { providers, is_signed_out, ends })
 }

@@ -7,6 +7,7 @@ use common::{image::Image, pipeline::ImageSummary, preset::Presets, render::Rend
 
 use super::{
     PNG_CELL_WIDTH, PresetLink, SVG_CELL,
+    account_link::AccountLink,
     controls::{Group, Input, groups},
     display_name, format_bytes, page, preset_links, status,
 };
@@ -21,6 +22,7 @@ pub(crate) const MAX_PNG_CELLS: u32 = 100_000;
 #[template(path = "viewer.html")]
 struct Viewer<'a> {
     origin: &'a str,
+    account: Option<&'a AccountLink>,
     id: String,
     name: String,
     /// The name without its extension, for the names of downloads.
@@ -63,6 +65,7 @@ struct StoredRender {
 /// The page of an image, rendered with the options of `query`.
 pub(crate) fn viewer(
     origin: &str,
+    account: Option<&AccountLink>,
     presets: &Presets,
     summary: &ImageSummary,
     query: &RenderQuery,
@@ -79,6 +82,7 @@ pub(crate) fn viewer(
     let full_query = format!("{spec}{version}");
     page(&Viewer {
         origin,
+        account,
         id: image.id.to_string(),
         stem: name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned(),
         name,

@@ -11,8 +11,9 @@ use crate::{
     app::App,
     extract::{find_preset, query},
     negotiate::negotiate,
-    pages::{GalleryRange, default_preset, gallery},
+    pages::{AccountLink, GalleryRange, default_preset, gallery},
     problem::{Problem, ProblemBody},
+    session::account_link,
 };
 
 /// Images on a page of the gallery.
@@ -76,11 +77,17 @@ pub(crate) async fn home(
     if negotiate(&headers, &["text/plain", "text/html"]) != Some("text/html") {
         return Ok(([(header::VARY, "accept")], overview(&at)).into_response());
     }
-    let key = format!("{at}{uri}");
-    app.pages.answer(&headers, key, gallery_page(&app, &at, query)).await
+    let account = account_link(&app, &headers, &uri).await?;
+    let key = format!("{at}{uri} {account:?}");
+    app.pages.answer(&headers, key, gallery_page(&app, &at, account.as_ref(), query)).await
 }
 
-async fn gallery_page(app: &App, at: &str, query: GalleryQuery) -> Result<Response, Problem> {
+async fn gallery_page(
+    app: &App,
+    at: &str,
+    account: Option<&AccountLink>,
+    query: GalleryQuery,
+) -> Result<Response, Problem> {
     let page = Page { limit: PAGE_SIZE, before: query.before, ..Page::default() };
     let (images, has_more) = app.pipeline.list(page).await?;
     let last = images.last().filter(|_| has_more).map(|summary| summary.image.id);
@@ -89,7 +96,7 @@ async fn gallery_page(app: &App, at: &str, query: GalleryQuery) -> Result<Respon
         newer: newer_page(app, query.before, &images).await?,
         next: last.map(|id| format!("/images?cursor={id}&limit={SCRIPT_PAGE_SIZE}")),
     };
-    Ok(gallery(at, &app.pipeline.config().presets, &query.preset, &images, &range))
+    Ok(gallery(at, account, &app.pipeline.config().presets, &query.preset, &images, &range))
 }
 
 /// The cursor of the page of images before one that starts at `cursor`; `None` if that page has the

@@ -5,7 +5,7 @@ use std::{fmt::Write, time::SystemTime};
 use asciify::{Bands, Palette, write::Output};
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use common::{
@@ -26,6 +26,7 @@ use crate::{
     response_budget::Reserved,
     responses::{Binary, ImageBody, Json, RenderBody, RendersBody},
     routes::home::origin,
+    session::account_link,
 };
 
 const JSON: &str = "application/json";
@@ -71,6 +72,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 pub(crate) async fn text(
     State(app): State<App>,
     headers: HeaderMap,
+    uri: Uri,
     Id(id): Id,
     query: RenderQuery,
 ) -> Result<Response, Problem> {
@@ -82,7 +84,9 @@ pub(crate) async fn text(
         let stored = app.pipeline.renders(id).await?.ok_or_else(Problem::no_image)?;
         check_exists(&app, id, &query).await?;
         let presets = &app.pipeline.config().presets;
-        return Ok(viewer(&origin(&headers), presets, &stored.summary, &query, &stored.renders));
+        let account = account_link(&app, &headers, &uri).await?;
+        let (origin, summary) = (origin(&headers), &stored.summary);
+        return Ok(viewer(&origin, account.as_ref(), presets, summary, &query, &stored.renders));
     }
     let render = app.pipeline.resolve(id, query.spec, query.version);
     let render = render.await.map_err(|err| Problem::from(&err))?;

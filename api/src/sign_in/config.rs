@@ -130,6 +130,11 @@ impl Config {
         })
     }
 
+    /// The host name of `PUBLIC_URL`, which is one of this service.
+    pub fn public_host(&self) -> Option<String> {
+        Url::parse(&self.public_url).ok()?.host_str().map(str::to_owned)
+    }
+
     /// Whether browsers reach this service by https.
     pub fn is_https(&self) -> bool {
         self.public_url.starts_with("https:")

@@ -1,6 +1,9 @@
 //! Requests to identity providers: limited in time and size, and no redirect is followed.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -9,11 +12,12 @@ use hyper::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
     http::request::Builder,
 };
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use rustls::{ClientConfig, crypto::ring};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use url::Url;
@@ -106,11 +110,14 @@ impl Fetch {
 
 /// A client with the certificate authorities of the system. Sign-ins are rare: no connection is kept.
 fn client() -> Result<Https, String> {
-    let provider = rustls::crypto::ring::default_provider();
-    let https = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider);
-    let https = https.map_err(|err| format!("no certificate authorities: {err}"))?;
-    let https = https.https_or_http().enable_http1().build();
-    Ok(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(https))
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|err| err.to_string())?
+        .with_native_roots()
+        .map_err(|err| format!("no certificate authorities: {err}"))?
+        .with_no_client_auth();
+    let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
+    Ok(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(https.build()))
 }
 
 fn json<T: DeserializeOwned>(url: &Url, body: &[u8]) -> Result<T, SignInError> {

@@ -29,7 +29,6 @@ pub(crate) use return_to::is_return_to;
 pub(crate) use secret::Secret;
 
 use ipnet::IpNet;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 use self::{fetch::Fetch, github::GitHub, oidc::Oidc, rate::Rates};
@@ -102,10 +101,19 @@ impl SignIn {
 
     /// The address of the link that begins a sign-in, and returns to `return_to`.
     pub fn link(&self, return_to: &str) -> String {
-        let query = utf8_percent_encode(return_to, NON_ALPHANUMERIC);
         match &self.providers[..] {
-            [only] => format!("/auth/login/{}?return_to={query}", only.slug()),
-            _ => format!("/auth/login?return_to={query}"),
+            [only] => self.link_to(only, return_to),
+            _ => format!("/auth/login?return_to={}", encode(return_to)),
         }
     }
+
+    /// The address of the link that begins a sign-in at `provider`, and returns to `return_to`.
+    pub fn link_to(&self, provider: &Provider, return_to: &str) -> String {
+        format!("/auth/login/{}?return_to={}", provider.slug(), encode(return_to))
+    }
+}
+
+/// `text` as a value in a query.
+fn encode(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

@@ -46,16 +46,29 @@ struct Discovery {
 #[derive(Debug, Deserialize)]
 struct Metadata {
     issuer: String,
-    authorization_endpoint: Url,
-    token_endpoint: Url,
-    jwks_uri: Url,
-    userinfo_endpoint: Option<Url>,
+    authorization_endpoint: Endpoint,
+    token_endpoint: Endpoint,
+    jwks_uri: Endpoint,
+    userinfo_endpoint: Option<Endpoint>,
     /// OpenID Connect RP-Initiated Logout, 2.1.
-    end_session_endpoint: Option<Url>,
+    end_session_endpoint: Option<Endpoint>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     /// RFC 9207, 3.
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
+}
+
+/// The address of a part of the provider.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Endpoint(Url);
+
+impl TryFrom<String> for Endpoint {
+    type Error = url::ParseError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Url::parse(&text).map(Endpoint)
+    }
 }
 
 /// The response of the token endpoint (RFC 6749, 5).
@@ -82,7 +95,7 @@ impl Oidc {
         fetch: &Fetch,
         attempt: &Attempt,
     ) -> Result<Url, SignInError> {
-        let mut url = self.metadata(fetch).await?.authorization_endpoint.clone();
+        let mut url = self.metadata(fetch).await?.authorization_endpoint.0.clone();
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", &self.config.client_id)
@@ -114,7 +127,7 @@ impl Oidc {
         let refused = |why: &str| SignInError::refused(format!("the ID token is refused: {why}"));
         let id_token = tokens.id_token.ok_or_else(|| refused("there is none"))?;
         let token = Token::parse(&id_token).map_err(refused)?;
-        let key = self.keys.key(fetch, &metadata.jwks_uri, &token).await?;
+        let key = self.keys.key(fetch, &metadata.jwks_uri.0, &token).await?;
         let payload = token.verify(&key).map_err(refused)?;
         let expected = Expected {
             issuer: &self.config.issuer,
@@ -126,7 +139,7 @@ impl Oidc {
         if let (Some(url), Some(access_token)) = (&metadata.userinfo_endpoint, &tokens.access_token)
             && self.is_incomplete(&claims.profile)
         {
-            let info: Map<String, Value> = fetch.get(url, Some(access_token)).await?;
+            let info: Map<String, Value> = fetch.get(&url.0, Some(access_token)).await?;
             // OpenID Connect Core, 5.3.2
             if info.get("sub").and_then(Value::as_str) != Some(&claims.sub) {
                 return Err(SignInError::refused("the userinfo is that of another subject"));
@@ -139,7 +152,7 @@ impl Oidc {
     /// The provider's page that ends a session there, if the metadata was loaded and has one.
     pub async fn end_session_url(&self) -> Option<Url> {
         let mut url =
-            self.discovery.lock().await.metadata.as_ref()?.end_session_endpoint.clone()?;
+            self.discovery.lock().await.metadata.as_ref()?.end_session_endpoint.as_ref()?.0.clone();
         url.query_pairs_mut().append_pair("client_id", &self.config.client_id);
         Some(url)
     }
@@ -198,7 +211,7 @@ impl Oidc {
             None => form.push(("client_id", client_id)),
         }
         let tokens: TokenResponse =
-            fetch.post(&metadata.token_endpoint, &form, basic.as_deref()).await?;
+            fetch.post(&metadata.token_endpoint.0, &form, basic.as_deref()).await?;
         match &tokens.error {
             None => Ok(tokens),
             Some(error) => Err(SignInError::refused_code(error)),
@@ -245,8 +258,9 @@ impl Oidc {
         // one of another machine must not send requests to this one
         let is_local = is_loopback(&at);
         let is_safe = |url: &Url| is_private_enough(url) && (is_local || !is_loopback(url));
-        match endpoints.into_iter().flatten().find(|url| !is_safe(url)) {
-            Some(url) => Err(SignInError::unavailable(&at, format!("{url} is not an https URL"))),
+        let unsafe_one = endpoints.into_iter().flatten().find(|Endpoint(url)| !is_safe(url));
+        match unsafe_one.map(|Endpoint(url)| format!("{url} is not an https URL")) {
+            Some(why) => Err(SignInError::unavailable(&at, why)),
             None => Ok(metadata),
         }
     }

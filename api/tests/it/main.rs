@@ -24,6 +24,7 @@ mod refusals;
 mod rendering;
 mod serving;
 mod settings;
+mod sign_in;
 mod thumbnails;
 mod transport;
 mod versions;

@@ -9,6 +9,8 @@ use testkit::{
     sign_in::{Browser, spawn_with_accounts},
 };
 
+use crate::pictures::png;
+
 async fn oidc() -> (FakeProvider, TestApp) {
     let provider = FakeProvider::start().await;
     let app = spawn_with_accounts(&provider.oidc_settings()).await;
@@ -35,7 +37,10 @@ async fn a_browser_signs_in_and_out() {
     assert_eq!(app.count("sessions").await, 0);
     let out = browser.send(&app, Method::POST, "/auth/logout", "text/html").await.is(303);
     let page = browser.page(&app, out.header("location")).await.is(200).text();
-    assert!(page.contains("You are signed out") && page.contains("/end?client_id=planet"), "{page}");
+    assert!(
+        page.contains("You are signed out") && page.contains("/end?client_id=planet"),
+        "{page}"
+    );
 }
 
 #[tokio::test]
@@ -44,7 +49,8 @@ async fn both_kinds_of_providers_work_side_by_side_and_make_two_users() {
     let both = [provider.oidc_settings(), provider.github_settings()].concat();
     let app = spawn_with_accounts(&both).await;
     let page = Browser::default().page(&app, "/auth/login?return_to=%2Faccount").await.is(200);
-    for link in ["/auth/login/oidc?return_to=%2Faccount", "/auth/login/github?return_to=%2Faccount"] {
+    for link in ["/auth/login/oidc?return_to=%2Faccount", "/auth/login/github?return_to=%2Faccount"]
+    {
         assert!(page.text().contains(&format!("href=\"{link}\"")), "{}", page.text());
     }
     for slug in ["oidc", "github"] {
@@ -86,7 +92,9 @@ async fn a_callback_is_for_the_browser_and_the_provider_of_its_sign_in_once() {
     let both = [provider.oidc_settings(), provider.github_settings()].concat();
     let app = spawn_with_accounts(&both).await;
     let mut browser = Browser::default();
-    for path in ["/auth/callback/oidc", "/auth/callback/oidc?code=x", "/auth/callback/oidc?state=x&code=x"] {
+    for path in
+        ["/auth/callback/oidc", "/auth/callback/oidc?code=x", "/auth/callback/oidc?state=x&code=x"]
+    {
         refused(browser.get(&app, path).await);
     }
     let address = browser.begin(&app, "oidc").await;
@@ -144,10 +152,9 @@ async fn a_planted_cookie_is_never_signed_in() {
 async fn a_sign_in_that_was_tampered_with_at_the_provider_fails() {
     let (provider, app) = oidc().await;
     let mut browser = Browser::default();
-    for (from, to, reason) in [
-        ("code_challenge=", "code_challenge=x", "invalid_grant"),
-        ("nonce=", "nonce=x", "nonce"),
-    ] {
+    for (from, to, reason) in
+        [("code_challenge=", "code_challenge=x", "invalid_grant"), ("nonce=", "nonce=x", "nonce")]
+    {
         let address = browser.begin(&app, "oidc").await.replace(from, to);
         let callback = browser.at_provider(&address).await;
         refused(browser.get(&app, &callback).await).tells_problem("sign-in-failed", &[reason]);
@@ -167,7 +174,8 @@ async fn a_sign_in_that_was_tampered_with_at_the_provider_fails() {
     let words = ["access_denied\\u{1b}"];
     refused(browser.get(&app, &cancelled).await).tells_problem("sign-in-failed", &words);
     // the issuer of the answer
-    provider.behaviour().metadata = json!({ "authorization_response_iss_parameter_supported": true });
+    provider.behaviour().metadata =
+        json!({ "authorization_response_iss_parameter_supported": true });
     let app = spawn_with_accounts(&provider.oidc_settings()).await;
     for change in ["", "&iss=https%3A%2F%2Fevil.example"] {
         let address = browser.begin(&app, "oidc").await;
@@ -274,7 +282,11 @@ async fn rules_decide_who_signs_in_and_who_is_an_admin() {
         provider.behaviour().claims = json!({ "sub": "ada", "groups": ["staff"] });
         app.execute(&format!("UPDATE users SET state = '{state}'")).await;
         let sessions = app.count("sessions").await;
-        Browser::default().sign_in(&app, "oidc").await.is(403).tells_problem("sign-in-refused", &[]);
+        Browser::default()
+            .sign_in(&app, "oidc")
+            .await
+            .is(403)
+            .tells_problem("sign-in-refused", &[]);
         assert_eq!(app.count("sessions").await, sessions);
     }
 }
@@ -381,13 +393,21 @@ async fn keys_that_were_loaded_are_used_while_the_provider_is_away() {
 async fn a_sign_in_returns_to_paths_of_this_service_only() {
     let (_provider, app) = oidc().await;
     let mut browser = Browser::default();
-    for path in ["%2F%2Fevil.example", "%2F%5Cevil.example", "https%3A%2F%2Fevil.example", "%2F%09%2Fevil.example", "x", ""] {
+    for path in [
+        "%2F%2Fevil.example",
+        "%2F%5Cevil.example",
+        "https%3A%2F%2Fevil.example",
+        "%2F%09%2Fevil.example",
+        "x",
+        "",
+    ] {
         for page in ["/auth/login", "/auth/login/oidc"] {
             let answer = browser.get(&app, &format!("{page}?return_to={path}")).await.is(400);
             answer.tells_problem("bad-parameter", &["return_to", "a path of this service"]);
         }
     }
-    let address = browser.get(&app, "/auth/login/oidc?return_to=%2F%3Fpreset%3Dcolor").await.is(303);
+    let address =
+        browser.get(&app, "/auth/login/oidc?return_to=%2F%3Fpreset%3Dcolor").await.is(303);
     let callback = browser.at_provider(address.header("location")).await;
     let answer = browser.get(&app, &callback).await.is(303);
     assert_eq!(answer.header("location"), "/?preset=color");
@@ -412,4 +432,72 @@ async fn pages_of_other_sites_sign_nobody_out() {
     let request = Request::post("/auth/logout").header("host", "localhost");
     let request = request.header("sec-fetch-site", "cross-site").body(Body::empty());
     app.oneshot(request.expect("a request")).await.is(403).tells_problem("cross-site", &[]);
+}
+
+#[tokio::test]
+async fn the_name_of_the_public_address_is_a_name_of_the_service() {
+    let provider = FakeProvider::start().await;
+    let public = [("PUBLIC_URL", "https://Planet.example.org")];
+    let app = spawn_with_accounts(&[&provider.oidc_settings()[..], &public].concat()).await;
+    app.ask("/auth/login", &[("host", "planet.example.org")]).await.is(200);
+    app.ask("/auth/login", &[("host", "evil.example")]).await.is(421);
+    let answer = app.get("/auth/login/oidc").await.is(303);
+    let redirect_uri = "redirect_uri=https%3A%2F%2Fplanet.example.org%2Fauth%2Fcallback%2Foidc";
+    assert!(answer.header("location").contains(redirect_uri), "{}", answer.header("location"));
+    let cookie = answer.header("set-cookie");
+    assert!(
+        cookie.starts_with("__Host-planet-sign-in=") && cookie.ends_with("; Secure"),
+        "{cookie}"
+    );
+}
+
+#[tokio::test]
+async fn pages_say_who_is_signed_in() {
+    let (provider, app) = oidc().await;
+    let image = app.upload(png(8, 8)).await;
+    let mut browser = Browser::default();
+    for path in ["/", "/?preset=small", &image.at] {
+        let page = browser.page(&app, path).await.is(200).text();
+        let return_to: String = form_urlencoded::byte_serialize(path.as_bytes()).collect();
+        let link = format!("<a href=\"/auth/login/oidc?return_to={return_to}\">Sign in</a>");
+        assert!(page.contains(&link), "{page}");
+    }
+    provider.behaviour().claims["name"] = json!("Ada <Lovelace>");
+    browser.sign_in(&app, "oidc").await.is(303);
+    for path in ["/", &image.at] {
+        let page = browser.page(&app, path).await.is(200).text();
+        assert!(page.contains("<a href=\"/account\">Ada &#60;Lovelace&#62;</a>"), "{page}");
+        // what is kept in memory is not shown to others
+        let page = Browser::default().page(&app, path).await.is(200).text();
+        assert!(page.contains("Sign in") && !page.contains("Lovelace"), "{page}");
+    }
+    for ended in ["UPDATE sessions SET idle_at = 0", "UPDATE users SET state = 'blocked'"] {
+        browser.sign_in(&app, "oidc").await.is(303);
+        app.execute(ended).await;
+        let page = browser.page(&app, "/").await.is(200).text();
+        assert!(page.contains("Sign in") && !page.contains("Lovelace"), "{ended}: {page}");
+    }
+    let app = TestApp::spawn().await;
+    let page = Browser::default().page(&app, "/").await.is(200).text();
+    assert!(!page.contains("Sign in") && !page.contains("/account"), "{page}");
+}
+
+#[tokio::test]
+async fn a_session_that_is_used_lasts_and_one_that_is_not_ends() {
+    let (_provider, app) = oidc().await;
+    let mut browser = Browser::default();
+    browser.sign_in(&app, "oidc").await.is(303);
+    let day = 86_400_000;
+    // six days without a request, twice
+    for _ in 0..2 {
+        app.execute(&format!(
+            "UPDATE sessions SET seen_at = seen_at - 6 * {day}, idle_at = idle_at - 6 * {day}"
+        ))
+        .await;
+        assert!(browser.page(&app, "/").await.text().contains("Ada Lovelace"));
+    }
+    app.execute("UPDATE sessions SET due_at = 0").await;
+    assert!(!browser.page(&app, "/").await.text().contains("Ada Lovelace"));
+    app.clean_up().await;
+    assert_eq!(app.count("sessions").await, 0);
 }

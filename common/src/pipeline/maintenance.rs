@@ -32,8 +32,8 @@ impl Pipeline {
     }
 
     /// Sets back times that are far ahead, discards jobs whose strikes are used up, deletes
-    /// superseded jobs and expired uploads, prunes deletions older than `deletions_kept`, and sweeps
-    /// blobs. A step that fails does not stop the others; returns the failures. The next call
+    /// superseded jobs, expired uploads and sign-ins, and ended sessions, prunes deletions older than
+    /// `deletions_kept`, and sweeps blobs. A step that fails does not stop the others; returns the failures. The next call
     /// continues.
     pub fn clean_up(
         &self,
@@ -48,6 +48,8 @@ impl Pipeline {
                 catalog.delete_superseded(engine).await.map(drop),
                 catalog.delete_expired_uploads(self.config().blob_grace).await.map(drop),
                 catalog.prune_deletions(deletions_kept).await.map(drop),
+                catalog.delete_expired_sign_ins().await.map(drop),
+                catalog.delete_ended_sessions().await.map(drop),
                 catalog.mark_expired().await.map(drop),
                 self.sweep_marked().await,
             ];

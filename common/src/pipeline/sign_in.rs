@@ -85,14 +85,27 @@ impl Pipeline {
         })
     }
 
+    /// Who is signed in with that cookie; the session then lasts for `idle` again. `None` when it
+    /// has ended, or the account cannot be used.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub fn session<'a>(
+        &'a self,
+        token: &'a str,
+        idle: Duration,
+    ) -> BoxFuture<'a, Result<Option<User>, Fault>> {
+        Box::pin(async move {
+            let session = self.catalog().session(&hash(token), idle).await?;
+            Ok(session.map(|(_, user)| user).filter(|user| user.state == UserState::Active))
+        })
+    }
+
     /// Ends the session with that cookie; returns whose it was.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn sign_out<'a>(
-        &'a self,
-        token: &'a str,
-    ) -> BoxFuture<'a, Result<Option<UserId>, Fault>> {
+    pub fn sign_out<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Option<UserId>, Fault>> {
         Box::pin(async move { self.catalog().end_session(&hash(token)).await })
     }
 }
