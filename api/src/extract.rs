@@ -118,12 +118,38 @@ fn parse_format(value: &str) -> Result<Output, Problem> {
 }
 
 /// The query of `GET /images`.
-pub(crate) struct ListQuery(pub Page);
+pub(crate) struct ListQuery {
+    pub page: Page,
+    /// `None`: not given.
+    pub owner: Option<ListedOwner>,
+}
 
-impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
+/// Whose images are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListedOwner {
+    /// Those of who asks.
+    Me,
+    /// All that they may read.
+    Any,
+}
+
+impl ListedOwner {
+    /// # Errors
+    /// 400: neither `me` nor `any`.
+    pub fn parse(value: &str) -> Result<Self, Problem> {
+        match value {
+            "me" => Ok(ListedOwner::Me),
+            "any" => Ok(ListedOwner::Any),
+            _ => Err(Problem::parameter("owner", "me or any")),
+        }
+    }
+}
+
+impl FromRequestParts<App> for ListQuery {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let mut owner = None;
         let mut page = Page { limit: DEFAULT_LIMIT, ..Page::default() };
         for (name, value) in query(&parts.uri)? {
             match name.as_str() {
@@ -153,8 +179,15 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
                     let hash = is_hash.then(|| value.to_lowercase());
                     page.sha256 = Some(hash.ok_or_else(|| Problem::parameter("sha256", accepts))?);
                 }
+                // only a service with accounts has owners
+                "owner" if app.sign_in.is_some() => owner = Some(ListedOwner::parse(&value)?),
                 _ => {
-                    let known = "unknown parameter; expected limit, cursor, after or sha256";
+                    let known = match app.sign_in {
+                        Some(_) => {
+                            "unknown parameter; expected limit, cursor, after, owner or sha256"
+                        }
+                        None => "unknown parameter; expected limit, cursor, after or sha256",
+                    };
                     return Err(Problem::new(
                         BAD_PARAMETER,
                         format!("{}: {known}", excerpt(&name)),
@@ -166,7 +199,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
             let detail = "after: cannot be combined with cursor, which selects older images";
             return Err(Problem::new(BAD_PARAMETER, detail));
         }
-        Ok(ListQuery(page))
+        Ok(ListQuery { page, owner })
     }
 }
 

@@ -4,10 +4,35 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::Response,
 };
+use common::{
+    account::{principal::Principal, visibility::Visibility},
+    image::Image,
+};
 
 /// For the client's own cache, which validates the response before each use (RFC 9111, 5.2.2). A
 /// shared cache would still have it after its image is deleted.
 pub(crate) const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+/// As [`PRIVATE`], for an image that everyone may see: shared caches validate it as well.
+const PUBLIC: HeaderValue = HeaderValue::from_static("public, no-cache");
+
+/// `Cache-Control` of a response about one image.
+pub(crate) fn caching_of(image: &Image, reader: &Principal) -> HeaderValue {
+    match is_shared(image, reader) {
+        true => PUBLIC,
+        false => PRIVATE,
+    }
+}
+
+/// Whether shared caches may keep a response about an image: the same for everyone. Without
+/// accounts, no response is for shared caches.
+pub(crate) fn is_shared(image: &Image, reader: &Principal) -> bool {
+    image.visibility == Visibility::Public
+        && matches!(reader, Principal::User(_) | Principal::Anonymous { .. })
+}
+
+/// `Vary` of a response that depends on who reads.
+pub(crate) const BY_READER: HeaderValue = HeaderValue::from_static("cookie, authorization");
 
 /// Middleware: a response without `Cache-Control` is [`PRIVATE`].
 pub(crate) async fn set_cache_control(mut response: Response) -> Response {

@@ -3,6 +3,7 @@
 //! A handler reads its request, calls one method of the pipeline, and builds the response. Every
 //! route is in `router.rs`; `problem.rs` maps every error to its status code.
 
+mod access;
 mod app;
 mod backlog_sampler;
 mod client_address;
@@ -11,6 +12,7 @@ mod conditional;
 mod config;
 mod connection;
 mod cookies;
+mod credentials;
 mod encoding_permits;
 mod extract;
 mod half_close;
@@ -38,6 +40,7 @@ mod sign_in;
 mod slow_readers;
 mod thumbnail_cache;
 mod upload;
+mod upload_rate;
 mod upload_slots;
 
 pub use app::App;

@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::{
+    account::{principal::Principal, scopes::Scope, share::Share, token::Token, user::User},
     image::{Image, Millis, Status},
     job::{Job, JobState},
     pipeline::ImageSummary,
@@ -81,6 +82,13 @@ pub struct ImageBody {
     /// Why rendering failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// Id of the user whose image it is; null for one that is older than the accounts of the
+    /// service. In a service with accounts only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<Option<String>>,
+    /// `private` or `public`. In a service with accounts only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visibility: Option<&'static str>,
     /// Related addresses.
     links: ImageLinks,
 }
@@ -100,9 +108,11 @@ pub struct ImageLinks {
     events: String,
 }
 
-impl From<ImageSummary> for ImageBody {
-    fn from(ImageSummary { image, status }: ImageSummary) -> Self {
-        let Image { id, metadata, created_at, .. } = image;
+impl ImageBody {
+    /// The body for `reader`.
+    pub(crate) fn new(ImageSummary { image, status }: ImageSummary, reader: &Principal) -> Self {
+        let Image { id, metadata, created_at, owner, visibility, .. } = image;
+        let has_accounts = *reader != Principal::Open;
         let at = format!("/images/{id}");
         let (status, error) = match status {
             Status::Pending => ("pending", None),
@@ -127,6 +137,8 @@ impl From<ImageSummary> for ImageBody {
             created_at: rfc3339(created_at),
             status,
             error,
+            owner: has_accounts.then(|| owner.map(|owner| owner.to_string())),
+            visibility: has_accounts.then(|| visibility.as_str()),
             links: ImageLinks {
                 original: format!("{at}/original"),
                 metadata: format!("{at}/metadata"),
@@ -281,6 +293,150 @@ impl From<&Preset> for PresetBody {
     fn from(preset: &Preset) -> Self {
         PresetBody { name: preset.name.clone(), spec: preset.spec.to_string() }
     }
+}
+
+/// A token, without its secret.
+#[derive(Serialize, ToSchema)]
+pub struct TokenBody {
+    /// UUID version 7.
+    id: String,
+    /// As its user calls it.
+    #[schema(example = "CI")]
+    name: String,
+    /// What it may do: `read`, `upload`, `delete`, `admin`.
+    scopes: Vec<&'static str>,
+    /// Its last characters.
+    tail: String,
+    /// When it was made (RFC 3339, UTC).
+    created_at: String,
+    /// When it ends (RFC 3339, UTC); null: never.
+    #[schema(required = true)]
+    expires_at: Option<String>,
+    /// When it was last used, to the hour (RFC 3339, UTC).
+    #[schema(required = true)]
+    used_at: Option<String>,
+    /// The token itself: in the answer that makes it, and never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+}
+
+impl TokenBody {
+    pub(crate) fn new(token: Token, secret: Option<String>) -> Self {
+        TokenBody {
+            id: token.id.to_string(),
+            name: token.name,
+            scopes: token.scopes.iter().map(Scope::as_str).collect(),
+            tail: token.tail,
+            created_at: rfc3339(token.created_at),
+            expires_at: token.due_at.map(rfc3339),
+            used_at: token.used_at.map(rfc3339),
+            token: secret,
+        }
+    }
+}
+
+/// The tokens of a user, newest first.
+#[derive(Serialize, ToSchema)]
+pub struct TokensBody {
+    /// The tokens.
+    pub(crate) items: Vec<TokenBody>,
+}
+
+/// A link to an image.
+#[derive(Serialize, ToSchema)]
+pub struct ShareBody {
+    /// UUID version 7.
+    id: String,
+    /// When it was made (RFC 3339, UTC).
+    created_at: String,
+    /// When it ends (RFC 3339, UTC); null: never.
+    #[schema(required = true)]
+    expires_at: Option<String>,
+    /// The link: in the answer that makes it, and never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+}
+
+impl ShareBody {
+    pub(crate) fn new(share: Share, secret: Option<String>) -> Self {
+        ShareBody {
+            id: share.id.to_string(),
+            created_at: rfc3339(share.created_at),
+            expires_at: share.due_at.map(rfc3339),
+            url: secret.map(|secret| format!("/s/{secret}")),
+        }
+    }
+}
+
+/// The links to an image, newest first.
+#[derive(Serialize, ToSchema)]
+pub struct SharesBody {
+    /// The links.
+    pub(crate) items: Vec<ShareBody>,
+}
+
+/// A user, for admins.
+#[derive(Serialize, ToSchema)]
+pub struct UserBody {
+    /// UUID version 7.
+    id: String,
+    /// Who vouches for them.
+    issuer: String,
+    /// Their id there.
+    subject: String,
+    /// How they are called.
+    name: String,
+    /// Their e-mail address.
+    #[schema(required = true)]
+    email: Option<String>,
+    /// `user` or `admin`.
+    role: &'static str,
+    /// `active`, `blocked` or `leaving`.
+    state: &'static str,
+    /// Length of their originals, in bytes.
+    bytes_used: u64,
+    /// How many images they have.
+    images_used: u64,
+    /// A limit of their own, in bytes; null: that of everyone.
+    #[schema(required = true)]
+    max_bytes: Option<u64>,
+    /// A limit of their own, in images; null: that of everyone.
+    #[schema(required = true)]
+    max_images: Option<u64>,
+    /// When they signed in first (RFC 3339, UTC).
+    created_at: String,
+    /// When they signed in last (RFC 3339, UTC).
+    seen_at: String,
+}
+
+impl From<User> for UserBody {
+    fn from(user: User) -> Self {
+        UserBody {
+            id: user.id.to_string(),
+            issuer: user.issuer,
+            subject: user.subject,
+            name: user.name,
+            email: user.email,
+            role: user.role.as_str(),
+            state: user.state.as_str(),
+            bytes_used: user.bytes_used,
+            images_used: user.images_used,
+            max_bytes: user.max_bytes,
+            max_images: user.max_images,
+            created_at: rfc3339(user.created_at),
+            seen_at: rfc3339(user.seen_at),
+        }
+    }
+}
+
+/// A page of users, in the order of their first sign-in.
+#[derive(Serialize, ToSchema)]
+pub struct UsersBody {
+    /// The users.
+    pub(crate) items: Vec<UserBody>,
+    /// Address of the next page; null on the last one.
+    #[schema(required = true)]
+    pub(crate) next: Option<String>,
 }
 
 /// Readiness of the service.

@@ -5,14 +5,20 @@ use axum::{
     http::{HeaderMap, HeaderName, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use common::{catalog::Page, image::ImageId, pipeline::ImageSummary, preset::Preset};
+use common::{
+    account::principal::Principal, catalog::Page, image::ImageId, pipeline::ImageSummary,
+    preset::Preset,
+};
 
 use crate::{
+    access::Reads,
     app::App,
-    extract::{find_preset, query},
+    extract::{ListedOwner, find_preset, query},
+    headers::BY_READER,
     negotiate::negotiate,
     pages::{AccountLink, GalleryRange, default_preset, gallery},
     problem::{Problem, ProblemBody},
+    routes::images::listed_owner,
     session::account_link,
 };
 
@@ -26,6 +32,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 pub(crate) struct GalleryQuery {
     preset: Preset,
     before: Option<ImageId>,
+    owner: Option<ListedOwner>,
 }
 
 impl FromRequestParts<App> for GalleryQuery {
@@ -33,7 +40,8 @@ impl FromRequestParts<App> for GalleryQuery {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let presets = &app.pipeline.config().presets;
-        let mut gallery = GalleryQuery { preset: default_preset(presets).clone(), before: None };
+        let mut gallery =
+            GalleryQuery { preset: default_preset(presets).clone(), before: None, owner: None };
         for (name, value) in query(&parts.uri)? {
             match name.as_str() {
                 "preset" => gallery.preset = find_preset(presets, &value)?.clone(),
@@ -45,6 +53,9 @@ impl FromRequestParts<App> for GalleryQuery {
                             "the cursor of a link to older images, unchanged",
                         )
                     })?);
+                }
+                "owner" if app.sign_in.is_some() => {
+                    gallery.owner = Some(ListedOwner::parse(&value)?);
                 }
                 // links from other sites may add parameters, such as utm_source
                 _ => {}
@@ -71,6 +82,7 @@ pub(crate) async fn home(
     State(app): State<App>,
     headers: HeaderMap,
     uri: Uri,
+    Reads(reader): Reads,
     query: GalleryQuery,
 ) -> Result<Response, Problem> {
     let at = origin(&headers);
@@ -78,8 +90,13 @@ pub(crate) async fn home(
         return Ok(([(header::VARY, "accept")], overview(&at)).into_response());
     }
     let account = account_link(&app, &headers, &uri).await?;
-    let key = format!("{at}{uri} {account:?}");
-    app.pages.answer(&headers, key, gallery_page(&app, &at, account.as_ref(), query)).await
+    let key = format!("{at}{uri} {account:?} {reader:?}");
+    let made = gallery_page(&app, &at, account.as_ref(), query, &reader);
+    let mut response = app.pages.answer(&headers, key, made).await?;
+    if reader != Principal::Open {
+        response.headers_mut().append(header::VARY, BY_READER);
+    }
+    Ok(response)
 }
 
 async fn gallery_page(
@@ -87,29 +104,32 @@ async fn gallery_page(
     at: &str,
     account: Option<&AccountLink>,
     query: GalleryQuery,
+    reader: &Principal,
 ) -> Result<Response, Problem> {
-    let page = Page { limit: PAGE_SIZE, before: query.before, ..Page::default() };
-    let (images, has_more) = app.pipeline.list(page).await?;
+    let owner = listed_owner(reader, query.owner)?;
+    let page = Page { limit: PAGE_SIZE, before: query.before, owner, ..Page::default() };
+    let (images, has_more) = app.pipeline.list(page.clone(), reader).await?;
     let last = images.last().filter(|_| has_more).map(|summary| summary.image.id);
     let range = GalleryRange {
         before: query.before,
-        newer: newer_page(app, query.before, &images).await?,
+        newer: newer_page(app, page, &images, reader).await?,
         next: last.map(|id| format!("/images?cursor={id}&limit={SCRIPT_PAGE_SIZE}")),
     };
     Ok(gallery(at, account, &app.pipeline.config().presets, &query.preset, &images, &range))
 }
 
-/// The cursor of the page of images before one that starts at `cursor`; `None` if that page has the
+/// The cursor of the page of images before `page`; `None` if that page has the
 /// newest.
 async fn newer_page(
     app: &App,
-    cursor: Option<ImageId>,
+    page: Page,
     images: &[ImageSummary],
+    reader: &Principal,
 ) -> Result<Option<ImageId>, Problem> {
-    let Some(cursor) = cursor else { return Ok(None) };
+    let Some(cursor) = page.before else { return Ok(None) };
     let first = images.first().map_or(cursor, |summary| summary.image.id);
-    let page = Page { limit: PAGE_SIZE + 1, after: Some(first), ..Page::default() };
-    let (newer, _) = app.pipeline.list(page).await?;
+    let page = Page { limit: PAGE_SIZE + 1, before: None, after: Some(first), ..page };
+    let (newer, _) = app.pipeline.list(page, reader).await?;
     let is_full = newer.len() as u64 > PAGE_SIZE;
     Ok(newer.first().filter(|_| is_full).map(|summary| summary.image.id))
 }

@@ -8,16 +8,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::{
+    account::{principal::Principal, user_id::UserId},
     catalog::Page,
-    image::Image,
+    image::{Image, ImageId},
     pipeline::{ImageSummary, SubmitError},
 };
 use tokio_util::io::ReaderStream;
 
 use crate::{
+    access::{Deletes, Reads, unauthorized},
     app::App,
     conditional::{Condition, Part, condition, is_conditional, requested_range},
-    extract::{Id, ListQuery, prefer_wait},
+    extract::{Id, ListQuery, ListedOwner, prefer_wait},
+    headers::{BY_READER, caching_of},
     negotiate::negotiate,
     problem::{Problem, ProblemBody, RANGE},
     responses::{Binary, ImageBody, ImagesBody, Json},
@@ -58,8 +61,9 @@ pub(crate) async fn upload(
     upload: Upload,
 ) -> Result<Response, Problem> {
     // the extractor has received the body and spooled it
-    let Upload { spooled, name, key, trace, hint, slot } = upload;
-    let submitted = app.pipeline.submit(spooled, name, key, trace).await.map_err(|err| {
+    let Upload { spooled, principal, name, key, trace, hint, slot, rate } = upload;
+    let owner = principal.user();
+    let submitted = app.pipeline.submit(spooled, owner, name, key, trace).await.map_err(|err| {
         let hint = hint.filter(|_| matches!(err, SubmitError::Image(_)));
         hint.into_iter().fold(Problem::from(err), |problem, hint| problem.with_hint(hint))
     })?;
@@ -67,7 +71,7 @@ pub(crate) async fn upload(
     let id = submitted.image.id;
     let wait = prefer_wait(&headers);
     // shutdown ends the wait: there may be no worker left to render
-    let summary = app.pipeline.wait_for(id, wait.unwrap_or_default());
+    let summary = app.pipeline.wait_for(id, wait.unwrap_or_default(), &principal);
     let summary = app.closing.run_until_cancelled(summary).await.unwrap_or(Ok(None));
     let summary = summary.unwrap_or_else(|fault| {
         tracing::warn!("could not read the status of a stored upload: {fault}");
@@ -83,8 +87,9 @@ pub(crate) async fn upload(
         true => StatusCode::CREATED,
         false => StatusCode::OK,
     };
-    let mut response = (status, Json(ImageBody::from(summary))).into_response();
+    let mut response = (status, Json(ImageBody::new(summary, &principal))).into_response();
     let headers = response.headers_mut();
+    headers.extend(rate.into_iter().flatten());
     headers.insert(header::LOCATION, ascii(&format!("/images/{id}")));
     if let Some(wait) = wait {
         headers.insert("preference-applied", ascii(&format!("wait={}", wait.as_secs())));
@@ -108,34 +113,72 @@ pub(crate) struct UploadForm {
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 200, description = "Images per page; 50 by default."),
         ("cursor" = Option<String>, Query, description = "The cursor of the previous page's `next`."),
         ("after" = Option<String>, Query, description = "Only images newer than the one with this id: those nearest to it. `next` then leads to newer ones."),
+        ("owner" = Option<String>, Query, description = "In a service with accounts: `me`, the default of who is signed in, or `any`: public ones as well."),
         ("sha256" = Option<String>, Query, pattern = "^[0-9A-Fa-f]{64}$", description = "Only images with this SHA-256."),
     ),
     responses(
         (status = 200, description = "A page of images.", body = ImagesBody, headers(("Link" = String, description = "The next page (RFC 8288)."))),
         (status = 304, description = "Not modified."),
         (status = 400, description = "A parameter is invalid.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "`owner=me`, and nobody is signed in.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn list(
     State(app): State<App>,
     headers: HeaderMap,
     uri: Uri,
-    ListQuery(page): ListQuery,
+    Reads(reader): Reads,
+    ListQuery { mut page, owner }: ListQuery,
 ) -> Result<Response, Problem> {
-    app.pages.answer(&headers, uri.to_string(), list_page(&app, page)).await
+    page.owner = listed_owner(&reader, owner)?;
+    // the whole principal: what another one reads must not be answered
+    let key = format!("{uri} {reader:?}");
+    let made = list_page(&app, page, owner, &reader);
+    let mut response = app.pages.answer(&headers, key, made).await?;
+    if reader != Principal::Open {
+        response.headers_mut().append(header::VARY, BY_READER);
+    }
+    Ok(response)
 }
 
-async fn list_page(app: &App, page: Page) -> Result<Response, Problem> {
+/// Whose images are listed; `None`: those of everyone. By default, a user sees their own.
+///
+/// # Errors
+/// 401: nobody is signed in, and asks for their own.
+pub(crate) fn listed_owner(
+    reader: &Principal,
+    owner: Option<ListedOwner>,
+) -> Result<Option<UserId>, Problem> {
+    match (reader, owner) {
+        (Principal::User(caller), None | Some(ListedOwner::Me)) => Ok(Some(caller.id)),
+        (Principal::Anonymous { .. } | Principal::ShareLink(_), Some(ListedOwner::Me)) => {
+            Err(unauthorized())
+        }
+        _ => Ok(None),
+    }
+}
+
+async fn list_page(
+    app: &App,
+    page: Page,
+    owner: Option<ListedOwner>,
+    reader: &Principal,
+) -> Result<Response, Problem> {
     let (limit, sha256, is_after) = (page.limit, page.sha256.clone(), page.after.is_some());
-    let (images, has_more) = app.pipeline.list(page).await?;
+    let (images, has_more) = app.pipeline.list(page, reader).await?;
     let (direction, edge) =
         if is_after { ("after", images.first()) } else { ("cursor", images.last()) };
     let next = edge.filter(|_| has_more).map(|edge| {
         let filter = sha256.map(|hash| format!("&sha256={hash}")).unwrap_or_default();
+        let filter = match owner {
+            Some(ListedOwner::Me) => format!("{filter}&owner=me"),
+            Some(ListedOwner::Any) => format!("{filter}&owner=any"),
+            None => filter,
+        };
         format!("/images?{direction}={}&limit={limit}{filter}", edge.image.id)
     });
     let link = next.as_ref().map(|next| ascii(&format!("<{next}>; rel=\"next\"")));
-    let items = images.into_iter().map(ImageBody::from).collect();
+    let items = images.into_iter().map(|summary| ImageBody::new(summary, reader)).collect();
     let mut response = Json(ImagesBody { items, next }).into_response();
     if let Some(link) = link {
         response.headers_mut().insert(header::LINK, link);
@@ -152,9 +195,15 @@ async fn list_page(app: &App, page: Page) -> Result<Response, Problem> {
         (status = 404, description = "No such image.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn metadata(State(app): State<App>, Id(id): Id) -> Result<Response, Problem> {
-    let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
-    Ok(Json(ImageBody::from(summary)).into_response())
+pub(crate) async fn metadata(
+    State(app): State<App>,
+    Reads(reader): Reads,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let summary = app.pipeline.summary(id, &reader).await?.ok_or_else(Problem::no_image)?;
+    let caching = caching_of(&summary.image, &reader);
+    let body = Json(ImageBody::new(summary, &reader));
+    Ok(([(header::CACHE_CONTROL, caching)], body).into_response())
 }
 
 /// Returns the original file, byte for byte.
@@ -177,19 +226,33 @@ pub(crate) async fn original(
     State(app): State<App>,
     method: Method,
     headers: HeaderMap,
+    Reads(reader): Reads,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let image = app.pipeline.image(id).await?.ok_or_else(Problem::no_image)?;
+    original_of(&app, &method, &headers, id, &reader).await
+}
+
+/// The response with an original that `reader` may read.
+pub(crate) async fn original_of(
+    app: &App,
+    method: &Method,
+    headers: &HeaderMap,
+    id: ImageId,
+    reader: &Principal,
+) -> Result<Response, Problem> {
+    let image = app.pipeline.image(id, reader).await?.ok_or_else(Problem::no_image)?;
+    let caching = caching_of(&image, reader);
     let (length, etag) = (image.metadata.bytes, format!("\"{}\"", image.metadata.sha256));
     let stored_at = super::system_time(image.stored_at);
-    match condition(&headers, std::slice::from_ref(&etag), Some(stored_at)) {
+    match condition(headers, std::slice::from_ref(&etag), Some(stored_at)) {
         Condition::Holds => {}
         Condition::Unchanged => {
-            return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+            let headers = [(header::ETAG, ascii(&etag)), (header::CACHE_CONTROL, caching)];
+            return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
         }
         Condition::Fails => return Err(Problem::precondition()),
     }
-    let (status, range) = match requested_range(&method, &headers, &etag, length) {
+    let (status, range) = match requested_range(method, headers, &etag, length) {
         Part::Whole => (StatusCode::OK, 0..length),
         Part::Bytes(range) => (StatusCode::PARTIAL_CONTENT, range),
         Part::Unsatisfiable => {
@@ -210,6 +273,7 @@ pub(crate) async fn original(
     }
     headers.insert(header::CONTENT_LENGTH, (range.end - range.start).into());
     headers.insert(header::ETAG, ascii(&etag));
+    headers.insert(header::CACHE_CONTROL, caching);
     set_original_headers(headers, &image);
     Ok(response)
 }
@@ -230,21 +294,21 @@ pub(crate) async fn original(
 pub(crate) async fn remove(
     State(app): State<App>,
     headers: HeaderMap,
+    Deletes(principal): Deletes,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
     if is_conditional(&headers) {
+        app.pipeline.check_change(id, &principal).await?;
         let main = app.pipeline.config().presets.main().spec.clone();
-        let render =
-            app.pipeline.resolve(id, main, None).await.map_err(|err| Problem::from(&err))?;
+        let render = app.pipeline.resolve(id, main, None, &principal);
+        let render = render.await.map_err(|err| Problem::from(&err))?;
         let tags: Vec<String> = Output::ALL.iter().map(|format| etag(&render, *format)).collect();
         if condition(&headers, &tags, modified(&render)) != Condition::Holds {
             return Err(Problem::precondition());
         }
     }
-    match app.pipeline.remove(id).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Problem::no_image()),
-    }
+    app.pipeline.remove(id, &principal).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Sets the headers of an original; `sandbox` keeps browsers from running an uploaded file.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use common::{pipeline::ResolvedRender, render::sha256_hex};
 
 use crate::{
+    access::Reads,
     app::App,
     conditional::{Condition, condition},
     extract::{Id, RenderQuery},
@@ -61,13 +62,14 @@ const NEAR: u8 = 12;
 pub(crate) async fn thumbnail(
     State(app): State<App>,
     headers: HeaderMap,
+    Reads(reader): Reads,
     Id(id): Id,
     query: RenderQuery,
 ) -> Result<Response, Problem> {
     if query.format.is_some() {
         return Err(Problem::new(BAD_PARAMETER, "format: a thumbnail is always a PNG"));
     }
-    let render = app.pipeline.resolve(id, query.spec, query.version);
+    let render = app.pipeline.resolve(id, query.spec, query.version, &reader);
     let render = render.await.map_err(|err| Problem::from(&err))?;
     let tag = thumbnail_etag(&render);
     let response = match condition(&headers, std::slice::from_ref(&tag), modified(&render)) {

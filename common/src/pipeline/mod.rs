@@ -29,6 +29,7 @@ use crate::{
     store::{self, Store},
 };
 
+mod account;
 mod audit;
 mod cache;
 mod draw;
