@@ -1,22 +1,15 @@
-// The account: makes and revokes tokens, ends sessions, deletes the account.
+// The account: lists and ends sessions.
 
-import { $, confirmDelete, errorMessage, toast } from "./page.js";
+import { $, errorMessage, toast } from "./page.js";
 
-const tokens = $("#tokens");
 const sessions = $("#sessions");
-const form = $(".new-token");
-const { origin } = form.closest("section").dataset;
 const day = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
 const date = (text) => day.format(new Date(text));
 
 /** Sends a request; returns the response, or null after a message about the failure. */
-async function send(method, path, body) {
+async function send(method, path) {
   try {
-    const headers = { accept: "application/json" };
-    if (body) {
-      headers["content-type"] = "application/json";
-    }
-    const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+    const response = await fetch(path, { method, headers: { accept: "application/json" } });
     if (response.ok) {
       return response;
     }
@@ -36,68 +29,30 @@ function row(title, details, action, act) {
   text.textContent = details;
   const button = document.createElement("button");
   button.type = "button";
-  button.className = "quiet";
   button.textContent = action;
-  button.setAttribute("aria-label", `${action} ${title}`);
+  button.setAttribute("aria-label", `${action}: ${title}`);
   button.addEventListener("click", act);
   item.append(name, text, button);
   return item;
 }
 
-async function fill(list, path, makeRow, nothing) {
-  const response = await send("GET", path);
+/** An item for a session. Ending that of this browser leads to the gallery. */
+function sessionRow({ id, agent, created_at, seen_at, is_current }) {
+  const title = is_current ? "This browser" : "Another browser";
+  const details = `${agent || "unknown"} · signed in ${date(created_at)} · last used ${date(seen_at)}`;
+  return row(title, details, "Sign out", async () => {
+    if (await send("DELETE", `/account/sessions/${id}`)) {
+      await (is_current ? location.assign("/") : showSessions());
+    }
+  });
+}
+
+async function showSessions() {
+  const response = await send("GET", "/account/sessions");
   if (response) {
     const { items } = await response.json();
-    list.replaceChildren(...items.map(makeRow));
-    if (items.length === 0) {
-      list.textContent = nothing;
-    }
+    sessions.replaceChildren(...items.map(sessionRow));
   }
 }
 
-const showTokens = () => fill(tokens, "/account/tokens", (token) => {
-  const used = token.used_at ? `used ${date(token.used_at)}` : "never used";
-  const expires = token.expires_at ? `expires ${date(token.expires_at)}` : "never expires";
-  return row(token.name, `…${token.tail} · ${token.scopes.join(", ")} · ${used} · ${expires}`, "Revoke", async () => {
-    if (await send("DELETE", `/account/tokens/${token.id}`)) {
-      await showTokens();
-    }
-  });
-}, "None yet.");
-
-const showSessions = () => fill(sessions, "/account/sessions", (session) => {
-  const title = session.is_current ? "This browser" : "Another browser";
-  return row(title, `${session.agent || "unknown"} · signed in ${date(session.created_at)}`, "End", async () => {
-    if (await send("DELETE", `/account/sessions/${session.id}`)) {
-      await showSessions();
-    }
-  });
-}, "None.");
-
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const given = new FormData(form);
-  const scopes = given.getAll("scopes");
-  if (scopes.length === 0) {
-    toast("Choose what the token may do.");
-    return;
-  }
-  const body = { name: given.get("name"), scopes, expires_in_s: Number(given.get("expires_in_s")) };
-  const response = await send("POST", "/account/tokens", body);
-  if (response) {
-    const { token } = await response.json();
-    const what = scopes.includes("upload") ? "-F image=@photo.jpg " : "";
-    $("#token-command").textContent = `curl -H 'Authorization: Bearer ${token}' ${what}${origin}/images`;
-    $(".made").hidden = false;
-    form.reset();
-    await showTokens();
-  }
-});
-
-$("#delete-account").addEventListener("click", async () => {
-  if (await confirmDelete($("#confirm")) && await send("DELETE", "/account")) {
-    location.assign("/");
-  }
-});
-
-await Promise.all([showTokens(), showSessions()]);
+await showSessions();

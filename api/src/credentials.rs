@@ -79,7 +79,7 @@ pub(crate) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Asker
         return Ok(kept);
     }
     let found = app.pipeline.session(session, sign_in.config.session_idle).await?;
-    Ok(found.and_then(|user| keep(app, key, user, Scopes::ALL)).unwrap_or(anonymous))
+    Ok(found.and_then(|(_, user)| keep(app, key, user, Scopes::ALL)).unwrap_or(anonymous))
 }
 
 /// `None` when the account cannot be used.

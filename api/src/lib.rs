@@ -4,6 +4,7 @@
 //! route is in `router.rs`; `problem.rs` maps every error to its status code.
 
 mod access;
+mod account_responses;
 mod app;
 mod backlog_sampler;
 mod client_address;
@@ -18,6 +19,7 @@ mod extract;
 mod half_close;
 mod headers;
 mod hosts;
+mod json_body;
 mod negotiate;
 mod options;
 mod overload;

@@ -1,6 +1,6 @@
 //! Middleware around every request: request id, log line, metrics, and the body of a problem.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -38,7 +38,7 @@ pub(crate) async fn log_request(mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
     // HTTP libraries accept raw UTF-8, and so also control characters beyond ASCII; in a URI, they
     // are percent-encoded (RFC 3986, 2.1)
-    let path = utf8_percent_encode(request.uri().path(), CONTROLS).to_string();
+    let path = utf8_percent_encode(&masked(request.uri().path()), CONTROLS).to_string();
     let route = request.extensions().get::<MatchedPath>().map_or("none", |path| path.as_str());
     let route = route.to_owned();
     let span = tracing::info_span!("request", id, trace);
@@ -58,18 +58,35 @@ pub(crate) async fn log_request(mut request: Request, next: Next) -> Response {
         let nosniff = HeaderValue::from_static("nosniff");
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
         let (status, took) = (response.status().as_u16(), started.elapsed());
-        let labels = [
-            ("method", method_label(method.as_str()).to_owned()),
-            ("route", route),
-            ("status", status.to_string()),
-        ];
-        metrics::counter!("planet_requests_total", &labels).increment(1);
-        metrics::histogram!("planet_request_seconds", &labels[..2]).record(took.as_secs_f64());
+        count(method_label(method.as_str()), route, status, took);
         tracing::info!(status, ms = took.as_millis() as u64, "{method} {path}");
         response
     }
     .instrument(span)
     .await
+}
+
+/// Records a response. A histogram has the class of the status alone, since each of its label sets
+/// is many time series.
+fn count(method: &'static str, route: String, status: u16, took: Duration) {
+    let class = match status {
+        500.. => "5xx",
+        400.. => "4xx",
+        300.. => "3xx",
+        _ => "2xx",
+    };
+    let labels = [("method", method.to_owned()), ("route", route), ("class", class.to_owned())];
+    metrics::histogram!("planet_request_seconds", &labels).record(took.as_secs_f64());
+    let [method, route, _] = labels;
+    let labels = [method, route, ("status", status.to_string())];
+    metrics::counter!("planet_requests_total", &labels).increment(1);
+}
+
+/// A path as logs and problems may have it: without the secret of a link.
+fn masked(path: &str) -> Cow<'_, str> {
+    let Some(rest) = path.strip_prefix("/s/") else { return Cow::Borrowed(path) };
+    let after = rest.split_once('/').map(|(_, after)| format!("/{after}"));
+    Cow::Owned(format!("/s/-{}", after.unwrap_or_default()))
 }
 
 /// Rejects what the HTTP library accepts but a proxy in front may read differently (request
@@ -121,9 +138,7 @@ fn trace(headers: &HeaderMap, new: Uuid) -> String {
 
 /// The label of a method in metrics. Clients may send any method: others share one label, so that
 /// the number of time series is bounded.
-fn method_label(method: &str) -> &str {
-    match method {
-        "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" => method,
-        _ => "other",
-    }
+fn method_label(method: &str) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    KNOWN.into_iter().find(|known| *known == method).unwrap_or("other")
 }

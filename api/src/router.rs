@@ -8,7 +8,7 @@ use axum::{
     http::Uri,
     middleware::{from_fn, from_fn_with_state, map_response},
     response::IntoResponse,
-    routing::{get, post},
+    routing::{delete, get, patch, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 use utoipa::OpenApi;
@@ -22,7 +22,10 @@ use crate::{
     problem::{CROSS_SITE, NOT_FOUND, Problem},
     request_log::log_request,
     response_budget::reserve_body,
-    routes::{assets, auth, docs, events, home, images, ops, presets, renders, thumbnails},
+    routes::{
+        account, admin, assets, auth, docs, events, home, images, ops, presets, renders, shares,
+        thumbnails, tokens,
+    },
 };
 
 /// The OpenAPI document. Its paths stand in the order of the reference.
@@ -36,7 +39,6 @@ use crate::{
     tags(
         (name = "images", description = "Upload, list, download and delete images."),
         (name = "renders", description = "Images as text: presets are rendered in advance, everything else on demand."),
-        (name = "accounts", description = "Sign in and out, if the service has an identity provider."),
         (name = "operations", description = "Health checks and metrics for operators."),
         (name = "documentation", description = "This reference as a page, as text, and as an OpenAPI document; the kinds of problems."),
     ),
@@ -53,10 +55,6 @@ use crate::{
         events::all,
         events::one,
         presets::list,
-        auth::page,
-        auth::login,
-        auth::callback,
-        auth::logout,
         ops::livez,
         ops::readyz,
         ops::metrics,
@@ -68,12 +66,51 @@ use crate::{
 )]
 struct Document;
 
+/// What the document has besides, if the service has accounts.
+#[derive(OpenApi)]
+#[openapi(
+    tags((name = "accounts", description = "Sign in and out; who is signed in.")),
+    paths(
+        auth::page,
+        auth::login,
+        auth::callback,
+        auth::logout,
+        account::account,
+        account::sessions,
+        account::end_session,
+        admin::leave,
+        tokens::create,
+        tokens::list,
+        tokens::revoke,
+        shares::change,
+        shares::create,
+        shares::list,
+        shares::revoke,
+        shares::text,
+        shares::original,
+        admin::list,
+        admin::one,
+        admin::change,
+        admin::remove,
+    ),
+)]
+struct AccountsDocument;
+
+fn document(has_accounts: bool) -> utoipa::openapi::OpenApi {
+    let mut document = Document::openapi();
+    if has_accounts {
+        document.merge(AccountsDocument::openapi());
+    }
+    document
+}
+
 /// The service as a router, which [`serve`](crate::serve) runs on a listener. Tests call it
 /// directly.
 pub fn router(app: App) -> Router {
     let hosts = app.config.allowed_hosts.clone();
     let budget = app.response_budget.clone();
     let compressor = Compressor::new(budget.clone(), app.representations.clone());
+    let document = Arc::new(document(app.sign_in.is_some()));
     let accounts = app.sign_in.is_some().then(accounts).unwrap_or_default();
     Router::new()
         .route("/", get(home::home))
@@ -95,7 +132,7 @@ pub fn router(app: App) -> Router {
         .route("/assets/{name}", get(assets::asset))
         .fallback(unknown_route)
         .with_state(app)
-        .layer(Extension(Arc::new(Document::openapi())))
+        .layer(Extension(document))
         // uploads are limited while they are spooled
         .layer(DefaultBodyLimit::disable())
         .layer(CsrfLayer::new().with_rejection_response(|_| {
@@ -110,13 +147,25 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(log_request))
 }
 
-/// The addresses of signing in: without a provider, there are none.
+/// The addresses of accounts: without a provider, there are none.
 fn accounts() -> Router<App> {
     Router::new()
         .route("/auth/login", get(auth::page))
         .route("/auth/login/{provider}", get(auth::login))
         .route("/auth/callback/{provider}", get(auth::callback))
         .route("/auth/logout", post(auth::logout))
+        .route("/account", get(account::account).delete(admin::leave))
+        .route("/account/tokens", get(tokens::list).post(tokens::create))
+        .route("/account/tokens/{token}", delete(tokens::revoke))
+        .route("/images/{id}", patch(shares::change))
+        .route("/images/{id}/shares", get(shares::list).post(shares::create))
+        .route("/images/{id}/shares/{share}", delete(shares::revoke))
+        .route("/s/{secret}", get(shares::text))
+        .route("/s/{secret}/original", get(shares::original))
+        .route("/admin/users", get(admin::list))
+        .route("/admin/users/{user}", get(admin::one).patch(admin::change).delete(admin::remove))
+        .route("/account/sessions", get(account::sessions))
+        .route("/account/sessions/{session}", delete(account::end_session))
 }
 
 /// The addresses for operators.

@@ -20,16 +20,20 @@ pub struct Limits {
     /// Memory that decoding may take, in bytes: see
     /// [`Header::decoded_bytes`](crate::Header::decoded_bytes).
     pub max_decoded_bytes: u64,
+    /// CPU time that a process of its own may take to decode a file, in seconds: see
+    /// [`isolation`](crate::isolation). A small picture gets less.
+    pub max_decoder_cpu_s: u64,
 }
 
 impl Default for Limits {
-    /// 65 535 pixels a side, 128 million pixels, 10 000 frames, 1 GiB.
+    /// 65 535 pixels a side, 128 million pixels, 10 000 frames, 1 GiB, two minutes.
     fn default() -> Self {
         Self {
             max_side_px: 65_535,
             max_pixels: 128_000_000,
             max_frames: 10_000,
             max_decoded_bytes: 1 << 30,
+            max_decoder_cpu_s: 120,
         }
     }
 }
@@ -140,6 +144,30 @@ impl Error {
         let accepts = match bands {
             1 => "1: the image has no other band".to_owned(),
             _ => format!("whole numbers from 1 to {bands}: the image has so many bands"),
+        };
+        Self::Missing { option: "bands", accepts }
+    }
+
+    /// [`Missing`](Self::Missing) for a band called `name`; the file has `bands`, of which some have
+    /// `names`.
+    pub(crate) fn no_band_named(name: &str, bands: u32, names: &[Option<String>]) -> Self {
+        const LISTED: usize = 32;
+        let numbers = match bands {
+            1 => "1".to_owned(),
+            _ => format!("numbers from 1 to {bands}"),
+        };
+        let mut listed: Vec<_> =
+            names.iter().flatten().take(LISTED + 1).map(String::as_str).collect();
+        if listed.len() > LISTED {
+            listed[LISTED] = "…";
+        }
+        let accepts = match (listed.as_slice(), bands) {
+            ([], ..3) => format!("{numbers}: the image names no band"),
+            ([], _) => format!("{numbers}, or red, green and blue: the image names no band"),
+            (listed, _) => {
+                let listed = listed.join(", ");
+                format!("{numbers}, or names; of those, the image has {listed}, not {name:?}")
+            }
         };
         Self::Missing { option: "bands", accepts }
     }

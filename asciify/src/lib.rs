@@ -93,7 +93,7 @@ pub use grid::color::Color;
 pub use grid::{Cell, Grid, GridError};
 pub use probe::Header;
 pub use spec::alpha::{Alpha, AlphaError};
-pub use spec::bands::{Bands, BandsError, Stretch, StretchError};
+pub use spec::bands::{Band, Bands, BandsError, Stretch, StretchError};
 pub use spec::options::{OPTIONS, OptionDoc, OptionKind};
 pub use spec::symbols::{Symbols, SymbolsError};
 pub use spec::values::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};

@@ -5,6 +5,7 @@ use crate::format::Format;
 use crate::formats;
 use crate::formats::decoder::Probed;
 use crate::sample::area::is_sideways;
+use crate::sample::band_numbers::BandNumbers;
 use crate::source::Source;
 use crate::spec::Spec;
 
@@ -38,12 +39,14 @@ pub struct Header {
 }
 
 impl Header {
-    /// Whether the file has the frame and the bands that `spec` asks for.
+    /// Whether the file has the frame and the numbers of bands that `spec` asks for. Names of bands
+    /// are looked up when the file is drawn.
     ///
     /// # Errors
     /// [`Error::Missing`] says which ones it has.
     pub fn offers(&self, spec: &Spec) -> Result<(), Error> {
-        let highest = spec.bands().chosen().into_iter().flatten().max();
+        let numbers = BandNumbers::of(spec.bands()).and_then(BandNumbers::chosen);
+        let highest = numbers.into_iter().flatten().max();
         if spec.frame() >= self.frames {
             return Err(Error::no_frame(self.frames));
         }

@@ -2,9 +2,10 @@
 
 use crate::draw;
 use crate::error::{Error, Limits};
-use crate::formats::decoder::{Input, in_groups};
+use crate::formats::decoder::{Input, in_groups_of};
 use crate::grid::Grid;
 use crate::probe::{self, Header};
+use crate::sample::band_numbers::BandNumbers;
 use crate::sample::view::View;
 use crate::source::Source;
 use crate::spec::Spec;
@@ -25,11 +26,26 @@ pub(crate) fn render(
     let cancellation = source.cancellation();
     let mut input = Input { source, probed: &probed, limits };
     let by_reference: Vec<&Spec> = specs.iter().collect();
-    let sampled = in_groups(&by_reference, View::of, |view, specs| {
+    let views: Vec<View> =
+        specs.iter().map(|spec| view(spec, &mut input)).collect::<Result<_, _>>()?;
+    let sampled = in_groups_of(&views, &by_reference, |view, specs| {
         probed.decoder.sample(&mut input, view, specs)
     })?;
     // a cancelled picture has samples that are wrong or missing
     cancellation.check()?;
     let draw = |(spec, sampled)| Ok(draw::draw(spec, sampled, cancellation)?);
     specs.iter().zip(sampled).map(draw).collect()
+}
+
+/// The view of a spec. The names of its bands are looked up in the file.
+///
+/// # Errors
+/// [`Error::Missing`] where no band has such a name.
+fn view(spec: &Spec, input: &mut Input<'_, '_>) -> Result<View, Error> {
+    let (frame, decoder) = (spec.frame(), &input.probed.decoder);
+    let bands = match BandNumbers::of(spec.bands()) {
+        Some(numbers) => numbers,
+        None => decoder.bands(input, frame)?.numbers(spec.bands())?,
+    };
+    Ok(View { frame, bands, stretch: spec.stretch() })
 }

@@ -31,6 +31,7 @@ pub mod job;
 pub mod periods;
 pub mod pipeline;
 pub mod preset;
+pub mod process_metrics;
 pub mod program;
 pub mod queue;
 mod regular_file;

@@ -53,7 +53,7 @@ impl Presets {
                 return Err(format!("entry {nth}: {name} is defined twice"));
             }
             let spec = options.parse::<Spec>().map_err(|err| format!("{name}: {err}"))?;
-            if spec.frame() > 0 || spec.bands() != Bands::Auto {
+            if spec.frame() > 0 || *spec.bands() != Bands::Auto {
                 return Err(format!(
                     "{name}: frame and bands are not allowed, since not every image has them"
                 ));

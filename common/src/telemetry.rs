@@ -9,10 +9,12 @@ use std::{
     io::{self, IsTerminal},
     net::SocketAddr,
     sync::OnceLock,
+    time::Duration,
 };
 
 use asciify::escape_controls;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::time::sleep;
 use tracing::field::Field;
 use tracing_subscriber::{
     EnvFilter,
@@ -27,11 +29,15 @@ use tracing_subscriber::{
 use crate::{
     env::Env,
     fault::{Doing, Fault},
+    process_metrics,
 };
 
 /// Upper bounds of the histogram buckets, in seconds.
 const BUCKETS_S: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
+
+/// Interval at which a process that only serves metrics measures itself.
+const PROCESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Fields that correlate lines, left out of the text for humans: they are long, and the path or the
 /// image is there as well.
@@ -129,14 +135,24 @@ pub fn serve_metrics(address: SocketAddr) -> Result<(), Fault> {
     let exporter = exporter().with_http_listener(address);
     exporter.install().doing("serve the metrics")?;
     describe();
+    tokio::spawn(async {
+        loop {
+            process_metrics::measure();
+            sleep(PROCESS_INTERVAL).await;
+        }
+    });
     Ok(())
 }
 
 /// Sets the `HELP` text of each metric.
 fn describe() {
+    process_metrics::describe();
     use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_counter!("planet_requests_total", "HTTP requests by method, route and status");
-    describe_histogram!("planet_request_seconds", "Time to answer, by method and route");
+    describe_histogram!(
+        "planet_request_seconds",
+        "Time to the head of a response, by method, route and class of status"
+    );
     describe_counter!("planet_cache_total", "Texts served, by whether they were in the cache");
     describe_histogram!("planet_render_seconds", "Time of each stage of a render");
     describe_gauge!("planet_running_renders", "Renders that take a core at the moment");
@@ -152,6 +168,30 @@ fn describe() {
     );
     describe_counter!("planet_hints_total", "Hints to workers, by outcome");
     describe_counter!("planet_missing_blobs_total", "Blobs that a row names and the store lacks");
+    describe_counter!("planet_database_failures_total", "Calls of the database that failed");
+    describe_histogram!("planet_database_seconds", "Time of calls of the database, by purpose");
+    describe_histogram!(
+        "planet_store_seconds",
+        "Time of calls of the store, by operation and outcome; of a stream, until it begins"
+    );
+    describe_counter!("planet_drawn_pixels_total", "Pixels of the images drawn, by format");
+    describe_gauge!("planet_render_memory_bytes", "Memory reserved for renders at the moment");
+    describe_counter!(
+        "planet_claims_total",
+        "Claims of hinted jobs: won, or lost to another claim"
+    );
+    describe_counter!("planet_leases_lost_total", "Claims that ended before their render did");
+    describe_histogram!("planet_ready_seconds", "Time from the upload of an image to its renders");
+    describe_gauge!(
+        "planet_cleaned_up_timestamp_seconds",
+        "When the janitor last ended a round without failures, as a Unix time"
+    );
+    describe_gauge!("planet_build_info", "1, labelled with the version and the engine version");
+    let build = [
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("engine", asciify::ENGINE_VERSION.to_string()),
+    ];
+    metrics::gauge!("planet_build_info", &build).set(1.0);
 }
 
 fn exporter() -> PrometheusBuilder {

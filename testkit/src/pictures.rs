@@ -244,14 +244,28 @@ pub fn apng() -> Vec<u8> {
 
 /// The [`frames`] as an animated WebP, each blended over those before it.
 pub fn webp() -> Vec<u8> {
-    // position, sides less one, duration and flags: RFC 9649, 2.7.1.1
-    let place = [0, 0, 0, 0, 0, 0, 7, 0, 0, 3, 0, 0, 100, 0, 0, 0];
-    let frames = frames().map(|frame| {
-        let still = encoded(&frame.into(), named("WebP"));
-        riff(b"ANMF", &[&place[..], &still[12..]].concat())
-    });
-    let header = riff(b"VP8X", &[0x12, 0, 0, 0, 7, 0, 0, 3, 0, 0]);
-    let chunks = [header, riff(b"ANIM", &[0; 6]), frames.concat()].concat();
+    webp_of((8, 4), &frames().map(|frame| webp_frame((0, 0), 0, frame)))
+}
+
+/// A frame of an animated WebP at that place, of which both coordinates are even. Flags (RFC 9649,
+/// 2.7.1.1): 2 is not blended, 1 is disposed of.
+pub fn webp_frame((left, top): (u32, u32), flags: u8, frame: RgbaImage) -> Vec<u8> {
+    let (width, height) = frame.dimensions();
+    // position and sides of 24 bits, and the duration
+    let numbers = [left / 2, top / 2, width - 1, height - 1, 100];
+    let mut data: Vec<u8> =
+        numbers.iter().flat_map(|number| number.to_le_bytes().into_iter().take(3)).collect();
+    data.push(flags);
+    data.extend(&encoded(&frame.into(), named("WebP"))[12..]);
+    riff(b"ANMF", &data)
+}
+
+/// An animated WebP of a canvas of that width and height.
+pub fn webp_of((width, height): (u32, u32), frames: &[Vec<u8>]) -> Vec<u8> {
+    let mut header = vec![0x12, 0, 0, 0];
+    header
+        .extend([width - 1, height - 1].iter().flat_map(|it| it.to_le_bytes().into_iter().take(3)));
+    let chunks = [riff(b"VP8X", &header), riff(b"ANIM", &[0; 6]), frames.concat()].concat();
     riff(b"RIFF", &[b"WEBP", &chunks[..]].concat())
 }
 

@@ -170,6 +170,8 @@ impl Worker {
         // only now: the database has the claim, or there is nothing to claim
         hint.acknowledge().await;
         let claimed = claim.is_some();
+        let outcome = if claimed { "won" } else { "lost" };
+        metrics::counter!("planet_claims_total", "outcome" => outcome).increment(1);
         if let Some(claim) = claim {
             self.spawn(claim, trace, Permits { _job: permit, _backfill: None });
         }
@@ -248,7 +250,10 @@ async fn work(pipeline: &Pipeline, config: &Config, in_doubt: &AtomicBool, claim
     let started = Instant::now();
     let outcome = tokio::select! {
         outcome = pipeline.render(claim) => outcome,
-        () = keep_lease(pipeline, claim) => Err(RenderError::Fenced),
+        () = keep_lease(pipeline, claim) => {
+            metrics::counter!("planet_leases_lost_total").increment(1);
+            Err(RenderError::Fenced)
+        }
     };
     if is_fault(&outcome) {
         in_doubt.store(true, Ordering::Relaxed);

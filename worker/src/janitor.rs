@@ -3,7 +3,7 @@
 //! Every worker has one. Each step may run in several processes at the same time, or be
 //! interrupted.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::{fault::Fault, jitter::jitter, pipeline::Pipeline};
 use tokio::time::sleep;
@@ -25,7 +25,12 @@ async fn backfills(pipeline: &Pipeline, interval: Option<Duration>) {
 
 async fn clean_ups(pipeline: &Pipeline, config: &Config) {
     loop {
-        warn(clean_up(pipeline, config).await);
+        let faults = clean_up(pipeline, config).await;
+        if faults.is_empty() {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            metrics::gauge!("planet_cleaned_up_timestamp_seconds").set(now.as_secs_f64());
+        }
+        warn(faults);
         sleep(jitter(config.janitor)).await;
     }
 }

@@ -1,5 +1,6 @@
 //! HTML pages, from templates in the binary. They load nothing from other hosts.
 
+mod account;
 mod account_link;
 mod commands;
 mod controls;
@@ -12,6 +13,7 @@ mod schema;
 mod sign_in;
 mod viewer;
 
+pub(crate) use account::account;
 pub(crate) use account_link::AccountLink;
 pub(crate) use commands::CommandContext;
 pub(crate) use gallery::{GalleryRange, default_preset, gallery, tile_aspect};

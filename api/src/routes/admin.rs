@@ -18,11 +18,12 @@ use utoipa::ToSchema;
 
 use crate::{
     access::Administers,
+    account_responses::{UserBody, UsersBody},
     app::App,
     extract::query,
     json_body::JsonBody,
     problem::{NOT_FOUND, Problem, ProblemBody},
-    responses::{Json, UserBody, UsersBody},
+    responses::Json,
     routes::tokens::principal_of,
     session::SignedIn,
 };

@@ -18,6 +18,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const ASSETS: &[(&str, &str, &str)] = &[
     ("style.css", "text/css; charset=utf-8", include_str!("../../assets/style.css")),
     ("noscript.css", "text/css; charset=utf-8", include_str!("../../assets/noscript.css")),
+    ("account.js", SCRIPT, include_str!("../../assets/account.js")),
     ("page.js", SCRIPT, include_str!("../../assets/page.js")),
     ("gallery.js", SCRIPT, include_str!("../../assets/gallery.js")),
     ("tiles.js", SCRIPT, include_str!("../../assets/tiles.js")),

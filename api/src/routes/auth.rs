@@ -133,6 +133,7 @@ pub(crate) async fn callback(
     // a session that was there before ends: what was planted is never signed in
     if let Some(former) = Cookie::Session.value(request.headers(), is_https) {
         app.pipeline.sign_out(former).await?;
+        app.credentials.forget();
     }
     let cookie = Cookie::Session.set(&session.token, session.max, is_https);
     Ok(see_other(&return_to, [cookie]))
@@ -155,6 +156,7 @@ pub(crate) async fn logout(
     if let Some(token) = Cookie::Session.value(&headers, is_https)
         && let Some(user) = app.pipeline.sign_out(token).await?
     {
+        app.credentials.forget();
         tracing::info!(target: "audit", event = "signed_out", %user, "signed out");
     }
     let cookie = Cookie::Session.set("", Duration::ZERO, is_https);

@@ -8,6 +8,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use common::process_metrics;
+
 use crate::{
     app::App,
     responses::{DependencyBody, Json, ReadyBody},
@@ -59,6 +61,7 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
 pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let streams = app.config.max_event_streams - app.streams.available_permits();
     metrics::gauge!("planet_event_streams").set(streams as f64);
+    process_metrics::measure();
     let text = app.metrics.render() + &app.backlog.render(&app.pipeline).await;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }

@@ -143,7 +143,7 @@ async fn check_exists(
     query: &RenderQuery,
     reader: &Principal,
 ) -> Result<(), Problem> {
-    let selects_part = query.spec.frame() > 0 || query.spec.bands() != Bands::Auto;
+    let selects_part = query.spec.frame() > 0 || *query.spec.bands() != Bands::Auto;
     if query.version.is_some() || selects_part {
         let render = app.pipeline.resolve(id, query.spec.clone(), query.version, reader);
         let render = render.await.map_err(|err| Problem::from(&err))?;

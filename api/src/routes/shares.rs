@@ -15,11 +15,12 @@ use utoipa::ToSchema;
 
 use crate::{
     access::Changes,
+    account_responses::{ShareBody, SharesBody},
     app::App,
     extract::{Id, RenderQuery},
     json_body::JsonBody,
     problem::{NOT_FOUND, Problem, ProblemBody, TOO_MANY},
-    responses::{Binary, ImageBody, Json, ShareBody, SharesBody},
+    responses::{Binary, ImageBody, Json},
     routes::{
         images::original_of,
         renders::{choose_format, render_text},

@@ -17,10 +17,11 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
+    account_responses::{TokenBody, TokensBody},
     app::App,
     json_body::JsonBody,
     problem::{BAD_PARAMETER, FORBIDDEN, NOT_FOUND, Problem, ProblemBody, TOO_MANY},
-    responses::{Json, TokenBody, TokensBody},
+    responses::Json,
     session::SignedIn,
 };
 
@@ -140,9 +141,7 @@ pub(crate) fn life(seconds: Option<u64>) -> Result<Option<Duration>, Problem> {
     match seconds {
         None => Ok(None),
         Some(seconds @ 1..=MAX_LIFE_S) => Ok(Some(Duration::from_secs(seconds))),
-        Some(_) => {
-            Err(Problem::parameter("expires_in_s", &format!("1 to {MAX_LIFE_S} seconds")))
-        }
+        Some(_) => Err(Problem::parameter("expires_in_s", &format!("1 to {MAX_LIFE_S} seconds"))),
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Config {
     pub session_idle: Duration,
     /// `SESSION_MAX_S`: how long a session lasts.
     pub session_max: Duration,
+    /// `PROVIDER_TIMEOUT_S`: how long a provider has for a whole response.
+    pub provider_timeout: Duration,
     /// `SIGN_INS_PER_MINUTE`: sign-ins that one client address may begin.
     pub sign_ins_per_minute: u32,
 }
@@ -95,6 +97,11 @@ impl Config {
             "2592000",
             "how long a browser stays signed in at most, in seconds",
         );
+        let provider_timeout = env.period(
+            "PROVIDER_TIMEOUT_S",
+            "10",
+            "how long an identity provider has for a whole response, in seconds",
+        );
         let sign_ins_per_minute = env.number(
             "SIGN_INS_PER_MINUTE",
             30,
@@ -126,6 +133,7 @@ impl Config {
             admins,
             session_idle,
             session_max,
+            provider_timeout,
             sign_ins_per_minute,
         })
     }

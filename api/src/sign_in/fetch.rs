@@ -24,18 +24,23 @@ use url::Url;
 
 use super::error::SignInError;
 
-/// How long a provider has for a whole response.
-const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// The longest body of a response, in bytes.
 const MAX_BODY: usize = 256 * 1024;
 
 type Https = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// The HTTP client of identity providers.
-#[derive(Default)]
-pub(crate) struct Fetch(OnceLock<Result<Https, String>>);
+pub(crate) struct Fetch {
+    client: OnceLock<Result<Https, String>>,
+    time_limit: Duration,
+}
 
 impl Fetch {
+    /// A client that waits at most `time_limit` for a whole response.
+    pub fn new(time_limit: Duration) -> Self {
+        Fetch { client: OnceLock::new(), time_limit }
+    }
+
     /// GET, as JSON; `token` is an access token.
     ///
     /// # Errors
@@ -94,16 +99,17 @@ impl Fetch {
             .header(USER_AGENT, concat!("planet-image-api/", env!("CARGO_PKG_VERSION")))
             .body(Full::new(body))
             .map_err(|err| unavailable(err.to_string()))?;
-        let client = self.0.get_or_init(client).as_ref().map_err(|why| unavailable(why.clone()))?;
+        let client =
+            self.client.get_or_init(client).as_ref().map_err(|why| unavailable(why.clone()))?;
         let exchange = async {
             let response = client.request(request).await.map_err(|err| describe(&err))?;
             let status = response.status();
             let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
             Ok((status, body.map_err(|err| describe(&*err))?.to_bytes()))
         };
-        match timeout(TIME_LIMIT, exchange).await {
+        match timeout(self.time_limit, exchange).await {
             Ok(response) => response.map_err(unavailable),
-            Err(_) => Err(unavailable(format!("no whole response within {TIME_LIMIT:?}"))),
+            Err(_) => Err(unavailable(format!("no whole response within {:?}", self.time_limit))),
         }
     }
 }

@@ -50,7 +50,7 @@ impl SignIn {
             [oidc.map(|oidc| Provider::Oidc(Box::new(oidc))), github.map(Provider::GitHub)];
         SignIn {
             providers: providers.into_iter().flatten().collect(),
-            fetch: Fetch::default(),
+            fetch: Fetch::new(config.provider_timeout),
             rates: Rates::new(config.sign_ins_per_minute),
             config,
         }

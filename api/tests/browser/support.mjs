@@ -38,7 +38,7 @@ export class Service {
     service.folder = await mkdtemp(join(tmpdir(), "planet-browser-"));
     service.port = await freePort();
     service.origin = `http://127.0.0.1:${service.port}`;
-    service.settings = typeof settings === "function" ? settings(service.origin) : settings;
+    service.settings = typeof settings === "function" ? await settings(service.origin) : settings;
     await service.begin();
     return service;
   }

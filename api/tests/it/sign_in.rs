@@ -74,7 +74,15 @@ async fn without_a_provider_there_is_nothing_to_sign_in_to() {
     for path in ["/auth/login", "/auth/login/oidc", "/auth/callback/oidc", "/auth/logout"] {
         app.get(path).await.is(404).tells_problem("not-found", &["no such address"]);
     }
+    assert!(app.get("/openapi.json").await.json()["paths"].get("/auth/login").is_none());
     let (_provider, app) = oidc().await;
+    let document = app.get("/openapi.json").await.json();
+    for path in
+        ["/auth/login", "/auth/login/{provider}", "/auth/callback/{provider}", "/auth/logout"]
+    {
+        assert!(document["paths"].get(path).is_some(), "{path}");
+    }
+    assert!(app.get("/docs").await.is(200).text().contains("/auth/callback/{provider}"));
     app.get("/auth/login/github").await.is(404).tells_problem("not-found", &["oidc"]);
 }
 
@@ -347,9 +355,17 @@ async fn a_provider_that_rotates_its_keys_is_asked_once() {
 async fn while_the_provider_is_away_the_service_starts_and_sign_ins_get_503() {
     let provider = FakeProvider::start().await;
     let metadata = "/.well-known/openid-configuration";
-    for misbehaviour in [Misbehaviour::Away, Misbehaviour::Redirect, Misbehaviour::Endless] {
+    let impatient = [("PROVIDER_TIMEOUT_S", "0.2")];
+    let impatient = [&provider.oidc_settings()[..], &impatient].concat();
+    for misbehaviour in
+        [Misbehaviour::Away, Misbehaviour::Redirect, Misbehaviour::Endless, Misbehaviour::Slow]
+    {
         provider.behaviour().misbehaves = [(metadata, misbehaviour)].into();
-        let app = spawn_with_accounts(&provider.oidc_settings()).await;
+        let settings = match misbehaviour {
+            Misbehaviour::Slow => impatient.clone(),
+            _ => provider.oidc_settings(),
+        };
+        let app = spawn_with_accounts(&settings).await;
         for _ in 0..2 {
             let answer = app.get("/auth/login/oidc").await.is(503);
             answer.tells_problem("provider-unavailable", &["OpenID"]);
@@ -500,4 +516,46 @@ async fn a_session_that_is_used_lasts_and_one_that_is_not_ends() {
     assert!(!browser.page(&app, "/").await.text().contains("Ada Lovelace"));
     app.clean_up().await;
     assert_eq!(app.count("sessions").await, 0);
+}
+
+#[tokio::test]
+async fn an_account_lists_and_ends_its_sessions_and_no_others() {
+    let (provider, app) = oidc().await;
+    let [mut ada, mut phone, mut bob] = [(); 3].map(|()| Browser::default());
+    ada.sign_in(&app, "oidc").await.is(303);
+    phone.sign_in(&app, "oidc").await.is(303);
+    provider.behaviour().claims = json!({ "sub": "bob", "name": "Bob" });
+    bob.sign_in(&app, "oidc").await.is(303);
+
+    let account = ada.get(&app, "/account").await.is(200).json();
+    let expected = json!({ "name": "Ada Lovelace", "email": "ada@example.org", "role": "user" });
+    for (name, value) in expected.as_object().expect("an object") {
+        assert_eq!(account[name], *value);
+    }
+    let page = ada.page(&app, "/account").await.is(200).text();
+    assert!(page.contains("Ada Lovelace") && page.contains("action=\"/auth/logout\""), "{page}");
+
+    let sessions = ada.get(&app, "/account/sessions").await.is(200).json()["items"].clone();
+    let current = |session: &Value| session["is_current"].as_bool().expect("a truth value");
+    let sessions = sessions.as_array().expect("a list");
+    assert_eq!(sessions.iter().map(current).filter(|it| *it).count(), 1);
+    assert_eq!(sessions.len(), 2);
+    let other = sessions.iter().find(|session| !current(session)).expect("the phone");
+    let other = format!("/account/sessions/{}", other["id"].as_str().expect("an id"));
+    let json = "application/json";
+    for path in [&*other, "/account/sessions/x"] {
+        bob.send(&app, Method::DELETE, path, json).await.is(404).tells_problem("not-found", &[]);
+    }
+    ada.send(&app, Method::DELETE, &other, json).await.is(204);
+    ada.send(&app, Method::DELETE, &other, json).await.is(404);
+    for path in ["/account", "/account/sessions"] {
+        let answer = phone.get(&app, path).await.is(401);
+        assert!(answer.header("www-authenticate").starts_with("Bearer "));
+        answer.tells_problem("unauthorized", &["/auth/login"]);
+        let page = Browser::default().page(&app, path).await.is(401).text();
+        let link = path.replace('/', "%2F");
+        assert!(page.contains(&format!("href=\"/auth/login?return_to={link}\"")), "{page}");
+    }
+    phone.send(&app, Method::DELETE, &other, json).await.is(401);
+    bob.get(&app, "/account").await.is(200);
 }

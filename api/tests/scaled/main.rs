@@ -24,5 +24,6 @@ mod lost_answers;
 mod scaled_out;
 mod serving;
 mod shutdown;
+mod sign_in;
 mod soak;
 mod store;

@@ -31,7 +31,7 @@ impl Primaries {
 
     /// Of `ColourPrimaries` (ITU-T H.273, table 2). Unspecified ones (2) count as BT.709; `None` for
     /// reserved values.
-    pub(super) fn of_h273(code: u16) -> Option<Self> {
+    pub(crate) fn of_h273(code: u16) -> Option<Self> {
         let of = |red, green, blue, white| Some(Self { red, green, blue, white });
         let (d65, c) = (Self::BT709.white, [0.310, 0.316]);
         match code {
@@ -52,6 +52,12 @@ impl Primaries {
     /// The matrix from light of these primaries to that of sRGB. `None` where they are on one line.
     pub(super) fn to_srgb(self) -> Option<Matrix> {
         from_xyz_columns(self.columns()?, xyz_of(self.white)?)
+    }
+
+    /// The luminance of red, green and blue, whose sum is 1. `None` where they are on one line.
+    #[cfg(any(feature = "avif", feature = "heic"))]
+    pub(crate) fn luminance(self) -> Option<[f64; 3]> {
+        Some(self.columns()?[1])
     }
 
     /// XYZ of red, green and blue, as columns, such that their sum is white.

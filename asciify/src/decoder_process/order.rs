@@ -24,20 +24,21 @@ pub(crate) struct Order {
 
 impl Order {
     /// The arguments that [`parse`](Self::parse) reads.
-    pub(crate) fn arguments(&self) -> [String; 8] {
+    pub(crate) fn arguments(&self) -> [String; 9] {
         let Self { limits, file_bytes, memory_bytes, cpu_s } = self;
         let numbers = [
             limits.max_side_px.into(),
             limits.max_pixels,
             limits.max_frames.into(),
             limits.max_decoded_bytes,
+            limits.max_decoder_cpu_s,
             *file_bytes,
             *memory_bytes,
             *cpu_s,
         ]
         .map(|it: u64| it.to_string());
-        let [a, b, c, d, e, f, g] = numbers;
-        [DECODE.to_owned(), a, b, c, d, e, f, g]
+        let [a, b, c, d, e, f, g, h] = numbers;
+        [DECODE.to_owned(), a, b, c, d, e, f, g, h]
     }
 
     /// The order that the arguments of a program give, without its name. `None` for other
@@ -53,6 +54,7 @@ impl Order {
                 max_pixels: number()?,
                 max_frames: number()?.try_into().ok()?,
                 max_decoded_bytes: number()?,
+                max_decoder_cpu_s: number()?,
             },
             file_bytes: number()?,
             memory_bytes: number()?,

@@ -13,6 +13,7 @@ use crate::format::Format;
 use crate::formats::reader::ByteReader;
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
+use crate::sample::band_numbers::BandDirectory;
 use crate::sample::used_range::UsedRange;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
@@ -41,6 +42,15 @@ pub(crate) trait Decoder {
         view: View,
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error>;
+
+    /// What the file says about the bands of a frame.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    fn bands(&self, input: &mut Input<'_, '_>, _frame: u32) -> Result<BandDirectory, Error> {
+        let Probed { bands: count, band_names: names, .. } = input.probed;
+        Ok(BandDirectory { count: *count, names: names.clone(), ..BandDirectory::default() })
+    }
 
     /// The decoder that a process of its own runs: see [`isolation`](crate::isolation). `None` for
     /// decoders that need none.
@@ -134,6 +144,11 @@ impl Probed {
             profile: ColorProfile::default(),
             decoder: Box::new(decoder),
         }
+    }
+
+    /// The same with these names of the bands.
+    pub(crate) fn with_band_names(self, band_names: Vec<Option<String>>) -> Self {
+        Self { band_names, ..self }
     }
 
     /// Width and height of the stored image in pixels, before the orientation is applied.
@@ -262,16 +277,26 @@ impl Input<'_, '_> {
 
 /// Calls `sample` once for each group of specs with the same key. Returns the results in the order
 /// of `specs`.
-pub(crate) fn in_groups<K: PartialEq>(
+pub(crate) fn in_groups<K: PartialEq + Copy>(
     specs: &[&Spec],
     key: impl Fn(&Spec) -> K,
+    sample: impl FnMut(K, &[&Spec]) -> Result<Vec<Sampled>, Error>,
+) -> Result<Vec<Sampled>, Error> {
+    let keys: Vec<K> = specs.iter().map(|spec| key(spec)).collect();
+    in_groups_of(&keys, specs, sample)
+}
+
+/// The same with the key of each spec.
+pub(crate) fn in_groups_of<K: PartialEq + Copy>(
+    keys: &[K],
+    specs: &[&Spec],
     mut sample: impl FnMut(K, &[&Spec]) -> Result<Vec<Sampled>, Error>,
 ) -> Result<Vec<Sampled>, Error> {
     let mut sampled: Vec<Option<Sampled>> = specs.iter().map(|_| None).collect();
     while let Some(next) = sampled.iter().position(Option::is_none) {
-        let key_of_next = key(specs[next]);
+        let key_of_next = keys[next];
         let indices: Vec<usize> =
-            (next..specs.len()).filter(|it| key(specs[*it]) == key_of_next).collect();
+            (next..specs.len()).filter(|it| keys[*it] == key_of_next).collect();
         let group: Vec<&Spec> = indices.iter().map(|it| specs[*it]).collect();
         let results = sample(key_of_next, &group)?;
         indices.into_iter().zip(results).for_each(|(index, it)| sampled[index] = Some(it));

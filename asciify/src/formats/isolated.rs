@@ -48,13 +48,13 @@ impl<D: RowDecoder> Decoder for Isolated<D> {
     ) -> Result<Vec<Sampled>, Error> {
         let file_bytes = input.source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
         let (width, height) = input.probed.sides();
+        let cpu_s =
+            FREE_CPU_S + area(width, height) / PIXELS_PER_CPU_S + file_bytes / BYTES_PER_CPU_S;
         let order = Order {
             limits: input.limits.clone(),
             file_bytes,
             memory_bytes: input.probed.decoded_bytes,
-            cpu_s: FREE_CPU_S
-                + area(width, height) / PIXELS_PER_CPU_S
-                + file_bytes / BYTES_PER_CPU_S,
+            cpu_s: cpu_s.min(input.limits.max_decoder_cpu_s),
         };
         let (profile, decoding) = start(input, &order)?;
         let model = if input.probed.bands < 3 { ColorModel::Grey } else { ColorModel::Rgb };

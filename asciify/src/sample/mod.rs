@@ -2,6 +2,7 @@
 //! at once.
 
 pub(crate) mod area;
+pub(crate) mod band_numbers;
 pub(crate) mod used_range;
 pub(crate) mod view;
 

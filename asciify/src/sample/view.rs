@@ -1,26 +1,21 @@
 //! Views: the frame, bands and range of values that a spec shows, applied to rows of pixels.
 
 use crate::light::Row;
-use crate::spec::Spec;
-use crate::spec::bands::{Bands, Stretch};
+use crate::sample::band_numbers::BandNumbers;
+use crate::spec::bands::Stretch;
 
 /// The part of a file that a spec shows. Specs of the same view are sampled together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct View {
     pub(crate) frame: u32,
-    pub(crate) bands: Bands,
+    pub(crate) bands: BandNumbers,
     pub(crate) stretch: Stretch,
 }
 
 impl View {
-    /// The view of a spec.
-    pub(crate) fn of(spec: &Spec) -> Self {
-        Self { frame: spec.frame(), bands: spec.bands(), stretch: spec.stretch() }
-    }
-
     /// Whether the file's colours are shown as they are.
     pub(crate) fn has_colors(self) -> bool {
-        self.bands == Bands::Auto && self.stretch.ranges().is_none()
+        self.bands == BandNumbers::Auto && self.stretch.ranges().is_none()
     }
 
     /// Calls `take` with the row itself, or with its chosen bands and values. `white` is the value
@@ -28,7 +23,7 @@ impl View {
     pub(crate) fn apply(self, row: Row<'_>, white: f64, mut take: impl FnMut(Row<'_>)) {
         let ranges = match self.stretch.ranges() {
             Some(ranges) => ranges.map(|(low, high)| (low / white, high / white)),
-            None if self.bands == Bands::Auto => return take(row),
+            None if self.bands == BandNumbers::Auto => return take(row),
             None => [(0.0, 1.0); 3],
         };
         let is_grey_row = matches!(
@@ -43,7 +38,7 @@ impl View {
         let mut pixels = Vec::new();
         row.values(|values| {
             let channel = |(band, (low, high)): (usize, (f64, f64))| match band {
-                1 if is_grey && self.bands != Bands::Auto => values[3],
+                1 if is_grey && self.bands != BandNumbers::Auto => values[3],
                 band => values
                     .get(band)
                     .map_or(0.0, |value| ((value - low) / (high - low)).clamp(0.0, 1.0)),

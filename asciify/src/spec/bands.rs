@@ -4,31 +4,32 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+/// The longest name of a band that can be asked for, in characters.
+const MAX_NAME_CHARS: usize = 100;
+
 /// The bands to show as grey, or as red, green and blue.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub enum Bands {
     /// Those that the file calls red, green and blue; otherwise the first three, or the only one.
     #[default]
     Auto,
-    /// One band, counted from 1, as grey.
-    Grey(u16),
-    /// Three bands, counted from 1, as red, green and blue.
-    Rgb([u16; 3]),
+    /// One band, as grey.
+    Grey(Band),
+    /// Three bands, as red, green and blue.
+    Rgb([Band; 3]),
 }
 
-impl Bands {
-    /// Indices of the bands for red, green and blue, from 0; `None` for `Auto`.
-    pub(crate) fn chosen(self) -> Option<[usize; 3]> {
-        let index = |band: u16| usize::from(band).saturating_sub(1);
-        match self {
-            Self::Auto => None,
-            Self::Grey(band) => Some([index(band); 3]),
-            Self::Rgb(bands) => Some(bands.map(index)),
-        }
-    }
+/// A band of a file, whose names are known when it is drawn.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Band {
+    /// Counted from 1.
+    Number(u16),
+    /// In lower case: case does not matter. It has a letter, and neither commas nor control
+    /// characters.
+    Name(String),
 }
 
-/// `auto`, or one or three numbers joined by commas.
+/// `auto`, or one or three numbers or names joined by commas.
 impl fmt::Display for Bands {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -39,9 +40,18 @@ impl fmt::Display for Bands {
     }
 }
 
+impl fmt::Display for Band {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}
+
 /// A text is no value of the option `bands`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("neither `auto` nor one or three numbers of bands, counted from 1")]
+#[error("neither `auto` nor one or three numbers of bands, counted from 1, or names of bands")]
 pub struct BandsError;
 
 impl FromStr for Bands {
@@ -51,16 +61,30 @@ impl FromStr for Bands {
         if text == "auto" {
             return Ok(Self::Auto);
         }
-        let band = |text: &str| match text.parse() {
-            Ok(band) if band > 0 && text.bytes().all(|it| it.is_ascii_digit()) => Ok(band),
-            _ => Err(BandsError),
-        };
-        let bands: Result<Vec<u16>, BandsError> = text.split(',').map(band).collect();
-        match *bands?.as_slice() {
-            [band] => Ok(Self::Grey(band)),
-            [red, green, blue] => Ok(Self::Rgb([red, green, blue])),
-            _ => Err(BandsError),
+        let mut bands = text.split(',').map(str::parse);
+        let mut next = || bands.next().ok_or(BandsError)?;
+        let first = next()?;
+        if !text.contains(',') {
+            return Ok(Self::Grey(first));
         }
+        let rgb = [first, next()?, next()?];
+        if bands.next().is_none() { Ok(Self::Rgb(rgb)) } else { Err(BandsError) }
+    }
+}
+
+impl FromStr for Band {
+    type Err = BandsError;
+
+    fn from_str(text: &str) -> Result<Self, BandsError> {
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let number = text.parse().ok().filter(|number| *number > 0);
+            return number.map(Self::Number).ok_or(BandsError);
+        }
+        let is_name = text.chars().any(char::is_alphabetic)
+            && text.trim() == text
+            && text.chars().count() <= MAX_NAME_CHARS
+            && !text.contains(|c: char| c == ',' || c.is_control());
+        if is_name { Ok(Self::Name(text.to_lowercase())) } else { Err(BandsError) }
     }
 }
 
@@ -173,10 +197,20 @@ mod tests {
         {
             assert!(wrong.parse::<Stretch>().is_err(), "{wrong}");
         }
-        for text in ["auto", "1", "3,2,1", "65535,1,1"] {
-            assert_eq!(text.parse::<Bands>().map(|it| it.to_string()), Ok(text.into()));
+        for text in ["auto", "1", "3,2,1", "65535,1,1", "b8a", "b04,3,nir (near, far)"] {
+            let canonical = text.parse::<Bands>().map(|it| it.to_string());
+            assert_eq!(canonical.is_ok(), !text.contains("near"), "{text}");
+            assert!(canonical.is_err() || canonical.as_deref() == Ok(text), "{text}");
         }
-        for wrong in ["", "0", "1,2", "1,2,3,4", "-1", "+1", "65536", "1, 2, 3", "r,g,b"] {
+        assert_eq!(
+            "B04,3,NIR + É".parse::<Bands>().map(|it| it.to_string()),
+            Ok("b04,3,nir + é".into())
+        );
+        let long = "b".repeat(MAX_NAME_CHARS + 1);
+        for wrong in [
+            "", "0", "1,2", "1,2,3,4", "-1", "+1", "65536", "1, 2, 3", "b4,b3", ",,", "b,,", " b",
+            "b\n", &long,
+        ] {
             assert!(wrong.parse::<Bands>().is_err(), "{wrong}");
         }
     }

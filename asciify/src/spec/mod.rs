@@ -257,8 +257,8 @@ impl Spec {
     }
 
     /// The bands to show.
-    pub fn bands(&self) -> Bands {
-        self.bands
+    pub fn bands(&self) -> &Bands {
+        &self.bands
     }
 
     /// The values to show as black and white.
@@ -320,7 +320,7 @@ impl Spec {
         let size = (self.width(), self.height(), self.fit(), self.cell);
         let look = (self.invert, self.matching(), self.tone, self.background, self.alpha);
         let colours = (self.color, self.color_on());
-        let selection = (self.frame, self.bands, self.stretch);
+        let selection = (self.frame, &self.bands, self.stretch);
         (size, look, &self.symbols, colours, self.dither(), self.levels, selection)
     }
 }

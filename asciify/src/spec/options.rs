@@ -195,8 +195,11 @@ pub const OPTIONS: &[OptionDoc] = &[
     },
     text(
         "bands",
-        (&["auto"], ", the number of one band, or those of three, such as 4,3,2"),
-        "The bands to show, counted from 1: one as grey, three as red, green and blue. auto selects those that a TIFF calls red, green and blue, otherwise the first three, or the only one.",
+        (
+            &["auto"],
+            ", one band, or three joined by commas, by number or name, such as 4,3,2 or B8A",
+        ),
+        "The bands to show, by their numbers, counted from 1, or by their names in the file: one as grey, three as red, green and blue. auto selects those that a TIFF calls red, green and blue, otherwise the first three, or the only one.",
     ),
     text(
         "stretch",

@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use asciify::{Limits, probe};
 use png::{BlendOp, DisposeOp};
-use testkit::pictures::{apng, drawn, frames, gif, named, text, webp};
+use testkit::pictures::{apng, drawn, frames, gif, named, text, webp, webp_frame, webp_of};
 
 const SPEC: &str = "width=4&height=2&fit=stretch&match=ramp&tone=natural&alpha=dark";
 
@@ -139,6 +139,110 @@ fn frames_are_drawn_as_the_frames_before_them_leave_the_canvas() {
                 assert_eq!(found, text(&wanted, SPEC), "{number}, {blend:?}, frame {frame}");
             }
         }
+    }
+}
+
+/// A canvas of 4 × 2 pixels, and the frames that are drawn over it: left, top, width and height.
+type Canvas = [[u8; 4]; 8];
+const PARTS: [(u32, u32, u32, u32); 4] = [(0, 0, 4, 2), (2, 0, 2, 2), (0, 0, 2, 1), (2, 0, 2, 1)];
+
+/// A pixel of a frame: half of the columns are transparent.
+fn pixel(frame: usize, x: u32) -> [u8; 4] {
+    let light = 60 * frame as u8 + 70;
+    if x.is_multiple_of(2) { [light, light, light, 255] } else { [0; 4] }
+}
+
+/// The indices in the canvas of a frame's pixels, and their columns.
+fn area(frame: usize) -> impl Iterator<Item = (usize, u32)> {
+    let (left, top, width, height) = PARTS[frame];
+    (top..top + height)
+        .flat_map(move |y| (left..left + width).map(move |x| ((4 * y + x) as usize, x)))
+}
+
+fn assert_shows(file: &[u8], frame: usize, canvas: &Canvas, what: &str) {
+    let still = image::RgbaImage::from_raw(4, 2, canvas.as_flattened().to_vec());
+    let wanted = testkit::pictures::png(&still.expect("all pixels").into());
+    let found = text(file, &format!("{SPEC}&frame={frame}"));
+    assert_eq!(found, text(&wanted, SPEC), "{what}, frame {frame}");
+}
+
+/// Every way in which a frame of a GIF can be disposed of (GIF89a, 23).
+#[test]
+fn frames_of_a_gif_are_disposed_of_as_they_say() {
+    use ::gif::DisposalMethod::{Any, Background, Keep, Previous};
+    let disposals = [Any, Keep, Background, Previous];
+    for number in 0..64 {
+        let disposal = |frame: usize| disposals[number / 4_usize.pow(frame as u32) % 4];
+        let mut file = Vec::new();
+        let mut encoder = ::gif::Encoder::new(&mut file, 4, 2, &[]).expect("it is in memory");
+        let (mut canvas, mut shown): (Canvas, Vec<Canvas>) = ([[0; 4]; 8], Vec::new());
+        for frame in 0..4 {
+            let (left, top, width, height) = PARTS[frame];
+            let mut pixels: Vec<u8> = area(frame).flat_map(|(_, x)| pixel(frame, x)).collect();
+            let mut written =
+                ::gif::Frame::from_rgba_speed(width as u16, height as u16, &mut pixels, 1);
+            (written.left, written.top) = (left as u16, top as u16);
+            written.dispose = disposal(frame.min(2));
+            encoder.write_frame(&written).expect("a small frame");
+            let before = canvas;
+            for (at, x) in area(frame).filter(|(_, x)| x.is_multiple_of(2)) {
+                canvas[at] = pixel(frame, x);
+            }
+            shown.push(canvas);
+            match disposal(frame.min(2)) {
+                Background => area(frame).for_each(|(at, _)| canvas[at] = [0; 4]),
+                Previous => canvas = before,
+                _ => {}
+            }
+        }
+        drop(encoder);
+        for (frame, canvas) in shown.iter().enumerate() {
+            assert_shows(&file, frame, canvas, &number.to_string());
+        }
+    }
+}
+
+/// Every way in which a frame of a WebP can be blended and disposed of (RFC 9649, 2.7.1.1).
+#[test]
+fn frames_of_a_webp_are_blended_and_disposed_of_as_they_say() {
+    for number in 0..256 {
+        let flags = |frame: usize| (number >> (2 * frame) & 3) as u8;
+        let (mut frames, mut shown) = (Vec::new(), Vec::new());
+        let mut canvas: Canvas = [[0; 4]; 8];
+        for frame in 0..4 {
+            let (left, top, width, height) = PARTS[frame];
+            let pixels: Vec<u8> = area(frame).flat_map(|(_, x)| pixel(frame, x)).collect();
+            let still = image::RgbaImage::from_raw(width, height, pixels).expect("all pixels");
+            frames.push(webp_frame((left, top), flags(frame), still));
+            let (is_not_blended, is_cleared) = (flags(frame) & 2 != 0, flags(frame) & 1 != 0);
+            for (at, x) in area(frame).filter(|(_, x)| is_not_blended || x.is_multiple_of(2)) {
+                canvas[at] = pixel(frame, x);
+            }
+            shown.push(canvas);
+            if is_cleared {
+                area(frame).for_each(|(at, _)| canvas[at] = [0; 4]);
+            }
+        }
+        let file = webp_of((4, 2), &frames);
+        for (frame, canvas) in shown.iter().enumerate() {
+            assert_shows(&file, frame, canvas, &format!("{number:08b}"));
+        }
+    }
+}
+
+#[test]
+fn an_apng_of_an_impossible_number_of_frames_is_a_still_image() {
+    let file = apng();
+    let control = file.windows(4).position(|it| it == b"acTL").expect("an animation");
+    for number in [0, 0x8000_0002_u32, u32::MAX] {
+        let mut still = file.clone();
+        still[control + 4..control + 8].copy_from_slice(&number.to_be_bytes());
+        let mut crc = flate2::Crc::new();
+        crc.update(&still[control..control + 12]);
+        still[control + 12..control + 16].copy_from_slice(&crc.sum().to_be_bytes());
+        let header = probe(Cursor::new(&still), &Limits::default()).expect("a valid file");
+        assert_eq!(header.frames, 1, "{number}");
+        assert_eq!(text(&still, SPEC), text(&file, SPEC), "{number}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::{self, Command, Stdio};
 use asciify::write::{self, Output};
 use asciify::{Background, OPTIONS, Spec};
 
-use testkit::pictures::{checker, drawn, png, text};
+use testkit::pictures::{checker, drawn, encoded, lopsided, png, text};
 
 fn asciify(arguments: &[&str], input: &[u8]) -> process::Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_asciify"))
@@ -86,6 +86,31 @@ fn the_available_part_of_a_truncated_file_is_drawn_and_the_rest_is_reported() {
     // a file that lacks its end mark alone is whole
     let output = asciify(&["-"], &file[..file.len() - 12]);
     assert!(output.status.success() && output.stderr.is_empty() && output.stdout == whole);
+}
+
+#[test]
+fn a_file_of_any_format_that_is_cut_off_is_told_and_drawn_as_far_as_it_can_be() {
+    const DRAWN: [&str; 5] = ["JPEG", "PNG", "FITS", "VICAR", "PDS3"];
+    for format in asciify::formats() {
+        let file = encoded(&lopsided(), format);
+        // PNG and FITS have an end mark and padding that are no pixels
+        let pixels = match format.name() {
+            "PNG" => file.len() - 16,
+            "FITS" => 2880 + 3 * 48 * 32,
+            _ => file.len(),
+        };
+        for length in [pixels / 2, pixels * 99 / 100] {
+            let output = asciify(&["--width", "8", "-"], &file[..length]);
+            let said = String::from_utf8_lossy(&output.stderr);
+            let is_told = said.contains("cut off") || said.contains("damaged");
+            // a header that is cut off is not drawn
+            let is_drawn = DRAWN.contains(&format.name()) && !said.contains("is complete: it was");
+            assert!(is_told, "{format} to {length}: {said}");
+            assert_eq!(output.status.code(), Some(1), "{format} to {length}");
+            assert_eq!(!output.stdout.is_empty(), is_drawn, "{format} to {length}: {said}");
+            assert!(is_drawn || length * 2 < file.len() + 2 || !DRAWN.contains(&format.name()));
+        }
+    }
 }
 
 #[test]

@@ -8,7 +8,13 @@ use asciify::{Error, Format, Limits, Spec, formats, probe, render};
 use testkit::pictures::{alpha, drawn, encoded, lopsided, named, png};
 
 fn limits() -> Limits {
-    Limits { max_side_px: 2_000, max_pixels: 100_000, max_frames: 50, max_decoded_bytes: 32 << 20 }
+    Limits {
+        max_side_px: 2_000,
+        max_pixels: 100_000,
+        max_frames: 50,
+        max_decoded_bytes: 32 << 20,
+        ..Limits::default()
+    }
 }
 
 #[test]

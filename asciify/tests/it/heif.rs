@@ -186,6 +186,40 @@ fn colours_multiplied_by_alpha_are_divided_by_it() {
     assert!(average < 12, "{average}");
 }
 
+/// A tile whose `colr` property states these primaries and matrix coefficients.
+fn with_coding(tile: &Item, primaries: u8, matrix: u8) -> Item {
+    let mut tile = tile.clone();
+    tile.properties.retain(|property| &property[4..8] != b"colr");
+    let codes = [&b"nclx"[..], &[0, primaries, 0, 13, 0, matrix, 0x80]].concat();
+    tile.properties.push(boxed(b"colr", &codes));
+    tile
+}
+
+#[test]
+fn every_matrix_of_colours_is_converted_or_refused_by_name() {
+    for (name, brand) in TILES {
+        let tile = coded(&foreign(name));
+        let of = |primaries, matrix| heif(brand, &[with_coding(&tile, primaries, matrix)], &[]);
+        let bt_709 = pixels(&of(1, 1));
+        // derived from the primaries of BT.709 and of BT.2020
+        let off = |one: &[Vec<[u8; 3]>], other: &[Vec<[u8; 3]>]| {
+            let pairs = one.iter().flatten().zip(other.iter().flatten());
+            pairs.flat_map(|(one, other)| [0, 1, 2].map(|it| one[it].abs_diff(other[it]))).max()
+        };
+        assert!(off(&pixels(&of(1, 12)), &bt_709) <= Some(1), "{name}");
+        assert!(pixels(&of(9, 12)) != pixels(&of(1, 12)), "{name}");
+        for matrix in [8, 11] {
+            assert!(pixels(&of(1, matrix)) != bt_709, "{name} {matrix}");
+        }
+        for (matrix, coding) in [(10, "BT.2020"), (13, "primaries"), (14, "ICtCp"), (16, "YCgCo-R")]
+        {
+            let err = probe(Cursor::new(of(9, matrix)), &Limits::default()).expect_err(coding);
+            assert!(matches!(err, Error::Unsupported(_)), "{name}: {err}");
+            assert!(err.to_string().contains(coding), "{name}: {err}");
+        }
+    }
+}
+
 #[test]
 fn film_grain_is_applied() {
     let (plain, grainy) =

@@ -1,17 +1,18 @@
 //! Decoding in a process of its own: its limits hold, and it ends with the process that started it.
 
-use std::io::{Read, Write};
+use std::io::{Cursor, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use asciify::{Error, Limits, Spec, render};
 use testkit::samples::foreign;
 
 /// Starts a decoding process as the library does.
 fn start(file_bytes: usize, memory_bytes: u64, cpu_s: u64) -> Child {
-    let limits = ["65535".to_owned(), "128000000".into(), "10".into(), (1 << 30).to_string()];
+    let limits: [u64; 5] = [65_535, 128_000_000, 10, 1 << 30, 60];
     Command::new(env!("CARGO_BIN_EXE_asciify"))
         .arg("--decode-in-isolation")
-        .args(limits)
+        .args(limits.map(|it| it.to_string()))
         .args([file_bytes as u64, memory_bytes, cpu_s].map(|it| it.to_string()))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -50,6 +51,16 @@ fn a_process_decodes_within_its_memory_and_dies_beyond_it() {
 fn a_process_that_uses_its_time_is_ended() {
     let (_, status) = decoded(&foreign("libjxl-flat.jxl"), 1 << 30, 0);
     assert!(status.signal().is_some(), "{status}");
+}
+
+#[test]
+fn the_caller_s_limit_holds_for_the_time_of_a_process() {
+    let limits = Limits { max_decoder_cpu_s: 0, ..Limits::default() };
+    let spec: Spec = "width=8".parse().expect("a spec");
+    let file = foreign("libjxl-flat.jxl");
+    let err = render(Cursor::new(&file), &[spec], &limits).map(drop).expect_err("no time");
+    // within its first second, the system may also kill it
+    assert!(matches!(err, Error::Malformed(_) | Error::Read(_)), "{err:?}");
 }
 
 #[test]

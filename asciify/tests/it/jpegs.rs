@@ -43,6 +43,41 @@ fn is_whole(file: &[u8]) -> bool {
     header(file).expect("a header").is_whole
 }
 
+/// The colours of four areas of 16 × 16 px, one below the other.
+fn areas(file: &[u8]) -> Vec<[u8; 3]> {
+    let spec = "width=1&height=4&fit=stretch&tone=natural&symbols=chars:%23&color=full";
+    let grid = drawn(file, spec).expect("a picture");
+    grid.lines().map(|row| row[0].foreground.map_or([0; 3], |it| it.rgb())).collect()
+}
+
+#[test]
+fn inks_are_inverted_where_adobe_s_marker_is_and_only_there() {
+    let inks: [[u8; 4]; 4] = [[255, 0, 0, 0], [0, 200, 100, 0], [0, 0, 255, 80], [20, 40, 60, 100]];
+    let pixels: Vec<u8> = inks.iter().flat_map(|ink| ink.repeat(16 * 16)).collect();
+    let light = |ink: u8, black: u8| u32::from(255 - ink) * u32::from(255 - black) / 255;
+    let colors = |inks: [[u8; 4]; 4]| inks.map(|[c, m, y, k]| [c, m, y].map(|it| light(it, k)));
+    for (kind, transform) in [(ColorType::Cmyk, 0), (ColorType::CmykAsYcck, 2)] {
+        let mut file = Vec::new();
+        Encoder::new(&mut file, 100).encode(&pixels, 16, 64, kind).expect("it is small");
+        let segments = segments(&file);
+        let (_, start, end) = *segments.iter().find(|it| it.0 == 0xee).expect("Adobe's marker");
+        assert_eq!(file[end - 1], transform);
+        let mut plain = file.clone();
+        plain.drain(start..end);
+        let mut wanted = vec![(file, colors(inks))];
+        // without the marker there is no YCCK, and values are inks as they are
+        if transform == 0 {
+            wanted.push((plain, colors(inks.map(|ink| ink.map(|it| 255 - it)))));
+        }
+        for (file, wanted) in wanted {
+            for (is, of) in areas(&file).into_iter().zip(wanted) {
+                let off = (0..3).map(|it| u32::from(is[it]).abs_diff(of[it])).max();
+                assert!(off <= Some(12), "{transform}: {is:?}, not {of:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_typical_huffman_tables_are_the_default() {
     for scale in [1, 20] {
@@ -96,6 +131,11 @@ fn a_jpeg_with_all_its_blocks_is_whole_without_its_end_mark() {
         jpeg(4, |encoder| encoder.set_progressive(true)),
         jpeg(4, |encoder| encoder.set_restart_interval(3)),
         bytes(rare_jpegs::LOSSLESS),
+        bytes(rare_jpegs::ARITHMETIC),
+        bytes(rare_jpegs::ARITHMETIC_PROGRESSIVE),
+        bytes(rare_jpegs::DEEP_ARITHMETIC),
+        // 12 megapixels, whose coefficients take 75 MB
+        jpeg(90, |encoder| encoder.set_progressive(true)),
     ];
     for file in files {
         let open = file.strip_suffix(&[0xff, 0xd9]).expect("EOI");

@@ -22,6 +22,7 @@ mod jp2;
 mod jpegs;
 mod jxl;
 mod layering;
+mod nodata;
 mod orientation;
 mod planetary;
 mod pngs;

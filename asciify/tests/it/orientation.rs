@@ -9,7 +9,12 @@ use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageEncoder};
 
+#[cfg(feature = "jxl")]
+use testkit::pictures::drawn;
 use testkit::pictures::{app1, encoded, exif, lopsided, named, png, text};
+#[cfg(feature = "jxl")]
+use testkit::samples::foreign;
+use testkit::tiffs::{Tags, by_hand};
 
 const SPECS: [&str; 4] =
     ["width=30", "height=9", "width=20&height=30&fit=cover", "width=31&height=8&fit=stretch"];
@@ -65,6 +70,68 @@ fn a_png_and_a_webp_are_turned_as_their_exif_says() {
             .write_image(&pixels, 48, 32, image::ExtendedColorType::Rgb8)
             .expect("the picture is small");
         assert_drawn_upright(&file, &stored, value);
+    }
+}
+
+#[test]
+fn a_tiff_is_turned_as_its_tag_says() {
+    let stored = lopsided();
+    let pixels = stored.to_rgb8().into_raw();
+    for value in 1..=8 {
+        let orientation = [u32::from(value)];
+        let tags: &Tags<'_> = &[
+            (256, &[48]),
+            (257, &[32]),
+            (258, &[8, 8, 8]),
+            (262, &[2]),
+            (274, &orientation),
+            (277, &[3]),
+        ];
+        assert_drawn_upright(&by_hand(&[(tags, &pixels)]), &stored, value);
+    }
+}
+
+/// A codestream whose header has the three bits of another orientation, 1 to 8.
+#[cfg(feature = "jxl")]
+fn turned_jxl(file: &[u8], value: u8) -> Vec<u8> {
+    let set = |file: &[u8], position: usize, value: u8| {
+        let mut changed = file.to_vec();
+        for bit in 0..3 {
+            let (byte, mask) = ((position + bit) / 8, 1 << ((position + bit) % 8));
+            changed[byte] &= !mask;
+            changed[byte] |= if (value - 1) >> bit & 1 == 1 { mask } else { 0 };
+        }
+        changed
+    };
+    let orientation = |file: &[u8]| {
+        probe(Cursor::new(file), &Limits::default()).ok().map(|header| header.orientation)
+    };
+    // behind the signature and the size, at no fixed place
+    let is_place = |position: &usize| {
+        (1..=8).all(|value| orientation(&set(file, *position, value)) == Some(value))
+    };
+    let position = (16..200).find(is_place).expect("the orientation of a codestream");
+    set(file, position, value)
+}
+
+#[cfg(feature = "jxl")]
+#[test]
+fn a_jpeg_xl_is_turned_as_its_header_says() {
+    let file = foreign("libjxl-orientation-6.jxl");
+    let spec = "width=24&height=24&fit=stretch&symbols=chars:%23&color=full&tone=natural";
+    let pixels = |file: &[u8]| -> Vec<[u8; 3]> {
+        let grid = drawn(file, spec).expect("a picture");
+        grid.lines().flatten().map(|cell| cell.foreground.map_or([0; 3], |it| it.rgb())).collect()
+    };
+    for value in 1..=8 {
+        let turned = turned_jxl(&file, value);
+        let mut upright = lopsided();
+        upright.apply_orientation(Orientation::from_exif(value).expect("1 to 8"));
+        let header = probe(Cursor::new(&turned), &Limits::default()).expect("the file is valid");
+        assert_eq!((header.width, header.height), (upright.width(), upright.height()));
+        let pairs = pixels(&turned).into_iter().zip(pixels(&png(&upright)));
+        let off = pairs.flat_map(|(is, of)| [0, 1, 2].map(|it| is[it].abs_diff(of[it]))).max();
+        assert!(off < Some(60), "orientation {value}: {off:?}; the picture was a JPEG");
     }
 }
 

@@ -111,6 +111,50 @@ fn a_header_has_the_names_of_bands() {
     assert!(header.band_names.is_empty());
 }
 
+#[test]
+fn bands_are_selected_by_name() {
+    let names = ["B2, blue", "B03", "b4", "B8A"];
+    let file = halves(&SOIL, &items("description", &names));
+    for bands in ["b4,b3,b2", "B04,B03,B02", "red,green,blue", "3,B03,blue", "%624,2,1"] {
+        let named = colors(&file, &format!("&bands={bands}"));
+        assert_eq!(named, colors(&file, "&bands=3,2,1"), "{bands}");
+    }
+    assert_eq!(colors(&file, "&bands=b8a"), colors(&file, "&bands=4"));
+    // a colour interpretation is a name; without either, the first three are red, green and blue
+    let file = halves(&SOIL, &items("colorinterp", &["Blue", "Green", "Red", "NIR"]));
+    assert_eq!(colors(&file, "&bands=nir,red,green"), colors(&file, "&bands=4,3,2"));
+    let file = halves(&SOIL, "");
+    assert_eq!(colors(&file, "&bands=blue,green,red"), colors(&file, "&bands=3,2,1"));
+    let picture = image::RgbImage::from_fn(60, 20, |x, _| image::Rgb([4 * x as u8, 100, 9]));
+    let file = png(&picture.into());
+    assert_eq!(colors(&file, "&bands=blue"), colors(&file, "&bands=3"));
+}
+
+#[test]
+fn a_name_that_no_band_has_is_refused_with_those_that_there_are() {
+    let refusal = |file: &[u8], bands: &str| match drawn(file, &format!("width=9&bands={bands}")) {
+        Err(err @ asciify::Error::Missing { option: "bands", .. }) => err.to_string(),
+        other => panic!("{bands}: {other:?}"),
+    };
+    let file = halves(&SOIL, &items("description", &["day 1", "day 2", "", "R&amp;D+x"]));
+    assert_eq!(
+        refusal(&file, "B9"),
+        "bands must be numbers from 1 to 4, or names; of those, the image has day 1, day 2, R&D+x, \
+         not \"b9\""
+    );
+    // a word of two names
+    assert!(refusal(&file, "1,day,2").contains("not \"day\""));
+    assert!(drawn(&file, "width=9&bands=r%26d%2Bx").is_ok());
+    let rgb = png(&sample());
+    assert!(refusal(&rgb, "nir").contains("red, green and blue"));
+    let grey = halves(&[(1.0, 2.0)], "");
+    assert_eq!(refusal(&grey, "red"), "bands must be 1: the image names no band");
+    // names with commas are too many names
+    assert!("bands=r,g".parse::<Spec>().is_err());
+    let canonical = |spec: &str| spec.parse::<Spec>().map(|spec| spec.to_string());
+    assert_eq!(canonical("bands=B04,%42,2").as_deref(), Ok("width=80&bands=b04%2Cb%2C2"));
+}
+
 /// Three bands that run over these values, the second one backwards.
 fn ramps(ranges: [(f32, f32); 3]) -> Vec<u8> {
     columns(3, "", |band, x| {

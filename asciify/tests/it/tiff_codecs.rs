@@ -64,6 +64,12 @@ fn the_pixels_are_those_that_were_compressed() {
     let i32 = |value: Value| (value.unwrap_or(0) as i32).to_le_bytes().to_vec();
     let f32 = |value: Value| value.map_or(f32::NAN, |it| it as f32).to_le_bytes().to_vec();
     let f64 = |value: Value| value.map_or(f64::NAN, f64::from).to_le_bytes().to_vec();
+    let f32_fraction = |value: Value| {
+        value.map_or(f32::NAN, |it| it as f32 * 0.987_654_321_f64 as f32).to_le_bytes().to_vec()
+    };
+    let f64_fraction = |value: Value| {
+        value.map_or(f64::NAN, |it| f64::from(it) * 0.987_654_321).to_le_bytes().to_vec()
+    };
     let all = |_: u32, _: u32, _: u32| false;
     let hole = |x: u32, y: u32, _: u32| (10..30).contains(&x) && (5..10).contains(&y);
     let holes = |x: u32, y: u32, band: u32| {
@@ -81,6 +87,8 @@ fn the_pixels_are_those_that_were_compressed() {
         ("lerc-i32-lossy", uncompressed(&values(1, all), 1, i32, 2)),
         ("lerc-f32-mask", uncompressed(&values(3, hole), 3, f32, 3)),
         ("lerc-f32-masks", uncompressed(&values(3, holes), 3, f32, 3)),
+        ("lerc6-f32-mask", uncompressed(&values(3, hole), 3, f32_fraction, 3)),
+        ("lerc6-f64", uncompressed(&values(1, all), 1, f64_fraction, 3)),
         ("lerc-u8-alpha", uncompressed(&alpha, 4, u8, 1)),
         ("webp-alpha", uncompressed(&alpha, 4, u8, 1)),
         #[cfg(feature = "jp2")]
@@ -103,6 +111,8 @@ fn damaged_chunks_are_damage_and_no_panic() {
         "lerc-u16-planar-tiles",
         "lerc-i32-lossy",
         "lerc-f32-masks",
+        "lerc6-f32-mask",
+        "lerc6-f64",
         "lerc-u8-alpha",
         "webp-alpha",
         #[cfg(feature = "jp2")]

@@ -162,44 +162,50 @@ impl Catalog {
     ) -> Result<bool, Fault> {
         let finish = async {
             let txn = self.begin().await?;
-            let held = self.try_finish(&txn, claim, engine, finished).await?;
-            match held {
-                true => txn.commit().await?,
-                false => txn.rollback().await?,
+            let ready_after = self.try_finish(&txn, claim, engine, finished).await?;
+            match ready_after {
+                Some(_) => txn.commit().await?,
+                None => txn.rollback().await?,
             }
-            Ok::<_, DbErr>(held)
+            if let Some(Some(ready_after)) = ready_after {
+                metrics::histogram!("planet_ready_seconds").record(ready_after.as_secs_f64());
+            }
+            Ok::<_, DbErr>(ready_after.is_some())
         };
         finish.bounded("finish a job").await
     }
 
+    /// `None` when the claim was lost; otherwise the time from the upload to now, unless the job is
+    /// one of the backfill.
     async fn try_finish(
         &self,
         txn: &DatabaseTransaction,
         claim: &Claim,
         engine: u32,
         finished: &[NewRender],
-    ) -> Result<bool, DbErr> {
+    ) -> Result<Option<Option<Duration>>, DbErr> {
         // locks in the same order as a removal: first the image, then its job
         let image = images::Entity::find_by_id(claim.image.0).lock(LockType::KeyShare);
-        if image.one(txn).await?.is_none() {
-            return Ok(false);
-        }
+        let Some(image) = image.one(txn).await? else { return Ok(None) };
         let done = held(claim)
             .col_expr(C::State, State::Done.into())
             .col_expr(C::DoneAt, self.now())
             .col_expr(C::Error, Expr::value(None::<String>))
-            .exec(txn)
+            .exec_with_returning(txn)
             .await?;
+        let Some(done) = done.first() else { return Ok(None) };
         let mut blobs: Vec<String> = finished.iter().map(|render| render.blob.clone()).collect();
         blobs.sort_unstable();
         blobs.dedup();
-        if done.rows_affected == 0 || !blob_gc::confirm(txn, &blobs).await? {
-            return Ok(false);
+        if !blob_gc::confirm(txn, &blobs).await? {
+            return Ok(None);
         }
         if !finished.is_empty() {
             self.insert_renders(txn, claim.image, engine, finished).await?;
         }
-        Ok(true)
+        let ms = done.done_at.zip(image.stored_at).map(|(done, stored)| done - stored);
+        let ready_after = ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
+        Ok(Some(ready_after.filter(|_| !done.backfill)))
     }
 
     async fn insert_renders(

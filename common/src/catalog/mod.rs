@@ -4,7 +4,11 @@
 //! uses SeaORM. All times come from the database's clock. Every later write of an upload or a
 //! worker carries its attempt as a fencing token: a process that was overtaken changes nothing.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
@@ -139,7 +143,14 @@ trait Bounded<T>: Future<Output = Result<T, DbErr>> + Sized {
     fn bounded(self, doing: &'static str) -> impl Future<Output = Result<T, Fault>> {
         async move {
             metrics::counter!("planet_database_calls_total", "call" => doing).increment(1);
-            tokio::time::timeout(QUERY_TIMEOUT, self).await.doing(doing)?.doing(doing)
+            let started = Instant::now();
+            let result = tokio::time::timeout(QUERY_TIMEOUT, self).await;
+            let took = started.elapsed().as_secs_f64();
+            metrics::histogram!("planet_database_seconds", "call" => doing).record(took);
+            if !matches!(result, Ok(Ok(_))) {
+                metrics::counter!("planet_database_failures_total", "call" => doing).increment(1);
+            }
+            result.doing(doing)?.doing(doing)
         }
     }
 }

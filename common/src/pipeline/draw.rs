@@ -95,6 +95,26 @@ impl Drop for RunningRender {
     }
 }
 
+/// Counts as memory for renders until it is dropped.
+struct ReservedMemory(metrics::Gauge, f64);
+
+impl ReservedMemory {
+    fn new(mib: u32) -> Self {
+        let reserved = ReservedMemory(
+            metrics::gauge!("planet_render_memory_bytes"),
+            f64::from(mib) * MIB as f64,
+        );
+        reserved.0.increment(reserved.1);
+        reserved
+    }
+}
+
+impl Drop for ReservedMemory {
+    fn drop(&mut self) {
+        self.0.decrement(self.1);
+    }
+}
+
 impl Pipeline {
     /// One drawing per spec, in their order. Dropping the future cancels the render.
     pub(super) async fn draw(
@@ -147,6 +167,7 @@ impl Pipeline {
         let memory = self.0.memory_permits.clone().acquire_many_owned(mib);
         let memory = timeout(max_wait, memory).await.map_err(|_| DrawError::Busy)?;
         stopwatch.lap("memory");
+        let memory = (memory, ReservedMemory::new(mib));
         let core = self.0.render_permits.clone().acquire_owned();
         let core = timeout(max_wait, core).await.map_err(|_| DrawError::Busy)?;
         stopwatch.lap("wait");
@@ -165,6 +186,9 @@ impl Pipeline {
         let drawn = timeout(limit, work).await.map_err(|_| DrawError::TooSlow { limit })?;
         let drawings = drawn.map_err(|_| DrawError::Crashed)?.map_err(verdict)?;
         stopwatch.lap("render");
+        let pixels = u64::from(header.width) * u64::from(header.height);
+        metrics::counter!("planet_drawn_pixels_total", "format" => header.format.name())
+            .increment(pixels);
         Ok((drawings, stopwatch.stages))
     }
 

@@ -139,6 +139,8 @@ impl Config {
             "memory for all renders of one process together, in MiB",
         );
         let max_upload_bytes = max_upload_bytes(env);
+        let render_limit =
+            env.period("RENDER_LIMIT_S", "120", "most time for one render, in seconds");
         let originals_memory_mib = env.number(
             "ORIGINALS_MEMORY_MIB",
             256,
@@ -179,6 +181,7 @@ impl Config {
                          RENDER_MEMORY_MIB",
                     )
                     .min(render_memory_mib * MIB / 3 * 2),
+                max_decoder_cpu_s: render_limit.as_secs_f64().ceil() as u64,
             },
             max_upload_bytes,
             spool: env
@@ -211,11 +214,7 @@ impl Config {
                 "5",
                 "how long a request waits for a free core before it gets 503, in seconds",
             ),
-            render_limit: env.period(
-                "RENDER_LIMIT_S",
-                "120",
-                "most time for one render, in seconds",
-            ),
+            render_limit,
             cache_bytes: env.number(
                 "CACHE_BYTES",
                 64 * MIB,

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use super::Pipeline;
 use crate::{
     account::{
+        session::{Session, SessionId},
         sign_in::PendingSignIn,
         user::{Identity, Role, User, UserId, UserState},
     },
@@ -94,11 +95,27 @@ impl Pipeline {
         &'a self,
         token: &'a str,
         idle: Duration,
-    ) -> BoxFuture<'a, Result<Option<User>, Fault>> {
+    ) -> BoxFuture<'a, Result<Option<(SessionId, User)>, Fault>> {
         Box::pin(async move {
             let session = self.catalog().session(&hash(token), idle).await?;
-            Ok(session.map(|(_, user)| user).filter(|user| user.state == UserState::Active))
+            Ok(session.filter(|(_, user)| user.state == UserState::Active))
         })
+    }
+
+    /// The sessions of `user`, newest first.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub fn sessions(&self, user: UserId) -> BoxFuture<'_, Result<Vec<Session>, Fault>> {
+        Box::pin(async move { self.catalog().sessions(user).await })
+    }
+
+    /// Ends a session of `user`; returns whether there was one with that id.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub fn end_session(&self, user: UserId, id: SessionId) -> BoxFuture<'_, Result<bool, Fault>> {
+        Box::pin(async move { self.catalog().end_session_of(user, id).await })
     }
 
     /// Ends the session with that cookie; returns whose it was.

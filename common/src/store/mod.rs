@@ -4,7 +4,12 @@
 //! once, by one writer, and never overwritten. What `put` confirmed is durable as far as the
 //! backend guarantees it (files: fsync of file and folder). Keys are made in this module only.
 
-use std::{ops::Range, path::PathBuf, pin::Pin, time::Duration};
+use std::{
+    ops::Range,
+    path::PathBuf,
+    pin::Pin,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, future::BoxFuture};
@@ -179,10 +184,13 @@ impl Store {
     /// # Errors
     /// The store failed; the blob may exist or not.
     pub async fn put(&self, key: &str, content: Content) -> Result<(), Fault> {
-        match self {
-            Store::File(files) => files.put(key, content).await,
-            Store::S3(bucket) => bucket.put(key, content).await,
-        }
+        let call = async {
+            match self {
+                Store::File(files) => files.put(key, content).await,
+                Store::S3(bucket) => bucket.put(key, content).await,
+            }
+        };
+        measured("put", call).await
     }
 
     /// The whole blob; `None` when it does not exist.
@@ -190,10 +198,13 @@ impl Store {
     /// # Errors
     /// The store is unavailable.
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, Fault> {
-        match self {
-            Store::File(files) => files.get(key).await,
-            Store::S3(bucket) => bucket.get(key).await,
-        }
+        let call = async {
+            match self {
+                Store::File(files) => files.get(key).await,
+                Store::S3(bucket) => bucket.get(key).await,
+            }
+        };
+        measured("get", call).await
     }
 
     /// The bytes of the blob in `range`; `None` when it does not exist.
@@ -216,10 +227,13 @@ impl Store {
     /// # Errors
     /// The store is unavailable.
     pub async fn length(&self, key: &str) -> Result<Option<u64>, Fault> {
-        match self {
-            Store::File(files) => files.length(key).await,
-            Store::S3(bucket) => bucket.length(key).await,
-        }
+        let call = async {
+            match self {
+                Store::File(files) => files.length(key).await,
+                Store::S3(bucket) => bucket.length(key).await,
+            }
+        };
+        measured("length", call).await
     }
 
     /// A stream of the bytes in `range`, which is not empty and within the blob; `None` when the
@@ -228,10 +242,13 @@ impl Store {
     /// # Errors
     /// The store is unavailable.
     pub async fn stream(&self, key: &str, range: Range<u64>) -> Result<Option<Body>, Fault> {
-        match self {
-            Store::File(files) => files.stream(key, range).await,
-            Store::S3(bucket) => bucket.stream(key, range).await,
-        }
+        let call = async {
+            match self {
+                Store::File(files) => files.stream(key, range).await,
+                Store::S3(bucket) => bucket.stream(key, range).await,
+            }
+        };
+        measured("stream", call).await
     }
 
     /// Deletes the blob, if it exists.
@@ -239,10 +256,13 @@ impl Store {
     /// # Errors
     /// The store failed; the blob may still exist.
     pub async fn delete(&self, key: &str) -> Result<(), Fault> {
-        match self {
-            Store::File(files) => files.delete(key).await,
-            Store::S3(bucket) => bucket.delete(key).await,
-        }
+        let call = async {
+            match self {
+                Store::File(files) => files.delete(key).await,
+                Store::S3(bucket) => bucket.delete(key).await,
+            }
+        };
+        measured("delete", call).await
     }
 
     /// Deletes the blobs, those that exist; returns the outcome of each.
@@ -251,7 +271,9 @@ impl Store {
     /// The store is unavailable; any of them may still exist.
     pub async fn delete_all(&self, keys: &[&str]) -> Result<Vec<Result<(), Fault>>, Fault> {
         let together = match self {
-            Store::S3(bucket) if keys.len() > 1 => bucket.delete_all(keys).await?,
+            Store::S3(bucket) if keys.len() > 1 => {
+                measured("delete_all", bucket.delete_all(keys)).await?
+            }
             _ => None,
         };
         Ok(match together {
@@ -270,11 +292,27 @@ impl Store {
     /// # Errors
     /// It does not.
     pub async fn check(&self) -> Result<(), Fault> {
-        match self {
-            Store::File(files) => files.check().await,
-            Store::S3(bucket) => bucket.check().await,
-        }
+        let call = async {
+            match self {
+                Store::File(files) => files.check().await,
+                Store::S3(bucket) => bucket.check().await,
+            }
+        };
+        measured("check", call).await
     }
+}
+
+/// Awaits a call and records its time and its outcome.
+async fn measured<T>(
+    operation: &'static str,
+    call: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let started = Instant::now();
+    let result = call.await;
+    let outcome = if result.is_ok() { "ok" } else { "failed" };
+    let labels = [("operation", operation), ("outcome", outcome)];
+    metrics::histogram!("planet_store_seconds", &labels).record(started.elapsed().as_secs_f64());
+    result
 }
 
 #[cfg(test)]

@@ -24,7 +24,13 @@ const SPECS: [&str; 12] = [
 
 /// Limits that keep one input fast.
 pub fn limits() -> Limits {
-    Limits { max_side_px: 2_000, max_pixels: 100_000, max_frames: 50, max_decoded_bytes: 32 << 20 }
+    Limits {
+        max_side_px: 2_000,
+        max_pixels: 100_000,
+        max_frames: 50,
+        max_decoded_bytes: 32 << 20,
+        ..Limits::default()
+    }
 }
 
 /// Each file of [`crate::seeds`] and [`crate::profiles`] with two of the specs.

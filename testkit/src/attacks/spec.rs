@@ -12,6 +12,7 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
         "symbols=ramp:%20%E2%96%91%E2%96%93&brightness=-0.25&contrast=1.5&gamma=2.2&sharpen=0.001",
         "symbols=chars:%20%23%26%3C%E2%96%80&frame=7&bands=4,3,2&stretch=-100:3000.5",
         "bands=2&stretch=none&width=1000",
+        "bands=B8A,near%20red,2",
         "width=1&width=2",
     ];
     // and each option alone, with the text of what it accepts

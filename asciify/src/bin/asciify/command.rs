@@ -71,7 +71,7 @@ pub(crate) fn command() -> Command {
 }
 
 /// The flags of [`Limits`], and their help. Their names are those of the service's settings.
-const LIMITS: [(&str, &str); 4] = [
+const LIMITS: [(&str, &str); 5] = [
     ("max-side-px", "The longest side that is decoded, in pixels. Default: 65535."),
     (
         "max-pixels",
@@ -80,6 +80,10 @@ const LIMITS: [(&str, &str); 4] = [
     ),
     ("max-frames", "Frames of an animation or pages of a TIFF. Default: 10000."),
     ("max-decoded-bytes", "Memory that decoding may take, in bytes. Default: 1073741824."),
+    (
+        "max-decoder-cpu-s",
+        "CPU time of a process that decodes AVIF or JPEG XL, in seconds. Default: 120.",
+    ),
 ];
 
 /// A flag of a limit.
@@ -103,6 +107,7 @@ pub(crate) fn limits(arguments: &ArgMatches) -> Limits {
         max_pixels: given("max-pixels").unwrap_or(default.max_pixels),
         max_frames: given_u32("max-frames").unwrap_or(default.max_frames),
         max_decoded_bytes: given("max-decoded-bytes").unwrap_or(default.max_decoded_bytes),
+        max_decoder_cpu_s: given("max-decoder-cpu-s").unwrap_or(default.max_decoder_cpu_s),
     }
 }
 

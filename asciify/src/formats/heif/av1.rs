@@ -214,6 +214,7 @@ impl Tile for Av1Picture {
 
     fn coding(&self) -> Coding {
         Coding {
+            primaries: self.picture.color_primaries() as u16,
             matrix: self.picture.matrix_coefficients() as u16,
             is_full_range: self.picture.color_range() == YUVRange::Full,
         }

@@ -15,6 +15,9 @@ use crate::error::Error;
 use crate::format::Format;
 use crate::formats::foreign::guarded;
 
+/// The value of `ColourPrimaries` that states nothing (ITU-T H.273, table 2).
+const UNSPECIFIED: u16 = 2;
+
 /// Pixels by which a coded picture may exceed the picture that is shown: a coding tree unit.
 const MAX_PADDING_PX: u32 = 64;
 
@@ -201,7 +204,12 @@ impl Tile for HevcPicture {
     }
 
     fn coding(&self) -> Coding {
-        Coding { matrix: self.frame.matrix_coeffs.into(), is_full_range: self.frame.full_range }
+        Coding {
+            // the decoder does not tell
+            primaries: UNSPECIFIED,
+            matrix: self.frame.matrix_coeffs.into(),
+            is_full_range: self.frame.full_range,
+        }
     }
 
     fn read_row(&self, plane: usize, y: u32, samples: &mut Vec<u16>) {

@@ -103,6 +103,9 @@ impl CodedPicture {
             decoder.max_pixels_per_byte(),
         )?;
         let coding = coding(meta, item).or_else(|| coding(meta, first));
+        if let Some(Err(name)) = coding.map(Coding::check) {
+            return Err(not_read(decoder.format(), name));
+        }
         let model = if decoder.is_monochrome() { ColorModel::Grey } else { ColorModel::Rgb };
         let profile = profile(meta, item, model).or_else(|| profile(meta, first, model));
         let profile = profile.unwrap_or_default();
@@ -153,6 +156,11 @@ impl CodedPicture {
             false => Err(Error::malformed(self.format(), "it states its size twice, differently")),
         }
     }
+}
+
+/// A coding of colours that is not read.
+fn not_read(format: Format, name: &str) -> Error {
+    Error::Unsupported(format!("this {format} uses {name} that we cannot decode"))
 }
 
 /// The length of ranges of the file, in bytes.
@@ -217,8 +225,8 @@ fn tile_decoder(
 /// The coding of colours that an item's `colr` property states.
 fn coding(meta: &Meta, item: u32) -> Option<Coding> {
     meta.properties(item).find_map(|property| match property {
-        Property::Color(ColorInfo::Nclx { matrix, full_range, .. }) => {
-            Some(Coding { matrix: *matrix, is_full_range: *full_range })
+        Property::Color(ColorInfo::Nclx { primaries, matrix, full_range, .. }) => {
+            Some(Coding { primaries: *primaries, matrix: *matrix, is_full_range: *full_range })
         }
         _ => None,
     })
@@ -287,6 +295,7 @@ impl<'a> TileRow<'a> {
         for tile in &self.tiles {
             let coding = self.picture.coding.unwrap_or_else(|| tile.coding());
             let conversion = Conversion::new(coding, tile.bits());
+            let conversion = conversion.map_err(|name| not_read(self.picture.format(), name))?;
             let (width, _) = tile.sides();
             let [luma, cb, cr] = &mut self.samples;
             tile.read_row(0, y, luma);

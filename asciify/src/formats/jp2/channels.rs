@@ -10,7 +10,8 @@ use crate::color_profile::{ColorModel, ColorProfile};
 use crate::error::Error;
 use crate::formats::stretch::{automatic, part_of, to_16_bits};
 use crate::light::{Row, from_lab};
-use crate::spec::bands::{Bands, Stretch};
+use crate::sample::band_numbers::BandNumbers;
+use crate::spec::bands::Stretch;
 
 /// The channels of a picture.
 pub(super) struct Channels {
@@ -89,6 +90,13 @@ impl Channels {
         });
         let (model, profile) = model(boxes.color_space, colors.len(), components);
         Ok(Self { channels, colors, alpha, model, palette: boxes.palette, profile })
+    }
+
+    /// The channels that are red, green and blue; `None` where there are fewer, or where colours are
+    /// computed from the channels.
+    pub(super) fn red_green_blue(&self) -> Option<[usize; 3]> {
+        let colors = self.colors.first_chunk().filter(|_| self.model == Model::Bands);
+        colors.copied()
     }
 
     /// The number of channels.
@@ -189,7 +197,7 @@ fn model(
 #[derive(Clone)]
 pub(super) struct Converter<'a> {
     channels: &'a Channels,
-    bands: Bands,
+    bands: BandNumbers,
     /// The channels that make a colour.
     wanted: Vec<usize>,
     /// The values that are black and white, by wanted channel.
@@ -202,7 +210,7 @@ impl<'a> Converter<'a> {
     /// [`Error::Missing`] where there is no such band.
     pub(super) fn new(
         channels: &'a Channels,
-        bands: Bands,
+        bands: BandNumbers,
         stretch: Stretch,
     ) -> Result<Self, Error> {
         let count = channels.count();

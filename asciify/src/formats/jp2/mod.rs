@@ -8,6 +8,7 @@ mod boxes;
 mod channels;
 mod codestream;
 mod coding;
+pub(super) mod embedded;
 mod grid;
 mod tile;
 
@@ -16,6 +17,7 @@ use crate::formats::decoder::{Decoder, Driver, Input, Probed, area, in_groups};
 use crate::formats::reader::ByteReader;
 use crate::formats::stretch::{SAMPLED_PIXELS, SAMPLED_VALUE_BYTES};
 use crate::sample::area::SourceGeometry;
+use crate::sample::band_numbers::BandDirectory;
 use crate::sample::used_range::UsedRange;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
@@ -199,6 +201,11 @@ impl Jp2 {
 }
 
 impl Decoder for Jp2 {
+    fn bands(&self, input: &mut Input<'_, '_>, _frame: u32) -> Result<BandDirectory, Error> {
+        let rgb = self.channels.red_green_blue();
+        Ok(BandDirectory { count: input.probed.bands, rgb, ..BandDirectory::default() })
+    }
+
     /// Samples each spec at the lowest resolution that suffices for it.
     fn sample(
         &self,

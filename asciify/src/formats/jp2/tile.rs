@@ -18,7 +18,7 @@ use crate::formats::foreign::guarded;
 
 /// The boxes before the codestream: `ftyp`, and a JP2 header box that states sRGB, so that the
 /// decoder does not convert colours.
-const BOXES: &[u8] = b"\0\0\0\x14ftypjp2 \0\0\0\0jp2 \
+pub(super) const BOXES: &[u8] = b"\0\0\0\x14ftypjp2 \0\0\0\0jp2 \
     \0\0\0\x17jp2h\0\0\0\x0fcolr\x01\0\0\0\0\0\x10\0\0\0\0jp2c";
 
 /// The samples of a tile at some resolution.

@@ -25,6 +25,7 @@ pub(super) struct Header {
     pub(super) has_eoi: bool,
     /// Of a kind that common decoders refuse or decode wrongly.
     pub(super) is_rare: bool,
+    pub(super) is_lossless: bool,
     /// Whether it has several scans of the same blocks.
     pub(super) is_progressive: bool,
     /// The file is too short for most of the blocks or samples that it claims.
@@ -102,6 +103,7 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
         orientation: orientation.unwrap_or(Orientation::NoTransforms),
         has_eoi,
         is_rare: frame.is_rare,
+        is_lossless: frame.is_lossless,
         is_progressive: frame.is_progressive,
         // except in arithmetic coding, a data unit takes at least a bit
         is_too_short: !frame.is_arithmetic

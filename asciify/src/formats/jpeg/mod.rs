@@ -43,8 +43,9 @@ pub(super) const DRIVER: Driver = Driver {
     probe,
 };
 
-/// The largest memory for the coefficients of a file without EOI, in bytes, where they must be held to
-/// read its last scans. A larger file counts as truncated.
+/// The largest memory for what must be held of a file without EOI to read its last scans, in bytes: a
+/// bit for each coefficient, two bytes for each sample of the lossless process. A larger file counts as
+/// truncated.
 const MAX_CHECKED_BYTES: u64 = 1 << 26;
 
 /// Held while a file without EOI is read, so that only one takes memory at a time.
@@ -97,7 +98,8 @@ fn has_all_blocks(reader: &mut ByteReader<'_>, header: &Header) -> Result<bool, 
     {
         return Ok(image.is_complete);
     }
-    let held = area(header.width, header.height).saturating_mul(2 * u64::from(header.components));
+    let samples = area(header.width, header.height).saturating_mul(header.components.into());
+    let held = if header.is_lossless { samples.saturating_mul(2) } else { samples / 8 };
     Ok(held <= MAX_CHECKED_BYTES && full::is_complete(&file()?))
 }
 

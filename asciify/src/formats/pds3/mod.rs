@@ -94,7 +94,18 @@ fn probe(mut reader: ByteReader<'_>) -> Result<Probed, Error> {
         is_whole: layout.end(1) <= reader.end,
         rows: layout,
     }
-    .probed())
+    .probed()
+    .with_band_names(band_names(&label, object, bands)))
+}
+
+/// The names of the bands, if there is one for each: BAND_NAME of the image, or FILTER_NAME of the
+/// instrument.
+fn band_names(label: &Label, object: &str, bands: u32) -> Vec<Option<String>> {
+    let of_each = |values: &&[Value]| values.len() == bands as usize && bands > 1;
+    let names = [label.values_in(object, "BAND_NAME"), label.values("FILTER_NAME")];
+    let names = names.iter().find(|values| of_each(values));
+    let name = |value: &Value| Some(value.text.clone()).filter(|text| !text.is_empty());
+    names.map_or_else(Vec::new, |values| values.iter().map(name).collect())
 }
 
 /// Where the image begins, by the value of its pointer: a number of a record or of a byte, from 1.

@@ -23,6 +23,8 @@ use rows::{FORMAT, has_all_rows};
 pub(super) const DRIVER: Driver =
     Driver { format: FORMAT, identify: |start| start.starts_with(b"\x89PNG\r\n\x1a\n"), probe };
 
+/// The highest number of a PNG four-byte unsigned integer.
+const MAX_NUMBER: u32 = i32::MAX as u32;
 /// Length of the CRC that follows the data of every chunk, in bytes.
 const CRC_BYTES: u64 = 4;
 /// Data of IHDR, in bytes.
@@ -117,7 +119,9 @@ fn read_chunk(
         b"IEND" => return Err(reader.malformed("it holds no picture")),
         b"IDAT" => return Ok(kind),
         b"acTL" if length >= 4 => {
-            probed.frames = reader.u32_be()?;
+            // a number beyond those of the format is no animation (W3C PNG, third edition, 7.1)
+            let frames = reader.u32_be()?;
+            probed.frames = if frames > MAX_NUMBER { 0 } else { frames };
             reader.skip(length - 4)?;
         }
         b"tRNS" => {

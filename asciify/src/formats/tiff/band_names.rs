@@ -20,6 +20,8 @@ const OTHER_BANDS: [&str; 5] = ["edge", "infra", "infrared", "near", "nir"];
 pub(super) struct BandNames {
     /// By band; empty where none has a name.
     pub(super) names: Vec<Option<String>>,
+    /// What each band shows, by band: its colour interpretation.
+    pub(super) colors: Vec<Option<String>>,
     /// The bands that are red, green and blue, counted from 0.
     pub(super) rgb: Option<[usize; 3]>,
     /// The first band that is alpha, counted from 0.
@@ -55,6 +57,7 @@ impl BandNames {
             rgb: all(COLORS.map(named)).or_else(|| rgb_by_name(&names)),
             alpha: named("alpha"),
             names: if names.iter().any(Option::is_some) { names } else { Vec::new() },
+            colors,
         }
     }
 }

@@ -31,6 +31,7 @@ use crate::error::{Error, Limits};
 use crate::formats::decoder::{Decoder, Driver, Input, Probed, in_groups};
 use crate::formats::reader::ByteReader;
 use crate::sample::area::SourceGeometry;
+use crate::sample::band_numbers::BandDirectory;
 use crate::sample::used_range::UsedRange;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
@@ -84,6 +85,11 @@ fn probe(reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
 struct Pages;
 
 impl Decoder for Pages {
+    fn bands(&self, input: &mut Input<'_, '_>, frame: u32) -> Result<BandDirectory, Error> {
+        let mut tiff = Tiff::open(ByteReader::new(input.source, FORMAT)?)?;
+        Ok(tiff.levels(frame, input.limits)?.swap_remove(0).page.band_directory())
+    }
+
     /// Samples each spec from the smallest overview that suffices for it, or the largest that is
     /// within the limits.
     fn sample(

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 
+use super::band_names::BandNames;
 use super::codes::{Photometric, SampleFormat};
 use super::ifd::{FORMAT, Tiff};
 use super::levels::Level;
@@ -13,8 +14,9 @@ use super::samples;
 use crate::color_profile::Lut;
 use crate::error::Error;
 use crate::light::{from_lab, from_ycbcr};
+use crate::sample::band_numbers::{BandDirectory, BandNumbers};
 use crate::sample::view::View;
-use crate::spec::bands::{Bands, Stretch};
+use crate::spec::bands::Stretch;
 
 /// A pixel in the units of the file's samples.
 pub(super) struct Pixel {
@@ -27,7 +29,7 @@ pub(super) struct Pixel {
 /// The wanted samples of a row of a level.
 pub(super) struct SampleRow<'a> {
     page: &'a Page,
-    bands: Bands,
+    bands: BandNumbers,
     /// Pixel by pixel, `per_pixel` each.
     values: &'a [f64],
     per_pixel: usize,
@@ -67,7 +69,7 @@ impl SampleRow<'_> {
 pub(super) fn for_each_sample_row(
     tiff: &RefCell<Tiff<'_>>,
     level: &Level,
-    bands: Bands,
+    bands: BandNumbers,
     mut take: impl FnMut(&SampleRow<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let page = &level.page;
@@ -134,12 +136,19 @@ pub(super) fn damaged(err: io::Error) -> Error {
 }
 
 impl Page {
+    /// What the page says about its bands.
+    pub(super) fn band_directory(self) -> BandDirectory {
+        let count = self.bands();
+        let BandNames { names, colors, rgb, .. } = self.band_names;
+        BandDirectory { count, names, colors, rgb }
+    }
+
     /// A view with the bands that are shown by default, if the page says which are red, green and
     /// blue.
     pub(super) fn resolved(&self, view: View) -> View {
         match (view.bands, self.band_names.rgb) {
-            (Bands::Auto, Some(rgb)) if rgb != [0, 1, 2] => {
-                View { bands: Bands::Rgb(rgb.map(|band| band as u16 + 1)), ..view }
+            (BandNumbers::Auto, Some(rgb)) if rgb != [0, 1, 2] => {
+                View { bands: BandNumbers::Rgb(rgb.map(|band| band as u16 + 1)), ..view }
             }
             _ => view,
         }
@@ -202,7 +211,7 @@ impl Page {
     ///
     /// # Errors
     /// [`Error::Missing`] where there is no such band.
-    pub(super) fn shows_one_band(&self, bands: Bands) -> Result<bool, Error> {
+    pub(super) fn shows_one_band(&self, bands: BandNumbers) -> Result<bool, Error> {
         let alpha = usize::from(self.alpha_sample().is_some());
         Ok(self.has_bands() && self.wanted_samples(bands)?.len() == 1 + alpha)
     }
@@ -211,7 +220,7 @@ impl Page {
     ///
     /// # Errors
     /// [`Error::Missing`] where there is no such band.
-    fn wanted_samples(&self, bands: Bands) -> Result<Vec<usize>, Error> {
+    fn wanted_samples(&self, bands: BandNumbers) -> Result<Vec<usize>, Error> {
         let samples = self.samples_per_pixel as usize;
         let alpha = self.alpha_sample();
         let mut wanted: Vec<usize> = match (self.photometric, bands.chosen()) {
@@ -244,7 +253,7 @@ impl Page {
     pub(super) fn pixel(
         &self,
         values: &[f64],
-        bands: Bands,
+        bands: BandNumbers,
         is_shown: bool,
         cmyk: Option<&Lut>,
     ) -> Pixel {

@@ -15,11 +15,12 @@ use crate::formats::stretch::{
 };
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
+use crate::sample::band_numbers::BandNumbers;
 use crate::sample::used_range::UsedRange;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
 use crate::spec::Spec;
-use crate::spec::bands::{Bands, Stretch};
+use crate::spec::bands::Stretch;
 
 use sample_type::SampleType;
 
@@ -125,7 +126,7 @@ impl<S: StoredRows> Values<S> {
     ///
     /// # Errors
     /// [`Error::Missing`] where there is no such band.
-    fn chosen_bands(&self, bands: Bands) -> Result<Vec<usize>, Error> {
+    fn chosen_bands(&self, bands: BandNumbers) -> Result<Vec<usize>, Error> {
         let chosen = match bands.chosen() {
             Some(chosen) => chosen,
             None if self.bands < 3 => [0; 3],

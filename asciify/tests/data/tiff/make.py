@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Makes the files of this folder, most with GDAL: pip install numpy rasterio tifffile imagecodecs, then make.py FOLDER."""
+"""Makes the files of this folder, most with GDAL: pip install numpy rasterio tifffile imagecodecs lerc, then make.py FOLDER."""
 import pathlib
 import sys
 
+import lerc
 import numpy
 import rasterio
 import tifffile
@@ -49,3 +50,24 @@ for name, pixels, options in [
     ("jpeg2000-i16", values("int16", 1)[0], {}),
 ]:
     tifffile.imwrite(FOLDER / f"{name}.tif", pixels, metadata=None, **lossless, **options)
+
+# GDAL writes LERC of version 4; floating-point numbers without loss are different since version 6
+for name, dtype, bands, mask in [
+    ("lerc6-f32-mask", "float32", 3, numpy.ones((HEIGHT, WIDTH), bool)),
+    ("lerc6-f64", "float64", 1, None),
+]:
+    pixels = (values(dtype, bands) * numpy.array(0.987654321, dtype)).transpose(1, 2, 0)
+    if mask is not None:
+        mask[5:10, 10:30] = False
+    error, length, blob = lerc.encode(pixels.squeeze(), bands, mask is not None, mask, 0, 1 << 20)
+    assert error == 0
+    tifffile.imwrite(
+        FOLDER / f"{name}.tif",
+        data=iter([bytes(blob[:length])]),
+        shape=pixels.squeeze().shape,
+        dtype=dtype,
+        compression="LERC",
+        photometric="rgb" if bands == 3 else "minisblack",
+        rowsperstrip=HEIGHT,
+        metadata=None,
+    )

@@ -7,6 +7,10 @@ use crate::formats::jpeg::block::Block;
 use crate::formats::jpeg::segments::ScanComponent;
 use crate::formats::jpeg::tables::{Conditioning, MAX_TABLES};
 
+/// Bytes that a decoder reads behind the end of complete data, at most: it reads two bytes ahead, and
+/// encoders leave out zeros at the end (D.1.8).
+const MAX_BYTES_BEHIND: u64 = 4;
+
 /// Bins of the statistics area of a DC table (table F.4) and of an AC table (table F.5).
 const DC_BINS: usize = 49;
 const AC_BINS: usize = 245;
@@ -30,9 +34,11 @@ struct Bin {
 }
 
 /// Decodes binary decisions (D.2). Behind the end of the data there are zeros, which encoders leave
-/// out: truncation cannot be noticed, and the most probable symbols follow.
+/// out: behind a truncation, the most probable symbols follow.
 struct BinaryDecoder<'a> {
     data: std::slice::Iter<'a, u8>,
+    /// Bytes that were read behind the end of the data.
+    bytes_behind: u64,
     /// C: the position of the code in the interval, as 16.16 fixed point.
     code: u32,
     /// A: the size of the interval, 0x8000 to 0x10000 between decisions.
@@ -46,13 +52,16 @@ struct BinaryDecoder<'a> {
 impl<'a> BinaryDecoder<'a> {
     /// INITDEC, D.2.7.
     fn new(data: &'a [u8], budget: &'a mut u64) -> Self {
-        let mut it = Self { data: data.iter(), code: 0, interval: 0x1_0000, ready: 0, budget };
+        let (code, interval, ready, bytes_behind) = (0, 0x1_0000, 0, 0);
+        let mut it = Self { data: data.iter(), bytes_behind, code, interval, ready, budget };
         it.code = it.byte() << 24 | it.byte() << 16;
         it
     }
 
     fn byte(&mut self) -> u32 {
-        self.data.next().copied().unwrap_or(0).into()
+        let byte = self.data.next().copied();
+        self.bytes_behind += u64::from(byte.is_none());
+        byte.unwrap_or(0).into()
     }
 
     /// DECODE, with RENORM_D (D.2.4 to D.2.6). `None` where the budget is spent.
@@ -150,6 +159,11 @@ impl<'a> ArithmeticDecoder<'a> {
             ac: [[Bin::default(); AC_BINS]; MAX_TABLES],
             dc_contexts: [0; MAX_COMPONENTS],
         }
+    }
+
+    /// Whether the data ended before what was decoded of it.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.decoder.bytes_behind > MAX_BYTES_BEHIND
     }
 }
 

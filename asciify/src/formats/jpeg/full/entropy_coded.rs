@@ -17,7 +17,7 @@ use crate::formats::jpeg::tables::Tables;
 fn decode_blocks(
     scan: &Scan,
     frame: &mut Frame,
-    mut decoder: impl EntropyDecoder,
+    decoder: &mut impl EntropyDecoder,
     mcus: Range<usize>,
     cancellation: &Cancellation<'_>,
 ) -> Option<()> {
@@ -79,12 +79,13 @@ impl<'a> EntropyCodedSegments<'a> {
                 lossless::decode(scan, frame, &huffman, data, mcus, cancellation)
             } else if frame.is_arithmetic {
                 let components = &scan.components;
-                let decoder =
+                let mut decoder =
                     ArithmeticDecoder::new(data, components, &tables.conditioning, budget);
-                decode_blocks(scan, frame, decoder, mcus, cancellation)
+                let decoded = decode_blocks(scan, frame, &mut decoder, mcus, cancellation);
+                decoded.filter(|()| !decoder.is_cut_off())
             } else {
-                let decoder = HuffmanDecoder::new(data, &huffman, budget);
-                decode_blocks(scan, frame, decoder, mcus, cancellation)
+                let mut decoder = HuffmanDecoder::new(data, &huffman, budget);
+                decode_blocks(scan, frame, &mut decoder, mcus, cancellation)
             };
             is_complete &= decoded.is_some();
         }

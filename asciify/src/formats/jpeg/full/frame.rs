@@ -1,5 +1,7 @@
 //! The frame: coefficients or samples of all components, held until all scans are read.
 
+use std::array;
+
 use crate::formats::jpeg::block::{BLOCK_LEN, BLOCK_SIDE, Block};
 use crate::formats::jpeg::markers::{SOF2, SOF3, SOF9, SOF10};
 use crate::formats::jpeg::segments::{FrameComponent, FrameHeader};
@@ -12,6 +14,16 @@ pub(super) enum Process {
     /// Progressive DCT.
     Progressive,
     Lossless,
+}
+
+/// What is kept of the data units.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Keeps {
+    /// Coefficients, or samples of the lossless process.
+    #[default]
+    Values,
+    /// Which coefficients are not 0: all that later scans need. Samples of the lossless process.
+    Significance,
 }
 
 /// A data unit is a block of 8 × 8 samples in DCT-based processes, one sample in the lossless one
@@ -48,12 +60,15 @@ pub(super) struct Component {
     pub(super) values: Vec<i16>,
     /// The blocks of each row that has AC coefficients; no blocks for other rows.
     pub(super) block_rows: Vec<Vec<Block>>,
+    /// Of [`Keeps::Significance`]: a bit for each coefficient of each block, instead of `values` and
+    /// `block_rows`.
+    significance: Vec<u64>,
 }
 
 impl Frame {
-    /// Reads a SOF segment, and takes memory for one value of each data unit. `None` for
-    /// unsupported kinds.
-    pub(super) fn parse(segment: &[u8], marker: u8) -> Option<Self> {
+    /// Reads a SOF segment, and takes memory for one value of each data unit, or for its
+    /// significance. `None` for unsupported kinds.
+    pub(super) fn parse(segment: &[u8], marker: u8, keeps: Keeps) -> Option<Self> {
         let header = FrameHeader::parse(segment)?;
         let process = match marker {
             SOF2 | SOF10 => Process::Progressive,
@@ -70,17 +85,23 @@ impl Frame {
         let unit_side = if process == Process::Lossless { 1 } else { BLOCK_SIDE };
         let (columns, rows) = header.mcus(unit_side);
         let (max_h, max_v) = header.max_sampling();
-        let component = |it: &FrameComponent| Component {
-            header: *it,
-            quantization: None,
-            point_transform: 0,
-            stride: columns * it.h,
-            missing_bits: [u8::MAX; BLOCK_LEN],
-            values: vec![0; columns * it.h * rows * it.v],
-            block_rows: match process {
-                Process::Lossless => Vec::new(),
-                _ => vec![Vec::new(); rows * it.v],
-            },
+        let component = |it: &FrameComponent| {
+            let units = columns * it.h * rows * it.v;
+            let (values, block_rows, significance) = match (process, keeps) {
+                (Process::Lossless, _) => (units, 0, 0),
+                (_, Keeps::Values) => (units, rows * it.v, 0),
+                (_, Keeps::Significance) => (0, 0, units),
+            };
+            Component {
+                header: *it,
+                quantization: None,
+                point_transform: 0,
+                stride: columns * it.h,
+                missing_bits: [u8::MAX; BLOCK_LEN],
+                values: vec![0; values],
+                block_rows: vec![Vec::new(); block_rows],
+                significance: vec![0; significance],
+            }
         };
         Some(Self {
             process,
@@ -131,6 +152,14 @@ impl Component {
         y: usize,
         update: impl FnOnce(&mut Block) -> Option<()>,
     ) -> Option<()> {
+        if !self.significance.is_empty() {
+            let index = Some(y * self.stride + x).filter(|_| x < self.stride);
+            let bits = self.significance.get_mut(index?)?;
+            let mut block = array::from_fn(|at| (*bits >> at & 1) as i16);
+            let updated = update(&mut block);
+            *bits = block.iter().rev().fold(0, |bits, it| bits << 1 | u64::from(*it != 0));
+            return updated;
+        }
         let blocks = self.block_rows.get_mut(y)?;
         if let Some(block) = blocks.get_mut(x) {
             return update(block);

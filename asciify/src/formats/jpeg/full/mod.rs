@@ -14,7 +14,7 @@ mod output;
 mod scan;
 
 use entropy_coded::EntropyCodedSegments;
-use frame::Frame;
+use frame::{Frame, Keeps};
 use output::ColorTransform;
 use scan::Scan;
 
@@ -50,7 +50,8 @@ pub(super) fn decode(
     cancellation: &Cancellation<'_>,
     take: impl FnMut(Row<'_>),
 ) -> Option<()> {
-    let reader = Reader::read_file(file, entropy::budget(file.len()), cancellation);
+    let mut reader = Reader::new(file);
+    reader.read_file(file, cancellation);
     let frame = reader.frame.filter(Frame::has_units)?;
     let transform = ColorTransform::of(&frame, reader.has_jfif, reader.adobe_transform);
     output::for_each_row(&frame, transform, cmyk, cancellation, take);
@@ -59,20 +60,23 @@ pub(super) fn decode(
 
 /// Whether any data unit of a file can be read. Takes little time.
 pub(super) fn has_units(file: &[u8], cancellation: &Cancellation<'_>) -> bool {
-    let reader = Reader::read_file(file, entropy::FEW_BLOCKS, cancellation);
+    let mut reader = Reader { budget: entropy::FEW_BLOCKS, ..Reader::default() };
+    reader.read_file(file, cancellation);
     reader.frame.as_ref().is_some_and(Frame::has_units)
 }
 
-/// Whether all data units of a file can be read to the last bit of their coefficients. In arithmetic
-/// coding, the end of the data cannot be told from blank data units: such a file is never complete.
+/// Whether all data units of a file can be read to the last bit of their coefficients. Takes a bit of
+/// memory for each coefficient, but two bytes for each sample of the lossless process.
 pub(super) fn is_complete(file: &[u8]) -> bool {
-    let reader = Reader::read_file(file, entropy::budget(file.len()), &Cancellation::never());
-    reader.frame.is_some_and(|frame| !frame.is_arithmetic && frame.is_complete())
+    let mut reader = Reader { keeps: Keeps::Significance, ..Reader::new(file) };
+    reader.read_file(file, &Cancellation::never());
+    reader.frame.as_ref().is_some_and(Frame::is_complete)
 }
 
 #[derive(Default)]
 struct Reader {
     frame: Option<Frame>,
+    keeps: Keeps,
     tables: Tables,
     /// Scans read so far.
     scans: usize,
@@ -84,13 +88,16 @@ struct Reader {
 }
 
 impl Reader {
+    /// With the budget of a file.
+    fn new(file: &[u8]) -> Self {
+        Self { budget: entropy::budget(file.len()), ..Self::default() }
+    }
+
     /// Reads a file up to EOI, or to where it is damaged.
-    fn read_file(file: &[u8], budget: u64, cancellation: &Cancellation<'_>) -> Self {
-        let mut reader = Self { budget, ..Self::default() };
+    fn read_file(&mut self, file: &[u8], cancellation: &Cancellation<'_>) {
         if let Some(segments) = file.strip_prefix(&SOI_BYTES) {
-            let _end = reader.read(segments, cancellation);
+            let _end = self.read(segments, cancellation);
         }
-        reader
     }
 
     /// Reads segments and scans, from behind SOI to EOI. `None` where it stops before.
@@ -114,7 +121,7 @@ impl Reader {
             at += 1 + length;
             match marker {
                 SOF0..=SOF3 | SOF9 | SOF10 if self.frame.is_none() => {
-                    self.frame = Some(Frame::parse(segment, marker)?);
+                    self.frame = Some(Frame::parse(segment, marker, self.keeps)?);
                 }
                 SOS => {
                     let frame = self.frame.as_mut()?;

@@ -2,6 +2,7 @@
 
 use super::bits::Bytes;
 use super::huffman::Huffman;
+use super::planes;
 use super::value::Value;
 
 const KEY: &[u8] = b"Lerc2 ";
@@ -34,11 +35,13 @@ pub(super) struct Header {
     max_error: f64,
     min: f64,
     max: f64,
+    /// The value of samples without data, as it is coded, and as it was before.
+    no_data: Option<(f64, f64)>,
 }
 
 /// The values of a blob.
 pub(super) struct Blob<T> {
-    /// Row-major, `depth` a pixel; 0 where there is no valid pixel.
+    /// Row-major, `depth` a pixel; any values where a pixel is not valid.
     pub(super) values: Vec<T>,
     /// Whether each pixel is valid, row-major.
     pub(super) is_valid: Vec<bool>,
@@ -58,15 +61,11 @@ impl Header {
         let valid_pixels = size(bytes.i32()?)?;
         let block_side = bytes.i32().filter(|it| (1..=MAX_BLOCK_SIDE).contains(it))?;
         let (length, data_type) = (size(bytes.i32()?)?, bytes.i32()?);
-        if version >= 6 {
-            // the number of blobs that follow, and flags
-            bytes.take(8)?;
-        }
+        // the number of blobs that follow, and flags, of which the first says that there is `no_data`
+        let flags: [u8; 8] = if version >= 6 { bytes.array()? } else { [0; 8] };
         let [max_error, min, max] = [bytes.f64()?, bytes.f64()?, bytes.f64()?];
-        if version >= 6 {
-            // values of missing data, of which there is none in a TIFF
-            bytes.take(16)?;
-        }
+        let no_data = if version >= 6 { Some((bytes.f64()?, bytes.f64()?)) } else { None };
+        let no_data = no_data.filter(|_| flags[4] != 0);
         let start = data.len() - bytes.rest().len();
         let body = data.get(start..length)?;
         if checksum.is_some_and(|it| it != fletcher_32(&data[checked_from..length])) {
@@ -85,6 +84,7 @@ impl Header {
             max_error,
             min,
             max,
+            no_data,
         };
         Some((header, Bytes::new(body, version)))
     }
@@ -117,6 +117,21 @@ impl Header {
 
     /// Decodes the rest of the blob.
     pub(super) fn decode<T: Value>(
+        &self,
+        bytes: Bytes<'_>,
+        last_mask: Option<&[bool]>,
+    ) -> Option<Blob<T>> {
+        let mut blob = self.decode_coded(bytes, last_mask)?;
+        if let Some((coded, original)) = self.no_data {
+            let (coded, original) = (T::from_f64(coded), T::from_f64(original));
+            let values = blob.valid_values(self.depth);
+            values.filter(|value| **value == coded).for_each(|value| *value = original);
+        }
+        Some(blob)
+    }
+
+    /// Decodes the values as they are coded.
+    fn decode_coded<T: Value>(
         &self,
         mut bytes: Bytes<'_>,
         last_mask: Option<&[bool]>,
@@ -163,7 +178,10 @@ impl Header {
                     *value = self.value_of(symbols.next()?);
                 }
             }
-            // planes of bytes, which libtiff does not write
+            3 if self.may_use_planes() => {
+                let columns = if self.depth > 1 { self.depth } else { self.columns };
+                blob.values = planes::read(&mut bytes, columns, blob.values.len())?;
+            }
             _ => return None,
         }
         Some(blob)

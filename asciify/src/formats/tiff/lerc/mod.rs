@@ -6,6 +6,7 @@
 mod bits;
 mod blob;
 mod huffman;
+mod planes;
 mod value;
 
 use std::io::{self, ErrorKind, Read};
