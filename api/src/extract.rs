@@ -134,6 +134,14 @@ pub(crate) enum ListedOwner {
 }
 
 impl ListedOwner {
+    /// As a further parameter of a query.
+    pub fn parameter(self) -> &'static str {
+        match self {
+            ListedOwner::Me => "&owner=me",
+            ListedOwner::Any => "&owner=any",
+        }
+    }
+
     /// # Errors
     /// 400: neither `me` nor `any`.
     pub fn parse(value: &str) -> Result<Self, Problem> {

@@ -135,7 +135,9 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.kind.retry_after_s() {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
-        response.headers_mut().extend(self.headers.iter().cloned());
+        for (name, value) in self.headers.iter().cloned() {
+            response.headers_mut().insert(name, value);
+        }
         response.extensions_mut().insert(Arc::new(self));
         response
     }

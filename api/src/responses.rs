@@ -85,6 +85,7 @@ pub struct ImageBody {
     /// Id of the user whose image it is; null for one that is older than the accounts of the
     /// service. In a service with accounts only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     owner: Option<Option<String>>,
     /// `private` or `public`. In a service with accounts only.
     #[serde(skip_serializing_if = "Option::is_none")]

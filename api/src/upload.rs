@@ -9,7 +9,7 @@ use axum::{
         FromRequest, Multipart, Request,
         multipart::{Field, MultipartError},
     },
-    http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts},
 };
 use bytes::Bytes;
 use common::{
@@ -71,7 +71,8 @@ impl FromRequest<App> for Upload {
         let headers = request.headers().clone();
         let trace = request.extensions().get::<Trace>().map(|trace| trace.0.clone());
         let client = app.config.trusted_proxies.client(&request);
-        let checked = check_head(app, client, &request).await;
+        let uri = request.uri().clone();
+        let checked = check_head(app, client, &headers, &uri).await;
         let (head, body) = request.into_parts();
         let mut body = Box::pin(with_min_rate(body.into_data_stream(), app.config.upload_min_rate));
         let Head { principal, key, rate } = match checked {
@@ -126,10 +127,14 @@ struct Head {
 }
 
 /// Everything that can be refused before the body is read.
-async fn check_head(app: &App, client: IpNet, request: &Request) -> Result<Head, Problem> {
-    let headers = request.headers();
+async fn check_head(
+    app: &App,
+    client: IpNet,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<Head, Problem> {
     let asker = user_may(app, headers, Scope::Upload).await?;
-    if let Some((name, _)) = query(request.uri())?.first() {
+    if let Some((name, _)) = query(uri)?.first() {
         let detail = "an upload has no parameters; options apply when the image is requested";
         return Err(Problem::new(BAD_PARAMETER, format!("{}: {detail}", excerpt(name))));
     }

@@ -85,9 +85,11 @@ pub(crate) struct UserChangeBody {
     blocked: Option<bool>,
     /// Most bytes of their originals.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u64>)]
     max_bytes: Option<Option<u64>>,
     /// Most images.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u64>)]
     max_images: Option<Option<u64>>,
 }
 

@@ -107,13 +107,14 @@ async fn gallery_page(
     reader: &Principal,
 ) -> Result<Response, Problem> {
     let owner = listed_owner(reader, query.owner)?;
+    let shown = query.owner.map(ListedOwner::parameter).unwrap_or_default();
     let page = Page { limit: PAGE_SIZE, before: query.before, owner, ..Page::default() };
     let (images, has_more) = app.pipeline.list(page.clone(), reader).await?;
     let last = images.last().filter(|_| has_more).map(|summary| summary.image.id);
     let range = GalleryRange {
         before: query.before,
         newer: newer_page(app, page, &images, reader).await?,
-        next: last.map(|id| format!("/images?cursor={id}&limit={SCRIPT_PAGE_SIZE}")),
+        next: last.map(|id| format!("/images?cursor={id}&limit={SCRIPT_PAGE_SIZE}{shown}")),
     };
     Ok(gallery(at, account, &app.pipeline.config().presets, &query.preset, &images, &range))
 }

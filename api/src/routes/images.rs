@@ -170,12 +170,8 @@ async fn list_page(
         if is_after { ("after", images.first()) } else { ("cursor", images.last()) };
     let next = edge.filter(|_| has_more).map(|edge| {
         let filter = sha256.map(|hash| format!("&sha256={hash}")).unwrap_or_default();
-        let filter = match owner {
-            Some(ListedOwner::Me) => format!("{filter}&owner=me"),
-            Some(ListedOwner::Any) => format!("{filter}&owner=any"),
-            None => filter,
-        };
-        format!("/images?{direction}={}&limit={limit}{filter}", edge.image.id)
+        let owner = owner.map(ListedOwner::parameter).unwrap_or_default();
+        format!("/images?{direction}={}&limit={limit}{filter}{owner}", edge.image.id)
     });
     let link = next.as_ref().map(|next| ascii(&format!("<{next}>; rel=\"next\"")));
     let items = images.into_iter().map(|summary| ImageBody::new(summary, reader)).collect();

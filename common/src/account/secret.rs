@@ -28,6 +28,11 @@ pub fn new_token() -> String {
     format!("{body}{}", checksum(&body))
 }
 
+/// The last characters of a token, by which its user can tell it.
+pub fn token_tail(token: &str) -> &str {
+    &token[token.len() - 4..]
+}
+
 /// Whether `text` has the form of [`new_token`], with its checksum.
 pub fn is_token(text: &str) -> bool {
     let is_long = text.len() == TOKEN_PREFIX.len() + RANDOM + CHECKSUM && text.is_ascii();

@@ -9,7 +9,7 @@ use crate::{
     account::{
         principal::Principal,
         scopes::Scopes,
-        secret::{hash, is_link_secret, new_link_secret, new_token},
+        secret::{hash, is_link_secret, new_link_secret, new_token, token_tail},
         share::{Share, ShareId},
         token::{Token, TokenId},
         user::User,
@@ -19,9 +19,6 @@ use crate::{
     fault::Fault,
     image::ImageId,
 };
-
-/// Characters of a token that are stored, so that its user can tell it.
-const TAIL: usize = 4;
 
 impl Pipeline {
     /// The scopes and the user of the token with that hash, in whatever state; `None` when it has
@@ -53,8 +50,8 @@ impl Pipeline {
     ) -> BoxFuture<'a, Result<Option<(String, Token)>, Fault>> {
         Box::pin(async move {
             let secret = new_token();
-            let tail = &secret[secret.len() - TAIL..];
-            let new = NewToken { user, hash: &hash(&secret), tail, name, scopes, life };
+            let (hash, tail) = (&hash(&secret), token_tail(&secret));
+            let new = NewToken { user, hash, tail, name, scopes, life };
             let token = self.catalog().create_token(&new, self.config().accounts.max_tokens);
             Ok(token.await?.map(|token| (secret, token)))
         })

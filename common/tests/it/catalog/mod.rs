@@ -4,6 +4,7 @@
 use std::{collections::HashSet, future::Future, time::Duration};
 
 use common::{
+    account::principal::Principal,
     catalog::{Catalog, Config, Intent, NewRender, Page, Upload},
     env::Env,
     image::{Image, ImageId, Layout, Metadata},
@@ -22,6 +23,7 @@ mod jobs;
 mod migrations;
 mod plans;
 mod renders;
+mod rights;
 mod uploads;
 mod users;
 
