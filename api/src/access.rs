@@ -14,7 +14,8 @@ use common::account::{
 
 use crate::{
     app::App,
-    credentials::{Asker, authenticate},
+    authentication::authenticate,
+    credentials::Asker,
     problem::{FORBIDDEN, INSUFFICIENT_SCOPE, Problem, UNAUTHORIZED},
 };
 

@@ -15,6 +15,7 @@ use common::{
 
 use crate::{
     app::App,
+    listed_owner::ListedOwner,
     problem::{BAD_PARAMETER, NOT_FOUND, Problem},
 };
 
@@ -122,35 +123,6 @@ pub(crate) struct ListQuery {
     pub page: Page,
     /// `None`: not given.
     pub owner: Option<ListedOwner>,
-}
-
-/// Whose images are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ListedOwner {
-    /// Those of who asks.
-    Me,
-    /// All that they may read.
-    Any,
-}
-
-impl ListedOwner {
-    /// As a further parameter of a query.
-    pub fn parameter(self) -> &'static str {
-        match self {
-            ListedOwner::Me => "&owner=me",
-            ListedOwner::Any => "&owner=any",
-        }
-    }
-
-    /// # Errors
-    /// 400: neither `me` nor `any`.
-    pub fn parse(value: &str) -> Result<Self, Problem> {
-        match value {
-            "me" => Ok(ListedOwner::Me),
-            "any" => Ok(ListedOwner::Any),
-            _ => Err(Problem::parameter("owner", "me or any")),
-        }
-    }
 }
 
 impl FromRequestParts<App> for ListQuery {

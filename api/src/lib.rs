@@ -6,6 +6,7 @@
 mod access;
 mod account_responses;
 mod app;
+mod authentication;
 mod backlog_sampler;
 mod client_address;
 mod compression;
@@ -20,6 +21,7 @@ mod half_close;
 mod headers;
 mod hosts;
 mod json_body;
+mod listed_owner;
 mod negotiate;
 mod options;
 mod overload;

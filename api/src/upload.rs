@@ -151,7 +151,10 @@ async fn check_head(
     let Asker { principal, user } = asker;
     let rate = match user {
         Some(user) => {
-            check_quota(app, &user, length.unwrap_or(0))?;
+            // a repeated upload is no new image
+            if key.is_none() {
+                check_quota(app, &user, length.unwrap_or(0)).await?;
+            }
             upload_rate::admit(app, user.id).await?
         }
         None => None,
@@ -163,16 +166,23 @@ async fn check_head(
 ///
 /// # Errors
 /// 403: the user would have more than they may.
-fn check_quota(app: &App, user: &User, length: u64) -> Result<(), Problem> {
+async fn check_quota(app: &App, user: &User, length: u64) -> Result<(), Problem> {
     let accounts = &app.pipeline.config().accounts;
     let is_over = |used: u64, more: u64, max: Option<u64>| {
         max.is_some_and(|max| used.saturating_add(more) > max)
     };
     // a form is longer than its file
     let bytes = length.saturating_sub(MAX_FIELD_BYTES as u64);
-    let over = is_over(user.bytes_used, bytes, user.max_bytes.or(accounts.quota_bytes))
-        || is_over(user.images_used, 1, user.max_images.or(accounts.quota_images));
-    if over { Err(SubmitError::OverQuota.into()) } else { Ok(()) }
+    let is_user_over = |user: &User| {
+        is_over(user.bytes_used, bytes, user.max_bytes.or(accounts.quota_bytes))
+            || is_over(user.images_used, 1, user.max_images.or(accounts.quota_images))
+    };
+    // what was kept of the user may be older than a deletion
+    if is_user_over(user) && app.pipeline.user(user.id).await?.is_some_and(|now| is_user_over(&now))
+    {
+        return Err(SubmitError::OverQuota.into());
+    }
+    Ok(())
 }
 
 /// Writes the bare body to the spool. The flag is [`is_text`] of its beginning.

@@ -13,7 +13,7 @@ use utoipa::openapi::OpenApi;
 
 use crate::{
     app::App,
-    credentials::authenticate,
+    authentication::authenticate,
     negotiate::negotiate,
     pages::{self, CommandContext, plain},
     problem::{KINDS, NOT_FOUND, Problem, ProblemBody},

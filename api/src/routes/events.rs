@@ -22,7 +22,7 @@ use tokio::{sync::OwnedSemaphorePermit, time::sleep};
 use crate::{
     access::Reads,
     app::App,
-    credentials::authenticate,
+    authentication::authenticate,
     extract::Id,
     headers::PRIVATE,
     negotiate::negotiate,

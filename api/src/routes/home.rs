@@ -13,12 +13,12 @@ use common::{
 use crate::{
     access::Reads,
     app::App,
-    extract::{ListedOwner, find_preset, query},
+    extract::{find_preset, query},
     headers::BY_READER,
+    listed_owner::{ListedOwner, listed_owner},
     negotiate::negotiate,
     pages::{AccountLink, GalleryRange, default_preset, gallery},
     problem::{Problem, ProblemBody},
-    routes::images::listed_owner,
     session::account_link,
 };
 

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::{
-    account::{principal::Principal, user_id::UserId},
+    account::principal::Principal,
     catalog::Page,
     image::{Image, ImageId},
     pipeline::{ImageSummary, SubmitError},
@@ -16,11 +16,12 @@ use common::{
 use tokio_util::io::ReaderStream;
 
 use crate::{
-    access::{Deletes, Reads, unauthorized},
+    access::{Deletes, Reads},
     app::App,
     conditional::{Condition, Part, condition, is_conditional, requested_range},
-    extract::{Id, ListQuery, ListedOwner, prefer_wait},
+    extract::{Id, ListQuery, prefer_wait},
     headers::{BY_READER, caching_of},
+    listed_owner::{ListedOwner, listed_owner},
     negotiate::negotiate,
     problem::{Problem, ProblemBody, RANGE},
     responses::{Binary, ImageBody, ImagesBody, Json},
@@ -139,23 +140,6 @@ pub(crate) async fn list(
         response.headers_mut().append(header::VARY, BY_READER);
     }
     Ok(response)
-}
-
-/// Whose images are listed; `None`: those of everyone. By default, a user sees their own.
-///
-/// # Errors
-/// 401: nobody is signed in, and asks for their own.
-pub(crate) fn listed_owner(
-    reader: &Principal,
-    owner: Option<ListedOwner>,
-) -> Result<Option<UserId>, Problem> {
-    match (reader, owner) {
-        (Principal::User(caller), None | Some(ListedOwner::Me)) => Ok(Some(caller.id)),
-        (Principal::Anonymous { .. } | Principal::ShareLink(_), Some(ListedOwner::Me)) => {
-            Err(unauthorized())
-        }
-        _ => Ok(None),
-    }
 }
 
 async fn list_page(

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use common::account::{
+    principal::{Caller, Principal},
     scopes::{Scope, Scopes},
     user::{Identity, Role, User},
 };
@@ -255,13 +256,11 @@ async fn every_principal_may_do_what_the_table_says() {
                         side += 1;
                         let image = house.upload(&owner, side).await;
                         let id = image.id.parse().unwrap();
-                        let principal = common::account::principal::Principal::User(
-                            common::account::principal::Caller {
-                                id: house.owner.id,
-                                role: Role::User,
-                                scopes: Scopes::ALL,
-                            },
-                        );
+                        let principal = Principal::User(Caller {
+                            id: house.owner.id,
+                            role: Role::User,
+                            scopes: Scopes::ALL,
+                        });
                         let share = house.app.pipeline.create_share(id, &principal, None).await;
                         let share = share.unwrap().unwrap().1.id.to_string();
                         let sql_id = image.id.replace('-', "");

@@ -273,7 +273,7 @@ async fn a_blocked_user_is_refused_and_their_streams_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_account_takes_its_images_along() {
-    let house = House::open(&[("BLOB_GRACE_S", "0.1")]).await;
+    let house = House::open(&[]).await;
     let owner = house.token(&house.owner, Scopes::ALL).await;
     let admin = house.token(&house.admin, Scopes::ALL).await;
     let image = house.upload(&owner, 8).await;

@@ -10,6 +10,7 @@ use common::{
         visibility::Visibility,
     },
     catalog::{Allowance, Committed, Renders},
+    job::Job,
 };
 use futures_util::future::join_all;
 
@@ -84,8 +85,8 @@ async fn queries_and_memory_agree_who_may_read_and_change(catalog: Catalog) {
             readable.extend(may.then_some(image.id));
         }
         readable.reverse();
-        let ids = |list: Vec<(Image, _)>| -> Vec<ImageId> {
-            list.into_iter().map(|(image, _): (Image, Vec<common::job::Job>)| image.id).collect()
+        let ids = |list: Vec<(Image, Vec<Job>)>| -> Vec<ImageId> {
+            list.into_iter().map(|(image, _)| image.id).collect()
         };
         let listed = catalog.images_with_jobs(&page(99), reader).await.unwrap();
         assert_eq!(ids(listed), readable, "{reader:?}");
