@@ -19,7 +19,7 @@ use self::{
     known::KnownImages,
 };
 use crate::{
-    account,
+    account::settings,
     catalog::{self, Catalog, InstanceLock},
     env::Env,
     fault::{Doing, Fault, at},
@@ -121,7 +121,7 @@ pub struct Config {
     /// `MAX_REPLAYED_EVENTS`: changes that a subscription is sent that missed them.
     pub max_replayed_events: u64,
     /// What users may do.
-    pub accounts: account::settings::Settings,
+    pub accounts: settings::Settings,
     /// The engine version of new renders.
     pub engine: u32,
 }
@@ -233,7 +233,7 @@ impl Config {
                 0..=1_000_000,
                 "most events of the past that an event stream begins or continues with",
             ),
-            accounts: account::settings::Settings::read(env),
+            accounts: settings::Settings::read(env),
             engine: asciify::ENGINE_VERSION,
         }
     }
