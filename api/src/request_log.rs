@@ -1,6 +1,9 @@
 //! Middleware around every request: request id, log line, metrics, and the body of a problem.
 
-use std::time::{Duration, Instant};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{MatchedPath, Request},

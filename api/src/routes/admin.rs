@@ -43,7 +43,7 @@ const PAGE: u64 = 100;
 )]
 pub(crate) async fn list(
     State(app): State<App>,
-    Administers(_): Administers,
+    Administers(_admin): Administers,
     uri: Uri,
 ) -> Result<Json<UsersBody>, Problem> {
     let mut after = None;
@@ -70,7 +70,7 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn one(
     State(app): State<App>,
-    Administers(_): Administers,
+    Administers(_admin): Administers,
     Path(id): Path<String>,
 ) -> Result<Json<UserBody>, Problem> {
     let user = app.pipeline.user(user_id(&id)?).await?;

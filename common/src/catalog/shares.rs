@@ -120,8 +120,7 @@ impl Catalog {
     }
 
     fn is_open(&self) -> SimpleExpr {
-        let due = Expr::col((shares::Entity, C::DueAt));
-        due.clone().is_null().or(due.gt(self.now()))
+        Expr::cust("due_at IS NULL").or(Expr::col(C::DueAt).gt(self.now()))
     }
 }
 

@@ -97,8 +97,7 @@ impl Catalog {
     /// # Errors
     /// The database is unavailable.
     pub async fn token(&self, hash: &str) -> Result<Option<(TokenId, Scopes, User)>, Fault> {
-        let touched = Expr::col((tokens::Entity, C::UsedAt));
-        let is_untouched = touched.clone().is_null().or(touched.lte(self.before(TOUCH_INTERVAL)));
+        let is_untouched = Expr::cust("COALESCE(used_at, 0)").lte(self.before(TOUCH_INTERVAL));
         let mut select = Query::select();
         select
             .columns(users::Column::iter().map(|column| (users::Entity, column)))
@@ -163,8 +162,7 @@ impl Catalog {
     }
 
     fn is_valid(&self) -> SimpleExpr {
-        let due = Expr::col((tokens::Entity, C::DueAt));
-        due.clone().is_null().or(due.gt(self.now()))
+        Expr::cust("due_at IS NULL").or(Expr::col(C::DueAt).gt(self.now()))
     }
 }
 

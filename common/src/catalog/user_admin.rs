@@ -1,6 +1,6 @@
 //! What admins do with users, how an account is deleted, and the rate of uploads.
 
-use std::time::Duration;
+use std::{cmp::max, time::Duration};
 
 use sea_orm::{
     ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -236,7 +236,7 @@ impl Catalog {
         user: UserId,
         per_minute: u32,
     ) -> Result<Option<UploadRate>, Fault> {
-        let per_minute = i64::from(per_minute.max(1));
+        let per_minute = i64::from(max(per_minute, 1));
         let interval = 60_000 / per_minute;
         let tolerance = (per_minute - 1) * interval;
         let from = Expr::case(Expr::col(C::UploadTat).gt(self.now()), Expr::col(C::UploadTat))
@@ -262,12 +262,12 @@ impl Catalog {
             };
             let ahead: Option<i64> = row.map(|row| row.try_get_by_index(0)).transpose()?;
             Ok::<_, DbErr>(ahead.map(|ahead| {
-                let ahead = ahead.max(0);
+                let ahead = max(ahead, 0);
                 let millis = |time: i64| Duration::from_millis(u64::try_from(time).unwrap_or(0));
                 let left = tolerance - ahead;
                 UploadRate {
                     admitted,
-                    remaining: if left < 0 { 0 } else { (left / interval.max(1)) as u64 + 1 },
+                    remaining: if left < 0 { 0 } else { (left / max(interval, 1)) as u64 + 1 },
                     reset: millis(ahead),
                     retry: millis(-left),
                 }
