@@ -2,10 +2,13 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use common::{env::Env, program::drain_limit};
+use common::{env::Env, fault::Fault, pipeline::Pipeline, program::drain_limit};
 
 use crate::{
-    client_address::TrustedProxies, hosts::Hosts, request_body::BodyMinRate, sign_in,
+    client_address::TrustedProxies,
+    hosts::Hosts,
+    request_body::BodyMinRate,
+    sign_in::{self, Switch},
     upload_slots::SlotLimits,
 };
 
@@ -45,11 +48,39 @@ pub struct Config {
     pub shutdown_notice: Duration,
     /// Identity providers, and who may sign in; `None`: the service has no accounts.
     pub(crate) accounts: Option<sign_in::Config>,
+    /// `ACCOUNTS`: whether it may have none though there are users.
+    accounts_switch: Switch,
     /// `DRAIN_S`: how long running requests may take at shutdown.
     pub drain: Duration,
 }
 
 impl Config {
+    /// Checks that the service may run as these settings say: a provider that is missing by mistake
+    /// must not publish the images of users. A start without accounts on an address that others can
+    /// reach is warned of.
+    ///
+    /// # Errors
+    /// There are users, no provider is set, and `ACCOUNTS` is not `off`; or the database is
+    /// unavailable.
+    pub async fn check_accounts(&self, pipeline: &Pipeline) -> Result<(), Fault> {
+        if self.accounts.is_some() {
+            return Ok(());
+        }
+        if self.accounts_switch == Switch::Auto && pipeline.catalog().has_users().await? {
+            let why = "it has users, and no provider is set with which they sign in: set \
+                       OIDC_ISSUER or GITHUB_CLIENT_ID as before; or set ACCOUNTS=off, and everyone \
+                       can see and delete all images";
+            return Err(Fault::new("open the service to everyone", why));
+        }
+        if !self.bind.ip().is_loopback() {
+            tracing::warn!(
+                "the service has no accounts: everyone who reaches {} may see and delete all images",
+                self.bind
+            );
+        }
+        Ok(())
+    }
+
     /// Reads the settings; `env` collects the errors.
     pub fn read(env: &mut Env) -> Self {
         let bind = env.parsed(
@@ -67,7 +98,7 @@ impl Config {
                  allowed. Empty: no other name if BIND is a loopback address, otherwise every name",
             |text| Hosts::parse(text, bind),
         );
-        let accounts = sign_in::Config::read(env);
+        let (accounts, accounts_switch) = sign_in::Config::read(env);
         let public_host = accounts.as_ref().and_then(sign_in::Config::public_host);
         Config {
             bind,
@@ -182,6 +213,7 @@ impl Config {
                 "least time between two queries of the database for /metrics, in seconds",
             ),
             accounts,
+            accounts_switch,
             shutdown_notice: env.seconds(
                 "SHUTDOWN_NOTICE_S",
                 "0",

@@ -18,7 +18,8 @@ pub(crate) enum Cookie {
 }
 
 impl Cookie {
-    fn name(self, is_https: bool) -> &'static str {
+    /// Its name.
+    pub fn name(self, is_https: bool) -> &'static str {
         match (self, is_https) {
             (Cookie::Session, true) => "__Host-planet",
             (Cookie::Session, false) => "planet",

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::{
-    account::{session::Session, user::User},
+    account::principal::Principal,
     image::{Image, Millis, Status},
     job::{Job, JobState},
     pipeline::{Count, ImageSummary},
@@ -86,6 +86,14 @@ pub struct ImageBody {
     /// Why rendering failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// Id of the user whose image it is; null for one that is older than the accounts of the
+    /// service. In a service with accounts only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    owner: Option<Option<String>>,
+    /// `private` or `public`. In a service with accounts only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visibility: Option<&'static str>,
     /// Related addresses.
     links: ImageLinks,
 }
@@ -146,9 +154,11 @@ pub struct ImageLinks {
     events: String,
 }
 
-impl From<ImageSummary> for ImageBody {
-    fn from(ImageSummary { image, status }: ImageSummary) -> Self {
-        let Image { id, metadata, created_at, .. } = image;
+impl ImageBody {
+    /// The body for `reader`.
+    pub(crate) fn new(ImageSummary { image, status }: ImageSummary, reader: &Principal) -> Self {
+        let Image { id, metadata, created_at, owner, visibility, .. } = image;
+        let has_accounts = *reader != Principal::Open;
         let at = format!("/images/{id}");
         let (status, error) = match status {
             Status::Pending => ("pending", None),
@@ -174,6 +184,8 @@ impl From<ImageSummary> for ImageBody {
             created_at: rfc3339(created_at),
             status,
             error,
+            owner: has_accounts.then(|| owner.map(|owner| owner.to_string())),
+            visibility: has_accounts.then(|| visibility.as_str()),
             links: ImageLinks {
                 original: format!("{at}/original"),
                 metadata: format!("{at}/metadata"),
@@ -345,83 +357,6 @@ pub struct PresetBody {
 impl From<&Preset> for PresetBody {
     fn from(preset: &Preset) -> Self {
         PresetBody { name: preset.name.clone(), spec: preset.spec.to_string() }
-    }
-}
-
-/// The account of a user.
-#[derive(Serialize, ToSchema)]
-pub struct AccountBody {
-    /// UUID version 7.
-    id: String,
-    /// The name, as the provider says.
-    #[schema(example = "Ada Lovelace")]
-    name: String,
-    /// The e-mail address, if the provider says one.
-    #[schema(required = true)]
-    email: Option<String>,
-    /// The issuer of the provider, or the address of GitHub.
-    #[schema(example = "https://accounts.google.com")]
-    issuer: String,
-    /// `user` or `admin`.
-    #[schema(example = "user")]
-    role: &'static str,
-    /// Number of images.
-    images_used: u64,
-    /// Length of the originals, in bytes.
-    bytes_used: u64,
-    /// When the user signed in first (RFC 3339, UTC).
-    created_at: String,
-}
-
-impl From<User> for AccountBody {
-    fn from(user: User) -> Self {
-        AccountBody {
-            id: user.id.to_string(),
-            name: user.name,
-            email: user.email,
-            issuer: user.issuer,
-            role: user.role.as_str(),
-            images_used: user.images_used,
-            bytes_used: user.bytes_used,
-            created_at: rfc3339(user.created_at),
-        }
-    }
-}
-
-/// The sessions of a user, newest first.
-#[derive(Serialize, ToSchema)]
-pub struct SessionsBody {
-    /// The sessions.
-    pub(crate) items: Vec<SessionBody>,
-}
-
-/// A browser in which a user is signed in.
-#[derive(Serialize, ToSchema)]
-pub struct SessionBody {
-    /// UUID version 7.
-    id: String,
-    /// The browser, as it calls itself (`User-Agent`).
-    agent: String,
-    /// When the user signed in (RFC 3339, UTC).
-    created_at: String,
-    /// When it was last used, to the hour (RFC 3339, UTC).
-    seen_at: String,
-    /// When it ends at the latest (RFC 3339, UTC).
-    expires_at: String,
-    /// Whether it is the session of this request.
-    is_current: bool,
-}
-
-impl SessionBody {
-    pub(crate) fn new(session: Session, is_current: bool) -> Self {
-        SessionBody {
-            id: session.id.to_string(),
-            agent: session.agent,
-            created_at: rfc3339(session.created_at),
-            seen_at: rfc3339(session.seen_at),
-            expires_at: rfc3339(session.due_at),
-            is_current,
-        }
     }
 }
 

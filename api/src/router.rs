@@ -8,7 +8,7 @@ use axum::{
     http::Uri,
     middleware::{from_fn, from_fn_with_state, map_response},
     response::IntoResponse,
-    routing::{delete, get, post},
+    routing::{delete, get, patch, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 use utoipa::OpenApi;
@@ -16,6 +16,7 @@ use utoipa::OpenApi;
 use crate::{
     app::App,
     compression::{Compressor, compress},
+    cookies::Cookie,
     headers::set_cache_control,
     hosts,
     overload::busy,
@@ -24,8 +25,11 @@ use crate::{
     request_log::log_request,
     response_budget::reserve_body,
     routes::{
-        account, assets, auth, docs, events, home, images, ops, presets, renders, thumbnails,
+        account, admin, assets, auth, docs, events, home, images, ops, presets, renders, shares,
+        thumbnails, tokens,
     },
+    security_schemes::add_security,
+    sign_in::SignIn,
 };
 
 /// The OpenAPI document. Its paths stand in the order of the reference.
@@ -78,14 +82,30 @@ struct Document;
         account::account,
         account::sessions,
         account::end_session,
+        admin::leave,
+        tokens::create,
+        tokens::list,
+        tokens::revoke,
+        shares::change,
+        shares::create,
+        shares::list,
+        shares::revoke,
+        shares::text,
+        shares::original,
+        admin::list,
+        admin::one,
+        admin::change,
+        admin::remove,
     ),
 )]
 struct AccountsDocument;
 
-fn document(has_accounts: bool) -> utoipa::openapi::OpenApi {
+/// The document of a service, with accounts if `sign_in` has their settings.
+fn document(sign_in: Option<&SignIn>) -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
-    if has_accounts {
+    if let Some(sign_in) = sign_in {
         document.merge(AccountsDocument::openapi());
+        add_security(&mut document, Cookie::Session.name(sign_in.config.is_https()));
     }
     document
 }
@@ -96,7 +116,7 @@ pub fn router(app: App) -> Router {
     let hosts = app.config.allowed_hosts.clone();
     let budget = app.response_budget.clone();
     let compressor = Compressor::new(budget.clone(), app.representations.clone());
-    let document = Arc::new(document(app.sign_in.is_some()));
+    let document = Arc::new(document(app.sign_in.as_deref()));
     let accounts = app.sign_in.is_some().then(accounts).unwrap_or_default();
     Router::new()
         .route("/", get(home::home))
@@ -141,7 +161,16 @@ fn accounts() -> Router<App> {
         .route("/auth/login/{provider}", get(auth::login))
         .route("/auth/callback/{provider}", get(auth::callback))
         .route("/auth/logout", post(auth::logout))
-        .route("/account", get(account::account))
+        .route("/account", get(account::account).delete(admin::leave))
+        .route("/account/tokens", get(tokens::list).post(tokens::create))
+        .route("/account/tokens/{token}", delete(tokens::revoke))
+        .route("/images/{id}", patch(shares::change))
+        .route("/images/{id}/shares", get(shares::list).post(shares::create))
+        .route("/images/{id}/shares/{share}", delete(shares::revoke))
+        .route("/s/{secret}", get(shares::text))
+        .route("/s/{secret}/original", get(shares::original))
+        .route("/admin/users", get(admin::list))
+        .route("/admin/users/{user}", get(admin::one).patch(admin::change).delete(admin::remove))
         .route("/account/sessions", get(account::sessions))
         .route("/account/sessions/{session}", delete(account::end_session))
 }

@@ -19,10 +19,10 @@ mod m0005_backfills;
 mod m0006_band_names;
 mod m0007_indexes;
 mod m0008_retentions;
-mod m0009_accounts;
 mod m0010_dead_jobs;
 mod m0011_orders;
 mod m0012_geo;
+mod m0013_accounts;
 mod statements;
 
 /// The key of PostgreSQL's advisory lock for migrations: the text `planet` and a zero byte.
@@ -47,10 +47,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_band_names::STEP),
             Box::new(m0007_indexes::STEP),
             Box::new(m0008_retentions::STEP),
-            Box::new(m0009_accounts::Step),
             Box::new(m0010_dead_jobs::STEP),
             Box::new(m0011_orders::Step),
             Box::new(m0012_geo::STEP),
+            Box::new(m0013_accounts::Step),
         ]
     }
 }

@@ -3,7 +3,13 @@
 use asciify::{ENGINE_VERSION, Palette, Spec};
 use askama::Template;
 use axum::response::Response;
-use common::{image::Image, pipeline::ImageSummary, preset::Presets, render::Render};
+use common::{
+    account::{principal::Principal, visibility::Visibility},
+    image::Image,
+    pipeline::ImageSummary,
+    preset::Presets,
+    render::Render,
+};
 
 use super::{
     PNG_CELL_WIDTH, PresetLink, SVG_CELL,
@@ -23,6 +29,10 @@ pub(crate) const MAX_PNG_CELLS: u32 = 100_000;
 struct Viewer<'a> {
     origin: &'a str,
     account: Option<&'a AccountLink>,
+    /// Whether the image has an owner and a visibility.
+    has_accounts: bool,
+    /// Whether the reader may change and delete the image.
+    may_change: bool,
     id: String,
     name: String,
     /// The name without its extension, for the names of downloads.
@@ -69,6 +79,7 @@ struct StoredRender {
 pub(crate) fn viewer(
     origin: &str,
     account: Option<&AccountLink>,
+    reader: &Principal,
     presets: &Presets,
     summary: &ImageSummary,
     query: &RenderQuery,
@@ -86,6 +97,8 @@ pub(crate) fn viewer(
     page(&Viewer {
         origin,
         account,
+        has_accounts: *reader != Principal::Open,
+        may_change: reader.may_change(image),
         id: image.id.to_string(),
         stem: name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned(),
         name,

@@ -6,12 +6,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use common::account::audit::audit;
+
 use crate::{
+    account_responses::{AccountBody, SessionBody, SessionsBody},
     app::App,
     negotiate::negotiate,
     pages,
     problem::{NOT_FOUND, Problem, ProblemBody},
-    responses::{AccountBody, Json, SessionBody, SessionsBody},
+    responses::Json,
+    routes::tokens::principal_of,
     session::SignedIn,
 };
 
@@ -71,7 +75,8 @@ pub(crate) async fn end_session(
     };
     match ended {
         true => {
-            tracing::info!(target: "audit", event = "session_ended", user = %user.id, session = id, "session ended");
+            app.credentials.forget();
+            audit("session ended", &principal_of(&user), &id);
             Ok(StatusCode::NO_CONTENT)
         }
         false => Err(Problem::new(NOT_FOUND, "no such session; /account/sessions lists them")),

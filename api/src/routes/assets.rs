@@ -29,6 +29,7 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("gather.js", SCRIPT, include_str!("../../assets/gather.js")),
     ("originals.js", SCRIPT, include_str!("../../assets/originals.js")),
     ("options.js", SCRIPT, include_str!("../../assets/options.js")),
+    ("sharing.js", SCRIPT, include_str!("../../assets/sharing.js")),
     ("uploads.js", SCRIPT, include_str!("../../assets/uploads.js")),
     ("viewer.js", SCRIPT, include_str!("../../assets/viewer.js")),
     ("planet.svg", "image/svg+xml", include_str!("../../assets/planet.svg")),

@@ -126,13 +126,14 @@ pub(crate) async fn callback(
     let session = new_session(sign_in, request.headers());
     let user = admit(&app, &profile, &session).await.inspect_err(|refusal| {
         let (issuer, subject) = (&*profile.identity.issuer, &*profile.identity.subject);
-        tracing::warn!(target: "audit", event = "sign_in_refused", issuer, subject, %client, "{refusal}");
+        tracing::warn!(target: "audit", action = "sign-in refused", by = "", of = subject, issuer, %client, "{refusal}");
     })?;
-    tracing::info!(target: "audit", event = "signed_in", user = %user.id, provider = slug, %client, "signed in");
+    tracing::info!(target: "audit", action = "signed in", by = %user.id, of = %user.id, provider = slug, %client);
     let is_https = sign_in.config.is_https();
     // a session that was there before ends: what was planted is never signed in
     if let Some(former) = Cookie::Session.value(request.headers(), is_https) {
         app.pipeline.sign_out(former).await?;
+        app.credentials.forget();
     }
     let cookie = Cookie::Session.set(&session.token, session.max, is_https);
     Ok(see_other(&return_to, [cookie]))
@@ -155,7 +156,8 @@ pub(crate) async fn logout(
     if let Some(token) = Cookie::Session.value(&headers, is_https)
         && let Some(user) = app.pipeline.sign_out(token).await?
     {
-        tracing::info!(target: "audit", event = "signed_out", %user, "signed out");
+        app.credentials.forget();
+        tracing::info!(target: "audit", action = "signed out", by = %user, of = %user);
     }
     let cookie = Cookie::Session.set("", Duration::ZERO, is_https);
     Ok(match negotiate(&headers, &["application/json", "text/html"]) {
@@ -288,7 +290,7 @@ fn problem(provider: &Provider, err: SignInError) -> Problem {
     let name = provider.name();
     match err {
         SignInError::Refused(why) => {
-            tracing::warn!(target: "audit", event = "sign_in_failed", provider = provider.slug(), "{why}");
+            tracing::warn!(target: "audit", action = "sign-in failed", by = "", of = "", provider = provider.slug(), "{why}");
             Problem::new(SIGN_IN_FAILED, format!("signing in with {name} failed: {why}"))
         }
         SignInError::Unavailable(why) => {

@@ -8,16 +8,21 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::{
-    image::Image,
+    account::principal::Principal,
+    image::{Image, ImageId},
     pipeline::{ImageSummary, SubmitError},
 };
 use tokio_util::io::ReaderStream;
 
 use crate::{
+    access::{Deletes, Reads},
     app::App,
+    caching::caching_of,
     conditional::{Condition, Part, condition, is_conditional, requested_range},
     extract::{Id, prefer_wait},
+    headers::BY_READER,
     list_query::ListQuery,
+    listed_owner::listed_owner,
     negotiate::negotiate,
     problem::{Problem, ProblemBody, RANGE},
     responses::{Binary, ImageBody, ImagesBody, Json},
@@ -58,8 +63,9 @@ pub(crate) async fn upload(
     upload: Upload,
 ) -> Result<Response, Problem> {
     // the extractor has received the body and spooled it
-    let Upload { spooled, name, key, trace, hint, slot } = upload;
-    let submitted = app.pipeline.submit(spooled, name, key, trace).await.map_err(|err| {
+    let Upload { spooled, principal, name, key, trace, hint, slot, rate } = upload;
+    let owner = principal.user();
+    let submitted = app.pipeline.submit(spooled, owner, name, key, trace).await.map_err(|err| {
         let hint = hint.filter(|_| matches!(err, SubmitError::Image(_)));
         hint.into_iter().fold(Problem::from(err), |problem, hint| problem.with_hint(hint))
     })?;
@@ -67,7 +73,7 @@ pub(crate) async fn upload(
     let id = submitted.image.id;
     let wait = prefer_wait(&headers);
     // shutdown ends the wait: there may be no worker left to render
-    let summary = app.pipeline.wait_for(id, wait.unwrap_or_default());
+    let summary = app.pipeline.wait_for(id, wait.unwrap_or_default(), &principal);
     let summary = app.closing.run_until_cancelled(summary).await.unwrap_or(Ok(None));
     let summary = summary.unwrap_or_else(|fault| {
         tracing::warn!("could not read the status of a stored upload: {fault}");
@@ -83,8 +89,9 @@ pub(crate) async fn upload(
         true => StatusCode::CREATED,
         false => StatusCode::OK,
     };
-    let mut response = (status, Json(ImageBody::from(summary))).into_response();
+    let mut response = (status, Json(ImageBody::new(summary, &principal))).into_response();
     let headers = response.headers_mut();
+    headers.extend(rate.into_iter().flatten());
     headers.insert(header::LOCATION, ascii(&format!("/images/{id}")));
     if let Some(wait) = wait {
         headers.insert("preference-applied", ascii(&format!("wait={}", wait.as_secs())));
@@ -127,20 +134,35 @@ pub(crate) async fn list(
     State(app): State<App>,
     headers: HeaderMap,
     uri: Uri,
-    query: ListQuery,
+    Reads(reader): Reads,
+    mut query: ListQuery,
 ) -> Result<Response, Problem> {
-    app.pages.answer(&headers, uri.to_string(), list_page(&app, query)).await
+    let (owner, lister) = listed_owner(&reader, query.owner)?;
+    query.page.owner = owner;
+    // the whole principal: what another one reads must not be answered
+    let key = format!("{uri} {reader:?}");
+    let made = list_page(&app, query, &reader, &lister);
+    let mut response = app.pages.answer(&headers, key, made).await?;
+    if reader != Principal::Open {
+        response.headers_mut().append(header::VARY, BY_READER);
+    }
+    Ok(response)
 }
 
-async fn list_page(app: &App, query: ListQuery) -> Result<Response, Problem> {
-    let listing = app.pipeline.list(query.page.clone()).await?;
+async fn list_page(
+    app: &App,
+    query: ListQuery,
+    reader: &Principal,
+    lister: &Principal,
+) -> Result<Response, Problem> {
+    let listing = app.pipeline.list(query.page.clone(), lister).await?;
     let count = match query.counts {
-        true => Some(app.pipeline.count(query.page.clone()).await?.into()),
+        true => Some(app.pipeline.count(query.page.clone(), lister).await?.into()),
         false => None,
     };
     let next = listing.next.map(|next| query.address(&next, query.page.limit));
     let link = next.as_ref().map(|next| ascii(&format!("<{next}>; rel=\"next\"")));
-    let items = listing.images.into_iter().map(ImageBody::from).collect();
+    let items = listing.images.into_iter().map(|summary| ImageBody::new(summary, reader)).collect();
     let mut response = Json(ImagesBody { items, next, count }).into_response();
     if let Some(link) = link {
         response.headers_mut().insert(header::LINK, link);
@@ -157,9 +179,15 @@ async fn list_page(app: &App, query: ListQuery) -> Result<Response, Problem> {
         (status = 404, description = "No such image.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn metadata(State(app): State<App>, Id(id): Id) -> Result<Response, Problem> {
-    let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
-    Ok(Json(ImageBody::from(summary)).into_response())
+pub(crate) async fn metadata(
+    State(app): State<App>,
+    Reads(reader): Reads,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let summary = app.pipeline.summary(id, &reader).await?.ok_or_else(Problem::no_image)?;
+    let caching = caching_of(&app, &summary.image, &reader);
+    let body = Json(ImageBody::new(summary, &reader));
+    Ok(([(header::CACHE_CONTROL, caching)], body).into_response())
 }
 
 /// Returns the original file, byte for byte.
@@ -182,19 +210,33 @@ pub(crate) async fn original(
     State(app): State<App>,
     method: Method,
     headers: HeaderMap,
+    Reads(reader): Reads,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let image = app.pipeline.image(id).await?.ok_or_else(Problem::no_image)?;
+    original_of(&app, &method, &headers, id, &reader).await
+}
+
+/// The response with an original that `reader` may read.
+pub(crate) async fn original_of(
+    app: &App,
+    method: &Method,
+    headers: &HeaderMap,
+    id: ImageId,
+    reader: &Principal,
+) -> Result<Response, Problem> {
+    let image = app.pipeline.image(id, reader).await?.ok_or_else(Problem::no_image)?;
+    let caching = caching_of(app, &image, reader);
     let (length, etag) = (image.metadata.bytes, format!("\"{}\"", image.metadata.sha256));
     let stored_at = super::system_time(image.stored_at);
-    match condition(&headers, std::slice::from_ref(&etag), Some(stored_at)) {
+    match condition(headers, std::slice::from_ref(&etag), Some(stored_at)) {
         Condition::Holds => {}
         Condition::Unchanged => {
-            return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+            let headers = [(header::ETAG, ascii(&etag)), (header::CACHE_CONTROL, caching)];
+            return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
         }
         Condition::Fails => return Err(Problem::precondition()),
     }
-    let (status, range) = match requested_range(&method, &headers, &etag, length) {
+    let (status, range) = match requested_range(method, headers, &etag, length) {
         Part::Whole => (StatusCode::OK, 0..length),
         Part::Bytes(range) => (StatusCode::PARTIAL_CONTENT, range),
         Part::Unsatisfiable => {
@@ -215,6 +257,7 @@ pub(crate) async fn original(
     }
     headers.insert(header::CONTENT_LENGTH, (range.end - range.start).into());
     headers.insert(header::ETAG, ascii(&etag));
+    headers.insert(header::CACHE_CONTROL, caching);
     set_original_headers(headers, &image);
     Ok(response)
 }
@@ -235,21 +278,21 @@ pub(crate) async fn original(
 pub(crate) async fn remove(
     State(app): State<App>,
     headers: HeaderMap,
+    Deletes(principal): Deletes,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
     if is_conditional(&headers) {
+        app.pipeline.check_change(id, &principal).await?;
         let main = app.pipeline.config().presets.main().spec.clone();
-        let render =
-            app.pipeline.resolve(id, main, None).await.map_err(|err| Problem::from(&err))?;
+        let render = app.pipeline.resolve(id, main, None, &principal);
+        let render = render.await.map_err(|err| Problem::from(&err))?;
         let tags: Vec<String> = Output::ALL.iter().map(|format| etag(&render, *format)).collect();
         if condition(&headers, &tags, modified(&render)) != Condition::Holds {
             return Err(Problem::precondition());
         }
     }
-    match app.pipeline.remove(id).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Problem::no_image()),
-    }
+    app.pipeline.remove(id, &principal).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Sets the headers of an original; `sandbox` keeps browsers from running an uploaded file.

@@ -1,6 +1,7 @@
 //! The handlers, one file per group of endpoints.
 
 pub(crate) mod account;
+pub(crate) mod admin;
 pub(crate) mod assets;
 pub(crate) mod auth;
 pub(crate) mod docs;
@@ -10,7 +11,9 @@ pub(crate) mod images;
 pub(crate) mod ops;
 pub(crate) mod presets;
 pub(crate) mod renders;
+pub(crate) mod shares;
 pub(crate) mod thumbnails;
+pub(crate) mod tokens;
 
 use std::time::{Duration, SystemTime};
 

@@ -56,18 +56,42 @@ pub(crate) struct GitHubConfig {
     pub url: Url,
 }
 
-impl Config {
-    /// Reads the settings; `None` when no provider is set or accounts are off. `env` collects the
-    /// errors.
-    pub fn read(env: &mut Env) -> Option<Self> {
-        let is_off = env.parsed(
+/// `ACCOUNTS`: whether a service without a provider may serve the images of users to everyone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// There are accounts if a provider is set. Once there were users, a provider is required.
+    Auto,
+    /// There are none.
+    Off,
+}
+
+impl Switch {
+    fn read(env: &mut Env) -> Self {
+        env.parsed(
             "ACCOUNTS",
             "auto",
             "auto or off",
             "auto: people sign in if OIDC_ISSUER or GITHUB_CLIENT_ID is set; off: nobody does, and \
              everyone may do everything",
-            |text| ["auto", "off"].contains(&text).then(|| text == "off"),
-        );
+            |text| match text {
+                "auto" => Some(Switch::Auto),
+                "off" => Some(Switch::Off),
+                _ => None,
+            },
+        )
+    }
+}
+
+impl Config {
+    /// Reads the settings; `None` when no provider is set or accounts are off. `env` collects the
+    /// errors.
+    pub fn read(env: &mut Env) -> (Option<Self>, Switch) {
+        let switch = Switch::read(env);
+        (Config::read_providers(env, switch), switch)
+    }
+
+    fn read_providers(env: &mut Env, switch: Switch) -> Option<Self> {
+        let is_off = switch == Switch::Off;
         let public_url = read_public_url(env);
         let oidc = OidcConfig::read(env);
         let github = GitHubConfig::read(env);
@@ -269,7 +293,7 @@ mod tests {
 
     fn read(settings: &[(&str, &str)]) -> (Option<Config>, Vec<String>) {
         let mut env = Env::new(settings.iter().copied(), []);
-        (Config::read(&mut env), env.errors().to_vec())
+        (Config::read(&mut env).0, env.errors().to_vec())
     }
 
     const GITHUB: [(&str, &str); 4] = [

@@ -21,7 +21,7 @@ mod rules;
 mod secret;
 
 pub(crate) use attempt::{Attempt, Authorized};
-pub(crate) use config::Config;
+pub(crate) use config::{Config, Switch};
 pub(crate) use error::SignInError;
 pub(crate) use profile::Profile;
 pub(crate) use provider::Provider;

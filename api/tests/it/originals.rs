@@ -236,7 +236,7 @@ async fn an_image_that_is_deleted_while_it_is_drawn_is_gone_and_not_lost() {
     let app = TestApp::spawn().await;
     let image = app.upload(png(64, 40)).await;
     let id = image.id.parse().unwrap();
-    let view = app.pipeline.resolve(id, Spec::default(), None).await.unwrap();
+    let view = app.pipeline.resolve(id, Spec::default(), None, &Principal::Open).await.unwrap();
     app.delete(&image.at).await.is(204);
     let lack = app.pipeline.text(&view).await.unwrap_err();
     assert!(matches!(*lack, ServeError::Draw(DrawError::Deleted)), "{lack}");

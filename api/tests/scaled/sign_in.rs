@@ -76,7 +76,7 @@ async fn a_browser_signs_in_at_one_api_and_is_known_to_all_and_no_log_has_a_secr
         outputs.push(api.process.log());
         outputs.push(get_text(&format!("{}/metrics", api.url)).await);
     }
-    assert!(outputs.iter().any(|output| output.contains("signed_in")), "no audit line");
+    assert!(outputs.iter().any(|output| output.contains("signed in")), "no audit line");
     for output in &outputs {
         for secret in &secrets {
             assert!(!output.contains(secret), "{secret}: {output}");

@@ -1,20 +1,23 @@
-//! The principal: on whose behalf a request is made.
+//! The principal: on whose behalf a request is made, and what it may do with an image.
+//!
+//! [`crate::catalog`] has the same rules as conditions of its queries; a test compares them.
 
 use super::{
     scopes::{Scope, Scopes},
     user::{Role, UserId},
+    visibility::Visibility,
 };
-use crate::image::ImageId;
+use crate::image::{Image, ImageId};
 
 /// On whose behalf a request is made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Principal {
-    /// Anyone, in a service without accounts: may see and change everything.
+    /// Anyone, in a service without accounts: may read and change everything.
     Open,
     /// Someone who did not sign in.
     Anonymous {
-        /// Whether they may see public images: `PUBLIC_IMAGES`.
-        sees_public: bool,
+        /// Whether they may read public images: `PUBLIC_IMAGES`.
+        reads_public: bool,
     },
     /// A user.
     User(Caller),
@@ -46,6 +49,46 @@ impl Principal {
         match self {
             Principal::User(caller) => Some(caller.id),
             Principal::Open | Principal::Anonymous { .. } | Principal::ShareLink(_) => None,
+        }
+    }
+
+    /// Whether it may read everything of an image: texts, metadata, original and events.
+    pub fn may_read(&self, image: &Image) -> bool {
+        let is_public = image.visibility == Visibility::Public;
+        match self {
+            Principal::ShareLink(id) => *id == image.id,
+            _ => self.may_read_of(image.owner, is_public),
+        }
+    }
+
+    /// Whether it may read, or once could, the images of `owner` that are or were public.
+    pub(crate) fn may_read_of(&self, owner: Option<UserId>, is_public: bool) -> bool {
+        match self {
+            Principal::Open => true,
+            Principal::Anonymous { reads_public } => *reads_public && is_public,
+            Principal::User(caller) => caller.is_admin() || is_public || owner == Some(caller.id),
+            Principal::ShareLink(_) => false,
+        }
+    }
+
+    /// Whether it may change and delete an image.
+    pub fn may_change(&self, image: &Image) -> bool {
+        match self {
+            Principal::Open => true,
+            Principal::User(caller) => caller.is_admin() || image.owner == Some(caller.id),
+            Principal::Anonymous { .. } | Principal::ShareLink(_) => false,
+        }
+    }
+
+    /// Whether it reads `image` only as an admin: neither its own nor a public one.
+    pub fn reads_as_admin(&self, image: &Image) -> bool {
+        match self {
+            Principal::User(caller) => {
+                caller.is_admin()
+                    && image.owner != Some(caller.id)
+                    && image.visibility == Visibility::Private
+            }
+            Principal::Open | Principal::Anonymous { .. } | Principal::ShareLink(_) => false,
         }
     }
 }

@@ -1,35 +1,7 @@
 //! A user: one subject of one identity provider.
 
-use std::{fmt, str::FromStr};
-
-use uuid::Uuid;
-
+pub use super::user_id::UserId;
 use crate::image::Millis;
-
-/// The id of a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UserId(pub Uuid);
-
-impl UserId {
-    /// A new id.
-    pub fn generate() -> Self {
-        UserId(Uuid::now_v7())
-    }
-}
-
-impl fmt::Display for UserId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for UserId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Uuid::try_parse(text).map(UserId)
-    }
-}
 
 /// What a user may do besides what every user may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -41,10 +41,14 @@ mod jobs;
 mod location;
 mod page;
 mod retention;
+mod rights;
 mod sessions;
+mod shares;
 mod sign_ins;
 mod snapshot;
+mod tokens;
 mod uploads;
+mod user_admin;
 mod users;
 
 pub use backfill::{BackfillLead, BackfillStep, BackfillTarget};
@@ -57,7 +61,9 @@ pub use instance_lock::{InstanceLock, Sharing};
 pub use jobs::NewRender;
 pub use page::{Cursor, Page, Sort};
 pub use snapshot::{ChangeSeq, Snapshot};
-pub use uploads::{Intent, Upload};
+pub use tokens::NewToken;
+pub use uploads::{Allowance, Committed, Intent, Upload};
+pub use user_admin::{UploadRate, UserChange};
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

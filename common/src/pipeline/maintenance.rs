@@ -74,6 +74,8 @@ impl Pipeline {
                 catalog.prune_deletions(left.deletions_kept).await.map(drop),
                 catalog.delete_expired_sign_ins().await.map(drop),
                 catalog.delete_ended_sessions().await.map(drop),
+                self.delete_ended_credentials().await,
+                self.remove_leaving_users().await,
                 catalog.mark_expired().await.map(drop),
                 self.sweep_marked().await,
             ];

@@ -23,6 +23,7 @@ use self::{
     known::KnownImages,
 };
 use crate::{
+    account::settings,
     catalog::{self, Catalog, InstanceLock, JobPosition},
     env::Env,
     fault::{Doing, Fault, at},
@@ -32,6 +33,7 @@ use crate::{
     store::{self, Store},
 };
 
+mod account;
 mod audit;
 mod cache;
 mod draw;
@@ -54,6 +56,7 @@ mod submit;
 mod submit_error;
 mod subscribe;
 mod summary;
+mod visibility;
 mod wait;
 
 pub use audit::{AuditEvent, AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
@@ -62,6 +65,7 @@ pub use event::Event;
 pub use jobs::Conclusion;
 pub use list::{Count, Listing, StoredRenders};
 pub use maintenance::CleanUp;
+pub use remove::ChangeError;
 pub use render::{RenderError, Rendered};
 pub use serve::{ResolvedRender, ServeError, Text};
 pub use sign_in::{NewSession, SIGN_IN_LIFETIME};
@@ -127,6 +131,8 @@ pub struct Config {
     /// `MAX_SEARCHED_IMAGES`: images whose names one request compares, and the most that are
     /// counted.
     pub max_searched_images: u64,
+    /// What users may do.
+    pub accounts: settings::Settings,
     /// The engine version of new renders.
     pub engine: u32,
 }
@@ -251,6 +257,7 @@ impl Config {
                 1..=10_000_000,
                 "most images whose names one request compares, and that it counts",
             ),
+            accounts: settings::Settings::read(env),
             engine: asciify::ENGINE_VERSION,
         }
     }

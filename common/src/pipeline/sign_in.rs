@@ -7,12 +7,12 @@ use futures_util::future::BoxFuture;
 use super::Pipeline;
 use crate::{
     account::{
+        secret::hash,
         session::{Session, SessionId},
         sign_in::PendingSignIn,
         user::{Identity, Role, User, UserId, UserState},
     },
     fault::Fault,
-    render::sha256_hex,
 };
 
 /// How long a sign-in may take at the provider.
@@ -125,8 +125,4 @@ impl Pipeline {
     pub fn sign_out<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Option<UserId>, Fault>> {
         Box::pin(async move { self.catalog().end_session(&hash(token)).await })
     }
-}
-
-fn hash(secret: &str) -> String {
-    sha256_hex(secret.as_bytes())
 }

@@ -1,6 +1,10 @@
 //! Users, and the use of storage in their rows.
 
-use common::account::user::{Identity, Role, User, UserState};
+use common::account::{
+    user::{Identity, Role, User, UserState},
+    visibility::Visibility,
+};
+use sea_orm::TransactionTrait;
 use sea_orm_migration::MigratorTrait;
 
 use super::*;
@@ -40,10 +44,19 @@ async fn a_subject_of_an_issuer_is_one_user(catalog: Catalog) {
 }
 
 async fn the_step_of_accounts_can_be_undone(catalog: Catalog) {
-    migration::Migrator::down(catalog.connection(), Some(1)).await.unwrap();
+    let (image, _) = stored(&catalog, "a").await;
+    let ada = signed_in(&catalog, "ada").await.id;
+    assert_eq!(catalog.adopt_images(ada, true, None).await.unwrap(), Some((image.id, 1)));
     let db = catalog.connection();
+    // one connection: others of SQLite would see the triggers that it drops
+    let txn = db.begin().await.unwrap();
+    migration::Migrator::down(&txn, Some(1)).await.unwrap();
+    txn.commit().await.unwrap();
     assert!(db.execute_unprepared("SELECT owner_id FROM images").await.is_err());
     migration::up(db).await.unwrap();
-    let (image, _) = stored(&catalog, "a").await;
+    let kept = catalog.image(image.id).await.unwrap().unwrap();
+    assert_eq!((kept.owner, kept.visibility), (None, Visibility::Private));
+    removed(&catalog, image.id).await.unwrap();
+    let (image, _) = stored(&catalog, "b").await;
     removed(&catalog, image.id).await.unwrap();
 }

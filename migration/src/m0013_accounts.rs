@@ -4,6 +4,9 @@
 //! store such images. Triggers keep the use of storage in the row of the owner, and the owner of an
 //! image and whether it was ever public in the row of its latest change.
 //!
+//! Each order of the list of images has an index for those of one owner and one for public images.
+//! A service without accounts has no entry in them.
+//!
 //! The step can be repeated: on PostgreSQL it is no transaction, and may be interrupted in between.
 
 use sea_orm::DbBackend;
@@ -108,8 +111,17 @@ const SQLITE: &[&str] = &[
     "ALTER TABLE images ADD COLUMN owner_id blob REFERENCES users (id)",
     "ALTER TABLE images ADD COLUMN visibility text NOT NULL DEFAULT 'private'
         CHECK (visibility IN ('private', 'public'))",
-    "CREATE INDEX images_by_owner ON images (owner_id, id) WHERE state = 'stored'",
-    "CREATE INDEX images_public ON images (id) WHERE state = 'stored' AND visibility = 'public'",
+    "CREATE INDEX images_by_owner ON images (owner_id, id) WHERE owner_id IS NOT NULL",
+    "CREATE INDEX images_by_owner_and_name ON images (owner_id, name_key, id)
+        WHERE owner_id IS NOT NULL",
+    "CREATE INDEX images_by_owner_and_size ON images (owner_id, bytes, id)
+        WHERE owner_id IS NOT NULL",
+    "CREATE INDEX images_by_owner_and_sha256 ON images (owner_id, sha256, id)
+        WHERE owner_id IS NOT NULL",
+    "CREATE INDEX images_public ON images (id) WHERE visibility = 'public'",
+    "CREATE INDEX images_public_by_name ON images (name_key, id) WHERE visibility = 'public'",
+    "CREATE INDEX images_public_by_size ON images (bytes, id) WHERE visibility = 'public'",
+    "CREATE INDEX images_public_by_sha256 ON images (sha256, id) WHERE visibility = 'public'",
     "ALTER TABLE changes ADD COLUMN owner_id blob",
     "ALTER TABLE changes ADD COLUMN was_public boolean NOT NULL DEFAULT false",
     "DROP TRIGGER image_deleted",
@@ -232,10 +244,29 @@ const POSTGRES: &[&str] = &[
     "RESET lock_timeout",
     // an interrupted build leaves an index that is not used
     "DROP INDEX CONCURRENTLY IF EXISTS images_by_owner",
-    "CREATE INDEX CONCURRENTLY images_by_owner ON images (owner_id, id) WHERE state = 'stored'",
+    "CREATE INDEX CONCURRENTLY images_by_owner ON images (owner_id, id)
+        WHERE owner_id IS NOT NULL",
+    "DROP INDEX CONCURRENTLY IF EXISTS images_by_owner_and_name",
+    "CREATE INDEX CONCURRENTLY images_by_owner_and_name
+        ON images (owner_id, lower(coalesce(name, '') COLLATE \"C\"), id)
+        WHERE owner_id IS NOT NULL",
+    "DROP INDEX CONCURRENTLY IF EXISTS images_by_owner_and_size",
+    "CREATE INDEX CONCURRENTLY images_by_owner_and_size ON images (owner_id, bytes, id)
+        WHERE owner_id IS NOT NULL",
+    "DROP INDEX CONCURRENTLY IF EXISTS images_by_owner_and_sha256",
+    "CREATE INDEX CONCURRENTLY images_by_owner_and_sha256 ON images (owner_id, sha256, id)
+        WHERE owner_id IS NOT NULL",
     "DROP INDEX CONCURRENTLY IF EXISTS images_public",
-    "CREATE INDEX CONCURRENTLY images_public ON images (id)
-        WHERE state = 'stored' AND visibility = 'public'",
+    "CREATE INDEX CONCURRENTLY images_public ON images (id) WHERE visibility = 'public'",
+    "DROP INDEX CONCURRENTLY IF EXISTS images_public_by_name",
+    "CREATE INDEX CONCURRENTLY images_public_by_name
+        ON images (lower(coalesce(name, '') COLLATE \"C\"), id) WHERE visibility = 'public'",
+    "DROP INDEX CONCURRENTLY IF EXISTS images_public_by_size",
+    "CREATE INDEX CONCURRENTLY images_public_by_size ON images (bytes, id)
+        WHERE visibility = 'public'",
+    "DROP INDEX CONCURRENTLY IF EXISTS images_public_by_sha256",
+    "CREATE INDEX CONCURRENTLY images_public_by_sha256 ON images (sha256, id)
+        WHERE visibility = 'public'",
 ];
 
 const SQLITE_DOWN: &[&str] = &[
@@ -255,7 +286,13 @@ const POSTGRES_DOWN: &[&str] = &[
 /// Undoes the step, on both, once the triggers are those of the earlier steps.
 const DOWN: &[&str] = &[
     "DROP INDEX images_by_owner",
+    "DROP INDEX images_by_owner_and_name",
+    "DROP INDEX images_by_owner_and_size",
+    "DROP INDEX images_by_owner_and_sha256",
     "DROP INDEX images_public",
+    "DROP INDEX images_public_by_name",
+    "DROP INDEX images_public_by_size",
+    "DROP INDEX images_public_by_sha256",
     "ALTER TABLE images DROP COLUMN owner_id",
     "ALTER TABLE images DROP COLUMN visibility",
     "ALTER TABLE changes DROP COLUMN owner_id",
