@@ -9,7 +9,7 @@ use std::{
 use asciify::escape_controls;
 use common::{
     account::{
-        audit::audit,
+        audit,
         principal::Principal,
         scopes::{Scope, Scopes},
         secret::{hash, new_token, token_tail},
@@ -352,7 +352,7 @@ async fn change_user(
             "account deletion begun"
         }
     };
-    audit(action, &Principal::Open, &user.id);
+    audit::audit(action, &Principal::Open, &user.id);
     println!("{action}: {}", user.id);
     Ok(())
 }
@@ -382,7 +382,7 @@ async fn create_token(
     };
     let token = catalog.create_token(&new, max).await?;
     let token = token.ok_or_else(|| Fault::new(doing, "the user has MAX_TOKENS already"))?;
-    audit("token made", &Principal::Open, &token.id);
+    audit::audit("token made", &Principal::Open, &token.id);
     println!("{secret}");
     Ok(())
 }
@@ -395,7 +395,7 @@ async fn adopt(installation: Installation, user: String, public: bool) -> Result
         after = Some(last);
         all += some;
     }
-    audit("images adopted", &Principal::Open, &user.id);
+    audit::audit("images adopted", &Principal::Open, &user.id);
     println!("{} belong to {} now", pluralize(all, "image"), user.id);
     Ok(())
 }

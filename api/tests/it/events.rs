@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use common::{image::Status, pipeline};
+use common::{account::principal::Principal, image::Status, pipeline};
 use reqwest::{Method, Response};
 use sea_orm::ConnectionTrait;
 use serde_json::Value;

@@ -1,7 +1,10 @@
 //! The original: returned byte for byte, whole or in ranges, and safe in a browser.
 
 use asciify::Spec;
-use common::pipeline::{DrawError, ServeError};
+use common::{
+    account::principal::Principal,
+    pipeline::{DrawError, ServeError},
+};
 use image::ImageFormat;
 use reqwest::Method;
 use testkit::app::{TestApp, Uploaded};

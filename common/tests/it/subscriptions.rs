@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use common::{
+    account::principal::Principal,
     catalog::{Catalog, Snapshot},
     env::Env,
     image::ImageId,
