@@ -2,14 +2,22 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use testkit::{app::TestApp, sign_in::Browser};
+use testkit::{
+    app::{TestApp, Uploaded},
+    sign_in::Browser,
+};
 
 use crate::{pictures::png, sign_in::oidc};
 
 #[tokio::test]
 async fn pages_say_who_is_signed_in() {
     let (provider, app) = oidc().await;
-    let image = app.upload(png(8, 8)).await;
+    let mut uploader = Browser::default();
+    uploader.sign_in(&app, "oidc").await.is(303);
+    let (name, value) = uploader.cookies.first_key_value().expect("the cookie of the session");
+    let request = app.request(Method::POST, "/images").header("cookie", format!("{name}={value}"));
+    let image = Uploaded::from(&app.send(request.body(png(8, 8))).await.is(201));
+    app.execute("UPDATE images SET visibility = 'public'").await;
     let mut browser = Browser::default();
     for path in ["/", "/?preset=small", &image.at] {
         let page = browser.page(&app, path).await.is(200).text();

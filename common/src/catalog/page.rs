@@ -243,7 +243,13 @@ impl Page {
                 self.first_of_either(either, offset, limit)
             }
             (_, owner) => {
-                let condition = readable(reader).add_option(owner.map(owned));
+                let condition = match owner {
+                    None => readable(reader),
+                    Some(owner) if reader.user() == Some(owner) => {
+                        Condition::all().add(owned(owner))
+                    }
+                    Some(owner) => Condition::all().add(readable(reader)).add(owned(owner)),
+                };
                 ids(condition)
                     .offset(Some(offset).filter(|offset| *offset > 0))
                     .limit(limit)

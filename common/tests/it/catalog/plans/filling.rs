@@ -15,7 +15,7 @@ const EARLIER: u32 = ENGINE - 2;
 const DEAD: u32 = ENGINE - 3;
 pub(super) const SAME_SHA256: &str = "same";
 
-/// Who has each fortieth image. The one after each of these is public.
+/// Who has each fourth image. The one after each of these is public.
 pub(super) const ADA: UserId = UserId(Uuid::from_u128(0x7000_8000_0000_0000_ada0));
 
 /// The id of the `n`th image.
@@ -64,8 +64,8 @@ pub(super) async fn fill(catalog: &Catalog, count: u32) {
             "INSERT INTO images (id, state, attempt, name, media_type, bytes, width, height, frames,
                 sha256, due_at, created_at, stored_at, owner_id, visibility)
             SELECT {id}, 'stored', 1, 'Name ' || (n % 1000), 'image/png', n % 100, 1, 1, 1,
-                '{SAME_SHA256}', 0, 0, 0, CASE WHEN n % 40 = 0 THEN {ada} END,
-                CASE WHEN n % 40 = 1 THEN 'public' ELSE 'private' END FROM {all}"
+                '{SAME_SHA256}', 0, 0, 0, CASE WHEN n % 4 = 0 THEN {ada} END,
+                CASE WHEN n % 4 = 1 THEN 'public' ELSE 'private' END FROM {all}"
         ),
         jobs(RENDERED, "done", false, &all),
         jobs(EARLIER, "pending", false, &all),

@@ -17,7 +17,7 @@ const LARGE: u32 = 40_000;
 /// What a few more levels of an index and a few pages with other rows take, in blocks.
 const TOLERANCE: u64 = 60;
 /// Blocks that a row takes which is changed, with its entries in indexes.
-const BLOCKS_OF_A_ROW: u64 = 20;
+const BLOCKS_OF_A_ROW: u64 = 30;
 
 /// Blocks that a row takes which is found, or named by a value, in each table of a statement: each may
 /// lie in other blocks of the table and of its index.

@@ -174,12 +174,14 @@ async fn accounts(catalog: &Catalog) {
     }
     catalog.adopt_images(ADA, false, None).await.unwrap().unwrap();
     catalog.adopt_images(ADA, true, Some(id(600))).await.unwrap().unwrap();
-    let change = UserChange {
-        state: Some(UserState::Active),
-        max_bytes: Some(None),
-        max_images: Some(Some(9)),
-    };
-    catalog.change_user(bob, change).await.unwrap().unwrap();
+    for state in [None, Some(UserState::Active)] {
+        for max_bytes in [None, Some(None)] {
+            for max_images in [None, Some(Some(9))] {
+                let change = UserChange { state, max_bytes, max_images };
+                catalog.change_user(bob, change).await.unwrap().unwrap();
+            }
+        }
+    }
     for user in [bob, ADA] {
         assert!(catalog.begin_leaving(user).await.unwrap());
         catalog.hide_images(user, None).await.unwrap();
