@@ -42,7 +42,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// `Accept: application/json` the response is the image's metadata, with `Accept: text/html` a page
 /// with the text and all options; `format=html` is the text alone as a page.
 #[utoipa::path(
-    get, path = "/images/{id}", tag = "renders",
+    get, path = "/images/{id}", operation_id = "getRender", tag = "renders",
     params(
         ("id" = String, Path, description = "Id of the image."),
         ("preset" = Option<String>, Query, description = "A named set of options, which other options override. `/presets` lists them."),
@@ -202,7 +202,7 @@ fn set_headers(
 
 /// Lists the stored renders of an image, and the state of its job.
 #[utoipa::path(
-    get, path = "/images/{id}/renders", tag = "renders",
+    get, path = "/images/{id}/renders", operation_id = "listRenders", tag = "renders",
     params(("id" = String, Path, description = "Id of the image.")),
     responses(
         (status = 200, description = "The stored renders.", body = RendersBody),
