@@ -13,6 +13,14 @@ const position = $("#position");
 const count = $("#frame-count");
 const speed = $("#speed");
 
+/** How long a picture may still be loading after it was put on the page. */
+const LOADING_MS = 2000;
+
+/** Frees the memory of a frame. */
+function release(frame) {
+  frame.then(({ src }) => setTimeout(() => URL.revokeObjectURL(src), LOADING_MS), () => {});
+}
+
 /**
  * The player of the image at `address`. `pictureOf(frame)` is the address of a frame in the chosen look; `show(image,
  * frame)` puts a loaded frame on the page; `settle(frame)` makes a frame the chosen one; `fail(reason)` tells why
@@ -49,9 +57,7 @@ export class Player {
   /** The look has changed: frames are fetched again. */
   forget() {
     this.#look += 1;
-    for (const frame of this.#frames.values()) {
-      frame.then(({ src }) => URL.revokeObjectURL(src), () => {});
-    }
+    this.#frames.forEach(release);
     this.#frames.clear();
     this.#bytes = 0;
   }
@@ -91,6 +97,7 @@ export class Player {
       return;
     }
     const length = this.#timing.durations_ms.length;
+    $(".player").hidden = length < 2;
     position.max = length - 1;
     this.#index = Math.min(length - 1, Math.max(0, this.#index - this.#timing.first_frame));
     this.#tell();
@@ -140,7 +147,7 @@ export class Player {
     const average = this.#bytes / this.#frames.size;
     while (this.#frames.size > AHEAD + 1 && (this.#frames.size > MAX_KEPT || this.#bytes > MAX_KEPT_BYTES)) {
       const last = [...this.#frames.keys()].filter((index) => index !== newest).reduce((a, b) => (waits(b) > waits(a) ? b : a));
-      this.#frames.get(last).then(({ src }) => URL.revokeObjectURL(src), () => {});
+      release(this.#frames.get(last));
       this.#frames.delete(last);
       this.#bytes -= average;
     }
@@ -194,6 +201,9 @@ export class Player {
       await new Promise((done) => setTimeout(done, due - performance.now()));
       if (!this.#isPlaying) {
         return;
+      }
+      if (look !== this.#look) {
+        continue;
       }
       this.#hooks.show(image, this.#frame());
       this.#tell();

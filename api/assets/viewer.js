@@ -5,6 +5,7 @@ import { Player } from "./animation.js";
 import "./menus.js";
 import { listAddress } from "./neighbours.js";
 import { clearFieldError, fillForm, form, inputError, readForm, showFieldError, showStates, showValue } from "./options.js";
+import { letZoom } from "./zoom.js";
 
 const workspace = $(".workspace");
 const renderImage = $("#render");
@@ -163,6 +164,7 @@ function updateLinks() {
   playing.delete("frame");
   for (const link of $$(".download")) {
     const { format } = link.dataset;
+    link.hidden = format === "png" && imageFor(current).format === "thumbnail";
     link.href = format === "cast" ? `${address}/play?${playing}&format=cast` : `${address}?${current}&format=${format}`;
   }
   $("#copy-colors").disabled = !plain.has("color");
@@ -171,6 +173,7 @@ function updateLinks() {
   for (const screen of $$(".screen")) {
     screen.classList.toggle("light", plain.get("background") === "light");
   }
+  showZoom();
   for (const link of $$("nav [data-spec]", form)) {
     link.setAttribute("aria-current", String(`${new URLSearchParams(link.dataset.spec)}` === `${plain}`));
   }
@@ -255,6 +258,32 @@ $("#zoom").addEventListener("click", ({ target }) => {
   const actual = workspace.classList.toggle("actual");
   target.setAttribute("aria-pressed", String(actual));
 });
+
+const regionField = $("[name=region]", form);
+const screen = renderImage.parentElement;
+const zoom = letZoom(
+  screen,
+  renderImage,
+  [Number(workspace.dataset.width), Number(workspace.dataset.height)],
+  () => regionField.value.trim(),
+  (region) => {
+    if (region !== regionField.value && !workspace.classList.contains("actual")) {
+      regionField.value = region;
+      schedule(regionField.closest("[data-option]"));
+    }
+  },
+);
+screen.tabIndex = 0;
+$("#zoom-in").addEventListener("click", zoom.in);
+$("#zoom-out").addEventListener("click", zoom.out);
+$("#zoom-all").addEventListener("click", zoom.all);
+
+/** Buttons that do nothing are off. */
+function showZoom() {
+  screen.classList.toggle("zoomed", !zoom.isWhole());
+  $("#zoom-out").disabled = $("#zoom-all").disabled = zoom.isWhole();
+}
+showZoom();
 
 // Comparison.
 

@@ -17,6 +17,8 @@ use crate::{
     problem::{BAD_PARAMETER, NOT_FOUND, Problem},
 };
 
+/// The name of the format of recordings.
+const CAST: &str = "cast";
 /// The longest `Prefer: wait`, in seconds.
 const MAX_WAIT_S: u64 = 30;
 
@@ -42,6 +44,8 @@ pub(crate) struct RenderQuery {
     pub spec: Spec,
     /// `None`: `Accept` decides.
     pub format: Option<Output>,
+    /// The format is that of recordings, which have all frames.
+    pub is_recording: bool,
     /// The engine version of a stored render; `None`: the newest.
     pub version: Option<u32>,
     /// A bounding box instead of a region, and the EPSG code of its coordinates.
@@ -109,15 +113,9 @@ fn parse_play_query(
         Some(query.remove(index).1)
     };
     let (format, loops, speed) = (take("format"), take("loops"), take("speed"));
-    for name in ["frame", "version"] {
-        if take(name).is_some() {
-            let detail = format!("{name}: does not apply to all frames; /images/ID shows one");
-            return Err(Problem::new(BAD_PARAMETER, detail));
-        }
-    }
     let is_recording = match format.as_deref() {
         None | Some("ansi") => false,
-        Some("cast") => true,
+        Some(CAST) => true,
         Some(_) => return Err(Problem::parameter("format", "ansi or cast")),
     };
     let accepts = format!("a whole number from 0 to {MAX_LOOPS}; 0 is without end");
@@ -133,6 +131,10 @@ fn parse_play_query(
     let factor = |text: String| text.parse().ok().filter(|it| (slowest..=fastest).contains(it));
     let speed = speed.map(|it| factor(it).ok_or_else(|| Problem::parameter("speed", &accepts)));
     let render = parse_render_query(&query, presets)?;
+    if render.spec.frame() > 0 || render.version.is_some() {
+        let detail = "frame and version do not apply to all frames; /images/ID shows one";
+        return Err(Problem::new(BAD_PARAMETER, detail));
+    }
     Ok(PlayQuery { render, loops, speed: speed.transpose()?.unwrap_or(1.0), is_recording })
 }
 
@@ -176,12 +178,13 @@ fn parse_render_query(
     presets: &Presets,
 ) -> Result<RenderQuery, Problem> {
     let query = &with_own_names(query)?;
-    let (mut format, mut version) = (None, None);
+    let (mut format, mut version, mut is_recording) = (None, None, false);
     let (mut bbox, mut crs) = (None, None);
     let mut preset: Option<&Preset> = None;
     let mut options = Vec::new();
     for (name, value) in query {
         match name.as_str() {
+            "format" if value == CAST => is_recording = true,
             "format" => format = Some(parse_format(value)?),
             "version" => {
                 let number =
@@ -231,7 +234,7 @@ fn parse_render_query(
         })?;
     }
     let bbox = bbox.map(|bbox| (bbox, crs.unwrap_or(WGS_84)));
-    Ok(RenderQuery { spec, format, version, bbox })
+    Ok(RenderQuery { spec, format, is_recording, version, bbox })
 }
 
 /// The preset of a parameter `preset`.

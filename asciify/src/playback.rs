@@ -18,6 +18,10 @@ use crate::sample::view::View;
 use crate::source::Source;
 use crate::spec::Spec;
 
+/// The most pixels of a picture that is played: as many as a library decodes at one go in a tenth of a
+/// second, in which it cannot be cancelled.
+const MAX_PX: u64 = 1 << 23;
+
 /// An animation that is being played. The frames that it draws are those that
 /// [`render`](crate::render) draws.
 pub struct Playback {
@@ -34,7 +38,8 @@ pub struct Playback {
 }
 
 impl Playback {
-    /// Opens a file; `None` if it does not move: still images, and files of several pages.
+    /// Opens a file; `None` if it is not played: still images, files of several pages, and animations
+    /// of more than 8 million pixels.
     ///
     /// # Errors
     /// What is wrong with the file: see [`probe`](crate::probe).
@@ -49,6 +54,10 @@ impl Playback {
         let (mut bytes, never) = (Cursor::new(file.clone()), Cancellation::never());
         let mut source = Source::new(&mut bytes, &never);
         let probed = probe::inspect(&mut source, limits)?;
+        let largest = probed.largest_frame;
+        if area(probed.width, probed.height).max(area(largest.0, largest.1)) > MAX_PX {
+            return Ok(None);
+        }
         let animation = probed.decoder.animation(&file, &probed)?;
         let open = |animation: Animation| Self {
             file,

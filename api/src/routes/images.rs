@@ -17,6 +17,7 @@ use crate::{
     app::App,
     conditional::{Condition, Part, condition, is_conditional, requested_range},
     extract::{Id, prefer_wait},
+    headers::inline,
     list_query::ListQuery,
     negotiate::{VARY_BY_CLIENT, negotiate},
     pages::plain,
@@ -293,29 +294,6 @@ fn content_disposition(image: &Image) -> HeaderValue {
         }
         name => inline(name),
     }
-}
-
-/// `Content-Disposition` of what was made of an image, of another format.
-pub(super) fn named(image: &Image, extension: &str) -> HeaderValue {
-    let given = image.metadata.name.as_deref().unwrap_or_default();
-    let stem = given.rsplit_once('.').map_or(given, |(stem, _)| stem);
-    match stem.trim_start_matches(['.', ' ']) {
-        "" => inline(&format!("{}.{extension}", image.id)),
-        stem => inline(&format!("{stem}.{extension}")),
-    }
-}
-
-/// `Content-Disposition: inline` (RFC 6266) with the name in two forms: `filename*` (RFC 8187) for
-/// every character, and `filename` in ASCII, the only one that curl reads. Names have no leading
-/// dots, since `curl -OJ` would write a hidden file.
-fn inline(name: &str) -> HeaderValue {
-    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-    const UNRESERVED: &percent_encoding::AsciiSet =
-        &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
-    let is_safe = |c: char| c.is_ascii_alphanumeric() || " .-_".contains(c);
-    let plain: String = name.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
-    let extended = utf8_percent_encode(name, UNRESERVED);
-    ascii(&format!("inline; filename=\"{plain}\"; filename*=UTF-8''{extended}"))
 }
 
 /// A header value of ASCII text.

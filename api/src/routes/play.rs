@@ -20,11 +20,11 @@ use tokio::{
 use crate::{
     app::App,
     extract::{Id, PlayQuery},
-    headers::PRIVATE,
+    headers::{PRIVATE, named},
     options::Options,
     problem::{BUSY, Problem, ProblemBody},
     responses::{AnimationBody, Json},
-    routes::{events::NO_BUFFERING, images::named},
+    routes::events::NO_BUFFERING,
 };
 
 /// Returns how an image is played: its frames, how long each is shown, and how often.
@@ -78,13 +78,22 @@ pub(crate) async fn play(
     Id(id): Id,
     query: PlayQuery,
 ) -> Result<Response, Problem> {
+    answer_play(&app, id, query).await
+}
+
+/// The frames of an image, at their times or as a recording.
+pub(super) async fn answer_play(
+    app: &App,
+    id: ImageId,
+    query: PlayQuery,
+) -> Result<Response, Problem> {
     let PlayQuery { render, loops, speed, is_recording } = query;
-    let spec = render.spec_for(&app, id).await?;
+    let spec = render.spec_for(app, id).await?;
     let permit = app.streams.clone().try_acquire_owned();
     let permit = permit
         .map_err(|_| Problem::new(BUSY, "too many streams are open: try again in a moment"))?;
     let image = app.pipeline.image(id).await?.ok_or_else(Problem::no_image)?;
-    let timing = timing(&app, id).await?;
+    let timing = timing(app, id).await?;
     let loops = match (loops, timing.plays, is_recording) {
         (Some(given), _, _) => given,
         (None, Some(plays), _) => plays,

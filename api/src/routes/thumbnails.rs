@@ -68,7 +68,7 @@ pub(crate) async fn thumbnail(
     Id(id): Id,
     query: RenderQuery,
 ) -> Result<Response, Problem> {
-    if query.format.is_some() {
+    if query.format.is_some() || query.is_recording {
         return Err(Problem::new(BAD_PARAMETER, "format: a thumbnail is always a PNG"));
     }
     let spec = query.spec_for(&app, id).await?;

@@ -307,6 +307,43 @@ test("a light background has no dark bars", async () => {
   await close(page);
 });
 
+test("the original is zoomed and moved by wheel, keys, buttons and drag, and the address keeps it", async () => {
+  const page = await visit();
+  const region = () => new URL(page.url()).searchParams.get("region");
+  const numbers = () => region()?.split(",").map(Number);
+  const picture = page.locator(".pane .screen").first();
+  const box = await picture.boundingBox();
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.wheel(0, -200);
+  assert.equal(region(), null, "the wheel alone scrolls");
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.keyboard.down("Control");
+  await page.mouse.wheel(0, -200);
+  await page.keyboard.up("Control");
+  await until("it is zoomed", () => region() !== null);
+  const [left, top, width, height] = numbers();
+  assert.ok(width < 160 && height < 100 && left > 0 && top > 0, region());
+  assert.ok(Math.abs(width / height - 1.6) < 0.1, region());
+  await picture.focus();
+  await page.keyboard.press("ArrowRight");
+  await until("it is moved to the right", () => numbers()[0] > left && numbers()[2] === width);
+  const before = numbers()[0];
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width / 2 + 60, box.y + box.height / 2, { steps: 4 });
+  await page.mouse.up();
+  await until("it is moved to the left", () => numbers()[0] < before);
+  await page.getByRole("button", { name: "Zoom in" }).click();
+  await until("it is zoomed further", () => numbers()[2] < width);
+  await page.reload();
+  await drawn(page.locator("#render"));
+  assert.equal(await page.locator("[name=region]").inputValue(), region());
+  await page.getByRole("button", { name: "Whole picture" }).click();
+  await until("all of it is shown", () => region() === null);
+  assert.equal(await page.getByRole("button", { name: "Zoom out" }).isDisabled(), true);
+  await close(page);
+});
+
 test("there is a way back to all images, away from Delete", async () => {
   const page = await open();
   await page.goto(`${service.origin}/?sort=size`);

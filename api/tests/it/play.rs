@@ -94,6 +94,8 @@ async fn a_recording_is_an_asciicast_of_all_frames() {
     assert_eq!(answer.header("content-type"), "application/x-asciicast");
     assert!(answer.header("content-disposition").ends_with(".cast"));
     let text = answer.text();
+    let as_render = app.text(&format!("{}?{LOOK}&color=full&format=cast", image.at)).await;
+    assert_eq!(as_render, text);
     let lines: Vec<Value> =
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(
@@ -101,7 +103,7 @@ async fn a_recording_is_an_asciicast_of_all_frames() {
         (&2.into(), &4.into(), &2.into())
     );
     let times: Vec<f64> = lines[1..].iter().map(|line| line[0].as_f64().expect("a time")).collect();
-    assert_eq!(times, [0.0, 0.1, 0.2, 0.3]);
+    assert_eq!(times, [0.0, 0.033, 0.067, 0.1]);
     assert!(lines[1..].iter().all(|line| line[1] == "o"));
     assert!(lines[2][2].as_str().expect("output").contains("38;2;"), "{}", lines[2]);
 }

@@ -21,7 +21,7 @@ use self::{
     event::Hub,
     flights::Flights,
     known::KnownImages,
-    play::Playbacks,
+    playbacks::Playbacks,
 };
 use crate::{
     catalog::{self, Catalog, InstanceLock, JobPosition},
@@ -45,6 +45,7 @@ mod lookup;
 mod maintenance;
 mod original;
 mod play;
+mod playbacks;
 mod remove;
 mod render;
 mod reread;
