@@ -12,7 +12,10 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use bytes::Bytes;
-use common::pipeline::{Spool, Spooled, SubmitError};
+use common::{
+    pipeline::{Spool, Spooled, SubmitError},
+    trace::step,
+};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use ipnet::IpNet;
 
@@ -21,7 +24,6 @@ use crate::{
     extract::{excerpt, idempotency_key, query},
     problem::{BAD_PARAMETER, BAD_REQUEST, NO_FILE, Problem, SEVERAL_FILES},
     request_body::{FormOverhead, problem_in, with_min_rate},
-    request_log::Trace,
     upload_slots::Slot,
 };
 
@@ -45,8 +47,6 @@ pub(crate) struct Upload {
     pub name: Option<String>,
     /// The `Idempotency-Key`.
     pub key: Option<String>,
-    /// The `traceparent` of the request.
-    pub trace: Option<String>,
     /// The client's probable mistake, if the upload is not an image.
     pub hint: Option<&'static str>,
     /// Held until the upload is stored.
@@ -57,8 +57,13 @@ impl FromRequest<App> for Upload {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        step("receive", Upload::receive(request, app)).await
+    }
+}
+
+impl Upload {
+    async fn receive(request: Request, app: &App) -> Result<Self, Problem> {
         let headers = request.headers().clone();
-        let trace = request.extensions().get::<Trace>().map(|trace| trace.0.clone());
         let client = app.config.trusted_proxies.client(&request);
         let key = check_head(app, client, &request)?;
         let (head, body) = request.into_parts();
@@ -86,7 +91,7 @@ impl FromRequest<App> for Upload {
                 (spooled, file_name(&disposition(&headers)), hint)
             }
         };
-        Ok(Upload { spooled, name: name.and_then(clean_name), key, trace, hint, slot })
+        Ok(Upload { spooled, name: name.and_then(clean_name), key, hint, slot })
     }
 }
 

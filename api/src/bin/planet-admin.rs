@@ -12,7 +12,10 @@ use common::{
     env::{Command, Env},
     fault::{Doing, Fault},
     job::JobId,
-    pipeline::{AuditEvent, AuditOptions, AuditReport, audit, describe_dead_job, pluralize},
+    pipeline::{
+        AuditEvent, AuditOptions, AuditReport, TransferEvent, TransferRoute, audit,
+        describe_dead_job, pluralize, transfer, transfer_concurrency,
+    },
     program::{retry_for, run, startup_wait, stop_signal},
     store::{self, Store},
     telemetry,
@@ -39,6 +42,13 @@ const COMMANDS: &[Command] = &[
     },
     Command { name: "dead", args: "", help: "List dead jobs, with their reasons" },
     Command { name: "retry", args: "JOB", help: "Retry a dead job; JOB is its id, or all" },
+    Command {
+        name: "move",
+        args: "[release]",
+        help: "Copy an installation that runs to another store, and to another database: \
+               --to-store=s3://BUCKET --to-database=postgres://… Then start the service there: this \
+               one refuses changes from then on, until move release. Can be repeated",
+    },
 ];
 
 /// Dead jobs that are listed, or retried by one statement.
@@ -54,6 +64,8 @@ enum Task {
     Check,
     ListDead,
     Retry(Option<JobId>),
+    Move,
+    Release,
 }
 
 impl Task {
@@ -74,6 +86,9 @@ impl Task {
                 };
                 Task::Retry(Some(JobId(id.ok_or_else(expected)?)))
             }
+            ["move"] => Task::Move,
+            ["move", "release"] => Task::Release,
+            ["move", ..] => return Err("move: expected nothing more, or release".into()),
             _ => return Ok(None),
         }))
     }
@@ -81,15 +96,20 @@ impl Task {
 
 fn main() -> ExitCode {
     let mut env = Env::from_process();
-    let log = telemetry::Config::read(&mut env);
+    let log = telemetry::Config::read(&mut env, "planet-admin");
     let catalog = catalog::Config::read(&mut env);
     let store = store::Config::read(&mut env);
     let options = AuditOptions::read(&mut env);
+    let concurrency = transfer_concurrency(&mut env);
+    let target = (catalog::Config::read_target(&mut env), store::Config::read_target(&mut env));
     let wait = startup_wait(&mut env);
     let task = Task::parse(&env.args()).unwrap_or_else(|error| {
         env.reject(error);
         None
     });
+    if matches!(task, Some(Task::Move)) && target.1.is_none() {
+        env.reject("move: --to-store is missing".into());
+    }
     let usage = env.usage(NAME, ABOUT, COMMANDS);
     if let Err(code) = env.settle(NAME, ABOUT, COMMANDS) {
         return code;
@@ -105,6 +125,8 @@ fn main() -> ExitCode {
         Task::Check => run(check(installation, options)),
         Task::ListDead => run(list_dead(installation)),
         Task::Retry(job) => run(retry(installation, job)),
+        Task::Move => run(move_to(installation, target, concurrency)),
+        Task::Release => run(async move { installation.catalog().await?.unfreeze().await }),
     }
 }
 
@@ -208,6 +230,56 @@ async fn retry(installation: Installation, job: Option<JobId>) -> Result<(), Fau
         (Some(_), 0) => Err(Fault::new("retry a job", "no dead job has that id")),
         _ => Ok(()),
     }
+}
+
+/// Moves until SIGINT or SIGTERM; the same command goes on.
+async fn move_to(
+    installation: Installation,
+    (to_catalog, to_store): (Option<catalog::Config>, Option<store::Config>),
+    concurrency: usize,
+) -> Result<ExitCode, Fault> {
+    let (from, from_store) = (installation.catalog().await?, installation.store().await?);
+    let source = installation.catalog.location();
+    let to_store = to_store.ok_or_else(|| Fault::new("move", "there is no new store"))?;
+    let is_same = to_store.location() == installation.store.location()
+        || to_catalog.as_ref().is_some_and(|to| to.location() == source);
+    if is_same {
+        return Err(Fault::new("move", "the new place is the old one"));
+    }
+    let to = match &to_catalog {
+        Some(config) => {
+            let catalog = Catalog::open(config).await?;
+            migration::up(catalog.connection()).await.doing("migrate the new database")?;
+            Some(catalog)
+        }
+        None => None,
+    };
+    let to_store = Store::open(&to_store).await?;
+    let stop = stop_signal()?;
+    let mut told = Instant::now();
+    let mut observer = |event: TransferEvent<'_>| match event {
+        TransferEvent::Progress(report) if told.elapsed() >= PROGRESS_INTERVAL => {
+            told = Instant::now();
+            eprintln!("{report} so far");
+        }
+        TransferEvent::Progress(_) => {}
+        TransferEvent::Frozen => eprintln!("changes are refused from now on"),
+    };
+    let (to, to_store) = (to.as_ref(), &to_store);
+    let route = TransferRoute { from: &from, from_store: &from_store, to, to_store, concurrency };
+    let report = transfer(route, &source, &stop, &mut observer).await?;
+    report.problems.iter().for_each(|line| print_line(line));
+    println!("{report}");
+    if report.stopped {
+        eprintln!("stopped: the same command goes on");
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    if !report.problems.is_empty() {
+        eprintln!("not moved: delete these images or repair the store, and try again");
+        return Ok(ExitCode::FAILURE);
+    }
+    println!("moved: start the service with the new settings, and stop this one");
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints a line that may quote a file, with its control characters escaped.

@@ -63,8 +63,8 @@ pub(crate) async fn upload(
     upload: Upload,
 ) -> Result<Response, Problem> {
     // the extractor has received the body and spooled it
-    let Upload { spooled, name, key, trace, hint, slot } = upload;
-    let submitted = app.pipeline.submit(spooled, name, key, trace).await.map_err(|err| {
+    let Upload { spooled, name, key, hint, slot } = upload;
+    let submitted = app.pipeline.submit(spooled, name, key).await.map_err(|err| {
         let hint = hint.filter(|_| matches!(err, SubmitError::Image(_)));
         hint.into_iter().fold(Problem::from(err), |problem, hint| problem.with_hint(hint))
     })?;

@@ -63,6 +63,13 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
 pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let streams = app.config.max_event_streams - app.streams.available_permits();
     metrics::gauge!("planet_event_streams").set(streams as f64);
+    let (open, idle) = app.pipeline.database_connections();
+    for (state, count) in [("used", open - idle), ("idle", idle)] {
+        metrics::gauge!("planet_database_connections", "state" => state).set(f64::from(count));
+    }
+    if let Some(bytes) = app.pipeline.spool_room() {
+        metrics::gauge!("planet_spool_room_bytes").set(bytes as f64);
+    }
     process_metrics::measure();
     let text = app.metrics.render() + &app.backlog.render(&app.pipeline).await;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking, time::timeout};
 
 use super::{MIB, Pipeline, cache::Stages};
-use crate::{fault::Fault, image::Image, job::Claim, store::original_key};
+use crate::{fault::Fault, image::Image, job::Claim, store::original_key, trace::Steps};
 
 /// Why an image was not drawn.
 #[derive(Debug, thiserror::Error)]
@@ -318,17 +318,19 @@ pub(super) fn verdict(err: asciify::Error) -> DrawError {
 pub(super) struct Stopwatch {
     last: Instant,
     pub(super) stages: Stages,
+    steps: Steps,
 }
 
 impl Stopwatch {
     pub(super) fn start() -> Self {
-        Stopwatch { last: Instant::now(), stages: Vec::new() }
+        Stopwatch { last: Instant::now(), stages: Vec::new(), steps: Steps::begin() }
     }
 
     pub(super) fn lap(&mut self, stage: &'static str) {
         let now = Instant::now();
         let took = now - self.last;
         self.last = now;
+        self.steps.end(stage);
         self.stages.push((stage, took));
         metrics::histogram!("planet_render_seconds", "stage" => stage).record(took.as_secs_f64());
     }

@@ -56,6 +56,7 @@ mod submit;
 mod submit_error;
 mod subscribe;
 mod summary;
+mod transfer;
 mod wait;
 
 pub use audit::{AuditEvent, AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
@@ -71,6 +72,7 @@ pub use submit::Submitted;
 pub use submit_error::SubmitError;
 pub use subscribe::Subscription;
 pub use summary::ImageSummary;
+pub use transfer::{TransferEvent, TransferReport, TransferRoute, transfer, transfer_concurrency};
 
 const MIB: u64 = 1024 * 1024;
 /// How long a check waits for an answer.

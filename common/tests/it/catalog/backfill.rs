@@ -120,7 +120,7 @@ async fn an_upload_that_an_older_process_stores_late_is_not_missed(catalog: Cata
     let blob = reserved(&catalog, &begun).await;
     assert_eq!(catalog.backfill(&next).await.unwrap(), 2);
     assert_eq!(catalog.backfill(&next).await.unwrap(), 0);
-    catalog.commit_upload(&begun, &blob, JobId::generate(), ENGINE).await.unwrap().unwrap();
+    catalog.commit_upload(&begun, &blob, JobId::generate(), None, ENGINE).await.unwrap().unwrap();
     assert_eq!(catalog.backfill(&next).await.unwrap(), 1);
     let store = "UPDATE images SET state = 'stored' WHERE state = 'uploading'";
     catalog.connection().execute_unprepared(store).await.unwrap();

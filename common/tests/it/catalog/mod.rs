@@ -24,6 +24,7 @@ mod pages;
 mod plans;
 mod renders;
 mod retention;
+mod transfers;
 mod uploads;
 
 /// What all jobs are rendered with, unless a behaviour is about versions.
@@ -79,7 +80,7 @@ async fn reserved(catalog: &Catalog, upload: &Upload) -> String {
 pub(crate) async fn stored(catalog: &Catalog, content: &str) -> (Image, JobId) {
     let upload = acquired(catalog.begin_upload(&metadata(content), None, LONG).await.unwrap());
     let (job, blob) = (JobId::generate(), reserved(catalog, &upload).await);
-    let image = catalog.commit_upload(&upload, &blob, job, ENGINE).await.unwrap().unwrap();
+    let image = catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().unwrap();
     (image, job)
 }
 

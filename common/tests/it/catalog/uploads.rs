@@ -30,7 +30,7 @@ async fn an_upload_is_an_image_once_it_is_committed(catalog: Catalog) {
     assert_eq!(catalog.images(&page(9)).await.unwrap(), []);
 
     let (job, blob) = (JobId::generate(), reserved(&catalog, &upload).await);
-    let image = catalog.commit_upload(&upload, &blob, job, ENGINE).await.unwrap().unwrap();
+    let image = catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().unwrap();
     assert_eq!(image.metadata, metadata);
     assert!(image.stored_at >= image.created_at);
     assert_eq!(catalog.image(upload.image).await.unwrap(), Some(image.clone()));
@@ -44,13 +44,12 @@ async fn an_upload_is_an_image_once_it_is_committed(catalog: Catalog) {
 async fn an_upload_commits_once(catalog: Catalog) {
     let upload = acquired(catalog.begin_upload(&metadata("a"), None, LONG).await.unwrap());
     let blob = reserved(&catalog, &upload).await;
-    let commits =
-        at_once((0..8).map(|_| {
-            let (catalog, upload, blob) = (catalog.clone(), upload.clone(), blob.clone());
-            async move {
-                catalog.commit_upload(&upload, &blob, JobId::generate(), ENGINE).await.unwrap()
-            }
-        }));
+    let commits = at_once((0..8).map(|_| {
+        let (catalog, upload, blob) = (catalog.clone(), upload.clone(), blob.clone());
+        async move {
+            catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap()
+        }
+    }));
     assert_eq!(commits.await.into_iter().flatten().count(), 1);
     assert_eq!(due(&catalog).await.len(), 1);
 }
@@ -64,7 +63,9 @@ async fn an_upload_that_was_overtaken_commits_nothing(catalog: Catalog) {
 
     let commit = |upload: Upload, blob: String| {
         let catalog = catalog.clone();
-        async move { catalog.commit_upload(&upload, &blob, JobId::generate(), ENGINE).await.unwrap() }
+        async move {
+            catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap()
+        }
     };
     assert_eq!(commit(slow.clone(), slow_blob.clone()).await, None);
     let image = commit(quick, quick_blob).await.unwrap();
@@ -80,7 +81,8 @@ async fn an_upload_whose_blob_was_marked_commits_nothing(catalog: Catalog) {
     let blob = original_key(upload.image, upload.attempt);
     catalog.reserve_blobs(std::slice::from_ref(&blob), ENDED).await.unwrap();
     assert_eq!(catalog.mark_expired().await.unwrap(), 1);
-    let committed = catalog.commit_upload(&upload, &blob, JobId::generate(), ENGINE).await.unwrap();
+    let committed =
+        catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap();
     assert_eq!(committed, None);
     assert_eq!(catalog.image(upload.image).await.unwrap(), None);
     assert_eq!(due(&catalog).await, []);
@@ -92,7 +94,7 @@ async fn a_key_belongs_to_one_upload(catalog: Catalog) {
     let again = catalog.begin_upload(&metadata("a"), Some("key"), LONG).await.unwrap();
     assert!(matches!(again, Intent::InProgress), "{again:?}");
     let blob = reserved(&catalog, &upload).await;
-    catalog.commit_upload(&upload, &blob, JobId::generate(), ENGINE).await.unwrap().unwrap();
+    catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap().unwrap();
     let again = catalog.begin_upload(&metadata("b"), Some("key"), LONG).await.unwrap();
     assert!(
         matches!(&again, Intent::Stored(image) if image.metadata == metadata("a")),
@@ -140,7 +142,7 @@ async fn an_abandoned_upload_frees_its_key(catalog: Catalog) {
     catalog.abandon_upload(&upload, &blob).await.unwrap();
     assert_eq!(marked(&catalog).await, HashSet::from([blob.clone()]));
     assert_eq!(
-        catalog.commit_upload(&upload, &blob, JobId::generate(), ENGINE).await.unwrap(),
+        catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap(),
         None
     );
     let next = acquired(catalog.begin_upload(&metadata("b"), Some("key"), LONG).await.unwrap());
@@ -149,7 +151,11 @@ async fn an_abandoned_upload_frees_its_key(catalog: Catalog) {
     catalog.abandon_upload(&Upload { attempt: 0, ..next.clone() }, "other").await.unwrap();
     let blob = reserved(&catalog, &next).await;
     assert!(
-        catalog.commit_upload(&next, &blob, JobId::generate(), ENGINE).await.unwrap().is_some()
+        catalog
+            .commit_upload(&next, &blob, JobId::generate(), None, ENGINE)
+            .await
+            .unwrap()
+            .is_some()
     );
 }
 
@@ -164,7 +170,11 @@ async fn expired_uploads_are_deleted(catalog: Catalog) {
     assert_eq!(catalog.image(stored.id).await.unwrap(), Some(stored));
     let blob = reserved(&catalog, &alive).await;
     assert!(
-        catalog.commit_upload(&alive, &blob, JobId::generate(), ENGINE).await.unwrap().is_some()
+        catalog
+            .commit_upload(&alive, &blob, JobId::generate(), None, ENGINE)
+            .await
+            .unwrap()
+            .is_some()
     );
 }
 
@@ -177,7 +187,10 @@ async fn transactions_that_sqlite_ended_harm_none_after_them() {
     let upload = acquired(catalog.begin_upload(&metadata("a"), None, LONG).await.unwrap());
     let blob = reserved(&catalog, &upload).await;
     let commit = async |upload| {
-        catalog.commit_upload(&upload, &blob, JobId::generate(), ENGINE).await.map(|i| i.is_some())
+        catalog
+            .commit_upload(&upload, &blob, JobId::generate(), None, ENGINE)
+            .await
+            .map(|i| i.is_some())
     };
     let run = |sql| catalog.connection().execute_unprepared(sql);
     run("CREATE TRIGGER full BEFORE UPDATE ON images BEGIN SELECT RAISE(ROLLBACK, 'full'); END")

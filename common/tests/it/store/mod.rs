@@ -9,7 +9,7 @@ use bytes::Bytes;
 use common::{
     env::Env,
     image::{ImageId, Millis},
-    job::{Claim, JobId},
+    job::{Claim, JobId, Lane},
     store::{Config, Content, Store, original_key, render_key},
 };
 use testkit::wait::at_once;
@@ -119,7 +119,15 @@ async fn many_blobs_are_deleted_together(store: Store) {
 
 async fn every_attempt_has_a_blob_of_its_own(store: Store) {
     let (image, job) = (ImageId::generate(Millis(0)), JobId::generate());
-    let claim = |attempt| Claim { job, image, attempt, strikes: 1, faults: 0 };
+    let claim = |attempt| Claim {
+        job,
+        image,
+        attempt,
+        strikes: 1,
+        faults: 0,
+        lane: Lane::Fresh,
+        trace: None,
+    };
     let keys = [
         original_key(image, 1),
         original_key(image, 2),

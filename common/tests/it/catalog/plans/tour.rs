@@ -30,6 +30,7 @@ pub(super) async fn run(catalog: &Catalog) {
     catalog.remove_image(image, |attempt| original_key(image, attempt)).await.unwrap().unwrap();
     janitor(catalog).await;
     operator(catalog).await;
+    transfer(catalog).await;
 }
 
 async fn uploads(catalog: &Catalog) {
@@ -41,7 +42,7 @@ async fn uploads(catalog: &Catalog) {
     assert!(matches!(begin("key", LONG).await, Intent::InProgress));
     let blob = reserved(catalog, &upload).await;
     let job = JobId::generate();
-    catalog.commit_upload(&upload, &blob, job, ENGINE).await.unwrap().unwrap();
+    catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().unwrap();
     assert!(matches!(begin("key", LONG).await, Intent::Stored(_)));
     let upload = acquired(begin("other", LONG).await);
     let blob = reserved(catalog, &upload).await;
@@ -171,4 +172,17 @@ async fn operator(catalog: &Catalog) {
     let dead = catalog.dead(20).await.unwrap();
     assert_eq!(catalog.retry_dead(Some(dead[0].id), 1).await.unwrap(), 1);
     catalog.retry_dead(None, 100).await.unwrap();
+}
+
+async fn transfer(catalog: &Catalog) {
+    let ids = catalog.image_ids(Some(id(8)), 20).await.unwrap();
+    assert_eq!(ids.len(), 20);
+    let rows = catalog.image_rows(&ids[..2]).await.unwrap();
+    catalog.put_image_rows(&rows).await.unwrap();
+    assert_eq!(catalog.image_rows(&ids[..2]).await.unwrap(), rows);
+    catalog.remove_image_rows(&ids[..1]).await.unwrap();
+    catalog.begin_transfer_from("elsewhere").await.unwrap_err();
+    catalog.end_transfer().await.unwrap();
+    catalog.freeze().await.unwrap();
+    catalog.unfreeze().await.unwrap();
 }
