@@ -7,11 +7,12 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use axum::http::Method;
 use reqwest::{Client, StatusCode};
-use testkit::wait::{INTERVAL, eventually};
+use testkit::wait::eventually;
 use tokio::time::sleep;
 
 use crate::support::{
@@ -21,6 +22,9 @@ use crate::support::{
     site::Site,
     test_client::{StoredImage, TestClient, id},
 };
+
+/// So that there are not many more images than this test is about.
+const UPLOAD_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What addresses answer: status, entity tag and bytes.
 async fn answers(url: &str, kept: &[StoredImage]) -> BTreeMap<String, (u16, String, Vec<u8>)> {
@@ -42,7 +46,7 @@ async fn answers(url: &str, kept: &[StoredImage]) -> BTreeMap<String, (u16, Stri
     answers
 }
 
-/// Uploads without a pause until `stop`, or until uploads are refused.
+/// Uploads again and again until `stop`, or until uploads are refused.
 async fn keep_uploading(
     client: TestClient,
     kept: Arc<Mutex<Vec<StoredImage>>>,
@@ -62,7 +66,7 @@ async fn keep_uploading(
         }
         let id = id(answer).await.unwrap();
         kept.lock().unwrap().push(StoredImage { id, picture, key, refusals: Vec::new() });
-        sleep(INTERVAL).await;
+        sleep(UPLOAD_INTERVAL).await;
     }
 }
 

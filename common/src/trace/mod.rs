@@ -114,10 +114,8 @@ impl Span {
     /// The work for a request, whose `traceparent` is `caller`. The ratio decides whether it is
     /// exported, and not the caller.
     pub fn server(name: impl Into<Cow<'static, str>>, caller: Option<TraceContext>) -> Self {
-        let is_sampled = |ratio: f64| fastrand::f64() < ratio;
-        let caller = TRACER
-            .get()
-            .map_or(caller, |(_, ratio)| caller.map(|caller| caller.sampled(is_sampled(*ratio))));
+        let is_sampled = TRACER.get().is_some_and(|(_, ratio)| fastrand::f64() < *ratio);
+        let caller = caller.map(|caller| caller.sampled(is_sampled));
         Span::start(SpanBuilder::from_name(name).with_kind(SpanKind::Server), caller)
     }
 
