@@ -73,6 +73,8 @@ pub(super) fn frame(input: &mut Input<'_, '_>, index: u32) -> Result<DynamicImag
 
     let mut canvas = Canvas::new(sides, cancellation);
     let mut reader = open(input.source)?;
+    let too_large = || Error::malformed(FORMAT, "a frame is too large");
+    let mut samples = vec![0; reader.output_buffer_size().ok_or_else(too_large)?];
     for (at, frame) in frames.iter().enumerate() {
         match at {
             0 => first_frame(&mut reader)?,
@@ -81,7 +83,7 @@ pub(super) fn frame(input: &mut Input<'_, '_>, index: u32) -> Result<DynamicImag
         if !is_drawn(at) {
             continue;
         }
-        let pixels = read(&mut reader, frame.rect, cancellation)?;
+        let pixels = read(&mut reader, frame.rect, &mut samples, cancellation)?;
         match is_opaque(frame) {
             true => canvas.draw(frame.rect, &pixels, |under, over| *under = over),
             false => canvas.draw(frame.rect, &pixels, blend),
@@ -111,18 +113,18 @@ fn next_frame(reader: &mut Reader<&mut Source<'_>>) -> Result<Frame, Error> {
     reader.next_frame_info().map(Frame::new).map_err(explain)
 }
 
-/// The pixels of the frame that the reader is at.
+/// The pixels of the frame that the reader is at. `buffer` is as large as the largest frame.
 fn read(
     reader: &mut Reader<&mut Source<'_>>,
     rect: Rect,
+    buffer: &mut [u8],
     cancellation: &Cancellation<'_>,
 ) -> Result<Vec<[u8; 4]>, Error> {
-    let damaged = || Error::malformed(FORMAT, "a frame is too large");
-    let mut samples = vec![0; reader.output_buffer_size().ok_or_else(damaged)?];
-    let read = reader.next_frame(&mut samples).map_err(explain)?;
+    let read = reader.next_frame(buffer).map_err(explain)?;
     if (read.width, read.height) != (rect.width, rect.height) {
         return Err(Error::malformed(FORMAT, "a frame is not of the size that it states"));
     }
+    let samples = &buffer[..read.buffer_size()];
     Ok(match read.color_type {
         ColorType::Grayscale => cancellation.collect(samples.iter().map(|y| [*y, *y, *y, 255]))?,
         ColorType::GrayscaleAlpha => {
