@@ -23,7 +23,7 @@ use crate::{
     request_body::discard_unread,
     request_log::log_request,
     response_budget::reserve_body,
-    routes::{assets, docs, events, home, images, ops, presets, renders, thumbnails},
+    routes::{assets, docs, events, home, images, ops, play, presets, renders, thumbnails},
 };
 
 /// The OpenAPI document. Its paths stand in the order of the reference.
@@ -32,7 +32,7 @@ use crate::{
     info(
         title = "Planet Image API",
         description = "Stores images and renders them as text.",
-        license(name = "MIT OR Apache-2.0"),
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     tags(
         (name = "images", description = "Upload, list, download and delete images."),
@@ -49,6 +49,8 @@ use crate::{
         images::metadata,
         images::original,
         renders::list,
+        play::animation,
+        play::play,
         thumbnails::thumbnail,
         events::all,
         events::one,
@@ -77,6 +79,8 @@ pub fn router(app: App) -> Router {
         .route("/images/{id}/metadata", get(images::metadata))
         .route("/images/{id}/original", get(images::original))
         .route("/images/{id}/renders", get(renders::list))
+        .route("/images/{id}/animation", get(play::animation))
+        .route("/images/{id}/play", get(play::play))
         .route("/images/{id}/thumbnail", get(thumbnails::thumbnail))
         .route("/images/events", get(events::all))
         .route("/images/{id}/events", get(events::one))

@@ -41,7 +41,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "retry", args: "JOB", help: "Retry a dead job; JOB is its id, or all" },
 ];
 
-/// Dead jobs that are listed.
+/// Dead jobs that are listed, or retried by one statement.
 const MAX_DEAD: u64 = 1_000;
 /// How often a check tells how far it has come.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
@@ -194,7 +194,15 @@ async fn list_dead(installation: Installation) -> Result<(), Fault> {
 }
 
 async fn retry(installation: Installation, job: Option<JobId>) -> Result<(), Fault> {
-    let retried = installation.catalog().await?.retry_dead(job).await?;
+    let catalog = installation.catalog().await?;
+    let mut retried = 0;
+    loop {
+        let some = catalog.retry_dead(job, MAX_DEAD).await?;
+        retried += some;
+        if some < MAX_DEAD {
+            break;
+        }
+    }
     println!("{} will be tried again", pluralize(retried, "job"));
     match (job, retried) {
         (Some(_), 0) => Err(Fault::new("retry a job", "no dead job has that id")),

@@ -17,7 +17,7 @@ use crate::{
 
 /// Checks that the process runs.
 #[utoipa::path(
-    get, path = "/livez", tag = "operations",
+    get, path = "/livez", operation_id = "getLiveness", tag = "operations",
     responses((status = 200, description = "The process runs.", body = String, content_type = "text/plain")),
 )]
 pub(crate) async fn livez() -> &'static str {
@@ -30,7 +30,7 @@ pub(crate) async fn livez() -> &'static str {
 /// `SHUTDOWN_NOTICE_S`. The response has the state of each dependency. One that answered before may be away for
 /// `READY_GRACE_S`. The message broker is not required: without it, workers poll the database.
 #[utoipa::path(
-    get, path = "/readyz", tag = "operations",
+    get, path = "/readyz", operation_id = "getReadiness", tag = "operations",
     responses(
         (status = 200, description = "Ready.", body = ReadyBody),
         (status = 503, description = "A required dependency is unavailable, or the process stops.", body = ReadyBody),
@@ -57,7 +57,7 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
 
 /// Returns metrics in the Prometheus text format.
 #[utoipa::path(
-    get, path = "/metrics", tag = "operations",
+    get, path = "/metrics", operation_id = "getMetrics", tag = "operations",
     responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain")),
 )]
 pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {

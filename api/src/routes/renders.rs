@@ -17,15 +17,15 @@ use common::{
 use crate::{
     app::App,
     conditional::{Condition, condition},
-    extract::{Id, RenderQuery},
+    extract::{Id, PlayQuery, RenderQuery},
     negotiate::negotiate,
     options::Options,
     pages::viewer,
-    problem::{NOT_ACCEPTABLE, Problem, ProblemBody},
+    problem::{BAD_PARAMETER, NOT_ACCEPTABLE, Problem, ProblemBody},
     render_writer::{Answer, answer},
     response_budget::Reserved,
     responses::{Binary, ImageBody, Json, RenderBody, RendersBody},
-    routes::home::origin,
+    routes::{home::origin, play::answer_play},
 };
 
 const JSON: &str = "application/json";
@@ -42,7 +42,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// `Accept: application/json` the response is the image's metadata, with `Accept: text/html` a page
 /// with the text and all options; `format=html` is the text alone as a page.
 #[utoipa::path(
-    get, path = "/images/{id}", tag = "renders",
+    get, path = "/images/{id}", operation_id = "getRender", tag = "renders",
     params(
         ("id" = String, Path, description = "Id of the image."),
         ("preset" = Option<String>, Query, description = "A named set of options, which other options override. `/presets` lists them."),
@@ -51,13 +51,13 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
         ("coord_crs" = Option<String>, Query, description = "EPSG code of the coordinates of `bbox`: 4326 (longitude and latitude, the default), 3857, UTM on WGS 84 (32601 to 32660, 32701 to 32760), or the image's own."),
         ("bidx" = Option<u32>, Query, minimum = 1, description = "TiTiler's name of `bands`: one band, or given three times."),
         ("rescale" = Option<String>, Query, description = "TiTiler's name of `stretch`: `0,3000`, or given three times."),
-        ("format" = Option<String>, Query, description = "`txt`, `ansi` (text with terminal colors), `html`, `svg` or `png`. Without it, `Accept` decides, and plain text includes colors."),
+        ("format" = Option<String>, Query, description = "`txt`, `ansi` (text with terminal colors), `html`, `svg`, `png`, or `cast` (a recording of an animation, as of `/images/{id}/play`). Without it, `Accept` decides, and plain text includes colors."),
         ("version" = Option<u32>, Query, minimum = 1, description = "The stored render of this engine version."),
     ),
     responses(
         (status = 200, description = "The image as text.", content(
             (String = "text/plain"), (String = "text/html"), (String = "image/svg+xml"),
-            (inline(Binary) = "image/png"), (ImageBody = "application/json"),
+            (inline(Binary) = "image/png"), (String = "application/x-asciicast"), (ImageBody = "application/json"),
         ), headers(
             ("Render-Version" = u32, description = "Engine version of the render."),
             ("Cache-Status" = String, description = "Whether the render was cached in memory (RFC 9211)."),
@@ -79,6 +79,14 @@ pub(crate) async fn text(
     mut query: RenderQuery,
 ) -> Result<Response, Problem> {
     query.spec = query.spec_for(&app, id).await?;
+    if query.is_recording {
+        if query.spec.frame() > 0 || query.version.is_some() {
+            let detail = "format: a recording has all frames, as they are drawn now";
+            return Err(Problem::new(BAD_PARAMETER, detail));
+        }
+        let query = PlayQuery { render: query, loops: None, speed: 1.0, is_recording: true };
+        return answer_play(&app, id, query).await;
+    }
     let Some(format) = choose_format(&headers, &query)? else {
         let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
         return Ok(([(header::VARY, "accept")], Json(ImageBody::from(summary))).into_response());
@@ -202,7 +210,7 @@ fn set_headers(
 
 /// Lists the stored renders of an image, and the state of its job.
 #[utoipa::path(
-    get, path = "/images/{id}/renders", tag = "renders",
+    get, path = "/images/{id}/renders", operation_id = "listRenders", tag = "renders",
     params(("id" = String, Path, description = "Id of the image.")),
     responses(
         (status = 200, description = "The stored renders.", body = RendersBody),

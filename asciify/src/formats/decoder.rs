@@ -10,6 +10,7 @@ use crate::cancellation::is_long_work;
 use crate::color_profile::ColorProfile;
 use crate::error::{Error, Limits};
 use crate::format::Format;
+use crate::formats::animation::{Animation, FileBytes};
 use crate::formats::reader::ByteReader;
 use crate::formats::stretch::{SAMPLED_PIXELS, of_values};
 use crate::geo::Geo;
@@ -55,6 +56,14 @@ pub(crate) trait Decoder {
     fn bands(&self, input: &mut Input<'_, '_>, _frame: u32) -> Result<BandDirectory, Error> {
         let Probed { bands: count, band_names: names, .. } = input.probed;
         Ok(BandDirectory { count: *count, names: names.clone(), ..BandDirectory::default() })
+    }
+
+    /// The animation that the file holds; `None` for other files, also those of several pages.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    fn animation(&self, _file: &FileBytes, _probed: &Probed) -> Result<Option<Animation>, Error> {
+        Ok(None)
     }
 
     /// Whether later frames may have other sides than the first one.
@@ -377,7 +386,7 @@ pub(crate) fn sample(input: &mut Input<'_, '_>, specs: &[&Spec]) -> Result<Vec<S
 ///
 /// # Errors
 /// [`Error::Missing`] where no band has such a name.
-fn view(spec: &Spec, input: &mut Input<'_, '_>) -> Result<View, Error> {
+pub(crate) fn view(spec: &Spec, input: &mut Input<'_, '_>) -> Result<View, Error> {
     let (frame, decoder) = (spec.frame(), &input.probed.decoder);
     let bands = match BandNumbers::of(spec.bands()) {
         Some(numbers) => numbers,

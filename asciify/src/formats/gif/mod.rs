@@ -5,6 +5,7 @@ mod frames;
 
 use crate::error::{Error, Limits};
 use crate::format::Format;
+use crate::formats::animation::{Animation, FileBytes};
 use crate::formats::decoder::{Decoder, Driver, Input, Probed, area, process_bytes_for};
 use crate::formats::reader::ByteReader;
 use crate::light;
@@ -42,6 +43,10 @@ impl Decoder for Gif {
             light::for_each_row(&image, |row| push.push(row));
             Ok(())
         })
+    }
+
+    fn animation(&self, file: &FileBytes, probed: &Probed) -> Result<Option<Animation>, Error> {
+        (probed.frames > 1).then(|| frames::animation(file, probed)).transpose()
     }
 }
 

@@ -7,6 +7,7 @@ mod rows;
 
 use crate::color_profile::ColorModel;
 use crate::error::{Error, Limits};
+use crate::formats::animation::{Animation, FileBytes};
 use crate::formats::decoder::{
     Decoder, Driver, Input, MAX_EXIF_BYTES, Probed, area, exif_orientation,
 };
@@ -64,6 +65,10 @@ impl Decoder for Png {
             light::for_each_row(&image, |row| push.push(row));
             Ok(())
         })
+    }
+
+    fn animation(&self, file: &FileBytes, probed: &Probed) -> Result<Option<Animation>, Error> {
+        frames::animation(file, probed, u32::from(self.has_separate_still))
     }
 }
 

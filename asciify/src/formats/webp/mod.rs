@@ -12,6 +12,7 @@ use image::ImageFormat;
 use crate::color_profile::{ColorModel, ColorProfile, MAX_ICC_BYTES};
 use crate::error::{Error, Limits};
 use crate::format::Format;
+use crate::formats::animation::{Animation, FileBytes};
 use crate::formats::decoder::{
     Decoder, Driver, Input, MAX_EXIF_BYTES, Probed, area, exif_orientation, in_groups,
     process_bytes_for,
@@ -104,6 +105,11 @@ impl Decoder for WebP {
                 WholeImage(ImageFormat::WebP).sample(input, view, specs)
             },
         )
+    }
+
+    fn animation(&self, file: &FileBytes, probed: &Probed) -> Result<Option<Animation>, Error> {
+        let is_moving = self.is_animated && probed.frames > 1;
+        is_moving.then(|| frames::animation(file, probed)).transpose()
     }
 }
 

@@ -169,6 +169,6 @@ async fn operator(catalog: &Catalog) {
     catalog.overdue(LONG).await.unwrap();
     assert_eq!(catalog.count_ahead(&PERIODS).await.unwrap().map(|(_, count)| count), [0; 4]);
     let dead = catalog.dead(20).await.unwrap();
-    assert_eq!(catalog.retry_dead(Some(dead[0].id)).await.unwrap(), 1);
-    catalog.retry_dead(None).await.unwrap();
+    assert_eq!(catalog.retry_dead(Some(dead[0].id), 1).await.unwrap(), 1);
+    catalog.retry_dead(None, 100).await.unwrap();
 }
