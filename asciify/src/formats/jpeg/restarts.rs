@@ -13,15 +13,19 @@ const MAX_AHEAD: u8 = 5;
 pub(super) struct Restarts {
     /// The number of the next marker, if no data is lost.
     expected: u8,
+    /// Whether numbers were right so far. Some encoders write wrong ones.
+    are_right: bool,
 }
 
 impl Restarts {
     /// How many intervals are missing before the marker of that number. `is_exact` is whether the
-    /// interval before it has all its data, and nothing else: then the number does not count, since
-    /// some encoders write wrong ones.
+    /// interval before it has all its data, and nothing else: then the number counts only if others were
+    /// right.
     pub(super) fn lost_intervals(&mut self, marker: u8, is_exact: bool) -> usize {
         let ahead = (marker + NUMBERS - self.expected) % NUMBERS;
-        let lost = if is_exact || ahead > MAX_AHEAD { 0 } else { ahead };
+        let counts = (self.are_right || !is_exact) && ahead <= MAX_AHEAD;
+        let lost = if counts { ahead } else { 0 };
+        self.are_right = ahead == 0 || self.are_right && !(is_exact && ahead > MAX_AHEAD);
         self.expected = (self.expected + lost + 1) % NUMBERS;
         lost.into()
     }
@@ -54,14 +58,17 @@ mod tests {
 
     #[test]
     fn numbers_tell_how_much_is_lost() {
-        let lost = |expected, marker, is_exact| {
-            let mut restarts = Restarts { expected };
+        let lost_if = |are_right, expected, marker, is_exact| {
+            let mut restarts = Restarts { expected, are_right };
             (restarts.lost_intervals(marker, is_exact), restarts.expected)
         };
+        let lost = |expected, marker, is_exact| lost_if(false, expected, marker, is_exact);
         assert_eq!(lost(3, 3, true), (0, 4));
         assert_eq!(lost(3, 3, false), (0, 4));
         assert_eq!(lost(7, 1, false), (2, 2));
         assert_eq!(lost(7, 1, true), (0, 0));
+        assert_eq!(lost_if(true, 7, 1, true), (2, 2));
+        assert_eq!(lost_if(true, 1, 0, true), (0, 2));
         assert_eq!(lost(3, 2, false), (0, 4));
     }
 
