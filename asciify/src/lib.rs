@@ -113,7 +113,7 @@ use source::Source;
 /// little.
 ///
 /// Use it in the key of a cache of renders. Golden files check it.
-pub const ENGINE_VERSION: u32 = 3;
+pub const ENGINE_VERSION: u32 = 4;
 
 /// Reads the header of a file and checks it against `limits`.
 ///

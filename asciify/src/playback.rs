@@ -152,7 +152,7 @@ impl Playback {
         let mut input = Input { source: &mut source, probed: &probed, limits };
         let view = view(spec, &mut input)?;
         let sampled = input.sample_rows(&input.geometry(), view, &[spec], |_, push| {
-            light::for_each_row(picture, push);
+            light::for_each_row(picture, |row| push.push(row));
             Ok::<_, Error>(())
         })?;
         cancellation.check()?;

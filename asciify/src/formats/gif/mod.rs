@@ -40,7 +40,7 @@ impl Decoder for Gif {
     ) -> Result<Vec<Sampled>, Error> {
         let image = frames::frame(input, view.frame)?;
         input.sample_rows(&input.geometry(), view, specs, |_, push| {
-            light::for_each_row(&image, push);
+            light::for_each_row(&image, |row| push.push(row));
             Ok(())
         })
     }

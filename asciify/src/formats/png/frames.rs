@@ -264,6 +264,8 @@ fn read<R: BufRead + Seek>(
     if (read.width, read.height) != (rect.width, rect.height) {
         return Err(Error::malformed(FORMAT, "a frame is not of the size that it states"));
     }
+    // the buffer is as large as the largest frame
+    let samples = &samples[..read.buffer_size()];
     Ok(match read.color_type {
         ColorType::Grayscale => cancellation.collect(samples.iter().map(|y| [*y, *y, *y, 255]))?,
         ColorType::GrayscaleAlpha => {

@@ -57,12 +57,12 @@ impl Decoder for Png {
         let geometry = input.geometry();
         if view.frame == 0 {
             return input.sample_rows(&geometry, view, specs, |input, push| {
-                for_each_row(input.source, input.probed.sides(), push)
+                for_each_row(input.source, input.probed.sides(), |row| push.push(row))
             });
         }
         let image = frames::frame(input, view.frame - u32::from(self.has_separate_still))?;
         input.sample_rows(&geometry, view, specs, |_, push| {
-            light::for_each_row(&image, push);
+            light::for_each_row(&image, |row| push.push(row));
             Ok(())
         })
     }

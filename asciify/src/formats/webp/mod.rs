@@ -77,7 +77,7 @@ impl Decoder for WebP {
         if view.frame > 0 {
             let image = frames::later_frame(input, view.frame)?;
             return input.sample_rows(&full, view, specs, |_, push| {
-                light::for_each_row(&image, push);
+                light::for_each_row(&image, |row| push.push(row));
                 Ok(())
             });
         }
@@ -95,7 +95,7 @@ impl Decoder for WebP {
                 if let (Some(scale), Some(lossy)) = (scale, lossy) {
                     // the crate decodes what `vp8` does not
                     let sampled = input.sample_rows(&at_scale(scale), view, specs, |_, push| {
-                        let push = |row: &[[u8; 3]]| _ = push(Row::Rgb8(row));
+                        let push = |row: &[[u8; 3]]| push.push(Row::Rgb8(row));
                         vp8::for_each_row(lossy, scale, cancellation, push).ok_or(())
                     });
                     if let Ok(sampled) = sampled {
