@@ -28,6 +28,8 @@ alpha[..., 3] = (np.arange(32) * 255 // 31)[:, None]
 dot = np.array([[[200, 100, 50]]], np.uint8)
 y, x = np.mgrid[0:64, 0:64]
 tile = np.stack([x * 4, y * 4, x + y], -1).astype(np.uint8)
+y, x = np.mgrid[0:2048, 0:2048]
+large = np.stack([x // 8, y // 8, (x + y) // 16], -1).astype(np.uint8)
 
 
 def heic(name, picture, mode, **options):
@@ -45,6 +47,7 @@ heic("grey", sample[..., 1].copy(), "L")
 heic("clear", clear, "RGBA")
 heic("lossless", sample, "RGB", quality=-1, matrix_coefficients=0)
 heic("tile", tile, "RGB", quality=80, chroma=420)
+heic("large", large, "RGB", quality=20, chroma=420)
 for bits in (10, 12):
     pillow_heif.options.SAVE_HDR_TO_12_BIT = bits == 12
     heic(f"{bits}-bits", sample.astype(np.uint16) * 257, "RGB;16")

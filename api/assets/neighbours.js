@@ -89,7 +89,7 @@ let start;
 for (const stage of $$(".panes")) {
   stage.addEventListener("touchstart", ({ touches, target }) => {
     const [{ clientX: x, clientY: y }] = touches;
-    const isSwipe = touches.length === 1 && (visualViewport?.scale ?? 1) <= 1.01 && !scrollsSideways(target);
+    const isSwipe = touches.length === 1 && (visualViewport?.scale ?? 1) <= 1.01 && !scrollsSideways(target) && !target.closest(".zoomed");
     start = isSwipe ? { x, y } : undefined;
   }, { passive: true });
   stage.addEventListener("touchend", ({ changedTouches: [{ clientX, clientY }] }) => {

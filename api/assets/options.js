@@ -39,6 +39,46 @@ export function showValue(option) {
   }
 }
 
+/** Why an option has no effect beside the values of others; `undefined` if it has one. */
+function whyOff(name, value) {
+  const isColored = value("color") !== "none";
+  const isBlocks = isColored && value("color_on") === "both";
+  switch (name) {
+    case "color_on":
+      return isColored ? undefined : "needs colours";
+    case "match":
+      return isBlocks ? "not with coloured backgrounds" : undefined;
+    case "dither":
+      return isBlocks || value("match") !== "ramp" ? "only when matched by brightness" : undefined;
+    case "fit":
+      return value("width") && value("height") ? undefined : "needs columns and rows";
+    default:
+      return undefined;
+  }
+}
+
+/** Turns off the options that have no effect, and says why. */
+export function showStates() {
+  const value = (name) => valueOf(options.find((option) => option.dataset.option === name));
+  for (const option of options) {
+    const reason = whyOff(option.dataset.option, value);
+    for (const field of $$("[name]", option)) {
+      field.disabled = reason !== undefined;
+    }
+    option.classList.toggle("off", reason !== undefined);
+    let note = $(".why", option.parentElement);
+    if (reason && !note) {
+      note = document.createElement("p");
+      note.className = "why";
+      option.after(note);
+    }
+    if (note) {
+      note.textContent = reason ?? "";
+      note.hidden = !reason;
+    }
+  }
+}
+
 /** The options of the form as a query, without defaults. */
 export function readForm() {
   const given = new URLSearchParams();
@@ -60,6 +100,7 @@ export function fillForm(given) {
   if (!given.has("width") && given.has("height")) {
     setValue(options.find((option) => option.dataset.option === "width"), "");
   }
+  showStates();
 }
 
 const fieldError = document.createElement("p");
@@ -93,7 +134,7 @@ export function showFieldError(reason, changed) {
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", fieldError.id);
   }
-  option.closest("details").open = true;
+  option.closest("details.group").open = true;
   option.after(fieldError);
   fieldError.scrollIntoView({ block: "nearest" });
   return true;

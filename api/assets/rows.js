@@ -38,8 +38,8 @@ export function justify(aspects, origin, { width, rowHeight, captionHeight, gap,
   let top = 0;
   for (const row of rows) {
     row.top = top;
-    top += row.height + captionHeight + rowGap;
-    row.bottom = top;
+    row.bottom = top + row.height + captionHeight;
+    top = row.bottom + rowGap;
   }
   return { rows, height: Math.max(0, top - rowGap) };
 }

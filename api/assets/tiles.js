@@ -240,7 +240,7 @@ function measure() {
 
 const listTop = () => list.getBoundingClientRect().top + scrollY;
 
-/** The index of the row at a distance from the top of the list, in CSS pixels. */
+/** The index of the row at a distance from the top of the list, in CSS pixels; between two rows, of the lower one. */
 function rowAt(y) {
   let [low, high] = [0, layout.rows.length - 1];
   while (low < high) {
@@ -250,7 +250,7 @@ function rowAt(y) {
   return low;
 }
 
-/** The first row in the viewport, and how far its top is above that of the viewport. */
+/** The first row in the viewport, and how far its top is above that of the viewport, or, if negative, below it. */
 function firstVisible() {
   const y = scrollY - listTop();
   const row = layout.rows[rowAt(y)];
@@ -281,7 +281,8 @@ export function restore(offset) {
  */
 function arrange() {
   const top = listTop();
-  const anchor = scrollY > top ? firstVisible() : undefined;
+  // a restored place may be that of a gap, so just above the first loaded row
+  const anchor = scrollY > top - (hasStart ? 0 : metrics.rowGap) ? firstVisible() : undefined;
   if (anchor) {
     origin = shown[anchor.row.first];
   } else if (hasStart) {

@@ -1,8 +1,11 @@
 // The viewer: renders again when an option changes, and keeps the options in the address.
 
 import { $, $$, confirmDelete, copy, deleteImage, errorMessage, toast } from "./page.js";
+import { Player } from "./animation.js";
+import "./menus.js";
 import { listAddress } from "./neighbours.js";
-import { clearFieldError, fillForm, form, inputError, readForm, showFieldError, showValue } from "./options.js";
+import { clearFieldError, fillForm, form, inputError, readForm, showFieldError, showStates, showValue } from "./options.js";
+import { letZoom } from "./zoom.js";
 
 const workspace = $(".workspace");
 const renderImage = $("#render");
@@ -12,10 +15,10 @@ const { id } = workspace.dataset;
 const address = `/images/${id}`;
 /** Colored renders with more cells are shown as PNG. */
 const maxSvgCells = Number(workspace.dataset.maxSvgCells);
-/** Colored renders with more cells are shown without colors. */
+/** Colored renders with more cells are shown as thumbnails. */
 const maxPngCells = Number(workspace.dataset.maxPngCells);
 /** Width of a cell by format, in the pixels of the image; a cell is twice as high. */
-const cellWidth = { svg: Number(workspace.dataset.svgCellWidth), png: Number(workspace.dataset.pngCellWidth) };
+const cellWidth = { svg: Number(workspace.dataset.svgCellWidth), png: Number(workspace.dataset.pngCellWidth), thumbnail: 1 };
 /** A render that was shown for this time gets a history entry of its own. */
 const HISTORY_DELAY_MS = 1000;
 /** The pause after a change before it is rendered, for sliders and for text fields. */
@@ -49,19 +52,17 @@ function schedule(control, delay = SLIDER_DELAY_MS) {
   timer = setTimeout(render, delay);
 }
 
-/** The URL of the image for a query, its format, and whether it is without colors. */
+/** The URL of the image for a query, and its format. */
 function imageFor(query) {
   const given = new URLSearchParams(query);
   const aspect = (given.get("cell") ?? 0.5) * workspace.dataset.height / workspace.dataset.width;
   const columns = given.get("width") ?? given.get("height") / aspect;
   const cells = given.has("color") ? columns * (given.get("height") ?? columns * aspect) : 0;
-  const isPlain = cells > maxPngCells;
-  if (isPlain) {
-    given.delete("color");
-    given.delete("color_on");
+  if (cells > maxPngCells) {
+    return { url: `${address}/thumbnail?${given}`, format: "thumbnail" };
   }
-  const format = cells > maxSvgCells && !isPlain ? "png" : "svg";
-  return { url: `${address}?${given}&format=${format}`, format, isPlain };
+  const format = cells > maxSvgCells ? "png" : "svg";
+  return { url: `${address}?${given}&format=${format}`, format };
 }
 
 async function render(updateHistory = true) {
@@ -75,20 +76,16 @@ async function render(updateHistory = true) {
       throw Object.assign(new Error(invalid), { isInvalidOption: true });
     }
     const started = performance.now();
-    const { url, format, isPlain } = imageFor(query);
+    const { url, format } = imageFor(query);
     const response = await fetch(url, { signal });
     if (!response.ok) {
       throw Object.assign(new Error(await errorMessage(response)), { isInvalidOption: response.status === 400 });
     }
-    await replaceImage(renderImage, URL.createObjectURL(await response.blob()));
+    await showPicture(await response.blob());
     if (signal.aborted) {
       return;
     }
-    const [columns, rows] = [renderImage.naturalWidth / cellWidth[format], renderImage.naturalHeight / cellWidth[format] / 2];
-    renderImage.alt = `${$("h1").textContent} as text: ${columns} columns, ${rows} rows`;
-    caption.textContent = `${columns} × ${rows} characters · version ${response.headers.get("render-version")}`
-      + ` · ${Math.round(performance.now() - started)} ms${isPlain ? " · too large to show in color" : ""}`;
-    caption.classList.remove("error");
+    describe(format, ` · version ${response.headers.get("render-version")} · ${Math.round(performance.now() - started)} ms`);
     clearFieldError();
     commit(query, updateHistory);
   } catch (error) {
@@ -104,16 +101,42 @@ async function render(updateHistory = true) {
   workspace.classList.remove("busy");
 }
 
-/** Replaces an image, and waits until the new one is decoded. */
-async function replaceImage(target, url) {
-  const old = target.src;
-  target.removeAttribute("width");
-  target.removeAttribute("height");
-  target.src = url;
-  await target.decode();
-  if (old.startsWith("blob:")) {
-    URL.revokeObjectURL(old);
+/** Says what the image on the page is. */
+function describe(format, details) {
+  const [columns, rows] = [renderImage.naturalWidth / cellWidth[format], renderImage.naturalHeight / cellWidth[format] / 2];
+  renderImage.alt = `${$("h1").textContent} as text: ${columns} columns, ${rows} rows`;
+  const small = format === "thumbnail" ? " · shown small: download it to read it" : details;
+  const text = `${columns} × ${rows} characters${small}`;
+  if (caption.textContent !== text) {
+    caption.textContent = text;
   }
+  caption.classList.remove("error");
+}
+
+/** The address of the picture that `showPicture` made. */
+let ownUrl = null;
+
+/** Shows a picture, and waits until it is decoded. */
+async function showPicture(blob) {
+  const old = ownUrl;
+  ownUrl = URL.createObjectURL(blob);
+  await setSource(ownUrl);
+  URL.revokeObjectURL(old);
+}
+
+async function setSource(url) {
+  renderImage.removeAttribute("width");
+  renderImage.removeAttribute("height");
+  renderImage.src = url;
+  await renderImage.decode();
+}
+
+/** The options of a query with another frame. */
+function withFrame(query, frame) {
+  const given = new URLSearchParams(query);
+  given.delete("version");
+  frame > 0 ? given.set("frame", frame) : given.delete("frame");
+  return `${given}`;
 }
 
 /** Makes `query` the current one. Moving a slider adds one history entry, not one per value. */
@@ -122,7 +145,12 @@ function commit(query, updateHistory) {
     const method = needsHistoryEntry ? "pushState" : "replaceState";
     history[method]({ query }, "", `${address}?${query}${location.hash}`);
   }
+  const isSameLook = withFrame(current, 0) === withFrame(query, 0);
   [current, shownAt, needsHistoryEntry] = [query, performance.now(), false];
+  if (!isSameLook) {
+    player?.forget();
+  }
+  player?.isPlaying || player?.chose(chosenFrame());
   updateLinks();
   compareTexts();
 }
@@ -130,11 +158,22 @@ function commit(query, updateHistory) {
 /** Updates the command and the links with the current query. */
 function updateLinks() {
   $("#curl").replaceChildren(`curl '${location.origin}`, document.createElement("wbr"), `${address}?${current}'`);
-  for (const link of $$(".download")) {
-    link.href = `${address}?${current}&format=${link.textContent.trim()}`;
-  }
   const plain = new URLSearchParams(current);
   plain.delete("version");
+  const playing = new URLSearchParams(plain);
+  playing.delete("frame");
+  for (const link of $$(".download")) {
+    const { format } = link.dataset;
+    link.hidden = format === "png" && imageFor(current).format === "thumbnail";
+    link.href = format === "cast" ? `${address}/play?${playing}&format=cast` : `${address}?${current}&format=${format}`;
+  }
+  $("#copy-colors").disabled = !plain.has("color");
+  const startOver = $(".start-over");
+  startOver.hidden = `${new URLSearchParams(startOver.dataset.spec)}` === `${plain}`;
+  for (const screen of $$(".screen")) {
+    screen.classList.toggle("light", plain.get("background") === "light");
+  }
+  showZoom();
   for (const link of $$("nav [data-spec]", form)) {
     link.setAttribute("aria-current", String(`${new URLSearchParams(link.dataset.spec)}` === `${plain}`));
   }
@@ -153,18 +192,27 @@ form.addEventListener("input", ({ target }) => {
     $("[name]", option).value = target.value;
   }
   showValue(option);
+  showStates();
   schedule(option, target.matches("[type=number], [type=text]") ? TYPING_DELAY_MS : SLIDER_DELAY_MS);
 });
 form.addEventListener("click", (event) => {
   const link = event.target.closest("[data-spec]");
   if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey) {
     event.preventDefault();
+    player?.pause();
     fillForm(new URLSearchParams(link.dataset.spec));
     schedule(link);
   }
 });
 for (const field of $$("[disabled]", form)) {
   field.disabled = false;
+}
+showStates();
+if (matchMedia("(max-width: 60rem)").matches) {
+  // the picture stays in view beside them
+  for (const group of $$("details.group", form).slice(1)) {
+    group.open = false;
+  }
 }
 
 addEventListener("popstate", ({ state }) => {
@@ -184,19 +232,58 @@ addEventListener("popstate", ({ state }) => {
 
 // Copy and zoom.
 
-$("#copy-text").addEventListener("click", async () => {
-  const response = await fetch(`${address}?${current}&format=txt`).catch(() => null);
+/** Copies the render in a format, as `change` makes of it. */
+async function copyAs(format, what, change = (text) => text) {
+  const response = await fetch(`${address}?${current}&format=${format}`).catch(() => null);
   if (response?.ok) {
-    await copy(await response.text(), "Text");
+    await copy(change(await response.text()), what);
   } else {
     toast(response ? await errorMessage(response) : "The service is unreachable.");
   }
-});
+}
+
+/** A fence of more backticks than the text has in a row. */
+function fenced(text) {
+  const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map((run) => run.length));
+  const fence = "`".repeat(longest + 1);
+  return `${fence}\n${text}${fence}\n`;
+}
+
+$("#copy-text").addEventListener("click", () => copyAs("txt", "Text"));
+$("#copy-colors").addEventListener("click", () => copyAs("ansi", "Text with colours"));
+$("#copy-fence").addEventListener("click", () => copyAs("txt", "Code fence", fenced));
+$("#copy-command").addEventListener("click", () => copy($("#curl").textContent, "Command"));
 
 $("#zoom").addEventListener("click", ({ target }) => {
   const actual = workspace.classList.toggle("actual");
   target.setAttribute("aria-pressed", String(actual));
 });
+
+const regionField = $("[name=region]", form);
+const screen = renderImage.parentElement;
+const zoom = letZoom(
+  screen,
+  renderImage,
+  [Number(workspace.dataset.width), Number(workspace.dataset.height)],
+  () => regionField.value.trim(),
+  (region) => {
+    if (region !== regionField.value && !workspace.classList.contains("actual")) {
+      regionField.value = region;
+      schedule(regionField.closest("[data-option]"));
+    }
+  },
+);
+screen.tabIndex = 0;
+$("#zoom-in").addEventListener("click", zoom.in);
+$("#zoom-out").addEventListener("click", zoom.out);
+$("#zoom-all").addEventListener("click", zoom.all);
+
+/** Buttons that do nothing are off. */
+function showZoom() {
+  screen.classList.toggle("zoomed", !zoom.isWhole());
+  $("#zoom-out").disabled = $("#zoom-all").disabled = zoom.isWhole();
+}
+showZoom();
 
 // Comparison.
 
@@ -267,12 +354,42 @@ function readComparison() {
   showComparison();
 }
 
+// Animation.
+
+/** The frame of the form, as a number. */
+const chosenFrame = () => Number(readForm().get("frame") ?? 0);
+
+
+let player = null;
+if ("moves" in workspace.dataset) {
+  player = new Player(address, chosenFrame(), {
+    pictureOf: (frame) => imageFor(withFrame(current, frame)).url,
+    show: async (image, frame) => {
+      // an option that changes meanwhile is drawn of this frame
+      $("[name=frame]", form).value = frame;
+      // another picture may replace it before it is decoded
+      await setSource(image.src).catch(() => {});
+      describe(imageFor(withFrame(current, frame)).format, "");
+    },
+    settle: (frame) => {
+      const field = $("[name=frame]", form);
+      field.value = frame;
+      schedule(field.closest("[data-option]"), 0);
+    },
+    fail: (reason) => {
+      caption.textContent = reason;
+      caption.classList.add("error");
+    },
+  });
+}
+
 history.replaceState({ query: current }, "");
 updateLinks();
 readComparison();
 
 // Changes of the image.
 
+$(".back").href = listAddress;
 $(".remove").addEventListener("click", async () => {
   if (await confirmDelete($("#confirm")) && await deleteImage(id)) {
     location.assign(listAddress);

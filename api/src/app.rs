@@ -33,7 +33,7 @@ pub struct Shared {
     pub(crate) backlog: Arc<BacklogSampler>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) uploads: UploadSlots,
-    /// One permit per open event stream.
+    /// One permit per open stream of events or of frames.
     pub(crate) streams: Arc<Semaphore>,
     /// Cancelled when the process is asked to stop: it is not ready any more.
     pub(crate) stopping: CancellationToken,

@@ -197,8 +197,11 @@ fn add_tag_suffix(headers: &mut HeaderMap, is_unmodified: bool, held_tags: &str)
 /// Lists `Accept-Encoding` in the `Vary` of every negotiated response, so that it is the same for
 /// GET, HEAD and 304.
 fn vary_by_coding(headers: &mut HeaderMap) {
-    if combined(headers, &header::VARY).split(',').any(|name| name.trim() == "accept") {
-        headers.insert(header::VARY, HeaderValue::from_static("accept"));
+    let vary = combined(headers, &header::VARY);
+    let mut names: Vec<&str> = vary.split(',').map(str::trim).collect();
+    if names.contains(&"accept") {
+        names.retain(|name| *name != "accept-encoding");
+        insert(headers, header::VARY, &names.join(", "));
         headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
     }
 }

@@ -21,7 +21,7 @@ pub struct Config {
     pub(crate) allowed_hosts: Hosts,
     /// `MAX_CONNECTIONS`: connections at the same time; further ones get 503.
     pub max_connections: usize,
-    /// `MAX_EVENT_STREAMS`: event streams at the same time; further ones get 503.
+    /// `MAX_EVENT_STREAMS`: streams of events and of frames at the same time; further ones get 503.
     pub max_event_streams: usize,
     /// `HEADER_TIMEOUT_S`: how long a client may take to send the head of a request.
     pub header_timeout: Duration,
@@ -117,7 +117,7 @@ impl Config {
                 "MAX_EVENT_STREAMS",
                 256,
                 0..=100_000,
-                "event streams at the same time; each uses one of the connections",
+                "streams of events and of frames at the same time; each uses one of the connections",
             ) as usize,
             header_timeout: env.period(
                 "HEADER_TIMEOUT_S",

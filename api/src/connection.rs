@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
+use axum::{
+    Router,
+    http::{HeaderValue, header::CONNECTION},
+};
 use hyper::{
     Request,
     body::Incoming,
@@ -34,6 +37,8 @@ use crate::{
 /// It is long because the kernel buffers up to a megabyte: a slow reader seems to pause.
 const SHUTDOWN_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
 /// How every connection is served.
 #[derive(Clone)]
 pub(crate) struct Connection {
@@ -43,6 +48,8 @@ pub(crate) struct Connection {
     pub min_rate: BodyMinRate,
     /// How long a client that has closed its side may wait for more of a response.
     pub half_close_grace: Duration,
+    /// Cancelled when the process is asked to stop: each response ends its connection.
+    pub stopping: CancellationToken,
     /// Cancelled at shutdown.
     pub closing: CancellationToken,
 }
@@ -71,9 +78,14 @@ impl Connection {
             request.extensions_mut().insert(Peer(peer));
             let (response, sender) = (self.service.call(request), sender.clone());
             let outstanding = responses.token();
+            let stopping = self.stopping.clone();
             sender.request_begins();
             running.track_future(async move {
-                let response = response.await.inspect(|it| sender.response_begins(it))?;
+                let mut response = response.await.inspect(|it| sender.response_begins(it))?;
+                if stopping.is_cancelled() {
+                    // a proxy keeps no connection that would be closed under its next request
+                    response.headers_mut().insert(CONNECTION, CLOSE);
+                }
                 let body = |body| OutstandingBody { body, _outstanding: outstanding };
                 Ok::<_, Infallible>(response.map(body))
             })

@@ -18,6 +18,8 @@ use crate::{
     problem::{BAD_PARAMETER, NOT_FOUND, Problem},
 };
 
+/// The name of the format of recordings.
+const CAST: &str = "cast";
 /// The longest `Prefer: wait`, in seconds.
 const MAX_WAIT_S: u64 = 30;
 
@@ -43,6 +45,8 @@ pub(crate) struct RenderQuery {
     pub spec: Spec,
     /// `None`: `Accept` decides.
     pub format: Option<Output>,
+    /// The format is that of recordings, which have all frames.
+    pub is_recording: bool,
     /// The engine version of a stored render; `None`: the newest.
     pub version: Option<u32>,
     /// A bounding box instead of a region, and the EPSG code of its coordinates.
@@ -81,6 +85,64 @@ impl FromRequestParts<App> for RenderQuery {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         parse_render_query(&query(&parts.uri)?, &app.pipeline.config().presets)
     }
+}
+
+/// The query of `GET /images/{id}/play`.
+pub(crate) struct PlayQuery {
+    pub render: RenderQuery,
+    /// How often all frames are shown, 0 without end; `None`: as the file says.
+    pub loops: Option<u32>,
+    /// How many times faster than the file says.
+    pub speed: f64,
+    /// Whether the answer is a recording instead of frames at their times.
+    pub is_recording: bool,
+}
+
+/// The most loops that can be asked for.
+pub(crate) const MAX_LOOPS: u32 = 1000;
+/// The lowest and the highest speed.
+pub(crate) const SPEEDS: (f64, f64) = (0.1, 10.0);
+
+impl FromRequestParts<App> for PlayQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        parse_play_query(query(&parts.uri)?, &app.pipeline.config().presets)
+    }
+}
+
+fn parse_play_query(
+    mut query: Vec<(String, String)>,
+    presets: &Presets,
+) -> Result<PlayQuery, Problem> {
+    let mut take = |name: &str| {
+        let index = query.iter().position(|(given, _)| given == name)?;
+        Some(query.remove(index).1)
+    };
+    let (format, loops, speed) = (take("format"), take("loops"), take("speed"));
+    let is_recording = match format.as_deref() {
+        None | Some("ansi") => false,
+        Some(CAST) => true,
+        Some(_) => return Err(Problem::parameter("format", "ansi or cast")),
+    };
+    let accepts = format!("a whole number from 0 to {MAX_LOOPS}; 0 is without end");
+    let number = |text: String| text.parse().ok().filter(|it| *it <= MAX_LOOPS);
+    let loops = loops.map(|it| number(it).ok_or_else(|| Problem::parameter("loops", &accepts)));
+    let loops = loops.transpose()?;
+    if is_recording && loops == Some(0) {
+        let detail = "loops: a recording has an end: at least 1";
+        return Err(Problem::new(BAD_PARAMETER, detail));
+    }
+    let (slowest, fastest) = SPEEDS;
+    let accepts = format!("a number from {slowest} to {fastest}");
+    let factor = |text: String| text.parse().ok().filter(|it| (slowest..=fastest).contains(it));
+    let speed = speed.map(|it| factor(it).ok_or_else(|| Problem::parameter("speed", &accepts)));
+    let render = parse_render_query(&query, presets)?;
+    if render.spec.frame() > 0 || render.version.is_some() {
+        let detail = "frame and version do not apply to all frames; /images/ID shows one";
+        return Err(Problem::new(BAD_PARAMETER, detail));
+    }
+    Ok(PlayQuery { render, loops, speed: speed.transpose()?.unwrap_or(1.0), is_recording })
 }
 
 /// TiTiler's names of options, which may be repeated, and ours.
@@ -123,12 +185,13 @@ fn parse_render_query(
     presets: &Presets,
 ) -> Result<RenderQuery, Problem> {
     let query = &with_own_names(query)?;
-    let (mut format, mut version) = (None, None);
+    let (mut format, mut version, mut is_recording) = (None, None, false);
     let (mut bbox, mut crs) = (None, None);
     let mut preset: Option<&Preset> = None;
     let mut options = Vec::new();
     for (name, value) in query {
         match name.as_str() {
+            "format" if value == CAST => is_recording = true,
             "format" => format = Some(parse_format(value)?),
             "version" => {
                 let number =
@@ -178,7 +241,7 @@ fn parse_render_query(
         })?;
     }
     let bbox = bbox.map(|bbox| (bbox, crs.unwrap_or(WGS_84)));
-    Ok(RenderQuery { spec, format, version, bbox })
+    Ok(RenderQuery { spec, format, is_recording, version, bbox })
 }
 
 /// The preset of a parameter `preset`.
@@ -193,7 +256,9 @@ pub(crate) fn find_preset<'a>(presets: &'a Presets, name: &str) -> Result<&'a Pr
 }
 
 fn parse_format(value: &str) -> Result<Output, Problem> {
-    Output::named(value).ok_or_else(|| Problem::parameter("format", "txt, ansi, html, svg or png"))
+    Output::named(value).ok_or_else(|| {
+        Problem::parameter("format", "txt, ansi, html, svg or png; /images/ID/play also has cast")
+    })
 }
 
 /// The parameters of a query, decoded. Repeated names are refused with 400, but those of TiTiler's

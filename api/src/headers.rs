@@ -4,6 +4,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::Response,
 };
+use common::image::Image;
 
 /// For the client's own cache, which validates the response before each use (RFC 9111, 5.2.2). A
 /// shared cache would still have it after its image is deleted.
@@ -29,4 +30,28 @@ pub(crate) fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
+}
+
+/// `Content-Disposition` of what was made of an image, of another format.
+pub(crate) fn named(image: &Image, extension: &str) -> HeaderValue {
+    let given = image.metadata.name.as_deref().unwrap_or_default();
+    let stem = given.rsplit_once('.').map_or(given, |(stem, _)| stem);
+    match stem.trim_start_matches(['.', ' ']) {
+        "" => inline(&format!("{}.{extension}", image.id)),
+        stem => inline(&format!("{stem}.{extension}")),
+    }
+}
+
+/// `Content-Disposition: inline` (RFC 6266) with the name in two forms: `filename*` (RFC 8187) for
+/// every character, and `filename` in ASCII, the only one that curl reads. Names have no leading
+/// dots, since `curl -OJ` would write a hidden file.
+pub(crate) fn inline(name: &str) -> HeaderValue {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    const UNRESERVED: &percent_encoding::AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || " .-_".contains(c);
+    let plain: String = name.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
+    let extended = utf8_percent_encode(name, UNRESERVED);
+    HeaderValue::from_str(&format!("inline; filename=\"{plain}\"; filename*=UTF-8''{extended}"))
+        .expect("replaced and percent-encoded text is ASCII")
 }

@@ -9,7 +9,7 @@ use common::{
     fault::{Doing, Fault},
     pipeline,
     program::{decode_if_asked, healthy, open_pipeline, run, startup_wait, stop_signal},
-    telemetry,
+    telemetry, trace,
 };
 
 const ABOUT: &str = "\
@@ -27,7 +27,8 @@ fn main() -> ExitCode {
     let config = api::Config::read(&mut env);
     let pipeline = pipeline::Config::read(&mut env);
     let wait = startup_wait(&mut env);
-    let log = telemetry::Config::read(&mut env);
+    let log = telemetry::Config::read(&mut env, "planet-api");
+    let traces = trace::Config::read(&mut env, "planet-api");
     let health = env.args() == ["health"];
     if let Err(code) = env.settle("planet-api", ABOUT, &[HEALTH]) {
         return code;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         });
     }
     run(async move {
+        let _exporting = trace::export(&traces)?;
         let metrics = telemetry::install_metrics();
         let stop = stop_signal()?;
         let lock = pipeline.catalog.instance_lock(Sharing::Shared).await?;

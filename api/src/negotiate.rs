@@ -1,15 +1,26 @@
 //! Content negotiation by the `Accept` header (RFC 9110, 12.5.1).
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
+
+use crate::headers::combined;
+
+/// The `Vary` of a response that [`negotiate`] chose, where text is not the first offer.
+pub(crate) const VARY_BY_CLIENT: HeaderValue = HeaderValue::from_static("accept, user-agent");
+const TEXT: &str = "text/plain";
+/// Programs that print responses in a terminal, by the product in their `User-Agent` (RFC 9110,
+/// 10.1.5).
+const TERMINAL_CLIENTS: [&str; 4] = ["curl", "wget", "httpie", "xh"];
 
 /// The media type of `offers` to which the `Accept` header gives the highest quality; the first one
 /// among equals, and without the header. `None` when it accepts none of them.
+///
+/// A client that prints responses in a terminal, and accepts everything, gets plain text wherever it
+/// is offered.
 pub(crate) fn negotiate<'a>(headers: &HeaderMap, offers: &[&'a str]) -> Option<&'a str> {
-    let accept: Vec<&str> =
-        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-    let accept = accept.join(",");
-    if accept.trim().is_empty() {
-        return offers.first().copied();
+    let accept = combined(headers, &header::ACCEPT);
+    if matches!(accept.trim(), "" | "*/*") {
+        let text = offers.iter().find(|offer| **offer == TEXT && is_terminal(headers));
+        return text.or(offers.first()).copied();
     }
     let ranges: Vec<Range<'_>> = accept.split(',').filter_map(Range::parse).collect();
     let mut best = None;
@@ -20,6 +31,12 @@ pub(crate) fn negotiate<'a>(headers: &HeaderMap, offers: &[&'a str]) -> Option<&
         }
     }
     best.map(|(_, offer)| offer)
+}
+
+fn is_terminal(headers: &HeaderMap) -> bool {
+    let agent = combined(headers, &header::USER_AGENT);
+    let product = agent.split(['/', ' ']).next().unwrap_or_default();
+    TERMINAL_CLIENTS.iter().any(|client| product.eq_ignore_ascii_case(client))
 }
 
 /// A media range with its quality, in thousandths.
@@ -80,6 +97,26 @@ mod tests {
             chosen("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
             Some("text/html")
         );
+    }
+
+    #[test]
+    fn a_terminal_that_accepts_everything_gets_text() {
+        let offers = ["application/json", "text/plain"];
+        for (agent, accept, chosen) in [
+            ("curl/8.14.1", "*/*", "text/plain"),
+            ("Wget/1.25.0", "*/*", "text/plain"),
+            ("HTTPie/3.2.4", "", "text/plain"),
+            ("curl/8.14.1", "application/json", "application/json"),
+            ("curl/8.14.1", "application/json, */*;q=0.5", "application/json"),
+            ("python-requests/2.32", "*/*", "application/json"),
+            ("libcurl-agent/1.0", "*/*", "application/json"),
+            ("", "*/*", "application/json"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::USER_AGENT, agent.parse().unwrap());
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            assert_eq!(negotiate(&headers, &offers), Some(chosen), "{agent} {accept}");
+        }
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Problem {
     kind: &'static Kind,
     detail: String,
     headers: Vec<(header::HeaderName, HeaderValue)>,
+    /// For the log: what failed in the service.
+    cause: Option<String>,
 }
 
 impl fmt::Display for Problem {
@@ -88,13 +90,18 @@ impl Problem {
     /// request, and terminals show it.
     pub(crate) fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
         let detail = escape_controls(&detail.into()).into_owned();
-        Problem { kind, detail, headers: Vec::new() }
+        Problem { kind, detail, headers: Vec::new(), cause: None }
     }
 
     /// Sets a response header.
     pub(crate) fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
+    }
+
+    /// What failed in the service, which clients do not see; otherwise the detail.
+    pub(crate) fn cause(&self) -> &str {
+        self.cause.as_ref().unwrap_or(&self.detail)
     }
 
     /// Appends a hint to the detail.
@@ -212,10 +219,11 @@ impl From<&Fault> for Problem {
     /// Logs the fault; the client does not see its details.
     fn from(fault: &Fault) -> Self {
         tracing::error!("{fault}");
-        Problem::new(
+        let problem = Problem::new(
             UNAVAILABLE,
             "a dependency of the service is unavailable; nothing was lost, try again soon",
-        )
+        );
+        Problem { cause: Some(fault.to_string()), ..problem }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,6 +12,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use common::trace::{Span, TraceContext};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use tracing::Instrument;
 use uuid::Uuid;
@@ -26,32 +28,35 @@ const CLOSE: HeaderValue = HeaderValue::from_static("close");
 /// The media types of a problem.
 const PROBLEM_TYPES: &[&str] = &["application/problem+json", "application/json", "text/html"];
 
-/// The `traceparent` of a request (W3C Trace Context, 3.2): the client's, or a new one.
-#[derive(Clone)]
-pub(crate) struct Trace(pub String);
+/// Addresses that are asked every few seconds.
+const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
-/// Gives the request an id, rejects ambiguous framing, renders a problem as JSON or as a page,
-/// writes one log line, and records metrics.
-pub(crate) async fn log_request(mut request: Request, next: Next) -> Response {
+/// Gives the request an id and a span, rejects ambiguous framing, renders a problem as JSON or as a
+/// page, writes one log line, and records metrics.
+pub(crate) async fn log_request(request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let new = Uuid::now_v7();
-    let id = request_id(request.headers(), new);
-    let trace = trace(request.headers(), new);
+    let id = request_id(request.headers());
     let is_browser = negotiate(request.headers(), PROBLEM_TYPES) == Some("text/html");
-    let method = request.method().clone();
+    let method = method_label(request.method().as_str());
     // HTTP libraries accept raw UTF-8, and so also control characters beyond ASCII; in a URI, they
     // are percent-encoded (RFC 3986, 2.1)
     let path = utf8_percent_encode(&masked(request.uri().path()), CONTROLS).to_string();
+    let line = format!("{} {path}", request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("none", |path| path.as_str());
     let route = route.to_owned();
-    let span = tracing::info_span!("request", id, trace);
-    request.extensions_mut().insert(Trace(trace));
+    let mut span = server_span(method, &route, &path, traceparent(request.headers()));
+    let (trace_id, span_id) = (span.context().trace_id(), span.context().span_id());
+    let fields = tracing::info_span!("request", request_id = id, trace_id, span_id, route);
 
     async move {
-        let response = match check_framing(&request) {
-            Ok(()) => next.run(request).await,
-            Err(problem) => problem.with_header(header::CONNECTION, CLOSE).into_response(),
+        let respond = async {
+            match check_framing(&request) {
+                Ok(()) => next.run(request).await,
+                Err(problem) => problem.with_header(header::CONNECTION, CLOSE).into_response(),
+            }
         };
+        let response = span.run(respond).await;
+        let cause = cause(&response);
         let mut response =
             render_problem(response, &path, &id, is_browser.then_some(pages::problem));
         if let Ok(value) = HeaderValue::from_str(&id) {
@@ -61,12 +66,51 @@ pub(crate) async fn log_request(mut request: Request, next: Next) -> Response {
         let nosniff = HeaderValue::from_static("nosniff");
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
         let (status, took) = (response.status().as_u16(), started.elapsed());
-        count(method_label(method.as_str()), route, status, took);
-        tracing::info!(status, ms = took.as_millis() as u64, "{method} {path}");
+        span.set("http.response.status_code", i64::from(status));
+        count(method, route, status, took);
+        let ms = took.as_millis() as u64;
+        match cause {
+            Some(cause) => {
+                span.set("error.type", status.to_string());
+                span.fail(&cause);
+                tracing::warn!(status, ms, cause, "{line}");
+            }
+            None => tracing::info!(status, ms, "{line}"),
+        }
         response
     }
-    .instrument(span)
+    .instrument(fields)
     .await
+}
+
+fn server_span(
+    method: &'static str,
+    route: &str,
+    path: &str,
+    caller: Option<TraceContext>,
+) -> Span {
+    if PROBES.contains(&route) {
+        return Span::untraced(caller);
+    }
+    let mut span = match route {
+        "none" => Span::server(method, caller),
+        route => Span::server(format!("{method} {route}"), caller),
+    };
+    span.set("http.request.method", if method == "other" { "_OTHER" } else { method });
+    span.set("url.path", path.to_owned());
+    if route != "none" {
+        span.set("http.route", route.to_owned());
+    }
+    span
+}
+
+/// Why the service failed, for a response of status 5xx.
+fn cause(response: &Response) -> Option<String> {
+    let status = response.status();
+    status.is_server_error().then(|| match response.extensions().get::<Arc<Problem>>() {
+        Some(problem) => problem.cause().to_owned(),
+        None => status.canonical_reason().unwrap_or("no reason").to_owned(),
+    })
 }
 
 /// Records a response. A histogram has the class of the status alone, since each of its label sets
@@ -110,33 +154,22 @@ fn check_framing(request: &Request) -> Result<(), Problem> {
     }
 }
 
-/// The client's `X-Request-Id` if it is 1 to 128 visible ASCII characters, otherwise `new`.
-fn request_id(headers: &HeaderMap, new: Uuid) -> String {
+/// The client's `X-Request-Id` if it is 1 to 128 visible ASCII characters, otherwise a new id.
+fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     match given {
         Some(id) if (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()) => {
             id.to_owned()
         }
-        _ => new.to_string(),
+        _ => Uuid::now_v7().to_string(),
     }
 }
 
-/// The request's `traceparent` if it is well-formed, otherwise one of `new`:
-/// `00-{32 hex}-{16 hex}-{2 hex}` (W3C Trace Context, 3.2).
-fn trace(headers: &HeaderMap, new: Uuid) -> String {
-    let given = headers.get("traceparent").and_then(|value| value.to_str().ok());
-    let is_hex = |part: &str, len| part.len() == len && part.bytes().all(|b| b.is_ascii_hexdigit());
-    if let Some(given) = given
-        && let [version, id, parent, flags] = given.split('-').collect::<Vec<_>>()[..]
-        && is_hex(version, 2)
-        && is_hex(id, 32)
-        && is_hex(parent, 16)
-        && is_hex(flags, 2)
-    {
-        return given.to_owned();
-    }
-    let (_, random) = new.as_u64_pair();
-    format!("00-{}-{random:016x}-01", new.simple())
+/// The request's `traceparent`, if it is valid and the only one (W3C Trace Context, 3.2).
+fn traceparent(headers: &HeaderMap) -> Option<TraceContext> {
+    let mut given = headers.get_all("traceparent").iter();
+    let only = given.next().filter(|_| given.next().is_none())?;
+    only.to_str().ok()?.parse().ok()
 }
 
 /// The label of a method in metrics. Clients may send any method: others share one label, so that

@@ -1,6 +1,6 @@
 //! The JSON bodies of responses; the OpenAPI document has their schemas.
 
-use asciify::Geo;
+use asciify::{Geo, Timing};
 use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -381,6 +381,26 @@ pub struct DependencyBody {
     pub(crate) ok: bool,
     /// Whether the service needs it to be ready.
     pub(crate) required: bool,
+}
+
+/// How an image is played.
+#[derive(Serialize, ToSchema)]
+pub struct AnimationBody {
+    /// The number of the frame that is shown first: 1 where a picture that does not belong to the
+    /// animation precedes it, otherwise 0.
+    first_frame: u32,
+    /// How long each frame is shown, from the first one on, in milliseconds.
+    durations_ms: Vec<u64>,
+    /// How often all frames are shown; null is without end.
+    #[schema(required = true)]
+    plays: Option<u32>,
+}
+
+impl From<Timing> for AnimationBody {
+    fn from(Timing { first_frame, durations, plays }: Timing) -> Self {
+        let durations_ms = durations.iter().map(|it| it.as_millis() as u64).collect();
+        AnimationBody { first_frame, durations_ms, plays }
+    }
 }
 
 /// A timestamp as RFC 3339 in UTC, with milliseconds.

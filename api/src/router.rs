@@ -25,8 +25,8 @@ use crate::{
     request_log::log_request,
     response_budget::reserve_body,
     routes::{
-        account, admin, assets, auth, docs, events, home, images, ops, presets, renders, shares,
-        thumbnails, tokens,
+        account, admin, assets, auth, docs, events, home, images, ops, play, presets, renders,
+        shares, thumbnails, tokens,
     },
     security_schemes::add_security,
     sign_in::SignIn,
@@ -38,7 +38,7 @@ use crate::{
     info(
         title = "Planet Image API",
         description = "Stores images and renders them as text.",
-        license(name = "MIT OR Apache-2.0"),
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     tags(
         (name = "images", description = "Upload, list, download and delete images."),
@@ -55,6 +55,8 @@ use crate::{
         images::metadata,
         images::original,
         renders::list,
+        play::animation,
+        play::play,
         thumbnails::thumbnail,
         events::all,
         events::one,
@@ -125,6 +127,8 @@ pub fn router(app: App) -> Router {
         .route("/images/{id}/metadata", get(images::metadata))
         .route("/images/{id}/original", get(images::original))
         .route("/images/{id}/renders", get(renders::list))
+        .route("/images/{id}/animation", get(play::animation))
+        .route("/images/{id}/play", get(play::play))
         .route("/images/{id}/thumbnail", get(thumbnails::thumbnail))
         .route("/images/events", get(events::all))
         .route("/images/{id}/events", get(events::one))

@@ -3,7 +3,7 @@
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use common::fault::{Doing, Fault};
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::TokioTimer, server::graceful::GracefulShutdown, service::TowerToHyperService,
@@ -56,20 +56,31 @@ pub fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> BoxFut
         let mut overload = Overload::new(&http, router_above_limit(app.clone()));
         let (closing, stopping) = (app.closing.clone(), app.stopping.clone());
         let notice = config.shutdown_notice;
-        let mut closed = pin!(async move {
-            stop.cancelled().await;
-            stopping.cancel();
-            sleep(notice).await;
-        });
         let connection = Connection {
             http,
             service: TowerToHyperService::new(router(app)),
             min_rate: config.answer_min_rate,
             half_close_grace: config.half_close_grace,
+            stopping: stopping.clone(),
             closing: closing.clone(),
         };
+        let mut closed = pin!(async move {
+            stop.cancelled().await;
+            stopping.cancel();
+            sleep(notice).await;
+        });
         let permits = Arc::new(Semaphore::new(config.max_connections));
         let graceful = GracefulShutdown::new();
+        let mut begin = |stream, peer| {
+            let Ok(permit) = permits.clone().try_acquire_owned() else {
+                return overload.serve(stream);
+            };
+            let served = connection.clone().serve(stream, peer, graceful.watcher());
+            tokio::spawn(async move {
+                served.await;
+                drop(permit);
+            });
+        };
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -83,15 +94,11 @@ pub fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> BoxFut
                     continue;
                 }
             };
-            let Ok(permit) = permits.clone().try_acquire_owned() else {
-                overload.serve(stream);
-                continue;
-            };
-            let served = connection.clone().serve(stream, peer, graceful.watcher());
-            tokio::spawn(async move {
-                served.await;
-                drop(permit);
-            });
+            begin(stream, peer);
+        }
+        // those that the kernel has accepted, which it would reset
+        while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+            begin(stream, peer.ip());
         }
         drop(listener);
         closing.cancel();

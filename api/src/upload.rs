@@ -15,6 +15,7 @@ use bytes::Bytes;
 use common::{
     account::{principal::Principal, scopes::Scope, user::User},
     pipeline::{Spool, Spooled, SubmitError},
+    trace::step,
 };
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use ipnet::IpNet;
@@ -26,7 +27,6 @@ use crate::{
     extract::{excerpt, idempotency_key, query},
     problem::{BAD_PARAMETER, BAD_REQUEST, NO_FILE, Problem, SEVERAL_FILES},
     request_body::{FormOverhead, problem_in, with_min_rate},
-    request_log::Trace,
     upload_rate,
     upload_slots::Slot,
 };
@@ -53,8 +53,6 @@ pub(crate) struct Upload {
     pub name: Option<String>,
     /// The `Idempotency-Key`.
     pub key: Option<String>,
-    /// The `traceparent` of the request.
-    pub trace: Option<String>,
     /// The client's probable mistake, if the upload is not an image.
     pub hint: Option<&'static str>,
     /// Held until the upload is stored.
@@ -67,8 +65,13 @@ impl FromRequest<App> for Upload {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        step("receive", Upload::receive(request, app)).await
+    }
+}
+
+impl Upload {
+    async fn receive(request: Request, app: &App) -> Result<Self, Problem> {
         let headers = request.headers().clone();
-        let trace = request.extensions().get::<Trace>().map(|trace| trace.0.clone());
         let client = app.config.trusted_proxies.client(&request);
         let Head { principal, key, rate } =
             check_head(app, client, &headers, request.uri().clone()).await?;
@@ -98,7 +101,7 @@ impl FromRequest<App> for Upload {
             }
         };
         let name = name.and_then(clean_name);
-        Ok(Upload { spooled, principal, name, key, trace, hint, slot, rate })
+        Ok(Upload { spooled, principal, name, key, hint, slot, rate })
     }
 }
 

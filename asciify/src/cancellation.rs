@@ -19,6 +19,7 @@ pub(crate) enum Place {
     /// In the process of the caller. `can_isolate` says whether it can start others.
     Caller { can_isolate: bool },
     /// In a process that only decodes one file: see [`isolation`](crate::isolation).
+    #[cfg(feature = "isolation")]
     OwnProcess,
 }
 
@@ -87,7 +88,7 @@ impl<'a> Cancellation<'a> {
     ///
     /// # Errors
     /// The caller has cancelled, or this is not a process of its own.
-    #[cfg(feature = "isolation")]
+    #[cfg(any(feature = "avif", feature = "jxl"))]
     pub(crate) fn require_own_process(&self) -> Result<(), Cancelled> {
         if self.place != Place::OwnProcess {
             self.needs_process.set(true);
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "isolation")]
+    #[cfg(any(feature = "avif", feature = "jxl"))]
     fn long_work_is_left_to_a_process_where_one_can_be_started() {
         let ends = |place, pixels| {
             let cancellation = Cancellation::never().at(place);

@@ -28,6 +28,7 @@ impl Format {
     }
 
     /// The same format with more kinds of files: their media types and usual extensions.
+    #[cfg(feature = "jp2")]
     pub(crate) const fn with_kinds(self, kinds: &'static [(&'static str, &'static str)]) -> Self {
         Self { kinds, ..self }
     }

@@ -76,6 +76,7 @@ pub mod isolation;
 mod lanes;
 mod light;
 mod named_enum;
+mod playback;
 mod probe;
 mod render;
 mod sample;
@@ -88,12 +89,14 @@ use std::io::{BufRead, Seek};
 pub use error::{Error, Limits};
 pub use escape::{escape_controls, is_display_control};
 pub use format::Format;
+pub use formats::animation::Timing;
 pub use formats::{format_of_media_type, formats};
 pub use geo::crs::WGS_84;
 pub use geo::{Bbox, Geo, GeoError};
 pub use glyphs::symbol_set::SymbolSet;
 pub use grid::color::Color;
 pub use grid::{Cell, Grid, GridError};
+pub use playback::Playback;
 pub use probe::Header;
 pub use spec::alpha::{Alpha, AlphaError};
 pub use spec::bands::{Band, Bands, BandsError, Stretch, StretchError};
@@ -110,7 +113,7 @@ use source::Source;
 /// little.
 ///
 /// Use it in the key of a cache of renders. Golden files check it.
-pub const ENGINE_VERSION: u32 = 3;
+pub const ENGINE_VERSION: u32 = 4;
 
 /// Reads the header of a file and checks it against `limits`.
 ///

@@ -3,13 +3,14 @@
 
 use std::cell::Cell;
 use std::io::Cursor;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use asciify::{Error, Grid, Limits, Spec, probe, render, render_unless};
 use peak_alloc::PeakAlloc;
 use testkit::bombs::{self, Bomb};
 use testkit::cpu;
-use testkit::samples::decode_in_processes;
+use testkit::samples::{decode_in_processes, foreign};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -22,9 +23,49 @@ const DRAWING_BYTES: u64 = 8 << 20;
 const MAX_UNASKED: Duration = Duration::from_millis(100);
 /// TIFFs have so many times fewer pixels than are allowed.
 const TIFF_REDUCTION: u32 = 4;
+/// The same where TIFFs are not drawn.
+const SMALL_TIFFS: u32 = 16;
+
+/// Held by a test, since both measure the whole program.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    // a poisoned lock protects no data
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_process_that_decodes_is_killed_when_its_render_is_cancelled() {
+    let _alone = alone();
+    decode_in_processes();
+    let bombs = bombs::all(SMALL_TIFFS);
+    let bomb = |name: &str| {
+        let bomb = bombs.iter().find(|it| it.name == name).expect("a bomb");
+        (name.to_owned(), bomb.file.clone())
+    };
+    let files = [
+        bomb("JPEG of 17 million pixels, baseline"),
+        bomb("JPEG of 17 million pixels, progressive"),
+        bomb("WebP, lossless, predicted"),
+        ("HEIC".to_owned(), foreign("libheif-large.heic")),
+    ];
+    let spec: Spec = "width=1000&height=10&fit=stretch&match=ramp".parse().expect("a spec");
+    for (name, file) in files {
+        let draw = |ask: &dyn Fn() -> bool| {
+            cpu::of(|| render_unless(Cursor::new(&file), &[spec.clone()], &Limits::default(), &ask))
+        };
+        let (drawn, whole) = draw(&|| false);
+        assert!(drawn.is_ok(), "{name}: {:?}", drawn.err());
+        let (drawn, cancelled) = draw(&|| cpu::of_running_children() >= whole / 4);
+        assert!(matches!(drawn, Err(Error::Cancelled)), "{name}: {:?}", drawn.err());
+        assert!(cancelled < whole * 3 / 4, "{name}: {cancelled:?} of {whole:?}");
+    }
+}
 
 #[test]
 fn no_small_file_takes_long_or_more_memory_than_its_header_says() {
+    let _alone = alone();
     decode_in_processes();
     // tables that are made once
     let _tables = render(Cursor::new(b"P2 1 1 65535 7 "), &[Spec::default()], &Limits::default());

@@ -89,6 +89,14 @@ pub struct Metadata {
     pub sha256: String,
 }
 
+impl Metadata {
+    /// Whether it may be an animation: it has several frames, and its format is not one of pages.
+    pub fn may_move(&self) -> bool {
+        let formats = ["image/gif", "image/png", "image/webp"];
+        self.frames > 1 && formats.contains(&self.media_type.as_str())
+    }
+}
+
 /// How an image's pixels are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {

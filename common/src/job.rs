@@ -4,7 +4,10 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use crate::image::{ImageId, Millis, Status};
+use crate::{
+    image::{ImageId, Millis, Status},
+    trace::TraceContext,
+};
 
 /// The id of a job (UUID version 7, RFC 9562).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +36,19 @@ pub enum Lane {
     Backfill,
 }
 
+/// A job that is to be recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct NewJob {
+    /// The job.
+    pub id: JobId,
+    /// The image to render.
+    pub image: ImageId,
+    /// Its lane.
+    pub lane: Lane,
+    /// The span that publishes the job.
+    pub trace: Option<TraceContext>,
+}
+
 /// A claim on a job. It is valid while the job's row has this `attempt`, which is the fencing token
 /// that every later write carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +65,10 @@ pub struct Claim {
     pub strikes: i32,
     /// How often in a row the job was postponed because the service failed, before this claim.
     pub faults: i32,
+    /// Its lane.
+    pub lane: Lane,
+    /// The span that published the job.
+    pub trace: Option<TraceContext>,
 }
 
 /// The state of a job. A running job is pending, with a lease.

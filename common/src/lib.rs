@@ -16,9 +16,9 @@
 //!
 //! [`store`] keeps blobs, [`catalog`] keeps rows, [`queue`] sends notifications, and [`pipeline`]
 //! has the operations over them. Every program starts with [`program`], [`mod@env`] and
-//! [`telemetry`]; tests end programs at a [`failpoint`]. The shared types are in [`image`],
-//! [`account`], [`job`], [`render`], [`preset`], [`periods`] and [`fault`]; [`mod@jitter`] randomizes
-//! intervals.
+//! [`telemetry`]; [`trace`] follows work across processes; tests end programs at a [`failpoint`].
+//! The shared types are in [`image`], [`account`], [`job`], [`render`], [`preset`], [`periods`] and
+//! [`fault`]; [`mod@jitter`] randomizes intervals.
 
 pub mod account;
 pub mod catalog;
@@ -38,3 +38,4 @@ mod regular_file;
 pub mod render;
 pub mod store;
 pub mod telemetry;
+pub mod trace;

@@ -23,7 +23,11 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::{env::Env, process_metrics};
+use crate::{env::Env, process_metrics, trace};
+
+use json_lines::{JsonFields, JsonLines};
+
+mod json_lines;
 
 /// Upper bounds of the histogram buckets, in seconds.
 const BUCKETS_S: &[f64] =
@@ -31,18 +35,19 @@ const BUCKETS_S: &[f64] =
 
 /// Fields that correlate lines, left out of the text for humans: they are long, and the path or the
 /// image is there as well.
-const FOR_MACHINES: &[&str] = &["id", "trace", "job"];
+const FOR_MACHINES: &[&str] = &["request_id", "trace_id", "span_id", "route", "job"];
 
 /// How to log.
 pub struct Config {
     filter: EnvFilter,
     json: bool,
     warning: Option<String>,
+    service: String,
 }
 
 impl Config {
-    /// Reads `RUST_LOG` and `LOG_FORMAT`.
-    pub fn read(env: &mut Env) -> Self {
+    /// Reads `RUST_LOG`, `LOG_FORMAT` and `OTEL_SERVICE_NAME`.
+    pub fn read(env: &mut Env, program: &str) -> Self {
         let filter = env.parsed(
             "RUST_LOG",
             "info,sea_orm_migration=warn,sqlx=warn",
@@ -62,7 +67,8 @@ impl Config {
                 _ => None,
             },
         );
-        Config { filter, json, warning: env.warning().map(str::to_owned) }
+        let service = trace::service_name(env, program);
+        Config { filter, json, warning: env.warning().map(str::to_owned), service }
     }
 }
 
@@ -71,7 +77,10 @@ pub fn install_logging(config: Config) {
     let registry = tracing_subscriber::registry().with(config.filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let _already_set = match config.json {
-        true => registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init(),
+        true => {
+            let lines = lines.fmt_fields(JsonFields).event_format(JsonLines::new(config.service));
+            registry.with(lines).try_init()
+        }
         false => {
             let lines = lines.compact().with_target(false).with_timer(Seconds);
             let lines = match io::stderr().is_terminal() {
@@ -150,6 +159,14 @@ fn describe() {
     describe_histogram!(
         "planet_store_seconds",
         "Time of calls of the store, by operation and outcome; of a stream, until it begins"
+    );
+    describe_gauge!(
+        "planet_database_connections",
+        "Connections to the database: in use, or idle; DATABASE_CONNECTIONS is the most"
+    );
+    describe_gauge!(
+        "planet_spool_room_bytes",
+        "Room for uploads on the disk of SPOOL_DIR, without SPOOL_FREE_BYTES"
     );
     describe_counter!("planet_drawn_pixels_total", "Pixels of the images drawn, by format");
     describe_gauge!("planet_render_memory_bytes", "Memory reserved for renders at the moment");

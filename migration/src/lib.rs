@@ -23,6 +23,7 @@ mod m0010_dead_jobs;
 mod m0011_orders;
 mod m0012_geo;
 mod m0013_accounts;
+mod m0014_traces;
 mod statements;
 
 /// The key of PostgreSQL's advisory lock for migrations: the text `planet` and a zero byte.
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_orders::Step),
             Box::new(m0012_geo::STEP),
             Box::new(m0013_accounts::Step),
+            Box::new(m0014_traces::STEP),
         ]
     }
 }

@@ -21,10 +21,23 @@ pub fn of_thread() -> Duration {
 /// CPU time of the processes that this one has started and waited for, in steps of 10 ms; 0 on systems
 /// without `/proc`.
 fn of_children() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // fields behind the name of the program, which may have spaces: cutime and cstime are 16 and 17
+    ticks("/proc/self/stat", 13)
+}
+
+/// CPU time of the processes that the current thread has started and that still run, in steps of 10 ms; 0
+/// on systems without `/proc`.
+pub fn of_running_children() -> Duration {
+    let children = fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
+    let stats = children.split_whitespace().map(|child| format!("/proc/{child}/stat"));
+    stats.map(|stat| ticks(&stat, 11)).sum()
+}
+
+/// The sum of two fields in `/proc/PID/stat`, user and system, behind the name of the program, which may
+/// have spaces.
+fn ticks(stat: &str, first: usize) -> Duration {
+    let stat = fs::read_to_string(stat).unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks: u64 = fields.skip(13).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let ticks: u64 = fields.skip(first).take(2).filter_map(|it| it.parse::<u64>().ok()).sum();
     Duration::from_millis(10 * ticks)
 }
 

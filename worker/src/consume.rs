@@ -19,6 +19,7 @@ use common::{
     job::{Claim, Lane},
     pipeline::{Conclusion, Pipeline, RenderError, Rendered},
     queue::{Hint, Hints},
+    trace::{Span, TraceContext},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -176,7 +177,7 @@ impl Worker {
         let Config { name, max_strikes, .. } = &self.config;
         let claim = self.pipeline.claim(hint.job, name, *max_strikes).await?;
         failpoint::hit("hint: claim");
-        let trace = hint.trace.clone();
+        let trace = hint.trace;
         // only now: the database has the claim, or there is nothing to claim
         hint.acknowledge().await;
         let claimed = claim.is_some();
@@ -226,20 +227,49 @@ impl Worker {
         self.pipeline.claim_due(lane, name, *max_strikes, limit as u64).await
     }
 
-    fn spawn(&self, claim: Claim, trace: Option<String>, permits: Permits) {
+    /// Starts the job. `hinted` is the trace in its hint, if it had one.
+    fn spawn(&self, claim: Claim, hinted: Option<TraceContext>, permits: Permits) {
         let (pipeline, config, abort) =
             (self.pipeline.clone(), self.config.clone(), self.abort.clone());
         let in_doubt = self.in_doubt.clone();
-        let span = tracing::info_span!("job", job = %claim.job, image = %claim.image,
-            attempt = claim.attempt, trace = trace.as_deref().unwrap_or_default());
+        let mut span = self.consumer_span(&claim, hinted);
+        let (trace_id, span_id) = (span.context().trace_id(), span.context().span_id());
+        let fields = tracing::info_span!("job", job = %claim.job, image = %claim.image,
+            attempt = claim.attempt, trace_id, span_id);
         let work = async move {
             let _permits = permits;
-            tokio::select! {
-                () = work(&pipeline, &config, &in_doubt, &claim) => {}
-                () = abort.cancelled() => release(&pipeline, &claim).await,
+            let work = async {
+                tokio::select! {
+                    outcome = work(&pipeline, &config, &in_doubt, &claim) => outcome,
+                    () = abort.cancelled() => {
+                        release(&pipeline, &claim).await;
+                        "released"
+                    }
+                }
+            };
+            let outcome = span.run(work).await;
+            span.set("planet.outcome", outcome);
+            if !matches!(outcome, "done" | "gone" | "postponed" | "released") {
+                span.fail(outcome);
             }
         };
-        self.tasks.spawn(work.instrument(span));
+        self.tasks.spawn(work.instrument(fields));
+    }
+
+    /// The span of a claimed job: part of the upload's trace at each attempt. Work of the backfill
+    /// has traces of its own, since it is much later.
+    fn consumer_span(&self, claim: &Claim, hinted: Option<TraceContext>) -> Span {
+        let (system, destination) = self.pipeline.destination();
+        let producer = claim.trace.or(hinted);
+        let mut span = Span::consumer(destination, producer, claim.lane == Lane::Fresh);
+        span.set("messaging.system", system);
+        span.set("messaging.destination.name", destination.to_owned());
+        span.set("messaging.operation.name", "process");
+        span.set("messaging.operation.type", "process");
+        span.set("messaging.message.id", claim.job.to_string());
+        span.set("planet.image", claim.image.to_string());
+        span.set("planet.attempt", i64::from(claim.attempt));
+        span
     }
 
     /// Waits for running jobs, then aborts and releases them.
@@ -255,8 +285,14 @@ impl Worker {
     }
 }
 
-/// Renders a claimed job, extends its lease meanwhile, and records the verdict.
-async fn work(pipeline: &Pipeline, config: &Config, in_doubt: &AtomicBool, claim: &Claim) {
+/// Renders a claimed job, extends its lease meanwhile, and records the verdict, whose label it
+/// returns.
+async fn work(
+    pipeline: &Pipeline,
+    config: &Config,
+    in_doubt: &AtomicBool,
+    claim: &Claim,
+) -> &'static str {
     let started = Instant::now();
     let outcome = tokio::select! {
         outcome = pipeline.render(claim) => outcome,
@@ -283,6 +319,7 @@ async fn work(pipeline: &Pipeline, config: &Config, in_doubt: &AtomicBool, claim
             tracing::warn!(ms, "{}: {why}", verdict.label());
         }
     }
+    verdict.label()
 }
 
 /// Records how a claim ended, and retries for as long as the database is unavailable: until it is

@@ -8,7 +8,7 @@ use common::{
     fault::Fault,
     pipeline,
     program::{decode_if_asked, healthy, open_pipeline, run, startup_wait, stop_signal},
-    telemetry,
+    telemetry, trace,
 };
 use worker::Health;
 
@@ -27,7 +27,8 @@ fn main() -> ExitCode {
     let pipeline = pipeline::Config::read(&mut env);
     let config = worker::Config::read(&mut env);
     let wait = startup_wait(&mut env);
-    let log = telemetry::Config::read(&mut env);
+    let log = telemetry::Config::read(&mut env, "planet-worker");
+    let traces = trace::Config::read(&mut env, "planet-worker");
     let metrics = worker::metrics_bind(&mut env);
     let health = env.args() == ["health"];
     if let Err(code) = env.settle("planet-worker", ABOUT, &[HEALTH]) {
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         return run(check(metrics));
     }
     run(async move {
+        let _exporting = trace::export(&traces)?;
         let health = Health::new(config.hang);
         if let Some(address) = metrics {
             health.serve(address, telemetry::install_metrics())?;

@@ -20,7 +20,10 @@ use common::{
     env::{Command, Env},
     fault::{Doing, Fault},
     job::JobId,
-    pipeline::{AuditEvent, AuditOptions, AuditReport, audit, describe_dead_job, pluralize},
+    pipeline::{
+        AuditEvent, AuditOptions, AuditReport, TransferEvent, TransferRoute, audit,
+        describe_dead_job, pluralize, transfer, transfer_concurrency,
+    },
     program::{retry_for, run, startup_wait, stop_signal},
     store::{self, Store},
     telemetry,
@@ -63,6 +66,13 @@ const COMMANDS: &[Command] = &[
         args: "USER [public]",
         help: "Give the images without owner to a user, and make them public if so asked",
     },
+    Command {
+        name: "move",
+        args: "[release]",
+        help: "Copy an installation that runs to another store, and to another database: \
+               --to-store=s3://BUCKET --to-database=postgres://… Then start the service there: this \
+               one refuses changes from then on, until move release. Can be repeated",
+    },
 ];
 
 const USER_USAGE: &str = "user: expected list; or block, unblock or delete, and a user";
@@ -71,7 +81,7 @@ const TOKEN_USAGE: &str =
 /// How many days a token is valid.
 const TOKEN_DAYS: u64 = 90;
 
-/// Dead jobs that are listed.
+/// Dead jobs that are listed, or retried by one statement.
 const MAX_DEAD: u64 = 1_000;
 /// How often a check tells how far it has come.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
@@ -96,6 +106,8 @@ enum UserVerb {
     Block,
     Unblock,
     Delete,
+    Move,
+    Release,
 }
 
 impl Task {
@@ -145,6 +157,9 @@ impl Task {
             ["adopt", user] => Task::Adopt { user: (*user).to_owned(), public: false },
             ["adopt", user, "public"] => Task::Adopt { user: (*user).to_owned(), public: true },
             ["adopt", ..] => return Err("adopt: expected a user, and public if so wanted".into()),
+            ["move"] => Task::Move,
+            ["move", "release"] => Task::Release,
+            ["move", ..] => return Err("move: expected nothing more, or release".into()),
             _ => return Ok(None),
         }))
     }
@@ -152,16 +167,21 @@ impl Task {
 
 fn main() -> ExitCode {
     let mut env = Env::from_process();
-    let log = telemetry::Config::read(&mut env);
+    let log = telemetry::Config::read(&mut env, "planet-admin");
     let catalog = catalog::Config::read(&mut env);
     let store = store::Config::read(&mut env);
     let options = AuditOptions::read(&mut env);
     let accounts = Settings::read(&mut env);
+    let concurrency = transfer_concurrency(&mut env);
+    let target = (catalog::Config::read_target(&mut env), store::Config::read_target(&mut env));
     let wait = startup_wait(&mut env);
     let task = Task::parse(&env.args()).unwrap_or_else(|error| {
         env.reject(error);
         None
     });
+    if matches!(task, Some(Task::Move)) && target.1.is_none() {
+        env.reject("move: --to-store is missing".into());
+    }
     let usage = env.usage(NAME, ABOUT, COMMANDS);
     if let Err(code) = env.settle(NAME, ABOUT, COMMANDS) {
         return code;
@@ -184,6 +204,8 @@ fn main() -> ExitCode {
             run(create_token(installation, user, name, scopes, life, accounts.max_tokens))
         }
         Task::Adopt { user, public } => run(adopt(installation, user, public)),
+        Task::Move => run(move_to(installation, target, concurrency)),
+        Task::Release => run(async move { installation.catalog().await?.unfreeze().await }),
     }
 }
 
@@ -273,7 +295,15 @@ async fn list_dead(installation: Installation) -> Result<(), Fault> {
 }
 
 async fn retry(installation: Installation, job: Option<JobId>) -> Result<(), Fault> {
-    let retried = installation.catalog().await?.retry_dead(job).await?;
+    let catalog = installation.catalog().await?;
+    let mut retried = 0;
+    loop {
+        let some = catalog.retry_dead(job, MAX_DEAD).await?;
+        retried += some;
+        if some < MAX_DEAD {
+            break;
+        }
+    }
     println!("{} will be tried again", pluralize(retried, "job"));
     match (job, retried) {
         (Some(_), 0) => Err(Fault::new("retry a job", "no dead job has that id")),
@@ -398,6 +428,56 @@ async fn adopt(installation: Installation, user: String, public: bool) -> Result
     audit::audit("images adopted", &Principal::Open, &user.id);
     println!("{} belong to {} now", pluralize(all, "image"), user.id);
     Ok(())
+}
+
+/// Moves until SIGINT or SIGTERM; the same command goes on.
+async fn move_to(
+    installation: Installation,
+    (to_catalog, to_store): (Option<catalog::Config>, Option<store::Config>),
+    concurrency: usize,
+) -> Result<ExitCode, Fault> {
+    let (from, from_store) = (installation.catalog().await?, installation.store().await?);
+    let source = installation.catalog.location();
+    let to_store = to_store.ok_or_else(|| Fault::new("move", "there is no new store"))?;
+    let is_same = to_store.location() == installation.store.location()
+        || to_catalog.as_ref().is_some_and(|to| to.location() == source);
+    if is_same {
+        return Err(Fault::new("move", "the new place is the old one"));
+    }
+    let to = match &to_catalog {
+        Some(config) => {
+            let catalog = Catalog::open(config).await?;
+            migration::up(catalog.connection()).await.doing("migrate the new database")?;
+            Some(catalog)
+        }
+        None => None,
+    };
+    let to_store = Store::open(&to_store).await?;
+    let stop = stop_signal()?;
+    let mut told = Instant::now();
+    let mut observer = |event: TransferEvent<'_>| match event {
+        TransferEvent::Progress(report) if told.elapsed() >= PROGRESS_INTERVAL => {
+            told = Instant::now();
+            eprintln!("{report} so far");
+        }
+        TransferEvent::Progress(_) => {}
+        TransferEvent::Frozen => eprintln!("changes are refused from now on"),
+    };
+    let (to, to_store) = (to.as_ref(), &to_store);
+    let route = TransferRoute { from: &from, from_store: &from_store, to, to_store, concurrency };
+    let report = transfer(route, &source, &stop, &mut observer).await?;
+    report.problems.iter().for_each(|line| print_line(line));
+    println!("{report}");
+    if report.stopped {
+        eprintln!("stopped: the same command goes on");
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    if !report.problems.is_empty() {
+        eprintln!("not moved: delete these images or repair the store, and try again");
+        return Ok(ExitCode::FAILURE);
+    }
+    println!("moved: start the service with the new settings, and stop this one");
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints a line that may quote a file, with its control characters escaped.

@@ -12,7 +12,7 @@ use common::{
     fault::{Doing, Fault},
     pipeline,
     program::{decode_if_asked, open_pipeline, run, startup_wait, stop_signal},
-    telemetry,
+    telemetry, trace,
 };
 use futures_util::future::BoxFuture;
 use tokio::time::sleep;
@@ -31,12 +31,14 @@ fn main() -> ExitCode {
     let pipeline = pipeline::Config::read(&mut env);
     let worker = worker::Config::read(&mut env);
     let wait = startup_wait(&mut env);
-    let log = telemetry::Config::read(&mut env);
+    let log = telemetry::Config::read(&mut env, "planet");
+    let traces = trace::Config::read(&mut env, "planet");
     if let Err(code) = env.settle("planet", ABOUT, &[]) {
         return code;
     }
     telemetry::install_logging(log);
     run(async move {
+        let _exporting = trace::export(&traces)?;
         let metrics = telemetry::install_metrics();
         let stop = stop_signal()?;
         let lock = pipeline.catalog.instance_lock(Sharing::Exclusive).await?;

@@ -45,6 +45,10 @@ pub(super) fn steps(document: &OpenApi, context: &CommandContext<'_>) -> Vec<Ste
             vec![format!("curl -F image=@photo.jpg -H 'Prefer: wait=10' {origin}/images")],
         ),
     ];
+    steps.push(step(
+        "Play an animation: a GIF, an animated PNG or an animated WebP.",
+        vec![format!("curl -N '{at}/play?color=full'")],
+    ));
     if document.paths.paths.contains_key("/images/events") {
         let follow = vec![format!("curl -N {origin}/images/events")];
         steps.push(step("Follow changes of all images.", follow));
@@ -83,7 +87,11 @@ pub(super) fn command(
     if !query.is_empty() {
         address = format!("'{address}?{}'", query.join("&"));
     }
-    format!("curl{}{headers}{} {address}", flags(method, operation), form(document, operation))
+    let flags = match path.ends_with("/play") {
+        true => " -N",
+        false => flags(method, operation),
+    };
+    format!("curl{flags}{headers}{} {address}", form(document, operation))
 }
 
 /// The options of curl that suit the method and the response.

@@ -86,10 +86,10 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
             ],
         ),
         group(
-            "Characters",
+            "Drawing",
             true,
             vec![
-                control("symbols", "Symbols", symbols()),
+                control("symbols", "Characters", symbols()),
                 control("match", "Match by", words(&[("shape", "Shape"), ("ramp", "Brightness")])),
                 control(
                     "dither",
@@ -104,18 +104,18 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
             ],
         ),
         group(
-            "Color",
+            "Colour",
             true,
             vec![
                 control(
                     "color",
-                    "Colors",
+                    "Colours",
                     words(&[("none", "None"), ("16", "16"), ("256", "256"), ("full", "All")]),
                 ),
                 control(
                     "color_on",
-                    "Applies to",
-                    words(&[("foreground", "Text"), ("both", "Both")]),
+                    "Colour applies to",
+                    words(&[("foreground", "Text"), ("both", "Text and background")]),
                 ),
                 control("background", "Background", words(&[("dark", "Dark"), ("light", "Light")])),
                 control("alpha", "Transparency", Text),

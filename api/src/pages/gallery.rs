@@ -1,6 +1,6 @@
 //! The gallery: images as text, in an order, and the search for them.
 
-use asciify::{ColorOn, Fit, Format, Palette, Spec};
+use asciify::{Background, ColorOn, Fit, Format, Palette, Spec};
 use askama::Template;
 use axum::response::Response;
 use common::{
@@ -43,6 +43,8 @@ struct Gallery<'a> {
     aspects: Aspects,
     /// Whether letters alone are colored. Scaled-down letters look darker than the picture.
     is_letters: bool,
+    /// Whether the texts are made for a light background.
+    is_light: bool,
     tiles: Vec<Tile>,
     /// For the `<template>` that the script fills.
     blank: Tile,
@@ -211,6 +213,7 @@ pub(crate) fn gallery(
         count: count(range),
         is_empty: is_whole && images.is_empty(),
         aspects: Aspects::of(&preset.spec),
+        is_light: preset.spec.background() == Background::Light,
         is_letters: preset.spec.color_on() == ColorOn::Foreground,
         tiles: images.iter().map(|summary| Tile::new(summary, &preset.spec)).collect(),
         blank: Tile { status: "pending", ..Tile::default() },

@@ -1,6 +1,6 @@
 //! The viewer: one image as text, with a control for every option.
 
-use asciify::{ENGINE_VERSION, Palette, Spec};
+use asciify::{Background, ENGINE_VERSION, Palette, Spec};
 use askama::Template;
 use axum::response::Response;
 use common::{
@@ -21,7 +21,7 @@ use crate::{extract::RenderQuery, responses::rfc3339};
 
 /// Colored renders with more cells are shown as PNG: an SVG has a node for each cell.
 const MAX_SVG_CELLS: u32 = 20_000;
-/// Colored renders with more cells are shown without colors: the largest PNG that is served.
+/// Colored renders with more cells are shown as thumbnails: the largest PNG that is served.
 pub(crate) const MAX_PNG_CELLS: u32 = 100_000;
 
 #[derive(Template)]
@@ -47,16 +47,19 @@ struct Viewer<'a> {
     error: Option<String>,
     /// The query of the render: canonical options, and `version` if it was requested.
     query: String,
-    /// The query of the image on the page, which is without colors if `is_plain`.
-    image_query: String,
-    is_plain: bool,
+    /// The options without the frame.
+    playing_query: String,
+    /// The address of the image on the page: SVG, PNG, or a thumbnail if `is_small`.
+    image_address: String,
+    is_small: bool,
+    /// Whether the text is shown on a light background.
+    is_light: bool,
     columns: u32,
     rows: u32,
-    /// `svg` or `png`.
-    format: &'static str,
     presets: Vec<PresetLink>,
-    /// The options of the default preset.
+    /// The options of the default preset, and whether they are those of the render.
     default_spec: String,
+    is_default: bool,
     groups: Vec<Group>,
     renders: Vec<StoredRender>,
     version: Option<u32>,
@@ -88,12 +91,17 @@ pub(crate) fn viewer(
     let (image, spec) = (&summary.image, &query.spec);
     let (columns, rows) = spec.size(image.metadata.width, image.metadata.height);
     let colored_cells = if spec.color() == Palette::None { 0 } else { columns * rows };
-    let is_plain = colored_cells > MAX_PNG_CELLS;
-    let is_heavy = !is_plain && colored_cells > MAX_SVG_CELLS;
+    let is_small = colored_cells > MAX_PNG_CELLS;
+    let format = if colored_cells > MAX_SVG_CELLS { "png" } else { "svg" };
     let name = display_name(summary);
     let (status, error) = status(summary);
     let version = query.version.map_or_else(String::new, |it| format!("&version={it}"));
     let full_query = format!("{spec}{version}");
+    let address = format!("/images/{}", image.id);
+    let image_address = match is_small {
+        true => format!("{address}/thumbnail?{full_query}"),
+        false => format!("{address}?{full_query}&format={format}"),
+    };
     page(&Viewer {
         origin,
         account,
@@ -108,14 +116,16 @@ pub(crate) fn viewer(
         day: day(image.created_at),
         status,
         error,
-        image_query: if is_plain { without_colors(spec) } else { full_query.clone() },
+        playing_query: without_frame(spec),
+        image_address,
         query: full_query,
-        is_plain,
+        is_small,
+        is_light: spec.background() == Background::Light,
         columns,
         rows,
-        format: if is_heavy { "png" } else { "svg" },
         presets: preset_links(presets, |preset| preset.spec == *spec),
         default_spec: presets.main().spec.to_string(),
+        is_default: presets.main().spec == *spec,
         groups: groups(spec, &image.metadata),
         renders: renders.iter().map(|render| stored_render(render, presets, query)).collect(),
         version: query.version,
@@ -127,12 +137,11 @@ pub(crate) fn viewer(
     })
 }
 
-/// The options of `spec` without its colors, as a query.
-fn without_colors(spec: &Spec) -> String {
-    let text = spec.to_string();
-    let options = form_urlencoded::parse(text.as_bytes());
-    let kept = options.filter(|(name, _)| !matches!(&**name, "color" | "color_on"));
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish()
+/// The options of `spec` without its frame, as a query.
+fn without_frame(spec: &Spec) -> String {
+    let mut all = spec.clone();
+    all.set("frame", "0").expect("0 is a frame");
+    all.to_string()
 }
 
 fn stored_render(render: &Render, presets: &Presets, query: &RenderQuery) -> StoredRender {

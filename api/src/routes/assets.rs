@@ -31,6 +31,9 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("options.js", SCRIPT, include_str!("../../assets/options.js")),
     ("sharing.js", SCRIPT, include_str!("../../assets/sharing.js")),
     ("uploads.js", SCRIPT, include_str!("../../assets/uploads.js")),
+    ("animation.js", SCRIPT, include_str!("../../assets/animation.js")),
+    ("menus.js", SCRIPT, include_str!("../../assets/menus.js")),
+    ("zoom.js", SCRIPT, include_str!("../../assets/zoom.js")),
     ("viewer.js", SCRIPT, include_str!("../../assets/viewer.js")),
     ("planet.svg", "image/svg+xml", include_str!("../../assets/planet.svg")),
 ];

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use axum::{
     Extension,
     extract::{Path, State, rejection::PathRejection},
-    http::HeaderMap,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use common::catalog::Page;
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::{OpenApi, Server};
 
 use crate::{
     app::App,
     authentication::authenticate,
-    negotiate::negotiate,
+    negotiate::{VARY_BY_CLIENT, negotiate},
     pages::{self, CommandContext, plain},
     problem::{KINDS, NOT_FOUND, Problem, ProblemBody},
     responses::Json,
@@ -23,16 +23,21 @@ use crate::{
 
 /// Returns the OpenAPI 3.1 document.
 #[utoipa::path(
-    get, path = "/openapi.json", tag = "documentation",
+    get, path = "/openapi.json", operation_id = "getOpenApi", tag = "documentation",
     responses((status = 200, description = "The document.", content_type = "application/json")),
 )]
-pub(crate) async fn openapi(document: Extension<Arc<OpenApi>>) -> Response {
-    Json(document.as_ref()).into_response()
+pub(crate) async fn openapi(headers: HeaderMap, document: Extension<Arc<OpenApi>>) -> Response {
+    let mut document = OpenApi::clone(&document);
+    // a client that is generated from a saved document knows where the service is
+    document.servers = Some(vec![Server::new(origin(&headers))]);
+    Json(document).into_response()
 }
 
-/// Returns this reference as a page, or an overview as plain text.
+/// Returns this reference as a page; as plain text, an overview with every option of a render.
+///
+/// curl, Wget and HTTPie get text unless they are given an `Accept`.
 #[utoipa::path(
-    get, path = "/docs", tag = "documentation",
+    get, path = "/docs", operation_id = "getReference", tag = "documentation",
     responses(
         (status = 200, description = "The page, or the overview.", content((String = "text/html"), (String = "text/plain"))),
     ),
@@ -48,7 +53,11 @@ pub(crate) async fn page(
     let context = CommandContext { origin: &origin(&headers), image };
     match negotiate(&headers, &["text/html", "text/plain"]) {
         Some("text/plain") => plain::reference(&document, &context),
-        _ => pages::reference(&document, &context),
+        _ => {
+            let mut page = pages::reference(&document, &context);
+            page.headers_mut().insert(header::VARY, VARY_BY_CLIENT);
+            page
+        }
     }
 }
 
@@ -66,7 +75,7 @@ fn prefers_html(headers: &HeaderMap) -> bool {
 
 /// Lists all kinds of problems.
 #[utoipa::path(
-    get, path = "/problems", tag = "documentation",
+    get, path = "/problems", operation_id = "listProblems", tag = "documentation",
     responses(
         (status = 200, description = "The list.", content((String = "text/plain"), (String = "text/html"))),
     ),
@@ -80,7 +89,7 @@ pub(crate) async fn problems(headers: HeaderMap) -> Response {
 
 /// Explains a kind of problem: typical cause, remedy, and an example.
 #[utoipa::path(
-    get, path = "/problems/{slug}", tag = "documentation",
+    get, path = "/problems/{slug}", operation_id = "getProblem", tag = "documentation",
     params(("slug" = String, Path, example = "busy", description = "The last part of a problem's `type`.")),
     responses(
         (status = 200, description = "The explanation.", content((String = "text/plain"), (String = "text/html"))),

@@ -39,7 +39,7 @@ const RIGHTS_INTERVAL: Duration = Duration::from_secs(2);
 /// The pause before a browser reconnects.
 const RECONNECTION_TIME: Duration = Duration::from_secs(2);
 /// Turns off the response buffering of nginx.
-const NO_BUFFERING: (HeaderName, HeaderValue) =
+pub(super) const NO_BUFFERING: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
 /// Streams changes of all images as Server-Sent Events.
@@ -54,7 +54,7 @@ const NO_BUFFERING: (HeaderName, HeaderValue) =
 /// slowly, or resumes the stream of another database, it gets an event `reset` instead of them. It must then read the list of images, at the
 /// address `list` of the data; the events that follow continue from there.
 #[utoipa::path(
-    get, path = "/images/events", tag = "images",
+    get, path = "/images/events", operation_id = "followImages", tag = "images",
     params(
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last received event, unchanged."),
     ),
@@ -82,7 +82,7 @@ pub(crate) async fn all(
 /// The events are those of `/images/events`. The first one has the current state; the stream ends
 /// after `deleted`.
 #[utoipa::path(
-    get, path = "/images/{id}/events", tag = "images",
+    get, path = "/images/{id}/events", operation_id = "followImage", tag = "images",
     params(
         ("id" = String, Path, description = "Id of the image."),
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last received event, unchanged."),

@@ -62,7 +62,7 @@ impl FromRequestParts<App> for GalleryQuery {
 
 /// Returns an overview; to a browser, the gallery.
 #[utoipa::path(
-    get, path = "/", tag = "documentation",
+    get, path = "/", operation_id = "getHome", tag = "documentation",
     params(
         ("preset" = Option<String>, Query, description = "The preset of the gallery's renders."),
         ("sort" = Option<String>, Query, pattern = "^(newest|oldest|name|size)$", description = "The order, as of `/images`."),
@@ -143,12 +143,14 @@ fn overview(at: &str) -> String {
     format!(
         "Planet Image API: stores images and renders them as text.\n\n\
          \x20 curl -F image=@photo.jpg {at}/images      upload; returns JSON with the id\n\
-         \x20 curl {at}/images                          list all images, newest first\n\
-         \x20 curl {at}/images/ID                       view it as text\n\
-         \x20 curl '{at}/images/ID?width=160'           view it 160 columns wide\n\
+         \x20 curl {at}/images                          list the images, newest first\n\
+         \x20 curl {at}/images/ID                       view one as text\n\
+         \x20 curl '{at}/images/ID?color=full'          in colours\n\
+         \x20 curl '{at}/images/ID?width=160'           160 columns wide\n\
+         \x20 curl -N {at}/images/ID/play               play an animation\n\
          \x20 curl -X DELETE {at}/images/ID             delete it\n\n\
-         All options: {at}/docs in a browser, or in a terminal:\n\n\
-         \x20 curl -H 'Accept: text/plain' {at}/docs\n"
+         All addresses, and every option of a render:\n\n\
+         \x20 curl {at}/docs\n"
     )
 }
 

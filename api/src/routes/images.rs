@@ -20,13 +20,17 @@ use crate::{
     caching::caching_of,
     conditional::{Condition, Part, condition, is_conditional, requested_range},
     extract::{Id, prefer_wait},
-    headers::BY_READER,
+    headers::{BY_READER, inline},
     list_query::ListQuery,
     listed_owner::listed_owner,
-    negotiate::negotiate,
-    problem::{Problem, ProblemBody, RANGE},
+    negotiate::{VARY_BY_CLIENT, negotiate},
+    pages::plain,
+    problem::{NOT_ACCEPTABLE, Problem, ProblemBody, RANGE},
     responses::{Binary, ImageBody, ImagesBody, Json},
-    routes::renders::{etag, modified},
+    routes::{
+        home::origin,
+        renders::{etag, modified},
+    },
     upload::Upload,
 };
 
@@ -36,7 +40,7 @@ use crate::{
 /// from the content. The response is sent once the original is stored durably; the presets are
 /// rendered afterwards.
 #[utoipa::path(
-    post, path = "/images", tag = "images",
+    post, path = "/images", operation_id = "uploadImage", tag = "images",
     request_body(
         description = "The image: the file part `image` of a form, or the bare body.",
         content(
@@ -63,9 +67,9 @@ pub(crate) async fn upload(
     upload: Upload,
 ) -> Result<Response, Problem> {
     // the extractor has received the body and spooled it
-    let Upload { spooled, principal, name, key, trace, hint, slot, rate } = upload;
+    let Upload { spooled, principal, name, key, hint, slot, rate } = upload;
     let owner = principal.user();
-    let submitted = app.pipeline.submit(spooled, owner, name, key, trace).await.map_err(|err| {
+    let submitted = app.pipeline.submit(spooled, owner, name, key).await.map_err(|err| {
         let hint = hint.filter(|_| matches!(err, SubmitError::Image(_)));
         hint.into_iter().fold(Problem::from(err), |problem, hint| problem.with_hint(hint))
     })?;
@@ -112,8 +116,11 @@ pub(crate) struct UploadForm {
 ///
 /// A search by name compares the names of at most `MAX_SEARCHED_IMAGES` images per request. A page
 /// may therefore have fewer images than `limit`, or none, and yet a `next`, where the search goes on.
+///
+/// The list is JSON, or text for people with `Accept: text/plain`. curl, Wget and HTTPie get text unless
+/// they are given an `Accept`.
 #[utoipa::path(
-    get, path = "/images", tag = "images",
+    get, path = "/images", operation_id = "listImages", tag = "images",
     params(
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 200, description = "Images per page; 50 by default."),
         ("cursor" = Option<String>, Query, description = "The cursor of the previous page's `next`."),
@@ -125,9 +132,10 @@ pub(crate) struct UploadForm {
         ("sha256" = Option<String>, Query, pattern = "^[0-9A-Fa-f]{64}$", description = "Only images with this SHA-256; not with `q`, `sort=name` or `sort=size`."),
     ),
     responses(
-        (status = 200, description = "A page of images.", body = ImagesBody, headers(("Link" = String, description = "The next page (RFC 8288)."))),
+        (status = 200, description = "A page of images.", content((ImagesBody = "application/json"), (String = "text/plain")), headers(("Link" = String, description = "The next page (RFC 8288)."))),
         (status = 304, description = "Not modified."),
         (status = 400, description = "A parameter is invalid.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 406, description = "`Accept` excludes JSON and text.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn list(
@@ -137,11 +145,16 @@ pub(crate) async fn list(
     Reads(reader): Reads,
     mut query: ListQuery,
 ) -> Result<Response, Problem> {
+    let offers = ["application/json", "text/plain"];
+    let chosen = negotiate(&headers, &offers).ok_or_else(|| {
+        Problem::new(NOT_ACCEPTABLE, format!("available are {}", offers.join(", ")))
+    })?;
+    let origin = (chosen == "text/plain").then(|| origin(&headers));
     let (owner, lister) = listed_owner(&reader, query.owner)?;
     query.page.owner = owner;
     // the whole principal: what another one reads must not be answered
-    let key = format!("{uri} {reader:?}");
-    let made = list_page(&app, query, &reader, &lister);
+    let key = format!("{} {uri} {reader:?}", origin.as_deref().unwrap_or_default());
+    let made = list_page(&app, query, &reader, &lister, origin.as_deref());
     let mut response = app.pages.answer(&headers, key, made).await?;
     if reader != Principal::Open {
         response.headers_mut().append(header::VARY, BY_READER);
@@ -149,11 +162,13 @@ pub(crate) async fn list(
     Ok(response)
 }
 
+/// A page as JSON; with an `origin`, as text for a terminal.
 async fn list_page(
     app: &App,
     query: ListQuery,
     reader: &Principal,
     lister: &Principal,
+    origin: Option<&str>,
 ) -> Result<Response, Problem> {
     let listing = app.pipeline.list(query.page.clone(), lister).await?;
     let count = match query.counts {
@@ -162,8 +177,15 @@ async fn list_page(
     };
     let next = listing.next.map(|next| query.address(&next, query.page.limit));
     let link = next.as_ref().map(|next| ascii(&format!("<{next}>; rel=\"next\"")));
-    let items = listing.images.into_iter().map(|summary| ImageBody::new(summary, reader)).collect();
-    let mut response = Json(ImagesBody { items, next, count }).into_response();
+    let mut response = match origin {
+        Some(origin) => plain::listing(origin, &listing.images, next.as_deref()),
+        None => {
+            let images = listing.images.into_iter();
+            let items = images.map(|summary| ImageBody::new(summary, reader)).collect();
+            Json(ImagesBody { items, next, count }).into_response()
+        }
+    };
+    response.headers_mut().insert(header::VARY, VARY_BY_CLIENT);
     if let Some(link) = link {
         response.headers_mut().insert(header::LINK, link);
     }
@@ -172,7 +194,7 @@ async fn list_page(
 
 /// Returns the metadata of an image.
 #[utoipa::path(
-    get, path = "/images/{id}/metadata", tag = "images",
+    get, path = "/images/{id}/metadata", operation_id = "getImage", tag = "images",
     params(("id" = String, Path, description = "Id of the image.")),
     responses(
         (status = 200, description = "The image.", body = ImageBody),
@@ -192,7 +214,7 @@ pub(crate) async fn metadata(
 
 /// Returns the original file, byte for byte.
 #[utoipa::path(
-    get, path = "/images/{id}/original", tag = "images",
+    get, path = "/images/{id}/original", operation_id = "getOriginal", tag = "images",
     params(
         ("id" = String, Path, description = "Id of the image."),
         ("Range" = Option<String>, Header, description = "A range of bytes, such as `bytes=0-99`; several ranges are ignored, and HEAD ignores it."),
@@ -264,7 +286,7 @@ pub(crate) async fn original_of(
 
 /// Deletes an image and all of its renders.
 #[utoipa::path(
-    delete, path = "/images/{id}", tag = "images",
+    delete, path = "/images/{id}", operation_id = "deleteImage", tag = "images",
     params(
         ("id" = String, Path, description = "Id of the image."),
         ("If-Match" = Option<String>, Header, description = "Delete only if the default render has this entity tag."),
@@ -304,26 +326,17 @@ fn set_original_headers(headers: &mut HeaderMap, image: &Image) {
     headers.insert(header::CONTENT_DISPOSITION, content_disposition(image));
 }
 
-/// `Content-Disposition: inline` (RFC 6266) with the name in two forms: `filename*` (RFC 8187) for
-/// every character, and `filename` in ASCII, the only one that curl reads. Leading dots are
-/// removed, since `curl -OJ` would write a hidden file.
+/// `Content-Disposition` of the original.
 fn content_disposition(image: &Image) -> HeaderValue {
-    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-    const UNRESERVED: &percent_encoding::AsciiSet =
-        &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
     let given = image.metadata.name.as_deref().unwrap_or_default();
-    let name = match given.trim_start_matches(['.', ' ']) {
+    match given.trim_start_matches(['.', ' ']) {
         "" => {
             let format = asciify::format_of_media_type(&image.metadata.media_type);
             let extension = format.map_or("bin", |format| format.extension());
-            format!("{}.{extension}", image.id)
+            inline(&format!("{}.{extension}", image.id))
         }
-        name => name.to_owned(),
-    };
-    let is_safe = |c: char| c.is_ascii_alphanumeric() || " .-_".contains(c);
-    let plain: String = name.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
-    let extended = utf8_percent_encode(&name, UNRESERVED);
-    ascii(&format!("inline; filename=\"{plain}\"; filename*=UTF-8''{extended}"))
+        name => inline(name),
+    }
 }
 
 /// A header value of ASCII text.

@@ -9,6 +9,7 @@ pub(crate) mod events;
 pub(crate) mod home;
 pub(crate) mod images;
 pub(crate) mod ops;
+pub(crate) mod play;
 pub(crate) mod presets;
 pub(crate) mod renders;
 pub(crate) mod shares;

@@ -17,7 +17,7 @@ use crate::{
 
 /// Checks that the process runs.
 #[utoipa::path(
-    get, path = "/livez", tag = "operations",
+    get, path = "/livez", operation_id = "getLiveness", tag = "operations",
     responses((status = 200, description = "The process runs.", body = String, content_type = "text/plain")),
 )]
 pub(crate) async fn livez() -> &'static str {
@@ -30,7 +30,7 @@ pub(crate) async fn livez() -> &'static str {
 /// `SHUTDOWN_NOTICE_S`. The response has the state of each dependency. One that answered before may be away for
 /// `READY_GRACE_S`. The message broker is not required: without it, workers poll the database.
 #[utoipa::path(
-    get, path = "/readyz", tag = "operations",
+    get, path = "/readyz", operation_id = "getReadiness", tag = "operations",
     responses(
         (status = 200, description = "Ready.", body = ReadyBody),
         (status = 503, description = "A required dependency is unavailable, or the process stops.", body = ReadyBody),
@@ -57,12 +57,19 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
 
 /// Returns metrics in the Prometheus text format.
 #[utoipa::path(
-    get, path = "/metrics", tag = "operations",
+    get, path = "/metrics", operation_id = "getMetrics", tag = "operations",
     responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain")),
 )]
 pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let streams = app.config.max_event_streams - app.streams.available_permits();
     metrics::gauge!("planet_event_streams").set(streams as f64);
+    let (open, idle) = app.pipeline.database_connections();
+    for (state, count) in [("used", open - idle), ("idle", idle)] {
+        metrics::gauge!("planet_database_connections", "state" => state).set(f64::from(count));
+    }
+    if let Some(bytes) = app.pipeline.spool_room() {
+        metrics::gauge!("planet_spool_room_bytes").set(bytes as f64);
+    }
     process_metrics::measure();
     let text = app.metrics.render() + &app.backlog.render(&app.pipeline).await;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)

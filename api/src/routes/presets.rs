@@ -9,7 +9,7 @@ use crate::{
 
 /// Lists the presets with their options.
 #[utoipa::path(
-    get, path = "/presets", tag = "renders",
+    get, path = "/presets", operation_id = "listPresets", tag = "renders",
     responses((status = 200, description = "The presets.", body = PresetsBody)),
 )]
 pub(crate) async fn list(State(app): State<App>) -> Json<PresetsBody> {

@@ -20,16 +20,16 @@ use crate::{
     app::App,
     caching::{caching_of, is_shared},
     conditional::{Condition, condition},
-    extract::{Id, RenderQuery},
+    extract::{Id, PlayQuery, RenderQuery},
     headers::BY_READER,
     negotiate::negotiate,
     options::Options,
     pages::viewer,
-    problem::{NOT_ACCEPTABLE, Problem, ProblemBody},
+    problem::{BAD_PARAMETER, NOT_ACCEPTABLE, Problem, ProblemBody},
     render_writer::{Answer, answer},
     response_budget::Reserved,
     responses::{Binary, ImageBody, Json, RenderBody, RendersBody},
-    routes::home::origin,
+    routes::{home::origin, play::answer_play},
     session::account_link,
 };
 
@@ -47,7 +47,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// `Accept: application/json` the response is the image's metadata, with `Accept: text/html` a page
 /// with the text and all options; `format=html` is the text alone as a page.
 #[utoipa::path(
-    get, path = "/images/{id}", tag = "renders",
+    get, path = "/images/{id}", operation_id = "getRender", tag = "renders",
     params(
         ("id" = String, Path, description = "Id of the image."),
         ("preset" = Option<String>, Query, description = "A named set of options, which other options override. `/presets` lists them."),
@@ -56,13 +56,13 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
         ("coord_crs" = Option<String>, Query, description = "EPSG code of the coordinates of `bbox`: 4326 (longitude and latitude, the default), 3857, UTM on WGS 84 (32601 to 32660, 32701 to 32760), or the image's own."),
         ("bidx" = Option<u32>, Query, minimum = 1, description = "TiTiler's name of `bands`: one band, or given three times."),
         ("rescale" = Option<String>, Query, description = "TiTiler's name of `stretch`: `0,3000`, or given three times."),
-        ("format" = Option<String>, Query, description = "`txt`, `ansi` (text with terminal colors), `html`, `svg` or `png`. Without it, `Accept` decides, and plain text includes colors."),
+        ("format" = Option<String>, Query, description = "`txt`, `ansi` (text with terminal colors), `html`, `svg`, `png`, or `cast` (a recording of an animation, as of `/images/{id}/play`). Without it, `Accept` decides, and plain text includes colors."),
         ("version" = Option<u32>, Query, minimum = 1, description = "The stored render of this engine version."),
     ),
     responses(
         (status = 200, description = "The image as text.", content(
             (String = "text/plain"), (String = "text/html"), (String = "image/svg+xml"),
-            (inline(Binary) = "image/png"), (ImageBody = "application/json"),
+            (inline(Binary) = "image/png"), (String = "application/x-asciicast"), (ImageBody = "application/json"),
         ), headers(
             ("Render-Version" = u32, description = "Engine version of the render."),
             ("Cache-Status" = String, description = "Whether the render was cached in memory (RFC 9211)."),
@@ -86,6 +86,9 @@ pub(crate) async fn text(
     mut query: RenderQuery,
 ) -> Result<Response, Problem> {
     query.spec = query.spec_for(&app, id, &reader).await?;
+    if query.is_recording {
+        return answer_recording(&app, &headers, reader, id, query).await;
+    }
     let offers = Output::ALL.iter().filter(|format| **format != Output::Ansi);
     let offers: Vec<&str> = offers.map(|format| format.media_type()).chain([JSON]).collect();
     let Some(format) = choose_format(&headers, &query, &offers)? else {
@@ -248,7 +251,7 @@ fn set_headers(
 
 /// Lists the stored renders of an image, and the state of its job.
 #[utoipa::path(
-    get, path = "/images/{id}/renders", tag = "renders",
+    get, path = "/images/{id}/renders", operation_id = "listRenders", tag = "renders",
     params(("id" = String, Path, description = "Id of the image.")),
     responses(
         (status = 200, description = "The stored renders.", body = RendersBody),

@@ -16,7 +16,7 @@ use crate::{
     conditional::{Condition, condition},
     extract::{Id, RenderQuery},
     headers::BY_READER,
-    pages::{MAX_PNG_CELLS, tile_aspect},
+    pages::tile_aspect,
     problem::{BAD_PARAMETER, Problem, ProblemBody},
     render_writer::{work_of, writing_permit},
     response_budget::Reserved,
@@ -43,7 +43,7 @@ const NEAR: u8 = 12;
 /// is more than ten times as wide as high or as high as wide, is replaced by a picture with a few
 /// words that say so. Browsers keep it for an hour.
 #[utoipa::path(
-    get, path = "/images/{id}/thumbnail", tag = "renders",
+    get, path = "/images/{id}/thumbnail", operation_id = "getThumbnail", tag = "renders",
     params(
         ("id" = String, Path, description = "Id of the image."),
         ("preset" = Option<String>, Query, description = "A named set of options, which other options override. `/presets` lists them."),
@@ -71,7 +71,7 @@ pub(crate) async fn thumbnail(
     Id(id): Id,
     query: RenderQuery,
 ) -> Result<Response, Problem> {
-    if query.format.is_some() {
+    if query.format.is_some() || query.is_recording {
         return Err(Problem::new(BAD_PARAMETER, "format: a thumbnail is always a PNG"));
     }
     let spec = query.spec_for(&app, id, &reader).await?;
@@ -113,15 +113,12 @@ fn thumbnail_etag(render: &ResolvedRender) -> String {
 async fn write(app: &App, render: &ResolvedRender) -> Result<Bytes, Problem> {
     let metadata = &render.image.metadata;
     let (columns, rows) = render.spec.size(metadata.width, metadata.height);
-    check_cells(columns as usize * rows as usize)?;
     let bug = |err: &dyn std::fmt::Display| {
         tracing::error!("could not write a thumbnail: {err}");
         Problem::bug()
     };
     let text = app.pipeline.text(render).await.map_err(|err| Problem::from(&*err))?;
-    // a later frame may have another shape
     let cells = Grid::cells_of(text.as_str()).ok_or_else(|| bug(&"its text is malformed"))?;
-    check_cells(cells)?;
     let background = render.spec.background();
     let permit = writing_permit(app, work_of(cells)).await?;
     // the permits limit how many there are
@@ -144,16 +141,6 @@ async fn write(app: &App, render: &ResolvedRender) -> Result<Bytes, Problem> {
     // CPU-bound
     let written = tokio::task::spawn_blocking(write).await.map_err(|err| bug(&err))?;
     written.map_err(|err| bug(&err))
-}
-
-/// # Errors
-/// 400 when a render of so many cells is not shown as a thumbnail.
-fn check_cells(cells: usize) -> Result<(), Problem> {
-    let accepts = || format!("a render of at most {MAX_PNG_CELLS} cells for a thumbnail");
-    match cells > MAX_PNG_CELLS as usize {
-        true => Err(Problem::parameter("width", &accepts())),
-        false => Ok(()),
-    }
 }
 
 /// What is said instead of showing the render; `None` if it can be shown.

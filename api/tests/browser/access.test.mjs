@@ -60,7 +60,11 @@ test("without scripts, images can be uploaded, viewed, and rendered with other o
   await page.waitForURL(/width=30/);
   assert.match(await page.locator("#render").getAttribute("src"), /width=30&format=svg$/);
   await page.getByText("30 × 10 characters").waitFor();
-  assert.equal(await page.getByRole("button", { name: "Copy as text" }).isVisible(), false);
+  assert.equal(await page.locator("summary", { hasText: "Copy" }).isVisible(), false);
+  await page.locator("summary", { hasText: "Download" }).click();
+  await page.getByRole("link", { name: "Download as svg" }).waitFor();
+  await page.getByLabel("About Columns").click();
+  await page.locator(".about[open] p").waitFor();
   await close(page);
 });
 
@@ -97,6 +101,38 @@ test("everything is reachable by keyboard", async () => {
   await tabTo(/ width /);
   await page.keyboard.press("ArrowUp");
   await until("one column more", async () => /^81 ×/.test(await page.locator("#caption").textContent()));
+  await close(page);
+});
+
+test("on a phone, the picture stays in view while a control moves, and help is a touch away", async () => {
+  const page = await open({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  await page.goto(service.origin + image.links.text);
+  await drawn(page.locator("#render"));
+  const open_groups = await page.locator(".controls > details[open] > summary").allTextContents();
+  assert.deepEqual(open_groups, ["Size"]);
+  const first = await page.locator(".controls").boundingBox();
+  assert.ok(first.y < 640, `the controls begin at ${first.y}`);
+  await page.locator(".controls summary", { hasText: "Tone" }).tap();
+  await page.locator("[name=sharpen]").scrollIntoViewIfNeeded();
+  await page.locator("[name=sharpen]").fill("3");
+  const [picture, control] = [await page.locator("#render").boundingBox(), await page.locator("[name=sharpen]").boundingBox()];
+  assert.ok(picture.y >= 0 && picture.y + picture.height <= 844, JSON.stringify(picture));
+  assert.ok(control.y >= picture.y + picture.height, `${JSON.stringify(control)} is below ${JSON.stringify(picture)}`);
+  await page.getByLabel("About Sharpen").tap();
+  await page.getByText("Strength of sharpening by unsharp masking.").waitFor();
+  await page.locator("h1").tap();
+  assert.equal(await page.getByText("Strength of sharpening by unsharp masking.").isVisible(), false);
+  await close(page);
+});
+
+test("explanations of options open by keyboard", async () => {
+  const page = await open();
+  await page.goto(service.origin + image.links.text);
+  await page.getByLabel("About Invert").focus();
+  await page.keyboard.press("Enter");
+  await page.getByText("Draws the negative.").waitFor();
+  await page.keyboard.press("Escape");
+  assert.equal(await page.getByText("Draws the negative.").isVisible(), false);
   await close(page);
 });
 

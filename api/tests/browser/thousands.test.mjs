@@ -111,38 +111,46 @@ async function isAt(page, { id, top }) {
   });
 }
 
-test("the place is kept by Reload and Back, and images on both sides of it are there", async () => {
-  const page = await open();
-  await page.goto(`${service.origin}/?preset=default`);
-  for (let n = 0; n < 40; n += 1) {
-    await step(page);
-  }
-  await page.evaluate(() => scrollBy(0, 123));
-  const place = await firstInView(page);
-  const index = all.indexOf(place.id);
-  assert.ok(index > 200, `${index} images are above`);
-  await page.waitForURL((url) => url.searchParams.get("cursor") === all[index - 1]);
-  await page.reload();
-  await isAt(page, place);
-  const inView = page.locator(`.tile[data-id="${place.id}"] .screen`);
-  await drawn(inView.locator("img"));
-  // in the second or third row: a click on the first, of which a part is outside of the viewport, would scroll
-  const clicked = all[index + 8];
-  await page.locator(`.tile[data-id="${clicked}"] .screen`).click();
-  await page.waitForURL(new RegExp(clicked));
-  await page.goBack();
-  await isAt(page, place);
-  // images above the place are loaded; those in view stay where they are
-  await page.evaluate(() => scrollBy(0, -innerHeight));
-  await until("the images above are there", async () => all.indexOf((await firstInView(page))?.id) < index);
-  await page.evaluate(() => scrollTo(0, 0));
-  await until("the newest is there", async () => {
+/** Scrolls until the top of the viewport is `distance` CSS pixels below the top of the picture that is first in it. */
+const alignTo = (page, distance) => page.evaluate((distance) => {
+  const tops = [...document.querySelectorAll(".tiles .tile")].map((tile) => tile.getBoundingClientRect().top);
+  scrollBy(0, tops.find((top) => top > 0) + distance);
+}, distance);
+
+for (const [where, distance] of [["within a row", 60], ["between two rows", -2]]) {
+  test(`the place ${where} is kept by Reload and Back, and images on both sides of it are there`, async () => {
+    const page = await open();
+    await page.goto(`${service.origin}/?preset=default`);
+    for (let n = 0; n < 40; n += 1) {
+      await step(page);
+    }
+    await alignTo(page, distance);
+    const place = await firstInView(page);
+    const index = all.indexOf(place.id);
+    assert.ok(index > 200, `${index} images are above`);
+    await page.waitForURL((url) => url.searchParams.get("cursor") === all[index - 1]);
+    await page.reload();
+    await isAt(page, place);
+    const inView = page.locator(`.tile[data-id="${place.id}"] .screen`);
+    await drawn(inView.locator("img"));
+    // in the second or third row: a click on the first, of which a part is outside of the viewport, would scroll
+    const clicked = all[index + 8];
+    await page.locator(`.tile[data-id="${clicked}"] .screen`).click();
+    await page.waitForURL(new RegExp(clicked));
+    await page.goBack();
+    await isAt(page, place);
+    // images above the place are loaded; those in view stay where they are
+    await page.evaluate(() => scrollBy(0, -innerHeight));
+    await until("the images above are there", async () => all.indexOf((await firstInView(page))?.id) < index);
     await page.evaluate(() => scrollTo(0, 0));
-    return (await firstInView(page))?.id === all[0];
+    await until("the newest is there", async () => {
+      await page.evaluate(() => scrollTo(0, 0));
+      return (await firstInView(page))?.id === all[0];
+    });
+    await until("the address is that of the start", () => !new URL(page.url()).searchParams.has("cursor"));
+    await close(page);
   });
-  await until("the address is that of the start", () => !new URL(page.url()).searchParams.has("cursor"));
-  await close(page);
-});
+}
 
 test("new images move nothing that the reader sees", async () => {
   const page = await open();

@@ -41,7 +41,7 @@ test("a changed option is rendered, and written into the address", async () => {
   assert.equal(await page.locator("[name=symbols]").inputValue(), "half");
   assert.equal(await page.locator("[name=invert]").isChecked(), true);
   assert.equal(await page.locator("[name=contrast]").inputValue(), "1.5");
-  await page.getByRole("link", { name: "Reset" }).click();
+  await page.getByRole("link", { name: "Start over" }).click();
   await caption(page, /^80 × 25/);
   await close(page);
 });
@@ -75,6 +75,7 @@ test("an invalid value shows an error beside its control, and changes neither th
   await page.getByRole("alert").filter({ hasText: "Columns: " }).waitFor();
   await page.reload();
   assert.equal(await columns.inputValue(), "40", "there is no way into a page of errors");
+  await page.locator("summary", { hasText: "Colour" }).click();
   await page.locator("[name=alpha]").fill("blurple");
   await page.getByRole("alert").filter({ hasText: "Transparency must be auto" }).waitFor();
   await page.locator("[name=alpha]").fill("light");
@@ -140,18 +141,41 @@ test("a missing version or frame is an error page with a link back", async () =>
 test("the text and the command are copied", async () => {
   const page = await visit({ permissions: ["clipboard-read", "clipboard-write"] }, "?width=30");
   const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
-  await page.getByRole("button", { name: "Copy as text" }).click();
+  const choose = async (name) => {
+    await page.locator("summary", { hasText: "Copy" }).click();
+    await page.getByRole("button", { name, exact: true }).click();
+  };
+  const text = await service.text(`${image.links.text}?width=30`);
+  await choose("Text");
   await page.getByText("Text copied.").waitFor();
-  assert.equal(await clipboard(), await service.text(`${image.links.text}?width=30`));
-  await page.getByRole("button", { name: "Copy the command" }).click();
-  await page.getByText("Command copied.").waitFor();
-  assert.equal(await clipboard(), `curl '${service.origin}${image.links.text}?width=30'`);
+  assert.equal(await clipboard(), text);
+  await choose("In a code fence, for chats");
+  await page.getByText("Code fence copied.").waitFor();
+  const fence = /^`{3,}(?=\n)/.exec(await clipboard())[0];
+  assert.equal(await clipboard(), `${fence}\n${text}${fence}\n`);
+  assert.ok(!text.includes(fence));
+  await page.locator("summary", { hasText: "Copy" }).click();
+  assert.equal(await page.getByRole("button", { name: "Text with colours" }).isDisabled(), true);
+  await page.keyboard.press("Escape");
+  assert.equal(await page.getByRole("button", { name: "Text with colours" }).isVisible(), false);
+  for (const copy of [() => page.getByRole("button", { name: "Copy the command" }).click(), () => choose("The command")]) {
+    await page.evaluate(() => navigator.clipboard.writeText(""));
+    await copy();
+    await page.getByText("Command copied.").waitFor();
+    await until("it is copied", async () => await clipboard() === `curl '${service.origin}${image.links.text}?width=30'`);
+  }
+  await page.locator("[name=color][value='16']").check();
+  await until("colours can be copied", () => page.locator("#copy-colors").isEnabled());
+  await choose("Text with colours");
+  await page.getByText("Text with colours copied.").waitFor();
+  assert.equal(await clipboard(), await service.text(`${image.links.text}?width=30&color=16&format=ansi`));
   await close(page);
 });
 
 test("every format is downloaded as the service sends it", async () => {
   const page = await visit({}, "?width=40&color=16");
   for (const format of ["txt", "ansi", "html", "svg", "png"]) {
+    await page.locator("summary", { hasText: "Download" }).click();
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: `Download as ${format}` }).click()]);
     assert.equal(download.suggestedFilename(), `moon & stars.${format}`);
     const bytes = await readFile(await download.path());
@@ -164,6 +188,7 @@ test("every format is downloaded as the service sends it", async () => {
 test("the original is downloaded without leaving the page", async () => {
   const page = await visit();
   const link = page.getByRole("link", { name: "Download the original" });
+  await page.locator("summary", { hasText: "Download" }).click();
   const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
   assert.equal(download.suggestedFilename(), "moon & stars.bmp");
   assert.deepEqual(await readFile(await download.path()), picture(4, 160, 100));
@@ -223,12 +248,112 @@ test("a large render in color is shown as PNG", async () => {
   await close(page);
 });
 
-test("renders too large for color are shown without it", async () => {
-  const page = await visit({}, "?width=1000&color=full");
-  assert.match(await page.locator("#caption").textContent(), /^1000 × 313 characters · too large to show in color$/);
+test("1000 columns in colour are shown in colour", async () => {
+  const page = await visit({}, "?width=1000&color=full&color_on=both&symbols=half");
+  const small = / characters · shown small: download it to read it$/;
+  assert.match(await page.locator("#caption").textContent(), /^1000 × 313/);
+  assert.match(await page.locator("#caption").textContent(), small);
+  const colors = () => page.locator("#render").evaluate((img) => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [img.naturalWidth, img.naturalHeight];
+    const context = canvas.getContext("2d");
+    context.drawImage(img, 0, 0);
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    return data.some((value, at) => at % 4 === 0 && Math.abs(value - data[at + 2]) > 40);
+  });
+  assert.ok(await colors());
   await page.locator("[name=width]").fill("900");
-  await caption(page, /^900 × \d+ characters · .* · too large to show in color$/);
-  await until("the address says so", () => new URL(page.url()).search === "?width=900&color=full");
+  await caption(page, /^900 × 281 characters · shown small/);
+  assert.ok(await colors());
+  await until("the address says so", () => new URL(page.url()).searchParams.get("width") === "900");
+  await close(page);
+});
+
+test("options that have no effect are off, and say why", async () => {
+  const page = await visit();
+  const off = (name) => page.locator(`[name=${name}]`).first().isDisabled();
+  const why = (name) => page.locator(`.option:has([name=${name}]) .why:visible`).textContent();
+  assert.deepEqual([await off("color_on"), await off("dither"), await off("fit"), await off("match")], [true, true, true, false]);
+  assert.match(await why("color_on"), /needs colours/);
+  assert.match(await why("dither"), /brightness/);
+  await page.locator("[name=match][value=ramp]").check();
+  assert.equal(await off("dither"), false);
+  await page.locator("[name=color][value=full]").check();
+  await page.locator("[name=color_on][value=both]").check();
+  assert.deepEqual([await off("color_on"), await off("dither"), await off("match")], [false, true, true]);
+  await page.locator("[name=height]").fill("20");
+  assert.equal(await off("fit"), false);
+  await until("off options keep their values", () => new URL(page.url()).searchParams.get("match") === "ramp");
+  await close(page);
+});
+
+test("Start over is there when something was changed", async () => {
+  const page = await visit();
+  const link = page.getByRole("link", { name: "Start over" });
+  assert.equal(await link.isVisible(), false);
+  await page.locator("[name=invert]").check();
+  await link.waitFor();
+  await link.click();
+  await until("it is back", async () => !await page.locator("[name=invert]").isChecked() && !await link.isVisible());
+  await close(page);
+});
+
+test("a light background has no dark bars", async () => {
+  const page = await visit({}, "?height=12&width=200&background=light");
+  const background = () => page.locator(".pane .screen").first().evaluate((screen) => getComputedStyle(screen).backgroundColor);
+  assert.equal(await background(), "rgb(255, 255, 255)");
+  await page.locator("[name=background][value=dark]").check();
+  await until("it is black again", async () => await background() === "rgb(0, 0, 0)");
+  await close(page);
+});
+
+test("the original is zoomed and moved by wheel, keys, buttons and drag, and the address keeps it", async () => {
+  const page = await visit();
+  const region = () => new URL(page.url()).searchParams.get("region");
+  const numbers = () => region()?.split(",").map(Number);
+  const picture = page.locator(".pane .screen").first();
+  const box = await picture.boundingBox();
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.wheel(0, -200);
+  assert.equal(region(), null, "the wheel alone scrolls");
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.keyboard.down("Control");
+  await page.mouse.wheel(0, -200);
+  await page.keyboard.up("Control");
+  await until("it is zoomed", () => region() !== null);
+  const [left, top, width, height] = numbers();
+  assert.ok(width < 160 && height < 100 && left > 0 && top > 0, region());
+  assert.ok(Math.abs(width / height - 1.6) < 0.1, region());
+  await picture.focus();
+  await page.keyboard.press("ArrowRight");
+  await until("it is moved to the right", () => numbers()[0] > left && numbers()[2] === width);
+  const before = numbers()[0];
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width / 2 + 60, box.y + box.height / 2, { steps: 4 });
+  await page.mouse.up();
+  await until("it is moved to the left", () => numbers()[0] < before);
+  await page.getByRole("button", { name: "Zoom in" }).click();
+  await until("it is zoomed further", () => numbers()[2] < width);
+  await page.reload();
+  await drawn(page.locator("#render"));
+  assert.equal(await page.locator("[name=region]").inputValue(), region());
+  await page.getByRole("button", { name: "Whole picture" }).click();
+  await until("all of it is shown", () => region() === null);
+  assert.equal(await page.getByRole("button", { name: "Zoom out" }).isDisabled(), true);
+  await close(page);
+});
+
+test("there is a way back to all images, away from Delete", async () => {
+  const page = await open();
+  await page.goto(`${service.origin}/?sort=size`);
+  await page.locator(".tile .screen").first().click();
+  await page.getByRole("link", { name: "Back to all images" }).click();
+  await page.waitForURL(`${service.origin}/?sort=size`);
+  await page.goBack();
+  await page.getByRole("button", { name: "Delete this image" }).click();
+  const solid = await page.getByRole("dialog").getByRole("button", { name: "Delete" }).evaluate((button) => getComputedStyle(button).backgroundColor);
+  assert.equal(solid, "rgb(197, 34, 31)");
   await close(page);
 });
 

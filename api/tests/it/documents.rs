@@ -28,7 +28,18 @@ async fn every_documented_address_exists_and_takes_the_documented_methods() {
     assert_eq!(document.header("content-type"), "application/json");
     let document = document.json();
     assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
+    let ids: Vec<&str> = document["paths"]
+        .as_object()
+        .expect("paths")
+        .values()
+        .flat_map(|item| METHODS.iter().filter_map(|method| item[method]["operationId"].as_str()))
+        .collect();
     let documented = documented(&document);
+    let count: usize = documented.values().map(BTreeSet::len).sum();
+    assert_eq!((ids.len(), ids.iter().collect::<BTreeSet<_>>().len()), (count, count), "{ids:?}");
+    assert!(ids.contains(&"listImages") && ids.contains(&"getRender"), "{ids:?}");
+    assert_eq!(document["servers"][0]["url"], format!("http://{}", app.address));
+    assert_eq!(document["info"]["license"]["identifier"], "MIT OR Apache-2.0");
     let expected = ["delete", "get"].map(str::to_owned);
     assert_eq!(documented["/images/{id}"], BTreeSet::from(expected));
 
@@ -203,11 +214,24 @@ async fn the_first_page_says_what_to_do() {
 async fn a_terminal_reads_about_the_api_as_text() {
     let app = TestApp::spawn().await;
     let image = app.upload(png(8, 8)).await;
-    assert!(app.get("/").await.is(200).text().contains("'Accept: text/plain'"));
+    assert!(app.get("/").await.is(200).text().contains("/docs"));
+    let terminal = &[("user-agent", "curl/8.14.1"), ("accept", "*/*")];
     let docs = app.ask("/docs", &[("accept", "text/plain")]).await.is(200);
     assert_eq!(docs.header("content-type"), "text/plain; charset=utf-8");
-    assert_eq!(docs.header("vary"), "accept");
+    assert_eq!(docs.header("vary"), "accept, user-agent");
     let docs = docs.text();
+    assert_eq!(app.ask("/docs", terminal).await.is(200).text(), docs);
+    for option in asciify::OPTIONS {
+        assert!(docs.contains(&format!("\n  {:12}", option.name)), "{}: {docs}", option.name);
+    }
+    let list = app.ask("/images", terminal).await.is(200);
+    assert_eq!(list.header("content-type"), "text/plain; charset=utf-8");
+    assert_eq!(list.header("vary"), "accept, user-agent");
+    let list = list.text();
+    assert!(list.starts_with(&image.id) && list.contains("8 x 8"), "{list}");
+    let json = &[("user-agent", "curl/8.14.1"), ("accept", "application/json")];
+    assert_eq!(app.ask("/images", json).await.is(200).json()["items"][0]["id"], image.id);
+    assert_eq!(app.get("/images").await.is(200).header("content-type"), "application/json");
     assert!(docs.contains(&format!("  curl http://{}{}\n", app.address, image.at)), "{docs}");
     for path in documented(&app.get("/openapi.json").await.json()).keys() {
         assert!(docs.contains(&format!(" {path} ")), "{path}: {docs}");

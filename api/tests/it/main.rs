@@ -22,6 +22,7 @@ mod operations;
 mod originals;
 mod pages;
 mod pictures;
+mod play;
 mod programs;
 mod refusals;
 mod regions;

@@ -224,8 +224,44 @@ async fn a_log_for_humans_is_short_and_one_for_machines_complete() {
     assert!(said.trim_start().starts_with("INFO request: GET /livez status=200 ms="), "{human}");
     assert!(!human.contains("the-id") && !human.contains("trace"), "{human}");
     let machine: Value = serde_json::from_str(&logged("json").await).expect("JSON");
-    assert_eq!(machine["span"]["id"], "the-id");
-    assert!(machine["span"]["trace"].is_string() && machine["target"].is_string(), "{machine}");
+    assert_eq!((&machine["request_id"], &machine["route"]), (&"the-id".into(), &"/livez".into()));
+    assert_eq!((&machine["status"], &machine["service"]), (&200.into(), &"planet".into()));
+    for field in ["timestamp", "level", "target", "version", "trace_id", "span_id"] {
+        assert!(machine[field].is_string(), "{field}: {machine}");
+    }
+    assert!(machine["ms"].is_u64() && machine["engine"].is_u64(), "{machine}");
+}
+
+#[tokio::test]
+async fn the_log_has_no_query_no_file_name_no_key_and_no_address() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let vars = [("LOG_FORMAT", "json"), ("RUST_LOG", "debug"), ("TRUSTED_PROXIES", "127.0.0.1")];
+    let planet = Planet::start_with(folder.path(), &vars);
+    let client = client();
+    let at = |path: &str| format!("{}{path}", planet.at);
+    let post = client.post(at("/images")).header("idempotency-key", "hunter2-key");
+    let post = post.header("content-disposition", "attachment; filename=hunter2-name.png");
+    let post = post.header("x-forwarded-for", "203.0.113.77").header("prefer", "wait=20");
+    let image: Value =
+        post.body(png(64, 40)).send().await.expect("an answer").json().await.expect("JSON");
+    let id = image["id"].as_str().expect("an id");
+    for path in [format!("/images?q=hunter2&id={id}"), format!("/images/{id}?width=hunter2")] {
+        client.get(at(&path)).send().await.expect("an answer");
+    }
+    client.get(at("/the-end")).send().await.expect("an answer");
+    let mut routes = Vec::new();
+    loop {
+        let line = planet.log.recv_timeout(ANSWER_TIMEOUT).expect("a line");
+        for secret in ["hunter2", "203.0.113.77"] {
+            assert!(!line.contains(secret), "{line}");
+        }
+        let line: Value = serde_json::from_str(&line).expect("JSON");
+        routes.extend(line["route"].as_str().map(str::to_owned));
+        if line["message"] == "GET /the-end" {
+            break;
+        }
+    }
+    assert!(routes.contains(&"/images/{id}".to_owned()), "{routes:?}");
 }
 
 #[tokio::test]

@@ -195,7 +195,7 @@ async fn what_another_program_changes_is_seen() {
     let file = format!("sqlite://{}", app.folder().join("planet.db").display());
     let mut env = Env::new([("DATABASE_URL", file.as_str())], []);
     let catalog = Catalog::open(&Config::read(&mut env).catalog).await.expect("the database");
-    assert_eq!(catalog.retry_dead(None).await.expect("retry"), 1);
+    assert_eq!(catalog.retry_dead(None, 100).await.expect("retry"), 1);
     assert_eq!(status().await, "pending");
 }
 

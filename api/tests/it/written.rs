@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use common::{env::Env, pipeline, program, telemetry};
+use common::{catalog, env::Env, pipeline, program, store, telemetry, trace};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
@@ -21,8 +21,12 @@ fn settings() -> BTreeMap<String, String> {
     worker::Config::read(&mut env);
     worker::metrics_bind(&mut env);
     program::startup_wait(&mut env);
-    telemetry::Config::read(&mut env);
+    telemetry::Config::read(&mut env, "planet");
+    trace::Config::read(&mut env, "planet");
     pipeline::AuditOptions::read(&mut env);
+    pipeline::transfer_concurrency(&mut env);
+    catalog::Config::read_target(&mut env);
+    store::Config::read_target(&mut env);
     let settings = env.settings().iter();
     settings.map(|setting| (setting.name.to_owned(), setting.default.clone())).collect()
 }

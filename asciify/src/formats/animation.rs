@@ -1,9 +1,73 @@
 //! Frames of animations: which of them show in a later one, and the canvas that they are drawn on.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use image::{DynamicImage, Rgba, RgbaImage};
 
 use crate::cancellation::Cancellation;
+use crate::color_profile::ColorProfile;
 use crate::error::{Error, Limits};
+
+/// A whole file in memory. Clones share it.
+#[derive(Clone)]
+pub(crate) struct FileBytes(pub(crate) Arc<dyn AsRef<[u8]> + Send + Sync>);
+
+impl AsRef<[u8]> for FileBytes {
+    fn as_ref(&self) -> &[u8] {
+        (*self.0).as_ref()
+    }
+}
+
+/// How an animation is played.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// The [frame](crate::Spec::frame) that is shown first: 1 where a picture that does not belong to
+    /// the animation precedes it, otherwise 0.
+    pub first_frame: u32,
+    /// How long each frame is shown, from the first one on. As in browsers, 10 ms and less mean 100 ms.
+    pub durations: Vec<Duration>,
+    /// How often all frames are shown; `None` is without end.
+    pub plays: Option<u32>,
+}
+
+impl Timing {
+    /// Of frames with these durations. 0 plays are without end.
+    pub(super) fn new(
+        first_frame: u32,
+        durations: impl Iterator<Item = Duration>,
+        plays: u32,
+    ) -> Self {
+        const SHORTEST: Duration = Duration::from_millis(10);
+        let shown = |it| if it <= SHORTEST { Duration::from_millis(100) } else { it };
+        let plays = Some(plays).filter(|it| *it > 0);
+        Self { first_frame, durations: durations.map(shown).collect(), plays }
+    }
+}
+
+/// The frames of an animation in their order, each drawn over what those before it left.
+pub(crate) trait Frames: Send {
+    /// Moves on to a frame behind the last one, counted from 0, and returns it as it is shown. After an
+    /// error, what is shown is undefined.
+    ///
+    /// # Errors
+    /// What is damaged, [`Error::OverLimit`] where too many pixels show in it, or
+    /// [`Error::Cancelled`].
+    fn advance(
+        &mut self,
+        index: usize,
+        limits: &Limits,
+        cancellation: &Cancellation<'_>,
+    ) -> Result<&DynamicImage, Error>;
+}
+
+/// An animation from its beginning. It can be moved between threads, as a colour profile cannot.
+pub(crate) struct Animation {
+    pub(crate) timing: Timing,
+    pub(crate) frames: Box<dyn Frames>,
+    /// Reads the colour profile of a file.
+    pub(crate) profile: fn(&FileBytes) -> ColorProfile,
+}
 
 /// A frame is drawn only if those that show in it have at most this many times the pixels that the
 /// limits allow for one image, …
@@ -45,19 +109,34 @@ impl Rect {
 }
 
 /// What frames are drawn on; transparent at first. When the caller has cancelled, rows are missing.
-pub(super) struct Canvas<'a> {
-    image: RgbaImage,
-    cancellation: &'a Cancellation<'a>,
-}
+pub(super) struct Canvas(DynamicImage);
 
-impl<'a> Canvas<'a> {
-    pub(super) fn new((width, height): (u32, u32), cancellation: &'a Cancellation<'a>) -> Self {
-        Self { image: RgbaImage::new(width, height), cancellation }
+impl Canvas {
+    pub(super) fn new((width, height): (u32, u32)) -> Self {
+        Self(RgbaImage::new(width, height).into())
+    }
+
+    pub(super) fn image(&self) -> &DynamicImage {
+        &self.0
+    }
+
+    pub(super) fn into_image(self) -> DynamicImage {
+        self.0
+    }
+
+    /// Makes all pixels transparent.
+    pub(super) fn clear_all(&mut self) {
+        self.pixels().fill(0);
     }
 
     /// Makes the pixels in a rectangle transparent.
-    pub(super) fn clear(&mut self, rect: Rect) {
-        self.for_each_row(rect, |row, _| row.fill(0));
+    pub(super) fn clear(&mut self, rect: Rect, cancellation: &Cancellation<'_>) {
+        self.for_each_row(rect, cancellation, |row, _| row.fill(0));
+    }
+
+    /// A copy of what is drawn.
+    pub(super) fn copy(&self) -> Self {
+        Self(self.0.clone())
     }
 
     /// Calls `draw` with each pixel in a rectangle and that of `frame` for it. `frame` has the
@@ -66,10 +145,11 @@ impl<'a> Canvas<'a> {
         &mut self,
         rect: Rect,
         frame: &[[u8; 4]],
+        cancellation: &Cancellation<'_>,
         draw: impl Fn(&mut [u8; 4], [u8; 4]),
     ) {
         let width = rect.width.max(1) as usize;
-        self.for_each_row(rect, |row, y| {
+        self.for_each_row(rect, cancellation, |row, y| {
             let frame = frame.chunks_exact(width).nth(y).unwrap_or_default();
             row.as_chunks_mut().0.iter_mut().zip(frame).for_each(|(under, over)| {
                 draw(under, *over);
@@ -77,20 +157,27 @@ impl<'a> Canvas<'a> {
         });
     }
 
-    pub(super) fn into_image(self) -> DynamicImage {
-        self.image.into()
+    /// The samples of all pixels.
+    fn pixels(&mut self) -> &mut [u8] {
+        self.0.as_mut_rgba8().expect("it is created as RGBA").as_flat_samples_mut().samples
     }
 
     /// Calls `take` with the part of each row inside a rectangle, and the row's index in that.
-    fn for_each_row(&mut self, rect: Rect, mut take: impl FnMut(&mut [u8], usize)) {
-        let (width, height) = self.image.dimensions();
+    fn for_each_row(
+        &mut self,
+        rect: Rect,
+        cancellation: &Cancellation<'_>,
+        mut take: impl FnMut(&mut [u8], usize),
+    ) {
+        let (width, height) = (self.0.width(), self.0.height());
         let (left, right) = (rect.left.min(width), rect.left.saturating_add(rect.width).min(width));
         let bytes = 4 * left as usize..4 * right as usize;
         let bottom = rect.top.saturating_add(rect.height).min(height);
         let row_bytes = 4 * width as usize;
-        for y in (rect.top..bottom).take_while(|_| !self.cancellation.is_cancelled()) {
+        let pixels = self.pixels();
+        for y in (rect.top..bottom).take_while(|_| !cancellation.is_cancelled()) {
             let start = y as usize * row_bytes;
-            let row = &mut self.image.as_flat_samples_mut().samples[start..start + row_bytes];
+            let row = &mut pixels[start..start + row_bytes];
             take(&mut row[bytes.clone()], (y - rect.top) as usize);
         }
     }

@@ -10,6 +10,7 @@ use crate::cancellation::is_long_work;
 use crate::color_profile::ColorProfile;
 use crate::error::{Error, Limits};
 use crate::format::Format;
+use crate::formats::animation::{Animation, FileBytes};
 use crate::formats::reader::ByteReader;
 use crate::formats::stretch::{SAMPLED_PIXELS, of_values};
 use crate::geo::Geo;
@@ -22,6 +23,8 @@ use crate::sample::{Picture, Sampled};
 use crate::source::Source;
 use crate::spec::Spec;
 use crate::spec::bands::Stretch;
+#[cfg(any(feature = "avif", feature = "heic"))]
+use crate::spec::region::PixelRect;
 
 /// How files of one format are identified and probed.
 pub(crate) struct Driver {
@@ -55,14 +58,66 @@ pub(crate) trait Decoder {
         Ok(BandDirectory { count: *count, names: names.clone(), ..BandDirectory::default() })
     }
 
+    /// The animation that the file holds; `None` for other files, also those of several pages.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    fn animation(&self, _file: &FileBytes, _probed: &Probed) -> Result<Option<Animation>, Error> {
+        Ok(None)
+    }
+
     /// Whether later frames may have other sides than the first one.
     fn has_frames_of_own_sides(&self) -> bool {
         false
     }
 }
 
-/// Takes the rows of a picture from the top. Breaks when it needs no further row.
-pub(crate) type Push<'a> = dyn FnMut(Row<'_>) -> ControlFlow<()> + 'a;
+/// Takes the rows of a picture.
+pub(crate) trait TakeRows {
+    /// Takes the next row, from the top. Breaks when it needs no further row.
+    fn push(&mut self, row: Row<'_>) -> ControlFlow<()>;
+
+    /// The pixels of further rows that anything depends on: others may have any values.
+    #[cfg(any(feature = "avif", feature = "heic"))]
+    fn needed(&self) -> PixelRect {
+        PixelRect::whole((u32::MAX, u32::MAX))
+    }
+}
+
+impl<F: FnMut(Row<'_>) -> ControlFlow<()>> TakeRows for F {
+    fn push(&mut self, row: Row<'_>) -> ControlFlow<()> {
+        self(row)
+    }
+}
+
+/// Passes what a view shows of each row to a picture.
+struct ViewRows<'a, 'b> {
+    view: View,
+    white: f64,
+    picture: &'a mut Picture<'b>,
+    last: LastRow,
+}
+
+impl TakeRows for ViewRows<'_, '_> {
+    fn push(&mut self, row: Row<'_>) -> ControlFlow<()> {
+        let Self { view, white, picture, last } = self;
+        match picture.is_above_window() {
+            true if picture.counts_values() => view.apply(row, *white, |row| picture.push(row)),
+            true => picture.skip(),
+            false if last.is_repeated_by(row) => picture.repeat(1),
+            false => view.apply(row, *white, |row| picture.push(row)),
+        }
+        picture.flow()
+    }
+
+    #[cfg(any(feature = "avif", feature = "heic"))]
+    fn needed(&self) -> PixelRect {
+        match self.picture.counts_values() {
+            true => PixelRect::whole((u32::MAX, u32::MAX)),
+            false => self.picture.window().clone(),
+        }
+    }
+}
 
 /// What a file's headers say. The caller checks it against the limits.
 pub(crate) struct Probed {
@@ -215,7 +270,7 @@ impl Input<'_, '_> {
         geometry: &SourceGeometry,
         view: View,
         specs: &[&Spec],
-        decode: impl FnMut(&mut Self, &mut Push<'_>) -> Result<(), E>,
+        decode: impl FnMut(&mut Self, &mut dyn TakeRows) -> Result<(), E>,
     ) -> Result<Vec<Sampled>, E> {
         self.sample_rows_of(self.probed.profile.clone(), geometry, view, specs, decode)
     }
@@ -230,7 +285,7 @@ impl Input<'_, '_> {
         geometry: &SourceGeometry,
         view: View,
         specs: &[&Spec],
-        mut decode: impl FnMut(&mut Self, &mut Push<'_>) -> Result<(), E>,
+        mut decode: impl FnMut(&mut Self, &mut dyn TakeRows) -> Result<(), E>,
     ) -> Result<Vec<Sampled>, E> {
         let view = match view.stretch {
             Stretch::Percentiles(parts) => self.with_percentiles(view, parts, &mut decode)?,
@@ -261,14 +316,14 @@ impl Input<'_, '_> {
         &mut self,
         view: View,
         parts: [(f64, f64); 3],
-        decode: &mut impl FnMut(&mut Self, &mut Push<'_>) -> Result<(), E>,
+        decode: &mut impl FnMut(&mut Self, &mut dyn TakeRows) -> Result<(), E>,
     ) -> Result<View, E> {
         let white = self.probed.white();
         let bands = View { stretch: Stretch::None, ..view };
         let every = area(self.probed.width, self.probed.height).div_ceil(SAMPLED_PIXELS);
         let step = every.isqrt().max(1);
         let (mut values, mut y) = ([const { Vec::new() }; 3], 0);
-        decode(self, &mut |row| {
+        decode(self, &mut |row: Row<'_>| {
             if y % step == 0 {
                 bands.apply(row, white, |row| {
                     let mut x = 0;
@@ -298,21 +353,10 @@ impl Input<'_, '_> {
         &mut self,
         view: View,
         picture: &mut Picture<'_>,
-        decode: &mut impl FnMut(&mut Self, &mut Push<'_>) -> Result<(), E>,
+        decode: &mut impl FnMut(&mut Self, &mut dyn TakeRows) -> Result<(), E>,
     ) -> Result<(), E> {
-        let white = self.probed.white();
-        let mut last = LastRow::default();
-        decode(self, &mut |row| {
-            match picture.is_above_window() {
-                true if picture.counts_values() => {
-                    view.apply(row, white, |row| picture.push(row));
-                }
-                true => picture.skip(),
-                false if last.is_repeated_by(row) => picture.repeat(1),
-                false => view.apply(row, white, |row| picture.push(row)),
-            }
-            picture.flow()
-        })
+        let (white, last) = (self.probed.white(), LastRow::default());
+        decode(self, &mut ViewRows { view, white, picture, last })
     }
 
     /// Reads the whole file.
@@ -342,7 +386,7 @@ pub(crate) fn sample(input: &mut Input<'_, '_>, specs: &[&Spec]) -> Result<Vec<S
 ///
 /// # Errors
 /// [`Error::Missing`] where no band has such a name.
-fn view(spec: &Spec, input: &mut Input<'_, '_>) -> Result<View, Error> {
+pub(crate) fn view(spec: &Spec, input: &mut Input<'_, '_>) -> Result<View, Error> {
     let (frame, decoder) = (spec.frame(), &input.probed.decoder);
     let bands = match BandNumbers::of(spec.bands()) {
         Some(numbers) => numbers,

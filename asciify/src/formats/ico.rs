@@ -7,7 +7,7 @@ use crate::color_profile::ColorProfile;
 use crate::error::{Error, Limits};
 use crate::format::Format;
 use crate::formats::bmp::Bitmap;
-use crate::formats::decoder::{Decoder, Driver, Input, Probed, Push, area};
+use crate::formats::decoder::{Decoder, Driver, Input, Probed, TakeRows, area};
 use crate::formats::png;
 use crate::formats::reader::ByteReader;
 use crate::light::Row;
@@ -47,7 +47,9 @@ impl Decoder for Ico {
         input.sample_rows(&input.geometry(), view, specs, |_, push| match self {
             Self::Png(offset) => {
                 let mut png = Cursor::new(file.get(*offset as usize..).unwrap_or_default());
-                png::for_each_row(&mut Source::new(&mut png, cancellation), sides, push)
+                png::for_each_row(&mut Source::new(&mut png, cancellation), sides, |row| {
+                    push.push(row)
+                })
             }
             Self::Bitmap(bitmap, end) => {
                 let mut file = Cursor::new(&file);
@@ -64,7 +66,7 @@ fn push_bitmap(
     reader: &mut ByteReader<'_>,
     bitmap: &Bitmap,
     end: u64,
-    push: &mut Push<'_>,
+    push: &mut dyn TakeRows,
 ) -> Result<(), Error> {
     reader.awaited = "its picture is complete";
     let has_alpha = bitmap.has_alpha && bitmap.has_visible_pixels(reader)?;
@@ -89,7 +91,7 @@ fn push_bitmap(
                 *alpha = if is_hidden { 0 } else { 255 };
             }
         }
-        push(Row::Rgba8(&masked))
+        push.push(Row::Rgba8(&masked))
     })
 }
 

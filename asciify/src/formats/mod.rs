@@ -15,7 +15,7 @@
 //! size that a file claims by [`ByteReader::can_hold`](reader::ByteReader::can_hold) or against the
 //! limits before you allocate memory for it.
 
-mod animation;
+pub(crate) mod animation;
 mod bmp;
 pub(crate) mod decoder;
 mod fits;

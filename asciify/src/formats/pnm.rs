@@ -85,7 +85,7 @@ impl Decoder for Pnm {
                 let flow = if self.max_value < 256 {
                     narrow.clear();
                     narrow.extend(wide.iter().map(|it| self.scaled(*it, 255) as u8));
-                    push(match self.channels {
+                    push.push(match self.channels {
                         1 => Row::Grey8(narrow.as_chunks().0),
                         2 => Row::GreyAlpha8(narrow.as_chunks().0),
                         3 => Row::Rgb8(narrow.as_chunks().0),
@@ -93,7 +93,7 @@ impl Decoder for Pnm {
                     })
                 } else {
                     wide.iter_mut().for_each(|it| *it = self.scaled(*it, 65_535) as u16);
-                    push(match self.channels {
+                    push.push(match self.channels {
                         1 => Row::Grey16(wide.as_chunks().0),
                         2 => Row::GreyAlpha16(wide.as_chunks().0),
                         3 => Row::Rgb16(wide.as_chunks().0),

@@ -68,11 +68,11 @@ impl Decoder for Qoi {
             let mut opaque: Vec<[u8; 3]> = Vec::new();
             for_each_row(&mut reader, sides, |row| {
                 if has_alpha {
-                    return push(Row::Rgba8(row));
+                    return push.push(Row::Rgba8(row));
                 }
                 opaque.clear();
                 opaque.extend(row.iter().map(|[r, g, b, _]| [*r, *g, *b]));
-                push(Row::Rgb8(&opaque))
+                push.push(Row::Rgb8(&opaque))
             })
         })
     }

@@ -8,7 +8,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
 use crate::error::Error;
 use crate::format::Format;
-use crate::formats::decoder::{Decoder, Input, Push, area};
+use crate::formats::decoder::{Decoder, Input, area};
 use crate::light;
 use crate::sample::Sampled;
 use crate::sample::view::View;
@@ -29,23 +29,10 @@ impl Decoder for WholeImage {
     ) -> Result<Vec<Sampled>, Error> {
         let image = image(input, self.0)?;
         input.sample_rows(&input.geometry(), view, specs, |_, push| {
-            light::for_each_row(&image, push);
+            light::for_each_row(&image, |row| push.push(row));
             Ok(())
         })
     }
-}
-
-/// Decodes the first frame and pushes its rows from the top, before the orientation is applied, until
-/// `push` breaks.
-///
-/// # Errors
-/// What is wrong with the file.
-pub(crate) fn decode(
-    input: &mut Input<'_, '_>,
-    format: ImageFormat,
-    push: &mut Push<'_>,
-) -> Result<(), Error> {
-    image(input, format).map(|image| light::for_each_row(&image, push))
 }
 
 fn image(input: &mut Input<'_, '_>, crate_format: ImageFormat) -> Result<DynamicImage, Error> {

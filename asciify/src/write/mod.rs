@@ -2,11 +2,13 @@
 
 mod html;
 mod markup;
+mod moving;
 mod png;
 mod svg;
 mod text;
 mod thumbnail;
 
+pub use moving::{cast_end, cast_frame, cast_header, next_frame};
 pub use text::{ansi, ansi_row, txt};
 pub use thumbnail::{MAX_THUMBNAIL_PX, thumbnail};
 

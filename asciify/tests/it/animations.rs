@@ -7,6 +7,8 @@ use asciify::{Limits, probe};
 use png::{BlendOp, DisposeOp};
 use testkit::pictures::{apng, drawn, frames, gif, named, text, webp, webp_frame, webp_of};
 
+use crate::playback::assert_plays_as_drawn;
+
 const SPEC: &str = "width=4&height=2&fit=stretch&match=ramp&tone=natural&alpha=dark";
 
 #[test]
@@ -132,6 +134,7 @@ fn frames_are_drawn_as_the_frames_before_them_leave_the_canvas() {
                 }
             }
             writer.finish().expect("it is in memory");
+            assert_plays_as_drawn(&file);
             for (frame, canvas) in (1..4).zip(&shown[1..]) {
                 let still = image::RgbaImage::from_raw(4, 2, canvas.as_flattened().to_vec());
                 let wanted = testkit::pictures::png(&still.expect("all pixels").into());
@@ -195,6 +198,7 @@ fn frames_of_a_gif_are_disposed_of_as_they_say() {
             }
         }
         drop(encoder);
+        assert_plays_as_drawn(&file);
         for (frame, canvas) in shown.iter().enumerate() {
             assert_shows(&file, frame, canvas, &number.to_string());
         }
@@ -222,6 +226,7 @@ fn frames_of_a_webp_are_blended_and_disposed_of_as_they_say() {
             }
         }
         let file = webp_of((4, 2), &frames);
+        assert_plays_as_drawn(&file);
         for (frame, canvas) in shown.iter().enumerate() {
             assert_shows(&file, frame, canvas, &format!("{number:08b}"));
         }

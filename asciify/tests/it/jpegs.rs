@@ -156,3 +156,60 @@ fn a_jpeg_with_all_its_blocks_is_whole_without_its_end_mark() {
         }
     }
 }
+
+/// Red, green and blue of the cells of a grid, row by row.
+fn colors(file: &[u8], spec: &str) -> Vec<Vec<[u8; 3]>> {
+    let grid = drawn(file, spec).expect("a picture");
+    let color = |cell: &Cell| if cell.symbol == ' ' { cell.background } else { cell.foreground };
+    let rgb = |cell: &Cell| color(cell).map_or([0; 3], |it| it.rgb());
+    grid.lines().map(|row| row.iter().map(rgb).collect()).collect()
+}
+
+/// The part of the rows that two draws of a picture have in common. At full size, decoders round
+/// differently.
+fn common_rows(a: &[Vec<[u8; 3]>], b: &[Vec<[u8; 3]>]) -> f64 {
+    let off = |(a, b): (&[u8; 3], &[u8; 3])| (0..3).map(|it| a[it].abs_diff(b[it])).max();
+    let mean = |(a, b): (&Vec<_>, &Vec<_>)| {
+        a.iter().zip(b).filter_map(off).map(f64::from).sum::<f64>() / a.len() as f64
+    };
+    a.iter().zip(b).filter(|it| mean(*it) < 3.0).count() as f64 / a.len() as f64
+}
+
+#[test]
+fn behind_damage_a_jpeg_is_drawn_from_the_next_restart_marker() {
+    // an MCU row of 4:2:0 has 60 MCUs
+    for (progressive, restart) in [(false, 60), (false, 17), (true, 60)] {
+        let file = jpeg(20, |encoder| {
+            encoder.set_progressive(progressive);
+            encoder.set_restart_interval(restart);
+        });
+        let (_, _, start) = *segments(&file).last().expect("a scan");
+        // in the first scan, which ends early in a progressive file
+        let at = start + (file.len() - start) / if progressive { 50 } else { 5 };
+        let markers = |part: &[u8]| {
+            part.windows(2).filter(|it| it[0] == 0xff && (0xd0..0xd8).contains(&it[1])).count()
+        };
+        let lost = (at..).find(|end| markers(&file[at..*end]) == 3).expect("markers");
+        let changed = |range: std::ops::Range<usize>, new: &[u8]| {
+            [&file[..range.start], new, &file[range.end..]].concat()
+        };
+        for (damage, damaged) in [
+            ("no code", changed(at..at + 4, &[0xff, 0, 0xff, 0])),
+            ("a marker that no scan has", changed(at..at + 4, &[0xff, 3, 0xff, 9])),
+            ("other bits", changed(at..at + 2, &[file[at] ^ 0x15, 0x35])),
+            ("three intervals of zeros", changed(at..lost, &vec![0; lost - at])),
+            ("three intervals are missing", changed(at..lost, &[])),
+        ] {
+            // at an eighth of the size, and at full size
+            for width in [24, 200] {
+                let spec = format!(
+                    "width={width}&height={}&fit=stretch&match=ramp&tone=natural&color=full",
+                    width / 3
+                );
+                let common = common_rows(&colors(&damaged, &spec), &colors(&file, &spec));
+                let what = format!("{damage}, {progressive}, {restart}, {width}: {common}");
+                assert!(common > 0.7, "{what}");
+            }
+        }
+    }
+}

@@ -26,6 +26,7 @@ mod layering;
 mod nodata;
 mod orientation;
 mod planetary;
+mod playback;
 mod pngs;
 mod pnms;
 mod ranges;

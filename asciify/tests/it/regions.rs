@@ -7,8 +7,12 @@ use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use asciify::{Error, Grid, Limits, Spec, probe, render};
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, Luma, RgbImage};
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+use testkit::cpu;
+use testkit::heifs::{coded, tiled};
 use testkit::instruments::{fits, vicar};
 use testkit::pictures::{app1, drawn, encoded, lopsided, named, png, text};
+use testkit::samples::foreign;
 use testkit::seeds;
 use tiff::encoder::TiffEncoder;
 use tiff::encoder::colortype::Gray16;
@@ -213,5 +217,64 @@ fn only_the_rows_of_a_region_are_read() {
         let length = file.len() as u64;
         let read = bytes_read(file, "width=40&stretch=none&region=300,180,300,40");
         assert!(read < length / 4, "{name}: {read} of {length} bytes");
+    }
+}
+
+/// A picture of 2000 × 1600 px with detail everywhere.
+fn large_jpeg(set: impl Fn(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
+    let noise = |x: u32, y: u32| (x * x * 31 + y * y * 17 + x * y * 13) as u8;
+    let pixels: Vec<u8> = (0..1600)
+        .flat_map(|y| (0..2000).flat_map(move |x| [noise(x, y), (x / 8) as u8, (y / 8) as u8]))
+        .collect();
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, 80);
+    encoder.set_sampling_factor(SamplingFactor::F_2_2);
+    set(&mut encoder);
+    encoder.encode(&pixels, 2000, 1600, ColorType::Rgb).expect("it is in memory");
+    file
+}
+
+#[test]
+fn a_region_of_a_large_jpeg_is_drawn_as_that_part_of_the_whole() {
+    for (progressive, restart) in [(false, 0), (false, 7), (true, 0)] {
+        let file = large_jpeg(|encoder| {
+            encoder.set_progressive(progressive);
+            encoder.set_restart_interval(restart);
+        });
+        for more in ["", "&stretch=none"] {
+            let draw = |spec: &str| drawn(&file, &format!("{CELLS}{more}&{spec}")).expect("a JPEG");
+            let whole = draw("width=500&height=200");
+            for (first, rows) in [(0, 10), (90, 25), (150, 50)] {
+                let part = draw(&format!(
+                    "width=500&height={rows}&region=0,{},2000,{}",
+                    first * 8,
+                    rows * 8
+                ));
+                let wanted = cells(&whole, (0, 500), (first, first + rows));
+                let is_equal = cells(&part, (0, 500), (0, rows)) == wanted;
+                assert!(is_equal, "{progressive}, {restart}, rows from {first}{more}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_region_takes_a_part_of_the_work() {
+    let grid = tiled(b"heic", &coded(&foreign("libheif-tile.heic")), 40, 40);
+    let files = [
+        ("JPEG", large_jpeg(|_| {}), vec!["pct:0,0,100,10"]),
+        // tiles in the middle only
+        ("HEIC", grid, vec!["pct:0,0,100,10", "pct:45,45,10,10"]),
+    ];
+    for (name, file, regions) in files {
+        let draw = |region: &str| {
+            let spec = format!("width=200&match=ramp&stretch=none&region={region}");
+            cpu::of(|| drawn(&file, &spec).expect(name)).1
+        };
+        let whole = draw("full");
+        for region in regions {
+            let part = draw(region);
+            assert!(part * 2 < whole, "{name}, {region}: {part:?} of {whole:?}");
+        }
     }
 }

@@ -30,7 +30,7 @@ use super::{
 use crate::{
     fault::Fault,
     image::ImageId,
-    job::{JobId, Lane},
+    job::{JobId, Lane, NewJob},
     render::sha256_hex,
 };
 
@@ -355,7 +355,12 @@ impl Catalog {
         let new: Vec<_> = images
             .iter()
             .filter(|(_, has_job, _)| !has_job)
-            .map(|(id, _, ended)| (JobId::generate(), ImageId(*id), lane(*ended)))
+            .map(|(id, _, ended)| NewJob {
+                id: JobId::generate(),
+                image: ImageId(*id),
+                lane: lane(*ended),
+                trace: None,
+            })
             .collect();
         let made = match new.is_empty() {
             true => 0,

@@ -189,21 +189,34 @@ impl Catalog {
         })
     }
 
-    /// Makes dead jobs pending again, without strikes: `job`, or all. Returns how many.
+    /// Makes dead jobs pending again, without strikes: `job`, or up to `limit` of all. Returns how
+    /// many.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn retry_dead(&self, job: Option<JobId>) -> BoxFuture<'_, Result<u64, Fault>> {
+    pub fn retry_dead(&self, job: Option<JobId>, limit: u64) -> BoxFuture<'_, Result<u64, Fault>> {
         Box::pin(async move {
-            let mut update = jobs::Entity::update_many()
+            let ids: Vec<Uuid> = match job {
+                Some(job) => vec![job.0],
+                None => {
+                    let dead = jobs::Entity::find()
+                        .select_only()
+                        .column(C::Id)
+                        .filter(Expr::cust(DEAD))
+                        .limit(limit);
+                    dead.into_tuple().all(&self.db).bounded("list dead jobs").await?
+                }
+            };
+            if ids.is_empty() {
+                return Ok(0);
+            }
+            let update = jobs::Entity::update_many()
                 .col_expr(C::State, State::Pending.into())
                 .col_expr(C::Strikes, Expr::value(0))
                 .col_expr(C::Faults, Expr::value(0))
                 .col_expr(C::DueAt, self.now())
+                .filter(C::Id.is_in(ids))
                 .filter(Expr::cust(DEAD));
-            if let Some(job) = job {
-                update = update.filter(C::Id.eq(job.0));
-            }
             let retried = update.exec(&self.db).bounded("retry dead jobs").await?;
             Ok(retried.rows_affected)
         })

@@ -85,6 +85,8 @@ pub(super) mod jobs {
         /// See [`crate::job::Lane`].
         pub backfill: bool,
         pub faults: i32,
+        /// A `traceparent`, see [`crate::trace::TraceContext`].
+        pub trace: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -312,6 +312,8 @@ impl From<jobs::Model> for Claim {
             attempt: row.attempt,
             strikes: row.strikes + 1,
             faults: row.faults,
+            lane: if row.backfill { Lane::Backfill } else { Lane::Fresh },
+            trace: row.trace.and_then(|trace| trace.parse().ok()),
         }
     }
 }

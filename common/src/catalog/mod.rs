@@ -47,6 +47,7 @@ mod shares;
 mod sign_ins;
 mod snapshot;
 mod tokens;
+mod transfer;
 mod uploads;
 mod user_admin;
 mod users;
@@ -62,6 +63,7 @@ pub use jobs::NewRender;
 pub use page::{Cursor, Page, Sort};
 pub use snapshot::{ChangeSeq, Snapshot};
 pub use tokens::NewToken;
+pub use transfer::{ImageRows, ReferredBlob};
 pub use uploads::{Allowance, Committed, Intent, Upload};
 pub use user_admin::{UploadRate, UserChange};
 
@@ -76,6 +78,11 @@ pub struct Config {
     location: Location,
     url: String,
     connections: u32,
+}
+
+fn connections(env: &mut Env) -> u32 {
+    let help = "most connections to the database that one process opens";
+    env.number("DATABASE_CONNECTIONS", 10, 2..=1000, help) as u32
 }
 
 /// The two kinds of database.
@@ -95,13 +102,23 @@ impl Config {
             "database of images, renders and jobs: sqlite://FILE or postgres://…",
             |url| Location::parse(url).map(|location| (location, url.to_owned())),
         );
-        let connections = env.number(
-            "DATABASE_CONNECTIONS",
-            10,
-            2..=1000,
-            "most connections to the database that one process opens",
+        Config { location, url, connections: connections(env) }
+    }
+
+    /// Reads `MOVE_TO_DATABASE`: the database to which a move leads, if it changes.
+    pub fn read_target(env: &mut Env) -> Option<Self> {
+        let target = env.parsed(
+            "MOVE_TO_DATABASE",
+            "",
+            "nothing, or a URL as that of DATABASE_URL",
+            "database to which planet-admin move leads; the same one if empty",
+            |url| match url {
+                "" => Some(None),
+                url => Location::parse(url).map(|location| Some((location, url.to_owned()))),
+            },
         );
-        Config { location, url, connections: connections as u32 }
+        let (location, url) = target?;
+        Some(Config { location, url, connections: connections(env) })
     }
 
     /// Where the catalog is, without credentials: an absolute path, or `HOST:PORT/DATABASE`.
@@ -225,6 +242,21 @@ impl Catalog {
     /// The connection pool, for migrations.
     pub fn connection(&self) -> &DatabaseConnection {
         &self.db
+    }
+
+    /// Open connections of the pool, and how many of them are idle.
+    pub fn connections(&self) -> (u32, u32) {
+        let (open, idle) = match self.db.get_database_backend() {
+            DbBackend::Sqlite => {
+                let pool = self.db.get_sqlite_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+            _ => {
+                let pool = self.db.get_postgres_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+        };
+        (open, std::cmp::min(u32::try_from(idle).unwrap_or(u32::MAX), open))
     }
 
     /// Calls `observe` with each statement that this clone runs from now on: for tests of plans.

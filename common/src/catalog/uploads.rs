@@ -17,8 +17,9 @@ use crate::{
     account::user_id::UserId,
     fault::Fault,
     image::{Image, ImageId, Layout, Metadata},
-    job::{JobId, Lane},
+    job::{JobId, Lane, NewJob},
     render::sha256_hex,
+    trace::TraceContext,
 };
 
 use images::{Column as C, State};
@@ -184,6 +185,7 @@ impl Catalog {
         upload: &Upload,
         blob: &str,
         job: JobId,
+        trace: Option<TraceContext>,
         engine: u32,
     ) -> Result<Committed, Fault> {
         let commit = async {
@@ -196,7 +198,8 @@ impl Catalog {
                 txn.rollback().await?;
                 return Ok(committed);
             };
-            self.insert_jobs(&txn, &[(job, image.id, Lane::Fresh)], engine).await?;
+            let job = NewJob { id: job, image: image.id, lane: Lane::Fresh, trace };
+            self.insert_jobs(&txn, &[job], engine).await?;
             txn.commit().await?;
             Ok::<_, DbErr>(committed)
         };
@@ -246,7 +249,7 @@ impl Catalog {
     pub(super) async fn insert_jobs(
         &self,
         db: &impl ConnectionTrait,
-        new: &[(JobId, ImageId, Lane)],
+        new: &[NewJob],
         engine: u32,
     ) -> Result<u64, DbErr> {
         use jobs::Column as C;
@@ -261,18 +264,20 @@ impl Catalog {
             C::DueAt,
             C::CreatedAt,
             C::Backfill,
+            C::Trace,
         ]);
-        for (job, image, lane) in new {
+        for job in new {
             insert.values_panic([
-                job.0.into(),
-                image.0.into(),
+                job.id.0.into(),
+                job.image.0.into(),
                 (engine as i32).into(),
                 jobs::State::Pending.into(),
                 0.into(),
                 0.into(),
                 self.now(),
                 self.now(),
-                (*lane == Lane::Backfill).into(),
+                (job.lane == Lane::Backfill).into(),
+                job.trace.map(|trace| trace.to_string()).into(),
             ]);
         }
         insert.on_conflict(OnConflict::columns([C::ImageId, C::Engine]).do_nothing().to_owned());

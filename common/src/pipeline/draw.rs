@@ -16,10 +16,10 @@ use std::{
 
 use asciify::{Limits, Spec, write};
 use bytes::Bytes;
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking, time::timeout};
 
 use super::{MIB, Pipeline, cache::Stages};
-use crate::{fault::Fault, image::Image, job::Claim, store::original_key};
+use crate::{fault::Fault, image::Image, job::Claim, store::original_key, trace::Steps};
 
 /// Why an image was not drawn.
 #[derive(Debug, thiserror::Error)]
@@ -136,17 +136,7 @@ impl Pipeline {
             }
             _ => None,
         };
-        let room = self.0.original_permits.clone();
-        let mib = whole_mib(image.metadata.bytes).min(config.originals_memory_mib);
-        let room = timeout(max_wait, room.acquire_many_owned(mib)).await;
-        let room = room.map_err(|_| DrawError::Busy)?;
-        stopwatch.lap("room");
-
-        let key = original_key(image.id, image.attempt);
-        let Some(original) = self.store().get(&key).await? else {
-            return Err(self.explain_missing_original(image).await?);
-        };
-        stopwatch.lap("load");
+        let (room, original) = self.load(image, max_wait, &mut stopwatch).await?;
 
         // A job waits behind other jobs here, so that a request waits behind few of them below.
         let turn = match purpose {
@@ -170,7 +160,48 @@ impl Pipeline {
             false => specs.iter().map(|it| header.decoded_bytes_for(it)).max().unwrap_or(0),
         };
         let bytes = decoded.saturating_add(working.sum::<u64>());
-        let mib = memory_mib(bytes, config.render_memory_mib)?;
+        let permits = self.wait_for_core(bytes, max_wait, &mut stopwatch).await?;
+        let held = (large, room, turn, permits);
+        let work = move |is_cancelled: &dyn Fn() -> bool| {
+            let _held_to_the_end = held;
+            draw_unless(original, &specs, &limits, is_cancelled)
+        };
+        let drawings = self.run(work).await?;
+        stopwatch.lap("render");
+        let pixels = u64::from(header.width) * u64::from(header.height);
+        metrics::counter!("planet_drawn_pixels_total", "format" => header.format.name())
+            .increment(pixels);
+        Ok((drawings, stopwatch.stages))
+    }
+
+    /// The original of an image, with the permits for its memory.
+    pub(super) async fn load(
+        &self,
+        image: &Image,
+        max_wait: Duration,
+        stopwatch: &mut Stopwatch,
+    ) -> Result<(OwnedSemaphorePermit, Bytes), DrawError> {
+        let room = self.0.original_permits.clone();
+        let mib = whole_mib(image.metadata.bytes).min(self.config().originals_memory_mib);
+        let room = timeout(max_wait, room.acquire_many_owned(mib)).await;
+        let room = room.map_err(|_| DrawError::Busy)?.expect("the semaphore is never closed");
+        stopwatch.lap("room");
+        let key = original_key(image.id, image.attempt);
+        let Some(original) = self.store().get(&key).await? else {
+            return Err(self.explain_missing_original(image).await?);
+        };
+        stopwatch.lap("load");
+        Ok((room, original))
+    }
+
+    /// Waits for `bytes` of memory, and for a core.
+    pub(super) async fn wait_for_core(
+        &self,
+        bytes: u64,
+        max_wait: Duration,
+        stopwatch: &mut Stopwatch,
+    ) -> Result<impl Send + 'static + use<>, DrawError> {
+        let mib = memory_mib(bytes, self.config().render_memory_mib)?;
         let memory = self.0.memory_permits.clone().acquire_many_owned(mib);
         let memory = timeout(max_wait, memory).await.map_err(|_| DrawError::Busy)?;
         stopwatch.lap("memory");
@@ -178,25 +209,27 @@ impl Pipeline {
         let core = self.0.render_permits.clone().acquire_owned();
         let core = timeout(max_wait, core).await.map_err(|_| DrawError::Busy)?;
         stopwatch.lap("wait");
+        Ok((memory, core, RunningRender::new()))
+    }
 
+    /// Runs the work of a render on a blocking thread, for at most `RENDER_LIMIT_S`. Dropping the
+    /// future cancels it.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Fn() -> bool) -> Result<T, asciify::Error> + Send + 'static,
+    ) -> Result<T, DrawError> {
         let flag = Arc::new(AtomicBool::new(false));
         let _cancel = CancelOnDrop(flag.clone());
         let work = spawn_blocking(move || {
-            let _held_to_the_end = (large, room, turn, memory, core, RunningRender::new());
-            let drawings = draw_unless(original, &specs, &limits, &|| flag.load(Ordering::Relaxed));
-            if matches!(drawings, Err(asciify::Error::Cancelled)) {
+            let done = work(&|| flag.load(Ordering::Relaxed));
+            if matches!(done, Err(asciify::Error::Cancelled)) {
                 metrics::counter!("planet_cancelled_renders_total").increment(1);
             }
-            drawings
+            done
         });
-        let limit = config.render_limit;
-        let drawn = timeout(limit, work).await.map_err(|_| DrawError::TooSlow { limit })?;
-        let drawings = drawn.map_err(|_| DrawError::Crashed)?.map_err(verdict)?;
-        stopwatch.lap("render");
-        let pixels = u64::from(header.width) * u64::from(header.height);
-        metrics::counter!("planet_drawn_pixels_total", "format" => header.format.name())
-            .increment(pixels);
-        Ok((drawings, stopwatch.stages))
+        let limit = self.config().render_limit;
+        let done = timeout(limit, work).await.map_err(|_| DrawError::TooSlow { limit })?;
+        done.map_err(|_| DrawError::Crashed)?.map_err(verdict)
     }
 
     /// Whether jobs of an image leave a core to others.
@@ -231,18 +264,26 @@ fn draw_unless(
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<Drawing>, asciify::Error> {
     let grids = asciify::render_unless(Cursor::new(original), specs, limits, is_cancelled)?;
-    let write = |grid: asciify::Grid| {
-        let mut text = String::new();
-        for row in grid.lines() {
-            if is_cancelled() {
-                return Err(asciify::Error::Cancelled);
-            }
-            write::ansi_row(row, &mut text);
+    grids.iter().map(|grid| drawing(grid, is_cancelled)).collect()
+}
+
+/// The text of a grid, until `is_cancelled` returns true.
+///
+/// # Errors
+/// It returned true.
+pub(super) fn drawing(
+    grid: &asciify::Grid,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Drawing, asciify::Error> {
+    let mut text = String::new();
+    for row in grid.lines() {
+        if is_cancelled() {
+            return Err(asciify::Error::Cancelled);
         }
-        text.shrink_to_fit();
-        Ok(Drawing { text, columns: grid.columns() as u32, rows: grid.rows() as u32 })
-    };
-    grids.into_iter().map(write).collect()
+        write::ansi_row(row, &mut text);
+    }
+    text.shrink_to_fit();
+    Ok(Drawing { text, columns: grid.columns() as u32, rows: grid.rows() as u32 })
 }
 
 /// The permits for `bytes` of memory.
@@ -263,7 +304,7 @@ fn whole_mib(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(MIB)).unwrap_or(u32::MAX).max(1)
 }
 
-fn verdict(err: asciify::Error) -> DrawError {
+pub(super) fn verdict(err: asciify::Error) -> DrawError {
     match err {
         // the bytes are in memory, so a process that decodes has failed, as one that the system killed;
         // nothing waits for a cancelled render
@@ -274,20 +315,22 @@ fn verdict(err: asciify::Error) -> DrawError {
     }
 }
 
-struct Stopwatch {
+pub(super) struct Stopwatch {
     last: Instant,
-    stages: Stages,
+    pub(super) stages: Stages,
+    steps: Steps,
 }
 
 impl Stopwatch {
-    fn start() -> Self {
-        Stopwatch { last: Instant::now(), stages: Vec::new() }
+    pub(super) fn start() -> Self {
+        Stopwatch { last: Instant::now(), stages: Vec::new(), steps: Steps::begin() }
     }
 
-    fn lap(&mut self, stage: &'static str) {
+    pub(super) fn lap(&mut self, stage: &'static str) {
         let now = Instant::now();
         let took = now - self.last;
         self.last = now;
+        self.steps.end(stage);
         self.stages.push((stage, took));
         metrics::histogram!("planet_render_seconds", "stage" => stage).record(took.as_secs_f64());
     }

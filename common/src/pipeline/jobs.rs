@@ -32,6 +32,16 @@ pub enum Conclusion {
 }
 
 impl Pipeline {
+    /// Open connections to the database, and how many of them are idle.
+    pub fn database_connections(&self) -> (u32, u32) {
+        self.catalog().connections()
+    }
+
+    /// The messaging system and the name of the queue of jobs, for traces.
+    pub fn destination(&self) -> (&'static str, &str) {
+        self.queue().destination()
+    }
+
     /// Starts to listen for jobs of this engine version. At most `prefetch` hints are delivered and
     /// not acknowledged.
     pub fn hints(&self, prefetch: u16) -> Hints {

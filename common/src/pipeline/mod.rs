@@ -21,6 +21,7 @@ use self::{
     event::Hub,
     flights::Flights,
     known::KnownImages,
+    playbacks::Playbacks,
 };
 use crate::{
     account::settings,
@@ -45,6 +46,8 @@ mod list;
 mod lookup;
 mod maintenance;
 mod original;
+mod play;
+mod playbacks;
 mod remove;
 mod render;
 mod reread;
@@ -56,6 +59,7 @@ mod submit;
 mod submit_error;
 mod subscribe;
 mod summary;
+mod transfer;
 mod visibility;
 mod wait;
 
@@ -74,6 +78,7 @@ pub use submit::Submitted;
 pub use submit_error::SubmitError;
 pub use subscribe::Subscription;
 pub use summary::ImageSummary;
+pub use transfer::{TransferEvent, TransferReport, TransferRoute, transfer, transfer_concurrency};
 
 const MIB: u64 = 1024 * 1024;
 /// How long a check waits for an answer.
@@ -116,6 +121,8 @@ pub struct Config {
     /// `ORIGINALS_MEMORY_MIB`: memory for the originals that are loaded or drawn, in MiB; at least
     /// one of `MAX_UPLOAD_BYTES`.
     pub originals_memory_mib: u32,
+    /// `PLAYBACK_MEMORY_MIB`: memory for animations that are decoded up to a frame, in MiB.
+    pub playback_memory_mib: u32,
     /// `RENDER_WAIT_S`: how long a reader waits for each permit to render.
     pub render_wait: Duration,
     /// `RENDER_LIMIT_S`: how long one render may take.
@@ -227,6 +234,12 @@ impl Config {
             ),
             render_memory_mib: render_memory_mib as u32,
             originals_memory_mib: originals_memory_mib.max(max_upload_bytes.div_ceil(MIB)) as u32,
+            playback_memory_mib: env.number(
+                "PLAYBACK_MEMORY_MIB",
+                64,
+                0..=1 << 20,
+                "memory for animations that are being played, in MiB; larger ones cannot be played",
+            ) as u32,
             render_wait: env.seconds(
                 "RENDER_WAIT_S",
                 "5",
@@ -301,6 +314,7 @@ struct Inner {
     _lock: Option<InstanceLock>,
     /// The texts that are being fetched.
     flights: Flights<CacheKey, Result<Arc<CachedText>, Arc<ServeError>>>,
+    playbacks: Playbacks,
     hub: Hub,
     /// The last job that was looked at for whether it is superseded.
     superseded: Mutex<Option<JobPosition>>,
@@ -337,6 +351,7 @@ impl Pipeline {
                     .map(|_| KnownImages::new(config.cache_bytes / 16)),
                 _lock: lock,
                 flights: Flights::new(),
+                playbacks: Playbacks::new(u64::from(config.playback_memory_mib) * MIB),
                 config,
                 catalog,
                 store,

@@ -95,6 +95,7 @@ impl Pipeline {
                 if let Some(change) = change {
                     change.end();
                 }
+                pipeline.0.playbacks.forget(id);
                 let Some(blobs) = marked else { return Ok(false) };
                 pipeline.queue().notify_changes();
                 let marked: Vec<_> =

@@ -19,6 +19,7 @@ use crate::{
     job::Claim,
     render::{sha256_hex, spec_hash},
     store::{Content, render_key},
+    trace::step,
 };
 
 /// A job that is done.
@@ -129,14 +130,16 @@ impl Pipeline {
         claim: &Claim,
         Drawn { renders, texts }: Drawn,
     ) -> Result<Rendered, RenderError> {
-        self.store().put(&render_key(claim), Content::Bytes(texts.into())).await?;
+        let key = render_key(claim);
+        step("store", self.store().put(&key, Content::Bytes(texts.into()))).await?;
         failpoint::hit("render: put");
         self.finish(claim, &renders).await
     }
 
     async fn finish(&self, claim: &Claim, renders: &[NewRender]) -> Result<Rendered, RenderError> {
         let change = self.known().map(|known| known.change(claim.image));
-        let ended = self.catalog().finish(claim, self.config().engine, renders).await;
+        let ended =
+            step("commit", self.catalog().finish(claim, self.config().engine, renders)).await;
         if let (Ok(_), Some(change)) = (&ended, change) {
             change.end();
         }

@@ -181,7 +181,15 @@ impl Pipeline {
                 None => self.explain_missing_render(render.image.id, stored).await?,
             }
         }
-        let purpose = Purpose::Request { max_wait: self.config().render_wait };
+        let max_wait = self.config().render_wait;
+        if render.spec.frame() > 0
+            && render.image.metadata.may_move()
+            && let Some((drawing, stages)) =
+                self.draw_frame(&render.image, &render.spec, max_wait).await?
+        {
+            return Ok(Arc::new(CachedText { text: drawing.text, stages }));
+        }
+        let purpose = Purpose::Request { max_wait };
         let (drawings, stages) =
             self.draw(&render.image, vec![render.spec.clone()], purpose).await?;
         let text = drawings.into_iter().map(|drawing| drawing.text).next().unwrap_or_default();

@@ -77,6 +77,13 @@ impl Pipeline {
         })
     }
 
+    /// Bytes that the disk of the spool folder has left, before those of `SPOOL_FREE_BYTES`; `None`
+    /// if the folder is away.
+    pub fn spool_room(&self) -> Option<u64> {
+        let disk = statvfs(&self.config().spool).ok()?;
+        Some((disk.f_bavail * disk.f_frsize).saturating_sub(self.config().spool_free_bytes))
+    }
+
     /// Removes the files that crashed processes left in the spool folder. It may have files of other
     /// programs. A file that cannot be removed stays, and is logged.
     ///

@@ -6,6 +6,7 @@ use std::{fs::File, io::BufReader, time::Duration};
 use asciify::Limits;
 use futures_util::future::BoxFuture;
 use tokio::task::spawn_blocking;
+use tracing::Instrument;
 
 use super::{Pipeline, reread::reread, spool::Spooled, submit_error::SubmitError};
 use crate::{
@@ -13,9 +14,10 @@ use crate::{
     catalog::{Allowance, Committed, Intent, Upload},
     failpoint,
     fault::{Doing, Fault},
-    image::{Image, Layout, Metadata},
+    image::{Image, ImageId, Layout, Metadata},
     job::JobId,
     store::{Content, original_key},
+    trace::{Span, TraceContext, in_current, step},
 };
 
 /// An upload that was stored.
@@ -31,8 +33,7 @@ impl Pipeline {
     /// Stores an upload and creates its render job. When this returns `Ok`, the original is in the
     /// store, and image and job are committed. What a failed upload leaves is swept later.
     ///
-    /// `owner` is whose it is, `name` the file's name, `key` the idempotency key, `trace` the
-    /// request's `traceparent`.
+    /// `owner` is whose it is, `name` the file's name, `key` the idempotency key.
     /// The work runs in a task of its own, to its end even when this future is dropped.
     ///
     /// # Errors
@@ -43,10 +44,9 @@ impl Pipeline {
         owner: Option<UserId>,
         name: Option<String>,
         key: Option<String>,
-        trace: Option<String>,
     ) -> BoxFuture<'_, Result<Submitted, SubmitError>> {
         Box::pin(async move {
-            let (upload, header) = self.probe(upload).await?;
+            let (upload, header) = step("probe", self.probe(upload)).await?;
             let metadata = Metadata {
                 name,
                 media_type: header.format.media_type().to_owned(),
@@ -64,9 +64,8 @@ impl Pipeline {
                 sha256: upload.sha256.clone(),
             };
             let pipeline = self.clone();
-            let store =
-                async move { pipeline.store_upload(upload, owner, metadata, key, trace).await };
-            tokio::spawn(store).await.doing("store an upload")?
+            let store = async move { pipeline.store_upload(upload, owner, metadata, key).await };
+            tokio::spawn(in_current(store).in_current_span()).await.doing("store an upload")?
         })
     }
 
@@ -112,7 +111,6 @@ impl Pipeline {
         owner: Option<UserId>,
         metadata: Metadata,
         key: Option<String>,
-        trace: Option<String>,
     ) -> Result<Submitted, SubmitError> {
         let transfer = self.config().store_min_rate.time_of(metadata.bytes);
         let lease = self.config().upload_lease.saturating_add(transfer);
@@ -128,16 +126,20 @@ impl Pipeline {
         };
         failpoint::hit("upload: intent");
         let blob = original_key(begun.image, begun.attempt);
-        if let Err(fault) = self.put_original(&upload, &blob, lease).await {
+        if let Err(fault) = step("store", self.put_original(&upload, &blob, lease)).await {
             // if this fails too, the janitor cleans up later
             let _ = self.catalog().abandon_upload(&begun, &blob).await;
             return Err(fault.into());
         }
         failpoint::hit("upload: put");
         let job = JobId::generate();
-        let image = self.commit(&begun, &blob, job).await?;
+        // the row publishes the job; the hint only says so earlier
+        let publication = self.publication(begun.image, job);
+        let commit = self.commit(&begun, &blob, job, publication.context());
+        let image = publication.run(step("commit", commit)).await?;
         failpoint::hit("upload: commit");
-        self.queue().notify_job(job, trace);
+        self.queue().notify_job(job, Some(publication.context()));
+        drop(publication);
         self.queue().notify_changes();
         Ok(Submitted { image, created: true })
     }
@@ -160,8 +162,27 @@ impl Pipeline {
         Allowance { user, max_bytes: accounts.quota_bytes, max_images: accounts.quota_images }
     }
 
-    async fn commit(&self, begun: &Upload, blob: &str, job: JobId) -> Result<Image, SubmitError> {
-        let committed = self.catalog().commit_upload(begun, blob, job, self.config().engine).await;
+    fn publication(&self, image: ImageId, job: JobId) -> Span {
+        let (system, destination) = self.queue().destination();
+        let mut span = Span::producer(destination);
+        span.set("messaging.system", system);
+        span.set("messaging.destination.name", destination.to_owned());
+        span.set("messaging.operation.name", "publish");
+        span.set("messaging.operation.type", "send");
+        span.set("messaging.message.id", job.to_string());
+        span.set("planet.image", image.to_string());
+        span
+    }
+
+    async fn commit(
+        &self,
+        begun: &Upload,
+        blob: &str,
+        job: JobId,
+        trace: TraceContext,
+    ) -> Result<Image, SubmitError> {
+        let engine = self.config().engine;
+        let committed = self.catalog().commit_upload(begun, blob, job, Some(trace), engine).await;
         let refusal = match committed {
             Ok(Committed::Stored(image)) => return Ok(image),
             Ok(Committed::Overtaken) => {

@@ -35,7 +35,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use super::Hint;
-use crate::{failpoint, fault::Fault, jitter::jitter, job::JobId};
+use crate::{failpoint, fault::Fault, jitter::jitter, job::JobId, trace::TraceContext};
 
 /// Hints that may wait for the broker. Workers find the jobs of dropped hints by polling.
 const CAPACITY: usize = 1_000;
@@ -68,7 +68,7 @@ struct Message {
 
 struct JobNotice {
     job: JobId,
-    trace: Option<String>,
+    trace: Option<TraceContext>,
 }
 
 /// What is to be published.
@@ -120,7 +120,11 @@ impl AmqpQueue {
         queue
     }
 
-    pub(super) fn notify_job(&self, job: JobId, trace: Option<String>) -> bool {
+    pub(super) fn name(&self) -> &str {
+        self.topology.queue.as_str()
+    }
+
+    pub(super) fn notify_job(&self, job: JobId, trace: Option<TraceContext>) -> bool {
         self.jobs.try_send(JobNotice { job, trace }).is_ok()
     }
 
@@ -295,8 +299,8 @@ async fn publish(
     };
     let body = serde_json::to_vec(&Message { v: 1, job: notice.job.0 })?;
     let mut headers = FieldTable::default();
-    if let Some(trace) = &notice.trace {
-        headers.insert("traceparent".into(), AMQPValue::LongString(trace.as_str().into()));
+    if let Some(trace) = notice.trace {
+        headers.insert("traceparent".into(), AMQPValue::LongString(trace.to_string().into()));
     }
     let properties = BasicProperties::default()
         .with_delivery_mode(2)
@@ -465,10 +469,10 @@ async fn close(connection: Connection) {
     let _closed_anyway = connection.close(200, "shutdown".into()).await;
 }
 
-fn trace_of(properties: &BasicProperties) -> Option<String> {
+fn trace_of(properties: &BasicProperties) -> Option<TraceContext> {
     let headers = properties.headers().as_ref()?;
     match headers.inner().get("traceparent")? {
-        AMQPValue::LongString(trace) => Some(trace.to_string()),
+        AMQPValue::LongString(trace) => trace.to_string().parse().ok(),
         _ => None,
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc, watch};
 
 use super::Hint;
-use crate::job::JobId;
+use crate::{job::JobId, trace::TraceContext};
 
 /// Hints that may wait for a worker. Workers find the jobs of dropped hints by polling.
 const CAPACITY: usize = 10_000;
 
-type JobNotice = (JobId, Option<String>);
+type JobNotice = (JobId, Option<TraceContext>);
 
 /// Both ends of the channel.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ impl MemoryQueue {
         MemoryQueue { sender, receiver, changes: watch::Sender::new(()) }
     }
 
-    pub(super) fn notify_job(&self, job: JobId, trace: Option<String>) -> bool {
+    pub(super) fn notify_job(&self, job: JobId, trace: Option<TraceContext>) -> bool {
         self.sender.try_send((job, trace)).is_ok()
     }
 

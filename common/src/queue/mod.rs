@@ -7,7 +7,7 @@
 use tokio::sync::watch;
 use url::Url;
 
-use crate::{env::Env, fault::Fault, job::JobId};
+use crate::{env::Env, fault::Fault, job::JobId, trace::TraceContext};
 
 mod amqp;
 mod memory;
@@ -40,8 +40,8 @@ impl Config {
 pub struct Hint {
     /// The job. Another worker may have done it already.
     pub job: JobId,
-    /// The `traceparent` of the request that created the job (W3C Trace Context).
-    pub trace: Option<String>,
+    /// The span that published the job.
+    pub trace: Option<TraceContext>,
     /// `None` where nothing has to be acknowledged.
     delivery: Option<amqp::Delivery>,
 }
@@ -80,9 +80,17 @@ impl Queue {
         }
     }
 
+    /// The messaging system and the name of the queue of jobs, for traces.
+    pub fn destination(&self) -> (&'static str, &str) {
+        match self {
+            Queue::Memory(_) => ("memory", "jobs"),
+            Queue::Amqp(queue) => ("rabbitmq", queue.name()),
+        }
+    }
+
     /// Notifies one worker that `job` is due. Never waits: without capacity, the hint is dropped
     /// and counted.
-    pub fn notify_job(&self, job: JobId, trace: Option<String>) {
+    pub fn notify_job(&self, job: JobId, trace: Option<TraceContext>) {
         let queued = match self {
             Queue::Memory(queue) => queue.notify_job(job, trace),
             Queue::Amqp(queue) => queue.notify_job(job, trace),

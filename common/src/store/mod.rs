@@ -114,6 +114,22 @@ impl Config {
         }
     }
 
+    /// Reads `MOVE_TO_STORE`: the store to which a move leads.
+    pub fn read_target(env: &mut Env) -> Option<Self> {
+        let target = env.parsed(
+            "MOVE_TO_STORE",
+            "",
+            "file:FOLDER or s3://BUCKET",
+            "store to which planet-admin move leads: file:FOLDER or s3://BUCKET",
+            |text| if text.is_empty() { Some(None) } else { Config::parse(text).map(Some) },
+        );
+        let (min_rate, names) = (MinRate::read(env), ObjectNames::read(env));
+        Some(match target? {
+            Config::S3 { bucket, .. } => Config::S3 { bucket, min_rate, names },
+            folder => folder,
+        })
+    }
+
     fn parse(text: &str) -> Option<Self> {
         if let Some(bucket) = text.strip_prefix("s3://") {
             let bucket = bucket.trim_end_matches('/');

@@ -80,6 +80,7 @@ pub fn all(tiff_reduction: u32) -> Vec<Bomb> {
         bomb("FITS, one tile many times", tiled_fits(2_000, (8_000, 4_000))),
         bomb("ICO of a PNG", ico(&png(1, 0, false, |_| vec![0x55; 2_000]))),
         later("APNG", 15, apng(16)),
+        later("APNG of frames of a pixel", 2_999, apng_of_pixels(3_000)),
         honest("GIF of one colour", gif((8_000, 8_000), &[0])),
         later("GIF, transparent frames", 5, gif((8_000, 8_000), &[1; 6])),
         honest("WebP of one colour, lossless", webp_file(&vp8l((8_000, 8_000), &[]))),
@@ -233,6 +234,26 @@ fn apng(frames: u32) -> Vec<u8> {
                 sequence += 1;
             }
         }
+    }
+    chunk(&mut file, b"IEND", &[]);
+    file
+}
+
+/// A large frame, and frames of a pixel over it.
+fn apng_of_pixels(frames: u32) -> Vec<u8> {
+    let mut file = apng(1);
+    let controls = file.windows(4).position(|it| it == b"acTL").expect("a chunk") - 4;
+    let mut count = Vec::new();
+    chunk(&mut count, b"acTL", &[frames, 0].map(u32::to_be_bytes).concat());
+    file.splice(controls..controls + count.len(), count);
+    // without IEND
+    file.truncate(file.len() - 12);
+    for frame in 1..frames {
+        let sequence = 2 * frame - 1;
+        let control = [sequence, 1, 1, 5, 5].map(u32::to_be_bytes).concat();
+        chunk(&mut file, b"fcTL", &[&control[..], &[0, 1, 0, 1, 0, 1]].concat());
+        let pixel = deflated(&[0, 0x80], 1);
+        chunk(&mut file, b"fdAT", &[&(sequence + 1).to_be_bytes()[..], &pixel].concat());
     }
     chunk(&mut file, b"IEND", &[]);
     file

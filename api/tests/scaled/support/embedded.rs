@@ -38,6 +38,18 @@ impl Home {
         Process::start(Path::new(env!("CARGO_BIN_EXE_planet")), self.folder.path(), &settings)
     }
 
+    /// Starts `planet-admin` for this installation, with more settings.
+    pub(crate) fn admin(&self, args: &[&str], more: &[(&'static str, &str)]) -> Process {
+        let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let settings: Vec<_> = SHORT_WAITS
+            .map(|(name, value)| (name, value.to_owned()))
+            .into_iter()
+            .chain(more)
+            .collect();
+        let program = Path::new(env!("CARGO_BIN_EXE_planet-admin"));
+        Process::start_with(program, args, self.folder.path(), &settings)
+    }
+
     /// Checks that exactly `kept` is stored, complete.
     pub(crate) async fn assert_invariants(&self, kept: &[StoredImage]) {
         let file = self.folder.path().join("data/planet.db");

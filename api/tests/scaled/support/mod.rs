@@ -3,6 +3,7 @@
 pub(crate) mod bombs;
 pub(crate) mod broker;
 pub(crate) mod bucket;
+pub(crate) mod collector;
 pub(crate) mod crowd;
 pub(crate) mod database;
 pub(crate) mod embedded;
@@ -12,6 +13,7 @@ pub(crate) mod invariants;
 pub(crate) mod link;
 pub(crate) mod pictures;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod reader;
 pub(crate) mod servers;
 pub(crate) mod site;

@@ -24,10 +24,11 @@ pub(crate) struct Picture {
 
 /// `count` files of various formats and sizes.
 pub(crate) fn pictures(count: u32) -> Vec<Arc<Picture>> {
-    (0..count).map(picture).map(Arc::new).collect()
+    (0..count).map(picture).collect()
 }
 
-fn picture(seed: u32) -> Picture {
+/// One of them.
+pub(crate) fn picture(seed: u32) -> Arc<Picture> {
     let format = FORMATS[seed as usize % FORMATS.len()];
     let (width, height) = match seed % 10 {
         // large enough to keep a worker busy for a moment
@@ -42,5 +43,6 @@ fn picture(seed: u32) -> Picture {
     let mut file = Cursor::new(Vec::new());
     pixels.write_to(&mut file, format).unwrap();
     let extension = format.extensions_str()[0];
-    Picture { name: format!("picture-{seed}.{extension}"), bytes: file.into_inner().into() }
+    let name = format!("picture-{seed}.{extension}");
+    Arc::new(Picture { name, bytes: file.into_inner().into() })
 }

@@ -92,6 +92,12 @@ impl Site {
         self.settings.push((name, value.to_owned()));
     }
 
+    /// The value of a setting.
+    pub(crate) fn setting(&self, name: &str) -> &str {
+        let found = self.settings.iter().find(|(known, _)| *known == name);
+        found.unwrap_or_else(|| panic!("{name} is not set")).1.as_str()
+    }
+
     /// Resets a setting to its default.
     pub(crate) fn unset(&mut self, name: &str) {
         self.settings.retain(|(known, _)| *known != name);

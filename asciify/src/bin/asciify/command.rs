@@ -21,11 +21,14 @@ const EXAMPLES: &str = "\
 Examples:
   asciify photo.jpg                                        as large as the terminal, in its colours
   asciify --symbols quad --color_on both photo.jpg         blocks in two colours per cell
-  asciify --width 120 --format png -o look.png photo.jpg   a picture of the text
+  asciify -w 120 --format png -o look.png photo.jpg        a picture of the text
+  asciify --animate=no moving.gif                          its first frame; without it, it is played
+  asciify --format cast -o moving.cast moving.gif          a recording for asciinema
   curl -s https://host/photo.jpg | asciify                 from standard input
 
 On a terminal, the picture fits its columns and rows, and has the colours that COLORTERM and TERM
-announce. Otherwise the default is 80 columns, or COLUMNS, without colours. CLICOLOR_FORCE=1,
+announce, on its background if it tells that. Otherwise the default is 80 columns, or COLUMNS, without
+colours. CLICOLOR_FORCE=1,
 FORCE_COLOR=1 and the format ansi ask for colours everywhere. NO_COLOR=1 and CLICOLOR=0 ask for none;
 --color and --format decide over NO_COLOR, and that over the others.
 
@@ -36,8 +39,32 @@ several files, a line with the file's name precedes each picture.";
 pub(crate) fn command() -> Command {
     let format = Arg::new("format")
         .long("format")
-        .help("Output format. Default: the extension of PATH, otherwise ansi with colours and txt without.")
-        .value_parser(PossibleValuesParser::new(Output::NAMES));
+        .help("Output format; cast is a recording of an animation (asciicast v2). Default: the extension of PATH, otherwise ansi with colours and txt without.")
+        .value_parser(PossibleValuesParser::new(Output::NAMES.iter().copied().chain([CAST])));
+    let size = Arg::new("size")
+        .long("size")
+        .value_name("WxH")
+        .help("Columns and rows, such as 100x40: --width 100 --height 40.")
+        .value_parser(parse_size)
+        .conflicts_with_all(["width", "height"]);
+    let animate = Arg::new("animate")
+        .long("animate")
+        .value_name("WHEN")
+        .help("Plays an animation: yes, no, or auto. Default: auto, on a terminal if there is one FILE and no --frame. Ctrl-C ends it.")
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value("yes")
+        .value_parser(animate_words());
+    let loops = Arg::new("loops")
+        .long("loops")
+        .value_name("NUMBER")
+        .help("How often all frames are shown; 0 is without end. Default: as the file says.")
+        .value_parser(value_parser!(u32).range(0..=1000));
+    let speed = Arg::new("speed")
+        .long("speed")
+        .value_name("FACTOR")
+        .help("How many times faster than the file says, 0.1 to 10.")
+        .value_parser(parse_speed);
     let output = Arg::new("output")
         .long("output")
         .short('o')
@@ -80,9 +107,47 @@ pub(crate) fn command() -> Command {
         .about("Draws images as text.")
         .after_help(EXAMPLES)
         .args(OPTIONS.iter().map(flag))
-        .args([bbox, coord_crs])
+        .args([size, bbox, coord_crs, animate, loops, speed])
         .args(LIMITS.map(|(name, help)| limit(name, help)))
         .args([format, output, completions, man, files])
+}
+
+/// The name and the extension of recordings, which are no [`Output`]: they have all frames.
+pub(crate) const CAST: &str = "cast";
+
+/// When an animation is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Animate {
+    Yes,
+    No,
+    Auto,
+}
+
+/// The words of `--animate`.
+fn animate_words() -> impl TypedValueParser<Value = Animate> {
+    let words = ["yes", "on", "true", "no", "off", "false", "auto"];
+    PossibleValuesParser::new(words).map(|word| match word.as_str() {
+        "yes" | "on" | "true" => Animate::Yes,
+        "auto" => Animate::Auto,
+        _ => Animate::No,
+    })
+}
+
+/// Columns and rows.
+fn parse_size(text: &str) -> Result<(String, String), String> {
+    let sides = text.split_once(['x', 'X', '×']);
+    let is_number = |side: &str| !side.is_empty() && side.bytes().all(|it| it.is_ascii_digit());
+    match sides {
+        Some((width, height)) if is_number(width) && is_number(height) => {
+            Ok((width.to_owned(), height.to_owned()))
+        }
+        _ => Err("expected columns and rows, such as 100x40".to_owned()),
+    }
+}
+
+fn parse_speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed| (0.1..=10.0).contains(speed));
+    speed.ok_or_else(|| "expected a number from 0.1 to 10".to_owned())
 }
 
 /// The flags of [`Limits`], and their help. Their names are those of the service's settings.
@@ -143,6 +208,7 @@ fn flag(option: &OptionDoc) -> Arg {
         .hide_possible_values(true) // the help names them
         .value_hint(ValueHint::Other)
         .help(help(option));
+    let flag = if option.name == "width" { flag.short('w') } else { flag };
     match option.kind {
         OptionKind::Flag => flag.num_args(0..=1).require_equals(true).default_missing_value("true"),
         _ => flag,

@@ -7,16 +7,19 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, IsTerminal, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use asciify::write::Output;
-use asciify::{Bbox, Grid, Limits, OPTIONS, OptionDoc, OptionKind, Palette, Spec, SpecError};
-use asciify::{WGS_84, escape_controls, probe, render};
+use asciify::{Bbox, Grid, Limits, OPTIONS, OptionDoc, OptionKind, Palette, Playback, Spec};
+use asciify::{SpecError, WGS_84, escape_controls, probe, probe_header, render};
 use clap::{ArgMatches, error::ErrorKind as UsageError};
 use clap_complete::Shell;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use command::{command, completions, exit, exit_with, limits, manual};
+use animate::{PlayError, Show};
+use command::{Animate, CAST, command, completions, exit, exit_with, limits, manual};
 
+mod animate;
 mod command;
 mod terminal;
 
@@ -63,6 +66,11 @@ fn run(arguments: &ArgMatches) -> io::Result<ExitCode> {
         _ => Output::Ansi,
     });
     let files = files(arguments);
+    let is_recording = is_recording(arguments, path);
+    if is_recording && files.len() > 1 {
+        let message = "cast can contain only one picture: give one FILE";
+        exit_with(UsageError::TooManyValues, message);
+    }
     if output == Output::Png && to_terminal {
         let message = "png is a binary format: write it to a file with --output PATH";
         exit_with(UsageError::InvalidValue, message);
@@ -84,8 +92,26 @@ fn run(arguments: &ArgMatches) -> io::Result<ExitCode> {
     let progress = progress(files.len(), to_terminal);
     let mut code = ExitCode::SUCCESS;
     let mut heading = Heading { files: files.len(), written: 0 };
+    let plays = is_recording || is_playing(arguments, to_terminal, output, &files);
     for file in &files {
-        match draw(file, (&spec, bbox), output, &limits) {
+        let mut input = Input::open(file);
+        if plays
+            && bbox.is_none()
+            && let Ok(input) = &mut input
+            && let Some(playback) = input.playback(&limits)
+        {
+            let number = |name| arguments.get_one::<u32>(name).copied();
+            let speed = arguments.get_one::<f64>("speed").copied().unwrap_or(1.0);
+            let show = Show::new(playback, spec, number("loops"), speed);
+            return show_moving(show, file, is_recording, destination, to_terminal);
+        }
+        if is_recording {
+            let moves_not = "it does not move: cast is a recording of an animation";
+            report(&format_args!("{}: {moves_not}", file.display()));
+            return Ok(ExitCode::FAILURE);
+        }
+        let drawn = input.and_then(|input| draw(input, file, (&spec, bbox), output, &limits));
+        match drawn {
             Ok((text, truncated)) => {
                 destination.write(heading.of(file).as_bytes())?;
                 destination.write(&text)?;
@@ -106,12 +132,73 @@ fn run(arguments: &ArgMatches) -> io::Result<ExitCode> {
     Ok(code)
 }
 
+/// Plays an animation, or records it.
+///
+/// # Errors
+/// The output cannot be written.
+fn show_moving(
+    mut show: Show,
+    file: &Path,
+    is_recording: bool,
+    mut destination: Destination<'_>,
+    to_terminal: bool,
+) -> io::Result<ExitCode> {
+    let failed = |err: asciify::Error| {
+        report(&format_args!("{}: {err}", file.display()));
+        Ok(ExitCode::FAILURE)
+    };
+    if is_recording {
+        let title = file.file_name().unwrap_or_default().to_string_lossy();
+        return match show.record(&title) {
+            Ok(recording) => destination.write(recording.as_bytes()).map(|()| ExitCode::SUCCESS),
+            Err(err) => failed(err),
+        };
+    }
+    match show.play(destination.open()?, to_terminal) {
+        Ok(code) => Ok(code),
+        Err(PlayError::Output(err)) => Err(err),
+        Err(PlayError::Frame(err)) => failed(err),
+    }
+}
+
+/// Whether the output is a recording.
+fn is_recording(arguments: &ArgMatches, path: Option<&PathBuf>) -> bool {
+    let format = arguments.get_one::<String>("format");
+    let extension = path.and_then(|path| path.extension());
+    format.map_or(extension.is_some_and(|it| it.eq_ignore_ascii_case(CAST)), |it| it == CAST)
+}
+
+/// Whether a file that moves is played.
+fn is_playing(
+    arguments: &ArgMatches,
+    to_terminal: bool,
+    output: Output,
+    files: &[PathBuf],
+) -> bool {
+    let is_text = matches!(output, Output::Txt | Output::Ansi);
+    let has_frame = arguments.get_one::<String>("frame").is_some();
+    match arguments.get_one::<Animate>("animate").copied().unwrap_or(Animate::Auto) {
+        Animate::No => false,
+        Animate::Yes if has_frame => {
+            let message = "--animate plays all frames: leave out --frame";
+            exit_with(UsageError::ArgumentConflict, message)
+        }
+        Animate::Yes if files.len() > 1 || !is_text => {
+            let message = "--animate plays one FILE as text";
+            exit_with(UsageError::ArgumentConflict, message)
+        }
+        Animate::Yes => true,
+        Animate::Auto => to_terminal && is_text && !has_frame && files.len() == 1,
+    }
+}
+
 /// The output format: given, or that of the path's extension. `None` leaves it to the colours.
 fn chosen_output(arguments: &ArgMatches, path: Option<&PathBuf>) -> Option<Output> {
     let extension = path.and_then(|path| path.extension()).map(OsStr::to_ascii_lowercase);
     let named = |name: &OsStr| name.to_str().and_then(Output::named);
     match (arguments.get_one::<String>("format"), extension) {
         (Some(format), _) => named(format.as_ref()),
+        (None, Some(extension)) if extension == CAST => None,
         (None, Some(extension)) => Some(named(&extension).unwrap_or_else(|| {
             let known = Output::NAMES.join(", .");
             let message = format!("--output: expected a PATH that ends in .{known}, or a --format");
@@ -172,16 +259,20 @@ impl<'a> Destination<'a> {
         Self { path, writer: None }
     }
 
+    fn open(&mut self) -> io::Result<&mut dyn Write> {
+        if self.writer.is_none() {
+            self.writer = Some(match self.path {
+                Some(path) => Box::new(File::create(path)?),
+                None => Box::new(io::stdout().lock()),
+            });
+        }
+        Ok(self.writer.as_mut().expect("it was opened"))
+    }
+
     fn write(&mut self, text: &[u8]) -> io::Result<()> {
         let path = self.path;
         let mut write = || -> io::Result<()> {
-            let writer = match &mut self.writer {
-                Some(writer) => writer,
-                None => self.writer.insert(match path {
-                    Some(path) => Box::new(File::create(path)?),
-                    None => Box::new(io::stdout().lock()),
-                }),
-            };
+            let writer = self.open()?;
             writer.write_all(text)?;
             writer.flush()
         };
@@ -202,31 +293,66 @@ fn progress(files: usize, to_terminal: bool) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
+/// A file that is to be drawn.
+enum Input {
+    File(BufReader<File>),
+    /// All bytes of a stream, or of a file that is played.
+    Bytes(Arc<[u8]>),
+}
+
+impl Input {
+    /// # Errors
+    /// It cannot be read; a stream that is no image, or is too long.
+    fn open(path: &Path) -> Result<Self, Box<dyn Error>> {
+        if path == "-" {
+            return Ok(Self::Bytes(read_stream(io::stdin().lock())?.into()));
+        }
+        let open = || {
+            let file = File::open(path)?;
+            let is_regular = file.metadata()?.is_file();
+            Ok((file, is_regular))
+        };
+        Ok(match open().map_err(asciify::Error::Read)? {
+            (file, true) => Self::File(BufReader::with_capacity(BUFFER_BYTES, file)),
+            // a pipe or a device
+            (file, false) => Self::Bytes(read_stream(file)?.into()),
+        })
+    }
+
+    /// The animation that it holds; `None` if it does not move, or is damaged.
+    fn playback(&mut self, limits: &Limits) -> Option<Playback> {
+        if let Self::File(file) = self {
+            // a file that does not move is not read as a whole
+            let header = probe_header(&mut *file, limits);
+            file.rewind().ok()?;
+            if header.is_err() || header.is_ok_and(|header| header.frames < 2) {
+                return None;
+            }
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).ok()?;
+            *self = Self::Bytes(bytes.into());
+        }
+        match self {
+            Self::Bytes(bytes) => Playback::open(bytes.clone(), limits).ok().flatten(),
+            Self::File(_) => None,
+        }
+    }
+}
+
 /// The picture in the output format, and an error if the file was cut off.
 ///
 /// # Errors
 /// The file cannot be read or drawn.
 fn draw(
+    input: Input,
     file: &Path,
     wanted: Wanted<'_>,
     output: Output,
     limits: &Limits,
 ) -> Result<(Vec<u8>, Option<asciify::Error>), Box<dyn Error>> {
-    let open = || {
-        let file = File::open(file)?;
-        let is_regular = file.metadata()?.is_file();
-        Ok((file, is_regular))
-    };
-    let (grids, truncated) = if file == "-" {
-        draw_from(Cursor::new(read_stream(io::stdin().lock())?), wanted, limits)?
-    } else {
-        match open().map_err(asciify::Error::Read)? {
-            (file, true) => {
-                draw_from(BufReader::with_capacity(BUFFER_BYTES, file), wanted, limits)?
-            }
-            // a pipe or a device
-            (file, false) => draw_from(Cursor::new(read_stream(file)?), wanted, limits)?,
-        }
+    let (grids, truncated) = match input {
+        Input::File(file) => draw_from(file, wanted, limits)?,
+        Input::Bytes(bytes) => draw_from(Cursor::new(bytes), wanted, limits)?,
     };
     let title = file.file_name().unwrap_or_default().to_string_lossy();
     let written = |grid| output.to_vec(grid, wanted.0.background(), &title);
@@ -286,7 +412,10 @@ fn spec(
 ) -> Result<Spec, SpecError> {
     let mut spec = Spec::default();
     let given = |name| arguments.get_one::<String>(name).is_some();
-    if !given("width") && !given("height") {
+    if let Some((columns, rows)) = arguments.get_one::<(String, String)>("size") {
+        spec.set("width", columns)?;
+        spec.set("height", rows)?;
+    } else if !given("width") && !given("height") {
         let (columns, rows) = terminal::size(to_terminal);
         // the last row is the prompt's
         let sides = [("width", columns), ("height", rows.map(|rows| rows.saturating_sub(1)))];
@@ -301,6 +430,13 @@ fn spec(
     }
     if matches!(chosen, None | Some(Output::Ansi)) {
         spec.set("color", terminal::colors(to_terminal, chosen == Some(Output::Ansi)))?;
+    }
+    if to_terminal
+        && matches!(chosen, None | Some(Output::Txt | Output::Ansi))
+        && !given("background")
+        && terminal::is_light()
+    {
+        spec.set("background", "light")?;
     }
     for OptionDoc { name, .. } in OPTIONS {
         if let Some(value) = arguments.get_one::<String>(name) {

@@ -73,11 +73,11 @@ impl Decoder for Bitmap {
             let mut opaque: Vec<[u8; 3]> = Vec::new();
             self.for_each_row(&mut reader, |row| {
                 if !is_opaque {
-                    return push(Row::Rgba8(row));
+                    return push.push(Row::Rgba8(row));
                 }
                 opaque.clear();
                 opaque.extend(row.iter().map(|[r, g, b, _]| [*r, *g, *b]));
-                push(Row::Rgb8(&opaque))
+                push.push(Row::Rgb8(&opaque))
             })
         })
     }

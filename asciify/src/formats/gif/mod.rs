@@ -5,6 +5,7 @@ mod frames;
 
 use crate::error::{Error, Limits};
 use crate::format::Format;
+use crate::formats::animation::{Animation, FileBytes};
 use crate::formats::decoder::{Decoder, Driver, Input, Probed, area, process_bytes_for};
 use crate::formats::reader::ByteReader;
 use crate::light;
@@ -39,9 +40,13 @@ impl Decoder for Gif {
     ) -> Result<Vec<Sampled>, Error> {
         let image = frames::frame(input, view.frame)?;
         input.sample_rows(&input.geometry(), view, specs, |_, push| {
-            light::for_each_row(&image, push);
+            light::for_each_row(&image, |row| push.push(row));
             Ok(())
         })
+    }
+
+    fn animation(&self, file: &FileBytes, probed: &Probed) -> Result<Option<Animation>, Error> {
+        (probed.frames > 1).then(|| frames::animation(file, probed)).transpose()
     }
 }
 

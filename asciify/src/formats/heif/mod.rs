@@ -19,13 +19,14 @@ mod transform;
 
 use crate::error::Error;
 use crate::format::Format;
-use crate::formats::decoder::{Decoder, Driver, Input, Probed, process_bytes};
+use crate::formats::decoder::{Decoder, Driver, Input, Probed, TakeRows, process_bytes};
 use crate::formats::isobmff::{Announced, announced};
 use crate::formats::reader::ByteReader;
 use crate::light::Row;
 use crate::sample::Sampled;
 use crate::sample::view::View;
 use crate::spec::Spec;
+use crate::spec::region::PixelRect;
 
 use meta::Meta;
 use picture::{CodedPicture, TileRow};
@@ -106,19 +107,13 @@ impl Decoder for Heif {
         view: View,
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
-        input.sample_rows(&input.geometry(), view, specs, |input, push| {
-            self.decode(input, &mut |row| _ = push(row))
-        })
+        input.sample_rows(&input.geometry(), view, specs, |input, push| self.decode(input, push))
     }
 }
 
 impl Heif {
-    /// Decodes the shown part, and pushes its rows from the top.
-    fn decode(
-        &self,
-        input: &mut Input<'_, '_>,
-        push: &mut dyn FnMut(Row<'_>),
-    ) -> Result<(), Error> {
+    /// Decodes the tiles of the shown part that are needed, and pushes its rows from the top.
+    fn decode(&self, input: &mut Input<'_, '_>, push: &mut dyn TakeRows) -> Result<(), Error> {
         let ((left, top), (width, height)) = (self.transform.corner, self.transform.sides);
         let shown = left as usize..(left + width) as usize;
         let mut tiles = TileRow::new(&self.picture);
@@ -127,19 +122,27 @@ impl Heif {
         let (mut colours, mut opacity) = (Vec::new(), Vec::new());
         let (mut with_alpha, mut greys) = (Vec::new(), Vec::new());
         for y in top..top + height {
-            let is_grey = tiles.read(input, y, &mut colours)?;
+            let PixelRect { x: needed, y: needed_rows } = push.needed();
+            let needed = match y - top < needed_rows.start {
+                true => 0..0,
+                false => left + needed.start.min(width)..left + needed.end.min(width),
+            };
+            let is_grey = tiles.read(input, y, &needed, &mut colours)?;
             let Some(alpha_tiles) = &mut alpha_tiles else {
                 let row: &[[u16; 3]] = &colours[shown.clone()];
-                if is_grey {
+                let flow = if is_grey {
                     greys.clear();
                     greys.extend(row.iter().map(|[grey, _, _]| [*grey]));
-                    push(Row::Grey16(&greys));
+                    push.push(Row::Grey16(&greys))
                 } else {
-                    push(Row::Rgb16(row));
+                    push.push(Row::Rgb16(row))
+                };
+                if flow.is_break() {
+                    break;
                 }
                 continue;
             };
-            alpha_tiles.read_luma(input, y, &mut opacity)?;
+            alpha_tiles.read_luma(input, y, &needed, &mut opacity)?;
             with_alpha.clear();
             let pixels = colours[shown.clone()].iter().zip(&opacity[shown.clone()]);
             with_alpha.extend(pixels.map(|(rgb, alpha)| {
@@ -149,7 +152,9 @@ impl Heif {
                 };
                 [r, g, b, *alpha]
             }));
-            push(Row::Rgba16(&with_alpha));
+            if push.push(Row::Rgba16(&with_alpha)).is_break() {
+                break;
+            }
         }
         Ok(())
     }

@@ -253,7 +253,8 @@ fn profile(meta: &Meta, item: u32, model: ColorModel) -> Option<ColorProfile> {
 /// Reads the rows of a picture. Holds the row of tiles that was read last.
 pub(super) struct TileRow<'a> {
     picture: &'a CodedPicture,
-    tiles: Vec<Box<dyn Tile>>,
+    /// `None` for tiles of which nothing was needed.
+    tiles: Vec<Option<Box<dyn Tile>>>,
     /// The index of the row of tiles.
     index: Option<u32>,
     /// Rows of luma, Cb and Cr: kept for their memory.
@@ -265,22 +266,33 @@ impl<'a> TileRow<'a> {
         Self { picture, tiles: Vec::new(), index: None, samples: Default::default() }
     }
 
-    /// Decodes the tiles of row `y`, unless they are held. Returns its index in them.
-    fn decode(&mut self, input: &mut Input<'_, '_>, y: u32) -> Result<u32, Error> {
-        let height = self.picture.tile_sides.1;
+    /// Decodes the tiles of row `y` that have any of the columns `needed`, unless they are held.
+    /// Returns the row's index in them.
+    fn decode(
+        &mut self,
+        input: &mut Input<'_, '_>,
+        y: u32,
+        needed: &Range<u32>,
+    ) -> Result<u32, Error> {
+        let CodedPicture { tile_sides: (width, height), columns, .. } = *self.picture;
         let index = y / height;
         if self.index != Some(index) {
             self.tiles.clear();
-            let first = index * self.picture.columns;
-            for tile in first..first + self.picture.columns {
-                self.tiles.push(self.picture.decode(input, tile as usize)?);
-            }
+            self.tiles.resize_with(columns as usize, || None);
             self.index = Some(index);
+        }
+        let needed_columns = needed.start / width..needed.end.div_ceil(width).min(columns);
+        for column in needed_columns.filter(|_| !needed.is_empty()) {
+            let tile = &mut self.tiles[column as usize];
+            if tile.is_none() {
+                *tile = Some(self.picture.decode(input, (index * columns + column) as usize)?);
+            }
         }
         Ok(y % height)
     }
 
-    /// Replaces `row` by the pixels of row `y`. Returns whether they are grey.
+    /// Replaces `row` by the pixels of row `y`; those of tiles without any of the columns `needed` are
+    /// black. Returns whether the picture is grey.
     ///
     /// # Errors
     /// A tile is damaged, or cannot be read.
@@ -288,24 +300,27 @@ impl<'a> TileRow<'a> {
         &mut self,
         input: &mut Input<'_, '_>,
         y: u32,
+        needed: &Range<u32>,
         row: &mut Vec<[u16; 3]>,
     ) -> Result<bool, Error> {
-        let y = self.decode(input, y)?;
+        let y = self.decode(input, y, needed)?;
+        let width = self.picture.tile_sides.0 as usize;
         row.clear();
-        let mut is_grey = true;
         for tile in &self.tiles {
+            let Some(tile) = tile else {
+                row.resize(row.len() + width, [0; 3]);
+                continue;
+            };
             let coding = self.picture.coding.unwrap_or_else(|| tile.coding());
             let conversion = Conversion::new(coding, tile.bits());
             let conversion = conversion.map_err(|name| not_read(self.picture.format(), name))?;
-            let (width, _) = tile.sides();
             let [luma, cb, cr] = &mut self.samples;
             tile.read_row(0, y, luma);
-            luma.truncate(width as usize);
+            luma.truncate(width);
             let Some((shift_x, shift_y)) = tile.chroma_shift() else {
                 row.extend(luma.iter().map(|luma| [conversion.grey(*luma); 3]));
                 continue;
             };
-            is_grey = false;
             tile.read_row(1, y >> shift_y, cb);
             tile.read_row(2, y >> shift_y, cr);
             row.extend(luma.iter().enumerate().map(|(x, luma)| {
@@ -313,10 +328,11 @@ impl<'a> TileRow<'a> {
                 conversion.rgb([*luma, at(cb), at(cr)])
             }));
         }
-        Ok(is_grey)
+        Ok(self.picture.is_monochrome())
     }
 
-    /// Replaces `row` by the luma of row `y`, from 0 to 65 535: the values of an alpha plane.
+    /// Replaces `row` by the luma of row `y`, from 0 to 65 535: the values of an alpha plane. Those of
+    /// tiles without any of the columns `needed` are 0.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -324,16 +340,21 @@ impl<'a> TileRow<'a> {
         &mut self,
         input: &mut Input<'_, '_>,
         y: u32,
+        needed: &Range<u32>,
         row: &mut Vec<u16>,
     ) -> Result<(), Error> {
-        let y = self.decode(input, y)?;
+        let y = self.decode(input, y, needed)?;
+        let width = self.picture.tile_sides.0 as usize;
         row.clear();
         for tile in &self.tiles {
-            let (width, _) = tile.sides();
+            let Some(tile) = tile else {
+                row.resize(row.len() + width, 0);
+                continue;
+            };
             let max = (1_u32 << tile.bits()) - 1;
             let luma = &mut self.samples[0];
             tile.read_row(0, y, luma);
-            let luma = luma.iter().take(width as usize);
+            let luma = luma.iter().take(width);
             row.extend(
                 luma.map(|it| ((u32::from(*it) * 65_535 + max / 2) / max).min(65_535) as u16),
             );

@@ -30,6 +30,9 @@ pub(super) struct Header {
     pub(super) is_progressive: bool,
     /// The file is too short for most of the blocks or samples that it claims.
     pub(super) is_too_short: bool,
+    /// Where the frame header states the height, if the first scan of a sequential frame has all its
+    /// components. Then the file may be decoded to another height.
+    pub(super) height_at: Option<u64>,
     /// An upper estimate of the memory that decoding takes, in bytes.
     pub(super) decoded_bytes: u64,
     /// The same for an eighth of its size.
@@ -109,6 +112,8 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
         is_too_short: !frame.is_arithmetic
             && area(frame.width, frame.height)
                 > reader.end.saturating_mul(8 * if frame.is_lossless { 1 } else { 64 }),
+        height_at: Some(frame.height_at)
+            .filter(|_| !frame.is_progressive && u32::from(components_in_scan) == frame.components),
         eighth_bytes: frame.eighth_bytes(reader.end),
         decoded_bytes: frame.decoded_bytes(
             components_in_scan.into(),
@@ -120,6 +125,8 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
 }
 
 struct Frame {
+    /// Where the height is stated.
+    height_at: u64,
     width: u32,
     height: u32,
     components: u32,
@@ -165,6 +172,7 @@ impl Frame {
 /// B.2.2.
 fn read_frame_header(reader: &mut ByteReader<'_>, marker: u8, length: u64) -> Result<Frame, Error> {
     let [precision] = reader.array()?;
+    let height_at = reader.position;
     let (height, width, components) = (reader.u16_be()?, reader.u16_be()?, reader.byte()?);
     let Some(rest) = length.checked_sub(6) else {
         return Err(reader.malformed("its frame header is too short"));
@@ -183,6 +191,7 @@ fn read_frame_header(reader: &mut ByteReader<'_>, marker: u8, length: u64) -> Re
     let is_common_sampling = matches!(sampling_factors.as_slice(), [0x11 | 0x21 | 0x22, rest @ ..]
         if rest.iter().all(|it| *it == 0x11));
     Ok(Frame {
+        height_at,
         width: width.into(),
         height: height.into(),
         components: components.into(),

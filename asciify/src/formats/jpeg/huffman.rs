@@ -161,6 +161,11 @@ impl<'a> BitReader<'a> {
         self.taken * 8 - self.ready as usize > self.data.len() * 8
     }
 
+    /// Whether all bytes were read. There may be bits of padding.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.taken * 8 - self.ready as usize + 8 > self.data.len() * 8
+    }
+
     #[inline(always)]
     fn refill(&mut self) {
         let bytes = match self.data.get(self.taken..self.taken + 8) {

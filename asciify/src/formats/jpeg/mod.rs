@@ -2,8 +2,8 @@
 //! T.81's.
 //!
 //! [`header`] reads the marker segments up to the first scan. Where an eighth of the size suffices,
-//! [`dc`] decodes the DC coefficients alone. Full size is decoded by the `image` crate, or by
-//! [`full`] where the file is damaged or of a kind that the crate refuses or decodes wrongly.
+//! [`dc`] decodes the DC coefficients alone. Full size is decoded by a [`library`], or by [`full`]
+//! where the file is damaged or of a kind that the library refuses or decodes wrongly.
 
 mod block;
 mod dc;
@@ -12,21 +12,21 @@ mod full;
 mod header;
 mod huffman;
 mod icc;
+mod library;
 mod markers;
+mod restarts;
 pub(super) mod scans;
 mod segments;
 mod tables;
 
+use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
-
-use image::ImageFormat;
 
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Limits};
 use crate::format::Format;
-use crate::formats::decoder::{Decoder, Driver, Input, Probed, Push, area, in_groups};
+use crate::formats::decoder::{Decoder, Driver, Input, Probed, TakeRows, area, in_groups};
 use crate::formats::reader::ByteReader;
-use crate::formats::whole_image;
 use crate::light::Row;
 use crate::sample::Sampled;
 use crate::sample::area::SourceGeometry;
@@ -48,6 +48,9 @@ pub(super) const DRIVER: Driver = Driver {
 /// truncated.
 const MAX_CHECKED_BYTES: u64 = 1 << 26;
 
+/// The longest side of an MCU of kinds that the library decodes, in pixels.
+const MAX_MCU_SIDE: u32 = 16;
+
 /// Held while a file without EOI is read, so that only one takes memory at a time.
 static CHECKING: Mutex<()> = Mutex::new(());
 
@@ -61,6 +64,8 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
         is_progressive: header.is_progressive,
         is_too_short: header.is_too_short,
         only_eighth,
+        has_eoi: header.has_eoi,
+        height_at: header.height_at,
     };
     let (decodable, decoded_bytes) = match only_eighth {
         true => (header.eighth(), header.eighth_bytes),
@@ -101,7 +106,7 @@ fn has_all_blocks(reader: &mut ByteReader<'_>, header: &Header) -> Result<bool, 
     }
     let samples = area(header.width, header.height).saturating_mul(header.components.into());
     let held = if header.is_lossless { samples.saturating_mul(2) } else { samples / 8 };
-    Ok(held <= MAX_CHECKED_BYTES && full::is_complete(&file()?))
+    Ok(held <= MAX_CHECKED_BYTES && full::is_complete(&file()?, &Cancellation::never()))
 }
 
 struct Jpeg {
@@ -113,6 +118,9 @@ struct Jpeg {
     is_too_short: bool,
     /// Only an eighth of its size is within the limits.
     only_eighth: bool,
+    has_eoi: bool,
+    /// Where the file states its height, if it has only one scan.
+    height_at: Option<u64>,
 }
 
 impl Decoder for Jpeg {
@@ -135,12 +143,15 @@ impl Decoder for Jpeg {
             let image = if by_dc { dc::decode(input.bytes()?, cancellation) } else { None };
             match image {
                 Some(image) => input.sample_rows(&eighth, view, specs, |_, push| {
-                    image.for_each_row(|row| _ = push(Row::Rgb8(row)));
+                    image.for_each_row(|row| push.push(Row::Rgb8(row)));
                     Ok(())
                 }),
                 None if only_dc => Err(Error::cut_off(FORMAT, "its picture is complete")),
                 None => {
-                    input.sample_rows(&full, view, specs, |input, push| self.decode(input, push))
+                    let end = full.window(view.region).y.end;
+                    input.sample_rows(&full, view, specs, |input, push| {
+                        self.decode(input, end, push)
+                    })
                 }
             }
         })
@@ -148,34 +159,81 @@ impl Decoder for Jpeg {
 }
 
 impl Jpeg {
-    /// Decodes at full size and pushes rows from the top, until `push` breaks.
-    fn decode(&self, input: &mut Input<'_, '_>, push: &mut Push<'_>) -> Result<(), Error> {
+    /// Decodes at full size and pushes rows from the top, until `push` breaks: usually before the row
+    /// of index `end`.
+    fn decode(
+        &self,
+        input: &mut Input<'_, '_>,
+        end: u32,
+        push: &mut dyn TakeRows,
+    ) -> Result<(), Error> {
         let cancellation = input.source.cancellation();
         let cmyk = input.probed.profile.cmyk();
-        let file = input.bytes()?;
-        // the crate converts CMYK without a profile
-        if (self.is_rare || cmyk.is_some())
-            && full::decode(&file, cmyk, cancellation, |row| _ = push(row)).is_some()
-        {
-            return Ok(());
-        }
-        // the crate draws a file without any data in grey, and its time is not bounded by the file's
-        // length
-        if !full::has_units(&file, cancellation)
-            || self.is_progressive && !scans::are_bounded(&file)
-        {
-            let nothing = || Error::malformed(FORMAT, "not one block of its picture can be read");
-            return full::decode(&file, cmyk, cancellation, |row| _ = push(row))
-                .ok_or_else(nothing);
-        }
-        drop(file);
-        match whole_image::decode(input, ImageFormat::Jpeg, push) {
-            Err(Error::Cancelled) => Err(Error::Cancelled),
-            // what can be read of a damaged file is drawn, as browsers do
-            Err(err) => {
-                full::decode(&input.bytes()?, cmyk, cancellation, |row| _ = push(row)).ok_or(err)
+        let (width, height) = input.probed.sides();
+        let mut file = input.bytes()?;
+        // the library converts CMYK without a profile, draws a file without any data in grey, and its
+        // time is not bounded by the file's length
+        let is_for_library = !self.is_rare
+            && cmyk.is_none()
+            && full::has_units(&file, cancellation)
+            && (!self.is_progressive || scans::are_bounded(&file));
+        if is_for_library {
+            // behind damage, it does not find its place at the next restart marker
+            let has_restarts = memchr::memmem::find(&file, &[0xff, markers::DRI]).is_some();
+            let is_damaged =
+                (has_restarts || !self.has_eoi) && !full::is_complete(&file, cancellation);
+            if !self.has_eoi {
+                file.extend([0xff, markers::EOI]);
             }
-            decoded => decoded,
+            if !is_damaged && self.decode_by_library(&mut file, width, height, end, push).is_some()
+            {
+                return Ok(());
+            }
         }
+        let nothing = || Error::malformed(FORMAT, "not one block of its picture can be read");
+        full::decode(&file, cmyk, cancellation, |row| push.push(row)).ok_or_else(nothing)
+    }
+
+    /// Decodes the rows up to `end`, and the others if `push` has not broken then. `None`, before any
+    /// row, if the library cannot.
+    fn decode_by_library(
+        &self,
+        file: &mut [u8],
+        width: u32,
+        height: u32,
+        end: u32,
+        push: &mut dyn TakeRows,
+    ) -> Option<()> {
+        let mut pushed = 0;
+        // chroma of the last row of MCUs depends on what follows
+        let decoded = end.next_multiple_of(MAX_MCU_SIDE) + MAX_MCU_SIDE;
+        if let Some(at) = self.height_at
+            && decoded < height
+        {
+            let stated = file.get_mut(at as usize..)?.first_chunk_mut::<2>()?;
+            let whole = std::mem::replace(stated, (decoded as u16).to_be_bytes());
+            let mut has_broken = false;
+            let _whether_decoded = library::decode(file, width, |row| {
+                if pushed == end {
+                    return ControlFlow::Break(());
+                }
+                pushed += 1;
+                let flow = push.push(row);
+                has_broken = flow.is_break();
+                flow
+            });
+            if has_broken {
+                return Some(());
+            }
+            file[at as usize..][..2].copy_from_slice(&whole);
+        }
+        let mut above = pushed;
+        library::decode(file, width, |row| match above.checked_sub(1) {
+            Some(left) => {
+                above = left;
+                ControlFlow::Continue(())
+            }
+            None => push.push(row),
+        })
     }
 }

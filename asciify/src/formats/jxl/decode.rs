@@ -9,9 +9,9 @@ use jxl::error::Error as JxlError;
 
 use super::FORMAT;
 use super::header::{ExtraChannel, Header};
-use crate::color_profile::{ColorModel, ColorProfile, MAX_ICC_BYTES};
+use crate::color_profile::{ColorModel, ColorProfile, Lut, MAX_ICC_BYTES};
 use crate::error::Error;
-use crate::formats::decoder::{Decoder, Input, area};
+use crate::formats::decoder::{Decoder, Input, TakeRows, area};
 use crate::light::Row;
 use crate::sample::Sampled;
 use crate::sample::view::View;
@@ -159,8 +159,9 @@ impl Decoder for Jxl {
     ) -> Result<Vec<Sampled>, Error> {
         input.source.cancellation().require_own_process()?;
         let profile = self.profile(input)?;
+        let inks = profile.clone();
         input.sample_rows_of(profile, &input.geometry(), view, specs, |input, push| {
-            self.decode(input, &mut |row| _ = push(row))
+            self.decode(input, inks.cmyk(), push)
         })
     }
 }
@@ -174,7 +175,11 @@ impl Jxl {
         let file = input.bytes()?;
         let opened = self.open(&file, input.probed.sides());
         let (decoder, _) = opened.map_err(|failure| failure.explain(input))?;
-        let model = if self.bands() < 3 { ColorModel::Grey } else { ColorModel::Rgb };
+        let model = match self.color_type {
+            JxlColorType::Cmyk => ColorModel::Cmyk,
+            _ if self.bands() < 3 => ColorModel::Grey,
+            _ => ColorModel::Rgb,
+        };
         let profile = match decoder.output_color_profile() {
             Some(JxlColorProfile::Simple(encoding)) => cicp(encoding)
                 .map(|(primaries, transfer)| ColorProfile::from_cicp(primaries, transfer)),
@@ -188,14 +193,16 @@ impl Jxl {
         Ok(profile.or_else(icc).flatten().unwrap_or_default())
     }
 
-    /// Decodes the first frame, and pushes its rows from the top.
+    /// Decodes the first frame, and pushes its rows from the top. CMYK becomes RGB by the table `cmyk`, if
+    /// there is one.
     ///
     /// # Errors
     /// What is wrong with the file.
     fn decode(
         &self,
         input: &mut Input<'_, '_>,
-        push: &mut dyn FnMut(Row<'_>),
+        cmyk: Option<&Lut>,
+        push: &mut dyn TakeRows,
     ) -> Result<(), Error> {
         let sides = input.probed.sides();
         let file = input.bytes()?;
@@ -206,25 +213,35 @@ impl Jxl {
                 words.clear();
                 words.extend(row.as_chunks().0.iter().map(|pair| u16::from_ne_bytes(*pair)));
             }
-            push(match (self.color_type, self.is_deep) {
-                (JxlColorType::Grayscale, false) => Row::Grey8(row.as_chunks().0),
-                (JxlColorType::Grayscale, true) => Row::Grey16(words.as_chunks().0),
-                (JxlColorType::GrayscaleAlpha, false) => Row::GreyAlpha8(row.as_chunks().0),
-                (JxlColorType::GrayscaleAlpha, true) => Row::GreyAlpha16(words.as_chunks().0),
-                (JxlColorType::Rgba, false) => Row::Rgba8(row.as_chunks().0),
-                (JxlColorType::Rgba, true) => Row::Rgba16(words.as_chunks().0),
-                (JxlColorType::Cmyk, is_deep) => {
-                    if !is_deep {
-                        words.clear();
-                        words.extend(row.iter().map(|sample| u16::from(*sample) * 257));
+            let flow =
+                push.push(match (self.color_type, self.is_deep) {
+                    (JxlColorType::Grayscale, false) => Row::Grey8(row.as_chunks().0),
+                    (JxlColorType::Grayscale, true) => Row::Grey16(words.as_chunks().0),
+                    (JxlColorType::GrayscaleAlpha, false) => Row::GreyAlpha8(row.as_chunks().0),
+                    (JxlColorType::GrayscaleAlpha, true) => Row::GreyAlpha16(words.as_chunks().0),
+                    (JxlColorType::Rgba, false) => Row::Rgba8(row.as_chunks().0),
+                    (JxlColorType::Rgba, true) => Row::Rgba16(words.as_chunks().0),
+                    (JxlColorType::Cmyk, is_deep) => {
+                        if !is_deep {
+                            words.clear();
+                            words.extend(row.iter().map(|sample| u16::from(*sample) * 257));
+                        }
+                        colors.clear();
+                        let inks = words.as_chunks().0.iter().copied();
+                        match cmyk {
+                            Some(cmyk) => colors.extend(inks.map(|inks| {
+                                cmyk.srgb(&inks.map(|it| 1.0 - f64::from(it) / 65_535.0))
+                            })),
+                            None => colors.extend(inks.map(without_ink)),
+                        }
+                        Row::Rgb16(&colors)
                     }
-                    colors.clear();
-                    colors.extend(words.as_chunks().0.iter().copied().map(without_ink));
-                    Row::Rgb16(&colors)
-                }
-                (_, false) => Row::Rgb8(row.as_chunks().0),
-                (_, true) => Row::Rgb16(words.as_chunks().0),
-            });
+                    (_, false) => Row::Rgb8(row.as_chunks().0),
+                    (_, true) => Row::Rgb16(words.as_chunks().0),
+                });
+            if flow.is_break() {
+                break;
+            }
         }
         Ok(())
     }

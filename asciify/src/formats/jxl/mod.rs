@@ -16,7 +16,7 @@ use crate::formats::isobmff::is_jpeg_xl;
 use crate::formats::reader::ByteReader;
 
 use decode::Jxl;
-use header::Header;
+use header::{ExtraChannel, Header};
 
 const FORMAT: Format = Format::new("JPEG XL", "image/jxl", "jxl");
 
@@ -31,6 +31,11 @@ fn probe(mut reader: ByteReader<'_>, _limits: &Limits) -> Result<Probed, Error> 
         header::Invalid::CutOff => reader.cut_off(),
         header::Invalid::Value(what) => reader.malformed(what),
     })?;
+    // the decoder gives either the black ink or the alpha
+    let has = |channel| header.extra_channels.contains(&channel);
+    if has(ExtraChannel::Black) && has(ExtraChannel::Alpha) {
+        return Err(reader.unsupported("CMYK with alpha"));
+    }
     let jxl = Jxl::new(&header);
     let bytes_per_px = jxl.bytes_per_px() + header.working_bytes_per_px();
     let picture = area(header.width, header.height).saturating_mul(bytes_per_px);

@@ -1,18 +1,28 @@
 //! Draws frames of an APNG (W3C PNG, third edition, 11.3.3.2: fcTL), from the last frame that hides
 //! all before it.
 
-use std::io::{Seek, SeekFrom};
+use std::io::{BufRead, Cursor, Seek, SeekFrom};
+use std::time::Duration;
 
 use image::DynamicImage;
 use png::{BlendOp, ColorType, DecodingError, DisposeOp, FrameControl, Reader, Transformations};
 
+use super::CRC_BYTES;
 use super::rows::{self, FORMAT, is_cut_off};
 use crate::cancellation::Cancellation;
-use crate::error::Error;
-use crate::formats::animation::{Canvas, Rect, blend, check_pixels};
-use crate::formats::decoder::{Input, area};
+use crate::color_profile::ColorProfile;
+use crate::error::{Error, Limits};
+use crate::formats::animation::{
+    Animation, Canvas, FileBytes, Frames, Rect, Timing, blend, check_pixels,
+};
+use crate::formats::decoder::{Input, Probed, area};
+use crate::formats::reader::ByteReader;
 use crate::formats::whole_image::reason;
-use crate::source::Source;
+
+/// Length of the signature before the first chunk, in bytes.
+const SIGNATURE_BYTES: usize = 8;
+/// Data of fcTL, in bytes.
+const FCTL_BYTES: usize = 26;
 
 /// What a frame does to the canvas.
 struct Frame {
@@ -37,69 +47,200 @@ impl Frame {
 /// # Errors
 /// What is damaged, or [`Error::OverLimit`] where too many pixels show in it.
 pub(super) fn frame(input: &mut Input<'_, '_>, index: u32) -> Result<DynamicImage, Error> {
-    let sides = input.probed.sides();
-    let last = index as usize;
+    let (last, cancellation) = (index as usize, input.source.cancellation());
     let mut frames = Vec::new();
-    let mut reader = open(input.source)?;
+    input.source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
+    let mut reader = open(&mut *input.source)?;
     while frames.len() <= last {
-        let frame =
-            if frames.is_empty() { first_frame(&mut reader) } else { next_frame(&mut reader) };
-        frames.push(frame?);
+        let is_first = frames.is_empty();
+        frames.push(if is_first { first_frame(&mut reader) } else { next_frame(&mut reader) }?);
     }
-    // there is nothing before the first frame
-    if let Some(first) = frames.first_mut().filter(|it| it.disposal == DisposeOp::Previous) {
-        first.disposal = DisposeOp::Background;
-    }
-    let (color_type, _) = reader.output_color_type();
     drop(reader);
-    let has_alpha = matches!(color_type, ColorType::GrayscaleAlpha | ColorType::Rgba);
-    let is_opaque = |frame: &Frame| frame.blend == BlendOp::Source || !has_alpha;
-    let hides = |at: &usize| {
-        let frame = &frames[*at];
-        frame.rect.covers(sides)
-            && is_opaque(frame)
-            && (*at == last || frame.disposal != DisposeOp::Previous)
-    };
-    let first = (0..=last).rfind(hides).unwrap_or(0);
-    // frames whose disposal restores what was before them do not show in the last one
-    let is_drawn =
-        |at: usize| at >= first && (at == last || frames[at].disposal != DisposeOp::Previous);
-    let drawn = (0..=last).filter(|at| is_drawn(*at));
-    let end = input.source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
-    let pixels = drawn.map(|at| frames[at].rect.area()).sum();
-    check_pixels(pixels, end, input.limits)?;
-    let cancellation = input.source.cancellation();
-    cancellation.begin_long_work(pixels.max(area(sides.0, sides.1)))?;
-
-    let mut canvas = Canvas::new(sides, cancellation);
-    let mut reader = open(input.source)?;
-    for (at, frame) in frames.iter().enumerate() {
-        match at {
-            0 => first_frame(&mut reader)?,
-            _ => next_frame(&mut reader)?,
-        };
-        if !is_drawn(at) {
-            continue;
-        }
-        let pixels = read(&mut reader, frame.rect, cancellation)?;
-        match is_opaque(frame) {
-            true => canvas.draw(frame.rect, &pixels, |under, over| *under = over),
-            false => canvas.draw(frame.rect, &pixels, blend),
-        }
-        if at < last && frame.disposal == DisposeOp::Background {
-            canvas.clear(frame.rect);
-        }
-    }
-    Ok(canvas.into_image())
+    let file_bytes = input.source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
+    input.source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
+    let reader = open(&mut *input.source)?;
+    let mut player = Player::new(reader, frames, input.probed.sides(), file_bytes);
+    player.advance_to(last, input.limits, cancellation)?;
+    Ok(player.canvas.into_image())
 }
 
-fn open<'s, 'a>(source: &'s mut Source<'a>) -> Result<Reader<&'s mut Source<'a>>, Error> {
-    source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
+/// The frames of a file, to be played. `first_frame` is the number of the first one.
+///
+/// # Errors
+/// What is damaged.
+pub(super) fn animation(
+    file: &FileBytes,
+    probed: &Probed,
+    first_frame: u32,
+) -> Result<Option<Animation>, Error> {
+    let count = probed.frames.saturating_sub(first_frame) as usize;
+    let (plays, mut controls) = read_controls(file.as_ref());
+    controls.truncate(count);
+    if controls.len() < 2 {
+        return Ok(None);
+    }
+    let durations = controls.iter().map(|(_, duration)| *duration);
+    let timing = Timing::new(first_frame, durations, plays);
+    let frames = controls.into_iter().map(|(frame, _)| frame).collect();
+    let reader = open(Cursor::new(file.clone()))?;
+    let player = Player::new(reader, frames, probed.sides(), file.as_ref().len() as u64);
+    Ok(Some(Animation { timing, frames: Box::new(player), profile }))
+}
+
+/// The colour profile of a file that was probed.
+fn profile(file: &FileBytes) -> ColorProfile {
+    let mut bytes = Cursor::new(file.clone());
+    let reader = ByteReader::new(&mut bytes, FORMAT);
+    let header = reader.and_then(|mut reader| super::read_header(&mut reader));
+    header.map(|header| header.profile).unwrap_or_default()
+}
+
+/// How often the animation is played, 0 without end, and its frames with their durations (11.3.3: acTL,
+/// fcTL).
+fn read_controls(file: &[u8]) -> (u32, Vec<(Frame, Duration)>) {
+    let u32_at = |data: &[u8], at: usize| {
+        data.get(at..at + 4).map_or(0, |it| u32::from_be_bytes([it[0], it[1], it[2], it[3]]))
+    };
+    let u16_at = |data: &[u8], at: usize| u32_at(data, at) >> 16;
+    let (mut plays, mut controls) = (0, Vec::new());
+    let mut rest = file.get(SIGNATURE_BYTES..).unwrap_or_default();
+    while let Some((header, data)) = rest.split_at_checked(8) {
+        let length = u32_at(header, 0) as usize;
+        match &header[4..] {
+            b"acTL" => plays = u32_at(data, 4),
+            b"fcTL" if length == FCTL_BYTES && data.len() >= length => {
+                let (numerator, denominator) = (u16_at(data, 20), u16_at(data, 22));
+                let denominator = if denominator == 0 { 100 } else { denominator };
+                let micros = u64::from(numerator) * 1_000_000 / u64::from(denominator);
+                let rect = Rect {
+                    width: u32_at(data, 4),
+                    height: u32_at(data, 8),
+                    left: u32_at(data, 12),
+                    top: u32_at(data, 16),
+                };
+                let disposal = match data[24] {
+                    1 => DisposeOp::Background,
+                    2 => DisposeOp::Previous,
+                    _ => DisposeOp::None,
+                };
+                let blend = if data[25] == 0 { BlendOp::Source } else { BlendOp::Over };
+                controls.push((Frame { rect, blend, disposal }, Duration::from_micros(micros)));
+            }
+            b"IEND" => break,
+            _ => {}
+        }
+        rest = data.get(length.saturating_add(CRC_BYTES as usize)..).unwrap_or_default();
+    }
+    (plays, controls)
+}
+
+/// Draws the frames of a file in their order.
+struct Player<R: BufRead + Seek> {
+    reader: Reader<R>,
+    frames: Vec<Frame>,
+    has_alpha: bool,
+    file_bytes: u64,
+    canvas: Canvas,
+    /// The index of the frame that is read next. The one before it is on the canvas.
+    next: usize,
+    /// What was on the canvas before the frame that is shown, where that is to be restored.
+    before: Option<Canvas>,
+}
+
+impl<R: BufRead + Seek> Player<R> {
+    fn new(reader: Reader<R>, mut frames: Vec<Frame>, sides: (u32, u32), file_bytes: u64) -> Self {
+        // there is nothing before the first frame
+        if let Some(first) = frames.first_mut().filter(|it| it.disposal == DisposeOp::Previous) {
+            first.disposal = DisposeOp::Background;
+        }
+        let (color_type, _) = reader.output_color_type();
+        let has_alpha = matches!(color_type, ColorType::GrayscaleAlpha | ColorType::Rgba);
+        let canvas = Canvas::new(sides);
+        Self { reader, frames, has_alpha, file_bytes, canvas, next: 0, before: None }
+    }
+
+    /// See [`Frames::advance`].
+    fn advance_to(
+        &mut self,
+        last: usize,
+        limits: &Limits,
+        cancellation: &Cancellation<'_>,
+    ) -> Result<(), Error> {
+        let Self { reader, frames, canvas, has_alpha, .. } = self;
+        let sides = (canvas.image().width(), canvas.image().height());
+        let is_opaque = |frame: &Frame| frame.blend == BlendOp::Source || !*has_alpha;
+        let hides = |at: &usize| {
+            let frame = &frames[*at];
+            frame.rect.covers(sides)
+                && is_opaque(frame)
+                && (*at == last || frame.disposal != DisposeOp::Previous)
+        };
+        let passed = self.next..=last;
+        let first = passed.clone().rfind(hides);
+        // frames whose disposal restores what was before them do not show in the last one
+        let is_drawn = |at: usize| {
+            first.is_none_or(|it| at >= it)
+                && (at == last || frames[at].disposal != DisposeOp::Previous)
+        };
+        let drawn = passed.clone().filter(|at| is_drawn(*at));
+        let pixels = drawn.map(|at| frames[at].rect.area()).sum();
+        check_pixels(pixels, self.file_bytes, limits)?;
+        cancellation.begin_long_work(pixels.max(area(sides.0, sides.1)))?;
+
+        let shown = self.next.checked_sub(1).map(|at| &frames[at]);
+        match (self.before.take(), shown) {
+            (Some(before), _) => *canvas = before,
+            (None, Some(shown)) if shown.disposal == DisposeOp::Background => {
+                canvas.clear(shown.rect, cancellation);
+            }
+            _ => {}
+        }
+        for at in passed {
+            cancellation.check()?;
+            let frame = &frames[at];
+            match at {
+                0 => first_frame(reader)?,
+                _ => next_frame(reader)?,
+            };
+            if !is_drawn(at) {
+                continue;
+            }
+            if frame.disposal == DisposeOp::Previous && at + 1 < frames.len() {
+                self.before = Some(canvas.copy());
+            }
+            let pixels = read(reader, frame.rect, cancellation)?;
+            match is_opaque(frame) {
+                true => canvas.draw(frame.rect, &pixels, cancellation, |under, over| *under = over),
+                false => canvas.draw(frame.rect, &pixels, cancellation, blend),
+            }
+            if at < last && frame.disposal == DisposeOp::Background {
+                canvas.clear(frame.rect, cancellation);
+            }
+        }
+        self.next = last + 1;
+        Ok(())
+    }
+}
+
+impl<R: BufRead + Seek + Send> Frames for Player<R> {
+    fn advance(
+        &mut self,
+        index: usize,
+        limits: &Limits,
+        cancellation: &Cancellation<'_>,
+    ) -> Result<&DynamicImage, Error> {
+        self.advance_to(index, limits, cancellation)?;
+        Ok(self.canvas.image())
+    }
+}
+
+/// A decoder of the file that `source` is at the start of.
+fn open<R: BufRead + Seek>(source: R) -> Result<Reader<R>, Error> {
     rows::open(source, Transformations::EXPAND | Transformations::STRIP_16).map_err(explain)
 }
 
 /// The frame that the reader is at, or the one behind a static image that is no frame.
-fn first_frame(reader: &mut Reader<&mut Source<'_>>) -> Result<Frame, Error> {
+fn first_frame<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<Frame, Error> {
     match reader.info().frame_control() {
         Some(control) => Ok(Frame::new(control)),
         None => next_frame(reader),
@@ -107,13 +248,13 @@ fn first_frame(reader: &mut Reader<&mut Source<'_>>) -> Result<Frame, Error> {
 }
 
 /// Skips the rest of a frame.
-fn next_frame(reader: &mut Reader<&mut Source<'_>>) -> Result<Frame, Error> {
+fn next_frame<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<Frame, Error> {
     reader.next_frame_info().map(Frame::new).map_err(explain)
 }
 
 /// The pixels of the frame that the reader is at.
-fn read(
-    reader: &mut Reader<&mut Source<'_>>,
+fn read<R: BufRead + Seek>(
+    reader: &mut Reader<R>,
     rect: Rect,
     cancellation: &Cancellation<'_>,
 ) -> Result<Vec<[u8; 4]>, Error> {
@@ -123,6 +264,8 @@ fn read(
     if (read.width, read.height) != (rect.width, rect.height) {
         return Err(Error::malformed(FORMAT, "a frame is not of the size that it states"));
     }
+    // the buffer is as large as the largest frame
+    let samples = &samples[..read.buffer_size()];
     Ok(match read.color_type {
         ColorType::Grayscale => cancellation.collect(samples.iter().map(|y| [*y, *y, *y, 255]))?,
         ColorType::GrayscaleAlpha => {

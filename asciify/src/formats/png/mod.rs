@@ -7,6 +7,7 @@ mod rows;
 
 use crate::color_profile::ColorModel;
 use crate::error::{Error, Limits};
+use crate::formats::animation::{Animation, FileBytes};
 use crate::formats::decoder::{
     Decoder, Driver, Input, MAX_EXIF_BYTES, Probed, area, exif_orientation,
 };
@@ -56,14 +57,18 @@ impl Decoder for Png {
         let geometry = input.geometry();
         if view.frame == 0 {
             return input.sample_rows(&geometry, view, specs, |input, push| {
-                for_each_row(input.source, input.probed.sides(), push)
+                for_each_row(input.source, input.probed.sides(), |row| push.push(row))
             });
         }
         let image = frames::frame(input, view.frame - u32::from(self.has_separate_still))?;
         input.sample_rows(&geometry, view, specs, |_, push| {
-            light::for_each_row(&image, push);
+            light::for_each_row(&image, |row| push.push(row));
             Ok(())
         })
+    }
+
+    fn animation(&self, file: &FileBytes, probed: &Probed) -> Result<Option<Animation>, Error> {
+        frames::animation(file, probed, u32::from(self.has_separate_still))
     }
 }
 

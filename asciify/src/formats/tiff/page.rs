@@ -87,6 +87,7 @@ pub(super) struct Page {
     /// ColorMap: red, green and blue by index, 0 to 65535.
     pub(super) color_map: Vec<[u16; 3]>,
     /// The byte order of samples.
+    #[cfg(feature = "jp2")]
     pub(super) is_little_endian: bool,
     pub(super) jpeg_tables: Vec<u8>,
     pub(super) lerc_compression: LercCompression,
@@ -176,6 +177,7 @@ impl Page {
             band_names,
             nodata: read_nodata(tiff, ifd)?,
             color_map: read_color_map(tiff, ifd)?,
+            #[cfg(feature = "jp2")]
             is_little_endian: tiff.is_little_endian,
             jpeg_tables: tiff.bytes(ifd, tag::JPEG_TABLES, MAX_JPEG_TABLE_BYTES)?,
             lerc_compression: LercCompression::from_parameters(&tiff.numbers(

@@ -12,6 +12,7 @@ use image::ImageFormat;
 use crate::color_profile::{ColorModel, ColorProfile, MAX_ICC_BYTES};
 use crate::error::{Error, Limits};
 use crate::format::Format;
+use crate::formats::animation::{Animation, FileBytes};
 use crate::formats::decoder::{
     Decoder, Driver, Input, MAX_EXIF_BYTES, Probed, area, exif_orientation, in_groups,
     process_bytes_for,
@@ -76,7 +77,7 @@ impl Decoder for WebP {
         if view.frame > 0 {
             let image = frames::later_frame(input, view.frame)?;
             return input.sample_rows(&full, view, specs, |_, push| {
-                light::for_each_row(&image, push);
+                light::for_each_row(&image, |row| push.push(row));
                 Ok(())
             });
         }
@@ -94,7 +95,7 @@ impl Decoder for WebP {
                 if let (Some(scale), Some(lossy)) = (scale, lossy) {
                     // the crate decodes what `vp8` does not
                     let sampled = input.sample_rows(&at_scale(scale), view, specs, |_, push| {
-                        let push = |row: &[[u8; 3]]| _ = push(Row::Rgb8(row));
+                        let push = |row: &[[u8; 3]]| push.push(Row::Rgb8(row));
                         vp8::for_each_row(lossy, scale, cancellation, push).ok_or(())
                     });
                     if let Ok(sampled) = sampled {
@@ -104,6 +105,11 @@ impl Decoder for WebP {
                 WholeImage(ImageFormat::WebP).sample(input, view, specs)
             },
         )
+    }
+
+    fn animation(&self, file: &FileBytes, probed: &Probed) -> Result<Option<Animation>, Error> {
+        let is_moving = self.is_animated && probed.frames > 1;
+        is_moving.then(|| frames::animation(file, probed)).transpose()
     }
 }
 

@@ -121,7 +121,7 @@ async fn an_upload_that_an_older_process_stores_late_is_not_missed(catalog: Cata
     assert_eq!(catalog.backfill(&next).await.unwrap(), 2);
     assert_eq!(catalog.backfill(&next).await.unwrap(), 0);
     catalog
-        .commit_upload(&begun, &blob, JobId::generate(), ENGINE)
+        .commit_upload(&begun, &blob, JobId::generate(), None, ENGINE)
         .await
         .unwrap()
         .stored()

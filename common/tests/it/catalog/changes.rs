@@ -48,7 +48,7 @@ async fn every_change_is_seen_by_a_reader_that_continues(catalog: Catalog) {
     let claim = claimed(&catalog, job, LONG).await;
     assert!(catalog.discard(&claim, "why").await.unwrap());
     sees(&catalog, &mut since, image.id).await;
-    assert_eq!(catalog.retry_dead(None).await.unwrap(), 1);
+    assert_eq!(catalog.retry_dead(None, 100).await.unwrap(), 1);
     sees(&catalog, &mut since, image.id).await;
     removed(&catalog, image.id).await.unwrap();
     sees(&catalog, &mut since, image.id).await;
@@ -83,7 +83,7 @@ async fn pages_of_changes_miss_none_with_the_same_number(catalog: Catalog) {
         expected.insert(image.id);
     }
     // one statement
-    assert_eq!(catalog.retry_dead(None).await.unwrap(), 7);
+    assert_eq!(catalog.retry_dead(None, 100).await.unwrap(), 7);
     let now = catalog.snapshot().await.unwrap();
     assert!(catalog.has_more_changes(&since, &now, 6).await.unwrap());
     assert!(!catalog.has_more_changes(&since, &now, 7).await.unwrap());

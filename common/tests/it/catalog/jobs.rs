@@ -40,7 +40,18 @@ async fn a_job_is_claimed_by_one(catalog: Catalog) {
         }
     }));
     let claims: Vec<Claim> = claims.await.into_iter().flatten().collect();
-    assert_eq!(claims, [Claim { job, image: image.id, attempt: 1, strikes: 1, faults: 0 }]);
+    assert_eq!(
+        claims,
+        [Claim {
+            job,
+            image: image.id,
+            attempt: 1,
+            strikes: 1,
+            faults: 0,
+            lane: Lane::Fresh,
+            trace: None
+        }]
+    );
     assert_eq!(due(&catalog).await, []);
 }
 

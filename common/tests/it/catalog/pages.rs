@@ -31,7 +31,7 @@ async fn named(catalog: &Catalog, name: Option<&str>, bytes: u64) -> Image {
     let metadata = Metadata { name: name.map(str::to_owned), bytes, ..metadata("a") };
     let upload = acquired(catalog.begin_upload(None, &metadata, None, LONG).await.unwrap());
     let (job, blob) = (JobId::generate(), reserved(catalog, &upload).await);
-    catalog.commit_upload(&upload, &blob, job, ENGINE).await.unwrap().stored().unwrap()
+    catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().stored().unwrap()
 }
 
 /// Stores [`IMAGES`].

@@ -30,7 +30,7 @@ async fn an_upload_is_an_image_once_it_is_committed(catalog: Catalog) {
     assert_eq!(catalog.images(&page(9)).await.unwrap(), []);
 
     let (job, blob) = (JobId::generate(), reserved(&catalog, &upload).await);
-    let image = catalog.commit_upload(&upload, &blob, job, ENGINE).await.unwrap().stored().unwrap();
+    let image = catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().stored().unwrap();
     assert_eq!(image.metadata, metadata);
     assert!(image.stored_at >= image.created_at);
     assert_eq!(catalog.image(upload.image).await.unwrap(), Some(image.clone()));
@@ -47,7 +47,7 @@ async fn an_upload_commits_once(catalog: Catalog) {
     let commits = at_once((0..8).map(|_| {
         let (catalog, upload, blob) = (catalog.clone(), upload.clone(), blob.clone());
         async move {
-            catalog.commit_upload(&upload, &blob, JobId::generate(), ENGINE).await.unwrap().stored()
+            catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap().stored()
         }
     }));
     assert_eq!(commits.await.into_iter().flatten().count(), 1);
@@ -66,7 +66,7 @@ async fn an_upload_that_was_overtaken_commits_nothing(catalog: Catalog) {
     let commit = |upload: Upload, blob: String| {
         let catalog = catalog.clone();
         async move {
-            catalog.commit_upload(&upload, &blob, JobId::generate(), ENGINE).await.unwrap().stored()
+            catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap().stored()
         }
     };
     assert_eq!(commit(slow.clone(), slow_blob.clone()).await, None);
@@ -84,7 +84,7 @@ async fn an_upload_whose_blob_was_marked_commits_nothing(catalog: Catalog) {
     catalog.reserve_blobs(std::slice::from_ref(&blob), ENDED).await.unwrap();
     assert_eq!(catalog.mark_expired().await.unwrap(), 1);
     let committed =
-        catalog.commit_upload(&upload, &blob, JobId::generate(), ENGINE).await.unwrap().stored();
+        catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap().stored();
     assert_eq!(committed, None);
     assert_eq!(catalog.image(upload.image).await.unwrap(), None);
     assert_eq!(due(&catalog).await, []);
@@ -98,7 +98,7 @@ async fn a_key_belongs_to_one_upload(catalog: Catalog) {
     assert!(matches!(again, Intent::InProgress), "{again:?}");
     let blob = reserved(&catalog, &upload).await;
     catalog
-        .commit_upload(&upload, &blob, JobId::generate(), ENGINE)
+        .commit_upload(&upload, &blob, JobId::generate(), None, ENGINE)
         .await
         .unwrap()
         .stored()
@@ -149,7 +149,7 @@ async fn an_abandoned_upload_frees_its_key(catalog: Catalog) {
     catalog.abandon_upload(&upload, &blob).await.unwrap();
     assert_eq!(marked(&catalog).await, HashSet::from([blob.clone()]));
     assert_eq!(
-        catalog.commit_upload(&upload, &blob, JobId::generate(), ENGINE).await.unwrap().stored(),
+        catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap().stored(),
         None
     );
     let next =
@@ -160,7 +160,7 @@ async fn an_abandoned_upload_frees_its_key(catalog: Catalog) {
     let blob = reserved(&catalog, &next).await;
     assert!(
         catalog
-            .commit_upload(&next, &blob, JobId::generate(), ENGINE)
+            .commit_upload(&next, &blob, JobId::generate(), None, ENGINE)
             .await
             .unwrap()
             .stored()
@@ -183,7 +183,7 @@ async fn expired_uploads_are_deleted(catalog: Catalog) {
     let blob = reserved(&catalog, &alive).await;
     assert!(
         catalog
-            .commit_upload(&alive, &blob, JobId::generate(), ENGINE)
+            .commit_upload(&alive, &blob, JobId::generate(), None, ENGINE)
             .await
             .unwrap()
             .stored()
@@ -201,7 +201,7 @@ async fn transactions_that_sqlite_ended_harm_none_after_them() {
     let blob = reserved(&catalog, &upload).await;
     let commit = async |upload| {
         catalog
-            .commit_upload(&upload, &blob, JobId::generate(), ENGINE)
+            .commit_upload(&upload, &blob, JobId::generate(), None, ENGINE)
             .await
             .map(|i| i.stored().is_some())
     };

@@ -1,6 +1,7 @@
 //! The entropy-coded segments of a scan: its data between restart markers (T.81, B.1.1.5).
 
-use crate::formats::jpeg::markers::{RST0, RST7};
+use crate::formats::jpeg::markers::{RST0, RST7, SOF0};
+use crate::formats::jpeg::restarts;
 
 /// The entropy-coded segments of a scan. Stuffed bytes are removed in place, so that no copy of the
 /// file is made.
@@ -16,8 +17,8 @@ impl<'a> RestartIntervals<'a> {
         Self { file, at }
     }
 
-    /// The next segment, and whether it is the last one: no restart marker follows.
-    pub(super) fn next(&mut self) -> Option<(&[u8], bool)> {
+    /// The data up to the next marker, or to the end of the file.
+    pub(super) fn next(&mut self) -> Option<&[u8]> {
         let start = self.at;
         let (mut from, mut to) = (start, start);
         loop {
@@ -26,7 +27,7 @@ impl<'a> RestartIntervals<'a> {
                 let end = found.unwrap_or(self.file.len());
                 self.file.copy_within(from..end, to);
                 self.at = self.file.len();
-                return Some((&self.file[start..to + end - from], true));
+                return Some(&self.file[start..to + end - from]);
             };
             let is_stuffed = self.file[end + 1] == 0;
             let end = end + usize::from(is_stuffed);
@@ -35,25 +36,17 @@ impl<'a> RestartIntervals<'a> {
             from = end + usize::from(is_stuffed);
             if !is_stuffed {
                 self.at = end;
-                let is_restart = matches!(self.file[end + 1], RST0..=RST7 | 0xff);
-                return Some((&self.file[start..to], !is_restart));
+                return Some(&self.file[start..to]);
             }
         }
     }
 
-    /// The segment behind the restart marker that follows. `None` for another marker.
-    pub(super) fn next_after_restart(&mut self) -> Option<(&[u8], bool)> {
-        while *self.file.get(self.at + 1)? == 0xff {
-            self.at += 1;
-        }
-        if !(RST0..=RST7).contains(&self.file[self.at + 1]) {
-            return None;
-        }
-        self.at += 2;
-        self.next()
+    /// Skips the next restart marker, and returns its number: see [`restarts::skip_marker`].
+    pub(super) fn skip_restart_marker(&mut self) -> Option<u8> {
+        restarts::skip_marker(self.file, &mut self.at)
     }
 
-    /// Skips what is left of the scan. Returns the offset of the marker behind it.
+    /// Skips what is left of the scan, also markers that are damaged data. Returns the offset of the marker behind it.
     pub(super) fn skip_rest(self) -> Option<usize> {
         let mut at = self.at;
         loop {
@@ -61,7 +54,7 @@ impl<'a> RestartIntervals<'a> {
                 Some(found) if found + 1 < self.file.len() => at = found,
                 _ => return Some(self.file.len()),
             }
-            if !matches!(self.file[at + 1], 0 | RST0..=RST7) {
+            if !matches!(self.file[at + 1], 0..SOF0 | RST0..=RST7) {
                 return Some(at);
             }
             at += 2;

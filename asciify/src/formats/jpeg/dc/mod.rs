@@ -4,9 +4,9 @@
 //! coefficients are skipped. The first scans of a progressive file have all DC coefficients;
 //! nothing behind those is read.
 //!
-//! A truncated file is decoded as far as it goes; the rest is grey. For files of rare kinds, for
-//! other damage, and where not one block can be read, the result is `None`, and the caller decodes at
-//! full size. It is also `None` when the caller has cancelled.
+//! Blocks that are damaged or missing are grey: up to the next restart marker, or to the end. For
+//! files of rare kinds, for damaged segments, and where not one block can be read, the result is `None`,
+//! and the caller decodes at full size. It is also `None` when the caller has cancelled.
 
 mod entropy_coded;
 mod plane;
@@ -71,8 +71,8 @@ struct Reader {
     tables: Tables,
     /// Whether any block was decoded.
     has_blocks: bool,
-    /// Whether a scan ended before its last block.
-    is_cut_off: bool,
+    /// Whether a scan lacks blocks.
+    lacks_blocks: bool,
 }
 
 struct Frame {
@@ -133,7 +133,7 @@ impl Reader {
                 ScanDecoder::new(scan, &frame.header, frame.is_progressive, &self.tables)?;
             let decoded = decoder.decode(&mut segments, cancellation)?;
             self.has_blocks |= decoded.has_blocks;
-            self.is_cut_off |= !decoded.is_complete;
+            self.lacks_blocks |= !decoded.is_complete;
             for (it, plane) in scan.components.iter().zip(decoded.planes) {
                 // once only (B.2.3), so that time is bounded by the file's length
                 if frame.planes[it.component].replace(plane).is_some() {
@@ -146,7 +146,7 @@ impl Reader {
 
     /// `None` where not one block was decoded.
     fn finish(self) -> Option<DcImage> {
-        let is_complete = self.is_complete() && !self.is_cut_off;
+        let is_complete = self.is_complete() && !self.lacks_blocks;
         let Frame { header, planes, .. } = self.frame.filter(|_| self.has_blocks)?;
         Some(DcImage {
             is_complete,

@@ -1,5 +1,7 @@
 //! The image that DC coefficients make: one value per block and component.
 
+use std::ops::ControlFlow;
+
 use crate::light::from_ycbcr;
 
 /// Pixels of the full image, across and down, for each pixel of this one.
@@ -32,8 +34,11 @@ pub(super) struct Plane {
 }
 
 impl DcImage {
-    /// Calls `take` with each row from the top, as sRGB.
-    pub(in crate::formats::jpeg) fn for_each_row(&self, mut take: impl FnMut(&[[u8; 3]])) {
+    /// Calls `take` with each row from the top, as sRGB, until it breaks.
+    pub(in crate::formats::jpeg) fn for_each_row(
+        &self,
+        mut take: impl FnMut(&[[u8; 3]]) -> ControlFlow<()>,
+    ) {
         let mut row = vec![[0; 3]; self.width];
         for y in 0..self.height {
             for (x, pixel) in row.iter_mut().enumerate() {
@@ -43,7 +48,9 @@ impl DcImage {
                     _ => [0; 3],
                 };
             }
-            take(&row);
+            if take(&row).is_break() {
+                break;
+            }
         }
     }
 }

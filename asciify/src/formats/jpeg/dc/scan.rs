@@ -5,6 +5,7 @@ use super::plane::{GREY, Plane};
 use crate::cancellation::Cancellation;
 use crate::formats::jpeg::block::BLOCK_SIDE;
 use crate::formats::jpeg::huffman::{BitReader, HuffmanTable};
+use crate::formats::jpeg::restarts::Restarts;
 use crate::formats::jpeg::segments::{FrameHeader, ScanComponent, ScanHeader};
 use crate::formats::jpeg::tables::Tables;
 
@@ -35,55 +36,53 @@ impl<'a> ScanDecoder<'a> {
         Some(Self { mcus, restart_interval: tables.restart_interval, components })
     }
 
-    /// Blocks behind the end of the file are grey. `None` where the data is damaged, and when the
-    /// caller has cancelled.
+    /// Blocks that are damaged, or behind the end of the file, are grey: up to the next restart marker,
+    /// if there is one. `None` when the caller has cancelled.
     pub(super) fn decode(
         self,
         segments: &mut RestartIntervals<'_>,
         cancellation: &Cancellation<'_>,
     ) -> Option<DecodedScan> {
         let Self { mcus: (columns, rows), restart_interval, mut components } = self;
-        let mut mcus_left = if restart_interval == 0 { usize::MAX } else { restart_interval };
-        let (data, mut is_last) = segments.next()?;
-        let mut bits = BitReader::new(data);
-        let mut decoded = 0;
-        'rows: for row in 0..rows {
-            cancellation.check().ok()?;
-            components.iter_mut().for_each(ComponentDecoder::add_mcu_row);
-            for column in 0..columns {
-                if mcus_left == 0 {
-                    if is_last {
-                        break 'rows;
+        let total = columns * rows;
+        let interval = if restart_interval == 0 { total } else { restart_interval };
+        let (mut start, mut decoded, mut rows_begun) = (0, 0, 0);
+        let mut restarts = Restarts::default();
+        while start < total {
+            let data = segments.next()?;
+            let mut bits = BitReader::new(data);
+            components.iter_mut().for_each(|it| it.predictor = 0);
+            let end = total.min(start + interval);
+            let mut at = start;
+            'interval: while at < end {
+                cancellation.check().ok()?;
+                let row = at / columns;
+                while rows_begun <= row {
+                    components.iter_mut().for_each(ComponentDecoder::add_mcu_row);
+                    rows_begun += 1;
+                }
+                for column in at % columns..columns.min(end - row * columns) {
+                    let is_decoded =
+                        components.iter_mut().all(|it| it.decode(&mut bits, column, row).is_some());
+                    if !is_decoded || bits.is_past_end() {
+                        components.iter_mut().for_each(|it| it.clear(column, row));
+                        break 'interval;
                     }
-                    if bits.is_past_end() {
-                        return None;
-                    }
-                    let data;
-                    (data, is_last) = segments.next_after_restart()?;
-                    bits = BitReader::new(data);
-                    components.iter_mut().for_each(|it| it.predictor = 0);
-                    mcus_left = restart_interval;
+                    at += 1;
                 }
-                mcus_left -= 1;
-                let is_decoded =
-                    components.iter_mut().all(|it| it.decode(&mut bits, column, row).is_some());
-                if is_last && bits.is_past_end() {
-                    components.iter_mut().for_each(|it| it.clear(column, row));
-                    break 'rows;
-                }
-                if !is_decoded {
-                    return None;
-                }
-                decoded += 1;
             }
-            if bits.is_past_end() {
-                return None;
+            decoded += at - start;
+            let is_exact = at == end && bits.is_at_end();
+            if end == total {
+                break;
             }
+            let Some(marker) = segments.skip_restart_marker() else { break };
+            start = end + interval * restarts.lost_intervals(marker, is_exact);
         }
         Some(DecodedScan {
             planes: components.into_iter().map(|it| it.finish(rows)).collect(),
             has_blocks: decoded > 0,
-            is_complete: decoded == columns * rows,
+            is_complete: decoded == total,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Tests of DC decoding against an encoder of another origin.
 
+use std::ops::ControlFlow;
+
 use image::{Rgb, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
@@ -30,7 +32,10 @@ fn jpeg(set: impl Fn(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
 fn means(file: &[u8]) -> Option<RgbImage> {
     let image = decode(file.to_vec(), &Cancellation::never())?;
     let mut means = Vec::new();
-    image.for_each_row(|row| means.extend_from_slice(row.as_flattened()));
+    image.for_each_row(|row| {
+        means.extend_from_slice(row.as_flattened());
+        ControlFlow::Continue(())
+    });
     RgbImage::from_raw(image.width as u32, image.height as u32, means)
 }
 
@@ -171,7 +176,10 @@ fn damage_never_panics() {
                 let mut damaged = file.clone();
                 damaged[at] = value;
                 if let Some(image) = decode(damaged, &Cancellation::never()) {
-                    image.for_each_row(|row| assert_eq!(row.len(), image.width));
+                    image.for_each_row(|row| {
+                        assert_eq!(row.len(), image.width);
+                        ControlFlow::Continue(())
+                    });
                 }
             }
         }

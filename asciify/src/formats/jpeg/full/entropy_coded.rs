@@ -8,10 +8,10 @@ use super::entropy::EntropyDecoder;
 use super::frame::{Frame, Process};
 use super::huffman::{HuffmanDecoder, ScanTables};
 use super::lossless;
-use super::scan::{MAX_COMPONENTS, Scan};
-use crate::cancellation::Cancellation;
+use super::scan::{BeginRow, MAX_COMPONENTS, Scan};
 use crate::formats::jpeg::block::BLOCK_LEN;
-use crate::formats::jpeg::markers::{RST0, RST7};
+use crate::formats::jpeg::huffman::BitReader;
+use crate::formats::jpeg::restarts::{self, Restarts};
 use crate::formats::jpeg::tables::Tables;
 
 fn decode_blocks(
@@ -19,10 +19,10 @@ fn decode_blocks(
     frame: &mut Frame,
     decoder: &mut impl EntropyDecoder,
     mcus: Range<usize>,
-    cancellation: &Cancellation<'_>,
+    begin_row: &mut BeginRow<'_>,
 ) -> Option<()> {
     let mut predictors = [0; MAX_COMPONENTS];
-    scan.for_each_data_unit(frame, mcus, cancellation, |index, component, x, y| {
+    scan.for_each_data_unit(frame, mcus, begin_row, |index, component, x, y| {
         let predictor = &mut predictors[index];
         component.update_block(x, y, |block| decoder.block(index, &scan.range, predictor, block))
     })
@@ -44,14 +44,14 @@ impl<'a> EntropyCodedSegments<'a> {
     }
 
     /// Decodes the scan. Returns the offset behind it. `None` where a quantization table is
-    /// missing, and when the caller has cancelled.
+    /// missing, and where `begin_row` returns that.
     pub(super) fn decode(
         mut self,
         scan: &Scan,
         frame: &mut Frame,
         tables: &Tables,
         budget: &mut u64,
-        cancellation: &Cancellation<'_>,
+        begin_row: &mut BeginRow<'_>,
     ) -> Option<usize> {
         for it in &scan.components {
             let component = &mut frame.components[it.component];
@@ -66,31 +66,42 @@ impl<'a> EntropyCodedSegments<'a> {
             scan.components.iter().map(|it| ScanTables::of(it, &scan.range, tables)).collect();
         let total = scan.columns * scan.rows;
         let interval = if tables.restart_interval == 0 { total } else { tables.restart_interval };
-        let mut is_complete = true;
-        for start in (0..total).step_by(interval) {
-            cancellation.check().ok()?;
-            if start > 0 && !self.skip_restart_marker() {
-                is_complete = false;
-                break;
-            }
+        let (mut is_complete, mut start) = (true, 0);
+        let mut restarts = Restarts::default();
+        while start < total {
             self.next();
             // data before a marker is complete
             let may_be_cut_off = self.at == self.file.len();
             let data = &self.data[..];
-            let mcus = start..(start + interval).min(total);
-            let decoded = if frame.process == Process::Lossless {
-                lossless::decode(scan, frame, &huffman, data, mcus, cancellation)
+            let end = total.min(start + interval);
+            // whether there is no other data; arithmetic coding cannot tell
+            let (decoded, is_at_end) = if frame.process == Process::Lossless {
+                let mut bits = BitReader::new(data);
+                let decoded =
+                    lossless::decode(scan, frame, &huffman, &mut bits, start..end, begin_row);
+                (decoded, bits.is_at_end())
             } else if frame.is_arithmetic {
                 let components = &scan.components;
                 let mut decoder =
                     ArithmeticDecoder::new(data, components, &tables.conditioning, budget);
-                let decoded = decode_blocks(scan, frame, &mut decoder, mcus, cancellation);
-                decoded.filter(|()| !(may_be_cut_off && decoder.is_cut_off()))
+                let decoded = decode_blocks(scan, frame, &mut decoder, start..end, begin_row);
+                (decoded.filter(|()| !(may_be_cut_off && decoder.is_cut_off())), false)
             } else {
                 let mut decoder = HuffmanDecoder::new(data, &huffman, budget);
-                decode_blocks(scan, frame, &mut decoder, mcus, cancellation)
+                let decoded = decode_blocks(scan, frame, &mut decoder, start..end, begin_row);
+                (decoded, decoder.is_at_end())
             };
             is_complete &= decoded.is_some();
+            if end == total {
+                break;
+            }
+            let Some(marker) = restarts::skip_marker(self.file, &mut self.at) else {
+                is_complete = false;
+                break;
+            };
+            let lost = restarts.lost_intervals(marker, decoded.is_some() && is_at_end);
+            is_complete &= lost == 0;
+            start = end + interval * lost;
         }
         frame.is_damaged |= !is_complete;
         let (coefficients, missing_bits) = match frame.process {
@@ -117,16 +128,5 @@ impl<'a> EntropyCodedSegments<'a> {
                 return;
             }
         }
-    }
-
-    /// Whether a restart marker comes next; it is skipped then.
-    fn skip_restart_marker(&mut self) -> bool {
-        let rest = self.file.get(self.at..).unwrap_or_default();
-        let fill = rest.iter().take_while(|it| **it == 0xff).count();
-        let is_restart = fill > 0 && matches!(rest.get(fill), Some(RST0..=RST7));
-        if is_restart {
-            self.at += fill + 1;
-        }
-        is_restart
     }
 }

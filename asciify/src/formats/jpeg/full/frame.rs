@@ -1,6 +1,7 @@
 //! The frame: coefficients or samples of all components, held until all scans are read.
 
 use std::array;
+use std::ops::Range;
 
 use crate::formats::jpeg::block::{BLOCK_LEN, BLOCK_SIDE, Block};
 use crate::formats::jpeg::markers::{SOF2, SOF3, SOF9, SOF10};
@@ -22,7 +23,8 @@ pub(super) enum Keeps {
     /// Coefficients, or samples of the lossless process.
     #[default]
     Values,
-    /// Which coefficients are not 0: all that later scans need. Samples of the lossless process.
+    /// Which coefficients are not 0: all that later scans need. Nothing of the sequential process,
+    /// samples of the lossless one.
     Significance,
 }
 
@@ -90,7 +92,8 @@ impl Frame {
             let (values, block_rows, significance) = match (process, keeps) {
                 (Process::Lossless, _) => (units, 0, 0),
                 (_, Keeps::Values) => (units, rows * it.v, 0),
-                (_, Keeps::Significance) => (0, 0, units),
+                (Process::Sequential, Keeps::Significance) => (0, 0, 0),
+                (Process::Progressive, Keeps::Significance) => (0, 0, units),
             };
             Component {
                 header: *it,
@@ -118,6 +121,15 @@ impl Frame {
     /// Whether any data unit was decoded.
     pub(super) fn has_units(&self) -> bool {
         self.decoded_units > 0
+    }
+
+    /// Frees the blocks of these rows of MCUs.
+    pub(super) fn forget(&mut self, mcu_rows: Range<usize>) {
+        for Component { header, block_rows, .. } in &mut self.components {
+            let [start, end] =
+                [mcu_rows.start, mcu_rows.end].map(|row| (row * header.v).min(block_rows.len()));
+            block_rows[start..end].fill(Vec::new());
+        }
     }
 
     /// Whether scans had every bit of every data unit.
@@ -159,6 +171,9 @@ impl Component {
             let updated = update(&mut block);
             *bits = block.iter().rev().fold(0, |bits, it| bits << 1 | u64::from(*it != 0));
             return updated;
+        }
+        if self.values.is_empty() {
+            return update(&mut [0; BLOCK_LEN]); // it is not kept
         }
         let blocks = self.block_rows.get_mut(y)?;
         if let Some(block) = blocks.get_mut(x) {

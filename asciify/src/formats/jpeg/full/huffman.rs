@@ -50,6 +50,11 @@ impl<'a> HuffmanDecoder<'a> {
         Self { bits: BitReader::new(data), tables, eob_run: 0, budget }
     }
 
+    /// Whether all bytes were read. There may be bits of padding.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.bits.is_at_end()
+    }
+
     /// The next symbol: RRRR and SSSS.
     fn ac_symbol(&mut self, component: usize) -> Option<(usize, u32)> {
         let symbol = self.bits.decode(self.tables[component].ac.as_ref()?)?;

@@ -8,33 +8,32 @@ use std::ops::Range;
 
 use super::frame::{Component, Frame};
 use super::huffman::ScanTables;
-use super::scan::Scan;
-use crate::cancellation::Cancellation;
+use super::scan::{BeginRow, Scan};
 use crate::formats::jpeg::huffman::BitReader;
 
-/// Decodes these MCUs, the data of one entropy-coded segment. `None` where it is damaged.
+/// Decodes these MCUs, the data of one entropy-coded segment. `None` where it is damaged, and where
+/// `begin_row` returns that.
 pub(super) fn decode(
     scan: &Scan,
     frame: &mut Frame,
     tables: &[ScanTables<'_>],
-    data: &[u8],
+    bits: &mut BitReader<'_>,
     mcus: Range<usize>,
-    cancellation: &Cancellation<'_>,
+    begin_row: &mut BeginRow<'_>,
 ) -> Option<()> {
     // restart intervals are whole rows of MCUs: H.1.1
     if !mcus.start.is_multiple_of(scan.columns) {
         return None;
     }
     let first_row = mcus.start / scan.columns;
-    let mut bits = BitReader::new(data);
-    scan.for_each_data_unit(frame, mcus, cancellation, |index, component, x, y| {
+    scan.for_each_data_unit(frame, mcus, begin_row, |index, component, x, y| {
         let prediction = match (x, y - first_row * scan.units_down(component)) {
             (0, 0) => 0,
             (_, 0) => component.sample(x - 1, y)?,
             (0, _) => component.sample(x, y - 1)?,
             _ => component.predict(scan.range.ss, x, y)?,
         };
-        let difference = tables[index].sample_difference(&mut bits)?;
+        let difference = tables[index].sample_difference(bits)?;
         *component.values.get_mut(y * component.stride + x)? =
             prediction.wrapping_add(difference) as i16;
         (!bits.is_past_end()).then_some(())

@@ -1,5 +1,6 @@
 //! Decodes JPEGs at full size of the kinds that common decoders refuse or cannot convert: with
-//! arithmetic coding, with 12 bits per sample, lossless ones, and CMYK with a colour profile.
+//! arithmetic coding, with 12 bits per sample, lossless ones, CMYK with a colour profile; and damaged
+//! ones.
 //!
 //! Damage affects the data up to the next restart marker; samples that cannot be decoded stay grey.
 
@@ -13,9 +14,11 @@ mod lossless;
 mod output;
 mod scan;
 
+use std::ops::ControlFlow;
+
 use entropy_coded::EntropyCodedSegments;
 use frame::{Frame, Keeps};
-use output::ColorTransform;
+use output::{ColorTransform, Output};
 use scan::Scan;
 
 use super::markers::{APP0, APP14, APP15, COM, EOI, RST0, SOF0, SOF3, SOF9, SOF10, SOI, SOI_BYTES};
@@ -28,7 +31,7 @@ use crate::light::Row;
 /// Scans that are decoded. Encoders write up to about 25.
 const MAX_SCANS: usize = 100;
 
-/// Decodes a whole file and calls `take` with each row from the top: grey or RGB, of 8 bits where
+/// Decodes a file and calls `take` with each row from the top, until it breaks: grey or RGB, of 8 bits where
 /// samples have at most 8, else scaled to 16. CMYK becomes RGB of 16 bits by the table `cmyk`, if
 /// there is one.
 ///
@@ -38,8 +41,9 @@ const MAX_SCANS: usize = 100;
 ///
 /// Takes at most two bytes of memory for each sample of each component, with sides rounded up to
 /// whole MCUs (of 32 × 32 px at most), the same again for one row of MCUs, and a copy of one
-/// entropy-coded segment. Rows of blocks without AC coefficients take little. The caller checks the
-/// sides against the limits.
+/// entropy-coded segment. Rows of blocks without AC coefficients take little, and so does a sequential
+/// frame of one scan, of which only a row of MCUs is held. The caller checks the sides against the
+/// limits.
 ///
 /// Time is bounded by the file's length: where its data codes more blocks than
 /// [`entropy::budget`] allows, decoding stops and draws what it has. When the caller has cancelled,
@@ -48,30 +52,39 @@ pub(super) fn decode(
     file: &[u8],
     cmyk: Option<&Lut>,
     cancellation: &Cancellation<'_>,
-    take: impl FnMut(Row<'_>),
+    take: impl FnMut(Row<'_>) -> ControlFlow<()>,
 ) -> Option<()> {
     let mut reader = Reader::new(file);
-    reader.read_file(file, cancellation);
+    let mut output = Output::new(cmyk, take);
+    reader.read_file(file, cancellation, &mut |frame, transform, mcu_row| {
+        output.write(frame, transform, mcu_row, cancellation)
+    });
+    let transform = reader.transform();
     let frame = reader.frame.filter(Frame::has_units)?;
-    let transform = ColorTransform::of(&frame, reader.has_jfif, reader.adobe_transform);
-    output::for_each_row(&frame, transform, cmyk, cancellation, take);
+    // when the caller has cancelled, rows are missing
+    let _whether_all =
+        output.write(&frame, transform, frame.header.mcus(frame.unit_side()).1, cancellation);
     Some(())
 }
 
 /// Whether any data unit of a file can be read. Takes little time.
 pub(super) fn has_units(file: &[u8], cancellation: &Cancellation<'_>) -> bool {
     let mut reader = Reader { budget: entropy::FEW_BLOCKS, ..Reader::default() };
-    reader.read_file(file, cancellation);
+    reader.read_file(file, cancellation, &mut |_, _, _| Some(()));
     reader.frame.as_ref().is_some_and(Frame::has_units)
 }
 
 /// Whether all data units of a file can be read to the last bit of their coefficients. Takes a bit of
-/// memory for each coefficient, but two bytes for each sample of the lossless process.
-pub(super) fn is_complete(file: &[u8]) -> bool {
+/// memory for each coefficient of the progressive process, and two bytes for each sample of the lossless
+/// one.
+pub(super) fn is_complete(file: &[u8], cancellation: &Cancellation<'_>) -> bool {
     let mut reader = Reader { keeps: Keeps::Significance, ..Reader::new(file) };
-    reader.read_file(file, &Cancellation::never());
+    reader.read_file(file, cancellation, &mut |_, _, _| Some(()));
     reader.frame.as_ref().is_some_and(Frame::is_complete)
 }
+
+/// Takes the rows of MCUs of a frame up to an index. `None` ends reading.
+type TakeRows<'a> = dyn FnMut(&Frame, ColorTransform, usize) -> Option<()> + 'a;
 
 #[derive(Default)]
 struct Reader {
@@ -94,14 +107,26 @@ impl Reader {
     }
 
     /// Reads a file up to EOI, or to where it is damaged.
-    fn read_file(&mut self, file: &[u8], cancellation: &Cancellation<'_>) {
+    fn read_file(&mut self, file: &[u8], cancellation: &Cancellation<'_>, take: &mut TakeRows<'_>) {
         if let Some(segments) = file.strip_prefix(&SOI_BYTES) {
-            let _end = self.read(segments, cancellation);
+            let _end = self.read(segments, cancellation, take);
         }
     }
 
-    /// Reads segments and scans, from behind SOI to EOI. `None` where it stops before.
-    fn read(&mut self, file: &[u8], cancellation: &Cancellation<'_>) -> Option<()> {
+    /// How components become colours. Without a frame, it means nothing.
+    fn transform(&self) -> ColorTransform {
+        let of = |frame| ColorTransform::of(frame, self.has_jfif, self.adobe_transform);
+        self.frame.as_ref().map(of).unwrap_or_default()
+    }
+
+    /// Reads segments and scans, from behind SOI to EOI. Rows of a frame that has only one scan are taken
+    /// and forgotten as soon as they are read. `None` where it stops before.
+    fn read(
+        &mut self,
+        file: &[u8],
+        cancellation: &Cancellation<'_>,
+        take: &mut TakeRows<'_>,
+    ) -> Option<()> {
         let mut at = 0;
         while self.scans < MAX_SCANS {
             at += memchr::memchr(0xff, file.get(at..)?)? + 1;
@@ -124,12 +149,27 @@ impl Reader {
                     self.frame = Some(Frame::parse(segment, marker, self.keeps)?);
                 }
                 SOS => {
+                    let transform = self.transform();
                     let frame = self.frame.as_mut()?;
                     let scan = Scan::parse(segment, frame)?;
+                    let is_only_one = scan.is_only_one_of(frame);
                     let segments = EntropyCodedSegments::new(file, at);
+                    let mut taken = 0;
+                    let mut begin_row = |frame: &mut Frame, mcu_row| {
+                        cancellation.check().ok()?;
+                        if is_only_one && frame.has_units() {
+                            take(frame, transform, mcu_row)?;
+                            frame.forget(taken..mcu_row);
+                            taken = mcu_row;
+                        }
+                        Some(())
+                    };
                     let (tables, budget) = (&self.tables, &mut self.budget);
-                    at = segments.decode(&scan, frame, tables, budget, cancellation)?;
+                    at = segments.decode(&scan, frame, tables, budget, &mut begin_row)?;
                     self.scans += 1;
+                    if is_only_one {
+                        break;
+                    }
                 }
                 APP0 => self.has_jfif |= segment.starts_with(b"JFIF\0"),
                 APP14 if segment.starts_with(b"Adobe") => {

@@ -1,6 +1,8 @@
 //! Turns the components of a frame into rows of pixels: inverse DCT, level shift, upsampling and
 //! colour conversion.
 
+use std::ops::ControlFlow;
+
 use super::frame::{Component, Frame, Process};
 use super::idct;
 use crate::cancellation::Cancellation;
@@ -9,7 +11,7 @@ use crate::formats::jpeg::block::{BLOCK_LEN, BLOCK_SIDE};
 use crate::light::Row;
 
 /// What the components mean.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct ColorTransform {
     /// Whether the first three are Y, Cb and Cr.
     is_ycbcr: bool,
@@ -28,48 +30,84 @@ impl ColorTransform {
     }
 }
 
-/// Calls `take` with each row from the top: grey or RGB, of 8 bits where samples have at most 8,
-/// else of 16. CMYK becomes RGB of 16 bits by the table `cmyk`, if there is one. When the caller has
-/// cancelled, rows are missing.
-pub(super) fn for_each_row(
-    frame: &Frame,
-    transform: ColorTransform,
-    cmyk: Option<&Lut>,
-    cancellation: &Cancellation<'_>,
-    mut take: impl FnMut(Row<'_>),
-) {
-    let lines_per_mcu = frame.unit_side() * frame.max_v;
-    let cmyk = cmyk.filter(|_| frame.components.len() == 4);
-    let is_deep = frame.precision() > 8 || cmyk.is_some();
-    let white = if cmyk.is_some() { u16::MAX } else { frame.white() };
-    let full_scale: u16 = if is_deep { u16::MAX } else { u8::MAX.into() };
-    let scaled = |value: u16| {
-        ((u32::from(value) * u32::from(full_scale) + u32::from(white / 2)) / u32::from(white))
-            as u16
-    };
-    // by component: the samples of a row of MCUs, row-major, and the index of the current line
-    let mut mcu_rows = vec![Vec::new(); frame.components.len()];
-    let mut lines = vec![usize::MAX; frame.components.len()];
-    let mut samples = vec![[0; 4]; frame.header.width];
-    let mut row = vec![[0; 3]; frame.header.width];
-    for y in 0..frame.header.height {
-        let mcu_row = y / lines_per_mcu;
-        if y % lines_per_mcu == 0 {
-            if cancellation.is_cancelled() {
-                return;
-            }
-            for (component, samples) in frame.components.iter().zip(&mut mcu_rows) {
-                component.reconstruct(frame, mcu_row, samples);
-            }
-            lines.fill(usize::MAX);
+/// Passes the rows of a frame to `take`, from the top: grey or RGB, of 8 bits where samples have at
+/// most 8, else of 16. CMYK becomes RGB of 16 bits by the table `cmyk`, if there is one.
+pub(super) struct Output<'a, T> {
+    cmyk: Option<&'a Lut>,
+    take: T,
+    /// Whether `take` has ended it.
+    is_done: bool,
+    /// The index of the next row of MCUs.
+    mcu_row: usize,
+    /// By component: the samples of a row of MCUs, row-major, and the index of the current line.
+    mcu_rows: Vec<Vec<u16>>,
+    lines: Vec<usize>,
+    /// The samples of a row of pixels.
+    samples: Vec<[u16; 4]>,
+    row: Vec<[u16; 3]>,
+}
+
+impl<'a, T: FnMut(Row<'_>) -> ControlFlow<()>> Output<'a, T> {
+    pub(super) fn new(cmyk: Option<&'a Lut>, take: T) -> Self {
+        Self {
+            cmyk,
+            take,
+            is_done: false,
+            mcu_row: 0,
+            mcu_rows: Vec::new(),
+            lines: Vec::new(),
+            samples: Vec::new(),
+            row: Vec::new(),
         }
+    }
+
+    /// Passes the rows of MCUs up to that of index `end`. `None` when the caller has cancelled, and where
+    /// `take` breaks or did so before.
+    pub(super) fn write(
+        &mut self,
+        frame: &Frame,
+        transform: ColorTransform,
+        end: usize,
+        cancellation: &Cancellation<'_>,
+    ) -> Option<()> {
+        self.mcu_rows.resize(frame.components.len(), Vec::new());
+        self.lines.resize(frame.components.len(), 0);
+        self.samples.resize(frame.header.width, [0; 4]);
+        self.row.resize(frame.header.width, [0; 3]);
+        while self.mcu_row < end {
+            if self.is_done {
+                return None;
+            }
+            cancellation.check().ok()?;
+            for (component, samples) in frame.components.iter().zip(&mut self.mcu_rows) {
+                component.reconstruct(frame, self.mcu_row, samples);
+            }
+            self.lines.fill(usize::MAX);
+            let lines_per_mcu = frame.unit_side() * frame.max_v;
+            let top = self.mcu_row * lines_per_mcu;
+            for y in top..frame.header.height.min(top + lines_per_mcu) {
+                if self.write_row(frame, transform, y - top).is_break() {
+                    self.is_done = true;
+                    return None;
+                }
+            }
+            self.mcu_row += 1;
+        }
+        Some(())
+    }
+
+    /// Passes a row of pixels, of that index in the row of MCUs.
+    fn write_row(&mut self, frame: &Frame, transform: ColorTransform, y: usize) -> ControlFlow<()> {
+        let Self { mcu_row, mcu_rows, lines, samples, row, .. } = self;
+        let cmyk = self.cmyk.filter(|_| frame.components.len() == 4);
+        let is_deep = frame.precision() > 8 || cmyk.is_some();
         let mut is_repeated = true;
         for (index, (component, mcu_row_samples)) in
-            frame.components.iter().zip(&mcu_rows).enumerate()
+            frame.components.iter().zip(mcu_rows).enumerate()
         {
-            let line = y % lines_per_mcu * component.header.v / frame.max_v;
+            let line = y * component.header.v / frame.max_v;
             // the lines of flat blocks are equal
-            let line = match component.is_flat(mcu_row * component.header.v + line / BLOCK_SIDE) {
+            let line = match component.is_flat(*mcu_row * component.header.v + line / BLOCK_SIDE) {
                 true => line / BLOCK_SIDE * BLOCK_SIDE,
                 false => line,
             };
@@ -83,7 +121,7 @@ pub(super) fn for_each_row(
             }
         }
         if !is_repeated {
-            let pixels = row.iter_mut().zip(&samples);
+            let pixels = row.iter_mut().zip(&*samples);
             match (frame.components.len(), transform.is_ycbcr, cmyk) {
                 (_, _, Some(cmyk)) => {
                     let full = f64::from(frame.white());
@@ -99,11 +137,15 @@ pub(super) fn for_each_row(
                     pixels.for_each(|(pixel, samples)| *pixel = rgb_of(frame, transform, *samples))
                 }
             }
+            let white = u32::from(if cmyk.is_some() { u16::MAX } else { frame.white() });
+            let full_scale = u32::from(if is_deep { u16::MAX } else { u8::MAX.into() });
             if white != full_scale {
-                row.as_flattened_mut().iter_mut().for_each(|value| *value = scaled(*value));
+                row.as_flattened_mut().iter_mut().for_each(|value| {
+                    *value = ((u32::from(*value) * full_scale + white / 2) / white) as u16;
+                });
             }
         }
-        push(&row, frame.components.len() == 1, is_deep, &mut take);
+        push(row, frame.components.len() == 1, is_deep, &mut self.take)
     }
 }
 
@@ -145,7 +187,12 @@ fn from_ycbcr(samples: [u16; 3], precision: u32) -> [u16; 3] {
         .map(|chroma| (luma + ((chroma + 32_768) >> 16)).clamp(0, white) as u16)
 }
 
-fn push(row: &[[u16; 3]], is_grey: bool, is_deep: bool, take: &mut impl FnMut(Row<'_>)) {
+fn push(
+    row: &[[u16; 3]],
+    is_grey: bool,
+    is_deep: bool,
+    take: &mut impl FnMut(Row<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
     fn each<T>(row: &[[u16; 3]], of: impl Fn([u16; 3]) -> T) -> Vec<T> {
         row.iter().copied().map(of).collect()
     }

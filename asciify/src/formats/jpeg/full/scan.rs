@@ -4,12 +4,15 @@ use std::ops::Range;
 
 use super::entropy::CoefficientRange;
 use super::frame::{Component, Frame, Process};
-use crate::cancellation::Cancellation;
 use crate::formats::jpeg::segments::{ScanComponent, ScanHeader};
 use crate::formats::jpeg::tables::MAX_TABLES;
 
 /// Components of a scan (T.81, B.2.3).
 pub(super) const MAX_COMPONENTS: usize = 4;
+
+/// Called before the first data unit of each row of MCUs, with the frame and the index of the row of
+/// the frame's MCUs that is reached. `None` ends decoding.
+pub(super) type BeginRow<'a> = dyn FnMut(&mut Frame, usize) -> Option<()> + 'a;
 
 pub(super) struct Scan {
     pub(super) components: Vec<ScanComponent>,
@@ -53,6 +56,11 @@ impl Scan {
         is_valid.then_some(Self { components, range, columns, rows, is_interleaved })
     }
 
+    /// Whether no other scan adds to what this one has.
+    pub(super) fn is_only_one_of(&self, frame: &Frame) -> bool {
+        frame.process == Process::Sequential && self.components.len() == frame.components.len()
+    }
+
     /// Data units of a component in an MCU, from top to bottom.
     pub(super) fn units_down(&self, component: &Component) -> usize {
         if self.is_interleaved { component.header.v } else { 1 }
@@ -60,18 +68,22 @@ impl Scan {
 
     /// Calls `visit` for each data unit of these MCUs in coded order (A.2), with the index of its
     /// component in the scan, the component, and the column and the row of the data unit. `None`
-    /// where it returns that, and when the caller has cancelled.
+    /// where it or `begin_row` returns that.
     pub(super) fn for_each_data_unit(
         &self,
         frame: &mut Frame,
         mcus: Range<usize>,
-        cancellation: &Cancellation<'_>,
+        begin_row: &mut BeginRow<'_>,
         mut visit: impl FnMut(usize, &mut Component, usize, usize) -> Option<()>,
     ) -> Option<()> {
         for mcu in mcus {
             let (column, row) = (mcu % self.columns, mcu / self.columns);
             if column == 0 {
-                cancellation.check().ok()?;
+                let units_down = match self.is_interleaved {
+                    true => 1,
+                    false => frame.components[self.components[0].component].header.v,
+                };
+                begin_row(frame, row / units_down)?;
             }
             for (index, it) in self.components.iter().enumerate() {
                 let component = &mut frame.components[it.component];

@@ -31,6 +31,7 @@ fn read(file: &[u8]) -> Option<Vec<Vec<Vec<usize>>>> {
             Row::Rgb16(row) => wide(row),
             other => panic!("{other:?} is not expected"),
         });
+        ControlFlow::Continue(())
     })?;
     Some(all)
 }
@@ -142,7 +143,8 @@ fn damage_never_panics() {
             for value in [0, 0xff, ((seed * 7_919) >> 3) as u8] {
                 let mut damaged = file.clone();
                 damaged[at] = value;
-                let _refused = decode(&damaged, None, &Cancellation::never(), |_| {});
+                let take = |_: Row<'_>| ControlFlow::Continue(());
+                let _refused = decode(&damaged, None, &Cancellation::never(), take);
             }
         }
     }
@@ -175,7 +177,7 @@ fn a_small_file_cannot_take_long() {
         file.extend_from_slice(&scan);
     }
     let mut reader = Reader::default();
-    assert!(reader.read(&file[2..], &Cancellation::never()).is_some());
+    assert!(reader.read(&file[2..], &Cancellation::never(), &mut |_, _, _| Some(())).is_some());
     assert_eq!(reader.scans, MAX_SCANS);
     assert!(reader.budget < 8, "{} steps are left", reader.budget);
 }
@@ -189,7 +191,10 @@ fn a_cancelled_image_ends_with_its_row_of_mcus() {
                 asked.set(asked.get() + 1);
                 asked.get() >= cancel_at
             };
-            let _incomplete = decode(&file, None, &Cancellation::new(&ask), |_| rows += 1);
+            let _incomplete = decode(&file, None, &Cancellation::new(&ask), |_| {
+                rows += 1;
+                ControlFlow::Continue(())
+            });
             (asked.get(), rows)
         };
         let (questions, all) = cancelled_at(usize::MAX);

@@ -12,6 +12,8 @@ mod residual;
 mod tables;
 mod tokens;
 
+use std::ops::ControlFlow;
+
 use bool_decoder::BoolDecoder;
 use modes::{ModeReader, SubblockMode};
 use predict::{BottomRow, MacroblockPixels};
@@ -25,7 +27,7 @@ use crate::cancellation::Cancellation;
 const MACROBLOCK_SIDE: usize = 16;
 
 /// Decodes the key frame `data` and calls `take` with each row of means of `scale` × `scale` pixels
-/// from the top, as sRGB. `scale` is 2, 4 or 8. Cells at the right and bottom edges are means of
+/// from the top, as sRGB, until it breaks. `scale` is 2, 4 or 8. Cells at the right and bottom edges are means of
 /// the pixels inside the image.
 ///
 /// Returns `None` for other frames, for damaged ones, and when the caller has cancelled, possibly
@@ -34,7 +36,7 @@ pub(super) fn for_each_row(
     data: &[u8],
     scale: u32,
     cancellation: &Cancellation<'_>,
-    take: impl FnMut(&[[u8; 3]]),
+    take: impl FnMut(&[[u8; 3]]) -> ControlFlow<()>,
 ) -> Option<()> {
     let frame = Frame::read(data)?;
     match scale {
@@ -134,7 +136,7 @@ impl<'a> Frame<'a> {
     fn for_each_row<const CELLS: usize>(
         mut self,
         cancellation: &Cancellation<'_>,
-        mut take: impl FnMut(&[[u8; 3]]),
+        mut take: impl FnMut(&[[u8; 3]]) -> ControlFlow<()>,
     ) -> Option<()> {
         let columns = self.width.div_ceil(MACROBLOCK_SIDE);
         let scale = MACROBLOCK_SIDE / CELLS;
@@ -174,7 +176,9 @@ impl<'a> Frame<'a> {
                 return None;
             }
             for means in means.iter().take(rows_inside.div_ceil(scale)) {
-                take(&means.as_flattened()[..self.width.div_ceil(scale)]);
+                if take(&means.as_flattened()[..self.width.div_ceil(scale)]).is_break() {
+                    return Some(());
+                }
             }
         }
         Some(())

@@ -36,6 +36,7 @@ fn means(frame: &[u8], scale: u32) -> Option<RgbImage> {
     let mut means = Vec::new();
     for_each_row(frame, scale, &Cancellation::never(), |row| {
         means.extend_from_slice(row.as_flattened());
+        ControlFlow::Continue(())
     })?;
     RgbImage::from_raw(width.div_ceil(scale), height.div_ceil(scale), means)
 }
@@ -99,9 +100,13 @@ fn rare_kinds_are_not_decoded() {
     assert!(means(&with(0, plain[0] & !16), 8).is_none(), "it is not to be shown");
     assert!(means(&with(3, 0), 8).is_none(), "no start code");
     assert!(means(&with(10, plain[10] | 128), 8).is_none(), "colours of another kind");
-    assert!(for_each_row(&with(6, 0), 8, &Cancellation::never(), |_| ()).is_none(), "no width");
     assert!(
-        for_each_row(&plain, 3, &Cancellation::never(), |_| ()).is_none(),
+        for_each_row(&with(6, 0), 8, &Cancellation::never(), |_| ControlFlow::Continue(()))
+            .is_none(),
+        "no width"
+    );
+    assert!(
+        for_each_row(&plain, 3, &Cancellation::never(), |_| ControlFlow::Continue(())).is_none(),
         "a scale that divides no macroblock"
     );
 }
@@ -110,11 +115,17 @@ fn rare_kinds_are_not_decoded() {
 fn truncated_frames_are_not_decoded() {
     for hex in ALL {
         let frame = frame(hex);
-        assert!(for_each_row(&frame, 8, &Cancellation::never(), |_| ()).is_some());
+        assert!(
+            for_each_row(&frame, 8, &Cancellation::never(), |_| ControlFlow::Continue(()))
+                .is_some()
+        );
         // the last bytes may be zeros, which read the same when missing
         for length in 0..frame.len() - 8 {
             assert!(
-                for_each_row(&frame[..length], 8, &Cancellation::never(), |_| ()).is_none(),
+                for_each_row(&frame[..length], 8, &Cancellation::never(), |_| {
+                    ControlFlow::Continue(())
+                })
+                .is_none(),
                 "{length} of {}",
                 frame.len()
             );
@@ -138,6 +149,7 @@ fn damage_never_panics() {
                 let read = for_each_row(&damaged, 4, &Cancellation::never(), |row| {
                     assert_eq!(row.len(), width.div_ceil(4) as usize);
                     count += 1;
+                    ControlFlow::Continue(())
                 });
                 assert!(read.is_none() || count == height.div_ceil(4));
             }
@@ -154,6 +166,23 @@ fn a_cancelled_frame_ends_with_its_row_of_macroblocks() {
         asked.get() > 1
     };
     let mut rows = 0;
-    assert!(for_each_row(&frame, 8, &Cancellation::new(&ask), |_| rows += 1).is_none());
+    let take = |_: &[[u8; 3]]| {
+        rows += 1;
+        ControlFlow::Continue(())
+    };
+    assert!(for_each_row(&frame, 8, &Cancellation::new(&ask), take).is_none());
     assert_eq!(rows, MACROBLOCK_SIDE / 8);
+}
+
+#[test]
+fn a_frame_ends_when_no_further_row_is_taken() {
+    let frame = frame(PLAIN);
+    let asked = std::cell::Cell::new(0);
+    let ask = || {
+        asked.set(asked.get() + 1);
+        false
+    };
+    let take = |_: &[[u8; 3]]| ControlFlow::Break(());
+    assert!(for_each_row(&frame, 8, &Cancellation::new(&ask), take).is_some());
+    assert_eq!(asked.get(), 1);
 }

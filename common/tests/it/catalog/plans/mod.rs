@@ -61,7 +61,7 @@ fn compare_with_list<'a>(database: &str, explained: impl IntoIterator<Item = &'a
 #[test]
 fn the_tour_calls_every_method_of_the_catalog() {
     // what neither reads nor writes a table that grows
-    let exempt = ["connection", "observe", "check"];
+    let exempt = ["connection", "connections", "observe", "check"];
     let tour = concat!(include_str!("tour.rs"), include_str!("../mod.rs"));
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/catalog");
     let mut methods = 0;
@@ -96,5 +96,6 @@ fn the_catalog_writes_no_other_statement_by_hand() {
         by_hand.extend((count > 0).then_some((name, count)));
     }
     by_hand.sort();
-    assert_eq!(by_hand, [("changes.rs".to_owned(), 1), ("mod.rs".to_owned(), 2)]);
+    let known = [("changes.rs", 1), ("mod.rs", 2), ("transfer.rs", 7)];
+    assert_eq!(by_hand, known.map(|(file, count)| (file.to_owned(), count)));
 }

@@ -39,6 +39,7 @@ pub(super) async fn run(catalog: &Catalog) {
     removed(catalog, image).await.unwrap();
     janitor(catalog).await;
     operator(catalog).await;
+    transfer(catalog).await;
 }
 
 /// One of each kind whose queries differ. Admins make those of [`Principal::Open`].
@@ -61,7 +62,7 @@ async fn uploads(catalog: &Catalog) {
     assert!(matches!(begin("key", LONG).await, Intent::InProgress));
     let blob = reserved(catalog, &upload).await;
     let job = JobId::generate();
-    catalog.commit_upload(&upload, &blob, job, ENGINE).await.unwrap().stored().unwrap();
+    catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().stored().unwrap();
     assert!(matches!(begin("key", LONG).await, Intent::Stored(_)));
     let upload = acquired(begin("other", LONG).await);
     let blob = reserved(catalog, &upload).await;
@@ -284,6 +285,19 @@ async fn operator(catalog: &Catalog) {
     catalog.overdue(LONG).await.unwrap();
     assert_eq!(catalog.count_ahead(&PERIODS).await.unwrap().map(|(_, count)| count), [0; 4]);
     let dead = catalog.dead(20).await.unwrap();
-    assert_eq!(catalog.retry_dead(Some(dead[0].id)).await.unwrap(), 1);
-    catalog.retry_dead(None).await.unwrap();
+    assert_eq!(catalog.retry_dead(Some(dead[0].id), 1).await.unwrap(), 1);
+    catalog.retry_dead(None, 100).await.unwrap();
+}
+
+async fn transfer(catalog: &Catalog) {
+    let ids = catalog.image_ids(Some(id(8)), 20).await.unwrap();
+    assert_eq!(ids.len(), 20);
+    let rows = catalog.image_rows(&ids[..2]).await.unwrap();
+    catalog.put_image_rows(&rows).await.unwrap();
+    assert_eq!(catalog.image_rows(&ids[..2]).await.unwrap(), rows);
+    catalog.remove_image_rows(&ids[..1]).await.unwrap();
+    catalog.begin_transfer_from("elsewhere").await.unwrap_err();
+    catalog.end_transfer().await.unwrap();
+    catalog.freeze().await.unwrap();
+    catalog.unfreeze().await.unwrap();
 }

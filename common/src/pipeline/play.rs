@@ -1,0 +1,91 @@
+//! Plays: draws the frames of animations one after another, each at the cost of what it adds.
+//!
+//! An animation that was decoded up to a frame is kept for the next one, whichever look it is drawn
+//! in and whoever asks for it. The texts of frames are kept as all others are.
+
+use std::time::Duration;
+
+use asciify::{Playback, Spec, Timing};
+use futures_util::future::BoxFuture;
+use tokio::task::spawn_blocking;
+
+use super::{
+    Pipeline,
+    cache::Stages,
+    draw::{DrawError, Drawing, Stopwatch, drawing, verdict},
+    serve::ServeError,
+};
+use crate::image::{Image, ImageId};
+
+impl Pipeline {
+    /// How an image is played; `None` if it does not move.
+    ///
+    /// # Errors
+    /// See [`ServeError`]. An animation that takes more memory than `PLAYBACK_MEMORY_MIB` cannot be
+    /// played.
+    pub fn timing(&self, id: ImageId) -> BoxFuture<'_, Result<Option<Timing>, ServeError>> {
+        Box::pin(async move {
+            let image = self.image(id).await?.ok_or(ServeError::NoImage)?;
+            if !image.metadata.may_move() {
+                return Ok(None);
+            }
+            let max_wait = self.config().render_wait;
+            let playback = self.open_playback(&image, max_wait, &mut Stopwatch::start()).await?;
+            let Some(playback) = playback else { return Ok(None) };
+            let (bytes, max) = (playback.bytes(), self.0.playbacks.max_bytes);
+            if bytes > max {
+                let what = "bytes to be played (PLAYBACK_MEMORY_MIB)";
+                let over = asciify::Error::OverLimit { what, is: bytes, max };
+                return Err(DrawError::Image(over).into());
+            }
+            let timing = playback.timing().clone();
+            self.0.playbacks.keep(id, playback);
+            Ok(Some(timing))
+        })
+    }
+
+    async fn open_playback(
+        &self,
+        image: &Image,
+        max_wait: Duration,
+        stopwatch: &mut Stopwatch,
+    ) -> Result<Option<Playback>, DrawError> {
+        let (room, original) = self.load(image, max_wait, stopwatch).await?;
+        let limits = self.config().limits.clone();
+        let opened = spawn_blocking(move || {
+            let _held_to_the_end = room;
+            Playback::open(original, &limits)
+        });
+        opened.await.map_err(|_| DrawError::Crashed)?.map_err(verdict)
+    }
+
+    /// The drawing of a frame of an animation; `None` if the image does not move.
+    pub(super) async fn draw_frame(
+        &self,
+        image: &Image,
+        spec: &Spec,
+        max_wait: Duration,
+    ) -> Result<Option<(Drawing, Stages)>, DrawError> {
+        let mut stopwatch = Stopwatch::start();
+        let kept = self.0.playbacks.take(image.id, spec.frame());
+        let playback = match kept {
+            Some(playback) => Some(playback),
+            None => self.open_playback(image, max_wait, &mut stopwatch).await?,
+        };
+        let Some(mut playback) = playback else { return Ok(None) };
+        let header = playback.header().clone();
+        let working = spec.working_bytes(header.width, header.height);
+        let bytes = header.decoded_bytes_for(spec).saturating_add(working);
+        let permits = self.wait_for_core(bytes, max_wait, &mut stopwatch).await?;
+        let (pipeline, id, spec) = (self.clone(), image.id, spec.clone());
+        let work = move |is_cancelled: &dyn Fn() -> bool| {
+            let _held_to_the_end = permits;
+            let grid = playback.draw(&spec, is_cancelled)?;
+            pipeline.0.playbacks.keep(id, playback);
+            drawing(&grid, is_cancelled)
+        };
+        let drawing = self.run(work).await?;
+        stopwatch.lap("render");
+        Ok(Some((drawing, stopwatch.stages)))
+    }
+}
