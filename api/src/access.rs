@@ -3,14 +3,20 @@
 //! A request without the right scope is refused whatever it asks for; what remains is decided by
 //! the catalog's queries.
 
+use std::time::Duration;
+
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, HeaderValue, header, request::Parts},
 };
-use common::account::{
-    principal::{Caller, Principal},
-    scopes::Scope,
+use common::{
+    account::{
+        principal::{Caller, Principal},
+        scopes::Scope,
+    },
+    jitter::jitter,
 };
+use tokio::time::sleep;
 
 use crate::{
     app::App,
@@ -18,6 +24,9 @@ use crate::{
     credentials::Asker,
     problem::{FORBIDDEN, INSUFFICIENT_SCOPE, Problem, UNAUTHORIZED},
 };
+
+/// How often a stream checks that its reader may still read.
+const RIGHTS_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Someone who reads.
 pub(crate) struct Reads(pub Principal);
@@ -88,6 +97,28 @@ pub(crate) fn unauthorized() -> Problem {
     let challenge = HeaderValue::from_static("Bearer realm=\"planet\"");
     let detail = "sign in at /auth/login, or send a token: Authorization: Bearer TOKEN";
     Problem::new(UNAUTHORIZED, detail).with_header(header::WWW_AUTHENTICATE, challenge)
+}
+
+/// Returns once `reader` is no longer who the headers say: their session or token has ended, or an
+/// admin blocked them.
+pub(crate) async fn lose_rights(app: App, headers: HeaderMap, reader: Principal) {
+    if reader.user().is_none() {
+        return std::future::pending().await;
+    }
+    loop {
+        rights_interval().await;
+        match authenticate(&app, &headers).await {
+            Ok(asker) if asker.principal == reader => {}
+            // the database is away: nothing can be read either
+            Err(problem) if problem.is_unavailable() => {}
+            _ => return,
+        }
+    }
+}
+
+/// Waits until a stream checks again that its reader may still read.
+pub(crate) async fn rights_interval() {
+    sleep(jitter(RIGHTS_INTERVAL)).await;
 }
 
 async fn may(app: &App, headers: &HeaderMap, scope: Scope) -> Result<Asker, Problem> {

@@ -21,7 +21,7 @@ use crate::{
 
 /// Describes the account of who is signed in; to a browser, as a page.
 #[utoipa::path(
-    get, path = "/account", tag = "accounts",
+    get, path = "/account", operation_id = "getAccount", tag = "accounts",
     responses(
         (status = 200, description = "The account.", content((AccountBody = "application/json"), (String = "text/html"))),
         (status = 401, description = "Nobody is signed in.", body = ProblemBody, content_type = "application/problem+json"),
@@ -36,7 +36,7 @@ pub(crate) async fn account(headers: HeaderMap, SignedIn { user, .. }: SignedIn)
 
 /// Lists the browsers in which the user is signed in, newest first.
 #[utoipa::path(
-    get, path = "/account/sessions", tag = "accounts",
+    get, path = "/account/sessions", operation_id = "listSessions", tag = "accounts",
     responses(
         (status = 200, description = "The sessions.", body = SessionsBody),
         (status = 401, description = "Nobody is signed in.", body = ProblemBody, content_type = "application/problem+json"),
@@ -56,7 +56,7 @@ pub(crate) async fn sessions(
 
 /// Ends a session: the browser is signed out.
 #[utoipa::path(
-    delete, path = "/account/sessions/{session}", tag = "accounts",
+    delete, path = "/account/sessions/{session}", operation_id = "endSession", tag = "accounts",
     params(("session" = String, Path, description = "Id of the session.")),
     responses(
         (status = 204, description = "Ended."),

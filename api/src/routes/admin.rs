@@ -33,7 +33,7 @@ const PAGE: u64 = 100;
 
 /// Lists users, in the order of their first sign-in.
 #[utoipa::path(
-    get, path = "/admin/users", tag = "accounts",
+    get, path = "/admin/users", operation_id = "listUsers", tag = "accounts",
     params(("after" = Option<String>, Query, description = "Only users after the one with this id.")),
     responses(
         (status = 200, description = "A page of users.", body = UsersBody),
@@ -59,7 +59,7 @@ pub(crate) async fn list(
 
 /// Describes a user.
 #[utoipa::path(
-    get, path = "/admin/users/{user}", tag = "accounts",
+    get, path = "/admin/users/{user}", operation_id = "getUser", tag = "accounts",
     params(("user" = String, Path, description = "Id of the user.")),
     responses(
         (status = 200, description = "The user.", body = UserBody),
@@ -96,7 +96,7 @@ pub(crate) struct UserChangeBody {
 /// Blocks or unblocks a user, or gives them limits of their own. Who is blocked is refused at once,
 /// and their event streams end within seconds.
 #[utoipa::path(
-    patch, path = "/admin/users/{user}", tag = "accounts",
+    patch, path = "/admin/users/{user}", operation_id = "changeUser", tag = "accounts",
     params(("user" = String, Path, description = "Id of the user.")),
     request_body = UserChangeBody,
     responses(
@@ -131,7 +131,7 @@ pub(crate) async fn change(
 
 /// Deletes the account of a user, and all of their images.
 #[utoipa::path(
-    delete, path = "/admin/users/{user}", tag = "accounts",
+    delete, path = "/admin/users/{user}", operation_id = "deleteUser", tag = "accounts",
     params(("user" = String, Path, description = "Id of the user.")),
     responses(
         (status = 202, description = "The account cannot be used any more; its images are removed soon."),
@@ -155,7 +155,7 @@ pub(crate) async fn remove(
 
 /// Deletes the account of who is signed in, and all of their images.
 #[utoipa::path(
-    delete, path = "/account", tag = "accounts",
+    delete, path = "/account", operation_id = "deleteAccount", tag = "accounts",
     responses(
         (status = 202, description = "The account cannot be used any more; its images are removed soon."),
         (status = 401, description = "Nobody is signed in with a browser.", body = ProblemBody, content_type = "application/problem+json"),

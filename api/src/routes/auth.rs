@@ -35,7 +35,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Offers the ways to sign in.
 #[utoipa::path(
-    get, path = "/auth/login", tag = "accounts",
+    get, path = "/auth/login", operation_id = "getSignIn", tag = "accounts",
     params(("return_to" = Option<String>, Query, description = "The path to return to afterwards.")),
     responses(
         (status = 200, description = "The page with a link for each provider.", content((String = "text/html"))),
@@ -54,7 +54,7 @@ pub(crate) async fn page(State(app): State<App>, uri: Uri) -> Result<Response, P
 
 /// Begins a sign-in: redirects the browser to the provider.
 #[utoipa::path(
-    get, path = "/auth/login/{provider}", tag = "accounts",
+    get, path = "/auth/login/{provider}", operation_id = "beginSignIn", tag = "accounts",
     params(
         ("provider" = String, Path, description = "`oidc` or `github`."),
         ("return_to" = Option<String>, Query, description = "The path to return to afterwards."),
@@ -94,7 +94,7 @@ pub(crate) async fn login(
 
 /// Ends a sign-in: the provider redirects the browser to this address.
 #[utoipa::path(
-    get, path = "/auth/callback/{provider}", tag = "accounts",
+    get, path = "/auth/callback/{provider}", operation_id = "completeSignIn", tag = "accounts",
     params(
         ("provider" = String, Path, description = "`oidc` or `github`."),
         ("state" = String, Query, description = "As this service sent it to the provider."),
@@ -141,7 +141,7 @@ pub(crate) async fn callback(
 
 /// Signs out: ends the session of this browser. The provider's own session stays.
 #[utoipa::path(
-    post, path = "/auth/logout", tag = "accounts",
+    post, path = "/auth/logout", operation_id = "signOut", tag = "accounts",
     responses(
         (status = 204, description = "Signed out."),
         (status = 303, description = "Signed out: a browser is sent to the page for signing in."),

@@ -13,16 +13,14 @@ use axum::{
 use common::{
     account::principal::Principal,
     catalog::Snapshot,
-    jitter::jitter,
     pipeline::{Event, Subscription},
 };
 use futures_util::{StreamExt, stream};
-use tokio::{sync::OwnedSemaphorePermit, time::sleep};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    access::Reads,
+    access::{Reads, lose_rights},
     app::App,
-    authentication::authenticate,
     extract::Id,
     headers::PRIVATE,
     negotiate::negotiate,
@@ -34,8 +32,6 @@ const MEDIA_TYPE: &str = "text/event-stream";
 /// How often a comment is sent to a quiet stream: proxies close connections that are idle for a
 /// minute.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// How often a stream checks that its reader may still read.
-const RIGHTS_INTERVAL: Duration = Duration::from_secs(2);
 /// The pause before a browser reconnects.
 const RECONNECTION_TIME: Duration = Duration::from_secs(2);
 /// Turns off the response buffering of nginx.
@@ -166,35 +162,18 @@ fn respond(
             Some((sent, (!ends).then_some((subscription, permit))))
         }
     });
-    let (app, headers) = (app.clone(), headers.clone());
     let closing = app.closing.clone().cancelled_owned();
+    let lost = lose_rights(app.clone(), headers.clone(), reader);
     let ended = async move {
         tokio::select! {
             () = closing => {}
-            () = lose_rights(&app, &headers, &reader) => {}
+            () = lost => {}
         }
     };
     let events =
         stream::iter([first]).chain(changes).map(Ok::<_, Infallible>).take_until(Box::pin(ended));
     let sse = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL));
     ([(header::CACHE_CONTROL, PRIVATE), NO_BUFFERING], sse).into_response()
-}
-
-/// Returns once `reader` is no longer who the headers say: their session or token has ended, or an
-/// admin blocked them.
-async fn lose_rights(app: &App, headers: &HeaderMap, reader: &Principal) {
-    if reader.user().is_none() {
-        return std::future::pending().await;
-    }
-    loop {
-        sleep(jitter(RIGHTS_INTERVAL)).await;
-        match authenticate(app, headers).await {
-            Ok(asker) if asker.principal == *reader => {}
-            // the database is away: nothing can be read either
-            Err(problem) if problem.is_unavailable() => {}
-            _ => return,
-        }
-    }
 }
 
 /// An event with the data of its kind. Its id is what the client has received.

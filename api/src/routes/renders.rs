@@ -16,11 +16,11 @@ use common::{
 };
 
 use crate::{
-    access::Reads,
+    access::{Reads, lose_rights},
     app::App,
     caching::{caching_of, is_shared},
     conditional::{Condition, condition},
-    extract::{Id, PlayQuery, RenderQuery},
+    extract::{Id, RenderQuery},
     headers::BY_READER,
     negotiate::negotiate,
     options::Options,
@@ -29,7 +29,7 @@ use crate::{
     render_writer::{Answer, answer},
     response_budget::Reserved,
     responses::{Binary, ImageBody, Json, RenderBody, RendersBody},
-    routes::{home::origin, play::answer_play},
+    routes::{home::origin, play::answer_recording},
     session::account_link,
 };
 
@@ -87,7 +87,8 @@ pub(crate) async fn text(
 ) -> Result<Response, Problem> {
     query.spec = query.spec_for(&app, id, &reader).await?;
     if query.is_recording {
-        return answer_recording(&app, &headers, reader, id, query).await;
+        let lost = lose_rights(app.clone(), headers, reader.clone());
+        return answer_recording(&app, &reader, id, query, lost).await;
     }
     let offers = Output::ALL.iter().filter(|format| **format != Output::Ansi);
     let offers: Vec<&str> = offers.map(|format| format.media_type()).chain([JSON]).collect();

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
-    access::Changes,
+    access::{Changes, rights_interval},
     account_responses::{ShareBody, SharesBody},
     app::App,
     extract::{Id, RenderQuery},
@@ -23,6 +23,7 @@ use crate::{
     responses::{Binary, ImageBody, Json},
     routes::{
         images::original_of,
+        play::answer_recording,
         renders::{choose_format, render_text},
         tokens::life,
     },
@@ -43,7 +44,7 @@ pub(crate) struct ImageChangeBody {
 
 /// Makes an image private or public.
 #[utoipa::path(
-    patch, path = "/images/{id}", tag = "images",
+    patch, path = "/images/{id}", operation_id = "changeImage", tag = "images",
     params(("id" = String, Path, description = "Id of the image.")),
     request_body = ImageChangeBody,
     responses(
@@ -77,7 +78,7 @@ pub(crate) struct NewShareBody {
 
 /// Makes a link that shows one image to whoever has it. The answer shows it, once.
 #[utoipa::path(
-    post, path = "/images/{id}/shares", tag = "accounts",
+    post, path = "/images/{id}/shares", operation_id = "createShare", tag = "accounts",
     params(("id" = String, Path, description = "Id of the image.")),
     request_body = NewShareBody,
     responses(
@@ -108,7 +109,7 @@ pub(crate) async fn create(
 
 /// Lists the links to an image, newest first, without their secrets.
 #[utoipa::path(
-    get, path = "/images/{id}/shares", tag = "accounts",
+    get, path = "/images/{id}/shares", operation_id = "listShares", tag = "accounts",
     params(("id" = String, Path, description = "Id of the image.")),
     responses(
         (status = 200, description = "The links.", body = SharesBody),
@@ -128,7 +129,7 @@ pub(crate) async fn list(
 
 /// Revokes a link: it shows nothing from now on.
 #[utoipa::path(
-    delete, path = "/images/{id}/shares/{share}", tag = "accounts",
+    delete, path = "/images/{id}/shares/{share}", operation_id = "revokeShare", tag = "accounts",
     params(
         ("id" = String, Path, description = "Id of the image."),
         ("share" = String, Path, description = "Id of the link."),
@@ -162,6 +163,7 @@ pub(crate) async fn revoke(
 
 /// Whoever has the link of the path, and the image that it shows.
 pub(crate) struct Shared {
+    secret: String,
     image: ImageId,
     reader: Principal,
 }
@@ -171,28 +173,38 @@ impl FromRequestParts<App> for Shared {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let path = Path::<String>::from_request_parts(parts, app).await;
-        let image = match &path {
-            Ok(Path(secret)) => app.pipeline.shared_image(secret).await?,
+        let found = match path {
+            Ok(Path(secret)) => app.pipeline.shared_image(&secret).await?.map(|it| (secret, it)),
             Err(_) => None,
         };
-        let image = image.ok_or_else(|| {
+        let (secret, image) = found.ok_or_else(|| {
             Problem::new(NOT_FOUND, "no such link: it is mistyped, has ended or was revoked")
         })?;
-        Ok(Shared { image, reader: Principal::ShareLink(image) })
+        Ok(Shared { secret, image, reader: Principal::ShareLink(image) })
+    }
+}
+
+/// Returns once a link has ended or was revoked.
+async fn lose_link(app: App, secret: String) {
+    loop {
+        rights_interval().await;
+        if let Ok(None) = app.pipeline.shared_image(&secret).await {
+            return;
+        }
     }
 }
 
 /// Returns the image of a link as text, with every option.
 #[utoipa::path(
-    get, path = "/s/{secret}", tag = "accounts",
+    get, path = "/s/{secret}", operation_id = "getSharedRender", tag = "accounts",
     params(
         ("secret" = String, Path, description = "The secret of the link."),
-        ("format" = Option<String>, Query, description = "`txt`, `ansi`, `html`, `svg` or `png`, and the options of `/images/{id}`."),
+        ("format" = Option<String>, Query, description = "`txt`, `ansi`, `html`, `svg`, `png` or `cast`, and the options of `/images/{id}`."),
     ),
     responses(
         (status = 200, description = "The image as text.", content(
             (String = "text/plain"), (String = "text/html"), (String = "image/svg+xml"),
-            (inline(Binary) = "image/png"),
+            (inline(Binary) = "image/png"), (String = "application/x-asciicast"),
         )),
         (status = 304, description = "Not modified."),
         (status = 400, description = "A parameter is invalid.", body = ProblemBody, content_type = "application/problem+json"),
@@ -203,10 +215,15 @@ impl FromRequestParts<App> for Shared {
 pub(crate) async fn text(
     State(app): State<App>,
     headers: HeaderMap,
-    Shared { image, reader }: Shared,
+    Shared { secret, image, reader }: Shared,
     mut query: RenderQuery,
 ) -> Result<Response, Problem> {
     query.spec = query.spec_for(&app, image, &reader).await?;
+    if query.is_recording {
+        let lost = lose_link(app.clone(), secret);
+        let response = answer_recording(&app, &reader, image, query, lost).await?;
+        return Ok(([NO_REFERRER], response).into_response());
+    }
     let offers = Output::ALL.iter().filter(|format| **format != Output::Ansi);
     let offers: Vec<&str> = offers.map(|format| format.media_type()).collect();
     // without JSON among the offers, there is always a format
@@ -217,7 +234,7 @@ pub(crate) async fn text(
 
 /// Returns the original of the image of a link.
 #[utoipa::path(
-    get, path = "/s/{secret}/original", tag = "accounts",
+    get, path = "/s/{secret}/original", operation_id = "getSharedOriginal", tag = "accounts",
     params(("secret" = String, Path, description = "The secret of the link.")),
     responses(
         (status = 200, description = "The original.", body = inline(Binary), content_type = "image/*"),
@@ -230,7 +247,7 @@ pub(crate) async fn original(
     State(app): State<App>,
     method: Method,
     headers: HeaderMap,
-    Shared { image, reader }: Shared,
+    Shared { image, reader, .. }: Shared,
 ) -> Result<Response, Problem> {
     let response = original_of(&app, &method, &headers, image, &reader).await?;
     Ok(([NO_REFERRER], response).into_response())

@@ -47,7 +47,7 @@ pub(crate) struct NewTokenBody {
 
 /// Makes a token. The answer shows it, once.
 #[utoipa::path(
-    post, path = "/account/tokens", tag = "accounts",
+    post, path = "/account/tokens", operation_id = "createToken", tag = "accounts",
     request_body = NewTokenBody,
     responses(
         (status = 201, description = "The token.", body = TokenBody),
@@ -81,7 +81,7 @@ pub(crate) async fn create(
 
 /// Lists the tokens of who is signed in, newest first, without their secrets.
 #[utoipa::path(
-    get, path = "/account/tokens", tag = "accounts",
+    get, path = "/account/tokens", operation_id = "listTokens", tag = "accounts",
     responses(
         (status = 200, description = "The tokens.", body = TokensBody),
         (status = 401, description = "Nobody is signed in with a browser.", body = ProblemBody, content_type = "application/problem+json"),
@@ -97,7 +97,7 @@ pub(crate) async fn list(
 
 /// Revokes a token: it is refused from now on.
 #[utoipa::path(
-    delete, path = "/account/tokens/{token}", tag = "accounts",
+    delete, path = "/account/tokens/{token}", operation_id = "revokeToken", tag = "accounts",
     params(("token" = String, Path, description = "Id of the token.")),
     responses(
         (status = 204, description = "Revoked."),

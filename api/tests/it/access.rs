@@ -54,6 +54,8 @@ const ROWS: &[(&str, &str, Row)] = &[
     ("get", "/images/{id}/original", Reads),
     ("get", "/images/{id}/renders", Reads),
     ("get", "/images/{id}/thumbnail", Reads),
+    ("get", "/images/{id}/animation", Reads),
+    ("get", "/images/{id}/play", Reads),
     ("get", "/images/{id}/events", Reads),
     ("get", "/images/{id}/shares", Changes(Scope::Upload, 200)),
     ("post", "/images/{id}/shares", Changes(Scope::Upload, 201)),
@@ -196,6 +198,15 @@ fn body_of(method: &str, path: &str) -> &'static str {
     }
 }
 
+/// The queries with which an address is another representation, with rights of its own.
+fn queries_of(method: &str, path: &str) -> &'static [&'static str] {
+    match (method, path) {
+        ("get", "/images/{id}") => &["", "?format=cast", "?width=20&format=png"],
+        ("get", "/images/{id}/play") => &["", "?format=cast"],
+        _ => &[""],
+    }
+}
+
 /// A stream has no end, and its status is that of HEAD.
 fn method_for<'a>(method: &'a str, path: &str) -> &'a str {
     if path.ends_with("/events") { "head" } else { method }
@@ -205,17 +216,26 @@ fn method_for<'a>(method: &'a str, path: &str) -> &'a str {
 async fn every_address_has_a_row() {
     let house = House::open(&[]).await;
     let document: Value = house.app.get("/openapi.json").await.is(200).json();
-    let mut documented = BTreeSet::new();
+    let (mut documented, mut ids) = (BTreeSet::new(), BTreeSet::new());
     for (path, item) in document["paths"].as_object().expect("paths") {
         for method in ["get", "post", "put", "patch", "delete"] {
-            if item.get(method).is_some() {
+            if let Some(operation) = item.get(method) {
                 documented.insert((method.to_owned(), path.clone()));
+                ids.extend(operation["operationId"].as_str());
             }
         }
     }
     let rows = ROWS.iter().map(|(method, path, _)| (method.to_string(), path.to_string()));
     let rows: BTreeSet<(String, String)> = rows.collect();
     assert_eq!(documented, rows);
+    // generated clients name their functions after them
+    assert_eq!(ids.len(), rows.len(), "{ids:?}");
+    let is_camel_case = |id: &&str| {
+        id.starts_with(|c: char| c.is_ascii_lowercase())
+            && id.chars().all(|c| c.is_ascii_alphabetic())
+            && id.contains(|c: char| c.is_ascii_uppercase())
+    };
+    assert!(ids.iter().all(is_camel_case), "{ids:?}");
 }
 
 /// The document says of each address which credentials it takes, and whether it needs them.
@@ -301,17 +321,20 @@ async fn every_principal_may_do_what_the_table_says() {
                                 house.run(&format!("{sql}'{sql_id}'")).await;
                             }
                         }
-                        let path = path.replace("{id}", &image.id).replace("{share}", &share);
+                        let at = path.replace("{id}", &image.id).replace("{share}", &share);
                         let expected = match row {
                             Reads if may_read(who, of) => 200,
                             Reads => 404,
                             Changes(_, done) => change(who, of, *done),
                             _ => unreachable!("only these two rows are handled here"),
                         };
-                        let answer = house.send(sent, &path, token_of(who), body).await;
-                        assert_eq!(answer.status, expected, "{method} {path} {who:?} {of:?}");
-                        if *row == Reads {
-                            check_conditions(&house, &path, token_of(who), expected).await;
+                        for query in queries_of(method, path) {
+                            let at = format!("{at}{query}");
+                            let answer = house.send(sent, &at, token_of(who), body).await;
+                            assert_eq!(answer.status, expected, "{method} {at} {who:?} {of:?}");
+                            if *row == Reads {
+                                check_conditions(&house, &at, token_of(who), expected).await;
+                            }
                         }
                     }
                 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use common::account::scopes::Scopes;
 use reqwest::Method;
-use testkit::app::{TestApp, until};
+use testkit::app::{TestApp, Uploaded, until};
 
-use crate::{access::House, pictures::png};
+use crate::{access::House, pictures::png, play::slow_dots};
 
 const PUBLIC: &str = r#"{"visibility": "public"}"#;
 const PRIVATE: &str = r#"{"visibility": "private"}"#;
@@ -106,7 +106,7 @@ async fn public_images_are_for_shared_caches_and_private_ones_are_not() {
     let image = house.upload(&owner, 8).await;
     for (visibility, word) in [(PRIVATE, "private"), (PUBLIC, "public")] {
         house.send("patch", &image.at, Some(&owner), visibility).await.is(200);
-        for path in ["", "/metadata", "/original", "/renders"] {
+        for path in ["", "/metadata", "/original", "/renders", "/animation"] {
             let path = format!("{}{path}", image.at);
             let answer = house.send("get", &path, Some(&owner), "").await.is(200);
             assert_eq!(answer.header("cache-control"), format!("{word}, no-cache"), "{path}");
@@ -131,7 +131,7 @@ async fn a_link_shows_one_image_until_it_ends() {
     assert_eq!(made.header("cache-control"), "no-store");
     let url = made.json()["url"].as_str().unwrap().to_owned();
     assert_eq!(url.len(), "/s/".len() + 32);
-    for path in ["", "?width=20&format=png", "?format=html", "/original"] {
+    for path in ["", "?width=20&format=png", "?format=html", "?format=cast", "/original"] {
         let answer = house.app.get(&format!("{url}{path}")).await.is(200);
         assert_eq!(answer.header("referrer-policy"), "no-referrer");
         assert_eq!(answer.header("cache-control"), "private, no-cache");
@@ -274,6 +274,37 @@ async fn a_blocked_user_is_refused_and_their_streams_end() {
     assert!(rest.is_ok(), "the stream goes on");
     house.send("patch", &at, Some(&admin), r#"{"blocked": false}"#).await.is(200);
     house.send("get", "/images", Some(&owner), "").await.is(200);
+}
+
+/// Each frame is shown for a minute: the streams do not end because the next one is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_animation_ends_for_who_may_no_longer_see_it() {
+    let house = House::open(&[]).await;
+    let owner = house.token(&house.owner, Scopes::ALL).await;
+    let other = house.token(&house.other, Scopes::ALL).await;
+    let admin = house.token(&house.admin, Scopes::ALL).await;
+    let request = house.app.request(Method::POST, "/images").body(slow_dots(3, 6_000));
+    let image = Uploaded::from(&house.app.send(request.bearer_auth(&owner)).await.is(201));
+    house.send("patch", &image.at, Some(&owner), PUBLIC).await.is(200);
+    let play = async |token: Option<&str>| {
+        let request = house.app.request(Method::GET, &format!("{}/play", image.at));
+        let request = token.into_iter().fold(request, |request, token| request.bearer_auth(token));
+        let stream = request.send().await.unwrap();
+        assert_eq!(stream.status(), 200);
+        stream
+    };
+    let ended = async |stream: reqwest::Response| {
+        tokio::time::timeout(Duration::from_secs(5), stream.bytes()).await.is_ok()
+    };
+    let (by_nobody, by_other) = (play(None).await, play(Some(&other)).await);
+    let (by_owner, by_admin) = (play(Some(&owner)).await, play(Some(&admin)).await);
+    house.send("patch", &image.at, Some(&owner), PRIVATE).await.is(200);
+    assert!(ended(by_nobody).await && ended(by_other).await, "a stream goes on");
+    let at = format!("/admin/users/{}", house.owner.id);
+    house.send("patch", &at, Some(&admin), r#"{"blocked": true}"#).await.is(200);
+    assert!(ended(by_owner).await, "the stream of a blocked user goes on");
+    house.send("delete", &image.at, Some(&admin), "").await.is(204);
+    assert!(ended(by_admin).await, "the stream of a deleted image goes on");
 }
 
 #[tokio::test(flavor = "multi_thread")]

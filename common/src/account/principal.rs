@@ -91,4 +91,13 @@ impl Principal {
             Principal::Open | Principal::Anonymous { .. } | Principal::ShareLink(_) => false,
         }
     }
+
+    /// Who reads further parts of `image` for the same response: the log has one line for what an
+    /// admin reads.
+    pub fn reading_on(&self, image: &Image) -> Principal {
+        match self.reads_as_admin(image) {
+            true => Principal::ShareLink(image.id),
+            false => self.clone(),
+        }
+    }
 }

@@ -48,6 +48,7 @@ mod sign_ins;
 mod snapshot;
 mod tokens;
 mod transfer;
+mod transfer_accounts;
 mod uploads;
 mod user_admin;
 mod users;

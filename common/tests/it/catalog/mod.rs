@@ -84,7 +84,8 @@ pub(crate) async fn stored(catalog: &Catalog, content: &str) -> (Image, JobId) {
     let upload =
         acquired(catalog.begin_upload(None, &metadata(content), None, LONG).await.unwrap());
     let (job, blob) = (JobId::generate(), reserved(catalog, &upload).await);
-    let image = catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().stored().unwrap();
+    let image =
+        catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().stored().unwrap();
     (image, job)
 }
 

@@ -48,7 +48,8 @@ async fn uploaded(catalog: &Catalog, content: &str, owner: Option<Allowance>) ->
     let begun = catalog.begin_upload(owner, &metadata, None, LONG).await.unwrap();
     let upload = acquired(begun);
     let blob = reserved(catalog, &upload).await;
-    let committed = catalog.commit_upload(&upload, &blob, JobId::generate(), ENGINE).await.unwrap();
+    let committed =
+        catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap();
     if !matches!(committed, Committed::Stored(_)) {
         catalog.abandon_upload(&upload, &blob).await.unwrap();
     }
@@ -187,7 +188,8 @@ async fn an_upload_of_a_blocked_user_is_not_stored(catalog: Catalog) {
     let blob = reserved(&catalog, &upload).await;
     assert!(catalog.begin_leaving(ada).await.unwrap());
     assert!(!catalog.delete_left_user(ada).await.unwrap(), "an upload is running");
-    let committed = catalog.commit_upload(&upload, &blob, JobId::generate(), ENGINE).await.unwrap();
+    let committed =
+        catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap();
     assert!(matches!(committed, Committed::NoOwner), "{committed:?}");
     catalog.abandon_upload(&upload, &blob).await.unwrap();
     assert!(catalog.delete_left_user(ada).await.unwrap());

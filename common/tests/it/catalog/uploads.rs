@@ -30,7 +30,8 @@ async fn an_upload_is_an_image_once_it_is_committed(catalog: Catalog) {
     assert_eq!(catalog.images(&page(9)).await.unwrap(), []);
 
     let (job, blob) = (JobId::generate(), reserved(&catalog, &upload).await);
-    let image = catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().stored().unwrap();
+    let image =
+        catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().stored().unwrap();
     assert_eq!(image.metadata, metadata);
     assert!(image.stored_at >= image.created_at);
     assert_eq!(catalog.image(upload.image).await.unwrap(), Some(image.clone()));
@@ -47,7 +48,11 @@ async fn an_upload_commits_once(catalog: Catalog) {
     let commits = at_once((0..8).map(|_| {
         let (catalog, upload, blob) = (catalog.clone(), upload.clone(), blob.clone());
         async move {
-            catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap().stored()
+            catalog
+                .commit_upload(&upload, &blob, JobId::generate(), None, ENGINE)
+                .await
+                .unwrap()
+                .stored()
         }
     }));
     assert_eq!(commits.await.into_iter().flatten().count(), 1);
@@ -66,7 +71,11 @@ async fn an_upload_that_was_overtaken_commits_nothing(catalog: Catalog) {
     let commit = |upload: Upload, blob: String| {
         let catalog = catalog.clone();
         async move {
-            catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap().stored()
+            catalog
+                .commit_upload(&upload, &blob, JobId::generate(), None, ENGINE)
+                .await
+                .unwrap()
+                .stored()
         }
     };
     assert_eq!(commit(slow.clone(), slow_blob.clone()).await, None);
@@ -83,8 +92,11 @@ async fn an_upload_whose_blob_was_marked_commits_nothing(catalog: Catalog) {
     let blob = original_key(upload.image, upload.attempt);
     catalog.reserve_blobs(std::slice::from_ref(&blob), ENDED).await.unwrap();
     assert_eq!(catalog.mark_expired().await.unwrap(), 1);
-    let committed =
-        catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap().stored();
+    let committed = catalog
+        .commit_upload(&upload, &blob, JobId::generate(), None, ENGINE)
+        .await
+        .unwrap()
+        .stored();
     assert_eq!(committed, None);
     assert_eq!(catalog.image(upload.image).await.unwrap(), None);
     assert_eq!(due(&catalog).await, []);
@@ -149,7 +161,11 @@ async fn an_abandoned_upload_frees_its_key(catalog: Catalog) {
     catalog.abandon_upload(&upload, &blob).await.unwrap();
     assert_eq!(marked(&catalog).await, HashSet::from([blob.clone()]));
     assert_eq!(
-        catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap().stored(),
+        catalog
+            .commit_upload(&upload, &blob, JobId::generate(), None, ENGINE)
+            .await
+            .unwrap()
+            .stored(),
         None
     );
     let next =

@@ -71,7 +71,7 @@ async fn uploads(catalog: &Catalog) {
     let upload =
         acquired(catalog.begin_upload(ada, &metadata("a"), Some("key"), LONG).await.unwrap());
     let (blob, job) = (reserved(catalog, &upload).await, JobId::generate());
-    catalog.commit_upload(&upload, &blob, job, ENGINE).await.unwrap().stored().unwrap();
+    catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().stored().unwrap();
 }
 
 async fn jobs(catalog: &Catalog) {
@@ -196,14 +196,17 @@ async fn accounts(catalog: &Catalog) {
     assert!(!catalog.delete_left_user(ADA).await.unwrap(), "there are images");
 }
 
-async fn sign_ins(catalog: &Catalog, user: UserId) {
-    let pending = PendingSignIn {
+fn pending_sign_in() -> PendingSignIn {
+    PendingSignIn {
         provider: "oidc".into(),
         nonce: String::new(),
         verifier: String::new(),
         return_to: "/".into(),
-    };
-    catalog.begin_sign_in("state", "browser", &pending, LONG).await.unwrap();
+    }
+}
+
+async fn sign_ins(catalog: &Catalog, user: UserId) {
+    catalog.begin_sign_in("state", "browser", &pending_sign_in(), LONG).await.unwrap();
     assert!(catalog.take_sign_in("state", "browser", "oidc").await.unwrap().is_some());
     catalog.delete_expired_sign_ins().await.unwrap();
     for hash in ["one", "two"] {
@@ -296,6 +299,8 @@ async fn transfer(catalog: &Catalog) {
     catalog.put_image_rows(&rows).await.unwrap();
     assert_eq!(catalog.image_rows(&ids[..2]).await.unwrap(), rows);
     catalog.remove_image_rows(&ids[..1]).await.unwrap();
+    catalog.begin_sign_in("moved", "browser", &pending_sign_in(), LONG).await.unwrap();
+    catalog.copy_accounts_from(catalog).await.unwrap();
     catalog.begin_transfer_from("elsewhere").await.unwrap_err();
     catalog.end_transfer().await.unwrap();
     catalog.freeze().await.unwrap();
