@@ -35,7 +35,7 @@ pub struct Problem {
     detail: String,
     headers: Vec<(header::HeaderName, HeaderValue)>,
     /// For the log: what failed in the service.
-    cause: Option<String>,
+    cause: Option<Box<str>>,
 }
 
 impl fmt::Display for Problem {
@@ -101,7 +101,7 @@ impl Problem {
 
     /// What failed in the service, which clients do not see; otherwise the detail.
     pub(crate) fn cause(&self) -> &str {
-        self.cause.as_ref().unwrap_or(&self.detail)
+        self.cause.as_deref().unwrap_or(&self.detail)
     }
 
     /// Appends a hint to the detail.
@@ -223,7 +223,7 @@ impl From<&Fault> for Problem {
             UNAVAILABLE,
             "a dependency of the service is unavailable; nothing was lost, try again soon",
         );
-        Problem { cause: Some(fault.to_string()), ..problem }
+        Problem { cause: Some(fault.to_string().into()), ..problem }
     }
 }
 

@@ -53,7 +53,14 @@ fn a_process_that_decodes_is_killed_when_its_render_is_cancelled() {
     let spec: Spec = "width=1000&height=10&fit=stretch&match=ramp".parse().expect("a spec");
     for (name, file) in files {
         let draw = |ask: &dyn Fn() -> bool| {
-            cpu::of(|| render_unless(Cursor::new(&file), &[spec.clone()], &Limits::default(), &ask))
+            cpu::of(|| {
+                render_unless(
+                    Cursor::new(&file),
+                    std::slice::from_ref(&spec),
+                    &Limits::default(),
+                    &ask,
+                )
+            })
         };
         let (drawn, whole) = draw(&|| false);
         assert!(drawn.is_ok(), "{name}: {:?}", drawn.err());

@@ -89,7 +89,7 @@ async fn one_trace_leads_from_an_upload_over_the_broker_to_the_stored_renders() 
     assert_eq!(producer.name, format!("publish {queue}"));
     let consumer = one(&of_trace, &format!("process {queue}"));
     assert_eq!((consumer.kind, &consumer.parent), (SpanKind::Consumer, &producer.id));
-    assert_eq!(consumer.links, [producer.id.clone()]);
+    assert_eq!(consumer.links, std::slice::from_ref(&producer.id));
     assert_eq!(consumer.service, "planet-worker");
     assert_eq!(consumer.attributes["planet.image"], id);
     assert_eq!(consumer.attributes["planet.outcome"], "done");
@@ -136,7 +136,7 @@ async fn a_job_found_by_polling_and_one_that_is_retried_stay_in_the_trace() {
     let producer = producers.await.remove(0);
     for consumer in &consumers {
         assert_eq!((consumer.trace.as_str(), &consumer.parent), (TRACE, &producer.id));
-        assert_eq!(consumer.links, [producer.id.clone()]);
+        assert_eq!(consumer.links, std::slice::from_ref(&producer.id));
     }
     assert!(consumers.iter().any(|span| span.attributes["planet.attempt"] == "2"));
 }

@@ -109,24 +109,37 @@ impl Rect {
 }
 
 /// What frames are drawn on; transparent at first. When the caller has cancelled, rows are missing.
-pub(super) struct Canvas(DynamicImage);
+pub(super) struct Canvas {
+    sides: (u32, u32),
+    /// RGBA; made when something is drawn or shown, so that what is refused takes no memory.
+    image: Option<DynamicImage>,
+}
 
 impl Canvas {
-    pub(super) fn new((width, height): (u32, u32)) -> Self {
-        Self(RgbaImage::new(width, height).into())
+    pub(super) fn new(sides: (u32, u32)) -> Self {
+        Self { sides, image: None }
     }
 
-    pub(super) fn image(&self) -> &DynamicImage {
-        &self.0
+    /// Width and height.
+    pub(super) fn sides(&self) -> (u32, u32) {
+        self.sides
     }
 
-    pub(super) fn into_image(self) -> DynamicImage {
-        self.0
+    pub(super) fn image(&mut self) -> &mut DynamicImage {
+        let (width, height) = self.sides;
+        self.image.get_or_insert_with(|| RgbaImage::new(width, height).into())
+    }
+
+    pub(super) fn into_image(mut self) -> DynamicImage {
+        self.image();
+        self.image.expect("it was made")
     }
 
     /// Makes all pixels transparent.
     pub(super) fn clear_all(&mut self) {
-        self.pixels().fill(0);
+        if self.image.is_some() {
+            self.pixels().fill(0);
+        }
     }
 
     /// Makes the pixels in a rectangle transparent.
@@ -136,7 +149,7 @@ impl Canvas {
 
     /// A copy of what is drawn.
     pub(super) fn copy(&self) -> Self {
-        Self(self.0.clone())
+        Self { sides: self.sides, image: self.image.clone() }
     }
 
     /// Calls `draw` with each pixel in a rectangle and that of `frame` for it. `frame` has the
@@ -159,7 +172,7 @@ impl Canvas {
 
     /// The samples of all pixels.
     fn pixels(&mut self) -> &mut [u8] {
-        self.0.as_mut_rgba8().expect("it is created as RGBA").as_flat_samples_mut().samples
+        self.image().as_mut_rgba8().expect("it is created as RGBA").as_flat_samples_mut().samples
     }
 
     /// Calls `take` with the part of each row inside a rectangle, and the row's index in that.
@@ -169,7 +182,7 @@ impl Canvas {
         cancellation: &Cancellation<'_>,
         mut take: impl FnMut(&mut [u8], usize),
     ) {
-        let (width, height) = (self.0.width(), self.0.height());
+        let (width, height) = self.sides;
         let (left, right) = (rect.left.min(width), rect.left.saturating_add(rect.width).min(width));
         let bytes = 4 * left as usize..4 * right as usize;
         let bottom = rect.top.saturating_add(rect.height).min(height);

@@ -122,7 +122,7 @@ impl<R: Read> Player<R> {
         cancellation: &Cancellation<'_>,
     ) -> Result<(), Error> {
         let Self { reader, frames, canvas, .. } = self;
-        let sides = (canvas.image().width(), canvas.image().height());
+        let sides = canvas.sides();
         let passed = self.next..=last;
         let hides = |at: &usize| {
             let frame = &frames[*at];

@@ -167,7 +167,7 @@ impl<R: BufRead + Seek> Player<R> {
         cancellation: &Cancellation<'_>,
     ) -> Result<(), Error> {
         let Self { reader, frames, canvas, has_alpha, .. } = self;
-        let sides = (canvas.image().width(), canvas.image().height());
+        let sides = canvas.sides();
         let is_opaque = |frame: &Frame| frame.blend == BlendOp::Source || !*has_alpha;
         let hides = |at: &usize| {
             let frame = &frames[*at];
