@@ -1,5 +1,5 @@
-//! `planet-admin`: the operator's program: migrates the database, checks an installation, lists and
-//! retries dead jobs.
+//! `planet-admin`: the operator's program: migrates the database, checks and moves an installation,
+//! lists and retries dead jobs, and administers users.
 
 use std::{
     process::ExitCode,

@@ -183,14 +183,14 @@ impl Catalog {
         remove.exec(&self.db).bounded("remove the rows of images").await.map(drop)
     }
 
-    /// Records that this catalog gets the images of `source`. One that has images already, or
-    /// gets them from elsewhere, is refused.
+    /// Records that this catalog gets the images and the accounts of `source`. One that has images
+    /// or users already, or gets them from elsewhere, is refused.
     ///
     /// # Errors
     /// It is refused, or the database is unavailable.
     pub async fn begin_transfer_from(&self, source: &str) -> Result<(), Fault> {
         const DOING: &str = "move to this database";
-        let has_images = !self.image_ids(None, 1).await?.is_empty();
+        let is_used = self.has_users().await? || !self.image_ids(None, 1).await?.is_empty();
         let begin = async {
             let create = "CREATE TABLE IF NOT EXISTS transfers (source text NOT NULL)";
             self.db.execute_unprepared(create).await?;
@@ -198,7 +198,7 @@ impl Catalog {
             let read = Statement::from_string(backend, "SELECT source FROM transfers");
             match self.db.query_one_raw(read).await? {
                 Some(row) => row.try_get::<String>("", "source").map(Some),
-                None if has_images => Ok(None),
+                None if is_used => Ok(None),
                 None => {
                     let sql = match backend {
                         DbBackend::Sqlite => "INSERT INTO transfers VALUES (?)",
@@ -213,7 +213,7 @@ impl Catalog {
         match begin.bounded(DOING).await? {
             Some(known) if known == source => Ok(()),
             Some(known) => Err(Fault::new(DOING, format!("{known} is being moved to it"))),
-            None => Err(Fault::new(DOING, "it has images already")),
+            None => Err(Fault::new(DOING, "it has images or users already")),
         }
     }
 

@@ -201,5 +201,10 @@ async fn only_an_empty_catalog_takes_a_transfer_and_from_one_source(catalog: Cat
     assert!(refused.contains("one is being moved"), "{refused}");
     catalog.end_transfer().await.unwrap();
     let refused = catalog.begin_transfer_from("one").await.unwrap_err().to_string();
-    assert!(refused.contains("it has images already"), "{refused}");
+    assert!(refused.contains("it has images or users already"), "{refused}");
+    on_sqlite(async |other| {
+        signed_in(&other, "ada").await;
+        assert!(other.begin_transfer_from("one").await.is_err());
+    })
+    .await;
 }
