@@ -99,6 +99,8 @@ enum Task {
     ChangeUser(String, UserVerb),
     CreateToken { user: String, name: String, scopes: Scopes, days: u64 },
     Adopt { user: String, public: bool },
+    Move,
+    Release,
 }
 
 #[derive(Clone, Copy)]
@@ -106,8 +108,6 @@ enum UserVerb {
     Block,
     Unblock,
     Delete,
-    Move,
-    Release,
 }
 
 impl Task {

@@ -25,7 +25,7 @@ use crate::{
     negotiate::negotiate,
     options::Options,
     pages::viewer,
-    problem::{BAD_PARAMETER, NOT_ACCEPTABLE, Problem, ProblemBody},
+    problem::{NOT_ACCEPTABLE, Problem, ProblemBody},
     render_writer::{Answer, answer},
     response_budget::Reserved,
     responses::{Binary, ImageBody, Json, RenderBody, RendersBody},
