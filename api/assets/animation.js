@@ -31,14 +31,15 @@ export class Player {
   #address;
   /** How the file is played, once it is known. */
   #timing;
-  /** Counted from the first frame that is played. */
+  /** The frame that is shown, counted from the first one that is played. */
   #index = 0;
   #isPlaying = false;
+  /** Changes whenever playing begins or ends. */
+  #run = 0;
   /** Frames by index: promises of images. They are of one look. */
   #frames = new Map();
   #bytes = 0;
   #look = 0;
-  #loops = 0;
 
   constructor(address, frame, hooks) {
     [this.#address, this.#hooks, this.#index] = [address, hooks, frame];
@@ -81,6 +82,7 @@ export class Player {
 
   #setPlaying(isPlaying) {
     this.#isPlaying = isPlaying;
+    this.#run += 1;
     buttons.play.textContent = isPlaying ? "Pause" : "Play";
   }
 
@@ -175,59 +177,59 @@ export class Player {
       return;
     }
     const { durations_ms: durations, plays } = this.#timing;
-    if (this.#index === durations.length - 1) {
-      this.#index = 0;
-    }
+    let next = this.#index === durations.length - 1 ? 0 : this.#index;
     this.#setPlaying(true);
-    this.#loops = 0;
+    const run = this.#run;
+    let loops = 0;
     let look = -1;
     let due = performance.now();
-    while (this.#isPlaying) {
+    while (run === this.#run) {
       if (look !== this.#look) {
         look = this.#look;
         this.#fetchAhead(look);
       }
       let image;
       try {
-        image = await this.#image(this.#index);
+        image = await this.#image(next);
       } catch (error) {
-        this.#setPlaying(false);
-        this.#hooks.fail(error instanceof TypeError ? "The service is unreachable." : error.message);
+        if (run === this.#run) {
+          this.#setPlaying(false);
+          this.#hooks.fail(error instanceof TypeError ? "The service is unreachable." : error.message);
+        }
         return;
       }
       if (look !== this.#look) {
         continue;
       }
       await new Promise((done) => setTimeout(done, due - performance.now()));
-      if (!this.#isPlaying) {
+      if (run !== this.#run) {
         return;
       }
       if (look !== this.#look) {
         continue;
       }
+      this.#index = next;
       this.#hooks.show(image, this.#frame());
       this.#tell();
       const duration = durations[this.#index] / Number(speed.value);
       // frames that could not be shown in time are not made up for
       due = Math.max(due, performance.now() - duration) + duration;
       if (this.#index === durations.length - 1) {
-        this.#loops += 1;
+        loops += 1;
         // who asked for less motion sees it once
-        if (this.#loops === (still.matches ? 1 : plays)) {
+        if (loops === (still.matches ? 1 : plays)) {
           this.pause();
           return;
         }
       }
-      this.#index = (this.#index + 1) % durations.length;
+      next = (next + 1) % durations.length;
     }
   }
 
   #step(by) {
     if (this.#timing) {
       const length = this.#timing.durations_ms.length;
-      // while it plays, the shown frame is the one before the next
-      const shown = this.#isPlaying ? this.#index - 1 : this.#index;
-      this.#goTo((shown + by + length) % length);
+      this.#goTo((this.#index + by + length) % length);
     }
   }
 
