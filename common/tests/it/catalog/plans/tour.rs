@@ -299,10 +299,30 @@ async fn transfer(catalog: &Catalog) {
     catalog.put_image_rows(&rows).await.unwrap();
     assert_eq!(catalog.image_rows(&ids[..2]).await.unwrap(), rows);
     catalog.remove_image_rows(&ids[..1]).await.unwrap();
-    catalog.begin_sign_in("moved", "browser", &pending_sign_in(), LONG).await.unwrap();
-    catalog.copy_accounts_from(catalog).await.unwrap();
+    transfer_accounts(catalog).await;
     catalog.begin_transfer_from("elsewhere").await.unwrap_err();
     catalog.end_transfer().await.unwrap();
     catalog.freeze().await.unwrap();
     catalog.unfreeze().await.unwrap();
+}
+
+/// The accounts go to another catalog, and back.
+async fn transfer_accounts(catalog: &Catalog) {
+    let user = catalog.sign_in_user(&identity("carol"), Role::User).await.unwrap().id;
+    catalog.start_session(user, "moved", "browser", LONG, LONG).await.unwrap();
+    let (name, tail, scopes) = ("CI", "tail", Scopes::ALL);
+    let token = NewToken { user, hash: "moved", tail, name, scopes, life: None };
+    catalog.create_token(&token, 9).await.unwrap().unwrap();
+    let shared = catalog.image_ids(None, 1).await.unwrap();
+    catalog.create_share(shared[0], user, "moved", None, 9).await.unwrap().unwrap();
+    catalog.begin_sign_in("moved", "browser", &pending_sign_in(), LONG).await.unwrap();
+
+    let temp = tempfile::tempdir().unwrap();
+    let other = catalog_at(&format!("sqlite://{}", temp.path().join("other.db").display())).await;
+    migration::up(other.connection()).await.unwrap();
+    other.put_image_rows(&catalog.image_rows(&shared).await.unwrap()).await.unwrap();
+    other.copy_accounts_from(catalog).await.unwrap();
+    let gone = catalog.sign_in_user(&identity("gone"), Role::User).await.unwrap().id;
+    catalog.copy_accounts_from(&other).await.unwrap();
+    assert_eq!(catalog.user(gone).await.unwrap(), None);
 }
