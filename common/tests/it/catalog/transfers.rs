@@ -4,13 +4,19 @@ use common::{
     account::{
         scopes::Scopes,
         sign_in::PendingSignIn,
-        user::{User, UserState},
+        user::{Role, User, UserState},
     },
-    catalog::{NewToken, UserChange},
+    catalog::{Allowance, NewToken, UserChange},
+    pipeline::{TransferRoute, transfer},
+    store::{self, Content, Store},
 };
 use sea_orm::DbBackend;
+use tokio_util::sync::CancellationToken;
 
-use super::{users::signed_in, *};
+use super::{
+    users::{identity, signed_in},
+    *,
+};
 
 /// The tables that a move copies.
 const COPIED: [&str; 8] =
@@ -24,6 +30,7 @@ conformance! {
         rows_are_copied_as_they_are
         a_frozen_catalog_refuses_changes_until_it_is_released
         accounts_are_copied_and_no_table_is_forgotten
+        a_move_ends_with_the_accounts
         accounts_of_a_frozen_catalog_are_read_and_not_changed
         only_an_empty_catalog_takes_a_transfer_and_from_one_source
     ]
@@ -165,6 +172,43 @@ async fn accounts_are_copied_and_no_table_is_forgotten(catalog: Catalog) {
         assert_eq!((user.images_used, user.bytes_used), (0, 0));
     })
     .await;
+}
+
+async fn a_move_ends_with_the_accounts(catalog: Catalog) {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = async |name: &str| {
+        let url = format!("file:{}", temp.path().join(name).display());
+        let config = store::Config::read(&mut Env::new([("STORE_URL".into(), url)], []));
+        Store::open(&config).await.unwrap()
+    };
+    let (from_store, to_store) = (folder("from").await, folder("to").await);
+    let ada = signed_in(&catalog, "ada").await.id;
+    let owner = Some(Allowance { user: ada, max_bytes: None, max_images: None });
+    let metadata = Metadata { bytes: 1, ..metadata("a") };
+    let upload = acquired(catalog.begin_upload(owner, &metadata, None, LONG).await.unwrap());
+    let (job, blob) = (JobId::generate(), reserved(&catalog, &upload).await);
+    from_store.put(&blob, Content::Bytes("a".into())).await.unwrap();
+    let image = catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap();
+    let image = image.stored().unwrap();
+
+    on_sqlite(async |target| {
+        let route = TransferRoute {
+            from: &catalog,
+            from_store: &from_store,
+            to: Some(&target),
+            to_store: &to_store,
+            concurrency: 2,
+        };
+        let stop = CancellationToken::new();
+        let report = transfer(route, "source", &stop, &mut |_| {}).await.unwrap();
+        assert_eq!((report.blobs, report.problems), (1, Vec::new()));
+        assert_eq!(target.image(image.id).await.unwrap().as_ref(), Some(&image));
+        let user = target.user(ada).await.unwrap().unwrap();
+        assert_eq!((user.images_used, user.bytes_used), (1, 1));
+        assert_eq!(Some(user), catalog.user(ada).await.unwrap());
+    })
+    .await;
+    assert!(catalog.sign_in_user(&identity("ada"), Role::User).await.is_err(), "it is frozen");
 }
 
 async fn accounts_of_a_frozen_catalog_are_read_and_not_changed(catalog: Catalog) {
