@@ -217,7 +217,7 @@ impl Catalog {
         }
     }
 
-    /// Ends a transfer: this catalog has all images of its source.
+    /// Ends a transfer: this catalog has all images and accounts of its source.
     ///
     /// # Errors
     /// The database is unavailable.

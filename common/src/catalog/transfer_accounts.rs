@@ -26,8 +26,8 @@ struct AccountRows {
 }
 
 impl Catalog {
-    /// Makes the users of this catalog those of `source`, with their sessions, tokens and links, and
-    /// copies the sign-ins that have begun. The images must have been copied before.
+    /// Makes the users of this catalog those of `source`, with their sessions, tokens and links.
+    /// Copies the sign-ins that have begun. The images must have been copied before.
     ///
     /// # Errors
     /// One of the databases is unavailable. This can be repeated.
