@@ -281,7 +281,11 @@ fn basic_of(client_id: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(pair))
 }
 
-/// Seconds since 1970. The clock of this process, since the provider's tokens are of the world's.
+/// Seconds since 1970.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a provider's `exp` is compared with the clock of this process (RFC 7519, 4.1.4)"
+)]
 fn now() -> f64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0.0, |since| since.as_secs_f64())

@@ -130,7 +130,7 @@ impl House {
                 name: subject.into(),
                 email: None,
             };
-            app.pipeline.catalog().sign_in_user(&identity, role).await.unwrap()
+            app.pipeline.catalog().sign_in_user(&identity, role).await.expect("a user")
         };
         let owner = user("owner", Role::User).await;
         let (other, admin) = (user("other", Role::User).await, user("admin", Role::Admin).await);
@@ -139,7 +139,7 @@ impl House {
 
     pub async fn token(&self, user: &User, scopes: Scopes) -> String {
         let made = self.app.pipeline.create_token(user.id, "test", scopes, None).await;
-        made.unwrap().unwrap().0
+        made.expect("the catalog answers").expect("few tokens").0
     }
 
     pub async fn send(
@@ -149,7 +149,7 @@ impl House {
         token: Option<&str>,
         body: &'static str,
     ) -> Answer {
-        let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+        let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
         let mut request = self.app.request(method, path).body(body);
         if let Some(token) = token {
             request = request.bearer_auth(token);
@@ -165,7 +165,7 @@ impl House {
     pub async fn run(&self, sql: &str) {
         use sea_orm::ConnectionTrait;
         let db = self.app.pipeline.catalog().connection();
-        db.execute_unprepared(sql).await.unwrap();
+        db.execute_unprepared(sql).await.expect("valid SQL");
     }
 }
 
