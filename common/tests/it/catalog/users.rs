@@ -49,18 +49,18 @@ async fn the_step_of_accounts_can_be_undone_and_follow_a_later_one(catalog: Cata
     let ada = signed_in(&catalog, "ada").await.id;
     assert_eq!(catalog.adopt_images(ada, true, None).await.unwrap(), Some((image.id, 1)));
     let db = catalog.connection();
-    // one connection: others of SQLite would see the triggers that it drops
+    // one connection: others of SQLite still have the columns and triggers that it drops
     let txn = db.begin().await.unwrap();
     migration::Migrator::down(&txn, Some(2)).await.unwrap();
-    txn.commit().await.unwrap();
-    assert!(db.execute_unprepared("SELECT owner_id FROM images").await.is_err());
     // as in an installation that had the step of traces before
     for sql in [
         "ALTER TABLE jobs ADD COLUMN trace text",
         "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m0014_traces', 0)",
     ] {
-        db.execute_unprepared(sql).await.unwrap();
+        txn.execute_unprepared(sql).await.unwrap();
     }
+    txn.commit().await.unwrap();
+    assert!(db.execute_unprepared("SELECT owner_id FROM images").await.is_err());
     assert_eq!(migration::schema_status(db).await.unwrap(), SchemaStatus::Outdated);
     migration::up(db).await.unwrap();
     let kept = catalog.image(image.id).await.unwrap().unwrap();

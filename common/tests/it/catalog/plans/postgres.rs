@@ -49,7 +49,7 @@ async fn no_statement_reads_more_as_the_tables_grow() {
     large.retain(|(statement, plan)| {
         let shape = statements::shape(&statement.sql).unwrap();
         let few = few.get(&shape).copied().unwrap_or(0);
-        let reads_more = plan.blocks > few + few / 2 + TOLERANCE;
+        let reads_more = plan.blocks > 2 * few + TOLERANCE;
         (reads_more || !plan.scanned.is_empty()) && !is_known(&shape)
     });
     let bad = large.iter().map(|(statement, plan)| {
