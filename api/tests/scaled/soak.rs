@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::support::{
+    accounts::Accounts,
     bucket::StoreFault,
     crowd::Crowd,
     hostile::HostileCrowd,
@@ -29,6 +30,7 @@ use crate::support::{
 
 const SECONDS: u64 = 15;
 const WORKERS: usize = 3;
+const USERS: usize = 3;
 const HOSTILE_CLIENTS_OF_EACH_KIND: usize = 4;
 
 const FAULTS: [&str; 11] = [
@@ -53,6 +55,8 @@ async fn whatever_breaks_nothing_acknowledged_is_lost_or_wrong() {
     println!("soak: {seconds} s of faults from seed {seed} (SOAK_SEED)");
 
     let mut site = Site::open(&servers).await;
+    let accounts = Accounts::open(&mut site, USERS).await;
+    site.admin_token = Some(accounts.admin.clone());
     let database = site.link_to_database().await;
     let broker = site.link_to_broker(&servers).await;
     let binds = [(); 2].map(|()| format!("127.0.0.1:{}", free_port()));
@@ -66,10 +70,15 @@ async fn whatever_breaks_nothing_acknowledged_is_lost_or_wrong() {
     }
     let urls: Vec<&str> = apis.iter().map(|api| api.url.as_str()).collect();
     let test_client = TestClient::of(&urls);
-    let reader = Reader::start(test_client.clone());
-    let crowd = Crowd::start(&test_client, &pictures(40), &reader.gallery());
-    let read_load = ReadLoad::start(&test_client);
-    let shown = test_client.upload_until_stored(0, pictures(1).remove(0)).await;
+    let signed_in = |token: &String| test_client.with_token(token);
+    let users: Vec<TestClient> = accounts.users.iter().map(signed_in).collect();
+    // reads the images of all users
+    let admin = signed_in(&accounts.admin);
+    let reader = Reader::start(admin.clone());
+    let crowd = Crowd::of(&users, &pictures(40), &reader.gallery());
+    let read_load = ReadLoad::start(&users);
+    let shown = users[0].upload_until_stored(0, pictures(1).remove(0)).await;
+    users[0].publish(&shown.id).await;
     let target = format!("/images/{}", shown.id);
     let hostile = HostileCrowd::start(&binds[0], &target, HOSTILE_CLIENTS_OF_EACH_KIND);
 
@@ -89,7 +98,7 @@ async fn whatever_breaks_nothing_acknowledged_is_lost_or_wrong() {
     kept.push(shown);
     let visits = read_load.stop().await;
     run.finish_backlog().await;
-    test_client.wait_until_all_ready(&kept).await;
+    admin.wait_until_all_ready(&kept).await;
     let SoakRun { site, apis, workers, .. } = run;
     let (apis, workers): (Vec<&Api>, Vec<&Worker>) =
         (apis.iter().collect(), workers.iter().collect());
@@ -198,10 +207,11 @@ struct ReadLoad {
 }
 
 impl ReadLoad {
-    fn start(test_client: &TestClient) -> Self {
+    fn start(test_clients: &[TestClient]) -> Self {
         let (leave, visits) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
         let visit = |nth: usize| {
-            let (test_client, leave, visits) = (test_client.clone(), leave.clone(), visits.clone());
+            let test_client = test_clients[nth % test_clients.len()].clone();
+            let (leave, visits) = (leave.clone(), visits.clone());
             tokio::spawn(async move {
                 let pictures = pictures(10);
                 while !leave.load(Ordering::Relaxed) {

@@ -27,10 +27,19 @@ impl Crowd {
         pictures: &[Arc<Picture>],
         gallery: &Gallery,
     ) -> Self {
+        Crowd::of(std::slice::from_ref(test_client), pictures, gallery)
+    }
+
+    /// Clients that are signed in as one after the other of `test_clients`.
+    pub(crate) fn of(
+        test_clients: &[TestClient],
+        pictures: &[Arc<Picture>],
+        gallery: &Gallery,
+    ) -> Self {
         let leave = Arc::new(AtomicBool::new(false));
         let join = |nth: usize| {
-            let (test_client, gallery, leave) =
-                (test_client.clone(), gallery.clone(), leave.clone());
+            let test_client = test_clients[nth % test_clients.len()].clone();
+            let (gallery, leave) = (gallery.clone(), leave.clone());
             let pictures = pictures.to_vec();
             tokio::spawn(async move {
                 let mut all: Vec<StoredImage> = Vec::new();

@@ -46,6 +46,7 @@ pub(crate) async fn assert_invariants(deployment: &Deployment<'_>, kept: &[Store
     let looks = kept.iter().map(|kept| deployment.has(kept, &drawings[&kept.picture.bytes]));
     stream::iter(looks).buffer_unordered(AT_ONCE).collect::<()>().await;
     deployment.has_no_more_than(kept).await;
+    deployment.counts_what_users_store().await;
     deployment.has_exactly_the_blobs_of_its_rows().await;
     deployment.reports_no_problem().await;
 }
@@ -105,6 +106,14 @@ impl Deployment<'_> {
         for (sql, each) in counts {
             assert_eq!(self.database.number(sql).await, (kept.len() * each) as i64, "{sql}");
         }
+    }
+
+    /// Whether the counters of each user equal what is stored of theirs.
+    async fn counts_what_users_store(&self) {
+        let wrong = "SELECT CAST(id AS text) FROM users u \
+            WHERE images_used <> (SELECT COUNT(*) FROM images WHERE owner_id = u.id) \
+            OR bytes_used <> (SELECT COALESCE(SUM(bytes), 0) FROM images WHERE owner_id = u.id)";
+        assert_eq!(self.database.texts(wrong).await, [] as [&str; 0], "users with wrong counters");
     }
 
     async fn has_exactly_the_blobs_of_its_rows(&self) {

@@ -1,5 +1,6 @@
 //! Test support: servers, processes, fault injection, and clients.
 
+pub(crate) mod accounts;
 pub(crate) mod bombs;
 pub(crate) mod broker;
 pub(crate) mod bucket;

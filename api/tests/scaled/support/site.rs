@@ -42,6 +42,8 @@ pub(crate) const SHORT_WAITS: [(&str, &str); 14] = [
 pub(crate) struct Site {
     pub bucket: Bucket,
     pub database: Database,
+    /// The token with which [`Site::assert_invariants`] reads, if there are accounts.
+    pub admin_token: Option<String>,
     settings: Vec<(&'static str, String)>,
     folder: TempDir,
 }
@@ -83,7 +85,7 @@ impl Site {
             ("AWS_REGION", "us-east-1".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ]);
-        Site { bucket, database, settings, folder }
+        Site { bucket, database, admin_token: None, settings, folder }
     }
 
     /// Changes one setting of processes that start from now on.
@@ -151,10 +153,15 @@ impl Site {
 
     /// The output of `planet-admin check`.
     pub(crate) fn check(&self) -> Output {
-        let mut check = Command::new(env!("CARGO_BIN_EXE_planet-admin"));
+        self.admin_output(&["check"])
+    }
+
+    /// Runs `planet-admin`; its output.
+    pub(crate) fn admin_output(&self, args: &[&str]) -> Output {
+        let mut admin = Command::new(env!("CARGO_BIN_EXE_planet-admin"));
         let settings = self.settings.iter().map(|(name, value)| (name, value));
-        check.arg("check").current_dir(self.folder.path()).env_clear().envs(settings);
-        tokio::task::block_in_place(|| check.output().unwrap())
+        admin.args(args).current_dir(self.folder.path()).env_clear().envs(settings);
+        tokio::task::block_in_place(|| admin.output().unwrap())
     }
 
     /// Starts an API process, and waits until it is ready.
@@ -208,7 +215,10 @@ impl Site {
         let mut metrics: Vec<String> = urls.iter().map(|url| format!("{url}/metrics")).collect();
         metrics.extend(workers.iter().map(|worker| worker.metrics.clone()));
         let deployment = Deployment {
-            test_client: TestClient::of(&urls),
+            test_client: match &self.admin_token {
+                Some(token) => TestClient::of(&urls).with_token(token),
+                None => TestClient::of(&urls),
+            },
             database: &self.database,
             blobs: self.bucket.folder(),
             metrics,

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use reqwest::{Client, Response, StatusCode, header::RETRY_AFTER, multipart};
+use reqwest::{
+    Client, Response, StatusCode,
+    header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER},
+    multipart,
+};
 use serde_json::Value;
 use testkit::wait::{INTERVAL, at_once, eventually, soon};
 use tokio::time::sleep;
@@ -36,6 +40,14 @@ impl TestClient {
         TestClient { http, urls: urls.iter().map(|url| url.to_string()).collect() }
     }
 
+    /// The same client, signed in with this token.
+    pub(crate) fn with_token(&self, token: &str) -> Self {
+        let bearer = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
+        let http = Client::builder().no_proxy().timeout(PATIENCE).default_headers(headers);
+        TestClient { http: http.build().unwrap(), urls: self.urls.clone() }
+    }
+
     pub(crate) fn url(&self, nth: usize) -> &str {
         &self.urls[nth % self.urls.len()]
     }
@@ -65,6 +77,13 @@ impl TestClient {
             }
         })
         .await;
+    }
+
+    /// Makes an image public.
+    pub(crate) async fn publish(&self, id: &str) {
+        let patch = self.http.patch(format!("{}/images/{id}", self.url(0)));
+        let answer = patch.body(r#"{"visibility": "public"}"#).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{id} is made public");
     }
 
     /// One upload attempt, as a form or as a bare body.
