@@ -20,10 +20,11 @@ use crate::sample::view::View;
 use crate::source::{ReadSeek, Source};
 use crate::spec::Spec;
 
-pub(super) const FORMAT: Format = Format::new("camera raw", "image/x-dcraw", "dng").also(&[
-    "nef", "nrw", "cr2", "arw", "sr2", "pef", "orf", "rw2", "raf", "srw", "3fr", "erf", "mef",
-    "mos",
-]);
+pub(super) const FORMAT: Format =
+    Format::new("camera raw", "image/x-dcraw", "dng").read_in_parts().also(&[
+        "nef", "nrw", "cr2", "arw", "sr2", "pef", "orf", "rw2", "raf", "srw", "3fr", "erf", "mef",
+        "mos",
+    ]);
 
 /// How files begin that have a byte order as TIFF, and a version of their own: ORF and RW2.
 const RELATIVES: [&[u8; 4]; 4] = [b"IIRO", b"IIRS", b"MMOR", b"IIU\0"];
