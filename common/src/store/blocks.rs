@@ -75,12 +75,13 @@ impl From<FetchError> for io::Error {
 }
 
 type Outcome = Result<Arc<Vec<Bytes>>, FetchError>;
+type Request = BoxFuture<'static, Outcome>;
 
 /// Successive blocks that one request fetches. It is aborted with its last clone.
 #[derive(Clone)]
 pub(super) struct Fetch {
     pub(super) blocks: Range<u64>,
-    outcome: Shared<BoxFuture<'static, Outcome>>,
+    outcome: Shared<Request>,
 }
 
 impl Fetch {
@@ -109,7 +110,7 @@ struct Inner {
     store: Store,
     kept: Cache<BlockId, Bytes>,
     /// The fetches in progress, by each of their blocks.
-    in_progress: Mutex<HashMap<BlockId, (Range<u64>, WeakShared<BoxFuture<'static, Outcome>>)>>,
+    in_progress: Mutex<HashMap<BlockId, (Range<u64>, WeakShared<Request>)>>,
 }
 
 impl Blocks {
