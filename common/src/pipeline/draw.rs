@@ -6,12 +6,9 @@
 //! permits are held until that thread has ended, which is soon when nothing waits for its texts any
 //! more.
 
-use std::{
-    io::{BufRead, Seek},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use asciify::{Limits, Spec, write};
+use asciify::{Limits, ReadSeek, Spec, write};
 use tokio::{
     sync::OwnedSemaphorePermit,
     task::spawn_blocking,
@@ -306,7 +303,7 @@ impl Pipeline {
 /// # Errors
 /// Those of [`asciify::render_unless`].
 fn draw_unless(
-    original: impl BufRead + Seek,
+    original: impl ReadSeek,
     specs: &[Spec],
     limits: &Limits,
     is_cancelled: &dyn Fn() -> bool,

@@ -76,6 +76,8 @@ impl From<FetchError> for io::Error {
 
 type Outcome = Result<Arc<Vec<Bytes>>, FetchError>;
 type Request = BoxFuture<'static, Outcome>;
+/// The blocks that a request in progress fetches.
+type Progress = (Range<u64>, WeakShared<Request>);
 
 /// Successive blocks that one request fetches. It is aborted with its last clone.
 #[derive(Clone)]
@@ -110,7 +112,7 @@ struct Inner {
     store: Store,
     kept: Cache<BlockId, Bytes>,
     /// The fetches in progress, by each of their blocks.
-    in_progress: Mutex<HashMap<BlockId, (Range<u64>, WeakShared<Request>)>>,
+    in_progress: Mutex<HashMap<BlockId, Progress>>,
 }
 
 impl Blocks {

@@ -284,13 +284,17 @@ mod tests {
     #[test]
     fn ranges_are_merged_over_small_gaps_and_cut_at_8_mib() {
         let at = |block, bytes| start_of(block)..start_of(block) + bytes;
-        let merged = |ranges: &[Range<u64>]| Vec::from(runs(ranges, u64::MAX >> 1));
-        assert_eq!(merged(&[at(9, 1), at(2, 5), at(3, BLOCK_BYTES)]), [2..4, 9..10]);
+        let cut = |ranges: &[Range<u64>], length| -> Vec<(u64, u64)> {
+            runs(ranges, length).into_iter().map(|run| (run.start, run.end)).collect()
+        };
+        let merged = |ranges: &[Range<u64>]| cut(ranges, u64::MAX >> 1);
+        assert_eq!(merged(&[at(9, 1), at(2, 5), at(3, BLOCK_BYTES)]), [(2, 4), (9, 10)]);
         // a block between two is fetched with them
-        assert_eq!(merged(&[at(1, 1), at(3, 1), at(6, 1)]), [1..4, 6..7]);
-        assert_eq!(merged(&[at(0, 1), at(0, BLOCK_BYTES * 2)]), [0..3]);
-        assert_eq!(merged(&[at(1, BLOCK_BYTES * 70)]), [1..33, 33..65, 65..71]);
-        assert_eq!(merged(&[at(1, BLOCK_BYTES * 31), at(31, BLOCK_BYTES * 3)]), [1..33, 33..34]);
-        assert_eq!(Vec::from(runs(&[at(5, 9), at(1, 9)], start_of(5))), [1..2]);
+        assert_eq!(merged(&[at(1, 1), at(3, 1), at(6, 1)]), [(1, 4), (6, 7)]);
+        assert_eq!(merged(&[at(0, 1), at(0, BLOCK_BYTES * 2)]), [(0, 3)]);
+        assert_eq!(merged(&[at(1, BLOCK_BYTES * 70)]), [(1, 33), (33, 65), (65, 71)]);
+        let overlapping = [at(1, BLOCK_BYTES * 31), at(31, BLOCK_BYTES * 3)];
+        assert_eq!(merged(&overlapping), [(1, 33), (33, 34)]);
+        assert_eq!(cut(&[at(5, 9), at(1, 9)], start_of(5)), [(1, 2)]);
     }
 }

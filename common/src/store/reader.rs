@@ -6,6 +6,7 @@ use std::{
     ops::Range,
 };
 
+use asciify::ReadSeek;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -95,9 +96,13 @@ impl Readers {
     }
 }
 
-impl BlobReader {
-    /// Announces the ranges, in bytes, that are read next: those of an object are fetched ahead.
-    pub fn will_read(&mut self, ranges: &[Range<u64>]) {
+impl ReadSeek for BlobReader {
+    /// No original is stored that was not probed.
+    fn was_probed(&self) -> bool {
+        true
+    }
+
+    fn will_read(&mut self, ranges: &[Range<u64>]) {
         match &mut self.0 {
             Source::File(_) => {}
             Source::Object(object) => object.will_read(ranges),

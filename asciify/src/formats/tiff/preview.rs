@@ -282,10 +282,10 @@ fn probe_jpeg(
     reader.seek_to(start)?;
     let mut window = Window { source: &mut *reader.source, start, length, position: 0 };
     let is_jpeg = starts_as_jpeg(&mut window).map_err(Error::Read)?;
-    let checks_data = reader.checks_data;
+    let checks = reader.checks;
     let probed = is_jpeg.then(|| {
         let mut reader = ByteReader::new(&mut window, jpeg::DRIVER.format)?;
-        reader.checks_data = checks_data;
+        reader.checks = checks;
         (jpeg::DRIVER.probe)(reader, limits)
     });
     // the window has moved the source
@@ -366,6 +366,8 @@ impl BufRead for Window<'_> {
         self.position += amount as u64;
     }
 }
+
+impl ReadSeek for Window<'_> {}
 
 impl Seek for Window<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
