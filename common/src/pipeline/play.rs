@@ -17,7 +17,7 @@ use super::{
     serve::ServeError,
 };
 use crate::{
-    image::{Image, ImageId},
+    image::Image,
     store::{StoreWaits, original_key},
 };
 
@@ -27,9 +27,11 @@ impl Pipeline {
     /// # Errors
     /// See [`ServeError`]. An animation that takes more memory than `PLAYBACK_MEMORY_MIB` cannot be
     /// played.
-    pub fn timing(&self, id: ImageId) -> BoxFuture<'_, Result<Option<Timing>, ServeError>> {
+    pub fn timing<'a>(
+        &'a self,
+        image: &'a Image,
+    ) -> BoxFuture<'a, Result<Option<Timing>, ServeError>> {
         Box::pin(async move {
-            let image = self.image(id).await?.ok_or(ServeError::NoImage)?;
             if !image.metadata.may_move() {
                 return Ok(None);
             }
@@ -44,11 +46,11 @@ impl Pipeline {
             };
             check(Playback::file_bytes(image.metadata.bytes))?;
             let max_wait = self.config().render_wait;
-            let playback = self.open_playback(&image, max_wait, &mut Stopwatch::start()).await?;
+            let playback = self.open_playback(image, max_wait, &mut Stopwatch::start()).await?;
             let Some(playback) = playback else { return Ok(None) };
             check(playback.bytes())?;
             let timing = playback.timing().clone();
-            self.0.playbacks.keep(id, playback);
+            self.0.playbacks.keep(image.id, playback);
             Ok(Some(timing))
         })
     }
