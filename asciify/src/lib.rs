@@ -84,8 +84,6 @@ mod source;
 mod spec;
 pub mod write;
 
-use std::io::{BufRead, Seek};
-
 pub use error::{Error, Limits};
 pub use escape::{escape_controls, is_display_control};
 pub use format::Format;
@@ -98,6 +96,7 @@ pub use grid::color::Color;
 pub use grid::{Cell, Grid, GridError};
 pub use playback::Playback;
 pub use probe::Header;
+pub use source::ReadSeek;
 pub use spec::alpha::{Alpha, AlphaError};
 pub use spec::bands::{Band, Bands, BandsError, Stretch, StretchError};
 pub use spec::options::{OPTIONS, OptionDoc, OptionKind};
@@ -107,7 +106,7 @@ pub use spec::values::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
 pub use spec::{Spec, SpecError};
 
 use cancellation::Cancellation;
-use source::Source;
+use source::{Checks, Source};
 
 /// The version of the output. It is raised whenever the text of any picture changes, however
 /// little.
@@ -124,7 +123,7 @@ pub const ENGINE_VERSION: u32 = 4;
 /// # Errors
 /// All of [`Error`] but [`Error::Missing`] and [`Error::Cancelled`], for the same reasons as
 /// [`render`] before it decodes.
-pub fn probe(source: impl BufRead + Seek, limits: &Limits) -> Result<Header, Error> {
+pub fn probe(source: impl ReadSeek, limits: &Limits) -> Result<Header, Error> {
     inspect(source, limits, true)
 }
 
@@ -132,18 +131,16 @@ pub fn probe(source: impl BufRead + Seek, limits: &Limits) -> Result<Header, Err
 ///
 /// # Errors
 /// As [`probe`].
-pub fn probe_header(source: impl BufRead + Seek, limits: &Limits) -> Result<Header, Error> {
+pub fn probe_header(source: impl ReadSeek, limits: &Limits) -> Result<Header, Error> {
     inspect(source, limits, false)
 }
 
-fn inspect(
-    mut source: impl BufRead + Seek,
-    limits: &Limits,
-    checks_data: bool,
-) -> Result<Header, Error> {
+fn inspect(mut source: impl ReadSeek, limits: &Limits, checks_data: bool) -> Result<Header, Error> {
     let never = Cancellation::never();
     let mut source = Source::new(&mut source, &never);
-    source.checks_data = checks_data;
+    if checks_data && source.checks == Checks::Ends {
+        source.checks = Checks::Data;
+    }
     let header = probe::inspect(&mut source, limits).map(|probed| Header::from(&probed));
     source.verdict(header)
 }
@@ -155,11 +152,7 @@ fn inspect(
 /// # Errors
 /// [`Error::Read`] if the source failed, whatever the decoder reported; otherwise what is wrong
 /// with the file, or [`Error::Missing`]. Drawing itself does not fail.
-pub fn render(
-    source: impl BufRead + Seek,
-    specs: &[Spec],
-    limits: &Limits,
-) -> Result<Vec<Grid>, Error> {
+pub fn render(source: impl ReadSeek, specs: &[Spec], limits: &Limits) -> Result<Vec<Grid>, Error> {
     render_unless(source, specs, limits, &|| false)
 }
 
@@ -173,7 +166,7 @@ pub fn render(
 /// # Errors
 /// As [`render`], and [`Error::Cancelled`].
 pub fn render_unless(
-    mut source: impl BufRead + Seek,
+    mut source: impl ReadSeek,
     specs: &[Spec],
     limits: &Limits,
     is_cancelled: &dyn Fn() -> bool,

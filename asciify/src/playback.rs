@@ -88,12 +88,17 @@ impl Playback {
         self.next
     }
 
+    /// What [`bytes`](Self::bytes) is at least for a file of so many bytes.
+    pub fn file_bytes(length: u64) -> u64 {
+        length.saturating_mul(2)
+    }
+
     /// An upper estimate of the memory that it holds between frames, in bytes: the file, two pictures,
     /// and what is known of each frame.
     pub fn bytes(&self) -> u64 {
         let pictures = area(self.sides.0, self.sides.1).saturating_mul(8);
         let frames = self.animation.timing.durations.len() as u64 * 128;
-        (self.file.as_ref().len() as u64).saturating_mul(2) + pictures + frames
+        Self::file_bytes(self.file.as_ref().len() as u64) + pictures + frames
     }
 
     /// Draws the frame that `spec` names, until `is_cancelled` returns true. Of the frames between the

@@ -20,10 +20,11 @@ use crate::sample::view::View;
 use crate::source::{ReadSeek, Source};
 use crate::spec::Spec;
 
-pub(super) const FORMAT: Format = Format::new("camera raw", "image/x-dcraw", "dng").also(&[
-    "nef", "nrw", "cr2", "arw", "sr2", "pef", "orf", "rw2", "raf", "srw", "3fr", "erf", "mef",
-    "mos",
-]);
+pub(super) const FORMAT: Format =
+    Format::new("camera raw", "image/x-dcraw", "dng").read_in_parts().also(&[
+        "nef", "nrw", "cr2", "arw", "sr2", "pef", "orf", "rw2", "raf", "srw", "3fr", "erf", "mef",
+        "mos",
+    ]);
 
 /// How files begin that have a byte order as TIFF, and a version of their own: ORF and RW2.
 const RELATIVES: [&[u8; 4]; 4] = [b"IIRO", b"IIRS", b"MMOR", b"IIU\0"];
@@ -281,10 +282,10 @@ fn probe_jpeg(
     reader.seek_to(start)?;
     let mut window = Window { source: &mut *reader.source, start, length, position: 0 };
     let is_jpeg = starts_as_jpeg(&mut window).map_err(Error::Read)?;
-    let checks_data = reader.checks_data;
+    let checks = reader.checks;
     let probed = is_jpeg.then(|| {
         let mut reader = ByteReader::new(&mut window, jpeg::DRIVER.format)?;
-        reader.checks_data = checks_data;
+        reader.checks = checks;
         (jpeg::DRIVER.probe)(reader, limits)
     });
     // the window has moved the source
@@ -365,6 +366,8 @@ impl BufRead for Window<'_> {
         self.position += amount as u64;
     }
 }
+
+impl ReadSeek for Window<'_> {}
 
 impl Seek for Window<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
