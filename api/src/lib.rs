@@ -37,6 +37,8 @@ mod slow_readers;
 mod thumbnail_cache;
 mod upload;
 mod upload_slots;
+mod value_responses;
+mod values_query;
 
 pub use app::App;
 pub use config::Config;

@@ -23,7 +23,7 @@ use crate::{
     request_body::discard_unread,
     request_log::log_request,
     response_budget::reserve_body,
-    routes::{assets, docs, events, home, images, ops, play, presets, renders, thumbnails},
+    routes::{assets, docs, events, home, images, ops, play, presets, renders, thumbnails, values},
 };
 
 /// The OpenAPI document. Its paths stand in the order of the reference.
@@ -37,6 +37,7 @@ use crate::{
     tags(
         (name = "images", description = "Upload, list, download and delete images."),
         (name = "renders", description = "Images as text: presets are rendered in advance, everything else on demand."),
+        (name = "values", description = "The values of an image's bands: of a pixel, and statistics."),
         (name = "operations", description = "Health checks and metrics for operators."),
         (name = "documentation", description = "This reference as a page, as text, and as an OpenAPI document; the kinds of problems."),
     ),
@@ -52,6 +53,9 @@ use crate::{
         play::animation,
         play::play,
         thumbnails::thumbnail,
+        values::point,
+        values::pixel,
+        values::statistics,
         events::all,
         events::one,
         presets::list,
@@ -82,6 +86,9 @@ pub fn router(app: App) -> Router {
         .route("/images/{id}/animation", get(play::animation))
         .route("/images/{id}/play", get(play::play))
         .route("/images/{id}/thumbnail", get(thumbnails::thumbnail))
+        .route("/images/{id}/point/{place}", get(values::point))
+        .route("/images/{id}/pixel/{place}", get(values::pixel))
+        .route("/images/{id}/statistics", get(values::statistics))
         .route("/images/events", get(events::all))
         .route("/images/{id}/events", get(events::one))
         .route("/presets", get(presets::list))

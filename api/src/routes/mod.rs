@@ -10,6 +10,7 @@ pub(crate) mod play;
 pub(crate) mod presets;
 pub(crate) mod renders;
 pub(crate) mod thumbnails;
+pub(crate) mod values;
 
 use std::time::{Duration, SystemTime};
 

@@ -29,6 +29,7 @@ mod serving;
 mod settings;
 mod thumbnails;
 mod transport;
+mod values;
 mod versions;
 mod wire;
 mod written;

@@ -57,6 +57,7 @@ mod submit_error;
 mod subscribe;
 mod summary;
 mod transfer;
+mod values;
 mod wait;
 
 pub use audit::{AuditEvent, AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
@@ -73,6 +74,7 @@ pub use submit_error::SubmitError;
 pub use subscribe::Subscription;
 pub use summary::ImageSummary;
 pub use transfer::{TransferEvent, TransferReport, TransferRoute, transfer, transfer_concurrency};
+pub use values::BandValue;
 
 const MIB: u64 = 1024 * 1024;
 /// How long a check waits for an answer.
