@@ -49,9 +49,12 @@ const isBetween = (image) => (
 
 /** Adds or updates an image if it belongs between the loaded ones; returns whether it does. */
 function place(image) {
-  const isShown = !deleted.has(image.id) && (tiles.image(image.id) || (order.includes(image) && isBetween(image)));
+  const isKept = tiles.image(image.id) && order.isListed(image);
+  const isShown = !deleted.has(image.id) && (isKept || (order.includes(image) && isBetween(image)));
   if (isShown) {
     tiles.put([image], true);
+  } else {
+    tiles.remove(image.id);
   }
   return isShown;
 }

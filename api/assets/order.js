@@ -25,9 +25,14 @@ const comparisons = {
 const keys = { name: (image) => `.${nameKey(image)}`, size: ({ bytes }) => `.${bytes}` };
 const ID_LENGTH = 36;
 
-/** A list of images: its order (`sort`), and the words (`q`) that names have. */
+/**
+ * A list of images: its order (`sort`), the words (`q`) that names have, and, in a service with accounts, whose images it has
+ * (`owner`, for the user who is signed in).
+ */
 export class Order {
-  constructor(sort, q) {
+  constructor(sort, q, owner, user) {
+    this.owner = owner ?? "";
+    this.user = user;
     this.sort = sort ?? "newest";
     this.q = q ?? "";
     this.compare = comparisons[this.sort] ?? comparisons.newest;
@@ -35,10 +40,18 @@ export class Order {
   }
 
   /** The order in a query. */
-  static of = (query) => new Order(query.get("sort"), query.get("q"));
+  static of = (query) => new Order(query.get("sort"), query.get("q"), query.get("owner"));
 
-  /** Whether the list has an image with that name. */
-  includes = ({ name }) => this.words.every((word) => (name ?? "").toLowerCase().includes(word));
+  /** Whether the list has that image. */
+  includes = (image) => this.isListed(image) && this.words.every((word) => (image.name ?? "").toLowerCase().includes(word));
+
+  /** Whether it is an image of whose images the list has. */
+  isListed({ owner, visibility }) {
+    if (this.user === undefined || this.owner === "any") {
+      return true;
+    }
+    return this.owner === "public" ? visibility === "public" : owner === this.user;
+  }
 
   /** The place of an image, for addresses. */
   cursorOf = (image) => image.id + (keys[this.sort]?.(image) ?? "");
@@ -54,6 +67,7 @@ export class Order {
     const query = new URLSearchParams();
     this.sort !== "newest" && query.set("sort", this.sort);
     this.q && query.set("q", this.q);
+    this.owner && query.set("owner", this.owner);
     return query;
   };
 

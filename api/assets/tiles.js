@@ -16,7 +16,7 @@ const [ROW_HEIGHT_REM, MAX_HEIGHT_BY_WIDTH] = [13, 0.31];
 /** Screens up to this width, in rem, have two pictures in a row at least. */
 const NARROW_REM = 34;
 
-export const order = new Order(list.dataset.sort, list.dataset.q);
+export const order = new Order(list.dataset.sort, list.dataset.q, list.dataset.owner, list.dataset.user);
 /** Ids of the images that the user selected. */
 export const selected = new Set();
 /** Images that are loaded, in the order of the list. */
@@ -154,8 +154,8 @@ export function between(id, otherId) {
 }
 
 /** The fields that tiles show: thousands of images are kept. */
-export const entry = ({ id, name, width, height, bytes, media_type, created_at, status, error }) => (
-  { id, name, width, height, bytes, media_type, created_at, status, error }
+export const entry = ({ id, name, width, height, bytes, media_type, created_at, status, error, owner, visibility }) => (
+  { id, name, width, height, bytes, media_type, created_at, status, error, owner, visibility }
 );
 
 /** Adds images or updates them, each at its position. `isArrival`: they arrived while the page was open. */

@@ -10,11 +10,13 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     backlog_sampler::BacklogSampler,
     config::Config,
+    credentials::Credentials,
     encoding_permits::EncodingPermits,
     page_cache::PageCache,
     readiness::Readiness,
     representation_cache::{RepresentationCache, representation_cache},
     response_budget::ResponseBudget,
+    sign_in::SignIn,
     thumbnail_cache::{ThumbnailCache, thumbnail_cache},
     upload_slots::UploadSlots,
 };
@@ -43,6 +45,9 @@ pub struct Shared {
     pub(crate) representations: RepresentationCache,
     pub(crate) pages: PageCache,
     pub(crate) thumbnails: ThumbnailCache,
+    pub(crate) credentials: Credentials,
+    /// `None`: the service has no accounts.
+    pub(crate) sign_in: Option<Arc<SignIn>>,
 }
 
 impl Deref for App {
@@ -71,6 +76,8 @@ impl App {
             pages: PageCache::new(cache_bytes / 16, pipeline.clone(), response_budget.clone()),
             response_budget,
             thumbnails: thumbnail_cache(config.thumbnail_cache_bytes),
+            credentials: Credentials::new(pipeline.config().accounts.rights_kept),
+            sign_in: config.accounts.clone().map(|accounts| Arc::new(SignIn::new(accounts))),
             pipeline,
             config: Arc::new(config),
         }))

@@ -2,10 +2,13 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use common::{env::Env, program::drain_limit};
+use common::{env::Env, fault::Fault, pipeline::Pipeline, program::drain_limit};
 
 use crate::{
-    client_address::TrustedProxies, hosts::Hosts, request_body::BodyMinRate,
+    client_address::TrustedProxies,
+    hosts::Hosts,
+    request_body::BodyMinRate,
+    sign_in::{self, Switch},
     upload_slots::SlotLimits,
 };
 
@@ -43,11 +46,41 @@ pub struct Config {
     pub(crate) metrics_interval: Duration,
     /// `SHUTDOWN_NOTICE_S`: how long requests are still accepted after `/readyz` fails at shutdown.
     pub shutdown_notice: Duration,
+    /// Identity providers, and who may sign in; `None`: the service has no accounts.
+    pub(crate) accounts: Option<sign_in::Config>,
+    /// `ACCOUNTS`: whether it may have none though there are users.
+    accounts_switch: Switch,
     /// `DRAIN_S`: how long running requests may take at shutdown.
     pub drain: Duration,
 }
 
 impl Config {
+    /// Checks that the service may run as these settings say: a provider that is missing by mistake
+    /// must not publish the images of users. A start without accounts on an address that others can
+    /// reach is warned of.
+    ///
+    /// # Errors
+    /// There are users, no provider is set, and `ACCOUNTS` is not `off`; or the database is
+    /// unavailable.
+    pub async fn check_accounts(&self, pipeline: &Pipeline) -> Result<(), Fault> {
+        if self.accounts.is_some() {
+            return Ok(());
+        }
+        if self.accounts_switch == Switch::Auto && pipeline.catalog().has_users().await? {
+            let why = "it has users, and no provider is set with which they sign in: set \
+                       OIDC_ISSUER or GITHUB_CLIENT_ID as before; or set ACCOUNTS=off, and everyone \
+                       can see and delete all images";
+            return Err(Fault::new("open the service to everyone", why));
+        }
+        if !self.bind.ip().is_loopback() {
+            tracing::warn!(
+                "the service has no accounts: everyone who reaches {} may see and delete all images",
+                self.bind
+            );
+        }
+        Ok(())
+    }
+
     /// Reads the settings; `env` collects the errors.
     pub fn read(env: &mut Env) -> Self {
         let bind = env.parsed(
@@ -57,16 +90,22 @@ impl Config {
             "address on which the service listens",
             |text| text.parse().ok(),
         );
+        let allowed_hosts = env.parsed(
+            "ALLOWED_HOSTS",
+            "",
+            "comma-separated names, such as planet.example.org, or * for every name",
+            "host names of this service; IP addresses and names without a dot are always \
+                 allowed. Empty: no other name if BIND is a loopback address, otherwise every name",
+            |text| Hosts::parse(text, bind),
+        );
+        let (accounts, accounts_switch) = sign_in::Config::read(env);
+        let public_host = accounts.as_ref().and_then(sign_in::Config::public_host);
         Config {
             bind,
-            allowed_hosts: env.parsed(
-                "ALLOWED_HOSTS",
-                "",
-                "comma-separated names, such as planet.example.org, or * for every name",
-                "host names of this service; IP addresses and names without a dot are always \
-                 allowed. Empty: no other name if BIND is a loopback address, otherwise every name",
-                |text| Hosts::parse(text, bind),
-            ),
+            allowed_hosts: match public_host {
+                Some(host) => allowed_hosts.and(&host),
+                None => allowed_hosts,
+            },
             max_connections: env.number(
                 "MAX_CONNECTIONS",
                 512,
@@ -173,6 +212,8 @@ impl Config {
                 "10",
                 "least time between two queries of the database for /metrics, in seconds",
             ),
+            accounts,
+            accounts_switch,
             shutdown_notice: env.seconds(
                 "SHUTDOWN_NOTICE_S",
                 "0",

@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, Uri, request::Parts},
 };
 use common::{
+    account::principal::Principal,
     image::ImageId,
     preset::{Preset, Presets},
 };
@@ -78,11 +79,17 @@ impl RenderQuery {
     /// The options for an image: a bounding box becomes a region.
     ///
     /// # Errors
-    /// 400 where the image has no coordinates, or none in the box; 404 where there is no image.
-    pub(crate) async fn spec_for(&self, app: &App, id: ImageId) -> Result<Spec, Problem> {
+    /// 400 where the image has no coordinates, or none in the box; 404 where there is no image that
+    /// `reader` may read.
+    pub(crate) async fn spec_for(
+        &self,
+        app: &App,
+        id: ImageId,
+        reader: &Principal,
+    ) -> Result<Spec, Problem> {
         let mut spec = self.spec.clone();
         let Some((bbox, crs)) = self.bbox else { return Ok(spec) };
-        let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
+        let summary = app.pipeline.summary(id, reader).await?.ok_or_else(Problem::no_image)?;
         let metadata = summary.image.metadata;
         let region = metadata
             .geo

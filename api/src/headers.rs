@@ -10,6 +10,9 @@ use common::image::Image;
 /// shared cache would still have it after its image is deleted.
 pub(crate) const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
+/// `Vary` of a response that depends on who reads.
+pub(crate) const BY_READER: HeaderValue = HeaderValue::from_static("cookie, authorization");
+
 /// Middleware: a response without `Cache-Control` is [`PRIVATE`].
 pub(crate) async fn set_cache_control(mut response: Response) -> Response {
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(PRIVATE);

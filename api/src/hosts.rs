@@ -42,6 +42,17 @@ impl Hosts {
         }
     }
 
+    /// These names, and `host`.
+    pub fn and(self, host: &str) -> Self {
+        match self {
+            Hosts::All => Hosts::All,
+            Hosts::Named(mut names) => {
+                names.push(host.to_lowercase());
+                Hosts::Named(names)
+            }
+        }
+    }
+
     /// Whether `host`, without a port, is a name of this service.
     fn include(&self, host: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host).to_lowercase();

@@ -3,19 +3,27 @@
 //! A handler reads its request, calls one method of the pipeline, and builds the response. Every
 //! route is in `router.rs`; `problem.rs` maps every error to its status code.
 
+mod access;
+mod account_responses;
 mod app;
+mod authentication;
 mod backlog_sampler;
+mod caching;
 mod client_address;
 mod compression;
 mod conditional;
 mod config;
 mod connection;
+mod cookies;
+mod credentials;
 mod encoding_permits;
 mod extract;
 mod half_close;
 mod headers;
 mod hosts;
+mod json_body;
 mod list_query;
+mod listed_owner;
 mod negotiate;
 mod options;
 mod overload;
@@ -32,10 +40,14 @@ mod response_writer;
 mod responses;
 mod router;
 mod routes;
+mod security_schemes;
 mod server;
+mod session;
+mod sign_in;
 mod slow_readers;
 mod thumbnail_cache;
 mod upload;
+mod upload_rate;
 mod upload_slots;
 mod value_responses;
 mod values_query;

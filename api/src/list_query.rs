@@ -5,7 +5,9 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use common::catalog::{Cursor, Page, Sort};
 
 use crate::{
+    app::App,
     extract::{excerpt, query},
+    listed_owner::ListedOwner,
     problem::{BAD_PARAMETER, Problem},
 };
 
@@ -18,27 +20,30 @@ const MAX_SEARCH_CHARS: usize = 100;
 /// The query of `GET /images`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ListQuery {
+    /// Its owner is not set: see [`listed_owner`](crate::listed_owner::listed_owner).
     pub page: Page,
+    /// Whose images are listed, if the query says it.
+    pub owner: Option<ListedOwner>,
     /// What is searched for, as it was given; empty for every image.
     pub q: String,
     /// Whether the images are counted.
     pub counts: bool,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
+impl FromRequestParts<App> for ListQuery {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        ListQuery::parse(&query(&parts.uri)?)
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        ListQuery::parse(&query(&parts.uri)?, app.sign_in.is_some())
     }
 }
 
 impl ListQuery {
-    /// Parses the pairs of a query.
+    /// Parses the pairs of a query. Only a service with accounts has owners.
     ///
     /// # Errors
     /// 400 that names the parameter, and what it accepts.
-    pub fn parse(pairs: &[(String, String)]) -> Result<Self, Problem> {
+    pub fn parse(pairs: &[(String, String)], has_accounts: bool) -> Result<Self, Problem> {
         let mut parsed = ListQuery::default();
         let page = &mut parsed.page;
         page.limit = DEFAULT_LIMIT;
@@ -77,8 +82,12 @@ impl ListQuery {
                     parsed.counts =
                         counts.ok_or_else(|| Problem::parameter("count", "true or false"))?;
                 }
+                "owner" if has_accounts => parsed.owner = Some(ListedOwner::parse(value)?),
                 _ => {
-                    let known = "limit, cursor, before, after, sort, q, count or sha256";
+                    let known = match has_accounts {
+                        true => "limit, cursor, before, after, sort, q, count, sha256 or owner",
+                        false => "limit, cursor, before, after, sort, q, count or sha256",
+                    };
                     let detail = format!("unknown parameter; expected {known}");
                     return Err(Problem::new(
                         BAD_PARAMETER,
@@ -109,6 +118,7 @@ impl ListQuery {
             pairs.push(("q", self.q.clone()));
         }
         pairs.extend(self.page.sha256.clone().map(|hash| ("sha256", hash)));
+        pairs.extend(self.owner.map(|owner| ("owner", owner.name().to_owned())));
         pairs
     }
 

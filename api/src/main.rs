@@ -54,6 +54,7 @@ fn main() -> ExitCode {
             () = stop.cancelled() => return Ok(()),
             pipeline = open_pipeline(pipeline, lock, wait, |_| Box::pin(async { Ok(()) })) => pipeline?,
         };
+        config.check_accounts(&pipeline).await?;
         api::serve(listener, App::new(pipeline, config, metrics), stop).await;
         Ok(())
     })

@@ -16,7 +16,7 @@ use axum::{
 };
 use common::{
     fault::Fault,
-    pipeline::{DrawError, ServeError, SubmitError},
+    pipeline::{ChangeError, DrawError, ServeError, SubmitError},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -33,7 +33,7 @@ const ACCEPT: HeaderValue = HeaderValue::from_static("accept");
 pub struct Problem {
     kind: &'static Kind,
     detail: String,
-    header: Option<(header::HeaderName, HeaderValue)>,
+    headers: Vec<(header::HeaderName, HeaderValue)>,
     /// For the log: what failed in the service.
     cause: Option<Box<str>>,
 }
@@ -90,12 +90,12 @@ impl Problem {
     /// request, and terminals show it.
     pub(crate) fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
         let detail = escape_controls(&detail.into()).into_owned();
-        Problem { kind, detail, header: None, cause: None }
+        Problem { kind, detail, headers: Vec::new(), cause: None }
     }
 
-    /// Sets a response header; there can be one.
+    /// Sets a response header.
     pub(crate) fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.headers.push((name, value));
         self
     }
 
@@ -113,6 +113,11 @@ impl Problem {
     /// 500: a bug of ours, which the caller has logged.
     pub(crate) fn bug() -> Self {
         Problem::new(INTERNAL, "a bug: report the request_id to the operator")
+    }
+
+    /// Whether a dependency of the service is away.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.kind == UNAVAILABLE
     }
 
     /// 404: the image does not exist.
@@ -137,7 +142,7 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.kind.retry_after_s() {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
-        if let Some((name, value)) = self.header.clone() {
+        for (name, value) in self.headers.iter().cloned() {
             response.headers_mut().insert(name, value);
         }
         response.extensions_mut().insert(Arc::new(self));
@@ -235,6 +240,8 @@ impl From<SubmitError> for Problem {
             SubmitError::Image(verdict) => (&verdict).into(),
             SubmitError::KeyReused => Problem::new(KEY_REUSED, detail),
             SubmitError::KeyBusy => Problem::new(KEY_BUSY, detail),
+            SubmitError::OverQuota => Problem::new(QUOTA_EXCEEDED, detail),
+            SubmitError::NoOwner => Problem::new(FORBIDDEN, detail),
             SubmitError::Fault(fault) => fault.into(),
         }
     }
@@ -254,6 +261,16 @@ impl From<&asciify::Error> for Problem {
             }
         };
         Problem::new(kind, err.to_string())
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(err: ChangeError) -> Self {
+        match err {
+            ChangeError::NoImage => Problem::no_image(),
+            ChangeError::NotOwner => Problem::new(FORBIDDEN, err.to_string()),
+            ChangeError::Fault(fault) => fault.into(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Middleware around every request: request id, log line, metrics, and the body of a problem.
 
 use std::{
+    borrow::Cow,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -39,7 +40,7 @@ pub(crate) async fn log_request(request: Request, next: Next) -> Response {
     let method = method_label(request.method().as_str());
     // HTTP libraries accept raw UTF-8, and so also control characters beyond ASCII; in a URI, they
     // are percent-encoded (RFC 3986, 2.1)
-    let path = utf8_percent_encode(request.uri().path(), CONTROLS).to_string();
+    let path = utf8_percent_encode(&masked(request.uri().path()), CONTROLS).to_string();
     let line = format!("{} {path}", request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("none", |path| path.as_str());
     let route = route.to_owned();
@@ -126,6 +127,13 @@ fn count(method: &'static str, route: String, status: u16, took: Duration) {
     let [method, route, _] = labels;
     let labels = [method, route, ("status", status.to_string())];
     metrics::counter!("planet_requests_total", &labels).increment(1);
+}
+
+/// A path as logs and problems may have it: without the secret of a link.
+fn masked(path: &str) -> Cow<'_, str> {
+    let Some(rest) = path.strip_prefix("/s/") else { return Cow::Borrowed(path) };
+    let after = rest.split_once('/').map(|(_, after)| format!("/{after}"));
+    Cow::Owned(format!("/s/-{}", after.unwrap_or_default()))
 }
 
 /// Rejects what the HTTP library accepts but a proxy in front may read differently (request

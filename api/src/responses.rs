@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::{
+    account::principal::Principal,
     image::{Image, Millis, Status},
     job::{Job, JobState},
     pipeline::{Count, ImageSummary},
@@ -85,6 +86,14 @@ pub struct ImageBody {
     /// Why rendering failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// Id of the user whose image it is; null for one that is older than the accounts of the
+    /// service. In a service with accounts only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    owner: Option<Option<String>>,
+    /// `private` or `public`. In a service with accounts only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visibility: Option<&'static str>,
     /// Related addresses.
     links: ImageLinks,
 }
@@ -145,9 +154,11 @@ pub struct ImageLinks {
     events: String,
 }
 
-impl From<ImageSummary> for ImageBody {
-    fn from(ImageSummary { image, status }: ImageSummary) -> Self {
-        let Image { id, metadata, created_at, .. } = image;
+impl ImageBody {
+    /// The body for `reader`.
+    pub(crate) fn new(ImageSummary { image, status }: ImageSummary, reader: &Principal) -> Self {
+        let Image { id, metadata, created_at, owner, visibility, .. } = image;
+        let has_accounts = *reader != Principal::Open;
         let at = format!("/images/{id}");
         let (status, error) = match status {
             Status::Pending => ("pending", None),
@@ -173,6 +184,8 @@ impl From<ImageSummary> for ImageBody {
             created_at: rfc3339(created_at),
             status,
             error,
+            owner: has_accounts.then(|| owner.map(|owner| owner.to_string())),
+            visibility: has_accounts.then(|| visibility.as_str()),
             links: ImageLinks {
                 original: format!("{at}/original"),
                 metadata: format!("{at}/metadata"),

@@ -8,7 +8,7 @@ use axum::{
     http::Uri,
     middleware::{from_fn, from_fn_with_state, map_response},
     response::IntoResponse,
-    routing::get,
+    routing::{delete, get, patch, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 use utoipa::OpenApi;
@@ -16,6 +16,7 @@ use utoipa::OpenApi;
 use crate::{
     app::App,
     compression::{Compressor, compress},
+    cookies::Cookie,
     headers::set_cache_control,
     hosts,
     overload::busy,
@@ -23,7 +24,12 @@ use crate::{
     request_body::discard_unread,
     request_log::log_request,
     response_budget::reserve_body,
-    routes::{assets, docs, events, home, images, ops, play, presets, renders, thumbnails, values},
+    routes::{
+        account, admin, assets, auth, docs, events, home, images, ops, play, presets, renders,
+        shares, thumbnails, tokens, values,
+    },
+    security_schemes::add_security,
+    sign_in::SignIn,
 };
 
 /// The OpenAPI document. Its paths stand in the order of the reference.
@@ -70,12 +76,54 @@ use crate::{
 )]
 struct Document;
 
+/// What the document has besides, if the service has accounts.
+#[derive(OpenApi)]
+#[openapi(
+    tags((name = "accounts", description = "Sign in and out; who is signed in.")),
+    paths(
+        auth::page,
+        auth::login,
+        auth::callback,
+        auth::logout,
+        account::account,
+        account::sessions,
+        account::end_session,
+        admin::leave,
+        tokens::create,
+        tokens::list,
+        tokens::revoke,
+        shares::change,
+        shares::create,
+        shares::list,
+        shares::revoke,
+        shares::text,
+        shares::original,
+        admin::list,
+        admin::one,
+        admin::change,
+        admin::remove,
+    ),
+)]
+struct AccountsDocument;
+
+/// The document of a service, with accounts if `sign_in` has their settings.
+fn document(sign_in: Option<&SignIn>) -> utoipa::openapi::OpenApi {
+    let mut document = Document::openapi();
+    if let Some(sign_in) = sign_in {
+        document.merge(AccountsDocument::openapi());
+        add_security(&mut document, Cookie::Session.name(sign_in.config.is_https()));
+    }
+    document
+}
+
 /// The service as a router, which [`serve`](crate::serve) runs on a listener. Tests call it
 /// directly.
 pub fn router(app: App) -> Router {
     let hosts = app.config.allowed_hosts.clone();
     let budget = app.response_budget.clone();
     let compressor = Compressor::new(budget.clone(), app.representations.clone());
+    let document = Arc::new(document(app.sign_in.as_deref()));
+    let accounts = app.sign_in.is_some().then(accounts).unwrap_or_default();
     Router::new()
         .route("/", get(home::home))
         .route("/images", get(images::list).post(images::upload))
@@ -92,6 +140,7 @@ pub fn router(app: App) -> Router {
         .route("/images/events", get(events::all))
         .route("/images/{id}/events", get(events::one))
         .route("/presets", get(presets::list))
+        .merge(accounts)
         .merge(operations())
         .route("/openapi.json", get(docs::openapi))
         .route("/docs", get(docs::page))
@@ -100,7 +149,7 @@ pub fn router(app: App) -> Router {
         .route("/assets/{name}", get(assets::asset))
         .fallback(unknown_route)
         .with_state(app)
-        .layer(Extension(Arc::new(Document::openapi())))
+        .layer(Extension(document))
         // uploads are limited while they are spooled
         .layer(DefaultBodyLimit::disable())
         .layer(CsrfLayer::new().with_rejection_response(|_| {
@@ -114,6 +163,27 @@ pub fn router(app: App) -> Router {
         .layer(map_response(set_cache_control))
         .layer(from_fn(discard_unread))
         .layer(from_fn(log_request))
+}
+
+/// The addresses of accounts: without a provider, there are none.
+fn accounts() -> Router<App> {
+    Router::new()
+        .route("/auth/login", get(auth::page))
+        .route("/auth/login/{provider}", get(auth::login))
+        .route("/auth/callback/{provider}", get(auth::callback))
+        .route("/auth/logout", post(auth::logout))
+        .route("/account", get(account::account).delete(admin::leave))
+        .route("/account/tokens", get(tokens::list).post(tokens::create))
+        .route("/account/tokens/{token}", delete(tokens::revoke))
+        .route("/images/{id}", patch(shares::change))
+        .route("/images/{id}/shares", get(shares::list).post(shares::create))
+        .route("/images/{id}/shares/{share}", delete(shares::revoke))
+        .route("/s/{secret}", get(shares::text))
+        .route("/s/{secret}/original", get(shares::original))
+        .route("/admin/users", get(admin::list))
+        .route("/admin/users/{user}", get(admin::one).patch(admin::change).delete(admin::remove))
+        .route("/account/sessions", get(account::sessions))
+        .route("/account/sessions/{session}", delete(account::end_session))
 }
 
 /// The addresses for operators.

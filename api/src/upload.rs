@@ -9,10 +9,11 @@ use axum::{
         FromRequest, Multipart, Request,
         multipart::{Field, MultipartError},
     },
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts},
 };
 use bytes::Bytes;
 use common::{
+    account::{principal::Principal, scopes::Scope, user::User},
     pipeline::{Spool, Spooled, SubmitError},
     trace::step,
 };
@@ -20,10 +21,13 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use ipnet::IpNet;
 
 use crate::{
+    access::user_may,
     app::App,
+    credentials::Asker,
     extract::{excerpt, idempotency_key, query},
     problem::{BAD_PARAMETER, BAD_REQUEST, NO_FILE, Problem, SEVERAL_FILES},
     request_body::{FormOverhead, problem_in, with_min_rate},
+    upload_rate,
     upload_slots::Slot,
 };
 
@@ -43,6 +47,8 @@ const URLENCODED_HINT: &str =
 /// A completely received upload.
 pub(crate) struct Upload {
     pub spooled: Spooled,
+    /// Who uploads.
+    pub principal: Principal,
     /// The file name, cleaned.
     pub name: Option<String>,
     /// The `Idempotency-Key`.
@@ -51,6 +57,8 @@ pub(crate) struct Upload {
     pub hint: Option<&'static str>,
     /// Held until the upload is stored.
     pub slot: Slot,
+    /// The headers that tell the rate of uploads.
+    pub rate: Option<[(HeaderName, HeaderValue); 2]>,
 }
 
 impl FromRequest<App> for Upload {
@@ -65,7 +73,8 @@ impl Upload {
     async fn receive(request: Request, app: &App) -> Result<Self, Problem> {
         let headers = request.headers().clone();
         let client = app.config.trusted_proxies.client(&request);
-        let key = check_head(app, client, &request)?;
+        let Head { principal, key, rate } =
+            check_head(app, client, &headers, request.uri().clone()).await?;
         let (head, body) = request.into_parts();
         let mut body = Box::pin(with_min_rate(body.into_data_stream(), app.config.upload_min_rate));
         // a client that sends nothing takes no slot
@@ -91,14 +100,27 @@ impl Upload {
                 (spooled, file_name(&disposition(&headers)), hint)
             }
         };
-        Ok(Upload { spooled, name: name.and_then(clean_name), key, hint, slot })
+        let name = name.and_then(clean_name);
+        Ok(Upload { spooled, principal, name, key, hint, slot, rate })
     }
 }
 
-/// Everything that can be refused before the body is read. Returns the idempotency key.
-fn check_head(app: &App, client: IpNet, request: &Request) -> Result<Option<String>, Problem> {
-    let headers = request.headers();
-    if let Some((name, _)) = query(request.uri())?.first() {
+/// What the head of an upload says.
+struct Head {
+    principal: Principal,
+    key: Option<String>,
+    rate: Option<[(HeaderName, HeaderValue); 2]>,
+}
+
+/// Everything that can be refused before the body is read.
+async fn check_head(
+    app: &App,
+    client: IpNet,
+    headers: &HeaderMap,
+    uri: Uri,
+) -> Result<Head, Problem> {
+    let asker = user_may(app, headers, Scope::Upload).await?;
+    if let Some((name, _)) = query(&uri)?.first() {
         let detail = "an upload has no parameters; options apply when the image is requested";
         return Err(Problem::new(BAD_PARAMETER, format!("{}: {detail}", excerpt(name))));
     }
@@ -112,7 +134,41 @@ fn check_head(app: &App, client: IpNet, request: &Request) -> Result<Option<Stri
         return Err(SubmitError::TooLarge { max }.into());
     }
     app.uploads.check(client)?;
-    Ok(key)
+    let Asker { principal, user } = asker;
+    let rate = match user {
+        Some(user) => {
+            // a repeated upload is no new image
+            if key.is_none() {
+                check_quota(app, &user, length.unwrap_or(0)).await?;
+            }
+            upload_rate::admit(app, user.id).await?
+        }
+        None => None,
+    };
+    Ok(Head { principal, key, rate })
+}
+
+/// Refuses what would certainly be over the quota. What is stored is checked exactly at its commit.
+///
+/// # Errors
+/// 403: the user would have more than they may.
+async fn check_quota(app: &App, user: &User, length: u64) -> Result<(), Problem> {
+    let accounts = &app.pipeline.config().accounts;
+    let is_over = |used: u64, more: u64, max: Option<u64>| {
+        max.is_some_and(|max| used.saturating_add(more) > max)
+    };
+    // a form is longer than its file
+    let bytes = length.saturating_sub(MAX_FIELD_BYTES as u64);
+    let is_user_over = |user: &User| {
+        is_over(user.bytes_used, bytes, user.max_bytes.or(accounts.quota_bytes))
+            || is_over(user.images_used, 1, user.max_images.or(accounts.quota_images))
+    };
+    // what was kept of the user may be older than a deletion
+    if is_user_over(user) && app.pipeline.user(user.id).await?.is_some_and(|now| is_user_over(&now))
+    {
+        return Err(SubmitError::OverQuota.into());
+    }
+    Ok(())
 }
 
 /// Writes the bare body to the spool. The flag is [`is_text`] of its beginning.

@@ -2,7 +2,7 @@
 
 use asciify::{Band, Spec, StatisticsOptions, WGS_84};
 use axum::{extract::FromRequestParts, http::request::Parts};
-use common::image::ImageId;
+use common::{account::principal::Principal, image::ImageId};
 
 use crate::{
     app::App,
@@ -142,8 +142,9 @@ impl StatisticsQuery {
         self,
         app: &App,
         id: ImageId,
+        reader: &Principal,
     ) -> Result<StatisticsOptions, Problem> {
-        let spec = self.render.spec_for(app, id).await?;
+        let spec = self.render.spec_for(app, id, reader).await?;
         Ok(StatisticsOptions { spec, ..self.options })
     }
 }

@@ -182,13 +182,5 @@ pub fn render_unless(
     limits: &Limits,
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<Grid>, Error> {
-    let cancellation = Cancellation::new(is_cancelled);
-    #[cfg(feature = "isolation")]
-    let cancellation = {
-        let can_isolate = decoder_process::is_program_known();
-        cancellation.at(cancellation::Place::Caller { can_isolate })
-    };
-    let mut source = Source::new(&mut source, &cancellation);
-    let grids = render::render(&mut source, specs, limits);
-    source.verdict(grids)
+    render::render_unless(&mut source, specs, limits, is_cancelled)
 }

@@ -13,6 +13,7 @@ use crate::formats::decoder::{Decoder, Input, Probed, area, view};
 use crate::grid::Grid;
 use crate::light;
 use crate::probe::{self, Header};
+use crate::render;
 use crate::sample::Sampled;
 use crate::sample::view::View;
 use crate::source::Source;
@@ -113,9 +114,9 @@ impl Playback {
             Some(index) => index,
             // the first picture may be decoded in other ways, as at a lower resolution
             None => {
-                let file = Cursor::new(self.file.clone());
+                let mut file = Cursor::new(self.file.clone());
                 let spec = std::slice::from_ref(spec);
-                let grids = crate::render_unless(file, spec, &self.limits, is_cancelled)?;
+                let grids = render::render_unless(&mut file, spec, &self.limits, is_cancelled)?;
                 return Ok(grids.into_iter().next().expect("there is one for each spec"));
             }
         };

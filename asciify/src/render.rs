@@ -1,6 +1,11 @@
 //! Renders a file to grids: probe, sample, draw.
 
 use crate::analysis;
+use crate::cancellation::Cancellation;
+#[cfg(feature = "isolation")]
+use crate::cancellation::Place;
+#[cfg(feature = "isolation")]
+use crate::decoder_process;
 use crate::draw;
 use crate::error::{Error, Limits};
 use crate::formats::decoder::Input;
@@ -8,8 +13,29 @@ use crate::formats::decoder::Input;
 use crate::formats::isolated;
 use crate::grid::Grid;
 use crate::probe::{self, Header};
-use crate::source::Source;
+use crate::source::{ReadSeek, Source};
 use crate::spec::Spec;
+
+/// As [`render`], until `is_cancelled` returns true, of a reader that may fail.
+///
+/// # Errors
+/// [`Error::Read`] if the reader failed; otherwise as [`render`].
+pub(crate) fn render_unless(
+    reader: &mut dyn ReadSeek,
+    specs: &[Spec],
+    limits: &Limits,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<Grid>, Error> {
+    let cancellation = Cancellation::new(is_cancelled);
+    #[cfg(feature = "isolation")]
+    let cancellation = {
+        let can_isolate = decoder_process::is_program_known();
+        cancellation.at(Place::Caller { can_isolate })
+    };
+    let mut source = Source::new(reader, &cancellation);
+    let grids = render(&mut source, specs, limits);
+    source.verdict(grids)
+}
 
 /// Decodes the file once and returns a grid for each of `specs`, in their order.
 ///

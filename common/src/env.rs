@@ -219,6 +219,33 @@ impl Env {
         })
     }
 
+    /// Reads a secret: the value of `name`, or the content of the file that the setting `file` names,
+    /// without the line break at its end. `None` when neither is set.
+    pub fn secret(
+        &mut self,
+        name: &'static str,
+        file: &'static str,
+        help: &'static str,
+    ) -> Option<String> {
+        let value = self.text(name, "", help);
+        let path = self.text(file, "", "file that has the secret, instead of its own setting");
+        match (value.is_empty(), path.is_empty()) {
+            (false, false) => {
+                self.reject(format!("{name}: set together with {file}; set one of them"))
+            }
+            (false, true) => return Some(value),
+            (true, true) => {}
+            (true, false) => match std::fs::read_to_string(&path) {
+                Ok(secret) if !secret.trim_end().is_empty() => {
+                    return Some(secret.trim_end().to_owned());
+                }
+                Ok(_) => self.reject(format!("{file}: the file is empty")),
+                Err(err) => self.reject(format!("{file}: could not read the file: {}", err.kind())),
+            },
+        }
+        None
+    }
+
     /// Adds an error, such as one that only the caller can detect. It must not contain values.
     pub fn reject(&mut self, error: String) {
         self.errors.push(error);
@@ -390,6 +417,24 @@ mod tests {
                 "T: expected a number of seconds, such as 5 or 0.5",
             ]
         );
+    }
+
+    #[test]
+    fn a_secret_is_a_value_or_a_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("secret").display().to_string();
+        let read = |vars: &[(&str, &str)]| {
+            let mut env = env(vars, &[]);
+            (env.secret("S", "S_FILE", "help"), env.errors().to_vec())
+        };
+        assert_eq!(read(&[]), (None, vec![]));
+        assert_eq!(read(&[("S", "hunter2")]), (Some("hunter2".into()), vec![]));
+        let (none, errors) = read(&[("S_FILE", &path)]);
+        assert!(none.is_none() && errors[0].starts_with("S_FILE: could not read"), "{errors:?}");
+        std::fs::write(&path, "hunter2\n").expect("write a secret");
+        assert_eq!(read(&[("S_FILE", &path)]), (Some("hunter2".into()), vec![]));
+        let (_, errors) = read(&[("S", "hunter3"), ("S_FILE", &path)]);
+        assert_eq!(errors, ["S: set together with S_FILE; set one of them"]);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr, sync::Mutex, time::Duration};
 
 use uuid::{ContextV7, Timestamp, Uuid};
 
+use crate::account::{user_id::UserId, visibility::Visibility};
+
 /// A point in time: milliseconds since 1970 (UTC), on the database's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Millis(pub i64);
@@ -119,6 +121,10 @@ pub struct Image {
     pub created_at: Millis,
     /// When it was stored.
     pub stored_at: Millis,
+    /// Whose it is; `None` for an image that was uploaded without accounts.
+    pub owner: Option<UserId>,
+    /// Who else may see it. Without accounts, everyone sees every image.
+    pub visibility: Visibility,
 }
 
 /// The status of an image's renders.

@@ -16,9 +16,11 @@
 //!
 //! [`store`] keeps blobs, [`catalog`] keeps rows, [`queue`] sends notifications, and [`pipeline`]
 //! has the operations over them. Every program starts with [`program`], [`mod@env`] and
-//! [`telemetry`]; [`trace`] follows work across processes; tests end programs at a [`failpoint`]. The shared types are in [`image`],
-//! [`job`], [`render`], [`preset`], [`periods`] and [`fault`]; [`mod@jitter`] randomizes intervals.
+//! [`telemetry`]; [`trace`] follows work across processes; tests end programs at a [`failpoint`].
+//! The shared types are in [`image`], [`account`], [`job`], [`render`], [`preset`], [`periods`] and
+//! [`fault`]; [`mod@jitter`] randomizes intervals.
 
+pub mod account;
 pub mod catalog;
 pub mod env;
 pub mod failpoint;

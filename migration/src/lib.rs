@@ -22,6 +22,7 @@ mod m0008_retentions;
 mod m0010_dead_jobs;
 mod m0011_orders;
 mod m0012_geo;
+mod m0013_accounts;
 mod m0014_traces;
 mod statements;
 
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_dead_jobs::STEP),
             Box::new(m0011_orders::Step),
             Box::new(m0012_geo::STEP),
+            Box::new(m0013_accounts::Step),
             Box::new(m0014_traces::STEP),
         ]
     }

@@ -10,6 +10,13 @@ use sea_orm_migration::prelude::*;
 #[derive(DeriveMigrationName)]
 pub(crate) struct Step;
 
+pub(crate) const SQLITE_IMAGE_DELETED: &str =
+    "CREATE TRIGGER image_deleted AFTER DELETE ON images WHEN OLD.state = 'stored' BEGIN
+        DELETE FROM changes WHERE image_id = OLD.id;
+        INSERT INTO changes (image_id, deleted_at)
+            VALUES (OLD.id, CAST(unixepoch('subsec') * 1000 AS INTEGER));
+    END";
+
 const SQLITE: &[&str] = &[
     // with AUTOINCREMENT, no number is used again, even after the last row was deleted
     "CREATE TABLE changes (
@@ -18,11 +25,7 @@ const SQLITE: &[&str] = &[
         deleted_at bigint
     )",
     "CREATE INDEX changes_deleted ON changes (deleted_at) WHERE deleted_at IS NOT NULL",
-    "CREATE TRIGGER image_deleted AFTER DELETE ON images WHEN OLD.state = 'stored' BEGIN
-        DELETE FROM changes WHERE image_id = OLD.id;
-        INSERT INTO changes (image_id, deleted_at)
-            VALUES (OLD.id, CAST(unixepoch('subsec') * 1000 AS INTEGER));
-    END",
+    SQLITE_IMAGE_DELETED,
     "CREATE TRIGGER job_inserted AFTER INSERT ON jobs BEGIN
         DELETE FROM changes WHERE image_id = NEW.image_id;
         INSERT INTO changes (image_id) VALUES (NEW.image_id);
@@ -40,14 +43,7 @@ const SQLITE_DOWN: &[&str] = &[
     "DROP TABLE changes",
 ];
 
-const POSTGRES: &[&str] = &[
-    "CREATE TABLE changes (
-        image_id   uuid   NOT NULL PRIMARY KEY,
-        seq        bigint NOT NULL,
-        deleted_at bigint
-    )",
-    "CREATE INDEX changes_by_seq ON changes (seq, image_id)",
-    "CREATE INDEX changes_deleted ON changes (deleted_at) WHERE deleted_at IS NOT NULL",
+pub(crate) const RECORD_CHANGE: &str =
     "CREATE FUNCTION record_change() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
         changed uuid;
@@ -63,11 +59,23 @@ const POSTGRES: &[&str] = &[
             ON CONFLICT (image_id) DO UPDATE
             SET seq = excluded.seq, deleted_at = excluded.deleted_at;
         RETURN NULL;
-    END $$",
+    END $$";
+
+pub(crate) const IMAGE_DELETED: &str = "CREATE TRIGGER image_deleted AFTER DELETE ON images
+        FOR EACH ROW WHEN (OLD.state = 'stored') EXECUTE FUNCTION record_change()";
+
+const POSTGRES: &[&str] = &[
+    "CREATE TABLE changes (
+        image_id   uuid   NOT NULL PRIMARY KEY,
+        seq        bigint NOT NULL,
+        deleted_at bigint
+    )",
+    "CREATE INDEX changes_by_seq ON changes (seq, image_id)",
+    "CREATE INDEX changes_deleted ON changes (deleted_at) WHERE deleted_at IS NOT NULL",
+    RECORD_CHANGE,
     // Triggers run in the order of their names: this one after the cascade to the jobs, so that
     // every transaction locks jobs before changes.
-    "CREATE TRIGGER image_deleted AFTER DELETE ON images
-        FOR EACH ROW WHEN (OLD.state = 'stored') EXECUTE FUNCTION record_change()",
+    IMAGE_DELETED,
     "CREATE TRIGGER job_inserted AFTER INSERT ON jobs
         FOR EACH ROW EXECUTE FUNCTION record_change()",
     "CREATE TRIGGER job_state_changed AFTER UPDATE OF state ON jobs

@@ -21,7 +21,7 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS backfills (
     PRIMARY KEY (engine, presets)
 )";
 
-const SQLITE: &[&str] = &[
+pub(crate) const SQLITE: &[&str] = &[
     "DROP TRIGGER IF EXISTS job_inserted",
     "DROP TRIGGER IF EXISTS job_state_changed",
     "CREATE TRIGGER job_inserted AFTER INSERT ON jobs WHEN NOT NEW.backfill BEGIN
@@ -36,7 +36,7 @@ const SQLITE: &[&str] = &[
     END",
 ];
 
-const POSTGRES: &[&str] = &[
+pub(crate) const POSTGRES: &[&str] = &[
     // every other statement on the table waits behind one that waits for its lock
     "SET lock_timeout = '5s'",
     // several statements at once are one transaction

@@ -1,5 +1,5 @@
-//! `planet-admin`: the operator's program: migrates the database, checks an installation, lists and
-//! retries dead jobs.
+//! `planet-admin`: the operator's program: migrates the database, checks and moves an installation,
+//! lists and retries dead jobs, and administers users.
 
 use std::{
     process::ExitCode,
@@ -8,7 +8,15 @@ use std::{
 
 use asciify::escape_controls;
 use common::{
-    catalog::{self, Catalog},
+    account::{
+        audit,
+        principal::Principal,
+        scopes::{Scope, Scopes},
+        secret::{hash, new_token, token_tail},
+        settings::Settings,
+        user::{Role, User, UserState},
+    },
+    catalog::{self, Catalog, NewToken, UserChange},
     env::{Command, Env},
     fault::{Doing, Fault},
     job::JobId,
@@ -43,6 +51,22 @@ const COMMANDS: &[Command] = &[
     Command { name: "dead", args: "", help: "List dead jobs, with their reasons" },
     Command { name: "retry", args: "JOB", help: "Retry a dead job; JOB is its id, or all" },
     Command {
+        name: "user",
+        args: "VERB [USER]",
+        help: "list; or block, unblock or delete a user, who is named by id or e-mail address",
+    },
+    Command {
+        name: "token",
+        args: "create USER NAME SCOPES [DAYS]",
+        help: "Make a token, such as for CI, and print it; SCOPES such as read,upload; 90 days by \
+               default",
+    },
+    Command {
+        name: "adopt",
+        args: "USER [public]",
+        help: "Give the images without owner to a user, and make them public if so asked",
+    },
+    Command {
         name: "move",
         args: "[release]",
         help: "Copy an installation that runs to another store, and to another database: \
@@ -51,21 +75,39 @@ const COMMANDS: &[Command] = &[
     },
 ];
 
+const USER_USAGE: &str = "user: expected list; or block, unblock or delete, and a user";
+const TOKEN_USAGE: &str =
+    "token: expected create, a user, a name, scopes such as read,upload, and days";
+/// How many days a token is valid.
+const TOKEN_DAYS: u64 = 90;
+
 /// Dead jobs that are listed, or retried by one statement.
 const MAX_DEAD: u64 = 1_000;
 /// How often a check tells how far it has come.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// The exit code of a check that was interrupted: that of SIGINT, as shells have it.
 const INTERRUPTED: u8 = 130;
+/// Users that one query reads.
+const USERS: u64 = 500;
 
-#[derive(Clone, Copy)]
 enum Task {
     Migrate,
     Check,
     ListDead,
     Retry(Option<JobId>),
+    Users,
+    ChangeUser(String, UserVerb),
+    CreateToken { user: String, name: String, scopes: Scopes, days: u64 },
+    Adopt { user: String, public: bool },
     Move,
     Release,
+}
+
+#[derive(Clone, Copy)]
+enum UserVerb {
+    Block,
+    Unblock,
+    Delete,
 }
 
 impl Task {
@@ -86,6 +128,35 @@ impl Task {
                 };
                 Task::Retry(Some(JobId(id.ok_or_else(expected)?)))
             }
+            ["user", "list"] => Task::Users,
+            ["user", verb, user] => Task::ChangeUser(
+                (*user).to_owned(),
+                match *verb {
+                    "block" => UserVerb::Block,
+                    "unblock" => UserVerb::Unblock,
+                    "delete" => UserVerb::Delete,
+                    _ => return Err(USER_USAGE.to_owned()),
+                },
+            ),
+            ["user", ..] => return Err(USER_USAGE.to_owned()),
+            ["token", "create", user, name, scopes, rest @ ..] => Task::CreateToken {
+                user: (*user).to_owned(),
+                name: (*name).to_owned(),
+                scopes: scopes.parse::<Scopes>().map_err(|err| format!("token create: {err}"))?,
+                days: match rest {
+                    [] => TOKEN_DAYS,
+                    [days] => days
+                        .parse::<u64>()
+                        .ok()
+                        .filter(|days| (1..=3_650).contains(days))
+                        .ok_or("token create: expected 1 to 3650 days at the end")?,
+                    _ => return Err(TOKEN_USAGE.to_owned()),
+                },
+            },
+            ["token", ..] => return Err(TOKEN_USAGE.to_owned()),
+            ["adopt", user] => Task::Adopt { user: (*user).to_owned(), public: false },
+            ["adopt", user, "public"] => Task::Adopt { user: (*user).to_owned(), public: true },
+            ["adopt", ..] => return Err("adopt: expected a user, and public if so wanted".into()),
             ["move"] => Task::Move,
             ["move", "release"] => Task::Release,
             ["move", ..] => return Err("move: expected nothing more, or release".into()),
@@ -100,6 +171,7 @@ fn main() -> ExitCode {
     let catalog = catalog::Config::read(&mut env);
     let store = store::Config::read(&mut env);
     let options = AuditOptions::read(&mut env);
+    let accounts = Settings::read(&mut env);
     let concurrency = transfer_concurrency(&mut env);
     let target = (catalog::Config::read_target(&mut env), store::Config::read_target(&mut env));
     let wait = startup_wait(&mut env);
@@ -125,6 +197,13 @@ fn main() -> ExitCode {
         Task::Check => run(check(installation, options)),
         Task::ListDead => run(list_dead(installation)),
         Task::Retry(job) => run(retry(installation, job)),
+        Task::Users => run(list_users(installation)),
+        Task::ChangeUser(user, verb) => run(change_user(installation, user, verb)),
+        Task::CreateToken { user, name, scopes, days } => {
+            let life = Duration::from_secs(days * 86_400);
+            run(create_token(installation, user, name, scopes, life, accounts.max_tokens))
+        }
+        Task::Adopt { user, public } => run(adopt(installation, user, public)),
         Task::Move => run(move_to(installation, target, concurrency)),
         Task::Release => run(async move { installation.catalog().await?.unfreeze().await }),
     }
@@ -230,6 +309,125 @@ async fn retry(installation: Installation, job: Option<JobId>) -> Result<(), Fau
         (Some(_), 0) => Err(Fault::new("retry a job", "no dead job has that id")),
         _ => Ok(()),
     }
+}
+
+/// The user with that id, or the only one with that e-mail address.
+async fn find_user(catalog: &Catalog, name: &str) -> Result<User, Fault> {
+    let doing = "find the user";
+    if let Ok(id) = name.parse() {
+        return catalog.user(id).await?.ok_or_else(|| Fault::new(doing, "no user has that id"));
+    }
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = catalog.users(after, USERS).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        found.extend(page.into_iter().filter(|user| user.email.as_deref() == Some(name)));
+    }
+    match (found.pop(), found.len()) {
+        (None, _) => Err(Fault::new(doing, "no user has that e-mail address")),
+        (Some(user), 0) => Ok(user),
+        (Some(_), _) => {
+            let why = "several users have that e-mail address: name one by id, as user list shows";
+            Err(Fault::new(doing, why))
+        }
+    }
+}
+
+async fn list_users(installation: Installation) -> Result<(), Fault> {
+    let catalog = installation.catalog().await?;
+    let mut after = None;
+    loop {
+        let page = catalog.users(after, USERS).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.id);
+        for user in &page {
+            let email = user.email.as_deref().unwrap_or("-");
+            let (role, state) = (user.role.as_str(), user.state.as_str());
+            print_line(&format!(
+                "{} {role} {state} {email} {:?} {} {}",
+                user.id,
+                user.name,
+                pluralize(user.images_used, "image"),
+                pluralize(user.bytes_used, "byte"),
+            ));
+        }
+    }
+}
+
+async fn change_user(
+    installation: Installation,
+    user: String,
+    verb: UserVerb,
+) -> Result<(), Fault> {
+    let catalog = installation.catalog().await?;
+    let user = find_user(&catalog, &user).await?;
+    let state = |state| UserChange { state: Some(state), ..UserChange::default() };
+    let action = match verb {
+        UserVerb::Block => {
+            catalog.change_user(user.id, state(UserState::Blocked)).await?;
+            "user blocked"
+        }
+        UserVerb::Unblock => {
+            catalog.change_user(user.id, state(UserState::Active)).await?;
+            "user unblocked"
+        }
+        UserVerb::Delete => {
+            catalog.begin_leaving(user.id).await?;
+            let mut after = None;
+            while let Some((last, _)) = catalog.hide_images(user.id, after).await? {
+                after = Some(last);
+            }
+            "account deletion begun"
+        }
+    };
+    audit::audit(action, &Principal::Open, &user.id);
+    println!("{action}: {}", user.id);
+    Ok(())
+}
+
+async fn create_token(
+    installation: Installation,
+    user: String,
+    name: String,
+    scopes: Scopes,
+    life: Duration,
+    max: u64,
+) -> Result<(), Fault> {
+    let doing = "make a token";
+    let catalog = installation.catalog().await?;
+    let user = find_user(&catalog, &user).await?;
+    if scopes == Scopes::NONE || (scopes.contains(Scope::Admin) && user.role != Role::Admin) {
+        return Err(Fault::new(doing, "it needs a scope, and only admins have the scope admin"));
+    }
+    let secret = new_token();
+    let new = NewToken {
+        user: user.id,
+        hash: &hash(&secret),
+        tail: token_tail(&secret),
+        name: &name,
+        scopes,
+        life: Some(life),
+    };
+    let token = catalog.create_token(&new, max).await?;
+    let token = token.ok_or_else(|| Fault::new(doing, "the user has MAX_TOKENS already"))?;
+    audit::audit("token made", &Principal::Open, &token.id);
+    println!("{secret}");
+    Ok(())
+}
+
+async fn adopt(installation: Installation, user: String, public: bool) -> Result<(), Fault> {
+    let catalog = installation.catalog().await?;
+    let user = find_user(&catalog, &user).await?;
+    let (mut all, mut after) = (0, None);
+    while let Some((last, some)) = catalog.adopt_images(user.id, public, after).await? {
+        after = Some(last);
+        all += some;
+    }
+    audit::audit("images adopted", &Principal::Open, &user.id);
+    println!("{} belong to {} now", pluralize(all, "image"), user.id);
+    Ok(())
 }
 
 /// Moves until SIGINT or SIGTERM; the same command goes on.

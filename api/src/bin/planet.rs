@@ -49,6 +49,7 @@ fn main() -> ExitCode {
             () = stop.cancelled() => return Ok(()),
             pipeline = open_pipeline(pipeline, lock, wait, migrate) => pipeline?,
         };
+        api.check_accounts(&pipeline).await?;
         if is_sole_user {
             // no other process uses the database: the holders of its leases have ended
             pipeline.expire_leases().await?;

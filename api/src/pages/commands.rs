@@ -97,6 +97,9 @@ pub(super) fn command(
 /// The options of curl that suit the method and the response.
 fn flags(method: &str, operation: &Operation) -> &'static str {
     let ok = operation.responses.responses.get("200");
+    if method == "PATCH" {
+        return " -X PATCH";
+    }
     let Some(RefOr::T(ok)) = ok else { return if method == "DELETE" { " -X DELETE" } else { "" } };
     let mut media = ok.content.keys();
     match media.next() {

@@ -4,13 +4,17 @@ use asciify::{Background, ColorOn, Fit, Format, Palette, Spec};
 use askama::Template;
 use axum::response::Response;
 use common::{
+    account::user_id::UserId,
     catalog::{Cursor, Sort},
     pipeline::{Count, ImageSummary},
     preset::{Preset, Presets},
 };
 
-use super::{PresetLink, day, display_name, format_bytes, page, preset_links, status};
-use crate::{list_query::ListQuery, responses::rfc3339};
+use super::{
+    PresetLink, account_link::AccountLink, day, display_name, format_bytes, page, preset_links,
+    status,
+};
+use crate::{list_query::ListQuery, listed_owner::ListedOwner, responses::rfc3339};
 
 /// Width of a tile's picture divided by its height, at least and at most. Pictures beyond are
 /// shown with bars beside them.
@@ -25,6 +29,7 @@ const TILE_HEIGHT: f64 = 200.0;
 struct Gallery<'a> {
     /// Scheme and host, as the client sees them.
     origin: &'a str,
+    account: Option<&'a AccountLink>,
     /// What the file picker offers: systems do not know the media types of all formats.
     accept: String,
     presets: Vec<PresetLink>,
@@ -48,6 +53,8 @@ struct Gallery<'a> {
 
 /// Which images a page of the gallery has, and which are beside them.
 pub(crate) struct GalleryRange {
+    /// Who is signed in.
+    pub user: Option<UserId>,
     /// The order, the search, and where the page begins.
     pub list: ListQuery,
     /// How many images the list has.
@@ -70,6 +77,30 @@ impl Gallery<'_> {
         query.extend_pairs(cursor.map(|cursor| ("cursor", cursor.to_string())));
         query.finish()
     }
+
+    /// Whose images there are to see for who is signed in: titles, addresses, and which is shown.
+    fn owners(&self) -> Vec<OwnerLink> {
+        let Some(_) = self.range.user else { return Vec::new() };
+        let shown = self.range.list.owner.unwrap_or(ListedOwner::Me);
+        let link = |(title, owner): (&'static str, ListedOwner)| {
+            let mut query = form_urlencoded::Serializer::for_suffix("/?".to_owned(), 2);
+            query.append_pair("preset", &self.preset.name);
+            let filters = self.range.list.filters().into_iter();
+            query.extend_pairs(filters.filter(|(name, _)| *name != "owner"));
+            if owner != ListedOwner::Me {
+                query.append_pair("owner", owner.name());
+            }
+            OwnerLink { title, address: query.finish(), is_shown: owner == shown }
+        };
+        [("Mine", ListedOwner::Me), ("Public", ListedOwner::Public)].map(link).into()
+    }
+}
+
+/// A link to the images of someone.
+struct OwnerLink {
+    title: &'static str,
+    address: String,
+    is_shown: bool,
 }
 
 /// The aspect ratios of pictures, for the script.
@@ -165,6 +196,7 @@ pub(crate) fn default_preset(presets: &Presets) -> &Preset {
 /// The page with `images`, rendered with `preset`.
 pub(crate) fn gallery(
     origin: &str,
+    account: Option<&AccountLink>,
     presets: &Presets,
     preset: &Preset,
     images: &[ImageSummary],
@@ -173,6 +205,7 @@ pub(crate) fn gallery(
     let is_whole = range.list.page.cursor.is_none() && range.list.q.is_empty();
     page(&Gallery {
         origin,
+        account,
         accept: accept(),
         presets: preset_links(presets, |other| other.name == preset.name),
         preset,

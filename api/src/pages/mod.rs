@@ -1,5 +1,7 @@
 //! HTML pages, from templates in the binary. They load nothing from other hosts.
 
+mod account;
+mod account_link;
 mod commands;
 mod controls;
 mod gallery;
@@ -9,12 +11,16 @@ mod problems;
 mod prose;
 mod reference;
 mod schema;
+mod sign_in;
 mod viewer;
 
+pub(crate) use account::account;
+pub(crate) use account_link::AccountLink;
 pub(crate) use commands::CommandContext;
 pub(crate) use gallery::{GalleryRange, default_preset, gallery, tile_aspect};
 pub(crate) use problems::{kind, kinds, problem};
 pub(crate) use reference::reference;
+pub(crate) use sign_in::sign_in;
 pub(crate) use viewer::{MAX_PNG_CELLS, viewer};
 
 use askama::Template;

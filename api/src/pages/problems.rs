@@ -8,7 +8,9 @@ use super::{
     page,
     prose::{Prose, paragraphs},
 };
-use crate::problem::{KINDS, Kind, NO_IMAGE, NOT_FOUND, ProblemBody};
+use crate::problem::{
+    KINDS, Kind, NO_IMAGE, NOT_FOUND, ProblemBody, SIGN_IN_FAILED, SIGN_IN_REFUSED, UNAUTHORIZED,
+};
 
 /// The request id of examples.
 const REQUEST_ID: &str = "01a20b0c-93d1-70e2-b0b0-6cc66bd5bd0f";
@@ -79,6 +81,8 @@ struct ErrorPage<'a> {
     remedy: Prose,
     /// The address of the image, if it exists.
     image: Option<&'a str>,
+    /// The address for signing in, if that helps.
+    sign_in: Option<String>,
 }
 
 /// The error page of a browser.
@@ -91,7 +95,15 @@ pub(crate) fn problem(kind: &Kind, problem: &ProblemBody<'_>) -> Response {
         None => "Check the address, or start from the list of images.",
     };
     let (detail, remedy) = (Prose::new(problem.detail), Prose::new(remedy));
-    page(&ErrorPage { kind, problem, detail, remedy, image })
+    let sign_in = match kind {
+        kind if kind == UNAUTHORIZED => {
+            let return_to = form_urlencoded::byte_serialize(problem.instance.as_bytes());
+            Some(format!("/auth/login?return_to={}", return_to.collect::<String>()))
+        }
+        kind if kind == SIGN_IN_FAILED || kind == SIGN_IN_REFUSED => Some("/auth/login".to_owned()),
+        _ => None,
+    };
+    page(&ErrorPage { kind, problem, detail, remedy, image, sign_in })
 }
 
 /// `address`, if it is the address of an image.

@@ -96,7 +96,12 @@ fn groups(document: &OpenApi, context: &CommandContext<'_>) -> Vec<TagGroup> {
 
 /// The methods of an address, in the order of the page.
 pub(super) fn methods(item: &PathItem) -> impl Iterator<Item = (&'static str, &Operation)> {
-    let methods = [("POST", &item.post), ("GET", &item.get), ("DELETE", &item.delete)];
+    let methods = [
+        ("POST", &item.post),
+        ("GET", &item.get),
+        ("PATCH", &item.patch),
+        ("DELETE", &item.delete),
+    ];
     methods.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
 }
 

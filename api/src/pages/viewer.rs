@@ -3,10 +3,17 @@
 use asciify::{Background, ENGINE_VERSION, Palette, Spec};
 use askama::Template;
 use axum::response::Response;
-use common::{image::Image, pipeline::ImageSummary, preset::Presets, render::Render};
+use common::{
+    account::{principal::Principal, visibility::Visibility},
+    image::Image,
+    pipeline::ImageSummary,
+    preset::Presets,
+    render::Render,
+};
 
 use super::{
     PNG_CELL_WIDTH, PresetLink, SVG_CELL,
+    account_link::AccountLink,
     controls::{Group, Input, groups},
     day, display_name, format_bytes, page, preset_links, status,
 };
@@ -21,6 +28,11 @@ pub(crate) const MAX_PNG_CELLS: u32 = 100_000;
 #[template(path = "viewer.html")]
 struct Viewer<'a> {
     origin: &'a str,
+    account: Option<&'a AccountLink>,
+    /// Whether the image has an owner and a visibility.
+    has_accounts: bool,
+    /// Whether the reader may change and delete the image.
+    may_change: bool,
     id: String,
     name: String,
     /// The name without its extension, for the names of downloads.
@@ -69,6 +81,8 @@ struct StoredRender {
 /// The page of an image, rendered with the options of `query`.
 pub(crate) fn viewer(
     origin: &str,
+    account: Option<&AccountLink>,
+    reader: &Principal,
     presets: &Presets,
     summary: &ImageSummary,
     query: &RenderQuery,
@@ -90,6 +104,9 @@ pub(crate) fn viewer(
     };
     page(&Viewer {
         origin,
+        account,
+        has_accounts: *reader != Principal::Open,
+        may_change: reader.may_change(image),
         id: image.id.to_string(),
         stem: name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned(),
         name,

@@ -18,6 +18,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const ASSETS: &[(&str, &str, &str)] = &[
     ("style.css", "text/css; charset=utf-8", include_str!("../../assets/style.css")),
     ("noscript.css", "text/css; charset=utf-8", include_str!("../../assets/noscript.css")),
+    ("account.js", SCRIPT, include_str!("../../assets/account.js")),
     ("page.js", SCRIPT, include_str!("../../assets/page.js")),
     ("gallery.js", SCRIPT, include_str!("../../assets/gallery.js")),
     ("tiles.js", SCRIPT, include_str!("../../assets/tiles.js")),
@@ -28,6 +29,7 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("gather.js", SCRIPT, include_str!("../../assets/gather.js")),
     ("originals.js", SCRIPT, include_str!("../../assets/originals.js")),
     ("options.js", SCRIPT, include_str!("../../assets/options.js")),
+    ("sharing.js", SCRIPT, include_str!("../../assets/sharing.js")),
     ("uploads.js", SCRIPT, include_str!("../../assets/uploads.js")),
     ("animation.js", SCRIPT, include_str!("../../assets/animation.js")),
     ("menus.js", SCRIPT, include_str!("../../assets/menus.js")),

@@ -13,6 +13,7 @@ use utoipa::openapi::{OpenApi, Server};
 
 use crate::{
     app::App,
+    authentication::authenticate,
     negotiate::{VARY_BY_CLIENT, negotiate},
     pages::{self, CommandContext, plain},
     problem::{KINDS, NOT_FOUND, Problem, ProblemBody},
@@ -47,8 +48,7 @@ pub(crate) async fn page(
     document: Extension<Arc<OpenApi>>,
 ) -> Response {
     // the reference works without the database, then without an example id
-    let newest = app.pipeline.list(Page { limit: 1, ..Page::default() }).await;
-    let newest = newest.ok().and_then(|listing| Some(listing.images.first()?.image.id.to_string()));
+    let newest = newest_image(&app, &headers).await;
     let image = newest.as_deref().unwrap_or("ID");
     let context = CommandContext { origin: &origin(&headers), image };
     match negotiate(&headers, &["text/html", "text/plain"]) {
@@ -59,6 +59,13 @@ pub(crate) async fn page(
             page
         }
     }
+}
+
+/// The id of the newest image that the client may read.
+async fn newest_image(app: &App, headers: &HeaderMap) -> Option<String> {
+    let reader = authenticate(app, headers).await.ok()?.principal;
+    let newest = app.pipeline.list(Page { limit: 1, ..Page::default() }, &reader).await;
+    newest.ok()?.images.first().map(|summary| summary.image.id.to_string())
 }
 
 /// Whether the client prefers HTML to plain text.

@@ -11,6 +11,7 @@ use axum::{
     },
 };
 use common::{
+    account::principal::Principal,
     catalog::Snapshot,
     pipeline::{Event, Subscription},
 };
@@ -18,6 +19,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
+    access::{Reads, lose_rights},
     app::App,
     extract::Id,
     headers::PRIVATE,
@@ -59,12 +61,16 @@ pub(super) const NO_BUFFERING: (HeaderName, HeaderValue) =
         (status = 503, description = "Too many streams, or the database is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn all(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn all(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Reads(reader): Reads,
+) -> Result<Response, Problem> {
     let (since, permit) = acquire_permit(&app, &headers)?;
-    let subscription = app.pipeline.subscribe(since).await?;
+    let subscription = app.pipeline.subscribe(since, &reader).await?;
     // with an id, a client that is disconnected before the first event misses nothing
     let first = opening_event().id(subscription.received().to_string());
-    Ok(respond(&app, first, subscription, permit, false))
+    Ok(respond(&app, &headers, reader, first, subscription, permit, false))
 }
 
 /// Streams changes of one image as Server-Sent Events.
@@ -88,12 +94,13 @@ pub(crate) async fn all(State(app): State<App>, headers: HeaderMap) -> Result<Re
 pub(crate) async fn one(
     State(app): State<App>,
     headers: HeaderMap,
+    Reads(reader): Reads,
     Id(id): Id,
 ) -> Result<Response, Problem> {
     let (since, permit) = acquire_permit(&app, &headers)?;
-    let subscription = app.pipeline.subscribe_to(id, since).await?;
+    let subscription = app.pipeline.subscribe_to(id, since, &reader).await?;
     let subscription = subscription.ok_or_else(Problem::no_image)?;
-    Ok(respond(&app, opening_event(), subscription, permit, true))
+    Ok(respond(&app, &headers, reader, opening_event(), subscription, permit, true))
 }
 
 /// The position from which the client continues, and a permit for its stream.
@@ -127,39 +134,53 @@ fn opening_event() -> sse::Event {
 }
 
 /// The stream: `first`, then the events of `subscription`. It ends at shutdown, at a failure of the
-/// database, and, with `ends_with_image`, after the deletion of the image. A client that reconnects
-/// misses nothing.
+/// database, when `reader` is no longer who the headers say, and, with `ends_with_image`, after the
+/// deletion of the image. A client that reconnects misses nothing.
 fn respond(
     app: &App,
+    headers: &HeaderMap,
+    reader: Principal,
     first: sse::Event,
     subscription: Subscription,
     permit: OwnedSemaphorePermit,
     ends_with_image: bool,
 ) -> Response {
-    let changes = stream::unfold(Some((subscription, permit)), move |state| async move {
-        let (mut subscription, permit) = state?;
-        let event = match subscription.recv().await {
-            Ok(event) => event,
-            Err(fault) => {
-                tracing::warn!("an event stream ends: {fault}");
-                return None;
-            }
-        };
-        let ends = ends_with_image && matches!(event, Event::Deleted(_));
-        let sent = encode(event, subscription.received());
-        Some((sent, (!ends).then_some((subscription, permit))))
+    let shown_to = reader.clone();
+    let changes = stream::unfold(Some((subscription, permit)), move |state| {
+        let shown_to = shown_to.clone();
+        async move {
+            let (mut subscription, permit) = state?;
+            let event = match subscription.recv().await {
+                Ok(event) => event,
+                Err(fault) => {
+                    tracing::warn!("an event stream ends: {fault}");
+                    return None;
+                }
+            };
+            let ends = ends_with_image && matches!(event, Event::Deleted(_));
+            let sent = encode(event, subscription.received(), &shown_to);
+            Some((sent, (!ends).then_some((subscription, permit))))
+        }
     });
     let closing = app.closing.clone().cancelled_owned();
-    let events = stream::iter([first]).chain(changes).map(Ok::<_, Infallible>).take_until(closing);
+    let lost = lose_rights(app.clone(), headers.clone(), reader);
+    let ended = async move {
+        tokio::select! {
+            () = closing => {}
+            () = lost => {}
+        }
+    };
+    let events =
+        stream::iter([first]).chain(changes).map(Ok::<_, Infallible>).take_until(Box::pin(ended));
     let sse = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL));
     ([(header::CACHE_CONTROL, PRIVATE), NO_BUFFERING], sse).into_response()
 }
 
 /// An event with the data of its kind. Its id is what the client has received.
-fn encode(event: Event, received: &Snapshot) -> sse::Event {
+fn encode(event: Event, received: &Snapshot, reader: &Principal) -> sse::Event {
     let sent = sse::Event::default().id(received.to_string());
     let sent = match event {
-        Event::Image(summary) => sent.event("image").json_data(ImageBody::from(summary)),
+        Event::Image(summary) => sent.event("image").json_data(ImageBody::new(summary, reader)),
         Event::Deleted(id) => sent.event("deleted").json_data(DeletedBody { id: id.to_string() }),
         Event::Reset => sent.event("reset").json_data(ResetBody { list: "/images" }),
     };

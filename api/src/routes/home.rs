@@ -6,18 +6,23 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::{
+    account::principal::Principal,
     catalog::{Cursor, Page},
     pipeline::{ImageSummary, Listing},
     preset::Preset,
 };
 
 use crate::{
+    access::Reads,
     app::App,
     extract::{find_preset, query},
+    headers::BY_READER,
     list_query::ListQuery,
+    listed_owner::listed_owner,
     negotiate::negotiate,
-    pages::{GalleryRange, default_preset, gallery},
+    pages::{AccountLink, GalleryRange, default_preset, gallery},
     problem::{Problem, ProblemBody},
+    session::account_link,
 };
 
 /// Images on a page of the gallery.
@@ -37,14 +42,19 @@ impl FromRequestParts<App> for GalleryQuery {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let presets = &app.pipeline.config().presets;
+        let has_accounts = app.sign_in.is_some();
         let mut preset = default_preset(presets);
         let mut pairs = query(&parts.uri)?;
         for (_, name) in pairs.iter().filter(|(name, _)| name == "preset") {
             preset = find_preset(presets, name)?;
         }
         // links from other sites may add parameters, such as utm_source
-        pairs.retain(|(name, _)| matches!(name.as_str(), "cursor" | "q" | "sort"));
-        let mut list = ListQuery::parse(&pairs)?;
+        pairs.retain(|(name, _)| match name.as_str() {
+            "cursor" | "q" | "sort" => true,
+            "owner" => has_accounts,
+            _ => false,
+        });
+        let mut list = ListQuery::parse(&pairs, has_accounts)?;
         list.page.limit = PAGE_SIZE;
         Ok(GalleryQuery { preset: preset.clone(), list })
     }
@@ -69,27 +79,43 @@ pub(crate) async fn home(
     State(app): State<App>,
     headers: HeaderMap,
     uri: Uri,
+    Reads(reader): Reads,
     query: GalleryQuery,
 ) -> Result<Response, Problem> {
     let at = origin(&headers);
     if negotiate(&headers, &["text/plain", "text/html"]) != Some("text/html") {
         return Ok(([(header::VARY, "accept")], overview(&at)).into_response());
     }
-    let key = format!("{at}{uri}");
-    app.pages.answer(&headers, key, gallery_page(&app, &at, query)).await
+    let account = account_link(&app, &headers, &uri).await?;
+    let key = format!("{at}{uri} {account:?} {reader:?}");
+    let made = gallery_page(&app, &at, account.as_ref(), query, &reader);
+    let mut response = app.pages.answer(&headers, key, made).await?;
+    if reader != Principal::Open {
+        response.headers_mut().append(header::VARY, BY_READER);
+    }
+    Ok(response)
 }
 
-async fn gallery_page(app: &App, at: &str, query: GalleryQuery) -> Result<Response, Problem> {
-    let GalleryQuery { preset, list } = query;
-    let Listing { images, next } = app.pipeline.list(list.page.clone()).await?;
+async fn gallery_page(
+    app: &App,
+    at: &str,
+    account: Option<&AccountLink>,
+    query: GalleryQuery,
+    reader: &Principal,
+) -> Result<Response, Problem> {
+    let GalleryQuery { preset, mut list } = query;
+    let (owner, lister) = listed_owner(reader, list.owner)?;
+    list.page.owner = owner;
+    let Listing { images, next } = app.pipeline.list(list.page.clone(), &lister).await?;
     let range = GalleryRange {
-        count: app.pipeline.count(list.page.clone()).await?,
-        previous: previous_page(app, &list.page, &images).await?,
+        user: reader.user(),
+        count: app.pipeline.count(list.page.clone(), &lister).await?,
+        previous: previous_page(app, &list.page, &images, &lister).await?,
         address: next.as_ref().map(|next| list.address(next, SCRIPT_PAGE_SIZE)),
         next,
         list,
     };
-    Ok(gallery(at, &app.pipeline.config().presets, &preset, &images, &range))
+    Ok(gallery(at, account, &app.pipeline.config().presets, &preset, &images, &range))
 }
 
 /// The cursor of the page before one that starts at the cursor of `page`; `None` if that page is the
@@ -98,6 +124,7 @@ async fn previous_page(
     app: &App,
     page: &Page,
     images: &[ImageSummary],
+    reader: &Principal,
 ) -> Result<Option<Cursor>, Problem> {
     let Some(cursor) = page.cursor.clone() else { return Ok(None) };
     let first = images.first().map(|summary| Cursor::of(&summary.image, page.sort));
@@ -107,7 +134,7 @@ async fn previous_page(
         limit: PAGE_SIZE + 1,
         ..page.clone()
     };
-    let images = app.pipeline.list(before).await?.images;
+    let images = app.pipeline.list(before, reader).await?.images;
     let is_full = images.len() as u64 > PAGE_SIZE;
     Ok(images.first().filter(|_| is_full).map(|summary| Cursor::of(&summary.image, page.sort)))
 }

@@ -8,17 +8,21 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::{
-    image::Image,
+    account::principal::Principal,
+    image::{Image, ImageId},
     pipeline::{ImageSummary, SubmitError},
 };
 use tokio_util::io::ReaderStream;
 
 use crate::{
+    access::{Deletes, Reads},
     app::App,
+    caching::caching_of,
     conditional::{Condition, Part, condition, is_conditional, requested_range},
     extract::{Id, prefer_wait},
-    headers::inline,
+    headers::{BY_READER, inline},
     list_query::ListQuery,
+    listed_owner::listed_owner,
     negotiate::{VARY_BY_CLIENT, negotiate},
     pages::plain,
     problem::{NOT_ACCEPTABLE, Problem, ProblemBody, RANGE},
@@ -63,8 +67,9 @@ pub(crate) async fn upload(
     upload: Upload,
 ) -> Result<Response, Problem> {
     // the extractor has received the body and spooled it
-    let Upload { spooled, name, key, hint, slot } = upload;
-    let submitted = app.pipeline.submit(spooled, name, key).await.map_err(|err| {
+    let Upload { spooled, principal, name, key, hint, slot, rate } = upload;
+    let owner = principal.user();
+    let submitted = app.pipeline.submit(spooled, owner, name, key).await.map_err(|err| {
         let hint = hint.filter(|_| matches!(err, SubmitError::Image(_)));
         hint.into_iter().fold(Problem::from(err), |problem, hint| problem.with_hint(hint))
     })?;
@@ -72,7 +77,7 @@ pub(crate) async fn upload(
     let id = submitted.image.id;
     let wait = prefer_wait(&headers);
     // shutdown ends the wait: there may be no worker left to render
-    let summary = app.pipeline.wait_for(id, wait.unwrap_or_default());
+    let summary = app.pipeline.wait_for(id, wait.unwrap_or_default(), &principal);
     let summary = app.closing.run_until_cancelled(summary).await.unwrap_or(Ok(None));
     let summary = summary.unwrap_or_else(|fault| {
         tracing::warn!("could not read the status of a stored upload: {fault}");
@@ -88,8 +93,9 @@ pub(crate) async fn upload(
         true => StatusCode::CREATED,
         false => StatusCode::OK,
     };
-    let mut response = (status, Json(ImageBody::from(summary))).into_response();
+    let mut response = (status, Json(ImageBody::new(summary, &principal))).into_response();
     let headers = response.headers_mut();
+    headers.extend(rate.into_iter().flatten());
     headers.insert(header::LOCATION, ascii(&format!("/images/{id}")));
     if let Some(wait) = wait {
         headers.insert("preference-applied", ascii(&format!("wait={}", wait.as_secs())));
@@ -136,22 +142,37 @@ pub(crate) async fn list(
     State(app): State<App>,
     headers: HeaderMap,
     uri: Uri,
-    query: ListQuery,
+    Reads(reader): Reads,
+    mut query: ListQuery,
 ) -> Result<Response, Problem> {
     let offers = ["application/json", "text/plain"];
     let chosen = negotiate(&headers, &offers).ok_or_else(|| {
         Problem::new(NOT_ACCEPTABLE, format!("available are {}", offers.join(", ")))
     })?;
     let origin = (chosen == "text/plain").then(|| origin(&headers));
-    let key = format!("{} {uri}", origin.as_deref().unwrap_or_default());
-    app.pages.answer(&headers, key, list_page(&app, query, origin.as_deref())).await
+    let (owner, lister) = listed_owner(&reader, query.owner)?;
+    query.page.owner = owner;
+    // the whole principal: what another one reads must not be answered
+    let key = format!("{} {uri} {reader:?}", origin.as_deref().unwrap_or_default());
+    let made = list_page(&app, query, &reader, &lister, origin.as_deref());
+    let mut response = app.pages.answer(&headers, key, made).await?;
+    if reader != Principal::Open {
+        response.headers_mut().append(header::VARY, BY_READER);
+    }
+    Ok(response)
 }
 
 /// A page as JSON; with an `origin`, as text for a terminal.
-async fn list_page(app: &App, query: ListQuery, origin: Option<&str>) -> Result<Response, Problem> {
-    let listing = app.pipeline.list(query.page.clone()).await?;
+async fn list_page(
+    app: &App,
+    query: ListQuery,
+    reader: &Principal,
+    lister: &Principal,
+    origin: Option<&str>,
+) -> Result<Response, Problem> {
+    let listing = app.pipeline.list(query.page.clone(), lister).await?;
     let count = match query.counts {
-        true => Some(app.pipeline.count(query.page.clone()).await?.into()),
+        true => Some(app.pipeline.count(query.page.clone(), lister).await?.into()),
         false => None,
     };
     let next = listing.next.map(|next| query.address(&next, query.page.limit));
@@ -159,7 +180,8 @@ async fn list_page(app: &App, query: ListQuery, origin: Option<&str>) -> Result<
     let mut response = match origin {
         Some(origin) => plain::listing(origin, &listing.images, next.as_deref()),
         None => {
-            let items = listing.images.into_iter().map(ImageBody::from).collect();
+            let images = listing.images.into_iter();
+            let items = images.map(|summary| ImageBody::new(summary, reader)).collect();
             Json(ImagesBody { items, next, count }).into_response()
         }
     };
@@ -179,9 +201,15 @@ async fn list_page(app: &App, query: ListQuery, origin: Option<&str>) -> Result<
         (status = 404, description = "No such image.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn metadata(State(app): State<App>, Id(id): Id) -> Result<Response, Problem> {
-    let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
-    Ok(Json(ImageBody::from(summary)).into_response())
+pub(crate) async fn metadata(
+    State(app): State<App>,
+    Reads(reader): Reads,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let summary = app.pipeline.summary(id, &reader).await?.ok_or_else(Problem::no_image)?;
+    let caching = caching_of(&app, &summary.image, &reader);
+    let body = Json(ImageBody::new(summary, &reader));
+    Ok(([(header::CACHE_CONTROL, caching)], body).into_response())
 }
 
 /// Returns the original file, byte for byte.
@@ -204,19 +232,33 @@ pub(crate) async fn original(
     State(app): State<App>,
     method: Method,
     headers: HeaderMap,
+    Reads(reader): Reads,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let image = app.pipeline.image(id).await?.ok_or_else(Problem::no_image)?;
+    original_of(&app, &method, &headers, id, &reader).await
+}
+
+/// The response with an original that `reader` may read.
+pub(crate) async fn original_of(
+    app: &App,
+    method: &Method,
+    headers: &HeaderMap,
+    id: ImageId,
+    reader: &Principal,
+) -> Result<Response, Problem> {
+    let image = app.pipeline.image(id, reader).await?.ok_or_else(Problem::no_image)?;
+    let caching = caching_of(app, &image, reader);
     let (length, etag) = (image.metadata.bytes, format!("\"{}\"", image.metadata.sha256));
     let stored_at = super::system_time(image.stored_at);
-    match condition(&headers, std::slice::from_ref(&etag), Some(stored_at)) {
+    match condition(headers, std::slice::from_ref(&etag), Some(stored_at)) {
         Condition::Holds => {}
         Condition::Unchanged => {
-            return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+            let headers = [(header::ETAG, ascii(&etag)), (header::CACHE_CONTROL, caching)];
+            return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
         }
         Condition::Fails => return Err(Problem::precondition()),
     }
-    let (status, range) = match requested_range(&method, &headers, &etag, length) {
+    let (status, range) = match requested_range(method, headers, &etag, length) {
         Part::Whole => (StatusCode::OK, 0..length),
         Part::Bytes(range) => (StatusCode::PARTIAL_CONTENT, range),
         Part::Unsatisfiable => {
@@ -237,6 +279,7 @@ pub(crate) async fn original(
     }
     headers.insert(header::CONTENT_LENGTH, (range.end - range.start).into());
     headers.insert(header::ETAG, ascii(&etag));
+    headers.insert(header::CACHE_CONTROL, caching);
     set_original_headers(headers, &image);
     Ok(response)
 }
@@ -257,21 +300,21 @@ pub(crate) async fn original(
 pub(crate) async fn remove(
     State(app): State<App>,
     headers: HeaderMap,
+    Deletes(principal): Deletes,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
     if is_conditional(&headers) {
+        app.pipeline.check_change(id, &principal).await?;
         let main = app.pipeline.config().presets.main().spec.clone();
-        let render =
-            app.pipeline.resolve(id, main, None).await.map_err(|err| Problem::from(&err))?;
+        let render = app.pipeline.resolve(id, main, None, &principal);
+        let render = render.await.map_err(|err| Problem::from(&err))?;
         let tags: Vec<String> = Output::ALL.iter().map(|format| etag(&render, *format)).collect();
         if condition(&headers, &tags, modified(&render)) != Condition::Holds {
             return Err(Problem::precondition());
         }
     }
-    match app.pipeline.remove(id).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Problem::no_image()),
-    }
+    app.pipeline.remove(id, &principal).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Sets the headers of an original; `sandbox` keeps browsers from running an uploaded file.

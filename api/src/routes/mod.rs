@@ -1,6 +1,9 @@
 //! The handlers, one file per group of endpoints.
 
+pub(crate) mod account;
+pub(crate) mod admin;
 pub(crate) mod assets;
+pub(crate) mod auth;
 pub(crate) mod docs;
 pub(crate) mod events;
 pub(crate) mod home;
@@ -9,7 +12,9 @@ pub(crate) mod ops;
 pub(crate) mod play;
 pub(crate) mod presets;
 pub(crate) mod renders;
+pub(crate) mod shares;
 pub(crate) mod thumbnails;
+pub(crate) mod tokens;
 pub(crate) mod values;
 
 use std::time::{Duration, SystemTime};

@@ -6,11 +6,15 @@ use asciify::{Timing, write};
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use common::{image::ImageId, pipeline::Text};
+use common::{
+    account::principal::Principal,
+    image::{Image, ImageId},
+    pipeline::Text,
+};
 use futures_util::{StreamExt, stream};
 use tokio::{
     sync::OwnedSemaphorePermit,
@@ -18,11 +22,13 @@ use tokio::{
 };
 
 use crate::{
+    access::{Reads, lose_rights, rights_interval},
     app::App,
-    extract::{Id, PlayQuery},
+    caching::caching_of,
+    extract::{Id, PlayQuery, RenderQuery},
     headers::{PRIVATE, named},
     options::Options,
-    problem::{BUSY, Problem, ProblemBody},
+    problem::{BAD_PARAMETER, BUSY, Problem, ProblemBody},
     responses::{AnimationBody, Json},
     routes::events::NO_BUFFERING,
 };
@@ -43,9 +49,12 @@ use crate::{
 )]
 pub(crate) async fn animation(
     State(app): State<App>,
+    Reads(reader): Reads,
     Id(id): Id,
-) -> Result<Json<AnimationBody>, Problem> {
-    Ok(Json(AnimationBody::from(timing(&app, id).await?)))
+) -> Result<Response, Problem> {
+    let image = app.pipeline.image(id, &reader).await?.ok_or_else(Problem::no_image)?;
+    let body = Json(AnimationBody::from(timing(&app, &image).await?));
+    Ok(([(header::CACHE_CONTROL, caching_of(&app, &image, &reader))], body).into_response())
 }
 
 /// Plays an animation: streams its frames as text for a terminal, each at its time.
@@ -75,31 +84,64 @@ pub(crate) async fn animation(
 )]
 pub(crate) async fn play(
     State(app): State<App>,
+    headers: HeaderMap,
+    Reads(reader): Reads,
     Id(id): Id,
     query: PlayQuery,
 ) -> Result<Response, Problem> {
-    answer_play(&app, id, query).await
+    let lost = lose_rights(app.clone(), headers, reader.clone());
+    answer_play(&app, &reader, id, query, lost).await
 }
 
-/// The frames of an image, at their times or as a recording.
-pub(super) async fn answer_play(
+/// A recording with the options of a render. It breaks off when `lost` is ready.
+pub(super) async fn answer_recording(
     app: &App,
+    reader: &Principal,
+    id: ImageId,
+    render: RenderQuery,
+    lost: impl Future<Output = ()> + Send + 'static,
+) -> Result<Response, Problem> {
+    if render.spec.frame() > 0 || render.version.is_some() {
+        let detail = "format: a recording has all frames, as they are drawn now";
+        return Err(Problem::new(BAD_PARAMETER, detail));
+    }
+    let query = PlayQuery { render, loops: None, speed: 1.0, is_recording: true };
+    answer_play(app, reader, id, query, lost).await
+}
+
+/// The frames of an image, at their times or as a recording. They end when `lost` is ready, or
+/// `reader` may no longer read the image.
+async fn answer_play(
+    app: &App,
+    reader: &Principal,
     id: ImageId,
     query: PlayQuery,
+    lost: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Response, Problem> {
     let PlayQuery { render, loops, speed, is_recording } = query;
-    let spec = render.spec_for(app, id).await?;
+    let image = app.pipeline.image(id, reader).await?.ok_or_else(Problem::no_image)?;
+    let reader = reader.reading_on(&image);
+    let spec = render.spec_for(app, id, &reader).await?;
     let permit = app.streams.clone().try_acquire_owned();
     let permit = permit
         .map_err(|_| Problem::new(BUSY, "too many streams are open: try again in a moment"))?;
-    let image = app.pipeline.image(id).await?.ok_or_else(Problem::no_image)?;
-    let timing = timing(app, id).await?;
+    let timing = timing(app, &image).await?;
     let loops = match (loops, timing.plays, is_recording) {
         (Some(given), _, _) => given,
         (None, Some(plays), _) => plays,
         (None, None, recorded) => u32::from(recorded),
     };
-    let frames = Frames { app: app.clone(), id, spec, timing };
+    let ended = {
+        let (closing, kept) = (app.closing.clone(), lose_image(app.clone(), id, reader.clone()));
+        async move {
+            tokio::select! {
+                () = closing.cancelled() => {}
+                () = lost => {}
+                () = kept => {}
+            }
+        }
+    };
+    let frames = Frames { app: app.clone(), reader, id, spec, timing };
     // what is wrong with the request or the image is told before the stream begins
     let first = frames.text(0).await?;
     let count = frames.timing.durations.len() as u64;
@@ -111,19 +153,19 @@ pub(super) async fn answer_play(
         drawn: Some(first),
         _permit: permit,
     };
-    let closing = app.closing.clone().cancelled_owned();
     if is_recording {
         let (columns, rows) = show.frames.spec.size(image.metadata.width, image.metadata.height);
         let title = image.metadata.name.as_deref().unwrap_or_default();
         let header = Bytes::from(write::cast_header(columns, rows, title));
-        let lines = stream::iter([Ok(header)]).chain(recording(show)).take_until(closing);
+        let lines = stream::iter([Ok(header)]).chain(recording(show));
+        let lines = lines.take_until(Box::pin(ended));
         let headers = [
             (header::CONTENT_TYPE, HeaderValue::from_static("application/x-asciicast")),
             (header::CONTENT_DISPOSITION, named(&image, "cast")),
         ];
         return Ok((headers, Body::from_stream(lines)).into_response());
     }
-    let frames = at_their_times(show).take_until(closing);
+    let frames = at_their_times(show).take_until(Box::pin(ended));
     let headers: [(HeaderName, HeaderValue); 3] = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
         (header::CACHE_CONTROL, PRIVATE),
@@ -132,9 +174,19 @@ pub(super) async fn answer_play(
     Ok((headers, Body::from_stream(frames)).into_response())
 }
 
+/// Returns once `reader` may no longer read the image, or it was deleted.
+async fn lose_image(app: App, id: ImageId, reader: Principal) {
+    loop {
+        rights_interval().await;
+        if let Ok(None) = app.pipeline.image(id, &reader).await {
+            return;
+        }
+    }
+}
+
 /// The timing of an image; a still image has one frame.
-async fn timing(app: &App, id: ImageId) -> Result<Timing, Problem> {
-    let timing = app.pipeline.timing(id).await.map_err(|err| Problem::from(&err))?;
+async fn timing(app: &App, image: &Image) -> Result<Timing, Problem> {
+    let timing = app.pipeline.timing(image).await.map_err(|err| Problem::from(&err))?;
     let still = || Timing { first_frame: 0, durations: vec![Duration::ZERO], plays: Some(1) };
     Ok(timing.unwrap_or_else(still))
 }
@@ -142,6 +194,7 @@ async fn timing(app: &App, id: ImageId) -> Result<Timing, Problem> {
 /// The frames of an image, in one look.
 struct Frames {
     app: App,
+    reader: Principal,
     id: ImageId,
     spec: asciify::Spec,
     timing: Timing,
@@ -156,7 +209,7 @@ impl Frames {
             let number = frame.to_string();
             spec.set("frame", &number).expect("frames are fewer than the option accepts");
         }
-        let render = self.app.pipeline.resolve(self.id, spec, None).await;
+        let render = self.app.pipeline.resolve(self.id, spec, None, &self.reader).await;
         let render = render.map_err(|err| Problem::from(&err))?;
         self.app.pipeline.text(&render).await.map_err(|err| Problem::from(&*err))
     }

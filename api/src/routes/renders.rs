@@ -5,27 +5,32 @@ use std::{fmt::Write, time::SystemTime};
 use asciify::{Bands, Palette, write::Output};
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use common::{
+    account::principal::Principal,
     image::ImageId,
     pipeline::{ResolvedRender, StoredRenders, Text},
     render::sha256_hex,
 };
 
 use crate::{
+    access::{Reads, lose_rights},
     app::App,
+    caching::{caching_of, is_shared},
     conditional::{Condition, condition},
-    extract::{Id, PlayQuery, RenderQuery},
+    extract::{Id, RenderQuery},
+    headers::BY_READER,
     negotiate::negotiate,
     options::Options,
     pages::viewer,
-    problem::{BAD_PARAMETER, NOT_ACCEPTABLE, Problem, ProblemBody},
+    problem::{NOT_ACCEPTABLE, Problem, ProblemBody},
     render_writer::{Answer, answer},
     response_budget::Reserved,
     responses::{Binary, ImageBody, Json, RenderBody, RendersBody},
-    routes::{home::origin, play::answer_play},
+    routes::{home::origin, play::answer_recording},
+    session::account_link,
 };
 
 const JSON: &str = "application/json";
@@ -75,37 +80,71 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 pub(crate) async fn text(
     State(app): State<App>,
     headers: HeaderMap,
+    uri: Uri,
+    Reads(reader): Reads,
     Id(id): Id,
     mut query: RenderQuery,
 ) -> Result<Response, Problem> {
-    query.spec = query.spec_for(&app, id).await?;
+    query.spec = query.spec_for(&app, id, &reader).await?;
     if query.is_recording {
-        if query.spec.frame() > 0 || query.version.is_some() {
-            let detail = "format: a recording has all frames, as they are drawn now";
-            return Err(Problem::new(BAD_PARAMETER, detail));
-        }
-        let query = PlayQuery { render: query, loops: None, speed: 1.0, is_recording: true };
-        return answer_play(&app, id, query).await;
+        let lost = lose_rights(app.clone(), headers, reader.clone());
+        return answer_recording(&app, &reader, id, query, lost).await;
     }
-    let Some(format) = choose_format(&headers, &query)? else {
-        let summary = app.pipeline.summary(id).await?.ok_or_else(Problem::no_image)?;
-        return Ok(([(header::VARY, "accept")], Json(ImageBody::from(summary))).into_response());
+    let offers = Output::ALL.iter().filter(|format| **format != Output::Ansi);
+    let offers: Vec<&str> = offers.map(|format| format.media_type()).chain([JSON]).collect();
+    let Some(format) = choose_format(&headers, &query, &offers)? else {
+        let summary = app.pipeline.summary(id, &reader).await?.ok_or_else(Problem::no_image)?;
+        let caching = caching_of(&app, &summary.image, &reader);
+        let body = Json(ImageBody::new(summary, &reader));
+        let vary = HeaderValue::from_static("accept");
+        let headers = [(header::VARY, vary), (header::CACHE_CONTROL, caching)];
+        return Ok((headers, body).into_response());
     };
     if format == Output::Html && query.format.is_none() {
-        let stored = app.pipeline.renders(id).await?.ok_or_else(Problem::no_image)?;
-        check_exists(&app, id, &query).await?;
+        let stored = app.pipeline.renders(id, &reader).await?.ok_or_else(Problem::no_image)?;
+        check_exists(&app, id, &query, &reader).await?;
         let presets = &app.pipeline.config().presets;
-        return Ok(viewer(&origin(&headers), presets, &stored.summary, &query, &stored.renders));
+        let account = account_link(&app, &headers, &uri).await?;
+        let (origin, summary) = (origin(&headers), &stored.summary);
+        let mut page =
+            viewer(&origin, account.as_ref(), &reader, presets, summary, &query, &stored.renders);
+        if account.is_some() {
+            page.headers_mut().append(header::VARY, BY_READER);
+        }
+        return Ok(page);
     }
-    let render = app.pipeline.resolve(id, query.spec, query.version);
+    render_text(&app, &headers, &reader, id, query, format).await
+}
+
+/// The response with a text in `format`.
+pub(crate) async fn render_text(
+    app: &App,
+    headers: &HeaderMap,
+    reader: &Principal,
+    id: ImageId,
+    query: RenderQuery,
+    format: Output,
+) -> Result<Response, Problem> {
+    let render = app.pipeline.resolve(id, query.spec, query.version, reader);
     let render = render.await.map_err(|err| Problem::from(&err))?;
     let tag = etag(&render, format);
-    let mut response = match condition(&headers, std::slice::from_ref(&tag), modified(&render)) {
+    let mut response = match condition(headers, std::slice::from_ref(&tag), modified(&render)) {
         Condition::Unchanged => StatusCode::NOT_MODIFIED.into_response(),
         Condition::Fails => return Err(Problem::precondition()),
-        Condition::Holds => respond(answer(&app, &render, format, &tag).await?),
+        Condition::Holds => respond(answer(app, &render, format, &tag).await?),
     };
-    set_headers(response.headers_mut(), &render, format, &tag, query.version.is_some());
+    let is_shared = is_shared(app, &render.image, reader);
+    let caching = match (query.version.is_some(), is_shared) {
+        // it never changes; but no shared cache may keep a private image when it is deleted
+        (true, false) => HeaderValue::from_static("private, max-age=31536000, immutable"),
+        (true, true) => HeaderValue::from_static("public, max-age=31536000, immutable"),
+        (false, _) => caching_of(app, &render.image, reader),
+    };
+    set_headers(response.headers_mut(), &render, format, &tag, caching);
+    if *reader != Principal::Open && !is_shared {
+        // who signs in with the same browser next
+        response.headers_mut().append(header::VARY, BY_READER);
+    }
     if query.format.is_none() {
         response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
     }
@@ -113,12 +152,17 @@ pub(crate) async fn text(
 }
 
 /// Checks that the version, the frame, the bands and the region of a page's query exist.
-async fn check_exists(app: &App, id: ImageId, query: &RenderQuery) -> Result<(), Problem> {
+async fn check_exists(
+    app: &App,
+    id: ImageId,
+    query: &RenderQuery,
+    reader: &Principal,
+) -> Result<(), Problem> {
     let spec = &query.spec;
     let selects_part =
         spec.frame() > 0 || *spec.bands() != Bands::Auto || !spec.region().is_relative();
     if query.version.is_some() || selects_part {
-        let render = app.pipeline.resolve(id, query.spec.clone(), query.version);
+        let render = app.pipeline.resolve(id, query.spec.clone(), query.version, reader);
         let render = render.await.map_err(|err| Problem::from(&err))?;
         if selects_part {
             app.pipeline.text(&render).await.map_err(|err| Problem::from(&*err))?;
@@ -127,15 +171,18 @@ async fn check_exists(app: &App, id: ImageId, query: &RenderQuery) -> Result<(),
     Ok(())
 }
 
-/// The requested format, otherwise the one that `Accept` prefers; `None` is JSON, the metadata.
-fn choose_format(headers: &HeaderMap, query: &RenderQuery) -> Result<Option<Output>, Problem> {
+/// The requested format, otherwise the one of `offers` that `Accept` prefers; `None` is JSON, the
+/// metadata.
+pub(crate) fn choose_format(
+    headers: &HeaderMap,
+    query: &RenderQuery,
+    offers: &[&str],
+) -> Result<Option<Output>, Problem> {
     if query.format.is_some() {
         return Ok(query.format);
     }
     // a terminal's text has the media type of plain text
-    let offers = Output::ALL.iter().filter(|format| **format != Output::Ansi);
-    let offers: Vec<&str> = offers.map(|format| format.media_type()).chain([JSON]).collect();
-    let chosen = negotiate(headers, &offers).ok_or_else(|| {
+    let chosen = negotiate(headers, offers).ok_or_else(|| {
         Problem::new(NOT_ACCEPTABLE, format!("available are {}", offers.join(", ")))
     })?;
     let format = Output::ALL.iter().copied().find(|format| format.media_type() == chosen);
@@ -184,25 +231,20 @@ fn respond(answer: Answer) -> Response {
     response
 }
 
-/// Sets the headers that responses with 200 and 304 have in common. `is_pinned`: the query has a
-/// version, so that the response never changes; no shared cache may keep it when the image is
-/// deleted.
+/// Sets the headers that responses with 200 and 304 have in common.
 fn set_headers(
     headers: &mut HeaderMap,
     render: &ResolvedRender,
     format: Output,
     etag: &str,
-    is_pinned: bool,
+    caching: HeaderValue,
 ) {
     let charset = if format == Output::Png { "" } else { "; charset=utf-8" };
     let media_type = format!("{}{charset}", format.media_type());
     for (name, value) in [(header::CONTENT_TYPE, media_type.as_str()), (header::ETAG, etag)] {
         headers.insert(name, HeaderValue::from_str(value).expect("these values are ASCII"));
     }
-    if is_pinned {
-        let caching = HeaderValue::from_static("private, max-age=31536000, immutable");
-        headers.insert(header::CACHE_CONTROL, caching);
-    }
+    headers.insert(header::CACHE_CONTROL, caching);
     let since = modified(render).unwrap_or_else(|| super::system_time(render.image.stored_at));
     headers.insert(header::LAST_MODIFIED, super::http_date(since));
     headers.insert(RENDER_VERSION, render.version.into());
@@ -217,14 +259,19 @@ fn set_headers(
         (status = 404, description = "No such image.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn list(State(app): State<App>, Id(id): Id) -> Result<Response, Problem> {
-    let stored = app.pipeline.renders(id).await?.ok_or_else(Problem::no_image)?;
-    let StoredRenders { renders, job, .. } = stored;
+pub(crate) async fn list(
+    State(app): State<App>,
+    Reads(reader): Reads,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let stored = app.pipeline.renders(id, &reader).await?.ok_or_else(Problem::no_image)?;
+    let StoredRenders { summary, renders, job } = stored;
     let presets = &app.pipeline.config().presets;
     let items = renders.into_iter().map(|render| {
         let preset = presets.iter().find(|preset| preset.spec.to_string() == render.spec);
         RenderBody::new(&id.to_string(), render, preset)
     });
     let body = RendersBody { items: items.collect(), job: job.map(Into::into) };
-    Ok(Json(body).into_response())
+    let caching = caching_of(&app, &summary.image, &reader);
+    Ok(([(header::CACHE_CONTROL, caching)], Json(body)).into_response())
 }

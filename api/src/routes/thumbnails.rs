@@ -8,12 +8,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use common::{pipeline::ResolvedRender, render::sha256_hex};
+use common::{account::principal::Principal, pipeline::ResolvedRender, render::sha256_hex};
 
 use crate::{
+    access::Reads,
     app::App,
     conditional::{Condition, condition},
     extract::{Id, RenderQuery},
+    headers::BY_READER,
     pages::tile_aspect,
     problem::{BAD_PARAMETER, Problem, ProblemBody},
     render_writer::{work_of, writing_permit},
@@ -65,14 +67,15 @@ const NEAR: u8 = 12;
 pub(crate) async fn thumbnail(
     State(app): State<App>,
     headers: HeaderMap,
+    Reads(reader): Reads,
     Id(id): Id,
     query: RenderQuery,
 ) -> Result<Response, Problem> {
     if query.format.is_some() || query.is_recording {
         return Err(Problem::new(BAD_PARAMETER, "format: a thumbnail is always a PNG"));
     }
-    let spec = query.spec_for(&app, id).await?;
-    let render = app.pipeline.resolve(id, spec, query.version);
+    let spec = query.spec_for(&app, id, &reader).await?;
+    let render = app.pipeline.resolve(id, spec, query.version, &reader);
     let render = render.await.map_err(|err| Problem::from(&err))?;
     let tag = thumbnail_etag(&render);
     let response = match condition(&headers, std::slice::from_ref(&tag), modified(&render)) {
@@ -93,7 +96,11 @@ pub(crate) async fn thumbnail(
         (header::ETAG, tag),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'")),
     ];
-    Ok((headers, response).into_response())
+    let mut response = (headers, response).into_response();
+    if reader != Principal::Open {
+        response.headers_mut().append(header::VARY, BY_READER);
+    }
+    Ok(response)
 }
 
 /// A strong entity tag, with quotes.

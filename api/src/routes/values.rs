@@ -6,10 +6,15 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use common::image::{Image, ImageId};
+use common::{
+    account::principal::Principal,
+    image::{Image, ImageId},
+};
 
 use crate::{
+    access::Reads,
     app::App,
+    caching::caching_of,
     extract::{Id, Place},
     negotiate::{VARY_BY_CLIENT, negotiate},
     pages::plain_values,
@@ -51,13 +56,14 @@ use crate::{
 pub(crate) async fn point(
     State(app): State<App>,
     headers: HeaderMap,
+    Reads(reader): Reads,
     place: Place,
     query: PixelQuery,
 ) -> Result<Response, Problem> {
     let accepts = "two numbers joined by a comma, such as 12.45,45.12";
     let point = place.parts.and_then(|(x, y)| Some((coordinate(&x)?, coordinate(&y)?)));
     let point = point.ok_or_else(|| Problem::parameter("point", accepts))?;
-    let image = image(&app, place.id).await?;
+    let image = image(&app, place.id, &reader).await?;
     let (width, height) = (image.metadata.width, image.metadata.height);
     let geo = image.metadata.geo.as_ref().ok_or_else(|| {
         let detail = "the image has no place on Earth: its file states no coordinates; \
@@ -66,7 +72,8 @@ pub(crate) async fn point(
     })?;
     let pixel = geo.pixel_at(point, query.crs, (width, height));
     let pixel = pixel.map_err(|err: GeoError| Problem::new(BAD_PARAMETER, err.to_string()))?;
-    answer(&app, &headers, &image, query, (pixel, [point.0, point.1])).await
+    let values = read(&app, &headers, &image, query, (pixel, [point.0, point.1])).await?;
+    Ok(([(header::CACHE_CONTROL, caching_of(&app, &image, &reader))], values).into_response())
 }
 
 /// Returns the value of each band of a pixel.
@@ -96,13 +103,14 @@ pub(crate) async fn point(
 pub(crate) async fn pixel(
     State(app): State<App>,
     headers: HeaderMap,
+    Reads(reader): Reads,
     place: Place,
     query: PixelQuery,
 ) -> Result<Response, Problem> {
     if query.has_crs {
         return Err(Problem::new(BAD_PARAMETER, "coord_crs: a pixel has no coordinates on Earth"));
     }
-    let image = image(&app, place.id).await?;
+    let image = image(&app, place.id, &reader).await?;
     let (width, height) = (image.metadata.width, image.metadata.height);
     let pixel = place.parts.and_then(|(x, y)| Some((x.parse().ok()?, y.parse().ok()?)));
     // later pages may have other sides
@@ -116,7 +124,8 @@ pub(crate) async fn pixel(
         Problem::new(BAD_PARAMETER, detail)
     })?;
     let coordinates = [f64::from(pixel.0), f64::from(pixel.1)];
-    answer(&app, &headers, &image, query, (pixel, coordinates)).await
+    let values = read(&app, &headers, &image, query, (pixel, coordinates)).await?;
+    Ok(([(header::CACHE_CONTROL, caching_of(&app, &image, &reader))], values).into_response())
 }
 
 /// Returns statistics of the values of each band.
@@ -158,27 +167,29 @@ pub(crate) async fn pixel(
 pub(crate) async fn statistics(
     State(app): State<App>,
     headers: HeaderMap,
+    Reads(reader): Reads,
     Id(id): Id,
     query: StatisticsQuery,
 ) -> Result<Response, Problem> {
     let is_text = prefers_text(&headers)?;
-    let options = query.options_for(&app, id).await?;
-    let image = image(&app, id).await?;
+    let options = query.options_for(&app, id, &reader).await?;
+    let image = image(&app, id, &reader).await?;
     let percentiles = options.percentiles.clone();
     let bands = app.pipeline.statistics(&image, options).await;
     let bands = bands.map_err(|err| Problem::from(&err))?;
-    Ok(match is_text {
+    let body = match is_text {
         true => text(plain_values::statistics(&bands, &percentiles)),
         false => json(&StatisticsBody::new(bands, &percentiles)),
-    })
+    };
+    Ok(([(header::CACHE_CONTROL, caching_of(&app, &image, &reader))], body).into_response())
 }
 
-async fn image(app: &App, id: ImageId) -> Result<Image, Problem> {
-    app.pipeline.image(id).await?.ok_or_else(Problem::no_image)
+async fn image(app: &App, id: ImageId, reader: &Principal) -> Result<Image, Problem> {
+    app.pipeline.image(id, reader).await?.ok_or_else(Problem::no_image)
 }
 
 /// The values of a pixel, under the coordinates that were asked for.
-async fn answer(
+async fn read(
     app: &App,
     headers: &HeaderMap,
     image: &Image,

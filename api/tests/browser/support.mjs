@@ -11,7 +11,7 @@ import { chromium } from "playwright-core";
 const PROGRAM = process.env.PLANET ?? assert.fail("PLANET: the path of the program");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
-async function freePort() {
+export async function freePort() {
   const server = createServer();
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   const { port } = server.address();
@@ -31,14 +31,14 @@ export async function until(what, condition) {
   assert.fail(`${what}: not within a minute`);
 }
 
-/** A running `planet` with a folder of its own. */
+/** A running `planet` with a folder of its own. `settings` may depend on its address. */
 export class Service {
   static async start(settings = {}) {
     const service = new Service();
     service.folder = await mkdtemp(join(tmpdir(), "planet-browser-"));
     service.port = await freePort();
     service.origin = `http://127.0.0.1:${service.port}`;
-    service.settings = settings;
+    service.settings = typeof settings === "function" ? await settings(service.origin) : settings;
     await service.begin();
     return service;
   }
@@ -95,7 +95,7 @@ export async function open(options = {}) {
   });
   page.on("request", (request) => {
     const url = new URL(request.url());
-    if (url.hostname !== "127.0.0.1" && !["blob:", "data:"].includes(url.protocol)) {
+    if (!["127.0.0.1", "localhost"].includes(url.hostname) && !["blob:", "data:"].includes(url.protocol)) {
       page.complaints.push(`a request leaves this machine: ${url}`);
     }
   });

@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::Value;
 use testkit::{
     app::TestApp,
+    sign_in::spawn_with_accounts,
     tiffs::{GeoTags, geotiff},
 };
 
@@ -181,10 +182,20 @@ async fn every_kind_of_problem_is_explained() {
 #[tokio::test]
 async fn examples_of_problems_are_what_the_service_says() {
     let app = TestApp::spawn().await;
+    // its provider is away
+    let provider = [("OIDC_ISSUER", "http://127.0.0.1:1"), ("OIDC_CLIENT_ID", "planet")];
+    let with_accounts = spawn_with_accounts(&provider).await;
     let mut asked = 0;
     for kind in api::KINDS {
         let (method, path) = kind.request.split_once(' ').expect("a method and an address");
-        let is_whole = path.starts_with('/') && path != "/images" && !path.contains("/ID");
+        let is_whole = path.starts_with('/')
+            && path != "/images"
+            && !path.contains("/ID")
+            && !path.contains("/PROVIDER");
+        let app = match path.starts_with("/auth/") || path.starts_with("/account") {
+            true => &with_accounts,
+            false => &app,
+        };
         if is_whole || method == "PATCH" {
             let method = Method::from_bytes(method.as_bytes()).expect("a method");
             let answer = app.send(app.request(method, path)).await.is(kind.status.as_u16());

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use common::{image::Status, pipeline};
+use common::{account::principal::Principal, image::Status, pipeline};
 use reqwest::{Method, Response};
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
@@ -245,8 +245,8 @@ async fn deletions_are_forgotten_after_a_while() {
 #[tokio::test]
 async fn who_reads_slowly_misses_nothing() {
     let app = TestApp::spawn().await;
-    let mut slow = app.pipeline.subscribe(None).await.expect("a follower");
-    let mut quick = app.pipeline.subscribe(None).await.expect("a follower");
+    let mut slow = app.pipeline.subscribe(None, &Principal::Open).await.expect("a follower");
+    let mut quick = app.pipeline.subscribe(None, &Principal::Open).await.expect("a follower");
     let (first, image) = (app.upload(png(8, 8)).await, app.upload(png(8, 8)).await);
     let sql = |state| format!("UPDATE jobs SET state = '{state}' WHERE state <> '{state}'");
     // more than a subscription buffers
@@ -324,8 +324,8 @@ async fn a_stop_ends_the_streams_at_once() {
 #[tokio::test]
 async fn who_fell_behind_does_not_hear_of_old_times_after_the_new() {
     let app = TestApp::spawn().await;
-    let mut slow = app.pipeline.subscribe(None).await.expect("a follower");
-    let mut quick = app.pipeline.subscribe(None).await.expect("a follower");
+    let mut slow = app.pipeline.subscribe(None, &Principal::Open).await.expect("a follower");
+    let mut quick = app.pipeline.subscribe(None, &Principal::Open).await.expect("a follower");
     let mut hears = async |times: usize, there: bool| {
         let mut told = HashSet::new();
         while told.len() < times {

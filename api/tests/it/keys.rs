@@ -84,7 +84,7 @@ async fn a_key_is_busy_until_the_upload_that_has_it_ends() {
         sha256: sha256_hex(b""),
     };
     let lease = Duration::from_millis(300);
-    let begun = app.pipeline.catalog().begin_upload(&metadata, Some("key"), lease).await;
+    let begun = app.pipeline.catalog().begin_upload(None, &metadata, Some("key"), lease).await;
     assert!(matches!(begun, Ok(Intent::Acquired(_))));
     post(&app, "key", png(8, 8)).await.is(409).tells_problem("key-busy", &["still running"]);
 

@@ -1,6 +1,8 @@
 //! Tests of the HTTP API with the embedded backends: a real port, SQLite, files, and a worker that
 //! the test runs. One binary, so that it links once.
 
+mod access;
+mod accounts;
 mod checks;
 mod compression;
 mod conditions;
@@ -26,7 +28,9 @@ mod refusals;
 mod regions;
 mod rendering;
 mod serving;
+mod sessions;
 mod settings;
+mod sign_in;
 mod thumbnails;
 mod transport;
 mod values;

@@ -1,7 +1,10 @@
 //! The original: returned byte for byte, whole or in ranges, and safe in a browser.
 
 use asciify::Spec;
-use common::pipeline::{DrawError, ServeError};
+use common::{
+    account::principal::Principal,
+    pipeline::{DrawError, ServeError},
+};
 use image::ImageFormat;
 use reqwest::Method;
 use testkit::app::{TestApp, Uploaded};
@@ -236,7 +239,7 @@ async fn an_image_that_is_deleted_while_it_is_drawn_is_gone_and_not_lost() {
     let app = TestApp::spawn().await;
     let image = app.upload(png(64, 40)).await;
     let id = image.id.parse().unwrap();
-    let view = app.pipeline.resolve(id, Spec::default(), None).await.unwrap();
+    let view = app.pipeline.resolve(id, Spec::default(), None, &Principal::Open).await.unwrap();
     app.delete(&image.at).await.is(204);
     let lack = app.pipeline.text(&view).await.unwrap_err();
     assert!(matches!(*lack, ServeError::Draw(DrawError::Deleted)), "{lack}");

@@ -12,14 +12,19 @@ use testkit::{
 
 const LOOK: &str = "width=4&height=2&fit=stretch&match=ramp&tone=natural&alpha=dark";
 
-/// A GIF of so many frames of 10 ms, each of one more white pixel, that is played without end.
+/// A GIF of so many frames of 20 ms, each of one more white pixel, that is played without end.
 fn dots(frames: u16) -> Vec<u8> {
+    slow_dots(frames, 2)
+}
+
+/// As [`dots`], with frames of so many hundredths of a second.
+pub(crate) fn slow_dots(frames: u16, delay: u16) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = gif::Encoder::new(&mut file, 32, 32, &[0, 0, 0, 255, 255, 255]).expect("GIF");
     encoder.set_repeat(gif::Repeat::Infinite).expect("it is in memory");
     for at in 0..frames {
         let mut frame = gif::Frame::from_indexed_pixels(1, 1, vec![1], None);
-        (frame.left, frame.top, frame.delay) = (at % 32, at / 32, 2);
+        (frame.left, frame.top, frame.delay) = (at % 32, at / 32, delay);
         encoder.write_frame(&frame).expect("a small frame");
     }
     drop(encoder);

@@ -26,6 +26,7 @@ mod rolling;
 mod scaled_out;
 mod serving;
 mod shutdown;
+mod sign_in;
 mod soak;
 mod store;
 mod traces;

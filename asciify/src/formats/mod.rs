@@ -20,6 +20,7 @@ mod bmp;
 pub(crate) mod decoder;
 mod fits;
 mod foreign;
+mod frame_player;
 mod gif;
 #[cfg(any(feature = "avif", feature = "heic"))]
 mod heif;

@@ -14,7 +14,7 @@ use super::{
     entity::changes,
     snapshot::{ChangeSeq, Snapshot},
 };
-use crate::{fault::Fault, image::ImageId};
+use crate::{account::user_id::UserId, fault::Fault, image::ImageId};
 
 use changes::Column as C;
 
@@ -28,6 +28,21 @@ pub struct Change {
     pub seq: ChangeSeq,
     /// The image, which may be deleted.
     pub image: ImageId,
+    /// Whose the image is, or was.
+    pub owner: Option<UserId>,
+    /// Whether the image was public at that change or at an earlier one.
+    pub was_public: bool,
+}
+
+impl From<changes::Model> for Change {
+    fn from(row: changes::Model) -> Self {
+        Change {
+            seq: ChangeSeq(row.seq),
+            image: ImageId(row.image_id),
+            owner: row.owner_id.map(UserId),
+            was_public: row.was_public,
+        }
+    }
 }
 
 impl Catalog {
@@ -87,9 +102,7 @@ impl Catalog {
             Ok::<_, DbErr>(rows)
         };
         let rows = page.bounded("list changes").await?;
-        let change =
-            |row: changes::Model| Change { seq: ChangeSeq(row.seq), image: ImageId(row.image_id) };
-        Ok(rows.into_iter().map(change).collect())
+        Ok(rows.into_iter().map(Change::from).collect())
     }
 
     /// Whether `to` contains more than `max` changes that `from` does not. Reads no more than these.
@@ -120,10 +133,10 @@ impl Catalog {
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn last_change(&self, image: ImageId) -> Result<Option<ChangeSeq>, Fault> {
+    pub async fn last_change(&self, image: ImageId) -> Result<Option<Change>, Fault> {
         let row =
             changes::Entity::find_by_id(image.0).one(&self.db).bounded("look up a change").await?;
-        Ok(row.map(|row| ChangeSeq(row.seq)))
+        Ok(row.map(Change::from))
     }
 
     /// Removes the records of deletions that are older than `age`; returns how many.
@@ -173,7 +186,7 @@ fn parts(
     late.into_iter().chain(new).map(move |query| {
         let query = query.order_by_asc(C::Seq).order_by_asc(C::ImageId);
         match after {
-            Some(Change { seq, image }) => {
+            Some(Change { seq, image, .. }) => {
                 query.filter(Condition::any().add(C::Seq.gt(seq.0)).add(C::ImageId.gt(image.0)))
             }
             None => query,

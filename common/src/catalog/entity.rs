@@ -11,6 +11,14 @@ pub(super) mod images {
         Stored,
     }
 
+    /// See [`crate::account::visibility::Visibility`].
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+    #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+    pub(crate) enum Visibility {
+        Private,
+        Public,
+    }
+
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "images")]
     pub(crate) struct Model {
@@ -36,6 +44,9 @@ pub(super) mod images {
         pub due_at: i64,
         pub created_at: i64,
         pub stored_at: Option<i64>,
+        /// Null for an image of a service without accounts.
+        pub owner_id: Option<Uuid>,
+        pub visibility: Visibility,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -121,6 +132,9 @@ pub(super) mod changes {
         pub image_id: Uuid,
         pub seq: i64,
         pub deleted_at: Option<i64>,
+        pub owner_id: Option<Uuid>,
+        /// Whether the image was public at that change or at an earlier one.
+        pub was_public: bool,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -191,6 +205,148 @@ pub(super) mod retentions {
         #[sea_orm(primary_key, auto_increment = false)]
         pub kept: i32,
         pub seen: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(super) mod users {
+    use sea_orm::entity::prelude::*;
+
+    /// See [`crate::account::user::Role`].
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+    #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+    pub(crate) enum Role {
+        User,
+        Admin,
+    }
+
+    /// See [`crate::account::user::UserState`].
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+    #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+    pub(crate) enum State {
+        Active,
+        Blocked,
+        Leaving,
+    }
+
+    /// See [`crate::account::user::User`].
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "users")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub issuer: String,
+        pub subject: String,
+        pub name: String,
+        pub email: Option<String>,
+        pub role: Role,
+        pub state: State,
+        pub bytes_used: i64,
+        pub images_used: i64,
+        /// When the next upload would conform, if it came then (the theoretical arrival time of the
+        /// generic cell rate algorithm, ITU-T I.371).
+        pub upload_tat: i64,
+        pub max_bytes: Option<i64>,
+        pub max_images: Option<i64>,
+        pub created_at: i64,
+        pub seen_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(super) mod sign_ins {
+    use sea_orm::entity::prelude::*;
+
+    /// A sign-in that waits for the answer of its identity provider.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "sign_ins")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub state_hash: String,
+        pub browser_hash: String,
+        pub provider: String,
+        pub nonce: String,
+        pub verifier: String,
+        pub return_to: String,
+        pub due_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(super) mod sessions {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "sessions")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub token_hash: String,
+        pub id: Uuid,
+        pub user_id: Uuid,
+        pub agent: String,
+        pub created_at: i64,
+        pub seen_at: i64,
+        pub idle_at: i64,
+        pub due_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(super) mod tokens {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "tokens")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub token_hash: String,
+        pub user_id: Uuid,
+        pub name: String,
+        /// See [`crate::account::scopes::Scopes`].
+        pub scopes: String,
+        /// The last characters of the token.
+        pub tail: String,
+        pub created_at: i64,
+        pub due_at: Option<i64>,
+        pub used_at: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(super) mod shares {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "shares")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub secret_hash: String,
+        pub id: Uuid,
+        pub image_id: Uuid,
+        pub by_user: Uuid,
+        pub created_at: i64,
+        pub due_at: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,7 +1,7 @@
 //! Images: look up, list and remove them, with their jobs and renders.
 
 use sea_orm::{
-    Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, Select,
     entity::prelude::*, sea_query::LockType,
 };
 
@@ -10,8 +10,10 @@ use super::{
     entity::{images, jobs, renders},
     geo, location,
     page::{Page, stored},
+    rights::{changeable, readable},
 };
 use crate::{
+    account::{principal::Principal, user_id::UserId, visibility::Visibility},
     fault::Fault,
     image::{Image, ImageId, Layout, Metadata, Millis},
     job::{Job, JobError, JobId, JobState},
@@ -43,7 +45,21 @@ impl Catalog {
         Ok(row.map(Image::from))
     }
 
-    /// A page of stored images, in its order.
+    /// One stored image that `reader` may read; otherwise `None`.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn readable_image(
+        &self,
+        id: ImageId,
+        reader: &Principal,
+    ) -> Result<Option<Image>, Fault> {
+        let row = stored().filter(images::Column::Id.eq(id.0)).filter(readable(reader));
+        let row = row.one(&self.db).bounded("look up an image").await?;
+        Ok(row.map(Image::from))
+    }
+
+    /// A page of all stored images, in its order, whoever may read them.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -54,21 +70,30 @@ impl Catalog {
     }
 
     /// One stored image with its jobs, newest engine version first, by one query; `None` when no
-    /// such image is stored.
+    /// such image is stored, or `reader` may not read it.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn image_with_jobs(&self, id: ImageId) -> Result<Option<(Image, Vec<Job>)>, Fault> {
-        Ok(self.with_jobs(stored().filter(images::Column::Id.eq(id.0))).await?.pop())
+    pub async fn image_with_jobs(
+        &self,
+        id: ImageId,
+        reader: &Principal,
+    ) -> Result<Option<(Image, Vec<Job>)>, Fault> {
+        let one = stored().filter(images::Column::Id.eq(id.0)).filter(readable(reader));
+        Ok(self.with_jobs(one).await?.pop())
     }
 
-    /// As [`Catalog::images`], each with its jobs, newest engine version first, by one query.
+    /// As [`Catalog::images`], of those that `reader` may read, each with its jobs, newest engine
+    /// version first, by one query.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn images_with_jobs(&self, page: &Page) -> Result<Vec<(Image, Vec<Job>)>, Fault> {
-        let ids = page.select(self.db.get_database_backend());
-        let ids = ids.select_only().column(images::Column::Id).into_query();
+    pub async fn images_with_jobs(
+        &self,
+        page: &Page,
+        reader: &Principal,
+    ) -> Result<Vec<(Image, Vec<Job>)>, Fault> {
+        let ids = page.ids(reader, self.db.get_database_backend());
         let mut images =
             self.with_jobs(stored().filter(images::Column::Id.in_subquery(ids))).await?;
         page.sort(&mut images);
@@ -127,7 +152,7 @@ impl Catalog {
     }
 
     /// A stored image with those of its renders that `which` selects, newest engine version first,
-    /// by one query; `None` when no such image is stored.
+    /// by one query; `None` when no such image is stored, or `reader` may not read it.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -135,6 +160,7 @@ impl Catalog {
         &self,
         id: ImageId,
         which: Renders<'_>,
+        reader: &Principal,
     ) -> Result<Option<(Image, Vec<Render>)>, Fault> {
         use renders::Column as R;
         let (on, limit) = match which {
@@ -151,6 +177,7 @@ impl Catalog {
             .on_condition(move |_, _| on.clone());
         let rows = stored()
             .filter(images::Column::Id.eq(id.0))
+            .filter(readable(reader))
             .join(JoinType::LeftJoin, renders_of.into())
             .select_also(renders::Entity)
             .order_by_desc(R::Engine)
@@ -186,13 +213,15 @@ impl Catalog {
     }
 
     /// Removes an image with its jobs and renders, marks its blobs, and returns their keys.
-    /// `original` makes the original's key from its attempt. `None` when no such image is stored.
+    /// `original` makes the original's key from its attempt. `None` when no such image is stored, or
+    /// `principal` may not delete it.
     ///
     /// # Errors
     /// The database is unavailable; the image may be removed nevertheless.
     pub async fn remove_image(
         &self,
         id: ImageId,
+        principal: &Principal,
         original: impl Fn(i32) -> String,
     ) -> Result<Option<Vec<String>>, Fault> {
         let remove = async {
@@ -200,6 +229,7 @@ impl Catalog {
             // keeps a worker from adding renders between this query and the deletion
             let row = images::Entity::find_by_id(id.0)
                 .filter(images::Column::State.eq(images::State::Stored))
+                .filter(changeable(principal))
                 .lock(LockType::Update)
                 .one(&txn)
                 .await?;
@@ -213,6 +243,46 @@ impl Catalog {
             Ok::<_, DbErr>(Some(blobs))
         };
         remove.bounded("remove an image").await
+    }
+
+    /// Makes an image private or public, and returns it; `None` when no such image is stored, or
+    /// `principal` may not change it.
+    ///
+    /// # Errors
+    /// The database is unavailable; the image may be changed nevertheless.
+    pub async fn set_visibility(
+        &self,
+        id: ImageId,
+        visibility: Visibility,
+        principal: &Principal,
+    ) -> Result<Option<Image>, Fault> {
+        let rows = images::Entity::update_many()
+            .col_expr(images::Column::Visibility, images::Visibility::from(visibility).into())
+            .filter(images::Column::Id.eq(id.0))
+            .filter(images::Column::State.eq(images::State::Stored))
+            .filter(changeable(principal))
+            .exec_with_returning(&self.db)
+            .bounded("change who may see an image")
+            .await?;
+        Ok(rows.into_iter().next().map(Image::from))
+    }
+}
+
+impl From<Visibility> for images::Visibility {
+    fn from(visibility: Visibility) -> Self {
+        match visibility {
+            Visibility::Private => images::Visibility::Private,
+            Visibility::Public => images::Visibility::Public,
+        }
+    }
+}
+
+impl From<images::Visibility> for Visibility {
+    fn from(visibility: images::Visibility) -> Self {
+        match visibility {
+            images::Visibility::Private => Visibility::Private,
+            images::Visibility::Public => Visibility::Public,
+        }
     }
 }
 
@@ -245,6 +315,8 @@ impl From<images::Model> for Image {
             },
             created_at: Millis(row.created_at),
             stored_at: Millis(row.stored_at.unwrap_or(row.created_at)),
+            owner: row.owner_id.map(UserId),
+            visibility: row.visibility.into(),
         }
     }
 }

@@ -41,9 +41,17 @@ mod jobs;
 mod location;
 mod page;
 mod retention;
+mod rights;
+mod sessions;
+mod shares;
+mod sign_ins;
 mod snapshot;
+mod tokens;
 mod transfer;
+mod transfer_accounts;
 mod uploads;
+mod user_admin;
+mod users;
 
 pub use backfill::{BackfillLead, BackfillStep, BackfillTarget};
 pub use backlog::{Backlog, JobPosition, MAX_COUNTED};
@@ -55,8 +63,10 @@ pub use instance_lock::{InstanceLock, Sharing};
 pub use jobs::NewRender;
 pub use page::{Cursor, Page, Sort};
 pub use snapshot::{ChangeSeq, Snapshot};
+pub use tokens::NewToken;
 pub use transfer::{ImageRows, ReferredBlob};
-pub use uploads::{Intent, Upload};
+pub use uploads::{Allowance, Committed, Intent, Upload};
+pub use user_admin::{UploadRate, UserChange};
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

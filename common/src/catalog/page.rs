@@ -6,11 +6,16 @@ use sea_orm::{
     Condition, DbBackend, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait, Select,
     entity::prelude::*,
-    sea_query::{BinOper, Expr, Query, SimpleExpr},
+    sea_query::{BinOper, Expr, Query, SelectStatement, SimpleExpr, UnionType},
 };
 
-use super::{Bounded, Catalog, entity::images};
+use super::{
+    Bounded, Catalog,
+    entity::images,
+    rights::{owned, public, readable},
+};
 use crate::{
+    account::{principal::Principal, user_id::UserId},
     fault::{Doing, Fault},
     image::{Image, ImageId},
 };
@@ -138,6 +143,8 @@ pub struct Page {
     pub is_backward: bool,
     /// Only images up to this place, itself included.
     pub until: Option<Cursor>,
+    /// Only images of this user.
+    pub owner: Option<UserId>,
     /// Only images with this SHA-256, lower-case hex.
     pub sha256: Option<String>,
     /// Only images whose name has each of these texts, in whatever case.
@@ -180,7 +187,7 @@ impl Page {
         query.order_by(images::Column::Id, self.order())
     }
 
-    /// The images of the page without its limit, in no order.
+    /// The images of the page without its limit, in no order, whoever may read them.
     fn filtered(&self, backend: DbBackend) -> Select<images::Entity> {
         let mut query = stored().filter(self.range(backend));
         if let Some(sha256) = &self.sha256 {
@@ -198,9 +205,79 @@ impl Page {
         query
     }
 
-    /// The images of the page, in its order.
+    /// The images of the page, in its order, whoever may read them.
     pub(super) fn select(&self, backend: DbBackend) -> Select<images::Entity> {
         self.sorted(self.filtered(backend), backend).limit(self.limit)
+    }
+
+    /// A subquery for the ids of those images of the page that `reader` may read, in its order.
+    pub(super) fn ids(&self, reader: &Principal, backend: DbBackend) -> SelectStatement {
+        self.ids_of(&self.filtered(backend), reader, backend, 0, self.limit)
+    }
+
+    /// A subquery for the ids of those of `images` that `reader` may read, in the order of the page:
+    /// up to `limit` after the first `offset`.
+    fn ids_of(
+        &self,
+        images: &Select<images::Entity>,
+        reader: &Principal,
+        backend: DbBackend,
+        offset: u64,
+        limit: u64,
+    ) -> SelectStatement {
+        let ids = |condition: Condition| {
+            let ids = images.clone().filter(condition).select_only().column(images::Column::Id);
+            self.sorted(ids, backend)
+        };
+        match (reader, self.owner) {
+            (Principal::User(caller), None) if !caller.is_admin() => {
+                let either =
+                    [Condition::all().add(owned(caller.id)), Condition::all().add(public())];
+                let either = either.map(|condition| {
+                    let first = ids(condition).limit(offset + limit);
+                    match key(self.sort, backend) {
+                        None => first.into_query(),
+                        Some(key) => first.column_as(key, KEY).into_query(),
+                    }
+                });
+                self.first_of_either(either, offset, limit)
+            }
+            (_, owner) => {
+                let condition = match owner {
+                    None => readable(reader),
+                    Some(owner) if reader.user() == Some(owner) => {
+                        Condition::all().add(owned(owner))
+                    }
+                    Some(owner) => Condition::all().add(readable(reader)).add(owned(owner)),
+                };
+                ids(condition)
+                    .offset(Some(offset).filter(|offset| *offset > 0))
+                    .limit(limit)
+                    .into_query()
+            }
+        }
+    }
+
+    /// The first ids of two subqueries in the order of the page. "Own or public" as one condition
+    /// would read the images of everyone else; these have an index each.
+    fn first_of_either(
+        &self,
+        either: [SelectStatement; 2],
+        offset: u64,
+        limit: u64,
+    ) -> SelectStatement {
+        let [one, other] = either.map(|part| {
+            // SQLite allows an order and a limit within a part of a union only in a subquery
+            Query::select().expr(Expr::cust("*")).from_subquery(part, "part").to_owned()
+        });
+        let mut both = one;
+        both.union(UnionType::Distinct, other);
+        let mut first = Query::select();
+        first.column(images::Column::Id).from_subquery(both, "either");
+        if !matches!(self.sort, Sort::Newest | Sort::Oldest) {
+            first.order_by(KEY, self.order());
+        }
+        first.order_by(images::Column::Id, self.order()).offset(offset).limit(limit).to_owned()
     }
 
     /// Sorts images that were looked up, as the page has them.
@@ -213,22 +290,24 @@ impl Page {
 }
 
 impl Catalog {
-    /// The last of the next `count` places of a list, whatever the names of its images are; `None`
-    /// if there are fewer.
+    /// The last of the next `count` places of a list of `reader`, whatever the names of its images
+    /// are; `None` if there are fewer.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn place_after(&self, page: &Page, count: u64) -> Result<Option<Cursor>, Fault> {
+    pub async fn place_after(
+        &self,
+        page: &Page,
+        count: u64,
+        reader: &Principal,
+    ) -> Result<Option<Cursor>, Fault> {
         let backend = self.db.get_database_backend();
-        let ids = images::Entity::find()
-            .select_only()
-            .column(images::Column::Id)
-            .filter(page.range(backend));
-        let ids = page.sorted(ids, backend).offset(count.saturating_sub(1)).limit(1);
+        let all = images::Entity::find().filter(page.range(backend));
+        let ids = page.ids_of(&all, reader, backend, count.saturating_sub(1), 1);
         let row: Option<(Uuid, Option<String>, i64)> = images::Entity::find()
             .select_only()
             .columns([images::Column::Id, images::Column::Name, images::Column::Bytes])
-            .filter(images::Column::Id.in_subquery(ids.into_query()))
+            .filter(images::Column::Id.in_subquery(ids))
             .into_tuple()
             .one(&self.db)
             .bounded("look up a place in the list")
@@ -236,16 +315,12 @@ impl Catalog {
         Ok(row.map(|(id, name, bytes)| Cursor::new(page.sort, ImageId(id), name.as_deref(), bytes)))
     }
 
-    /// How many images a page has, up to its limit.
+    /// How many images that `reader` may read a page has, up to its limit.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn count_images(&self, page: &Page) -> Result<u64, Fault> {
-        let counted = page
-            .select(self.db.get_database_backend())
-            .select_only()
-            .column(images::Column::Id)
-            .into_query();
+    pub async fn count_images(&self, page: &Page, reader: &Principal) -> Result<u64, Fault> {
+        let counted = page.ids(reader, self.db.get_database_backend());
         let query = Query::select()
             .expr(Expr::cust("COUNT(*)"))
             .from_subquery(counted, "counted")
@@ -260,6 +335,9 @@ impl Catalog {
 pub(super) fn stored() -> Select<images::Entity> {
     images::Entity::find().filter(images::Column::State.eq(images::State::Stored))
 }
+
+/// The name of the [`key`] in a union.
+const KEY: &str = "sort_key";
 
 fn id() -> SimpleExpr {
     Expr::col((images::Entity, images::Column::Id))

@@ -1,30 +1,40 @@
 //! Transfer: the rows of images as they are, from one catalog into another, and the freeze of a
-//! catalog that is copied to its end.
+//! catalog that is copied to its end. [`Catalog::copy_accounts_from`] copies the accounts.
 //!
 //! Rows of the installation are not copied: what the garbage collection, the backfill and the
 //! retention remember, and the sequence of changes, which the other database begins anew.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     ops::Range,
 };
 
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, Statement, entity::prelude::*,
+    QuerySelect, Statement, entity::prelude::*, sea_query::OnConflict,
 };
 
 use super::{
     Bounded, Catalog,
-    entity::{images, jobs, renders},
+    entity::{images, jobs, renders, users},
     location,
 };
 use crate::{fault::Fault, image::ImageId};
 
 /// Rows that one statement inserts: SQLite allows 32,766 values.
 const INSERTED_AT_ONCE: usize = 1_000;
-/// The tables that a freeze protects.
-const FROZEN: [&str; 3] = ["images", "jobs", "renders"];
+const EVERY_CHANGE: &[&str] = &["insert", "update", "delete"];
+/// The tables that a freeze protects, and from what. When a session or a token was used last is
+/// still written, since who reads would be refused otherwise.
+const FROZEN: [(&str, &[&str]); 7] = [
+    ("images", EVERY_CHANGE),
+    ("jobs", EVERY_CHANGE),
+    ("renders", EVERY_CHANGE),
+    ("users", EVERY_CHANGE),
+    ("sessions", &["insert", "delete"]),
+    ("tokens", &["insert", "delete"]),
+    ("shares", EVERY_CHANGE),
+];
 /// What the database answers to a program that changes a frozen catalog.
 const REFUSAL: &str = "this installation was moved to another place (planet-admin move)";
 
@@ -146,6 +156,9 @@ impl Catalog {
             let txn = self.begin().await?;
             let ids = rows.iter().map(|rows| rows.image.id);
             images::Entity::delete_many().filter(images::Column::Id.is_in(ids)).exec(&txn).await?;
+            let owners: BTreeSet<Uuid> =
+                rows.iter().filter_map(|rows| rows.image.owner_id).collect();
+            insert_owners(&txn, owners).await?;
             let images: Vec<_> = rows.iter().map(|rows| rows.image.clone()).collect();
             insert::<images::Entity, _>(&txn, images).await?;
             let jobs: Vec<_> = rows.iter().flat_map(|rows| rows.jobs.clone()).collect();
@@ -170,14 +183,14 @@ impl Catalog {
         remove.exec(&self.db).bounded("remove the rows of images").await.map(drop)
     }
 
-    /// Records that this catalog gets the images of `source`. One that has images already, or
-    /// gets them from elsewhere, is refused.
+    /// Records that this catalog gets the images and the accounts of `source`. One that has images
+    /// or users already, or gets them from elsewhere, is refused.
     ///
     /// # Errors
     /// It is refused, or the database is unavailable.
     pub async fn begin_transfer_from(&self, source: &str) -> Result<(), Fault> {
         const DOING: &str = "move to this database";
-        let has_images = !self.image_ids(None, 1).await?.is_empty();
+        let is_used = self.has_users().await? || !self.image_ids(None, 1).await?.is_empty();
         let begin = async {
             let create = "CREATE TABLE IF NOT EXISTS transfers (source text NOT NULL)";
             self.db.execute_unprepared(create).await?;
@@ -185,7 +198,7 @@ impl Catalog {
             let read = Statement::from_string(backend, "SELECT source FROM transfers");
             match self.db.query_one_raw(read).await? {
                 Some(row) => row.try_get::<String>("", "source").map(Some),
-                None if has_images => Ok(None),
+                None if is_used => Ok(None),
                 None => {
                     let sql = match backend {
                         DbBackend::Sqlite => "INSERT INTO transfers VALUES (?)",
@@ -200,11 +213,11 @@ impl Catalog {
         match begin.bounded(DOING).await? {
             Some(known) if known == source => Ok(()),
             Some(known) => Err(Fault::new(DOING, format!("{known} is being moved to it"))),
-            None => Err(Fault::new(DOING, "it has images already")),
+            None => Err(Fault::new(DOING, "it has images or users already")),
         }
     }
 
-    /// Ends a transfer: this catalog has all images of its source.
+    /// Ends a transfer: this catalog has all images and accounts of its source.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -212,8 +225,8 @@ impl Catalog {
         self.db.execute_unprepared("DROP TABLE transfers").bounded("end the move").await.map(drop)
     }
 
-    /// Freezes the images, by triggers: from now on the database refuses every change of them,
-    /// whichever program makes it. What was begun before has ended.
+    /// Freezes images and accounts, by triggers: from now on the database refuses every change of
+    /// them, whichever program makes it. What was begun before has ended.
     ///
     /// # Errors
     /// The database is unavailable; it may be frozen or not.
@@ -242,10 +255,11 @@ impl Catalog {
                     "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger \
                      LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{REFUSAL}'; END $$"
                 );
-                let trigger = |table| {
+                let trigger = |(table, changes): (&str, &[&str])| {
+                    let changes = changes.join(" OR ");
                     format!(
                         "DROP TRIGGER IF EXISTS {table}_frozen ON {table}; \
-                         CREATE TRIGGER {table}_frozen BEFORE INSERT OR UPDATE OR DELETE \
+                         CREATE TRIGGER {table}_frozen BEFORE {changes} \
                          ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_change()"
                     )
                 };
@@ -264,7 +278,7 @@ impl Catalog {
                 .map(|(table, change)| format!("DROP TRIGGER IF EXISTS {table}_frozen_{change}"))
                 .collect(),
             _ => FROZEN
-                .map(|table| format!("DROP TRIGGER IF EXISTS {table}_frozen ON {table}"))
+                .map(|(table, _)| format!("DROP TRIGGER IF EXISTS {table}_frozen ON {table}"))
                 .into(),
         };
         let unfreeze = async {
@@ -279,8 +293,7 @@ impl Catalog {
 
 /// Each frozen table with each kind of change.
 fn frozen_changes() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let changes = ["insert", "update", "delete"];
-    FROZEN.into_iter().flat_map(move |table| changes.map(|change| (table, change)))
+    FROZEN.into_iter().flat_map(|(table, changes)| changes.iter().map(move |it| (table, *it)))
 }
 
 fn grouped<T>(rows: Vec<T>, image: impl Fn(&T) -> Uuid) -> HashMap<Uuid, Vec<T>> {
@@ -291,7 +304,39 @@ fn grouped<T>(rows: Vec<T>, image: impl Fn(&T) -> Uuid) -> HashMap<Uuid, Vec<T>>
     groups
 }
 
-async fn insert<E, M>(db: &impl ConnectionTrait, rows: Vec<M>) -> Result<(), DbErr>
+/// Adds rows for the owners of images whose own rows are not copied yet, so that the images can
+/// refer to them. No one can be such a user.
+async fn insert_owners(
+    db: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<(), DbErr> {
+    let owner = |id: Uuid| users::Model {
+        id,
+        issuer: String::new(),
+        subject: id.to_string(),
+        name: String::new(),
+        email: None,
+        role: users::Role::User,
+        state: users::State::Blocked,
+        bytes_used: 0,
+        images_used: 0,
+        upload_tat: 0,
+        max_bytes: None,
+        max_images: None,
+        created_at: 0,
+        seen_at: 0,
+    };
+    let owners: Vec<_> =
+        ids.into_iter().map(|id| owner(id).into_active_model().reset_all()).collect();
+    if owners.is_empty() {
+        return Ok(());
+    }
+    let known = OnConflict::column(users::Column::Id).do_nothing().to_owned();
+    users::Entity::insert_many(owners).on_conflict(known).exec_without_returning(db).await.map(drop)
+}
+
+/// Inserts rows as they are.
+pub(super) async fn insert<E, M>(db: &impl ConnectionTrait, rows: Vec<M>) -> Result<(), DbErr>
 where
     E: EntityTrait<Model = M>,
     M: ModelTrait<Entity = E> + IntoActiveModel<E::ActiveModel> + Clone,

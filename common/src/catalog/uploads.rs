@@ -10,13 +10,15 @@ use sea_orm::{
 
 use super::{
     Bounded, Catalog, blob_gc,
-    entity::{images, jobs},
+    entity::{images, jobs, users},
     geo,
 };
 use crate::{
+    account::user_id::UserId,
     fault::Fault,
     image::{Image, ImageId, Layout, Metadata},
     job::{JobId, Lane, NewJob},
+    render::sha256_hex,
     trace::TraceContext,
 };
 
@@ -32,6 +34,42 @@ pub struct Upload {
     pub image: ImageId,
     /// The fencing token: 1, and one more for each take-over.
     pub attempt: i32,
+    /// Whose it is; `None` without accounts.
+    pub owner: Option<Allowance>,
+}
+
+/// What a user may store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// The user.
+    pub user: UserId,
+    /// Most bytes of all of their originals, unless the user has a limit of their own.
+    pub max_bytes: Option<u64>,
+    /// Most images, unless the user has a limit of their own.
+    pub max_images: Option<u64>,
+}
+
+/// How an upload ends.
+#[derive(Debug)]
+pub enum Committed {
+    /// It is a stored image.
+    Stored(Image),
+    /// It was taken over, or its reservation expired; nothing changed.
+    Overtaken,
+    /// Its owner would have more than they may; nothing changed.
+    OverQuota,
+    /// Its owner was blocked or deleted meanwhile; nothing changed.
+    NoOwner,
+}
+
+impl Committed {
+    /// The image, if it was stored.
+    pub fn stored(self) -> Option<Image> {
+        match self {
+            Committed::Stored(image) => Some(image),
+            Committed::Overtaken | Committed::OverQuota | Committed::NoOwner => None,
+        }
+    }
 }
 
 /// How an upload begins.
@@ -46,29 +84,32 @@ pub enum Intent {
 }
 
 impl Catalog {
-    /// Records that an upload is about to be stored. After `lease`, another upload with the same
-    /// idempotency key may take it over.
+    /// Records that an upload of `owner` is about to be stored. After `lease`, another upload of
+    /// theirs with the same idempotency key may take it over.
     ///
     /// # Errors
     /// The database is unavailable, or the rows with that key kept changing.
     pub async fn begin_upload(
         &self,
+        owner: Option<Allowance>,
         metadata: &Metadata,
         key: Option<&str>,
         lease: Duration,
     ) -> Result<Intent, Fault> {
+        let key = key.map(|key| key_of(owner, key));
+        let key = key.as_deref();
         let now = self.time().await?;
         // the row with the same key may be deleted between these statements
         for _ in 0..MAX_ROUNDS {
             let image = ImageId::generate(now);
-            let insert = self.insert_intent(image, metadata, key, lease);
+            let insert = self.insert_intent(image, owner, metadata, key, lease);
             if insert.bounded("begin an upload").await? {
-                return Ok(Intent::Acquired(Upload { image, attempt: 1 }));
+                return Ok(Intent::Acquired(Upload { image, attempt: 1, owner }));
             }
             let key = key.unwrap_or_default();
             let take_over = self.take_over(metadata, key, lease);
-            if let Some(upload) = take_over.bounded("take over an upload").await? {
-                return Ok(Intent::Acquired(upload));
+            if let Some((image, attempt)) = take_over.bounded("take over an upload").await? {
+                return Ok(Intent::Acquired(Upload { image, attempt, owner }));
             }
             let row = images::Entity::find()
                 .filter(C::IdempotencyKey.eq(key))
@@ -87,6 +128,7 @@ impl Catalog {
     async fn insert_intent(
         &self,
         image: ImageId,
+        owner: Option<Allowance>,
         metadata: &Metadata,
         key: Option<&str>,
         lease: Duration,
@@ -96,6 +138,7 @@ impl Catalog {
             (C::State, State::Uploading.into()),
             (C::Attempt, 1.into()),
             (C::IdempotencyKey, key.map(str::to_owned).into()),
+            (C::OwnerId, owner.map(|owner| owner.user.0).into()),
             (C::DueAt, self.after(lease)),
             (C::CreatedAt, self.now()),
         ];
@@ -116,7 +159,7 @@ impl Catalog {
         metadata: &Metadata,
         key: &str,
         lease: Duration,
-    ) -> Result<Option<Upload>, DbErr> {
+    ) -> Result<Option<(ImageId, i32)>, DbErr> {
         let mut update = images::Entity::update_many()
             .col_expr(C::Attempt, Expr::col(C::Attempt).add(1))
             .col_expr(C::DueAt, self.after(lease));
@@ -129,11 +172,11 @@ impl Catalog {
             .filter(Expr::col(C::DueAt).lte(self.now()))
             .exec_with_returning(&self.lease_db)
             .await?;
-        Ok(rows.first().map(|row| Upload { image: ImageId(row.id), attempt: row.attempt }))
+        Ok(rows.first().map(|row| (ImageId(row.id), row.attempt)))
     }
 
-    /// Makes the upload a stored image and creates its job, in one transaction. `None` when the
-    /// upload was taken over or its reservation expired, and nothing changed.
+    /// Makes the upload a stored image and creates its job, in one transaction, which also checks
+    /// what its owner may store.
     ///
     /// # Errors
     /// The answer was lost, and the commit may have happened: call [`Catalog::image`].
@@ -144,17 +187,21 @@ impl Catalog {
         job: JobId,
         trace: Option<TraceContext>,
         engine: u32,
-    ) -> Result<Option<Image>, Fault> {
+    ) -> Result<Committed, Fault> {
         let commit = async {
             let txn = self.begin().await?;
-            let Some(image) = self.store_image(&txn, upload, blob).await? else {
+            let committed = match self.store_image(&txn, upload, blob).await? {
+                Some(image) => self.check_owner(&txn, upload, image).await?,
+                None => Committed::Overtaken,
+            };
+            let Committed::Stored(image) = &committed else {
                 txn.rollback().await?;
-                return Ok(None);
+                return Ok(committed);
             };
             let job = NewJob { id: job, image: image.id, lane: Lane::Fresh, trace };
             self.insert_jobs(&txn, &[job], engine).await?;
             txn.commit().await?;
-            Ok::<_, DbErr>(Some(image))
+            Ok::<_, DbErr>(committed)
         };
         commit.bounded("commit an upload").await
     }
@@ -175,6 +222,27 @@ impl Catalog {
             .await?;
         let confirmed = blob_gc::confirm(txn, &[blob.to_owned()]).await?;
         Ok(stored.into_iter().next().filter(|_| confirmed).map(Image::from))
+    }
+
+    /// Checks what the owner may store. The trigger that counts `image` has locked their row, so
+    /// that uploads which end at the same time wait for each other here.
+    async fn check_owner(
+        &self,
+        txn: &DatabaseTransaction,
+        upload: &Upload,
+        image: Image,
+    ) -> Result<Committed, DbErr> {
+        let Some(owner) = upload.owner else { return Ok(Committed::Stored(image)) };
+        let row = users::Entity::find_by_id(owner.user.0).one(txn).await?;
+        let Some(row) = row.filter(|row| row.state == users::State::Active) else {
+            return Ok(Committed::NoOwner);
+        };
+        let is_within = |used: i64, own: Option<i64>, common: Option<u64>| {
+            own.map(|own| own as u64).or(common).is_none_or(|max| used as u64 <= max)
+        };
+        let fits = is_within(row.bytes_used, row.max_bytes, owner.max_bytes)
+            && is_within(row.images_used, row.max_images, owner.max_images);
+        Ok(if fits { Committed::Stored(image) } else { Committed::OverQuota })
     }
 
     /// Adds pending jobs; an existing job of the same image and engine version stays as it is.
@@ -248,6 +316,14 @@ impl Catalog {
             .bounded("delete expired uploads")
             .await?;
         Ok(deleted.rows_affected)
+    }
+}
+
+/// The idempotency key as it is stored: each user has their own.
+fn key_of(owner: Option<Allowance>, key: &str) -> String {
+    match owner {
+        Some(owner) => sha256_hex(format!("{} {key}", owner.user).as_bytes()),
+        None => key.to_owned(),
     }
 }
 

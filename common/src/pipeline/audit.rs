@@ -18,6 +18,7 @@ use futures_util::{StreamExt, future::BoxFuture, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    account::principal::Principal,
     catalog::{Catalog, Cursor, MAX_COUNTED, Page, Renders, TOLERANCE},
     env::Env,
     fault::Fault,
@@ -350,7 +351,7 @@ impl Looks<'_> {
 
     /// Whether the image is stored and still has a render in this blob.
     async fn is_referred_to(&self, id: ImageId, blob: &str) -> Result<bool, Fault> {
-        let found = self.catalog.image_with_renders(id, Renders::All).await?;
+        let found = self.catalog.image_with_renders(id, Renders::All, &Principal::Open).await?;
         Ok(found.is_some_and(|(_, renders)| renders.iter().any(|render| render.blob == blob)))
     }
 

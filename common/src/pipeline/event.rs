@@ -15,6 +15,7 @@ const MAX_REPLAYS: usize = 2;
 
 /// What a subscription reports.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly all events are images")]
 pub enum Event {
     /// How an image is now.
     Image(ImageSummary),

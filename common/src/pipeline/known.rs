@@ -3,11 +3,13 @@
 //! It is kept until it changes: until the image is deleted, or its renders change. Every statement
 //! that does so runs within a [`Change`]. From its begin to its end, nothing of the image is kept,
 //! so that each reader sees what the database has at that moment. (`planet-admin` may write at the
-//! same time. It changes jobs, which are not kept.)
+//! same time. It changes jobs, which are not kept, and owners and visibilities: where these count,
+//! what is known is read again after `RIGHTS_KEPT_S`.)
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use moka::sync::Cache;
@@ -19,6 +21,8 @@ use crate::{
 
 /// A stored image and all of its stored renders, newest engine version first.
 pub(super) struct Known {
+    /// When it was read. `planet-admin` may change whose an image is.
+    pub(super) read_at: Instant,
     pub(super) image: Image,
     pub(super) renders: Vec<Render>,
 }
@@ -121,7 +125,10 @@ impl Change<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::{Metadata, Millis};
+    use crate::{
+        account::visibility::Visibility,
+        image::{Metadata, Millis},
+    };
 
     fn read() -> Arc<Known> {
         let metadata = Metadata {
@@ -138,8 +145,9 @@ mod tests {
         };
         let id = ImageId::generate(Millis(1));
         let (created_at, stored_at) = (Millis(1), Millis(1));
-        let image = Image { id, attempt: 1, metadata, created_at, stored_at };
-        Arc::new(Known { image, renders: Vec::new() })
+        let (owner, visibility) = (None, Visibility::Private);
+        let image = Image { id, attempt: 1, metadata, created_at, stored_at, owner, visibility };
+        Arc::new(Known { read_at: Instant::now(), image, renders: Vec::new() })
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{Pipeline, summary::ImageSummary};
 use crate::{
+    account::{audit::audit_read, principal::Principal},
     catalog::{Cursor, Page, Renders, Snapshot},
     fault::Fault,
     image::{Image, ImageId},
@@ -38,25 +39,37 @@ pub struct StoredRenders {
 }
 
 impl Pipeline {
-    /// One image; `None` when no such image is stored.
+    /// One image; `None` when no such image is stored, or `reader` may not read it.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn summary(&self, id: ImageId) -> BoxFuture<'_, Result<Option<ImageSummary>, Fault>> {
-        Box::pin(async move { Ok(self.catalog().image_with_jobs(id).await?.map(summarize)) })
+    pub fn summary<'a>(
+        &'a self,
+        id: ImageId,
+        reader: &'a Principal,
+    ) -> BoxFuture<'a, Result<Option<ImageSummary>, Fault>> {
+        Box::pin(async move {
+            let found = self.catalog().image_with_jobs(id, reader).await?.map(summarize);
+            Ok(found.inspect(|summary| audit_read(reader, &summary.image)))
+        })
     }
 
-    /// A page of images, in the order of the list. A search by name compares the names of the next
-    /// [`max_searched_images`](super::Config::max_searched_images) images only.
+    /// A page of the images that `reader` may read, in the order of the list. A search by name
+    /// compares the names of the next [`max_searched_images`](super::Config::max_searched_images)
+    /// images only.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn list(&self, page: Page) -> BoxFuture<'_, Result<Listing, Fault>> {
+    pub fn list<'a>(
+        &'a self,
+        page: Page,
+        reader: &'a Principal,
+    ) -> BoxFuture<'a, Result<Listing, Fault>> {
         Box::pin(async move {
-            let page = self.searched(page).await?;
+            let page = self.searched(page, reader).await?;
             let limit = page.limit as usize;
             let more = Page { limit: page.limit + 1, ..page.clone() };
-            let mut images = self.catalog().images_with_jobs(&more).await?;
+            let mut images = self.catalog().images_with_jobs(&more, reader).await?;
             let is_full = images.len() > limit;
             images.truncate(limit);
             let last = images.last().filter(|_| is_full);
@@ -68,28 +81,32 @@ impl Pipeline {
         })
     }
 
-    /// How many images a list has, whatever its page: up to
+    /// How many images a list of `reader` has, whatever its page: up to
     /// [`max_searched_images`](super::Config::max_searched_images), and among as many of the first
     /// images of its order if it is a search by name.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn count(&self, page: Page) -> BoxFuture<'_, Result<Count, Fault>> {
+    pub fn count<'a>(
+        &'a self,
+        page: Page,
+        reader: &'a Principal,
+    ) -> BoxFuture<'a, Result<Count, Fault>> {
         Box::pin(async move {
             let max = self.config().max_searched_images;
-            let Page { sha256, words, sort, .. } = page;
-            let all = Page { sha256, words, sort, limit: max + 1, ..Page::default() };
-            let all = self.searched(all).await?;
-            let images = self.catalog().count_images(&all).await?;
+            let Page { owner, sha256, words, sort, .. } = page;
+            let all = Page { owner, sha256, words, sort, limit: max + 1, ..Page::default() };
+            let all = self.searched(all, reader).await?;
+            let images = self.catalog().count_images(&all, reader).await?;
             Ok(Count { images: images.min(max), is_exact: images <= max && all.until.is_none() })
         })
     }
 
     /// The page, with the place up to which it is searched.
-    async fn searched(&self, mut page: Page) -> Result<Page, Fault> {
+    async fn searched(&self, mut page: Page, reader: &Principal) -> Result<Page, Fault> {
         if !page.words.is_empty() {
             let max = self.config().max_searched_images;
-            page.until = self.catalog().place_after(&page, max).await?;
+            page.until = self.catalog().place_after(&page, max, reader).await?;
         }
         Ok(page)
     }
@@ -111,14 +128,19 @@ impl Pipeline {
     }
 
     /// An image with every stored render, newest engine version first, and its newest job; `None`
-    /// when no such image is stored.
+    /// when no such image is stored, or `reader` may not read it.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn renders(&self, id: ImageId) -> BoxFuture<'_, Result<Option<StoredRenders>, Fault>> {
+    pub fn renders<'a>(
+        &'a self,
+        id: ImageId,
+        reader: &'a Principal,
+    ) -> BoxFuture<'a, Result<Option<StoredRenders>, Fault>> {
         Box::pin(async move {
-            let found = self.catalog().image_with_renders(id, Renders::All).await?;
+            let found = self.catalog().image_with_renders(id, Renders::All, reader).await?;
             let Some((image, renders)) = found else { return Ok(None) };
+            audit_read(reader, &image);
             let jobs = self.catalog().jobs_of(&[id]).await?;
             let summary = ImageSummary { image, status: status(&jobs) };
             Ok(Some(StoredRenders { summary, renders, job: jobs.into_iter().next() }))

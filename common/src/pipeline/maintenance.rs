@@ -53,9 +53,9 @@ impl Pipeline {
     }
 
     /// Sets back times that are far ahead, discards jobs whose strikes are used up, deletes
-    /// superseded jobs, old versions and expired uploads, prunes records of deletions, and sweeps
-    /// blobs. A step that fails does not stop the others; returns the failures. The next call
-    /// continues.
+    /// superseded jobs, old versions, expired uploads and sign-ins, and ended sessions, prunes records
+    /// of deletions, and sweeps blobs. A step that fails does not stop the others; returns the
+    /// failures. The next call continues.
     pub fn clean_up(&self, left: CleanUp) -> BoxFuture<'_, Vec<Fault>> {
         Box::pin(async move {
             let catalog = self.catalog();
@@ -72,6 +72,10 @@ impl Pipeline {
                 old_versions.await,
                 catalog.delete_expired_uploads(self.config().blob_grace).await.map(drop),
                 catalog.prune_deletions(left.deletions_kept).await.map(drop),
+                catalog.delete_expired_sign_ins().await.map(drop),
+                catalog.delete_ended_sessions().await.map(drop),
+                self.delete_ended_credentials().await,
+                self.remove_leaving_users().await,
                 catalog.mark_expired().await.map(drop),
                 self.sweep_marked().await,
             ];

@@ -24,6 +24,7 @@ use self::{
     playbacks::Playbacks,
 };
 use crate::{
+    account::settings,
     catalog::{self, Catalog, InstanceLock, JobPosition},
     env::Env,
     fault::{Doing, Fault, at},
@@ -33,6 +34,7 @@ use crate::{
     store::{self, Store},
 };
 
+mod account;
 mod audit;
 mod cache;
 mod draw;
@@ -51,6 +53,7 @@ mod render;
 mod reread;
 mod retention;
 mod serve;
+mod sign_in;
 mod spool;
 mod submit;
 mod submit_error;
@@ -58,6 +61,7 @@ mod subscribe;
 mod summary;
 mod transfer;
 mod values;
+mod visibility;
 mod wait;
 
 pub use audit::{AuditEvent, AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
@@ -66,8 +70,10 @@ pub use event::Event;
 pub use jobs::Conclusion;
 pub use list::{Count, Listing, StoredRenders};
 pub use maintenance::CleanUp;
+pub use remove::ChangeError;
 pub use render::{RenderError, Rendered};
 pub use serve::{ResolvedRender, ServeError, Text};
+pub use sign_in::{NewSession, SIGN_IN_LIFETIME};
 pub use spool::{Spool, Spooled};
 pub use submit::Submitted;
 pub use submit_error::SubmitError;
@@ -134,6 +140,8 @@ pub struct Config {
     /// `MAX_SEARCHED_IMAGES`: images whose names one request compares, and the most that are
     /// counted.
     pub max_searched_images: u64,
+    /// What users may do.
+    pub accounts: settings::Settings,
     /// The engine version of new renders.
     pub engine: u32,
 }
@@ -264,6 +272,7 @@ impl Config {
                 1..=10_000_000,
                 "most images whose names one request compares, and that it counts",
             ),
+            accounts: settings::Settings::read(env),
             engine: asciify::ENGINE_VERSION,
         }
     }

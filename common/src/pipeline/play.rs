@@ -15,7 +15,7 @@ use super::{
     draw::{DrawError, Drawing, Stopwatch, drawing, verdict},
     serve::ServeError,
 };
-use crate::image::{Image, ImageId};
+use crate::image::Image;
 
 impl Pipeline {
     /// How an image is played; `None` if it does not move.
@@ -23,14 +23,16 @@ impl Pipeline {
     /// # Errors
     /// See [`ServeError`]. An animation that takes more memory than `PLAYBACK_MEMORY_MIB` cannot be
     /// played.
-    pub fn timing(&self, id: ImageId) -> BoxFuture<'_, Result<Option<Timing>, ServeError>> {
+    pub fn timing<'a>(
+        &'a self,
+        image: &'a Image,
+    ) -> BoxFuture<'a, Result<Option<Timing>, ServeError>> {
         Box::pin(async move {
-            let image = self.image(id).await?.ok_or(ServeError::NoImage)?;
             if !image.metadata.may_move() {
                 return Ok(None);
             }
             let max_wait = self.config().render_wait;
-            let playback = self.open_playback(&image, max_wait, &mut Stopwatch::start()).await?;
+            let playback = self.open_playback(image, max_wait, &mut Stopwatch::start()).await?;
             let Some(playback) = playback else { return Ok(None) };
             let (bytes, max) = (playback.bytes(), self.0.playbacks.max_bytes);
             if bytes > max {
@@ -39,7 +41,7 @@ impl Pipeline {
                 return Err(DrawError::Image(over).into());
             }
             let timing = playback.timing().clone();
-            self.0.playbacks.keep(id, playback);
+            self.0.playbacks.keep(image.id, playback);
             Ok(Some(timing))
         })
     }

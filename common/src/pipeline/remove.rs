@@ -1,7 +1,8 @@
-//! Removes an image: its rows at once, then its blobs.
+//! Removes an image, if the principal may: its rows at once, then its blobs.
 
 use super::Pipeline;
 use crate::{
+    account::{audit::audit_change, principal::Principal},
     catalog::MarkedBlob,
     fault::{Doing, Fault},
     image::ImageId,
@@ -10,20 +11,86 @@ use crate::{
 use futures_util::future::BoxFuture;
 use tracing::Instrument;
 
+/// Why an image was not changed or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// No such image is stored, or the principal may not read it.
+    #[error("no such image")]
+    NoImage,
+    /// The principal may read the image and not change it.
+    #[error("the image belongs to another user")]
+    NotOwner,
+    /// The service failed; the change may have happened nevertheless.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
 impl Pipeline {
-    /// Removes an image; `false` when no such image is stored. Once this returned, no reader finds
-    /// the image. A blob that could not be deleted now is swept later.
+    /// Removes an image. Once this returned, no reader finds the image. A blob that could not be
+    /// deleted now is swept later.
     ///
     /// # Errors
-    /// The database is unavailable; the image may be removed nevertheless.
-    pub fn remove(&self, id: ImageId) -> BoxFuture<'_, Result<bool, Fault>> {
+    /// See [`ChangeError`].
+    pub fn remove<'a>(
+        &'a self,
+        id: ImageId,
+        principal: &'a Principal,
+    ) -> BoxFuture<'a, Result<(), ChangeError>> {
+        Box::pin(async move {
+            match self.remove_if_allowed(id, principal.clone()).await? {
+                true => {
+                    audit_change(principal, "image deleted", id);
+                    Ok(())
+                }
+                false => Err(self.explain_no_change(id, principal).await?),
+            }
+        })
+    }
+
+    /// Checks that `principal` may change an image.
+    ///
+    /// # Errors
+    /// See [`ChangeError`].
+    pub fn check_change<'a>(
+        &'a self,
+        id: ImageId,
+        principal: &'a Principal,
+    ) -> BoxFuture<'a, Result<(), ChangeError>> {
+        Box::pin(async move {
+            let image = self.image(id, principal).await?.ok_or(ChangeError::NoImage)?;
+            match principal.may_change(&image) {
+                true => Ok(()),
+                false => Err(ChangeError::NotOwner),
+            }
+        })
+    }
+
+    /// Why no row was changed: not every image that can be read can be changed.
+    pub(super) async fn explain_no_change(
+        &self,
+        id: ImageId,
+        principal: &Principal,
+    ) -> Result<ChangeError, Fault> {
+        Ok(match self.catalog().readable_image(id, principal).await? {
+            Some(_) => ChangeError::NotOwner,
+            None => ChangeError::NoImage,
+        })
+    }
+
+    /// Removes an image; `false` when no such image is stored, or `principal` may not delete it.
+    pub(super) fn remove_if_allowed(
+        &self,
+        id: ImageId,
+        principal: Principal,
+    ) -> BoxFuture<'_, Result<bool, Fault>> {
         let pipeline = self.clone();
         Box::pin(async move {
             // a task, so that a removal ends though its client has gone: see `known::Change`
             let removal = async move {
                 let change = pipeline.known().map(|known| known.change(id));
-                let removed =
-                    pipeline.catalog().remove_image(id, |attempt| original_key(id, attempt));
+                let removed = pipeline
+                    .catalog()
+                    .remove_image(id, &principal, |attempt| original_key(id, attempt));
                 let marked = removed.await?;
                 if let Some(change) = change {
                     change.end();

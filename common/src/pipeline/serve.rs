@@ -15,6 +15,7 @@ use super::{
     draw::{DrawError, Purpose},
 };
 use crate::{
+    account::principal::Principal,
     catalog::Renders,
     fault::{Doing, Fault},
     image::{Image, ImageId, Millis},
@@ -44,7 +45,7 @@ pub struct Text {
 /// Why there is no text.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// No such image is stored.
+    /// No such image is stored, or the reader may not read it.
     #[error("no such image")]
     NoImage,
     /// The image is stored, and this version of its render is not.
@@ -97,14 +98,15 @@ impl Pipeline {
     ///
     /// # Errors
     /// See [`ServeError`].
-    pub fn resolve(
-        &self,
+    pub fn resolve<'a>(
+        &'a self,
         id: ImageId,
         spec: Spec,
         version: Option<u32>,
-    ) -> BoxFuture<'_, Result<ResolvedRender, ServeError>> {
+        reader: &'a Principal,
+    ) -> BoxFuture<'a, Result<ResolvedRender, ServeError>> {
         Box::pin(async move {
-            let found = self.image_and_render(id, &spec, version).await?;
+            let found = self.image_and_render(id, &spec, version, reader).await?;
             let (image, mut stored) = found.ok_or(ServeError::NoImage)?;
             if let (Some(version), None) = (version, &stored) {
                 return Err(ServeError::NoVersion { version });
@@ -197,7 +199,7 @@ impl Pipeline {
     /// A stored render has no blob: its image or its version was deleted meanwhile, or the store lost
     /// the blob. `Ok` when it can be drawn again, since this process has its engine version.
     async fn explain_missing_render(&self, id: ImageId, render: &Render) -> Result<(), ServeError> {
-        let found = self.catalog().image_with_renders(id, Renders::All).await?;
+        let found = self.catalog().image_with_renders(id, Renders::All, &Principal::Open).await?;
         let (_, renders) = found.ok_or(ServeError::NoImage)?;
         if renders.iter().all(|other| other.blob != render.blob) {
             return Err(ServeError::NoVersion { version: render.engine });

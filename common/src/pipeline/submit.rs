@@ -10,7 +10,8 @@ use tracing::Instrument;
 
 use super::{Pipeline, reread::reread, spool::Spooled, submit_error::SubmitError};
 use crate::{
-    catalog::{Intent, Upload},
+    account::user_id::UserId,
+    catalog::{Allowance, Committed, Intent, Upload},
     failpoint,
     fault::{Doing, Fault},
     image::{Image, ImageId, Layout, Metadata},
@@ -32,7 +33,7 @@ impl Pipeline {
     /// Stores an upload and creates its render job. When this returns `Ok`, the original is in the
     /// store, and image and job are committed. What a failed upload leaves is swept later.
     ///
-    /// `name` is the file's name, `key` the idempotency key.
+    /// `owner` is whose it is, `name` the file's name, `key` the idempotency key.
     /// The work runs in a task of its own, to its end even when this future is dropped.
     ///
     /// # Errors
@@ -40,6 +41,7 @@ impl Pipeline {
     pub fn submit(
         &self,
         upload: Spooled,
+        owner: Option<UserId>,
         name: Option<String>,
         key: Option<String>,
     ) -> BoxFuture<'_, Result<Submitted, SubmitError>> {
@@ -62,7 +64,7 @@ impl Pipeline {
                 sha256: upload.sha256.clone(),
             };
             let pipeline = self.clone();
-            let store = async move { pipeline.store_upload(upload, metadata, key).await };
+            let store = async move { pipeline.store_upload(upload, owner, metadata, key).await };
             tokio::spawn(in_current(store).in_current_span()).await.doing("store an upload")?
         })
     }
@@ -106,12 +108,15 @@ impl Pipeline {
     async fn store_upload(
         &self,
         upload: Spooled,
+        owner: Option<UserId>,
         metadata: Metadata,
         key: Option<String>,
     ) -> Result<Submitted, SubmitError> {
         let transfer = self.config().store_min_rate.time_of(metadata.bytes);
         let lease = self.config().upload_lease.saturating_add(transfer);
-        let begun = match self.catalog().begin_upload(&metadata, key.as_deref(), lease).await? {
+        let owner = owner.map(|user| self.allowance(user));
+        let begun = self.catalog().begin_upload(owner, &metadata, key.as_deref(), lease).await?;
+        let begun = match begun {
             Intent::Acquired(begun) => begun,
             Intent::InProgress => return Err(SubmitError::KeyBusy),
             Intent::Stored(image) if image.metadata.sha256 == metadata.sha256 => {
@@ -151,6 +156,12 @@ impl Pipeline {
         tokio::time::timeout(lease, put).await.doing("store in time")?
     }
 
+    /// What `user` may store, unless their row has limits of its own.
+    fn allowance(&self, user: UserId) -> Allowance {
+        let accounts = &self.config().accounts;
+        Allowance { user, max_bytes: accounts.quota_bytes, max_images: accounts.quota_images }
+    }
+
     fn publication(&self, image: ImageId, job: JobId) -> Span {
         let (system, destination) = self.queue().destination();
         let mut span = Span::producer(destination);
@@ -169,16 +180,23 @@ impl Pipeline {
         blob: &str,
         job: JobId,
         trace: TraceContext,
-    ) -> Result<Image, Fault> {
+    ) -> Result<Image, SubmitError> {
         let engine = self.config().engine;
-        match self.catalog().commit_upload(begun, blob, job, Some(trace), engine).await {
-            Ok(Some(image)) => Ok(image),
-            Ok(None) => {
+        let committed = self.catalog().commit_upload(begun, blob, job, Some(trace), engine).await;
+        let refusal = match committed {
+            Ok(Committed::Stored(image)) => return Ok(image),
+            Ok(Committed::Overtaken) => {
                 self.catalog().release_blobs(&[blob.to_owned()]).await?;
-                Err(Fault::new("commit an upload", "it took longer than its lease"))
+                let why = "it took longer than its lease";
+                return Err(Fault::new("commit an upload", why).into());
             }
-            Err(lost) => self.reread_upload(begun, lost).await,
-        }
+            Ok(Committed::OverQuota) => SubmitError::OverQuota,
+            Ok(Committed::NoOwner) => SubmitError::NoOwner,
+            Err(lost) => return Ok(self.reread_upload(begun, lost).await?),
+        };
+        // if this fails, the janitor cleans up later
+        let _ = self.catalog().abandon_upload(begun, blob).await;
+        Err(refusal)
     }
 
     /// The answer to the commit was lost: the row tells whether it happened. If it cannot be read

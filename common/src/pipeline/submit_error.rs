@@ -28,6 +28,15 @@ pub enum SubmitError {
     /// The idempotency key belongs to an upload that is still running.
     #[error("an upload with this Idempotency-Key is still running: try again in a moment")]
     KeyBusy,
+    /// The user has as much as they may.
+    #[error(
+        "you have as many images or bytes as you may: delete some, or ask an admin for more; \
+         /account shows how many they are"
+    )]
+    OverQuota,
+    /// The user was blocked, or deleted their account, while the upload was running.
+    #[error("the account was blocked or deleted while the upload was running")]
+    NoOwner,
     /// The service failed.
     #[error(transparent)]
     Fault(#[from] Fault),

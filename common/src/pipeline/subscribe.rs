@@ -22,6 +22,7 @@ use super::{
     summary::ImageSummary,
 };
 use crate::{
+    account::principal::Principal,
     catalog::{Change, ChangeSeq, Snapshot},
     fault::Fault,
     image::ImageId,
@@ -35,9 +36,10 @@ const CAPACITY: usize = 256;
 /// After every change.
 const END: ChangeSeq = ChangeSeq(i64::MAX);
 
-/// Receives the events of all images, or of one.
+/// Receives the events of all images that its reader may read, or of one.
 pub struct Subscription {
     pipeline: Pipeline,
+    reader: Principal,
     only: Option<ImageId>,
     received: Snapshot,
     /// The last change that was received: its transaction may have more, which come after it.
@@ -60,12 +62,17 @@ impl Pipeline {
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn subscribe(&self, since: Option<Snapshot>) -> BoxFuture<'_, Result<Subscription, Fault>> {
+    pub fn subscribe<'a>(
+        &'a self,
+        since: Option<Snapshot>,
+        reader: &'a Principal,
+    ) -> BoxFuture<'a, Result<Subscription, Fault>> {
         Box::pin(async move {
             let live = self.join_hub().await?;
             let now = self.catalog().snapshot().await?;
             let mut subscription = Subscription {
                 pipeline: self.clone(),
+                reader: reader.clone(),
                 only: None,
                 received: now.clone(),
                 last: None,
@@ -88,27 +95,31 @@ impl Pipeline {
     }
 
     /// Subscribes to one image. The first event is how it is now. `None` when no such image is
-    /// stored, and `since` contains its deletion.
+    /// stored or `reader` may not read it, unless they could and `since` does not contain its
+    /// latest change.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn subscribe_to(
-        &self,
+    pub fn subscribe_to<'a>(
+        &'a self,
         id: ImageId,
         since: Option<Snapshot>,
-    ) -> BoxFuture<'_, Result<Option<Subscription>, Fault>> {
+        reader: &'a Principal,
+    ) -> BoxFuture<'a, Result<Option<Subscription>, Fault>> {
         Box::pin(async move {
             let live = self.join_hub().await?;
             let now = self.catalog().snapshot().await?;
-            let summary = self.summary(id).await?;
+            let summary = self.summary(id, reader).await?;
             if summary.is_none() {
                 let last = self.catalog().last_change(id).await?;
-                if since.zip(last).is_none_or(|(since, last)| since.contains(last)) {
+                let last = last.filter(|last| reader.may_have_read(last));
+                if since.zip(last).is_none_or(|(since, last)| since.contains(last.seq)) {
                     return Ok(None);
                 }
             }
             Ok(Some(Subscription {
                 pipeline: self.clone(),
+                reader: reader.clone(),
                 only: Some(id),
                 received: Snapshot::EMPTY,
                 last: None,
@@ -206,6 +217,13 @@ impl Pipeline {
     }
 }
 
+impl Principal {
+    /// Whether it may read the image of a change, or could before.
+    fn may_have_read(&self, change: &Change) -> bool {
+        self.may_read_of(change.owner, change.was_public)
+    }
+}
+
 impl Subscription {
     /// What was received: a subscription from here on misses nothing.
     pub fn received(&self) -> &Snapshot {
@@ -221,8 +239,8 @@ impl Subscription {
             loop {
                 if let Some(delivery) = self.ready.pop_front() {
                     match self.accept(&delivery) {
-                        true => return Ok(delivery.event.clone()),
-                        false => continue,
+                        Some(event) => return Ok(event),
+                        None => continue,
                     }
                 }
                 if let Some(replay) = &mut self.replay {
@@ -252,17 +270,26 @@ impl Subscription {
         })
     }
 
-    /// Records what was received; `false` when the event is to be skipped.
-    fn accept(&mut self, delivery: &Delivery) -> bool {
+    /// Records what was received, and returns the event as its reader may see it; `None` when it is
+    /// to be skipped.
+    fn accept(&mut self, delivery: &Delivery) -> Option<Event> {
         let Some(change) = delivery.change else {
             self.received = delivery.received.clone();
-            return true;
+            return Some(delivery.event.clone());
         };
         let again = self.received.contains(change.seq)
             || self.last.is_some_and(|last| last.seq == change.seq && last.image >= change.image);
         self.received = self.received.with(&delivery.received, END);
         self.last = Some(change);
-        !again && self.only.is_none_or(|only| only == change.image)
+        let is_meant = !again && self.only.is_none_or(|only| only == change.image);
+        let event = match &delivery.event {
+            Event::Image(summary) if !self.reader.may_read(&summary.image) => {
+                Event::Deleted(change.image)
+            }
+            event => event.clone(),
+        };
+        let is_gone = matches!(event, Event::Deleted(_));
+        (is_meant && (!is_gone || self.reader.may_have_read(&change))).then_some(event)
     }
 
     /// Events were missed: replays the changes that were not received, or reads the one image.
@@ -271,11 +298,11 @@ impl Subscription {
         let now = catalog.snapshot().await?;
         let Some(image) = self.only else { return self.replay_to(now).await };
         let last = catalog.last_change(image).await?;
-        if last.is_some_and(|last| self.received.contains(last)) {
+        if last.is_some_and(|last| self.received.contains(last.seq)) {
             self.received = self.received.with(&now, END);
             return Ok(());
         }
-        let summary = self.pipeline.summary(image).await?;
+        let summary = self.pipeline.summary(image, &self.reader).await?;
         self.ready.push_back(Arc::new(Delivery::state(image, summary, None, now)));
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Moves an installation that runs to another store, and to another database if there is one: copies
 //! everything, then what has changed meanwhile, again and again, then freezes the source and copies
-//! the rest.
+//! the rest, and the accounts.
 //!
 //! Attempts and due times of jobs may be older in the copy. They do no harm: a job that was tried
 //! meanwhile is tried again, and no blob of such an attempt is copied.
@@ -132,7 +132,10 @@ impl Transfer<'_> {
         (self.observer)(TransferEvent::Frozen);
         self.copy_changes(&seen, &from.snapshot().await?).await?;
         match to {
-            Some(to) if !self.copier.ends() => to.end_transfer().await,
+            Some(to) if !self.copier.ends() => {
+                to.copy_accounts_from(from).await?;
+                to.end_transfer().await
+            }
             _ => Ok(()),
         }
     }

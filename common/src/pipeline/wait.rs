@@ -7,27 +7,31 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Pipeline, event::Event, summary::ImageSummary};
 use crate::{
+    account::principal::Principal,
     fault::Fault,
     image::{ImageId, Status},
 };
 
 impl Pipeline {
     /// The image once its status is not [`Status::Pending`], or after `max_wait`. `None` when no
-    /// such image is stored, or it was deleted meanwhile.
+    /// such image is stored, `reader` may not read it, or it was deleted meanwhile.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub fn wait_for(
-        &self,
+    pub fn wait_for<'a>(
+        &'a self,
         id: ImageId,
         max_wait: Duration,
-    ) -> BoxFuture<'_, Result<Option<ImageSummary>, Fault>> {
+        reader: &'a Principal,
+    ) -> BoxFuture<'a, Result<Option<ImageSummary>, Fault>> {
         Box::pin(async move {
             if max_wait.is_zero() {
-                return self.summary(id).await;
+                return self.summary(id, reader).await;
             }
             let deadline = Instant::now() + max_wait;
-            let Some(mut events) = self.subscribe_to(id, None).await? else { return Ok(None) };
+            let Some(mut events) = self.subscribe_to(id, None, reader).await? else {
+                return Ok(None);
+            };
             // the first event is how it is now
             let mut event = events.recv().await?;
             let pending = |event: &Event| match event {

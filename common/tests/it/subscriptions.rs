@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use common::{
+    account::principal::Principal,
     catalog::{Catalog, Snapshot},
     env::Env,
     image::ImageId,
@@ -56,8 +57,8 @@ async fn reports(from: &mut Subscription, last: ImageId) -> HashMap<ImageId, usi
 
 async fn each_change_is_reported_once(catalog: Catalog) {
     let (pipeline, _temp) = open(&catalog, &[]).await;
-    let mut quick = pipeline.subscribe(None).await.unwrap();
-    let mut slow = pipeline.subscribe(None).await.unwrap();
+    let mut quick = pipeline.subscribe(None, &Principal::Open).await.unwrap();
+    let mut slow = pipeline.subscribe(None, &Principal::Open).await.unwrap();
     let mut expected = HashMap::new();
     for _ in 0..MANY {
         let (image, _) = stored(&catalog, "a").await;
@@ -72,30 +73,31 @@ async fn each_change_is_reported_once(catalog: Catalog) {
 
     // nor does a client that reconnects get what it has received
     let received: Snapshot = quick.received().to_string().parse().unwrap();
-    let mut again = pipeline.subscribe(Some(received)).await.unwrap();
+    let mut again = pipeline.subscribe(Some(received), &Principal::Open).await.unwrap();
     removed(&catalog, last.id).await.unwrap();
     assert_eq!(reports(&mut again, last.id).await, HashMap::from([(last.id, 1)]));
 }
 
 async fn who_missed_too_much_is_told_to_read_the_list(catalog: Catalog) {
     let (pipeline, _temp) = open(&catalog, &[("MAX_REPLAYED_EVENTS", "3")]).await;
-    let mut slow = pipeline.subscribe(None).await.unwrap();
+    let mut slow = pipeline.subscribe(None, &Principal::Open).await.unwrap();
     let before = slow.received().clone();
     for nth in 0..3 {
         stored(&catalog, &nth.to_string()).await;
     }
     // as many as are replayed
-    let mut few = pipeline.subscribe(Some(before.clone())).await.unwrap();
+    let mut few = pipeline.subscribe(Some(before.clone()), &Principal::Open).await.unwrap();
     let (next, _) = stored(&catalog, "b").await;
     assert_eq!(reports(&mut few, next.id).await.len(), 4);
     for since in [before, Snapshot::EMPTY] {
-        let mut many = pipeline.subscribe(Some(since)).await.unwrap();
+        let mut many = pipeline.subscribe(Some(since), &Principal::Open).await.unwrap();
         let event = soon("an event", many.recv()).await.unwrap();
         assert!(matches!(event, Event::Reset), "{event:?}");
         // and continues from there
         let (next, _) = stored(&catalog, "c").await;
         assert_eq!(reports(&mut many, next.id).await, HashMap::from([(next.id, 1)]));
-        let mut again = pipeline.subscribe(Some(many.received().clone())).await.unwrap();
+        let mut again =
+            pipeline.subscribe(Some(many.received().clone()), &Principal::Open).await.unwrap();
         let (next, _) = stored(&catalog, "d").await;
         assert_eq!(reports(&mut again, next.id).await, HashMap::from([(next.id, 1)]));
     }
@@ -125,8 +127,8 @@ async fn a_transaction_that_commits_late_is_reported_once_and_nothing_else_again
     on_postgres(async |catalog| {
         let (pipeline, _temp) = open(&catalog, &[]).await;
         let (early, _) = stored(&catalog, "a").await;
-        let mut quick = pipeline.subscribe(None).await.unwrap();
-        let mut slow = pipeline.subscribe(None).await.unwrap();
+        let mut quick = pipeline.subscribe(None, &Principal::Open).await.unwrap();
+        let mut slow = pipeline.subscribe(None, &Principal::Open).await.unwrap();
         let late = catalog.connection().begin().await.unwrap();
         late.execute_unprepared("UPDATE jobs SET state = 'dead'").await.unwrap();
         let mut expected = HashMap::from([(early.id, 1)]);
@@ -139,7 +141,7 @@ async fn a_transaction_that_commits_late_is_reported_once_and_nothing_else_again
         late.commit().await.unwrap();
         assert_eq!(reports(&mut quick, early.id).await, HashMap::from([(early.id, 1)]));
         // a client that reconnects between the two
-        let mut again = pipeline.subscribe(Some(received)).await.unwrap();
+        let mut again = pipeline.subscribe(Some(received), &Principal::Open).await.unwrap();
         assert_eq!(reports(&mut again, early.id).await, HashMap::from([(early.id, 1)]));
         let (last, _) = stored(&catalog, "c").await;
         expected.insert(last.id, 1);

@@ -1,7 +1,7 @@
-//! Draws frames of an APNG (W3C PNG, third edition, 11.3.3.2: fcTL), from the last frame that hides
-//! all before it.
+//! Reads the frames of an APNG (W3C PNG, third edition, 11.3.3.2: fcTL).
 
 use std::io::{BufRead, Cursor, Seek, SeekFrom};
+use std::mem;
 use std::time::Duration;
 
 use image::DynamicImage;
@@ -11,11 +11,10 @@ use super::CRC_BYTES;
 use super::rows::{self, FORMAT, is_cut_off};
 use crate::cancellation::Cancellation;
 use crate::color_profile::ColorProfile;
-use crate::error::{Error, Limits};
-use crate::formats::animation::{
-    Animation, Canvas, FileBytes, Frames, Rect, Timing, blend, check_pixels,
-};
-use crate::formats::decoder::{Input, Probed, area};
+use crate::error::Error;
+use crate::formats::animation::{Animation, Canvas, FileBytes, Rect, Timing, blend};
+use crate::formats::decoder::{Input, Probed};
+use crate::formats::frame_player::{Disposal, Frame, FramePlayer, ReadFrames};
 use crate::formats::reader::ByteReader;
 use crate::formats::whole_image::reason;
 
@@ -24,22 +23,16 @@ const SIGNATURE_BYTES: usize = 8;
 /// Data of fcTL, in bytes.
 const FCTL_BYTES: usize = 26;
 
-/// What a frame does to the canvas.
-struct Frame {
-    rect: Rect,
-    blend: BlendOp,
-    disposal: DisposeOp,
-}
-
-impl Frame {
-    fn new(control: &FrameControl) -> Self {
-        let FrameControl { x_offset: left, y_offset: top, width, height, .. } = *control;
-        Self {
-            rect: Rect { left, top, width, height },
-            blend: control.blend_op,
-            disposal: control.dispose_op,
-        }
-    }
+/// What a frame does to the canvas, if its pixels may be transparent where it is blended over.
+fn frame_of(control: &FrameControl) -> Frame {
+    let FrameControl { x_offset: left, y_offset: top, width, height, .. } = *control;
+    let disposal = match control.dispose_op {
+        DisposeOp::None => Disposal::Keep,
+        DisposeOp::Background => Disposal::Background,
+        DisposeOp::Previous => Disposal::Previous,
+    };
+    let is_opaque = control.blend_op == BlendOp::Source;
+    Frame { rect: Rect { left, top, width, height }, disposal, is_opaque }
 }
 
 /// The frame of that index in the animation, as it is shown.
@@ -59,9 +52,8 @@ pub(super) fn frame(input: &mut Input<'_, '_>, index: u32) -> Result<DynamicImag
     let file_bytes = input.source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
     input.source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
     let reader = open(&mut *input.source)?;
-    let mut player = Player::new(reader, frames, input.probed.sides(), file_bytes);
-    player.advance_to(last, input.limits, cancellation)?;
-    Ok(player.canvas.into_image())
+    let player = player(reader, frames, input.probed.sides(), file_bytes);
+    player.into_frame(last, input.limits, cancellation)
 }
 
 /// The frames of a file, to be played. `first_frame` is the number of the first one.
@@ -83,7 +75,7 @@ pub(super) fn animation(
     let timing = Timing::new(first_frame, durations, plays);
     let frames = controls.into_iter().map(|(frame, _)| frame).collect();
     let reader = open(Cursor::new(file.clone()))?;
-    let player = Player::new(reader, frames, probed.sides(), file.as_ref().len() as u64);
+    let player = player(reader, frames, probed.sides(), file.as_ref().len() as u64);
     Ok(Some(Animation { timing, frames: Box::new(player), profile }))
 }
 
@@ -119,12 +111,12 @@ fn read_controls(file: &[u8]) -> (u32, Vec<(Frame, Duration)>) {
                     top: u32_at(data, 16),
                 };
                 let disposal = match data[24] {
-                    1 => DisposeOp::Background,
-                    2 => DisposeOp::Previous,
-                    _ => DisposeOp::None,
+                    1 => Disposal::Background,
+                    2 => Disposal::Previous,
+                    _ => Disposal::Keep,
                 };
-                let blend = if data[25] == 0 { BlendOp::Source } else { BlendOp::Over };
-                controls.push((Frame { rect, blend, disposal }, Duration::from_micros(micros)));
+                let is_opaque = data[25] == 0;
+                controls.push((Frame { rect, disposal, is_opaque }, Duration::from_micros(micros)));
             }
             b"IEND" => break,
             _ => {}
@@ -134,103 +126,45 @@ fn read_controls(file: &[u8]) -> (u32, Vec<(Frame, Duration)>) {
     (plays, controls)
 }
 
-/// Draws the frames of a file in their order.
-struct Player<R: BufRead + Seek> {
+/// A player of the file that `reader` is at the start of.
+fn player<R: BufRead + Seek>(
     reader: Reader<R>,
-    frames: Vec<Frame>,
-    has_alpha: bool,
+    mut frames: Vec<Frame>,
+    sides: (u32, u32),
     file_bytes: u64,
-    canvas: Canvas,
-    /// The index of the frame that is read next. The one before it is on the canvas.
-    next: usize,
-    /// What was on the canvas before the frame that is shown, where that is to be restored.
-    before: Option<Canvas>,
+) -> FramePlayer<PngFrames<R>> {
+    let (color_type, _) = reader.output_color_type();
+    if !matches!(color_type, ColorType::GrayscaleAlpha | ColorType::Rgba) {
+        frames.iter_mut().for_each(|frame| frame.is_opaque = true);
+    }
+    FramePlayer::new(PngFrames { reader, is_at_start: true }, frames, sides, file_bytes)
 }
 
-impl<R: BufRead + Seek> Player<R> {
-    fn new(reader: Reader<R>, mut frames: Vec<Frame>, sides: (u32, u32), file_bytes: u64) -> Self {
-        // there is nothing before the first frame
-        if let Some(first) = frames.first_mut().filter(|it| it.disposal == DisposeOp::Previous) {
-            first.disposal = DisposeOp::Background;
+struct PngFrames<R: BufRead + Seek> {
+    reader: Reader<R>,
+    is_at_start: bool,
+}
+
+impl<R: BufRead + Seek> ReadFrames for PngFrames<R> {
+    fn next(&mut self) -> Result<(), Error> {
+        match mem::take(&mut self.is_at_start) {
+            true => first_frame(&mut self.reader).map(drop),
+            false => next_frame(&mut self.reader).map(drop),
         }
-        let (color_type, _) = reader.output_color_type();
-        let has_alpha = matches!(color_type, ColorType::GrayscaleAlpha | ColorType::Rgba);
-        let canvas = Canvas::new(sides);
-        Self { reader, frames, has_alpha, file_bytes, canvas, next: 0, before: None }
     }
 
-    /// See [`Frames::advance`].
-    fn advance_to(
+    fn draw(
         &mut self,
-        last: usize,
-        limits: &Limits,
+        frame: &Frame,
+        canvas: &mut Canvas,
         cancellation: &Cancellation<'_>,
     ) -> Result<(), Error> {
-        let Self { reader, frames, canvas, has_alpha, .. } = self;
-        let sides = canvas.sides();
-        let is_opaque = |frame: &Frame| frame.blend == BlendOp::Source || !*has_alpha;
-        let hides = |at: &usize| {
-            let frame = &frames[*at];
-            frame.rect.covers(sides)
-                && is_opaque(frame)
-                && (*at == last || frame.disposal != DisposeOp::Previous)
-        };
-        let passed = self.next..=last;
-        let first = passed.clone().rfind(hides);
-        // frames whose disposal restores what was before them do not show in the last one
-        let is_drawn = |at: usize| {
-            first.is_none_or(|it| at >= it)
-                && (at == last || frames[at].disposal != DisposeOp::Previous)
-        };
-        let drawn = passed.clone().filter(|at| is_drawn(*at));
-        let pixels = drawn.map(|at| frames[at].rect.area()).sum();
-        check_pixels(pixels, self.file_bytes, limits)?;
-        cancellation.begin_long_work(pixels.max(area(sides.0, sides.1)))?;
-
-        let shown = self.next.checked_sub(1).map(|at| &frames[at]);
-        match (self.before.take(), shown) {
-            (Some(before), _) => *canvas = before,
-            (None, Some(shown)) if shown.disposal == DisposeOp::Background => {
-                canvas.clear(shown.rect, cancellation);
-            }
-            _ => {}
+        let pixels = read(&mut self.reader, frame.rect, cancellation)?;
+        match frame.is_opaque {
+            true => canvas.draw(frame.rect, &pixels, cancellation, |under, over| *under = over),
+            false => canvas.draw(frame.rect, &pixels, cancellation, blend),
         }
-        for at in passed {
-            cancellation.check()?;
-            let frame = &frames[at];
-            match at {
-                0 => first_frame(reader)?,
-                _ => next_frame(reader)?,
-            };
-            if !is_drawn(at) {
-                continue;
-            }
-            if frame.disposal == DisposeOp::Previous && at + 1 < frames.len() {
-                self.before = Some(canvas.copy());
-            }
-            let pixels = read(reader, frame.rect, cancellation)?;
-            match is_opaque(frame) {
-                true => canvas.draw(frame.rect, &pixels, cancellation, |under, over| *under = over),
-                false => canvas.draw(frame.rect, &pixels, cancellation, blend),
-            }
-            if at < last && frame.disposal == DisposeOp::Background {
-                canvas.clear(frame.rect, cancellation);
-            }
-        }
-        self.next = last + 1;
         Ok(())
-    }
-}
-
-impl<R: BufRead + Seek + Send> Frames for Player<R> {
-    fn advance(
-        &mut self,
-        index: usize,
-        limits: &Limits,
-        cancellation: &Cancellation<'_>,
-    ) -> Result<&DynamicImage, Error> {
-        self.advance_to(index, limits, cancellation)?;
-        Ok(self.canvas.image())
     }
 }
 
@@ -242,14 +176,14 @@ fn open<R: BufRead + Seek>(source: R) -> Result<Reader<R>, Error> {
 /// The frame that the reader is at, or the one behind a static image that is no frame.
 fn first_frame<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<Frame, Error> {
     match reader.info().frame_control() {
-        Some(control) => Ok(Frame::new(control)),
+        Some(control) => Ok(frame_of(control)),
         None => next_frame(reader),
     }
 }
 
 /// Skips the rest of a frame.
 fn next_frame<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<Frame, Error> {
-    reader.next_frame_info().map(Frame::new).map_err(explain)
+    reader.next_frame_info().map(frame_of).map_err(explain)
 }
 
 /// The pixels of the frame that the reader is at.

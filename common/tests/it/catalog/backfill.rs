@@ -116,11 +116,16 @@ async fn an_upload_that_an_older_process_stores_late_is_not_missed(catalog: Cata
     add_old(&catalog, 1, 1, "stored").await;
     add_old(&catalog, 2, 1, "uploading").await;
     add_old(&catalog, 3, 1, "stored").await;
-    let begun = acquired(catalog.begin_upload(&metadata("a"), None, LONG).await.unwrap());
+    let begun = acquired(catalog.begin_upload(None, &metadata("a"), None, LONG).await.unwrap());
     let blob = reserved(&catalog, &begun).await;
     assert_eq!(catalog.backfill(&next).await.unwrap(), 2);
     assert_eq!(catalog.backfill(&next).await.unwrap(), 0);
-    catalog.commit_upload(&begun, &blob, JobId::generate(), None, ENGINE).await.unwrap().unwrap();
+    catalog
+        .commit_upload(&begun, &blob, JobId::generate(), None, ENGINE)
+        .await
+        .unwrap()
+        .stored()
+        .unwrap();
     assert_eq!(catalog.backfill(&next).await.unwrap(), 1);
     let store = "UPDATE images SET state = 'stored' WHERE state = 'uploading'";
     catalog.connection().execute_unprepared(store).await.unwrap();

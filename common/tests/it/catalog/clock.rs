@@ -41,7 +41,8 @@ async fn images_are_in_the_order_of_the_database_clock(catalog: Catalog) {
 
 async fn times_far_ahead_are_set_back(catalog: Catalog) {
     let (waiting, job) = stored(&catalog, "a").await;
-    let upload = acquired(catalog.begin_upload(&metadata("b"), Some("key"), LONG).await.unwrap());
+    let upload =
+        acquired(catalog.begin_upload(None, &metadata("b"), Some("key"), LONG).await.unwrap());
     reserved(&catalog, &upload).await;
     let (removed_image, _) = stored(&catalog, "c").await;
     removed(&catalog, removed_image.id).await;
@@ -74,7 +75,7 @@ async fn times_that_settings_allow_stay(catalog: Catalog) {
     let (_, job) = stored(&catalog, "a").await;
     let claim = claimed(&catalog, job, PERIODS.lease).await;
     assert!(catalog.retry(&claim, PERIODS.backoff_max, true, None).await.unwrap());
-    let upload = acquired(catalog.begin_upload(&metadata("b"), None, LONG).await.unwrap());
+    let upload = acquired(catalog.begin_upload(None, &metadata("b"), None, LONG).await.unwrap());
     reserved(&catalog, &upload).await;
     assert_eq!(total(catalog.set_back(&PERIODS).await.unwrap()), [0; 4]);
     assert_eq!(due(&catalog).await, []);

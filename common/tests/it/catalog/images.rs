@@ -71,7 +71,8 @@ async fn a_removed_image_takes_everything_along(catalog: Catalog) {
     assert_eq!(catalog.images(&page(9)).await.unwrap(), [other]);
     assert_eq!(due(&catalog).await, [other_job]);
 
-    let unfinished = acquired(catalog.begin_upload(&metadata("c"), None, LONG).await.unwrap());
+    let unfinished =
+        acquired(catalog.begin_upload(None, &metadata("c"), None, LONG).await.unwrap());
     assert_eq!(self::removed(&catalog, unfinished.image).await, None);
 }
 

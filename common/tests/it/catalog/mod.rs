@@ -4,6 +4,7 @@
 use std::{collections::HashSet, future::Future, time::Duration};
 
 use common::{
+    account::principal::Principal,
     catalog::{Catalog, Config, Intent, NewRender, Page, Upload},
     env::Env,
     image::{Image, ImageId, Layout, Metadata},
@@ -24,8 +25,10 @@ mod pages;
 mod plans;
 mod renders;
 mod retention;
+mod rights;
 mod transfers;
 mod uploads;
+mod users;
 
 /// What all jobs are rendered with, unless a behaviour is about versions.
 const ENGINE: u32 = 7;
@@ -78,9 +81,11 @@ async fn reserved(catalog: &Catalog, upload: &Upload) -> String {
 }
 
 pub(crate) async fn stored(catalog: &Catalog, content: &str) -> (Image, JobId) {
-    let upload = acquired(catalog.begin_upload(&metadata(content), None, LONG).await.unwrap());
+    let upload =
+        acquired(catalog.begin_upload(None, &metadata(content), None, LONG).await.unwrap());
     let (job, blob) = (JobId::generate(), reserved(catalog, &upload).await);
-    let image = catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().unwrap();
+    let image =
+        catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().stored().unwrap();
     (image, job)
 }
 
@@ -131,7 +136,10 @@ async fn finish(catalog: &Catalog, job: JobId, engine: u32, spec: &str) -> Strin
 }
 
 pub(crate) async fn removed(catalog: &Catalog, image: ImageId) -> Option<HashSet<String>> {
-    let blobs = catalog.remove_image(image, |attempt| original_key(image, attempt)).await.unwrap();
+    let blobs = catalog
+        .remove_image(image, &Principal::Open, |attempt| original_key(image, attempt))
+        .await
+        .unwrap();
     blobs.map(HashSet::from_iter)
 }
 

@@ -29,9 +29,9 @@ const IMAGES: [(Option<&str>, u64); 8] = [
 
 async fn named(catalog: &Catalog, name: Option<&str>, bytes: u64) -> Image {
     let metadata = Metadata { name: name.map(str::to_owned), bytes, ..metadata("a") };
-    let upload = acquired(catalog.begin_upload(&metadata, None, LONG).await.unwrap());
+    let upload = acquired(catalog.begin_upload(None, &metadata, None, LONG).await.unwrap());
     let (job, blob) = (JobId::generate(), reserved(catalog, &upload).await);
-    catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().unwrap()
+    catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().stored().unwrap()
 }
 
 /// Stores [`IMAGES`].
@@ -41,14 +41,14 @@ async fn filled(catalog: &Catalog) -> Vec<Image> {
         images.push(named(catalog, name, bytes).await);
     }
     // an upload that is not stored is in no list
-    acquired(catalog.begin_upload(&metadata("b"), None, LONG).await.unwrap());
+    acquired(catalog.begin_upload(None, &metadata("b"), None, LONG).await.unwrap());
     images
 }
 
 /// The positions in [`IMAGES`] of what is listed.
 async fn listed(catalog: &Catalog, images: &[Image], page: &Page) -> Vec<usize> {
     let found = catalog.images(page).await.unwrap();
-    let with_jobs = catalog.images_with_jobs(page).await.unwrap();
+    let with_jobs = catalog.images_with_jobs(page, &Principal::Open).await.unwrap();
     assert!(with_jobs.iter().map(|(image, _)| image).eq(&found));
     let position = |found: &Image| images.iter().position(|image| image == found).unwrap();
     found.iter().map(position).collect()
@@ -129,7 +129,7 @@ async fn a_search_is_bounded_by_a_place(catalog: Catalog) {
         let mut pages = 0;
         loop {
             let from = Page { sort, cursor, words: vec!["moon".into()], ..page(9) };
-            let until = catalog.place_after(&from, 3).await.unwrap();
+            let until = catalog.place_after(&from, 3, &Principal::Open).await.unwrap();
             let part = Page { until: until.clone(), ..from };
             seen.extend(listed(&catalog, &images, &part).await);
             pages += 1;
@@ -146,10 +146,10 @@ async fn a_search_is_bounded_by_a_place(catalog: Catalog) {
 }
 
 async fn images_are_counted_up_to_a_limit(catalog: Catalog) {
-    assert_eq!(catalog.count_images(&page(3)).await.unwrap(), 0);
+    assert_eq!(catalog.count_images(&page(3), &Principal::Open).await.unwrap(), 0);
     filled(&catalog).await;
-    assert_eq!(catalog.count_images(&page(3)).await.unwrap(), 3);
-    assert_eq!(catalog.count_images(&page(99)).await.unwrap(), 8);
+    assert_eq!(catalog.count_images(&page(3), &Principal::Open).await.unwrap(), 3);
+    assert_eq!(catalog.count_images(&page(99), &Principal::Open).await.unwrap(), 8);
     let found = Page { words: vec!["png".into()], ..page(99) };
-    assert_eq!(catalog.count_images(&found).await.unwrap(), 4);
+    assert_eq!(catalog.count_images(&found, &Principal::Open).await.unwrap(), 4);
 }

@@ -29,7 +29,8 @@ async fn a_finish_without_its_blobs_is_none(catalog: Catalog) {
 /// The engine version of the render that is served of a stored image.
 async fn served(catalog: &Catalog, id: ImageId, spec: &str, engine: Option<u32>) -> Option<u32> {
     let which = Renders::Newest { spec_hash: &hash(spec), engine };
-    let (image, renders) = catalog.image_with_renders(id, which).await.unwrap().unwrap();
+    let (image, renders) =
+        catalog.image_with_renders(id, which, &Principal::Open).await.unwrap().unwrap();
     assert_eq!(image.id, id);
     renders.first().map(|render| render.engine)
 }
@@ -55,10 +56,20 @@ async fn the_newest_version_is_served(catalog: Catalog) {
     let engines = catalog.renders(image.id).await.unwrap();
     let engines: Vec<u32> = engines.into_iter().map(|render| render.engine).collect();
     assert_eq!(engines, [ENGINE + 2, ENGINE + 1, ENGINE]);
-    let (_, all) = catalog.image_with_renders(image.id, Renders::All).await.unwrap().unwrap();
+    let (_, all) = catalog
+        .image_with_renders(image.id, Renders::All, &Principal::Open)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(all, catalog.renders(image.id).await.unwrap());
     removed(&catalog, image.id).await;
-    assert!(catalog.image_with_renders(image.id, Renders::All).await.unwrap().is_none());
+    assert!(
+        catalog
+            .image_with_renders(image.id, Renders::All, &Principal::Open)
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 async fn the_backfill_makes_what_is_missing_once(catalog: Catalog) {
@@ -66,7 +77,7 @@ async fn the_backfill_makes_what_is_missing_once(catalog: Catalog) {
         stored(&catalog, name).await;
     }
     // an upload that is not stored yet gets no job
-    acquired(catalog.begin_upload(&metadata("f"), None, LONG).await.unwrap());
+    acquired(catalog.begin_upload(None, &metadata("f"), None, LONG).await.unwrap());
     assert_eq!(backfilled(&catalog, ENGINE, &[]).await, 0);
     let made = at_once((0..4).map(|_| {
         let catalog = catalog.clone();

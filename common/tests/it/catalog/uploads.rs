@@ -25,12 +25,13 @@ conformance! {
 
 async fn an_upload_is_an_image_once_it_is_committed(catalog: Catalog) {
     let metadata = Metadata { name: Some("naïve \"name\".png".into()), ..metadata("a") };
-    let upload = acquired(catalog.begin_upload(&metadata, None, LONG).await.unwrap());
+    let upload = acquired(catalog.begin_upload(None, &metadata, None, LONG).await.unwrap());
     assert_eq!(catalog.image(upload.image).await.unwrap(), None);
     assert_eq!(catalog.images(&page(9)).await.unwrap(), []);
 
     let (job, blob) = (JobId::generate(), reserved(&catalog, &upload).await);
-    let image = catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().unwrap();
+    let image =
+        catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().stored().unwrap();
     assert_eq!(image.metadata, metadata);
     assert!(image.stored_at >= image.created_at);
     assert_eq!(catalog.image(upload.image).await.unwrap(), Some(image.clone()));
@@ -42,12 +43,16 @@ async fn an_upload_is_an_image_once_it_is_committed(catalog: Catalog) {
 }
 
 async fn an_upload_commits_once(catalog: Catalog) {
-    let upload = acquired(catalog.begin_upload(&metadata("a"), None, LONG).await.unwrap());
+    let upload = acquired(catalog.begin_upload(None, &metadata("a"), None, LONG).await.unwrap());
     let blob = reserved(&catalog, &upload).await;
     let commits = at_once((0..8).map(|_| {
         let (catalog, upload, blob) = (catalog.clone(), upload.clone(), blob.clone());
         async move {
-            catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap()
+            catalog
+                .commit_upload(&upload, &blob, JobId::generate(), None, ENGINE)
+                .await
+                .unwrap()
+                .stored()
         }
     }));
     assert_eq!(commits.await.into_iter().flatten().count(), 1);
@@ -55,16 +60,22 @@ async fn an_upload_commits_once(catalog: Catalog) {
 }
 
 async fn an_upload_that_was_overtaken_commits_nothing(catalog: Catalog) {
-    let slow = acquired(catalog.begin_upload(&metadata("a"), Some("key"), ENDED).await.unwrap());
+    let slow =
+        acquired(catalog.begin_upload(None, &metadata("a"), Some("key"), ENDED).await.unwrap());
     let slow_blob = reserved(&catalog, &slow).await;
-    let quick = acquired(catalog.begin_upload(&metadata("b"), Some("key"), LONG).await.unwrap());
+    let quick =
+        acquired(catalog.begin_upload(None, &metadata("b"), Some("key"), LONG).await.unwrap());
     assert_eq!((quick.image, quick.attempt), (slow.image, 2));
     let quick_blob = reserved(&catalog, &quick).await;
 
     let commit = |upload: Upload, blob: String| {
         let catalog = catalog.clone();
         async move {
-            catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap()
+            catalog
+                .commit_upload(&upload, &blob, JobId::generate(), None, ENGINE)
+                .await
+                .unwrap()
+                .stored()
         }
     };
     assert_eq!(commit(slow.clone(), slow_blob.clone()).await, None);
@@ -77,12 +88,15 @@ async fn an_upload_that_was_overtaken_commits_nothing(catalog: Catalog) {
 }
 
 async fn an_upload_whose_blob_was_marked_commits_nothing(catalog: Catalog) {
-    let upload = acquired(catalog.begin_upload(&metadata("a"), None, LONG).await.unwrap());
+    let upload = acquired(catalog.begin_upload(None, &metadata("a"), None, LONG).await.unwrap());
     let blob = original_key(upload.image, upload.attempt);
     catalog.reserve_blobs(std::slice::from_ref(&blob), ENDED).await.unwrap();
     assert_eq!(catalog.mark_expired().await.unwrap(), 1);
-    let committed =
-        catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap();
+    let committed = catalog
+        .commit_upload(&upload, &blob, JobId::generate(), None, ENGINE)
+        .await
+        .unwrap()
+        .stored();
     assert_eq!(committed, None);
     assert_eq!(catalog.image(upload.image).await.unwrap(), None);
     assert_eq!(due(&catalog).await, []);
@@ -90,20 +104,26 @@ async fn an_upload_whose_blob_was_marked_commits_nothing(catalog: Catalog) {
 }
 
 async fn a_key_belongs_to_one_upload(catalog: Catalog) {
-    let upload = acquired(catalog.begin_upload(&metadata("a"), Some("key"), LONG).await.unwrap());
-    let again = catalog.begin_upload(&metadata("a"), Some("key"), LONG).await.unwrap();
+    let upload =
+        acquired(catalog.begin_upload(None, &metadata("a"), Some("key"), LONG).await.unwrap());
+    let again = catalog.begin_upload(None, &metadata("a"), Some("key"), LONG).await.unwrap();
     assert!(matches!(again, Intent::InProgress), "{again:?}");
     let blob = reserved(&catalog, &upload).await;
-    catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap().unwrap();
-    let again = catalog.begin_upload(&metadata("b"), Some("key"), LONG).await.unwrap();
+    catalog
+        .commit_upload(&upload, &blob, JobId::generate(), None, ENGINE)
+        .await
+        .unwrap()
+        .stored()
+        .unwrap();
+    let again = catalog.begin_upload(None, &metadata("b"), Some("key"), LONG).await.unwrap();
     assert!(
         matches!(&again, Intent::Stored(image) if image.metadata == metadata("a")),
         "{again:?}"
     );
     // other keys, and uploads without one, are others
-    acquired(catalog.begin_upload(&metadata("a"), Some("Key"), LONG).await.unwrap());
+    acquired(catalog.begin_upload(None, &metadata("a"), Some("Key"), LONG).await.unwrap());
     for _ in 0..2 {
-        acquired(catalog.begin_upload(&metadata("a"), None, LONG).await.unwrap());
+        acquired(catalog.begin_upload(None, &metadata("a"), None, LONG).await.unwrap());
     }
 }
 
@@ -111,14 +131,12 @@ async fn a_key_is_given_to_one_of_many(catalog: Catalog) {
     let mut given = 0;
     for lease in [ENDED, LONG] {
         let intents =
-            at_once(
-                (0..8).map(|_| {
-                    let catalog = catalog.clone();
-                    async move {
-                        catalog.begin_upload(&metadata("a"), Some("key"), lease).await.unwrap()
-                    }
-                }),
-            );
+            at_once((0..8).map(|_| {
+                let catalog = catalog.clone();
+                async move {
+                    catalog.begin_upload(None, &metadata("a"), Some("key"), lease).await.unwrap()
+                }
+            }));
         let mut attempts: Vec<i32> = Vec::new();
         for intent in intents.await {
             match intent {
@@ -137,15 +155,21 @@ async fn a_key_is_given_to_one_of_many(catalog: Catalog) {
 }
 
 async fn an_abandoned_upload_frees_its_key(catalog: Catalog) {
-    let upload = acquired(catalog.begin_upload(&metadata("a"), Some("key"), LONG).await.unwrap());
+    let upload =
+        acquired(catalog.begin_upload(None, &metadata("a"), Some("key"), LONG).await.unwrap());
     let blob = reserved(&catalog, &upload).await;
     catalog.abandon_upload(&upload, &blob).await.unwrap();
     assert_eq!(marked(&catalog).await, HashSet::from([blob.clone()]));
     assert_eq!(
-        catalog.commit_upload(&upload, &blob, JobId::generate(), None, ENGINE).await.unwrap(),
+        catalog
+            .commit_upload(&upload, &blob, JobId::generate(), None, ENGINE)
+            .await
+            .unwrap()
+            .stored(),
         None
     );
-    let next = acquired(catalog.begin_upload(&metadata("b"), Some("key"), LONG).await.unwrap());
+    let next =
+        acquired(catalog.begin_upload(None, &metadata("b"), Some("key"), LONG).await.unwrap());
     assert_ne!(next.image, upload.image);
     // one that was overtaken abandons nothing of its successor
     catalog.abandon_upload(&Upload { attempt: 0, ..next.clone() }, "other").await.unwrap();
@@ -155,17 +179,21 @@ async fn an_abandoned_upload_frees_its_key(catalog: Catalog) {
             .commit_upload(&next, &blob, JobId::generate(), None, ENGINE)
             .await
             .unwrap()
+            .stored()
             .is_some()
     );
 }
 
 async fn expired_uploads_are_deleted(catalog: Catalog) {
-    let dead = acquired(catalog.begin_upload(&metadata("a"), Some("dead"), ENDED).await.unwrap());
-    let alive = acquired(catalog.begin_upload(&metadata("b"), Some("alive"), LONG).await.unwrap());
+    let dead =
+        acquired(catalog.begin_upload(None, &metadata("a"), Some("dead"), ENDED).await.unwrap());
+    let alive =
+        acquired(catalog.begin_upload(None, &metadata("b"), Some("alive"), LONG).await.unwrap());
     let (stored, _) = stored(&catalog, "c").await;
     assert_eq!(catalog.delete_expired_uploads(LONG).await.unwrap(), 0, "its grace is not over");
     assert_eq!(catalog.delete_expired_uploads(ENDED).await.unwrap(), 1);
-    let next = acquired(catalog.begin_upload(&metadata("a"), Some("dead"), LONG).await.unwrap());
+    let next =
+        acquired(catalog.begin_upload(None, &metadata("a"), Some("dead"), LONG).await.unwrap());
     assert_ne!(next.image, dead.image);
     assert_eq!(catalog.image(stored.id).await.unwrap(), Some(stored));
     let blob = reserved(&catalog, &alive).await;
@@ -174,6 +202,7 @@ async fn expired_uploads_are_deleted(catalog: Catalog) {
             .commit_upload(&alive, &blob, JobId::generate(), None, ENGINE)
             .await
             .unwrap()
+            .stored()
             .is_some()
     );
 }
@@ -184,13 +213,13 @@ async fn transactions_that_sqlite_ended_harm_none_after_them() {
     let temp = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", temp.path().join("planet.db").display());
     let catalog = opened(&url).await;
-    let upload = acquired(catalog.begin_upload(&metadata("a"), None, LONG).await.unwrap());
+    let upload = acquired(catalog.begin_upload(None, &metadata("a"), None, LONG).await.unwrap());
     let blob = reserved(&catalog, &upload).await;
     let commit = async |upload| {
         catalog
             .commit_upload(&upload, &blob, JobId::generate(), None, ENGINE)
             .await
-            .map(|i| i.is_some())
+            .map(|i| i.stored().is_some())
     };
     let run = |sql| catalog.connection().execute_unprepared(sql);
     run("CREATE TRIGGER full BEFORE UPDATE ON images BEGIN SELECT RAISE(ROLLBACK, 'full'); END")

@@ -62,6 +62,8 @@ impl fmt::Display for Wrong {
             Wrong::StillVisible => "a removed image is visible",
             Wrong::VersionWentBack => "a reader got an older version than before",
             Wrong::Unknown => "the store has a blob that no row and no gc entry names",
+            Wrong::StoredTooLate => "an upload was stored though its account was deleted",
+            Wrong::Orphaned => "an image or an upload belongs to a user who is not there",
             Wrong::Stuck => "from here nothing leads to a state of rest without another fault",
         })
     }

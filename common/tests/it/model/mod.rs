@@ -3,8 +3,8 @@
 //!
 //! Two api processes handle an upload whose client retries with its idempotency key until the
 //! upload is confirmed; two workers render, one leads the backfill of a newer engine, a janitor
-//! sweeps and deletes old versions, a user removes. The requests of each,
-//! their order, and the reaction to each reply are as in `common/src/pipeline`,
+//! sweeps and deletes old versions, a user removes, and the account of the client may be deleted.
+//! The requests of each, their order, and the reaction to each reply are as in `common/src/pipeline`,
 //! `common/src/catalog` and `worker/src`; a change there belongs here, too. A bounded number of
 //! faults may happen anywhere; being suspended past a lease or a reservation is one. One
 //! assumption: a process that reserved a blob puts it before its second sweep is due, or never.
@@ -16,6 +16,7 @@
 //! decoders' verdicts, new presets, uploads without a key, more than one text per image, and
 //! isolation weaker than a transaction as one step.
 
+mod account;
 mod backfill;
 mod display;
 mod moves;
@@ -26,6 +27,7 @@ mod search;
 mod small_set;
 mod world;
 
+use account::Account;
 use processes::{Api, Remover, State, Worker};
 use rules::Rules;
 use search::search;
@@ -66,6 +68,13 @@ fn stored(faults: u8, removals: u8, engines: Engines) -> State {
         state.world.carry_out(&Rules::KEPT, request);
     }
     state.acked = Some(0);
+    state
+}
+
+/// As [`upload`], by a client with an account, which may be deleted at any moment.
+fn account(faults: u8) -> State {
+    let mut state = upload(faults, 0, SAME);
+    state.world.account = Account::Active;
     state
 }
 
@@ -296,4 +305,21 @@ fn answering_before_the_commit_is_caught() {
 fn removing_blobs_before_their_rows_is_caught() {
     let broken = Rules { rows_removed_first: false, ..KEPT };
     assert_eq!(caught(broken, stored(0, 1, SAME)), Wrong::LostOriginal);
+}
+
+#[test]
+fn an_account_that_is_deleted_leaves_nothing() {
+    holds(KEPT, account(1));
+}
+
+#[test]
+fn an_upload_that_commits_for_a_leaving_user_is_caught() {
+    let broken = Rules { commits_need_the_owner: false, ..KEPT };
+    assert_eq!(caught(broken, account(0)), Wrong::StoredTooLate);
+}
+
+#[test]
+fn a_user_that_is_deleted_before_their_upload_is_caught() {
+    let broken = Rules { users_wait_for_uploads: false, ..KEPT };
+    assert_eq!(caught(broken, account(0)), Wrong::Orphaned);
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{
+    account::Account,
     processes::{Api, ApiStep, Remover, State, Sweep, Task, TaskStep, Who},
     rules::Rules,
     small_set::SmallSet,
@@ -37,6 +38,9 @@ pub enum Move {
     BackfillLeaseEnds,
     Superseded,
     DeletesOldVersion,
+    AccountEnds,
+    JanitorRemoves(u8),
+    UserDeleted,
 }
 
 /// How a request goes.
@@ -70,6 +74,7 @@ impl<'a> Next<'a> {
         next.backfill_of_newer_engine();
         next.janitor();
         next.retention();
+        next.account();
         next.time();
         next
     }
@@ -182,9 +187,10 @@ impl<'a> Next<'a> {
             (Some(at), _) => self.fault(Move::ClientHangsUp, |state| {
                 state.apis[at].heard = false;
             }),
-            (None, Some(at)) if state.acked.is_none() => self.push(Move::ClientAsks, |state| {
-                state.apis[at] = Api { step: ApiStep::Insert, heard: true, ..Api::IDLE };
-            }),
+            (None, Some(at)) if state.acked.is_none() && state.world.account.is_open() => self
+                .push(Move::ClientAsks, |state| {
+                    state.apis[at] = Api { step: ApiStep::Insert, heard: true, ..Api::IDLE };
+                }),
             _ => {}
         }
         if self.rules.read_meanwhile && state.world.row.is_some_and(|row| row.stored) {
@@ -397,6 +403,9 @@ pub fn wrong(rules: &Rules, before: &State, after: &State) -> Option<Wrong> {
             return Some(Wrong::Vanished);
         }
     }
+    if world.account == Account::Gone && world.row.is_some() {
+        return Some(Wrong::Orphaned);
+    }
     let known = |blob| world.gc(blob).is_some() || world.is_named(rules, blob);
     if !world.store.iter().all(|(blob, _)| known(blob)) {
         return Some(Wrong::Unknown);
@@ -417,7 +426,12 @@ pub fn at_rest(state: &State) -> bool {
     let newest = state.workers.iter().map(|worker| worker.engine).max();
     let is_newest = |render: Render| Some(render.job.engine) == newest;
     let row_done = row_done && (world.row.is_none() || world.renders.iter().any(is_newest));
-    idle && quiet && row_done && state.acked.is_some()
+    let is_served = match world.account {
+        Account::None | Account::Active => state.acked.is_some(),
+        Account::Leaving => false,
+        Account::Gone => true,
+    };
+    idle && quiet && row_done && is_served
 }
 
 impl fmt::Display for Move {
@@ -462,6 +476,11 @@ impl fmt::Display for Move {
             Move::LooksForBackfill => write!(f, "the leader of the backfill looks"),
             Move::BackfillLeaseEnds => write!(f, "the lead of the backfill ends"),
             Move::Superseded => write!(f, "the janitor forgets the job of the older engine"),
+            Move::AccountEnds => write!(f, "the account is deleted: the user is leaving"),
+            Move::JanitorRemoves(image) => {
+                write!(f, "the janitor removes image {image} of the user who is leaving")
+            }
+            Move::UserDeleted => write!(f, "the janitor deletes the user"),
             Move::DeletesOldVersion => {
                 write!(f, "the janitor deletes the renders of the older engine")
             }

@@ -261,6 +261,7 @@ impl State {
             }
             (S::Commit, Reply::Error) if rules.unknown_commits_reread => S::Reread,
             (S::Commit, Reply::Error) => S::DeleteOwn,
+            (S::Commit, Reply::NoOwner) => S::Abandon,
             (S::Commit, _) => S::Release,
             // busy, failed, or no reply: the client retries
             _ => S::Idle,

@@ -62,6 +62,10 @@ pub struct Rules {
     pub old_is_what_a_complete_one_follows: bool,
     /// The transaction that deletes old renders marks their blobs.
     pub old_blobs_are_marked: bool,
+    /// An upload is stored only for a user who is not leaving.
+    pub commits_need_the_owner: bool,
+    /// A user who is leaving is deleted once they have neither an image nor an upload.
+    pub users_wait_for_uploads: bool,
 }
 
 impl Rules {
@@ -96,6 +100,8 @@ impl Rules {
         old_versions_are_deleted: false,
         old_is_what_a_complete_one_follows: true,
         old_blobs_are_marked: true,
+        commits_need_the_owner: true,
+        users_wait_for_uploads: true,
     };
 
     /// The key of an original.

@@ -3,7 +3,7 @@
 //! A request is one statement, one transaction or one call of the store, as in catalog and store.
 //! Time is a flag: what a lease or a grace period allows is either allowed by now or not.
 
-use super::{rules::Rules, small_set::SmallSet};
+use super::{account::Account, rules::Rules, small_set::SmallSet};
 
 /// `made` distinguishes a job from an earlier one of the same image and engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -144,6 +144,7 @@ pub enum Reply {
     },
     /// That image is stored.
     Stored(u8),
+    NoOwner,
     Claimed(Claim),
     ClaimedDue {
         job: JobId,
@@ -170,6 +171,8 @@ pub enum Wrong {
     StillVisible,
     VersionWentBack,
     Unknown,
+    StoredTooLate,
+    Orphaned,
     Stuck,
 }
 
@@ -190,6 +193,7 @@ pub struct World {
     pub backfill: BackfillRow,
     /// Images whose removal was carried out, a bit each.
     pub removed: u8,
+    pub account: Account,
     pub wrong: Option<Wrong>,
 }
 
@@ -206,6 +210,7 @@ impl World {
         hints: SmallSet::NONE,
         backfill: BackfillRow::NEW,
         removed: 0,
+        account: Account::None,
         wrong: None,
     };
 
@@ -277,6 +282,7 @@ impl World {
         use Request as R;
         match request {
             R::InsertIntent if self.row.is_some() => Reply::No,
+            R::InsertIntent if self.account == Account::Gone => Reply::Error,
             R::InsertIntent => {
                 let image = self.images_made;
                 self.images_made += 1;
@@ -419,6 +425,10 @@ impl World {
         if !self.confirm(rules, rules.original(image, attempt)) {
             *self = before;
             return Reply::No;
+        }
+        if !self.has_owner(rules) {
+            *self = before;
+            return Reply::NoOwner;
         }
         if self.job_of(1).is_none() {
             self.make_job(rules, image, 1);

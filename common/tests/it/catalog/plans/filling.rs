@@ -1,5 +1,6 @@
 //! Fills the tables: what an installation has after a while, some of it more than it should.
 
+use common::account::user_id::UserId;
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::catalog::*;
@@ -13,6 +14,9 @@ const EARLIER: u32 = ENGINE - 2;
 /// Dead jobs, one for each fifty images.
 const DEAD: u32 = ENGINE - 3;
 pub(super) const SAME_SHA256: &str = "same";
+
+/// Who has each fourth image. The one after each of these is public.
+pub(super) const ADA: UserId = UserId(Uuid::from_u128(0x7000_8000_0000_0000_ada0));
 
 /// The id of the `n`th image.
 pub(super) fn id(n: u32) -> ImageId {
@@ -47,12 +51,21 @@ pub(super) async fn fill(catalog: &Catalog, count: u32) {
     };
     let now = catalog.time().await.unwrap().0;
     let soon = now + 1_800_000;
+    let ada = match db.get_database_backend() {
+        DbBackend::Sqlite => format!("x'{}'", ADA.0.simple()),
+        _ => format!("'{}'::uuid", ADA.0),
+    };
     let mut statements = vec![
         format!(
+            "INSERT INTO users (id, issuer, subject, name, role, state, created_at, seen_at)
+            VALUES ({ada}, 'https://id.example', 'ada', 'Ada', 'user', 'active', 0, 0)"
+        ),
+        format!(
             "INSERT INTO images (id, state, attempt, name, media_type, bytes, width, height, frames,
-                sha256, due_at, created_at, stored_at)
+                sha256, due_at, created_at, stored_at, owner_id, visibility)
             SELECT {id}, 'stored', 1, 'Name ' || (n % 1000), 'image/png', n % 100, 1, 1, 1,
-                '{SAME_SHA256}', 0, 0, 0 FROM {all}"
+                '{SAME_SHA256}', 0, 0, 0, CASE WHEN n % 4 = 0 THEN {ada} END,
+                CASE WHEN n % 4 = 1 THEN 'public' ELSE 'private' END FROM {all}"
         ),
         jobs(RENDERED, "done", false, &all),
         jobs(EARLIER, "pending", false, &all),

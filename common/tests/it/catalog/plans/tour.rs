@@ -2,13 +2,21 @@
 //! of the catalog, in each way in which it makes another statement.
 
 use common::{
-    catalog::{Cursor, MarkedBlob, Renders, Snapshot, Sort},
+    account::{
+        principal::Caller,
+        scopes::Scopes,
+        sign_in::PendingSignIn,
+        user::{Role, UserState},
+        user_id::UserId,
+        visibility::Visibility,
+    },
+    catalog::{Allowance, Cursor, MarkedBlob, NewToken, Renders, Snapshot, Sort, UserChange},
     job::{JobError, Lane},
     periods::Periods,
 };
 
-use super::filling::{NEXT, RENDERED, SAME_SHA256, id};
-use crate::catalog::*;
+use super::filling::{ADA, NEXT, RENDERED, SAME_SHA256, id};
+use crate::catalog::{users::identity, *};
 
 const PERIODS: Periods = Periods {
     upload_lease: LONG,
@@ -27,26 +35,43 @@ pub(super) async fn run(catalog: &Catalog) {
     lists(catalog).await;
     changes(catalog).await;
     backfills(catalog).await;
-    catalog.remove_image(image, |attempt| original_key(image, attempt)).await.unwrap().unwrap();
+    accounts(catalog).await;
+    removed(catalog, image).await.unwrap();
     janitor(catalog).await;
     operator(catalog).await;
     transfer(catalog).await;
 }
 
+/// One of each kind whose queries differ. Admins make those of [`Principal::Open`].
+fn principals() -> [Principal; 4] {
+    let ada = Caller { id: ADA, role: Role::User, scopes: Scopes::ALL };
+    [
+        Principal::Open,
+        Principal::Anonymous { reads_public: true },
+        Principal::Anonymous { reads_public: false },
+        Principal::User(ada),
+    ]
+}
+
 async fn uploads(catalog: &Catalog) {
     let begin = async |key: &'static str, lease| {
-        catalog.begin_upload(&metadata("a"), Some(key), lease).await.unwrap()
+        catalog.begin_upload(None, &metadata("a"), Some(key), lease).await.unwrap()
     };
     acquired(begin("key", ENDED).await);
     let upload = acquired(begin("key", LONG).await);
     assert!(matches!(begin("key", LONG).await, Intent::InProgress));
     let blob = reserved(catalog, &upload).await;
     let job = JobId::generate();
-    catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().unwrap();
+    catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().stored().unwrap();
     assert!(matches!(begin("key", LONG).await, Intent::Stored(_)));
     let upload = acquired(begin("other", LONG).await);
     let blob = reserved(catalog, &upload).await;
     catalog.abandon_upload(&upload, &blob).await.unwrap();
+    let ada = Some(Allowance { user: ADA, max_bytes: None, max_images: None });
+    let upload =
+        acquired(catalog.begin_upload(ada, &metadata("a"), Some("key"), LONG).await.unwrap());
+    let (blob, job) = (reserved(catalog, &upload).await, JobId::generate());
+    catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().stored().unwrap();
 }
 
 async fn jobs(catalog: &Catalog) {
@@ -73,28 +98,40 @@ async fn jobs(catalog: &Catalog) {
 
 async fn readers(catalog: &Catalog, image: ImageId) {
     catalog.image(image).await.unwrap().unwrap();
-    catalog.image_with_jobs(image).await.unwrap().unwrap();
+    for reader in &principals() {
+        catalog.readable_image(image, reader).await.unwrap();
+        catalog.image_with_jobs(image, reader).await.unwrap();
+    }
     catalog.images_of(&[image, id(8)]).await.unwrap();
     catalog.jobs_of(&[image, id(8)]).await.unwrap();
     assert_eq!(catalog.renders(image).await.unwrap().len(), 1);
     let spec_hash = &hash("width=80");
     let newest = |engine| Renders::Newest { spec_hash, engine };
     for which in [Renders::All, newest(None), newest(Some(RENDERED))] {
-        let (_, found) = catalog.image_with_renders(image, which).await.unwrap().unwrap();
-        assert_eq!(found.len(), 1);
+        for reader in &principals() {
+            let found = catalog.image_with_renders(image, which, reader).await.unwrap();
+            assert!(found.is_none_or(|(_, renders)| renders.len() == 1));
+        }
     }
 }
 
 async fn lists(catalog: &Catalog) {
     for sort in Sort::ALL {
         let start = Page { sort, ..page(50) };
-        let rows = catalog.images_with_jobs(&start).await.unwrap();
+        let rows = catalog.images_with_jobs(&start, &Principal::Open).await.unwrap();
         let place = Cursor::of(&rows[49].0, sort);
         for is_backward in [false, true] {
             for cursor in [None, Some(place.clone())] {
                 for sha256 in [None, Some(SAME_SHA256.to_owned())] {
                     let cursor = cursor.clone();
-                    list(catalog, Page { is_backward, cursor, sha256, ..start.clone() }).await;
+                    let page = Page { is_backward, cursor, sha256, ..start.clone() };
+                    for reader in &principals() {
+                        list(catalog, reader, page.clone()).await;
+                        let owner = reader.user();
+                        if owner.is_some() {
+                            list(catalog, reader, Page { owner, ..page.clone() }).await;
+                        }
+                    }
                 }
             }
         }
@@ -102,15 +139,96 @@ async fn lists(catalog: &Catalog) {
 }
 
 /// A page, and searches by name, which look at so many names, whether they find images or not.
-async fn list(catalog: &Catalog, page: Page) {
-    let until = catalog.place_after(&page, 40).await.unwrap();
+async fn list(catalog: &Catalog, reader: &Principal, page: Page) {
+    let until = catalog.place_after(&page, 40, reader).await.unwrap();
     let search = |word: &str, until| Page { words: vec![word.into()], until, ..page.clone() };
     let searches = [search("e 1", until.clone()), search("nothing", until), search("e 1", None)];
     for page in [&page].into_iter().chain(&searches) {
-        catalog.images(page).await.unwrap();
-        catalog.images_with_jobs(page).await.unwrap();
-        catalog.count_images(page).await.unwrap();
+        if *reader == Principal::Open {
+            catalog.images(page).await.unwrap();
+        }
+        catalog.images_with_jobs(page, reader).await.unwrap();
+        catalog.count_images(page, reader).await.unwrap();
     }
+}
+
+async fn accounts(catalog: &Catalog) {
+    assert!(catalog.has_users().await.unwrap());
+    let bob = catalog.sign_in_user(&identity("bob"), Role::User).await.unwrap().id;
+    catalog.user(bob).await.unwrap().unwrap();
+    catalog.users(None, 20).await.unwrap();
+    catalog.users(Some(ADA), 20).await.unwrap();
+    sign_ins(catalog, bob).await;
+    tokens(catalog, bob).await;
+    let shared = id(9);
+    let share = catalog.create_share(shared, bob, "link", Some(LONG), 9).await.unwrap().unwrap();
+    assert_eq!(catalog.shared_image("link").await.unwrap(), Some(shared));
+    assert_eq!(catalog.shares(shared).await.unwrap().len(), 1);
+    assert!(catalog.revoke_share(shared, share.id).await.unwrap());
+    catalog.delete_ended_shares().await.unwrap();
+    catalog.count_upload(bob, 1).await.unwrap().unwrap();
+    catalog.count_upload(bob, 1).await.unwrap().unwrap();
+    for principal in &principals() {
+        for visibility in [Visibility::Public, Visibility::Private] {
+            catalog.set_visibility(id(40), visibility, principal).await.unwrap();
+        }
+        let original = |attempt| original_key(id(41), attempt);
+        catalog.remove_image(id(41), principal, original).await.unwrap();
+    }
+    catalog.adopt_images(ADA, false, None).await.unwrap().unwrap();
+    catalog.adopt_images(ADA, true, Some(id(600))).await.unwrap().unwrap();
+    for state in [None, Some(UserState::Active)] {
+        for max_bytes in [None, Some(None)] {
+            for max_images in [None, Some(Some(9))] {
+                let change = UserChange { state, max_bytes, max_images };
+                catalog.change_user(bob, change).await.unwrap().unwrap();
+            }
+        }
+    }
+    for user in [bob, ADA] {
+        assert!(catalog.begin_leaving(user).await.unwrap());
+        catalog.hide_images(user, None).await.unwrap();
+        catalog.hide_images(user, Some(id(9))).await.unwrap();
+        catalog.images_owned_by(user).await.unwrap();
+    }
+    assert_eq!(catalog.leaving_users().await.unwrap().len(), 2);
+    assert!(catalog.delete_left_user(bob).await.unwrap());
+    assert!(!catalog.delete_left_user(ADA).await.unwrap(), "there are images");
+}
+
+fn pending_sign_in() -> PendingSignIn {
+    PendingSignIn {
+        provider: "oidc".into(),
+        nonce: String::new(),
+        verifier: String::new(),
+        return_to: "/".into(),
+    }
+}
+
+async fn sign_ins(catalog: &Catalog, user: UserId) {
+    catalog.begin_sign_in("state", "browser", &pending_sign_in(), LONG).await.unwrap();
+    assert!(catalog.take_sign_in("state", "browser", "oidc").await.unwrap().is_some());
+    catalog.delete_expired_sign_ins().await.unwrap();
+    for hash in ["one", "two"] {
+        catalog.start_session(user, hash, "browser", LONG, LONG).await.unwrap();
+        let sql = "UPDATE sessions SET seen_at = 0";
+        catalog.connection().execute_unprepared(sql).await.unwrap();
+        catalog.session(hash, LONG).await.unwrap().unwrap();
+    }
+    let sessions = catalog.sessions(user).await.unwrap();
+    assert!(catalog.end_session_of(user, sessions[0].id).await.unwrap());
+    assert_eq!(catalog.end_session("one").await.unwrap(), Some(user));
+    catalog.delete_ended_sessions().await.unwrap();
+}
+
+async fn tokens(catalog: &Catalog, user: UserId) {
+    let (name, tail, scopes) = ("CI", "tail", Scopes::ALL);
+    let new = NewToken { user, hash: "token", tail, name, scopes, life: Some(LONG) };
+    let token = catalog.create_token(&new, 9).await.unwrap().unwrap();
+    catalog.token("token").await.unwrap().unwrap();
+    assert_eq!(catalog.tokens(user).await.unwrap().len(), 1);
+    assert!(catalog.revoke_token(user, token.id).await.unwrap());
+    catalog.delete_ended_tokens().await.unwrap();
 }
 
 async fn changes(catalog: &Catalog) {
@@ -181,8 +299,30 @@ async fn transfer(catalog: &Catalog) {
     catalog.put_image_rows(&rows).await.unwrap();
     assert_eq!(catalog.image_rows(&ids[..2]).await.unwrap(), rows);
     catalog.remove_image_rows(&ids[..1]).await.unwrap();
+    transfer_accounts(catalog).await;
     catalog.begin_transfer_from("elsewhere").await.unwrap_err();
     catalog.end_transfer().await.unwrap();
     catalog.freeze().await.unwrap();
     catalog.unfreeze().await.unwrap();
+}
+
+/// The accounts go to another catalog, and back.
+async fn transfer_accounts(catalog: &Catalog) {
+    let user = catalog.sign_in_user(&identity("carol"), Role::User).await.unwrap().id;
+    catalog.start_session(user, "moved", "browser", LONG, LONG).await.unwrap();
+    let (name, tail, scopes) = ("CI", "tail", Scopes::ALL);
+    let token = NewToken { user, hash: "moved", tail, name, scopes, life: None };
+    catalog.create_token(&token, 9).await.unwrap().unwrap();
+    let shared = catalog.image_ids(None, 1).await.unwrap();
+    catalog.create_share(shared[0], user, "moved", None, 9).await.unwrap().unwrap();
+    catalog.begin_sign_in("moved", "browser", &pending_sign_in(), LONG).await.unwrap();
+
+    let temp = tempfile::tempdir().unwrap();
+    let other = catalog_at(&format!("sqlite://{}", temp.path().join("other.db").display())).await;
+    migration::up(other.connection()).await.unwrap();
+    other.put_image_rows(&catalog.image_rows(&shared).await.unwrap()).await.unwrap();
+    other.copy_accounts_from(catalog).await.unwrap();
+    let gone = catalog.sign_in_user(&identity("gone"), Role::User).await.unwrap().id;
+    catalog.copy_accounts_from(&other).await.unwrap();
+    assert_eq!(catalog.user(gone).await.unwrap(), None);
 }

@@ -1,0 +1,73 @@
+// Who may see the image of the viewer: its visibility, and links that show it to whoever has them.
+
+import { $, errorMessage, toast } from "./page.js";
+
+const section = $(".sharing");
+const visibility = $("select[name=visibility]", section);
+const form = $("form", section);
+const links = $("ul", section);
+const made = $(".made", section);
+const image = `/images/${section.dataset.id}`;
+const day = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
+
+/** Sends a request; returns the response, or null after a message about the failure. */
+async function send(method, path, body) {
+  const headers = { accept: "application/json", ...(body && { "content-type": "application/json" }) };
+  try {
+    const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+    if (response.ok) {
+      return response;
+    }
+    toast(await errorMessage(response));
+  } catch {
+    toast("The service is unreachable.");
+  }
+  return null;
+}
+
+function row({ id, created_at, expires_at }) {
+  const item = document.createElement("li");
+  const text = document.createElement("span");
+  const end = expires_at ? `until ${day.format(new Date(expires_at))}` : "until it is revoked";
+  text.textContent = `A link of ${day.format(new Date(created_at))}, ${end}`;
+  const revoke = Object.assign(document.createElement("button"), { type: "button", textContent: "Revoke" });
+  revoke.addEventListener("click", async () => {
+    if (await send("DELETE", `${image}/shares/${id}`)) {
+      made.hidden = true;
+      await showLinks();
+    }
+  });
+  item.append(text, revoke);
+  return item;
+}
+
+async function showLinks() {
+  const response = await send("GET", `${image}/shares`);
+  if (response) {
+    links.replaceChildren(...(await response.json()).items.map(row));
+  }
+}
+
+let shown = visibility.value;
+visibility.addEventListener("change", async () => {
+  const response = await send("PATCH", image, { visibility: visibility.value });
+  if (response) {
+    shown = visibility.value;
+    toast(shown === "public" ? "Everyone may see the image now." : "Only you may see the image now.");
+  } else {
+    visibility.value = shown;
+  }
+});
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const seconds = Number(new FormData(form).get("expires_in_s"));
+  const response = await send("POST", `${image}/shares`, seconds ? { expires_in_s: seconds } : {});
+  if (response) {
+    $("code", made).textContent = new URL((await response.json()).url, location);
+    made.hidden = false;
+    await showLinks();
+  }
+});
+
+$("details", section).addEventListener("toggle", showLinks);

@@ -1,0 +1,29 @@
+//! Extractor of a small JSON body.
+
+use axum::{
+    body::to_bytes,
+    extract::{FromRequest, Request},
+};
+use serde::de::DeserializeOwned;
+
+use crate::problem::{BAD_REQUEST, Problem};
+
+/// The longest JSON body, in bytes.
+const MAX_BYTES: usize = 16 * 1024;
+
+/// A JSON body, with the fields of `T` and no others.
+pub(crate) struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let bytes = to_bytes(request.into_body(), MAX_BYTES).await.map_err(|_| {
+            let detail = format!("the body ended too early, or has more than {MAX_BYTES} bytes");
+            Problem::new(BAD_REQUEST, detail)
+        })?;
+        serde_json::from_slice(&bytes).map(JsonBody).map_err(|err| {
+            Problem::new(BAD_REQUEST, format!("the body is not the JSON that is expected: {err}"))
+        })
+    }
+}

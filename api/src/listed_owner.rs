@@ -1,0 +1,59 @@
+//! Whose images a list has: the parameter `owner`.
+
+use common::account::{principal::Principal, user_id::UserId};
+
+use crate::{access::unauthorized, problem::Problem};
+
+/// Whose images are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListedOwner {
+    /// Those of who asks.
+    Me,
+    /// Public ones, whoever has them.
+    Public,
+    /// All that they may read.
+    Any,
+}
+
+impl ListedOwner {
+    const ALL: [ListedOwner; 3] = [ListedOwner::Me, ListedOwner::Public, ListedOwner::Any];
+
+    /// The value of the parameter.
+    pub fn name(self) -> &'static str {
+        match self {
+            ListedOwner::Me => "me",
+            ListedOwner::Public => "public",
+            ListedOwner::Any => "any",
+        }
+    }
+
+    /// # Errors
+    /// 400: it is no value of the parameter.
+    pub fn parse(value: &str) -> Result<Self, Problem> {
+        let named = ListedOwner::ALL.into_iter().find(|owner| owner.name() == value);
+        named.ok_or_else(|| Problem::parameter("owner", "me, public or any"))
+    }
+}
+
+/// Whose images are listed, `None` for those of everyone, and on whose behalf they are read. By
+/// default, a user sees their own.
+///
+/// # Errors
+/// 401: nobody is signed in, and asks for their own.
+pub(crate) fn listed_owner(
+    reader: &Principal,
+    owner: Option<ListedOwner>,
+) -> Result<(Option<UserId>, Principal), Problem> {
+    match (reader, owner) {
+        (Principal::User(caller), None | Some(ListedOwner::Me)) => {
+            Ok((Some(caller.id), reader.clone()))
+        }
+        (Principal::User(_), Some(ListedOwner::Public)) => {
+            Ok((None, Principal::Anonymous { reads_public: true }))
+        }
+        (Principal::Anonymous { .. } | Principal::ShareLink(_), Some(ListedOwner::Me)) => {
+            Err(unauthorized())
+        }
+        _ => Ok((None, reader.clone())),
+    }
+}

@@ -1,0 +1,68 @@
+//! The settings of accounts that the API and `planet-admin` share.
+
+use std::time::Duration;
+
+use crate::env::Env;
+
+/// What every user may do, unless their row has a limit of its own.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `QUOTA_BYTES`: most bytes of all originals of a user; `None`: no limit.
+    pub quota_bytes: Option<u64>,
+    /// `QUOTA_IMAGES`: most images of a user; `None`: no limit.
+    pub quota_images: Option<u64>,
+    /// `UPLOADS_PER_MINUTE`: uploads that a user may begin in a minute; `None`: no limit.
+    pub uploads_per_minute: Option<u32>,
+    /// `PUBLIC_IMAGES`: whether people who are not signed in may see public images.
+    pub public_images: bool,
+    /// `RIGHTS_KEPT_S`: how long a process may rely on what it read of users, tokens and owners.
+    pub rights_kept: Duration,
+    /// `MAX_TOKENS`: tokens of one user.
+    pub max_tokens: u64,
+    /// `MAX_SHARES`: links to one image.
+    pub max_shares: u64,
+}
+
+impl Settings {
+    /// Reads the settings.
+    pub fn read(env: &mut Env) -> Self {
+        let some = |number: u64| (number > 0).then_some(number);
+        Settings {
+            quota_bytes: some(env.number(
+                "QUOTA_BYTES",
+                0,
+                0..=i64::MAX as u64,
+                "most bytes that the originals of one user have together; 0 is no limit",
+            )),
+            quota_images: some(env.number(
+                "QUOTA_IMAGES",
+                0,
+                0..=i64::MAX as u64,
+                "most images of one user; 0 is no limit",
+            )),
+            uploads_per_minute: some(env.number(
+                "UPLOADS_PER_MINUTE",
+                0,
+                0..=60_000,
+                "uploads that one user may begin in a minute, at all API processes together; 0 is \
+                 no limit",
+            ))
+            .map(|number| number as u32),
+            public_images: env.parsed(
+                "PUBLIC_IMAGES",
+                "yes",
+                "yes or no",
+                "whether people who are not signed in see public images: yes or no",
+                |text| ["yes", "no"].contains(&text).then(|| text == "yes"),
+            ),
+            rights_kept: env.seconds(
+                "RIGHTS_KEPT_S",
+                "1",
+                "how long a process may rely on what it has read of a session, a token or the \
+                 owner of an image, in seconds; a change by another process acts after that",
+            ),
+            max_tokens: env.number("MAX_TOKENS", 50, 1..=10_000, "tokens of one user"),
+            max_shares: env.number("MAX_SHARES", 50, 1..=10_000, "links to one image"),
+        }
+    }
+}
