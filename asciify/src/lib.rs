@@ -59,6 +59,7 @@
 //! | lattice unit | the unit of length in `sample::area`: pixels and samples both have whole lengths in it. |
 //! | band, value | what a file holds for each pixel: [`Bands`], [`Stretch`]. Values have the file's own unit. |
 
+mod analysis;
 mod cancellation;
 mod color_profile;
 #[cfg(feature = "isolation")]
@@ -84,6 +85,8 @@ mod source;
 mod spec;
 pub mod write;
 
+pub use analysis::histogram::Histogram;
+pub use analysis::{BandLabel, BandStatistics, StatisticsOptions, pixel_values, statistics};
 pub use error::{Error, Limits};
 pub use escape::{escape_controls, is_display_control};
 pub use format::Format;
@@ -99,6 +102,7 @@ pub use probe::Header;
 pub use source::ReadSeek;
 pub use spec::alpha::{Alpha, AlphaError};
 pub use spec::bands::{Band, Bands, BandsError, Stretch, StretchError};
+pub use spec::nodata::{Nodata, NodataError};
 pub use spec::options::{OPTIONS, OptionDoc, OptionKind};
 pub use spec::region::{Region, RegionError};
 pub use spec::symbols::{Symbols, SymbolsError};

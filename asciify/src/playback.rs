@@ -113,7 +113,9 @@ impl Playback {
         self.header.offers(spec)?;
         let Timing { first_frame, ref durations, .. } = self.animation.timing;
         let index = spec.frame().checked_sub(first_frame).map(|it| it as usize);
-        let index = match index.filter(|it| *it < durations.len() && spec.frame() > 0) {
+        let index = match index
+            .filter(|it| *it < durations.len() && spec.frame() > 0 && !spec.uses_values())
+        {
             Some(index) => index,
             // the first picture may be decoded in other ways, as at a lower resolution
             None => {
@@ -155,7 +157,7 @@ impl Playback {
             ..Probed::still(format, self.sides, bands, 0, Played)
         };
         let limits = &self.limits;
-        let mut input = Input { source: &mut source, probed: &probed, limits };
+        let mut input = Input { source: &mut source, probed: &probed, limits, values: None };
         let view = view(spec, &mut input)?;
         let sampled = input.sample_rows(&input.geometry(), view, &[spec], |_, push| {
             light::for_each_row(picture, |row| push.push(row));

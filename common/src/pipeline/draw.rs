@@ -77,13 +77,13 @@ pub(super) enum Purpose<'a> {
 const SMALL_BYTES: u64 = 1 << 20;
 
 /// An original that is read by ranges.
-struct Original {
+pub(super) struct Original {
     /// The permits for what the reader holds.
-    room: OwnedSemaphorePermit,
-    reader: BlobReader,
+    pub room: OwnedSemaphorePermit,
+    pub reader: BlobReader,
     /// Reads fail once this is cancelled.
-    cancelled: CancellationToken,
-    waits: StoreWaits,
+    pub cancelled: CancellationToken,
+    pub waits: StoreWaits,
 }
 
 /// Counts as a running render until it is dropped.
@@ -189,7 +189,7 @@ impl Pipeline {
 
     /// Opens the original of an image for a decoder. What the decoder reads in any case is loaded:
     /// all of a small file, and much of one of a format that is read from its beginning to its end.
-    async fn open_original(
+    pub(super) async fn open_original(
         &self,
         image: &Image,
         max_wait: Duration,
@@ -272,7 +272,7 @@ impl Pipeline {
     }
 
     /// `outcome`, where a missing original may be that of a deleted image.
-    async fn explained<T>(
+    pub(super) async fn explained<T>(
         &self,
         image: &Image,
         outcome: Result<T, DrawError>,

@@ -60,6 +60,7 @@ mod submit_error;
 mod subscribe;
 mod summary;
 mod transfer;
+mod values;
 mod visibility;
 mod wait;
 
@@ -79,6 +80,7 @@ pub use submit_error::SubmitError;
 pub use subscribe::Subscription;
 pub use summary::ImageSummary;
 pub use transfer::{TransferEvent, TransferReport, TransferRoute, transfer, transfer_concurrency};
+pub use values::BandValue;
 
 const MIB: u64 = 1024 * 1024;
 /// How long a check waits for an answer.

@@ -15,6 +15,7 @@ use crate::format::Format;
 use crate::formats::decoder::{Decoder, Input, Probed, area, process_bytes_for};
 use crate::formats::jpeg;
 use crate::formats::reader::ByteReader;
+use crate::formats::value_rows::TakeValues;
 use crate::sample::Sampled;
 use crate::sample::view::View;
 use crate::source::{ReadSeek, Source};
@@ -325,7 +326,10 @@ impl Decoder for Preview {
             Window { source: &mut *input.source, start: *start, length: *length, position: 0 };
         window.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
         let source = &mut Source::new(&mut window, cancellation);
-        jpeg.decoder.sample(&mut Input { source, probed: jpeg, limits: input.limits }, view, specs)
+        let values = input.values.as_mut();
+        let values = values.map(|(query, take)| (*query, &mut **take as &mut dyn TakeValues));
+        let mut input = Input { source, probed: jpeg, limits: input.limits, values };
+        jpeg.decoder.sample(&mut input, view, specs)
     }
 }
 
