@@ -47,7 +47,8 @@ pub(crate) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Asker
     };
     let cookie = Cookie::Session.value(headers, sign_in.config.is_https());
     let Some(session) = cookie else { return Ok(anonymous) };
-    let key = hash(session);
+    // a token that comes as a cookie is none
+    let key = format!("session {}", hash(session));
     if let Some(kept) = app.credentials.get(&key) {
         return Ok(kept);
     }

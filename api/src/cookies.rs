@@ -30,9 +30,10 @@ impl Cookie {
 
     /// The value in the headers of a request. If there are several, the first.
     pub fn value(self, headers: &HeaderMap, is_https: bool) -> Option<&str> {
-        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut pairs =
-            lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+        let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
+        // cookies of other sites of the domain may hold any bytes
+        let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';'));
+        let mut pairs = pairs.filter_map(|pair| str::from_utf8(pair).ok()?.split_once('='));
         let name = self.name(is_https);
         pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
     }
@@ -54,8 +55,11 @@ mod tests {
     #[test]
     fn a_cookie_is_found_by_its_whole_name() {
         let mut headers = HeaderMap::new();
-        for line in ["a=b; __Host-planet-sign-in=c", "xplanet=d;planet=e; __Host-planet=f=="] {
-            headers.append(header::COOKIE, line.parse().unwrap());
+        for line in [
+            b"a=\xe9\xff; __Host-planet-sign-in=c" as &[u8],
+            b"xplanet=d;planet=e; __Host-planet=f==",
+        ] {
+            headers.append(header::COOKIE, HeaderValue::from_bytes(line).unwrap());
         }
         let value = |cookie: Cookie, is_https| cookie.value(&headers, is_https);
         assert_eq!(value(Cookie::Session, true), Some("f=="));

@@ -31,13 +31,35 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = Path::<String>::from_request_parts(parts, state).await;
-        let id = path.ok().and_then(|Path(id)| id.parse().ok());
-        id.map(Id).ok_or_else(|| {
-            let detail =
-                "no such image: an id is a UUID in lower case with hyphens; /images lists all";
-            Problem::new(NOT_FOUND, detail)
-        })
+        image_id(path.ok().map(|Path(id)| id)).map(Id)
     }
+}
+
+/// The `{id}` of the path, and the two parts behind it that a comma joins.
+pub(crate) struct Place {
+    pub id: ImageId,
+    pub parts: Option<(String, String)>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Place {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let (id, place) = path.map(|Path(path)| path).ok().unzip();
+        let parts = place.as_deref().and_then(|place| place.split_once(','));
+        let parts = parts.map(|(x, y)| (x.to_owned(), y.to_owned()));
+        Ok(Place { id: image_id(id)?, parts })
+    }
+}
+
+/// # Errors
+/// 404 for what is no id.
+fn image_id(text: Option<String>) -> Result<ImageId, Problem> {
+    text.and_then(|id| id.parse().ok()).ok_or_else(|| {
+        let detail = "no such image: an id is a UUID in lower case with hyphens; /images lists all";
+        Problem::new(NOT_FOUND, detail)
+    })
 }
 
 /// The query of `GET /images/{id}`.
@@ -147,6 +169,8 @@ fn parse_play_query(
 
 /// TiTiler's names of options, which may be repeated, and ours.
 const TITILER_NAMES: [(&str, &str); 2] = [("bidx", "bands"), ("rescale", "stretch")];
+/// What may be repeated as well: percentiles.
+const PERCENTILE: &str = "p";
 
 /// The query with `bands` for all `bidx`, and with `stretch` for all `rescale`.
 ///
@@ -180,7 +204,14 @@ fn with_own_names(query: &[(String, String)]) -> Result<Vec<(String, String)>, P
     Ok(own)
 }
 
-fn parse_render_query(
+/// The EPSG code of a parameter `coord_crs`.
+pub(crate) fn coord_crs(value: &str) -> Result<u32, Problem> {
+    let code = value.strip_prefix("EPSG:").unwrap_or(value).parse().ok();
+    let accepts = "an EPSG code such as 4326 or EPSG:32633";
+    code.ok_or_else(|| Problem::parameter("coord_crs", accepts))
+}
+
+pub(crate) fn parse_render_query(
     query: &[(String, String)],
     presets: &Presets,
 ) -> Result<RenderQuery, Problem> {
@@ -204,9 +235,7 @@ fn parse_render_query(
                 bbox = Some(parsed.map_err(|err| Problem::new(BAD_PARAMETER, err.to_string()))?);
             }
             "coord_crs" => {
-                let code = value.strip_prefix("EPSG:").unwrap_or(value).parse::<u32>().ok();
-                let accepts = "an EPSG code such as 4326 or EPSG:32633";
-                crs = Some(code.ok_or(Problem::parameter("coord_crs", accepts))?);
+                crs = Some(coord_crs(value)?);
             }
             "preset" => {
                 preset = Some(find_preset(presets, value)?);
@@ -262,12 +291,13 @@ fn parse_format(value: &str) -> Result<Output, Problem> {
 }
 
 /// The parameters of a query, decoded. Repeated names are refused with 400, but those of TiTiler's
-/// options.
+/// options and of percentiles.
 pub(crate) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     let text = uri.query().unwrap_or_default();
     let mut names = HashSet::new();
     let pairs = form_urlencoded::parse(text.as_bytes()).map(|(name, value)| {
-        let may_repeat = TITILER_NAMES.iter().any(|(alias, _)| *alias == name);
+        let may_repeat =
+            name == PERCENTILE || TITILER_NAMES.iter().any(|(alias, _)| *alias == name);
         match names.insert(name.clone()) || may_repeat {
             true => Ok((name.into_owned(), value.into_owned())),
             false => Err(Problem::new(BAD_PARAMETER, format!("{}: given twice", excerpt(&name)))),

@@ -49,6 +49,8 @@ mod thumbnail_cache;
 mod upload;
 mod upload_rate;
 mod upload_slots;
+mod value_responses;
+mod values_query;
 
 pub use app::App;
 pub use config::Config;

@@ -26,7 +26,7 @@ use crate::{
     response_budget::reserve_body,
     routes::{
         account, admin, assets, auth, docs, events, home, images, ops, play, presets, renders,
-        shares, thumbnails, tokens,
+        shares, thumbnails, tokens, values,
     },
     security_schemes::add_security,
     sign_in::SignIn,
@@ -43,6 +43,7 @@ use crate::{
     tags(
         (name = "images", description = "Upload, list, download and delete images."),
         (name = "renders", description = "Images as text: presets are rendered in advance, everything else on demand."),
+        (name = "values", description = "The values of an image's bands: of a pixel, and statistics."),
         (name = "operations", description = "Health checks and metrics for operators."),
         (name = "documentation", description = "This reference as a page, as text, and as an OpenAPI document; the kinds of problems."),
     ),
@@ -58,6 +59,9 @@ use crate::{
         play::animation,
         play::play,
         thumbnails::thumbnail,
+        values::point,
+        values::pixel,
+        values::statistics,
         events::all,
         events::one,
         presets::list,
@@ -130,6 +134,9 @@ pub fn router(app: App) -> Router {
         .route("/images/{id}/animation", get(play::animation))
         .route("/images/{id}/play", get(play::play))
         .route("/images/{id}/thumbnail", get(thumbnails::thumbnail))
+        .route("/images/{id}/point/{place}", get(values::point))
+        .route("/images/{id}/pixel/{place}", get(values::pixel))
+        .route("/images/{id}/statistics", get(values::statistics))
         .route("/images/events", get(events::all))
         .route("/images/{id}/events", get(events::one))
         .route("/presets", get(presets::list))

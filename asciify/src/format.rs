@@ -11,6 +11,7 @@ pub struct Format {
     other_extensions: &'static [&'static str],
     /// Media types and usual extensions of its other kinds of files.
     kinds: &'static [(&'static str, &'static str)],
+    is_read_in_parts: bool,
 }
 
 impl Format {
@@ -19,7 +20,19 @@ impl Format {
         media_type: &'static str,
         extension: &'static str,
     ) -> Self {
-        Self { name, media_type, extension, other_extensions: &[], kinds: &[] }
+        Self {
+            name,
+            media_type,
+            extension,
+            other_extensions: &[],
+            kinds: &[],
+            is_read_in_parts: false,
+        }
+    }
+
+    /// The same format, of which a picture may need few parts of a file.
+    pub(crate) const fn read_in_parts(self) -> Self {
+        Self { is_read_in_parts: true, ..self }
     }
 
     /// The same format with more file name extensions that are in use.
@@ -56,6 +69,12 @@ impl Format {
     /// The usual file name extension, without the dot.
     pub const fn extension(self) -> &'static str {
         self.extension
+    }
+
+    /// Whether a picture may need few parts of a file, anywhere in it. Files of other formats are read
+    /// from their beginning.
+    pub const fn is_read_in_parts(self) -> bool {
+        self.is_read_in_parts
     }
 
     /// All file name extensions that are in use, the usual one first, without dots.

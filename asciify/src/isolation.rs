@@ -24,13 +24,14 @@ use std::os::fd::AsFd;
 use std::panic;
 use std::process::exit;
 
+use crate::analysis::sample;
 use crate::cancellation::{Cancellation, Place};
 use crate::decoder_process::{
     Order, PANICKED, limit_this_process, use_running_program, write_error, write_samples,
 };
 use crate::error::Error;
 use crate::formats;
-use crate::formats::decoder::{Input, sample};
+use crate::formats::decoder::Input;
 use crate::sample::Sampled;
 use crate::source::Source;
 use crate::spec::Spec;
@@ -82,6 +83,7 @@ fn decode(file: Vec<u8>, order: &Order) -> Result<Vec<Sampled>, Error> {
     let mut file = Cursor::new(file);
     let mut source = Source::new(&mut file, &never);
     let probed = formats::probe(&mut source, &order.limits)?;
-    let mut input = Input { source: &mut source, probed: &probed, limits: &order.limits };
+    let limits = &order.limits;
+    let mut input = Input { source: &mut source, probed: &probed, limits, values: None };
     sample(&mut input, &order.specs.iter().collect::<Vec<&Spec>>())
 }

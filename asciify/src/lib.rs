@@ -59,6 +59,7 @@
 //! | lattice unit | the unit of length in `sample::area`: pixels and samples both have whole lengths in it. |
 //! | band, value | what a file holds for each pixel: [`Bands`], [`Stretch`]. Values have the file's own unit. |
 
+mod analysis;
 mod cancellation;
 mod color_profile;
 #[cfg(feature = "isolation")]
@@ -84,8 +85,8 @@ mod source;
 mod spec;
 pub mod write;
 
-use std::io::{BufRead, Seek};
-
+pub use analysis::histogram::Histogram;
+pub use analysis::{BandLabel, BandStatistics, StatisticsOptions, pixel_values, statistics};
 pub use error::{Error, Limits};
 pub use escape::{escape_controls, is_display_control};
 pub use format::Format;
@@ -98,8 +99,10 @@ pub use grid::color::Color;
 pub use grid::{Cell, Grid, GridError};
 pub use playback::Playback;
 pub use probe::Header;
+pub use source::ReadSeek;
 pub use spec::alpha::{Alpha, AlphaError};
 pub use spec::bands::{Band, Bands, BandsError, Stretch, StretchError};
+pub use spec::nodata::{Nodata, NodataError};
 pub use spec::options::{OPTIONS, OptionDoc, OptionKind};
 pub use spec::region::{Region, RegionError};
 pub use spec::symbols::{Symbols, SymbolsError};
@@ -107,7 +110,7 @@ pub use spec::values::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
 pub use spec::{Spec, SpecError};
 
 use cancellation::Cancellation;
-use source::Source;
+use source::{Checks, Source};
 
 /// The version of the output. It is raised whenever the text of any picture changes, however
 /// little.
@@ -124,7 +127,7 @@ pub const ENGINE_VERSION: u32 = 4;
 /// # Errors
 /// All of [`Error`] but [`Error::Missing`] and [`Error::Cancelled`], for the same reasons as
 /// [`render`] before it decodes.
-pub fn probe(source: impl BufRead + Seek, limits: &Limits) -> Result<Header, Error> {
+pub fn probe(source: impl ReadSeek, limits: &Limits) -> Result<Header, Error> {
     inspect(source, limits, true)
 }
 
@@ -132,18 +135,16 @@ pub fn probe(source: impl BufRead + Seek, limits: &Limits) -> Result<Header, Err
 ///
 /// # Errors
 /// As [`probe`].
-pub fn probe_header(source: impl BufRead + Seek, limits: &Limits) -> Result<Header, Error> {
+pub fn probe_header(source: impl ReadSeek, limits: &Limits) -> Result<Header, Error> {
     inspect(source, limits, false)
 }
 
-fn inspect(
-    mut source: impl BufRead + Seek,
-    limits: &Limits,
-    checks_data: bool,
-) -> Result<Header, Error> {
+fn inspect(mut source: impl ReadSeek, limits: &Limits, checks_data: bool) -> Result<Header, Error> {
     let never = Cancellation::never();
     let mut source = Source::new(&mut source, &never);
-    source.checks_data = checks_data;
+    if checks_data && source.checks == Checks::Ends {
+        source.checks = Checks::Data;
+    }
     let header = probe::inspect(&mut source, limits).map(|probed| Header::from(&probed));
     source.verdict(header)
 }
@@ -155,11 +156,7 @@ fn inspect(
 /// # Errors
 /// [`Error::Read`] if the source failed, whatever the decoder reported; otherwise what is wrong
 /// with the file, or [`Error::Missing`]. Drawing itself does not fail.
-pub fn render(
-    source: impl BufRead + Seek,
-    specs: &[Spec],
-    limits: &Limits,
-) -> Result<Vec<Grid>, Error> {
+pub fn render(source: impl ReadSeek, specs: &[Spec], limits: &Limits) -> Result<Vec<Grid>, Error> {
     render_unless(source, specs, limits, &|| false)
 }
 
@@ -173,7 +170,7 @@ pub fn render(
 /// # Errors
 /// As [`render`], and [`Error::Cancelled`].
 pub fn render_unless(
-    mut source: impl BufRead + Seek,
+    mut source: impl ReadSeek,
     specs: &[Spec],
     limits: &Limits,
     is_cancelled: &dyn Fn() -> bool,

@@ -88,12 +88,17 @@ impl Playback {
         self.next
     }
 
+    /// What [`bytes`](Self::bytes) is at least for a file of so many bytes.
+    pub fn file_bytes(length: u64) -> u64 {
+        length.saturating_mul(2)
+    }
+
     /// An upper estimate of the memory that it holds between frames, in bytes: the file, two pictures,
     /// and what is known of each frame.
     pub fn bytes(&self) -> u64 {
         let pictures = area(self.sides.0, self.sides.1).saturating_mul(8);
         let frames = self.animation.timing.durations.len() as u64 * 128;
-        (self.file.as_ref().len() as u64).saturating_mul(2) + pictures + frames
+        Self::file_bytes(self.file.as_ref().len() as u64) + pictures + frames
     }
 
     /// Draws the frame that `spec` names, until `is_cancelled` returns true. Of the frames between the
@@ -108,7 +113,9 @@ impl Playback {
         self.header.offers(spec)?;
         let Timing { first_frame, ref durations, .. } = self.animation.timing;
         let index = spec.frame().checked_sub(first_frame).map(|it| it as usize);
-        let index = match index.filter(|it| *it < durations.len() && spec.frame() > 0) {
+        let index = match index
+            .filter(|it| *it < durations.len() && spec.frame() > 0 && !spec.uses_values())
+        {
             Some(index) => index,
             // the first picture may be decoded in other ways, as at a lower resolution
             None => {
@@ -150,7 +157,7 @@ impl Playback {
             ..Probed::still(format, self.sides, bands, 0, Played)
         };
         let limits = &self.limits;
-        let mut input = Input { source: &mut source, probed: &probed, limits };
+        let mut input = Input { source: &mut source, probed: &probed, limits, values: None };
         let view = view(spec, &mut input)?;
         let sampled = input.sample_rows(&input.geometry(), view, &[spec], |_, push| {
             light::for_each_row(picture, |row| push.push(row));

@@ -1,5 +1,6 @@
 //! Renders a file to grids: probe, sample, draw.
 
+use crate::analysis;
 use crate::cancellation::Cancellation;
 #[cfg(feature = "isolation")]
 use crate::cancellation::Place;
@@ -7,7 +8,7 @@ use crate::cancellation::Place;
 use crate::decoder_process;
 use crate::draw;
 use crate::error::{Error, Limits};
-use crate::formats::decoder::{self, Input};
+use crate::formats::decoder::Input;
 #[cfg(feature = "isolation")]
 use crate::formats::isolated;
 use crate::grid::Grid;
@@ -55,9 +56,9 @@ pub(crate) fn render(
         }
     }
     let cancellation = source.cancellation();
-    let mut input = Input { source, probed: &probed, limits };
+    let mut input = Input { source, probed: &probed, limits, values: None };
     let by_reference: Vec<&Spec> = specs.iter().collect();
-    let sampled = decoder::sample(&mut input, &by_reference);
+    let sampled = analysis::sample(&mut input, &by_reference);
     #[cfg(feature = "isolation")]
     let sampled = match cancellation.take_need_of_process() {
         true => isolated::sample(&mut input, &by_reference),

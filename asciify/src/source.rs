@@ -4,15 +4,59 @@
 //! decoder sees it, so that a failing disk is never reported as a damaged image. When the caller has
 //! cancelled, every read fails, so that decoders end.
 
-use std::io::{self, BufRead, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use crate::cancellation::Cancellation;
 use crate::error::Error;
 
 /// What decoders need of a reader: it is buffered and seekable.
-pub(crate) trait ReadSeek: BufRead + Seek {}
+pub trait ReadSeek: BufRead + Seek {
+    /// Announces the ranges of the file, in bytes, that are read next, in place of those that were
+    /// announced before. A reader for which each read takes long may fetch them ahead, together.
+    fn will_read(&mut self, _ranges: &[Range<u64>]) {}
 
-impl<T: BufRead + Seek + ?Sized> ReadSeek for T {}
+    /// Whether the file was probed before, without an error. Then what may be missing of it is not
+    /// looked for.
+    fn was_probed(&self) -> bool {
+        false
+    }
+}
+
+impl<T: AsRef<[u8]>> ReadSeek for Cursor<T> {}
+
+impl<R: Read + Seek> ReadSeek for BufReader<R> {}
+
+impl<T: ReadSeek + ?Sized> ReadSeek for &mut T {
+    fn will_read(&mut self, ranges: &[Range<u64>]) {
+        (**self).will_read(ranges);
+    }
+
+    fn was_probed(&self) -> bool {
+        (**self).was_probed()
+    }
+}
+
+impl<T: ReadSeek + ?Sized> ReadSeek for Box<T> {
+    fn will_read(&mut self, ranges: &[Range<u64>]) {
+        (**self).will_read(ranges);
+    }
+
+    fn was_probed(&self) -> bool {
+        (**self).was_probed()
+    }
+}
+
+/// What probing checks besides the headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Checks {
+    /// Nothing: the file was checked before.
+    Headers,
+    /// Whether end marks and chunks are within the file.
+    Ends,
+    /// Also whether the data of all pixels are there where an end mark is missing, which are decoded.
+    Data,
+}
 
 /// Bytes that decoders get at a time. Of a decompression bomb, they make a few million pixels.
 const CHUNK_BYTES: usize = 4096;
@@ -24,13 +68,13 @@ pub(crate) struct Source<'a> {
     cancellation: &'a Cancellation<'a>,
     /// The first error of the reader itself.
     failure: Option<io::Error>,
-    /// Whether probing may decode pixels to tell whether all data are there.
-    pub(crate) checks_data: bool,
+    pub(crate) checks: Checks,
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn new(inner: &'a mut dyn ReadSeek, cancellation: &'a Cancellation<'a>) -> Self {
-        Self { inner, cancellation, failure: None, checks_data: false }
+        let checks = if inner.was_probed() { Checks::Headers } else { Checks::Ends };
+        Self { inner, cancellation, failure: None, checks }
     }
 
     /// For decoders that work without reading.
@@ -88,6 +132,12 @@ impl BufRead for Source<'_> {
 
     fn consume(&mut self, amount: usize) {
         self.inner.consume(amount);
+    }
+}
+
+impl ReadSeek for Source<'_> {
+    fn will_read(&mut self, ranges: &[Range<u64>]) {
+        self.inner.will_read(ranges);
     }
 }
 

@@ -71,6 +71,8 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
     if metadata.layout.is_none_or(|layout| layout.bit_depth > 8) {
         source.push(control("stretch", "Stretch", Text));
     }
+    source.push(control("nodata", "No data", Text));
+    source.push(control("unscale", "Unscale", Switch));
     let mut groups = vec![
         group(
             "Size",

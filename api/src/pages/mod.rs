@@ -6,6 +6,7 @@ mod commands;
 mod controls;
 mod gallery;
 pub(crate) mod plain;
+pub(crate) mod plain_values;
 mod problems;
 mod prose;
 mod reference;

@@ -47,7 +47,7 @@ pub(crate) async fn page(State(app): State<App>, uri: Uri) -> Result<Response, P
     let is_signed_out = query(&uri)?.iter().any(|(name, _)| name == "signed_out");
     let mut ends = Vec::new();
     for provider in sign_in.providers.iter().filter(|_| is_signed_out) {
-        ends.extend(provider.end_session_url().await.map(|url| (provider.name(), url.to_string())));
+        ends.extend(provider.end_session_url().map(|url| (provider.name(), url.to_string())));
     }
     Ok(no_store(pages::sign_in(sign_in, &return_to(&uri)?, is_signed_out, &ends)))
 }

@@ -1,7 +1,7 @@
 //! OpenID Connect: discovery, the authorization code flow with PKCE, ID tokens and userinfo.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -32,14 +32,11 @@ pub(crate) struct Oidc {
     config: OidcConfig,
     /// Whether a rule depends on groups.
     needs_groups: bool,
-    discovery: Mutex<Discovery>,
+    /// The metadata that was loaded last.
+    known: RwLock<Option<Arc<Metadata>>>,
+    /// When it is requested again. Held during a request.
+    due_at: Mutex<Option<Instant>>,
     keys: Jwks,
-}
-
-#[derive(Default)]
-struct Discovery {
-    metadata: Option<Arc<Metadata>>,
-    due_at: Option<Instant>,
 }
 
 /// The metadata of a provider (OpenID Connect Discovery, 3).
@@ -81,8 +78,8 @@ struct TokenResponse {
 
 impl Oidc {
     pub fn new(config: OidcConfig, needs_groups: bool) -> Self {
-        let (discovery, keys) = (Mutex::default(), Jwks::default());
-        Oidc { config, needs_groups, discovery, keys }
+        let (known, due_at, keys) = (RwLock::default(), Mutex::default(), Jwks::default());
+        Oidc { config, needs_groups, known, due_at, keys }
     }
 
     pub fn name(&self) -> &str {
@@ -144,15 +141,19 @@ impl Oidc {
             if info.get("sub").and_then(Value::as_str) != Some(&claims.sub) {
                 return Err(SignInError::refused("the userinfo is that of another subject"));
             }
+            if info.contains_key("email") {
+                // what is said of one address does not hold for another
+                claims.profile.remove("email_verified");
+            }
             claims.profile.extend(info);
         }
         self.profile(&claims).ok_or_else(|| refused("its subject is empty or too long"))
     }
 
     /// The provider's page that ends a session there, if the metadata was loaded and has one.
-    pub async fn end_session_url(&self) -> Option<Url> {
-        let mut url =
-            self.discovery.lock().await.metadata.as_ref()?.end_session_endpoint.as_ref()?.0.clone();
+    pub fn end_session_url(&self) -> Option<Url> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut url = known?.end_session_endpoint.as_ref()?.0.clone();
         url.query_pairs_mut().append_pair("client_id", &self.config.client_id);
         Some(url)
     }
@@ -220,21 +221,30 @@ impl Oidc {
 
     /// The metadata. While the provider is away, what was loaded before is used.
     async fn metadata(&self, fetch: &Fetch) -> Result<Arc<Metadata>, SignInError> {
-        let mut discovery = self.discovery.lock().await;
-        let is_due = discovery.due_at.is_none_or(|due_at| due_at <= Instant::now());
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
+        // one request at a time; who knows the metadata already does not wait for it
+        let mut due_at = match (&known, self.due_at.try_lock()) {
+            (_, Ok(due_at)) => due_at,
+            (Some(known), Err(_)) => return Ok(known.clone()),
+            (None, Err(_)) => self.due_at.lock().await,
+        };
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut failure = None;
-        if is_due {
-            discovery.due_at = Some(Instant::now() + RETRY_INTERVAL);
+        if due_at.is_none_or(|due_at| due_at <= Instant::now()) {
             match self.discover(fetch).await {
                 Ok(metadata) => {
-                    discovery.metadata = Some(Arc::new(metadata));
-                    discovery.due_at = Some(Instant::now() + MAX_AGE);
+                    let metadata = Arc::new(metadata);
+                    let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+                    *known = Some(metadata.clone());
+                    *due_at = Some(Instant::now() + MAX_AGE);
+                    return Ok(metadata);
                 }
                 Err(err) => failure = Some(err),
             }
+            *due_at = Some(Instant::now() + RETRY_INTERVAL);
         }
         let away = || SignInError::Unavailable("it was away a moment ago".into());
-        discovery.metadata.clone().ok_or_else(|| failure.unwrap_or_else(away))
+        known.ok_or_else(|| failure.unwrap_or_else(away))
     }
 
     async fn discover(&self, fetch: &Fetch) -> Result<Metadata, SignInError> {

@@ -66,9 +66,9 @@ impl Provider {
     }
 
     /// Where the browser ends its session at the provider, if that is known.
-    pub async fn end_session_url(&self) -> Option<Url> {
+    pub fn end_session_url(&self) -> Option<Url> {
         match self {
-            Provider::Oidc(oidc) => oidc.end_session_url().await,
+            Provider::Oidc(oidc) => oidc.end_session_url(),
             Provider::GitHub(_) => None,
         }
     }

@@ -40,7 +40,7 @@ impl Rules {
     /// Whether a rule applies to `profile`.
     pub fn apply_to(&self, profile: &Profile) -> bool {
         let email = profile.identity.email.as_ref().filter(|_| profile.is_email_verified);
-        let address = email.map(|email| email.to_lowercase());
+        let address = email.map(|email| email.to_ascii_lowercase());
         let domain = address.as_deref().and_then(|address| address.split_once('@'));
         self.0.iter().any(|rule| match rule {
             Rule::Everyone => true,
@@ -56,10 +56,9 @@ impl Rule {
         match (rule.strip_prefix("group:"), rule.strip_prefix('@')) {
             _ if rule == "*" => Some(Rule::Everyone),
             (Some(group), _) => (!group.is_empty()).then(|| Rule::Group(group.to_owned())),
-            (_, Some(domain)) => {
-                is_address(&format!("any@{domain}")).then(|| Rule::Domain(domain.to_lowercase()))
-            }
-            (None, None) => is_address(rule).then(|| Rule::Address(rule.to_lowercase())),
+            (_, Some(domain)) => is_address(&format!("any@{domain}"))
+                .then(|| Rule::Domain(domain.to_ascii_lowercase())),
+            (None, None) => is_address(rule).then(|| Rule::Address(rule.to_ascii_lowercase())),
         }
     }
 }
@@ -76,7 +75,8 @@ mod tests {
 
     #[test]
     fn a_rule_names_an_address_a_domain_a_group_or_everyone() {
-        let rules = Rules::parse("Ada@example.org, @Corp.example,group:staff").expect("rules");
+        let rules = Rules::parse("Ada@example.org, @Corp.example,group:staff,ada@example.ork")
+            .expect("rules");
         for (email, is_verified, groups, applies) in [
             ("ada@EXAMPLE.org", true, &[] as &[_], true),
             ("ada@example.org", false, &[], false),
@@ -85,6 +85,8 @@ mod tests {
             ("bob@corp.example", false, &[], false),
             ("bob@sub.corp.example", true, &[], false),
             ("bob@notcorp.example", true, &[], false),
+            // the sign for kelvin, of which the lower case is k
+            ("ada@example.or\u{212A}", true, &[], false),
             ("bob@evil.example", true, &["staff"], true),
             ("bob@evil.example", true, &["Staff"], false),
             ("@corp.example@evil.example", true, &[], false),

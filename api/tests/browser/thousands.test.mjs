@@ -159,12 +159,15 @@ test("new images move nothing that the reader sees", async () => {
     await step(page);
   }
   const place = await firstInView(page);
-  const told = page.evaluate(() => new Promise((resolve) => {
+  await page.evaluate(() => new Promise((open) => {
     const events = new EventSource("/images/events");
-    events.addEventListener("image", ({ data }) => JSON.parse(data).name === "new.bmp" && resolve(events.close()));
+    events.addEventListener("open", open);
+    window.told = new Promise((told) => {
+      events.addEventListener("image", ({ data }) => JSON.parse(data).name === "new.bmp" && told(events.close()));
+    });
   }));
   await service.upload("new.bmp", picture(5));
-  await told;
+  await page.evaluate(() => window.told);
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   await isAt(page, place);
   await page.evaluate(() => scrollTo(0, 0));

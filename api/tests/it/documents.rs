@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
 use serde_json::Value;
-use testkit::{app::TestApp, sign_in::spawn_with_accounts};
+use testkit::{
+    app::TestApp,
+    sign_in::spawn_with_accounts,
+    tiffs::{GeoTags, geotiff},
+};
 
 use crate::pictures::png;
 
@@ -43,9 +47,13 @@ async fn every_documented_address_exists_and_takes_the_documented_methods() {
     let expected = ["delete", "get"].map(str::to_owned);
     assert_eq!(documented["/images/{id}"], BTreeSet::from(expected));
 
-    let image = app.upload(png(8, 8)).await;
+    let degrees = [1024, 2, 2048, 4326];
+    let (scale, tie_point) = ([0.5, 0.25, 0.0], [0.0, 0.0, 0.0, 0.0, 9.0, 0.0]);
+    let tags = GeoTags { keys: &degrees, scale: &scale, tie_point: &tie_point, matrix: &[] };
+    let image = app.upload(geotiff(&tags)).await;
     for (path, methods) in &documented {
         let path = path.replace("{id}", &image.id).replace("{slug}", "busy");
+        let path = path.replace("{x},{y}", "1,2").replace("{lon},{lat}", "1,2");
         for method in METHODS.map(str::to_uppercase).iter().chain([&"OPTIONS".to_owned()]) {
             let is_documented = methods.contains(&method.to_lowercase());
             if is_documented && method != "GET" {

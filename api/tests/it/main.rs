@@ -33,6 +33,7 @@ mod settings;
 mod sign_in;
 mod thumbnails;
 mod transport;
+mod values;
 mod versions;
 mod wire;
 mod written;

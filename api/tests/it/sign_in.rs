@@ -315,6 +315,23 @@ async fn userinfo_is_asked_when_claims_are_missing_and_must_be_of_the_same_subje
 }
 
 #[tokio::test]
+async fn an_address_counts_as_verified_only_if_the_same_source_says_so() {
+    let provider = FakeProvider::start().await;
+    let allow = [("SIGN_IN_ALLOW", "ada@example.org")];
+    let app = spawn_with_accounts(&[&provider.oidc_settings()[..], &allow].concat()).await;
+    {
+        let mut behaviour = provider.behaviour();
+        behaviour.id_token = json!({
+            "email": "eve@example.org", "email_verified": true, "name": null,
+            "preferred_username": null,
+        });
+        behaviour.userinfo = json!({ "email": "ada@example.org", "email_verified": null });
+    }
+    Browser::default().sign_in(&app, "oidc").await.is(403);
+    assert_eq!(provider.requests("/userinfo"), 1);
+}
+
+#[tokio::test]
 async fn github_takes_the_primary_address_if_it_is_verified() {
     let provider = FakeProvider::start().await;
     let allow = [("SIGN_IN_ALLOW", "ada@example.org")];

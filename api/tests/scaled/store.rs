@@ -107,6 +107,31 @@ async fn a_lost_original_raises_a_metric_and_its_job_waits() {
     site.assert_invariants(&[&api], &[&worker], &kept).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_ends_early_postpones_the_job_and_blames_no_image() {
+    let Some(servers) = Servers::shared().await else { return };
+    let site = Site::open(&servers).await;
+    let (api, worker) = (site.api().await, site.worker().await);
+    let test_client = TestClient::of(&[&api.url]);
+    worker.process.signal("STOP");
+    let kept = test_client.upload_all(&pictures(2)).await;
+    site.bucket.set_fault(StoreFault::Truncate);
+    worker.process.signal("CONT");
+    eventually("a job is postponed", async || {
+        let postponed = "SELECT COUNT(*) FROM jobs WHERE faults > 0";
+        (site.database.number(postponed).await > 0).then_some(())
+    })
+    .await;
+    let look = test_client.get(&format!("/images/{}?width=33", kept[0].id)).await.unwrap();
+    assert_eq!(look.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(is_retryable(&look), "{look:?}");
+    let blamed = "SELECT COUNT(*) FROM jobs WHERE state <> 'pending' OR strikes > 1";
+    assert_eq!(site.database.number(blamed).await, 0);
+    site.bucket.set_fault(StoreFault::None);
+    test_client.wait_until_all_ready(&kept).await;
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+}
+
 /// Checks that the upload was refused with `Retry-After`, and that nothing was recorded.
 async fn refuses(site: &Site, answer: Response) {
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);

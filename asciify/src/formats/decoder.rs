@@ -13,6 +13,7 @@ use crate::format::Format;
 use crate::formats::animation::{Animation, FileBytes};
 use crate::formats::reader::ByteReader;
 use crate::formats::stretch::{SAMPLED_PIXELS, of_values};
+use crate::formats::value_rows::{ColorValues, TakeValues, ValueQuery};
 use crate::geo::Geo;
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
@@ -55,7 +56,25 @@ pub(crate) trait Decoder {
     /// What is wrong with the file.
     fn bands(&self, input: &mut Input<'_, '_>, _frame: u32) -> Result<BandDirectory, Error> {
         let Probed { bands: count, band_names: names, .. } = input.probed;
-        Ok(BandDirectory { count: *count, names: names.clone(), ..BandDirectory::default() })
+        // grey and alpha, or red, green, blue and alpha
+        let alpha = matches!(count, 2 | 4).then_some(*count as usize - 1);
+        let names = names.clone();
+        Ok(BandDirectory { count: *count, names, alpha, ..BandDirectory::default() })
+    }
+
+    /// Passes the values that a query asks for.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    fn read_values(
+        &self,
+        input: &mut Input<'_, '_>,
+        query: ValueQuery<'_>,
+        take: &mut dyn TakeValues,
+    ) -> Result<(), Error> {
+        let Input { ref mut source, probed, limits, .. } = *input;
+        let mut input = Input { source, probed, limits, values: Some((query, take)) };
+        self.sample(&mut input, query.view(), &[query.spec]).map(drop)
     }
 
     /// The animation that the file holds; `None` for other files, also those of several pages.
@@ -206,6 +225,14 @@ impl Probed {
         self.white.map_or_else(|| libm::ldexp(1.0, self.bits.min(16) as i32) - 1.0, f64::from)
     }
 
+    /// What turns rows of colours into the values of a query.
+    fn values_of(&self, query: ValueQuery<'_>) -> ColorValues {
+        let alpha = if self.bands == 2 { 1 } else { 3 };
+        let channel = |band: &usize| if *band >= alpha { 3 } else { *band };
+        let channels = query.bands.iter().map(channel).collect();
+        ColorValues::new(query, channels, vec![(0.0, self.white()); query.bands.len()])
+    }
+
     /// Takes the size of another frame into account for `largest_frame`.
     pub(crate) fn add_frame_size(&mut self, width: u32, height: u32) {
         if area(width, height) > area(self.largest_frame.0, self.largest_frame.1) {
@@ -249,6 +276,8 @@ pub(crate) struct Input<'a, 's> {
     pub(crate) source: &'a mut Source<'s>,
     pub(crate) probed: &'a Probed,
     pub(crate) limits: &'a Limits,
+    /// What takes the values of the rows, in place of samples.
+    pub(crate) values: Option<(ValueQuery<'a>, &'a mut dyn TakeValues)>,
 }
 
 impl Input<'_, '_> {
@@ -287,6 +316,12 @@ impl Input<'_, '_> {
         specs: &[&Spec],
         mut decode: impl FnMut(&mut Self, &mut dyn TakeRows) -> Result<(), E>,
     ) -> Result<Vec<Sampled>, E> {
+        if let Some((query, take)) = self.values.take() {
+            let values = self.probed.values_of(query);
+            let passed = pass_values(values, self, geometry, take, decode);
+            self.values = Some((query, take));
+            return passed.map(|()| vec![Sampled::default()]);
+        }
         let view = match view.stretch {
             Stretch::Percentiles(parts) => self.with_percentiles(view, parts, &mut decode)?,
             _ => view,
@@ -371,6 +406,27 @@ impl Input<'_, '_> {
         self.source.read_to_end(&mut file).map_err(Error::Read)?;
         Ok(file)
     }
+}
+
+/// Passes the values of the rows that `decode` pushes, which must have the width of `geometry`, until
+/// no further row is wanted.
+fn pass_values<'a, 's, E>(
+    mut values: ColorValues,
+    input: &mut Input<'a, 's>,
+    geometry: &SourceGeometry,
+    take: &mut dyn TakeValues,
+    mut decode: impl FnMut(&mut Input<'a, 's>, &mut dyn TakeRows) -> Result<(), E>,
+) -> Result<(), E> {
+    let window = take.begin(&values.source(geometry, input.probed.bits));
+    let mut y = 0;
+    decode(input, &mut |row: Row<'_>| {
+        y += 1;
+        match y > window.y.start && y <= window.y.end {
+            true if take.push(values.of(row.part(&window.x))).is_break() => ControlFlow::Break(()),
+            _ if y >= window.y.end => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    })
 }
 
 /// Decodes a file and returns samples for each of `specs`, in their order.

@@ -21,7 +21,7 @@ const CELLS_PER_CPU_S: u64 = 100_000;
 /// # Errors
 /// What is wrong with the file; [`Error::Cancelled`]; [`Error::Read`].
 pub(crate) fn sample(input: &mut Input<'_, '_>, specs: &[&Spec]) -> Result<Vec<Sampled>, Error> {
-    let Input { source, probed, limits } = input;
+    let Input { source, probed, limits, .. } = input;
     let file_bytes = source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
     let (width, height) = probed.sides();
     // the header estimates the memory of the first frame only

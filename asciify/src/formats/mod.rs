@@ -38,9 +38,10 @@ mod png;
 mod pnm;
 mod qoi;
 mod reader;
-mod stretch;
+pub(crate) mod stretch;
 mod tiff;
 mod unread;
+pub(crate) mod value_rows;
 mod values;
 mod vicar;
 mod webp;
@@ -106,9 +107,9 @@ pub(crate) fn probe(source: &mut Source<'_>, limits: &Limits) -> Result<Probed, 
         return Err(refusal);
     }
     let driver = identify(&start).ok_or_else(|| Error::Unknown { readable: list() })?;
-    let checks_data = source.checks_data;
+    let checks = source.checks;
     let mut reader = ByteReader::new(source, driver.format)?;
-    reader.checks_data = checks_data;
+    reader.checks = checks;
     (driver.probe)(reader, limits)
 }
 

@@ -10,6 +10,7 @@ use crate::formats::reader::ByteReader;
 use crate::light::Row;
 use crate::sample::Sampled;
 use crate::sample::view::View;
+use crate::source::Checks;
 use crate::spec::Spec;
 
 const FORMAT: Format = Format::new("QOI", "image/qoi", "qoi");
@@ -39,8 +40,9 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     // some rows at a time
     let decoded_bytes = area(sides.0, 64).saturating_add(1 << 18);
     limits.check(FORMAT, sides, decoded_bytes)?;
-    let is_whole =
-        reader.contains(&END_MARKER)? || reader.checks_data && has_all_rows(&mut reader, sides)?;
+    let is_whole = reader.checks < Checks::Ends
+        || reader.contains(&END_MARKER)?
+        || reader.checks == Checks::Data && has_all_rows(&mut reader, sides)?;
     Ok(Probed { decoded_bytes, is_whole, ..probed })
 }
 

@@ -7,7 +7,7 @@ use memchr::memmem;
 
 use crate::error::Error;
 use crate::format::Format;
-use crate::source::ReadSeek;
+use crate::source::{Checks, ReadSeek};
 
 /// A reader at a position in a file. Reading past the end is an error that says what is missing.
 pub(crate) struct ByteReader<'a> {
@@ -19,8 +19,7 @@ pub(crate) struct ByteReader<'a> {
     pub(crate) end: u64,
     /// What is missing if the file ends here, for messages: "its IEND chunk".
     pub(crate) awaited: &'static str,
-    /// Whether pixels may be decoded to tell whether all data are there.
-    pub(crate) checks_data: bool,
+    pub(crate) checks: Checks,
 }
 
 impl<'a> ByteReader<'a> {
@@ -32,7 +31,7 @@ impl<'a> ByteReader<'a> {
         let end = source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
         source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
         let awaited = "its header is complete";
-        Ok(Self { source, format, position: 0, end, awaited, checks_data: false })
+        Ok(Self { source, format, position: 0, end, awaited, checks: Checks::Headers })
     }
 
     /// Bytes from here to the end of the file.

@@ -36,7 +36,7 @@ impl Decoder for WholeImage {
 }
 
 fn image(input: &mut Input<'_, '_>, crate_format: ImageFormat) -> Result<DynamicImage, Error> {
-    let Input { source, probed, limits } = input;
+    let Input { source, probed, limits, .. } = input;
     let format = probed.format;
     source.cancellation().begin_long_work(area(probed.width, probed.height))?;
     source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;

@@ -94,6 +94,29 @@ impl Geo {
         Ok(Region::Pixels([x, y, width, height]))
     }
 
+    /// The pixel, of a picture of that many, in which a point lies: its column and row. `crs` is the EPSG
+    /// code of the coordinates, which are converted as those of [`region`](Self::region).
+    ///
+    /// # Errors
+    /// The coordinates cannot be converted, or the point lies outside the picture.
+    pub fn pixel_at(
+        &self,
+        point: (f64, f64),
+        crs: u32,
+        (width_px, height_px): (u32, u32),
+    ) -> Result<(u32, u32), GeoError> {
+        let pixel = self.conversion(crs)?(point).and_then(|point| self.pixel(point));
+        let index = |at: f64, side: u32| {
+            let at = libm::floor(at + TOLERANCE_PX);
+            (0.0..f64::from(side)).contains(&at).then_some(at as u32)
+        };
+        let pixel = pixel.and_then(|(x, y)| index(x, width_px).zip(index(y, height_px)));
+        pixel.ok_or_else(|| GeoError::PointOutside {
+            bounds: self.bounds(width_px, height_px),
+            crs: self.crs,
+        })
+    }
+
     /// Converts coordinates of an EPSG code to those of the picture.
     fn conversion(&self, from: u32) -> Result<impl Fn(Point) -> Option<Point>, GeoError> {
         let known = |code| Crs::of(code).ok_or(GeoError::UnknownCrs { code, own: self.crs });
@@ -158,7 +181,9 @@ pub enum GeoError {
     #[error("bbox cannot be used: the image has no coordinates; use region")]
     NoPlace,
     /// The file does not say what its coordinates are.
-    #[error("bbox cannot be used: the image has no coordinate reference system with an EPSG code")]
+    #[error(
+        "coordinates cannot be used: the image has no coordinate reference system with an EPSG code"
+    )]
     NoCrs,
     /// Coordinates of that EPSG code are not converted.
     #[error(
@@ -171,6 +196,18 @@ pub enum GeoError {
         code: u32,
         /// That of the image.
         own: Option<u32>,
+    },
+    /// A point lies outside the picture.
+    #[error(
+        "the point must lie in the image, whose bounds are {}{}",
+        bounds.map(|it| it.to_string()).join(","),
+        crs.map_or_else(String::new, |crs| format!(" (EPSG:{crs})"))
+    )]
+    PointOutside {
+        /// Left, bottom, right and top of the picture.
+        bounds: [f64; 4],
+        /// The EPSG code of these coordinates.
+        crs: Option<u32>,
     },
     /// The box lies outside the picture.
     #[error("bbox must overlap the image, whose own bounds are {}", bounds.map(|it| it.to_string()).join(","))]

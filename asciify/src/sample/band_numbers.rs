@@ -52,21 +52,33 @@ pub(crate) struct BandDirectory {
     pub(crate) colors: Vec<Option<String>>,
     /// Those that are red, green and blue, counted from 0, where the file says so.
     pub(crate) rgb: Option<[usize; 3]>,
+    /// The one that is alpha, counted from 0; where it is not known, the second or the fourth may be.
+    pub(crate) alpha: Option<usize>,
+    /// Whether any number of them can be read together.
+    pub(crate) is_interleaved: bool,
 }
 
 impl BandDirectory {
+    /// The bands without alpha, counted from 0.
+    pub(crate) fn data_bands(&self) -> Vec<usize> {
+        (0..self.count as usize).filter(|band| Some(*band) != self.alpha).collect()
+    }
+
+    /// Those that are shown by default: red, green and blue, the first three, or the first one.
+    pub(crate) fn shown_by_default(&self) -> Vec<usize> {
+        match (self.rgb, self.data_bands().as_slice()) {
+            (Some(rgb), _) => rgb.to_vec(),
+            (None, [red, green, blue, ..]) => vec![*red, *green, *blue],
+            (None, bands) => bands.iter().take(1).copied().collect(),
+        }
+    }
+
     /// The numbers of `bands`.
     ///
     /// # Errors
     /// [`Error::Missing`] for a name that no band has.
     pub(crate) fn numbers(&self, bands: &Bands) -> Result<BandNumbers, Error> {
-        let number = |band: &Band| match band {
-            Band::Number(number) => Ok(*number),
-            Band::Name(name) => {
-                let index = self.index(name).and_then(|index| u16::try_from(index + 1).ok());
-                index.ok_or_else(|| Error::no_band_named(name, self.count, &self.names))
-            }
-        };
+        let number = |band: &Band| self.number(band);
         Ok(match bands {
             Bands::Auto => BandNumbers::Auto,
             Bands::Grey(band) => BandNumbers::Grey(number(band)?),
@@ -76,9 +88,35 @@ impl BandDirectory {
         })
     }
 
+    /// The number of a band, counted from 1.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] for a name that no band has.
+    fn number(&self, band: &Band) -> Result<u16, Error> {
+        match band {
+            Band::Number(number) => Ok(*number),
+            Band::Name(name) => {
+                let index = self.index(name).and_then(|index| u16::try_from(index + 1).ok());
+                index.ok_or_else(|| Error::no_band_named(name, self.count, &self.names))
+            }
+        }
+    }
+
+    /// The indices of bands, counted from 0.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] for those that there are not.
+    pub(crate) fn indices(&self, bands: &[Band]) -> Result<Vec<usize>, Error> {
+        let index = |band: &Band| match usize::from(self.number(band)?) {
+            number if number > self.count as usize => Err(Error::no_band(self.count)),
+            number => Ok(number.saturating_sub(1)),
+        };
+        bands.iter().map(index).collect()
+    }
+
     /// The band of that name, counted from 0: the first whose name it is; or red, green or blue, as
     /// they are shown by default; or the only one whose name has it as a word.
-    fn index(&self, name: &str) -> Option<usize> {
+    pub(crate) fn index(&self, name: &str) -> Option<usize> {
         let wanted = comparable(name);
         let position = |texts: &[Option<String>]| {
             let is_equal = |text: &dyn Fn(&str) -> bool| {
@@ -126,7 +164,7 @@ mod tests {
     fn directory(names: &[&str], rgb: Option<[usize; 3]>) -> BandDirectory {
         let names = names.iter().map(|it| Some((*it).to_owned()).filter(|it| !it.is_empty()));
         let names: Vec<_> = names.collect();
-        BandDirectory { count: names.len() as u32, names, colors: Vec::new(), rgb }
+        BandDirectory { count: names.len() as u32, names, rgb, ..BandDirectory::default() }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::spec::values::Palette;
 /// The samples that a grid is drawn from, upright. Each buffer is row-major, `columns` ×
 /// [`ACROSS`](crate::glyphs::mask::ACROSS) samples a row, of light from 0 to
 /// [`WHITE`](crate::light::WHITE).
+#[derive(Default)]
 pub(crate) struct Sampled {
     /// Cells in a row of the grid.
     pub(crate) columns: usize,

@@ -2,7 +2,9 @@
 
 pub(crate) mod alpha;
 pub(crate) mod bands;
+pub(crate) mod nodata;
 pub(crate) mod options;
+mod readings;
 pub(crate) mod region;
 pub(crate) mod symbols;
 pub(crate) mod values;
@@ -17,6 +19,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use alpha::Alpha;
 use bands::{Bands, Stretch};
+use nodata::Nodata;
 use options::{DEFAULT_WIDTH, MAX_CELLS, ONE, OPTIONS, OptionDoc};
 use region::Region;
 use symbols::Symbols;
@@ -55,6 +58,8 @@ pub struct Spec {
     bands: Bands,
     stretch: Stretch,
     region: Region,
+    nodata: Nodata,
+    unscale: bool,
 }
 
 /// Adjustments of lightness, in thousandths.
@@ -93,6 +98,8 @@ static DEFAULT: LazyLock<Spec> = LazyLock::new(|| {
         bands: Bands::default(),
         stretch: Stretch::default(),
         region: Region::default(),
+        nodata: Nodata::default(),
+        unscale: false,
     };
     // the sizes stay open: the default of each depends on the other
     for option in OPTIONS.iter().filter(|option| !matches!(option.name, "width" | "height")) {
@@ -143,6 +150,8 @@ impl Spec {
             "bands" => self.bands = value.parse().ok()?,
             "stretch" => self.stretch = value.parse().ok()?,
             "region" => self.region = value.parse().ok()?,
+            "nodata" => self.nodata = value.parse().ok()?,
+            "unscale" => self.unscale = option.flag(value)?,
             _ => return None,
         }
         Some(())
@@ -176,6 +185,8 @@ impl Spec {
             "bands" => self.bands.to_string(),
             "stretch" => self.stretch.to_string(),
             "region" => self.region.to_string(),
+            "nodata" => self.nodata.to_string(),
+            "unscale" => self.unscale.to_string(),
             _ => String::new(),
         }
     }
@@ -278,6 +289,21 @@ impl Spec {
         self.region
     }
 
+    /// The value of pixels without data.
+    pub fn nodata(&self) -> Nodata {
+        self.nodata
+    }
+
+    /// Whether the scales and offsets that a file states are applied to its values.
+    pub fn unscale(&self) -> bool {
+        self.unscale
+    }
+
+    /// Whether what is drawn is computed from values, rather than from the file's colours.
+    pub(crate) fn uses_values(&self) -> bool {
+        self.nodata != Nodata::Auto || self.unscale
+    }
+
     /// Checks that the region lies in an upright picture of those sides in pixels.
     ///
     /// # Errors
@@ -344,7 +370,8 @@ impl Spec {
         let look = (self.invert, self.matching(), self.tone, self.background, self.alpha);
         let colours = (self.color, self.color_on());
         let selection = (self.frame, &self.bands, self.stretch, self.region);
-        (size, look, &self.symbols, colours, self.dither(), self.levels, selection)
+        let values = (self.nodata, self.unscale);
+        (size, look, &self.symbols, colours, self.dither(), self.levels, selection, values)
     }
 }
 

@@ -217,6 +217,17 @@ pub const OPTIONS: &[OptionDoc] = &[
         ),
         "The part of the picture to draw, after it is turned upright: square is the largest square in the middle. What lies outside the picture is left out. Percentiles of stretch are those of the whole picture.",
     ),
+    text(
+        "nodata",
+        (&["auto"], ", a number, or nan"),
+        "The value of pixels without data, which are transparent and count in no percentile: auto is the one that the file states. NaN is always without data.",
+    ),
+    OptionDoc {
+        name: "unscale",
+        kind: OptionKind::Flag,
+        default: "false",
+        help: "Applies the scales and offsets that a GeoTIFF states for its bands; stretch is then in these units.",
+    },
 ];
 
 const WIDTH: OptionDoc = OptionDoc {

@@ -1,9 +1,9 @@
 //! Truncated and malformed files, files that are no images, and sources that fail. Nothing panics.
 
 use std::cell::Cell;
-use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Cursor, ErrorKind, Read, Seek, SeekFrom};
 
-use asciify::{Error, Format, Limits, Spec, formats, probe, render};
+use asciify::{Error, Format, Limits, ReadSeek, Spec, formats, probe, render};
 
 use testkit::pictures::{alpha, drawn, encoded, lopsided, named, png};
 
@@ -293,7 +293,7 @@ fn a_failing_source_is_never_taken_for_a_damaged_file() {
 
 #[test]
 fn a_reader_with_a_buffer_of_one_byte_is_enough() {
-    fn takes_any<R: BufRead + Seek>(source: R) -> bool {
+    fn takes_any<R: ReadSeek>(source: R) -> bool {
         probe(source, &Limits::default()).is_ok()
     }
     assert!(takes_any(BufReader::with_capacity(1, Cursor::new(png(&lopsided())))));

@@ -41,3 +41,4 @@ mod terminal;
 mod text;
 mod tiff_bands;
 mod tiff_codecs;
+mod values;

@@ -2,9 +2,9 @@
 //! needs.
 
 use std::cell::Cell;
-use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 
-use asciify::{Error, Grid, Limits, Spec, probe, render};
+use asciify::{Error, Grid, Limits, ReadSeek, Spec, probe, render};
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, Luma, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
@@ -175,7 +175,7 @@ impl Seek for Counted<'_> {
 /// The bytes that are read to draw `spec`, beyond those that are read to probe the file.
 fn bytes_read(file: &[u8], spec: &str) -> u64 {
     let bytes = Cell::new(0);
-    let open = || -> Box<dyn AnyReader> {
+    let open = || -> Box<dyn ReadSeek + '_> {
         Box::new(BufReader::with_capacity(512, Counted { file: Cursor::new(file), bytes: &bytes }))
     };
     let spec: Spec = spec.parse().expect("a spec");
@@ -184,10 +184,6 @@ fn bytes_read(file: &[u8], spec: &str) -> u64 {
     render(open(), &[spec], &Limits::default()).expect("an image");
     bytes.get().saturating_sub(probed)
 }
-
-trait AnyReader: BufRead + Seek {}
-
-impl<T: BufRead + Seek> AnyReader for T {}
 
 #[test]
 fn only_the_rows_of_a_region_are_read() {

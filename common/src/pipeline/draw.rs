@@ -1,25 +1,29 @@
 //! Draws: the only path from a stored original to texts, for workers and for requests.
 //!
-//! It takes permits for the memory of the original, the original, permits for the memory of its
-//! pixels and samples, a permit for a core, and a blocking thread. So no core waits for the store.
-//! The permits are held until that thread has ended, which is soon when nothing waits for its texts
-//! any more.
+//! It takes permits for what is held of the original, the start of the original, permits for the
+//! memory of its pixels and samples, a permit for a core, and a blocking thread, which reads the rest
+//! of the original by ranges. So no core waits for the store for most originals, which are small. The
+//! permits are held until that thread has ended, which is soon when nothing waits for its texts any
+//! more.
 
-use std::{
-    io::Cursor,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+use std::time::{Duration, Instant};
+
+use asciify::{Limits, ReadSeek, Spec, write};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    task::spawn_blocking,
+    time::{sleep, timeout},
 };
-
-use asciify::{Limits, Spec, write};
-use bytes::Bytes;
-use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::{MIB, Pipeline, cache::Stages};
-use crate::{fault::Fault, image::Image, job::Claim, store::original_key, trace::Steps};
+use crate::{
+    fault::Fault,
+    image::Image,
+    job::Claim,
+    store::{BlobReader, ObjectMissing, Reading, StoreWaits, original_key},
+    trace::Steps,
+};
 
 /// Why an image was not drawn.
 #[derive(Debug, thiserror::Error)]
@@ -69,13 +73,17 @@ pub(super) enum Purpose<'a> {
     },
 }
 
-/// Sets its flag when it is dropped, which cancels the render.
-struct CancelOnDrop(Arc<AtomicBool>);
+/// Bytes of an original that are loaded together, whatever of it is read.
+const SMALL_BYTES: u64 = 1 << 20;
 
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
+/// An original that is read by ranges.
+pub(super) struct Original {
+    /// The permits for what the reader holds.
+    pub room: OwnedSemaphorePermit,
+    pub reader: BlobReader,
+    /// Reads fail once this is cancelled.
+    pub cancelled: CancellationToken,
+    pub waits: StoreWaits,
 }
 
 /// Counts as a running render until it is dropped.
@@ -136,7 +144,8 @@ impl Pipeline {
             }
             _ => None,
         };
-        let (room, original) = self.load(image, max_wait, &mut stopwatch).await?;
+        let Original { room, reader: mut file, cancelled, waits } =
+            self.open_original(image, max_wait, &mut stopwatch).await?;
 
         // A job waits behind other jobs here, so that a request waits behind few of them below.
         let turn = match purpose {
@@ -149,9 +158,12 @@ impl Pipeline {
             Purpose::Request { .. } => None,
         };
         let limits = config.limits.clone();
-        let (file, allowed) = (Cursor::new(original.clone()), limits.clone());
-        let probed = spawn_blocking(move || asciify::probe_header(file, &allowed)).await;
-        let header = probed.map_err(|_| DrawError::Crashed)?.map_err(verdict)?;
+        let probe = move || {
+            let header = asciify::probe_header(&mut file, &limits);
+            header.map(|header| (header, file, limits))
+        };
+        let probed = spawn_blocking(probe).await.map_err(|_| DrawError::Crashed)?;
+        let (header, file, limits) = self.explained(image, probed.map_err(verdict)).await?;
         specs.iter().try_for_each(|spec| header.offers(spec)).map_err(verdict)?;
         let working = specs.iter().map(|spec| spec.working_bytes(header.width, header.height));
         // the header describes the first page only
@@ -164,9 +176,10 @@ impl Pipeline {
         let held = (large, room, turn, permits);
         let work = move |is_cancelled: &dyn Fn() -> bool| {
             let _held_to_the_end = held;
-            draw_unless(original, &specs, &limits, is_cancelled)
+            draw_unless(file, &specs, &limits, is_cancelled)
         };
-        let drawings = self.run(work).await?;
+        let drawings = self.run(work, &cancelled, &waits).await;
+        let drawings = self.explained(image, drawings).await?;
         stopwatch.lap("render");
         let pixels = u64::from(header.width) * u64::from(header.height);
         metrics::counter!("planet_drawn_pixels_total", "format" => header.format.name())
@@ -174,24 +187,34 @@ impl Pipeline {
         Ok((drawings, stopwatch.stages))
     }
 
-    /// The original of an image, with the permits for its memory.
-    pub(super) async fn load(
+    /// Opens the original of an image for a decoder. What the decoder reads in any case is loaded:
+    /// all of a small file, and much of one of a format that is read from its beginning to its end.
+    pub(super) async fn open_original(
         &self,
         image: &Image,
         max_wait: Duration,
         stopwatch: &mut Stopwatch,
-    ) -> Result<(OwnedSemaphorePermit, Bytes), DrawError> {
+    ) -> Result<Original, DrawError> {
+        let readers = &self.0.originals;
+        let length = image.metadata.bytes;
+        let mib = whole_mib(readers.bytes_for(length)).min(self.config().readers_memory_mib());
         let room = self.0.original_permits.clone();
-        let mib = whole_mib(image.metadata.bytes).min(self.config().originals_memory_mib);
         let room = timeout(max_wait, room.acquire_many_owned(mib)).await;
         let room = room.map_err(|_| DrawError::Busy)?.expect("the semaphore is never closed");
         stopwatch.lap("room");
+        let format = asciify::format_of_media_type(&image.metadata.media_type);
+        let start = match format.is_some_and(|format| format.is_read_in_parts()) {
+            true if length > SMALL_BYTES => 0,
+            _ => length,
+        };
+        let (cancelled, waits) = (CancellationToken::new(), StoreWaits::default());
+        let reading = Reading { start, cancelled: cancelled.clone(), waits: waits.clone() };
         let key = original_key(image.id, image.attempt);
-        let Some(original) = self.store().get(&key).await? else {
+        let Some(reader) = readers.open(&key, length, reading).await? else {
             return Err(self.explain_missing_original(image).await?);
         };
         stopwatch.lap("load");
-        Ok((room, original))
+        Ok(Original { room, reader, cancelled, waits })
     }
 
     /// Waits for `bytes` of memory, and for a core.
@@ -212,30 +235,52 @@ impl Pipeline {
         Ok((memory, core, RunningRender::new()))
     }
 
-    /// Runs the work of a render on a blocking thread, for at most `RENDER_LIMIT_S`. Dropping the
-    /// future cancels it.
+    /// Runs the work of a render on a blocking thread, for at most `RENDER_LIMIT_S` without its waits
+    /// for the store, until `cancelled` is. Dropping the future cancels it.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn Fn() -> bool) -> Result<T, asciify::Error> + Send + 'static,
+        cancelled: &CancellationToken,
+        waits: &StoreWaits,
     ) -> Result<T, DrawError> {
-        let flag = Arc::new(AtomicBool::new(false));
-        let _cancel = CancelOnDrop(flag.clone());
-        let work = spawn_blocking(move || {
-            let done = work(&|| flag.load(Ordering::Relaxed));
+        let _cancel = cancelled.clone().drop_guard();
+        let flag = cancelled.clone();
+        let mut work = spawn_blocking(move || {
+            let done = work(&|| flag.is_cancelled());
             if matches!(done, Err(asciify::Error::Cancelled)) {
                 metrics::counter!("planet_cancelled_renders_total").increment(1);
             }
             done
         });
-        let limit = self.config().render_limit;
-        let done = timeout(limit, work).await.map_err(|_| DrawError::TooSlow { limit })?;
-        done.map_err(|_| DrawError::Crashed)?.map_err(verdict)
+        let (limit, start) = (self.config().render_limit, Instant::now());
+        let mut left = limit;
+        while !left.is_zero() {
+            tokio::select! {
+                done = &mut work => return done.map_err(|_| DrawError::Crashed)?.map_err(verdict),
+                () = sleep(left) => {}
+            }
+            let now = Instant::now();
+            left = (limit + waits.until(now)).saturating_sub(now - start);
+        }
+        Err(DrawError::TooSlow { limit })
     }
 
     /// Whether jobs of an image leave a core to others.
     pub(super) fn is_large(&self, image: &Image) -> bool {
         let (width, height) = (image.metadata.width, image.metadata.height);
         u64::from(width) * u64::from(height) > self.config().large_image_px
+    }
+
+    /// `outcome`, where a missing original may be that of a deleted image.
+    pub(super) async fn explained<T>(
+        &self,
+        image: &Image,
+        outcome: Result<T, DrawError>,
+    ) -> Result<T, DrawError> {
+        match outcome {
+            Err(DrawError::OriginalMissing) => Err(self.explain_missing_original(image).await?),
+            outcome => outcome,
+        }
     }
 
     /// Why the store has no original of an image that the catalog had a moment ago: the image was
@@ -258,12 +303,12 @@ impl Pipeline {
 /// # Errors
 /// Those of [`asciify::render_unless`].
 fn draw_unless(
-    original: Bytes,
+    original: impl ReadSeek,
     specs: &[Spec],
     limits: &Limits,
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<Drawing>, asciify::Error> {
-    let grids = asciify::render_unless(Cursor::new(original), specs, limits, is_cancelled)?;
+    let grids = asciify::render_unless(original, specs, limits, is_cancelled)?;
     grids.iter().map(|grid| drawing(grid, is_cancelled)).collect()
 }
 
@@ -306,8 +351,11 @@ fn whole_mib(bytes: u64) -> u32 {
 
 pub(super) fn verdict(err: asciify::Error) -> DrawError {
     match err {
-        // the bytes are in memory, so a process that decodes has failed, as one that the system killed;
-        // nothing waits for a cancelled render
+        asciify::Error::Read(err) if err.get_ref().is_some_and(|it| it.is::<ObjectMissing>()) => {
+            DrawError::OriginalMissing
+        }
+        // the store has failed, or a process that decodes, as one that the system killed; nothing waits
+        // for a cancelled render
         err @ (asciify::Error::Read(_) | asciify::Error::Cancelled) => {
             Fault::new("draw an image", err).into()
         }
@@ -338,21 +386,20 @@ impl Stopwatch {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::{cell::Cell, io::Cursor};
 
     use super::*;
 
     #[test]
     fn a_cancelled_drawing_writes_no_further_row() {
-        let (original, specs) =
-            (Bytes::from_static(b"P1 1 1 1"), ["width=9&height=500&fit=stretch".parse().unwrap()]);
+        let specs = ["width=9&height=500&fit=stretch".parse().unwrap()];
         let draw = |cancel_at: u32| {
             let asked = Cell::new(0);
             let ask = || {
                 asked.set(asked.get() + 1);
                 asked.get() == cancel_at
             };
-            let drawings = draw_unless(original.clone(), &specs, &Limits::default(), &ask);
+            let drawings = draw_unless(Cursor::new("P1 1 1 1"), &specs, &Limits::default(), &ask);
             (drawings.map(|drawings| drawings[0].rows), asked.get())
         };
         let (rows, asked) = draw(u32::MAX);

@@ -31,7 +31,7 @@ use crate::{
     periods::{Periods, max_upload_bytes},
     preset::Presets,
     queue::{self, Queue},
-    store::{self, Store},
+    store::{self, Readers, Store},
 };
 
 mod account;
@@ -60,6 +60,7 @@ mod submit_error;
 mod subscribe;
 mod summary;
 mod transfer;
+mod values;
 mod visibility;
 mod wait;
 
@@ -79,6 +80,7 @@ pub use submit_error::SubmitError;
 pub use subscribe::Subscription;
 pub use summary::ImageSummary;
 pub use transfer::{TransferEvent, TransferReport, TransferRoute, transfer, transfer_concurrency};
+pub use values::BandValue;
 
 const MIB: u64 = 1024 * 1024;
 /// How long a check waits for an answer.
@@ -118,8 +120,8 @@ pub struct Config {
     pub large_image_px: u64,
     /// `RENDER_MEMORY_MIB`: memory for all renders of this process together, in MiB.
     pub render_memory_mib: u32,
-    /// `ORIGINALS_MEMORY_MIB`: memory for the originals that are loaded or drawn, in MiB; at least
-    /// one of `MAX_UPLOAD_BYTES`.
+    /// `ORIGINALS_MEMORY_MIB`: memory for what is held of originals, in MiB: half for the parts that
+    /// are read, and half for parts that were read, from which other readers are served.
     pub originals_memory_mib: u32,
     /// `PLAYBACK_MEMORY_MIB`: memory for animations that are decoded up to a frame, in MiB.
     pub playback_memory_mib: u32,
@@ -162,9 +164,9 @@ impl Config {
         let originals_memory_mib = env.number(
             "ORIGINALS_MEMORY_MIB",
             256,
-            1..=1 << 20,
-            "memory for the files that one process is about to render, in MiB; at least one of \
-             MAX_UPLOAD_BYTES",
+            2..=1 << 20,
+            "memory for the parts of original files that one process reads from S3, or has read, in \
+             MiB",
         );
         Config {
             catalog: catalog::Config::read(env),
@@ -233,7 +235,7 @@ impl Config {
                  if there is more than one",
             ),
             render_memory_mib: render_memory_mib as u32,
-            originals_memory_mib: originals_memory_mib.max(max_upload_bytes.div_ceil(MIB)) as u32,
+            originals_memory_mib: originals_memory_mib as u32,
             playback_memory_mib: env.number(
                 "PLAYBACK_MEMORY_MIB",
                 64,
@@ -275,6 +277,11 @@ impl Config {
         }
     }
 
+    /// Memory for the readers of originals, in MiB.
+    fn readers_memory_mib(&self) -> u32 {
+        self.originals_memory_mib / 2
+    }
+
     /// The periods after which rows fall due.
     pub(crate) fn periods(&self) -> Periods {
         let Config { upload_lease, lease, backoff_max, blob_grace, .. } = *self;
@@ -306,7 +313,8 @@ struct Inner {
     postponed: AtomicU32,
     /// One permit per MiB of decoded pixels and samples.
     memory_permits: Arc<Semaphore>,
-    /// One permit per MiB of originals.
+    originals: Readers,
+    /// One permit per MiB that readers of originals hold.
     original_permits: Arc<Semaphore>,
     cache: TextCache,
     /// `None` if other processes may write to the database.
@@ -343,7 +351,11 @@ impl Pipeline {
                 large_claims: Semaphore::new(2 * config.render_concurrency),
                 postponed: AtomicU32::new(0),
                 memory_permits: Arc::new(Semaphore::new(config.render_memory_mib as usize)),
-                original_permits: Arc::new(Semaphore::new(config.originals_memory_mib as usize)),
+                originals: Readers::new(
+                    store.clone(),
+                    u64::from(config.originals_memory_mib - config.readers_memory_mib()) * MIB,
+                ),
+                original_permits: Arc::new(Semaphore::new(config.readers_memory_mib() as usize)),
                 cache: text_cache(config.cache_bytes / 2),
                 known: lock
                     .as_ref()

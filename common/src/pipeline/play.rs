@@ -8,6 +8,7 @@ use std::time::Duration;
 use asciify::{Playback, Spec, Timing};
 use futures_util::future::BoxFuture;
 use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Pipeline,
@@ -15,7 +16,10 @@ use super::{
     draw::{DrawError, Drawing, Stopwatch, drawing, verdict},
     serve::ServeError,
 };
-use crate::image::Image;
+use crate::{
+    image::Image,
+    store::{StoreWaits, original_key},
+};
 
 impl Pipeline {
     /// How an image is played; `None` if it does not move.
@@ -31,32 +35,47 @@ impl Pipeline {
             if !image.metadata.may_move() {
                 return Ok(None);
             }
+            let max = self.0.playbacks.max_bytes;
+            let check = |bytes| match bytes > max {
+                true => {
+                    let what = "bytes to be played (PLAYBACK_MEMORY_MIB)";
+                    let over = asciify::Error::OverLimit { what, is: bytes, max };
+                    Err(ServeError::from(DrawError::Image(over)))
+                }
+                false => Ok(()),
+            };
+            check(Playback::file_bytes(image.metadata.bytes))?;
             let max_wait = self.config().render_wait;
             let playback = self.open_playback(image, max_wait, &mut Stopwatch::start()).await?;
             let Some(playback) = playback else { return Ok(None) };
-            let (bytes, max) = (playback.bytes(), self.0.playbacks.max_bytes);
-            if bytes > max {
-                let what = "bytes to be played (PLAYBACK_MEMORY_MIB)";
-                let over = asciify::Error::OverLimit { what, is: bytes, max };
-                return Err(DrawError::Image(over).into());
-            }
+            check(playback.bytes())?;
             let timing = playback.timing().clone();
             self.0.playbacks.keep(image.id, playback);
             Ok(Some(timing))
         })
     }
 
+    /// Opens an animation, whose file is held in memory; `None` if it is not played, or too large.
     async fn open_playback(
         &self,
         image: &Image,
         max_wait: Duration,
         stopwatch: &mut Stopwatch,
     ) -> Result<Option<Playback>, DrawError> {
-        let (room, original) = self.load(image, max_wait, stopwatch).await?;
+        let bytes = Playback::file_bytes(image.metadata.bytes);
+        if bytes > self.0.playbacks.max_bytes {
+            return Ok(None);
+        }
+        let permits = self.wait_for_core(bytes, max_wait, stopwatch).await?;
+        let key = original_key(image.id, image.attempt);
+        let Some(file) = self.store().get(&key).await? else {
+            return Err(self.explain_missing_original(image).await?);
+        };
+        stopwatch.lap("load");
         let limits = self.config().limits.clone();
         let opened = spawn_blocking(move || {
-            let _held_to_the_end = room;
-            Playback::open(original, &limits)
+            let _held_to_the_end = permits;
+            Playback::open(file, &limits)
         });
         opened.await.map_err(|_| DrawError::Crashed)?.map_err(verdict)
     }
@@ -86,7 +105,8 @@ impl Pipeline {
             pipeline.0.playbacks.keep(id, playback);
             drawing(&grid, is_cancelled)
         };
-        let drawing = self.run(work).await?;
+        let never_waits = StoreWaits::default();
+        let drawing = self.run(work, &CancellationToken::new(), &never_waits).await?;
         stopwatch.lap("render");
         Ok(Some((drawing, stopwatch.stages)))
     }

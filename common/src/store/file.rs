@@ -7,14 +7,17 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Read, Seek, SeekFrom, Write},
+    io::{self, ErrorKind, Read, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use bytes::Bytes;
-use tokio::{io::AsyncReadExt, task::spawn_blocking};
+use tokio::{
+    io::{AsyncReadExt, AsyncSeekExt},
+    task::spawn_blocking,
+};
 
 use super::{Body, Content};
 use crate::{
@@ -92,24 +95,25 @@ impl Files {
     }
 
     pub(super) async fn length(&self, key: &str) -> Result<Option<u64>, Fault> {
+        Ok(self.file(key).await?.map(|(_, length)| length))
+    }
+
+    /// The blob's file and its length in bytes; `None` when it does not exist.
+    pub(super) async fn file(&self, key: &str) -> Result<Option<(File, u64)>, Fault> {
         let paths = self.paths(key);
-        let length = blocking(move || match open(&paths)? {
-            Some(file) => Ok(Some(file.metadata()?.len())),
-            None => Ok(None),
+        let opened = blocking(move || {
+            let Some(file) = open(&paths)? else { return Ok(None) };
+            let length = file.metadata()?.len();
+            Ok(Some((file, length)))
         });
-        length.await.doing("get the length of a blob")
+        opened.await.doing("open a blob")
     }
 
     pub(super) async fn stream(&self, key: &str, range: Range<u64>) -> Result<Option<Body>, Fault> {
-        let paths = self.paths(key);
-        let opened = blocking(move || {
-            let Some(mut file) = open(&paths)? else { return Ok(None) };
-            file.seek(SeekFrom::Start(range.start))?;
-            Ok(Some((file, range.end - range.start)))
-        });
-        let opened = opened.await.doing("open a blob")?;
-        Ok(opened
-            .map(|(file, len)| -> Body { Box::pin(tokio::fs::File::from_std(file).take(len)) }))
+        let Some((file, _)) = self.file(key).await? else { return Ok(None) };
+        let mut file = tokio::fs::File::from_std(file);
+        file.seek(SeekFrom::Start(range.start)).await.doing("open a blob")?;
+        Ok(Some(Box::pin(file.take(range.end - range.start))))
     }
 
     pub(super) async fn delete(&self, key: &str) -> Result<(), Fault> {

@@ -25,10 +25,17 @@ use crate::{
 /// Blobs that one call of [`Store::delete_all`] deletes at the same time.
 const DELETIONS_AT_ONCE: usize = 16;
 
+mod blocks;
 mod file;
+mod object_reader;
+mod reader;
 mod s3;
+mod waits;
 
+pub use blocks::ObjectMissing;
 pub(crate) use file::check_writable;
+pub use reader::{BlobReader, Readers, Reading};
+pub use waits::StoreWaits;
 
 /// Where blobs are stored.
 #[derive(Debug, Clone)]

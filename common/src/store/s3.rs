@@ -177,11 +177,21 @@ impl Bucket {
     }
 
     pub(super) async fn stream(&self, key: &str, range: Range<u64>) -> Result<Option<Body>, Fault> {
-        // RFC 9110 14.1.2: the last position is inclusive
-        let range = format!("bytes={}-{}", range.start, range.end - 1);
+        // RFC 9110, 14.1.2 and 14.4: the last position is inclusive; a server that ignores the range
+        // sends the whole
+        let answered = format!("bytes {}-", range.start);
+        let start = range.start;
+        let range = format!("bytes={}-{}", start, range.end - 1);
         for name in self.names_of(key) {
             let get = self.client.get_object().bucket(&self.name).key(name).range(&range);
             if let Some(object) = found(get.send().await, "open an object")? {
+                let is_range = match object.content_range() {
+                    Some(range) => range.starts_with(&answered),
+                    None => start == 0,
+                };
+                if !is_range {
+                    return Err(Fault::new("open an object", "the store ignores ranges"));
+                }
                 return Ok(Some(Box::pin(object.body.into_async_read())));
             }
         }

@@ -8,7 +8,7 @@ use std::{
 
 use axum::{
     body::{Body, HttpBody, to_bytes},
-    http::{Method, Request, Response, StatusCode},
+    http::{Method, Request, Response, StatusCode, header::CONTENT_LENGTH},
 };
 use bytes::Bytes;
 use common::render::sha256_hex;
@@ -38,6 +38,8 @@ pub(crate) enum StoreFault {
     Unavailable,
     /// Closes every connection.
     Disconnect,
+    /// Leaves out the last byte of each body that it sends.
+    Truncate,
 }
 
 /// A bucket and its server, which runs as long as the runtime of the test.
@@ -162,6 +164,15 @@ impl Proxy {
                     let mut refusal = Response::new(s3s::Body::empty());
                     *refusal.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
                     Ok(refusal)
+                }
+                StoreFault::Truncate => {
+                    let answer = self.server.call(request).await.map_err(std::io::Error::other)?;
+                    let (mut head, body) = answer.into_parts();
+                    let body = to_bytes(Body::new(body), usize::MAX).await;
+                    let body = body.map_err(std::io::Error::other)?;
+                    head.headers.remove(CONTENT_LENGTH);
+                    let body = s3s::Body::from(body.slice(..body.len().saturating_sub(1)));
+                    Ok(Response::from_parts(head, body))
                 }
                 StoreFault::Disconnect => Err(std::io::ErrorKind::ConnectionReset.into()),
             }

@@ -4,14 +4,14 @@ use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, IsTerminal, Read, Seek, Write};
+use std::io::{self, BufReader, Cursor, ErrorKind, IsTerminal, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use asciify::write::Output;
 use asciify::{Bbox, Grid, Limits, OPTIONS, OptionDoc, OptionKind, Palette, Playback, Spec};
-use asciify::{SpecError, WGS_84, escape_controls, probe, probe_header, render};
+use asciify::{ReadSeek, SpecError, WGS_84, escape_controls, probe, probe_header, render};
 use clap::{ArgMatches, error::ErrorKind as UsageError};
 use clap_complete::Shell;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -364,7 +364,7 @@ type Wanted<'a> = (&'a Spec, Option<(Bbox, u32)>);
 
 /// The grid for what is wanted, and an error if the source was cut off.
 fn draw_from(
-    mut source: impl BufRead + Seek,
+    mut source: impl ReadSeek,
     (spec, bbox): Wanted<'_>,
     limits: &Limits,
 ) -> Result<(Vec<Grid>, Option<asciify::Error>), Box<dyn Error>> {

@@ -7,7 +7,7 @@ use crate::format::Format;
 use crate::formats::reader::ByteReader;
 
 pub(super) const FORMAT: Format =
-    Format::new("FITS", "image/fits", "fits").also(&["fit", "fts", "fz"]);
+    Format::new("FITS", "image/fits", "fits").also(&["fit", "fts", "fz"]).read_in_parts();
 
 const BLOCK_BYTES: u64 = 2880;
 const CARD_BYTES: usize = 80;

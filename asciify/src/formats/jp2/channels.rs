@@ -114,6 +114,12 @@ impl Channels {
         self.palette.is_some()
     }
 
+    /// The band that is alpha, counted from 0.
+    pub(super) fn alpha_band(&self) -> Option<usize> {
+        let alpha = self.alpha.as_ref().map(|alpha| alpha.channel);
+        if self.model == Model::Bands { alpha } else { alpha.map(|_| 3) }
+    }
+
     /// What the colours mean.
     pub(super) fn profile(&self) -> ColorProfile {
         self.profile.clone().unwrap_or_default()
@@ -290,6 +296,14 @@ impl<'a> Converter<'a> {
             narrowed.stretch = Stretch::Range(low, high);
         }
         narrowed
+    }
+
+    /// The values that become 0 and 1, of each of the first three values per pixel.
+    pub(super) fn value_ranges(&self) -> Vec<(f64, f64)> {
+        match self.channels.model {
+            Model::Bands => self.ranges.clone(),
+            _ => vec![(0.0, max_of(self.channels.bits())); 3],
+        }
     }
 
     /// How many channels make a colour.

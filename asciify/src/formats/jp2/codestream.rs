@@ -11,6 +11,7 @@ use crate::formats::reader::ByteReader;
 
 /// The format, and its kinds of files: JP2, JPX, and codestreams.
 pub(super) const FORMAT: Format = Format::new("JPEG 2000", "image/jp2", "jp2")
+    .read_in_parts()
     .with_kinds(&[(JPX, "jpx"), (CODESTREAM, "j2k")])
     .also(&["jpf", "j2c", "jpc"]);
 /// Media types, as registered with IANA.

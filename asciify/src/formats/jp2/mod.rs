@@ -18,6 +18,8 @@ use crate::error::{Error, Limits};
 use crate::formats::decoder::{Decoder, Driver, Input, Probed, area, in_groups, process_bytes_for};
 use crate::formats::reader::ByteReader;
 use crate::formats::stretch::{SAMPLED_PIXELS, SAMPLED_VALUE_BYTES};
+use crate::formats::value_rows::{ColorValues, TakeValues, ValueQuery};
+use crate::light::Row;
 use crate::sample::area::SourceGeometry;
 use crate::sample::band_numbers::BandDirectory;
 use crate::sample::used_range::UsedRange;
@@ -238,7 +240,8 @@ impl Jp2 {
 impl Decoder for Jp2 {
     fn bands(&self, input: &mut Input<'_, '_>, _frame: u32) -> Result<BandDirectory, Error> {
         let rgb = self.channels.red_green_blue();
-        Ok(BandDirectory { count: input.probed.bands, rgb, ..BandDirectory::default() })
+        let (count, alpha) = (input.probed.bands, self.channels.alpha_band());
+        Ok(BandDirectory { count, rgb, alpha, ..BandDirectory::default() })
     }
 
     /// Samples each spec at the lowest resolution that suffices for it.
@@ -249,6 +252,10 @@ impl Decoder for Jp2 {
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
         let mut converter = Converter::new(&self.channels, view.bands, view.stretch)?;
+        if let Some((query, take)) = input.values.take() {
+            self.pass_values(input, &converter, query, take)?;
+            return Ok(vec![Sampled::default()]);
+        }
         if self.channels.needs_percentiles(view.stretch) {
             converter.stretch_to(self.values(input, &converter)?);
         }
@@ -259,17 +266,7 @@ impl Decoder for Jp2 {
             SourceGeometry { scale: 1 << reduction, ..full }.suffices(spec)
         };
         let is_full = view.region == Region::Full;
-        let limits = input.limits;
-        // of a region, more may be within the limits than of the whole
-        let window = |reduction: u32| self.geometry(full, reduction).window(view.region);
-        let is_within = |it: &u32| {
-            let parts = Parts::new(self.codestream.grid.picture(), *it, &window(*it));
-            self.is_within(parts.samples, *it, limits)
-        };
-        let least = match is_full {
-            true => self.least_reduction,
-            false => (0..self.least_reduction).find(is_within).unwrap_or(self.least_reduction),
-        };
+        let least = self.least_reduction_of(full, view.region, input.limits);
         let reduction_for = |spec: &Spec| {
             self.reductions_from(least).rfind(|it| suffices(it, spec)).unwrap_or(least)
         };
@@ -340,6 +337,43 @@ fn part_of(start: u32, repetitions: &[u32], window: &Range<u32>) -> (Range<u32>,
 }
 
 impl Jp2 {
+    /// The largest resolution of a region that is within the limits, by how often sides are halved: of
+    /// a region, more may be than of the whole.
+    fn least_reduction_of(&self, full: SourceGeometry, region: Region, limits: &Limits) -> u32 {
+        let is_within = |reduction: &u32| {
+            let window = self.geometry(full, *reduction).window(region);
+            let parts = Parts::new(self.codestream.grid.picture(), *reduction, &window);
+            self.is_within(parts.samples, *reduction, limits)
+        };
+        match region {
+            Region::Full => self.least_reduction,
+            _ => (0..self.least_reduction).find(is_within).unwrap_or(self.least_reduction),
+        }
+    }
+
+    /// Passes the values of the channels of a converter without a stretch.
+    fn pass_values(
+        &self,
+        input: &mut Input<'_, '_>,
+        converter: &Converter<'_>,
+        query: ValueQuery<'_>,
+        take: &mut dyn TakeValues,
+    ) -> Result<(), Error> {
+        let full = input.geometry();
+        let least = self.least_reduction_of(full, query.spec.region(), input.limits);
+        let suffices =
+            |reduction: &u32| SourceGeometry { scale: 1 << reduction, ..full }.suffices(query.spec);
+        let reduction = self.reductions_from(least).rfind(suffices).unwrap_or(least);
+        let channels = (0..query.bands.len()).collect();
+        let mut values = ColorValues::new(query, channels, converter.value_ranges());
+        let geometry = self.geometry(full, reduction);
+        let window = take.begin(&values.source(&geometry, self.channels.bits()));
+        self.for_each_px_row(input, reduction, converter, &window, |row, count| {
+            let row = values.of(row);
+            (0..count).try_for_each(|_| take.push(row))
+        })
+    }
+
     /// The geometry of the pixels that are pushed: they are repeated so that they lie where their
     /// samples are centred.
     fn geometry(&self, full: SourceGeometry, reduction: u32) -> SourceGeometry {
@@ -354,24 +388,39 @@ impl Jp2 {
         converter: &Converter<'_>,
         picture: &mut Picture<'_>,
     ) -> Result<(), Error> {
+        let window = picture.window().clone();
+        self.for_each_px_row(input, reduction, converter, &window, |row, count| {
+            picture.push(row);
+            picture.repeat(count - 1);
+            picture.flow()
+        })
+    }
+
+    /// Calls `take` with the rows of a window at a reduction, and how often each is repeated, until it
+    /// breaks.
+    fn for_each_px_row(
+        &self,
+        input: &mut Input<'_, '_>,
+        reduction: u32,
+        converter: &Converter<'_>,
+        window: &PixelRect,
+        mut take: impl FnMut(Row<'_>, u32) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
         let grid = &self.codestream.grid;
-        let Parts { samples, across, down } =
-            Parts::new(grid.picture(), reduction, picture.window());
+        let Parts { samples, across, down } = Parts::new(grid.picture(), reduction, window);
         let left = samples.x0 - grid.tiles_under(samples, reduction).1.x0;
         let per_px = converter.values_per_px();
         let mut row = Vec::new();
         self.for_each_row(input, reduction, converter, samples, |y, pixels| {
             let count = y.checked_sub(samples.y0).and_then(|y| down.get(y as usize));
-            let Some(count) = count.and_then(|it| it.checked_sub(1)) else {
+            let Some(count) = count.copied().filter(|it| *it > 0) else {
                 return ControlFlow::Continue(());
             };
             row.clear();
             for (pixel, times) in pixels.chunks_exact(per_px).skip(left as usize).zip(&across) {
                 (0..*times).for_each(|_| row.extend_from_slice(pixel));
             }
-            picture.push(row_of(per_px, &row));
-            picture.repeat(count);
-            picture.flow()
+            take(row_of(per_px, &row), count)
         })
     }
 

@@ -31,6 +31,7 @@ use crate::light::Row;
 use crate::sample::Sampled;
 use crate::sample::area::SourceGeometry;
 use crate::sample::view::View;
+use crate::source::Checks;
 use crate::spec::Spec;
 
 use header::Header;
@@ -72,7 +73,7 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
         false => (sides, header.decoded_bytes),
     };
     let is_whole = header.has_eoi
-        || reader.checks_data && {
+        || reader.checks == Checks::Data && {
             limits.check(FORMAT, decodable, decoded_bytes)?;
             has_all_blocks(&mut reader, &header)?
         };

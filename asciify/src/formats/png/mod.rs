@@ -15,6 +15,7 @@ use crate::formats::reader::ByteReader;
 use crate::light;
 use crate::sample::Sampled;
 use crate::sample::view::View;
+use crate::source::Checks;
 use crate::spec::Spec;
 
 use color::ColorChunks;
@@ -74,9 +75,9 @@ impl Decoder for Png {
 
 fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let mut probed = read_header(&mut reader)?;
-    if !reader.contains(b"IEND\xae\x42\x60\x82")? {
+    if reader.checks >= Checks::Ends && !reader.contains(b"IEND\xae\x42\x60\x82")? {
         limits.check(FORMAT, probed.sides(), probed.decoded_bytes)?;
-        probed.is_whole = reader.checks_data && has_all_rows(reader.source)?;
+        probed.is_whole = reader.checks == Checks::Data && has_all_rows(reader.source)?;
     }
     Ok(probed)
 }

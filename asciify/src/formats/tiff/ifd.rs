@@ -73,7 +73,8 @@ mod field_type {
 
 use field_type::*;
 
-pub(super) const FORMAT: Format = Format::new("TIFF", "image/tiff", "tif").also(&["tiff"]);
+pub(super) const FORMAT: Format =
+    Format::new("TIFF", "image/tiff", "tif").also(&["tiff"]).read_in_parts();
 
 /// The version numbers of classic TIFF and of BigTIFF, whose offsets have 64 bits.
 pub(super) const CLASSIC_VERSION: u8 = 42;

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use super::ifd::{Tiff, tag};
 use super::page::{MASK, MAX_MASK_BYTES, Page, REDUCED_RESOLUTION};
 use crate::error::{Error, Limits};
+use crate::source::Checks;
 use crate::spec::region::PixelRect;
 
-/// Chunks that probing checks: do they begin inside the file?
+/// Chunks that probing an upload checks: do they begin inside the file?
 const MAX_CHECKED_CHUNKS: u64 = 1 << 16;
 /// Overviews and masks of a page that are read. Each overview usually halves the sides.
 const MAX_OVERVIEWS: usize = 64;
@@ -50,7 +51,9 @@ impl Tiff<'_> {
     pub(super) fn first_page(&mut self, limits: &Limits) -> Result<(Vec<Level>, u32), Error> {
         let ifds = self.ifds(limits)?;
         let levels = self.levels(0, limits)?;
-        if let Some(offsets) = levels[0].page.chunk_offsets {
+        if self.reader.checks >= Checks::Ends
+            && let Some(offsets) = levels[0].page.chunk_offsets
+        {
             let offsets = self.values(offsets, 0, offsets.count.min(MAX_CHECKED_CHUNKS))?;
             if offsets.into_iter().any(|offset| offset > self.reader.end) {
                 return Err(self.reader.cut_off());

@@ -23,6 +23,7 @@ mod rows;
 mod samples;
 mod support;
 mod value_range;
+mod values;
 mod xz;
 mod zstd;
 
@@ -31,6 +32,7 @@ use std::cell::RefCell;
 use crate::error::{Error, Limits};
 use crate::formats::decoder::{Decoder, Driver, Input, Probed, in_groups};
 use crate::formats::reader::ByteReader;
+use crate::formats::value_rows::{TakeValues, ValueQuery};
 use crate::sample::area::SourceGeometry;
 use crate::sample::band_numbers::BandDirectory;
 use crate::sample::used_range::UsedRange;
@@ -100,6 +102,34 @@ impl Decoder for Pages {
     fn bands(&self, input: &mut Input<'_, '_>, frame: u32) -> Result<BandDirectory, Error> {
         let mut tiff = Tiff::open(ByteReader::new(input.source, FORMAT)?)?;
         Ok(tiff.levels(frame, input.limits)?.swap_remove(0).page.band_directory())
+    }
+
+    fn read_values(
+        &self,
+        input: &mut Input<'_, '_>,
+        query: ValueQuery<'_>,
+        take: &mut dyn TakeValues,
+    ) -> Result<(), Error> {
+        let (limits, cancellation) = (input.limits, input.source.cancellation());
+        let mut tiff = Tiff::open(ByteReader::new(input.source, FORMAT)?)?;
+        tiff.cancellation = Some(cancellation);
+        let levels = tiff.levels(query.spec.frame(), limits)?;
+        let first = &levels[0];
+        let orientation = first.page.orientation();
+        let geometry = |level: &Level| {
+            let (full, held) = (first.page.sides(), level.page.sides());
+            SourceGeometry { full, held, scale: 1, orientation }
+        };
+        query.spec.check_region(geometry(first).upright())?;
+        let window = |level: &Level| geometry(level).window(query.spec.region());
+        let within = levels.iter().filter(|it| it.is_within(&window(it), limits));
+        let mut readable: Vec<&Level> = within.collect();
+        if readable.is_empty() {
+            readable = decodable(&levels, limits);
+        }
+        let sufficient = readable.iter().rposition(|it| geometry(it).suffices(query.spec));
+        let level = readable[sufficient.unwrap_or(0)];
+        values::read(&RefCell::new(tiff), (first, level), geometry(level), query, limits, take)
     }
 
     /// Samples each spec from the smallest overview that suffices for it, or the largest that is

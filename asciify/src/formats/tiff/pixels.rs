@@ -64,6 +64,18 @@ impl SampleRow<'_> {
         self.changed.iter().map(|it| (it.start + 1..it.end).filter(differs).count() as u64).sum()
     }
 
+    /// Whether alpha or a mask hides a pixel.
+    pub(super) fn is_hidden(&self, x: usize) -> bool {
+        let has_alpha = self.page.alpha_sample().is_some();
+        !self.is_shown(x) || has_alpha && self.samples(x).last() == Some(&0.0)
+    }
+
+    /// Whether a sample is "no data": NaN, or the value `missing`, or else the page's own.
+    pub(super) fn is_missing(&self, sample: f64, missing: Option<f64>) -> bool {
+        let missing = missing.or(self.page.nodata);
+        sample.is_nan() || missing.is_some_and(|missing| self.page.equals(sample, missing))
+    }
+
     pub(super) fn pixel(&self, x: usize) -> Pixel {
         self.page.pixel(self.samples(x), self.bands, self.is_shown(x), None)
     }
@@ -78,12 +90,27 @@ pub(super) fn for_each_sample_row(
     level: &Level,
     bands: BandNumbers,
     window: &PixelRect,
+    take: impl FnMut(&SampleRow<'_>) -> Result<ControlFlow<()>, Error>,
+) -> Result<(), Error> {
+    let wanted = level.page.wanted_samples(bands)?;
+    for_each_row_of(tiff, level, &wanted, bands, window, take)
+}
+
+/// The same for samples of these indices; the last one is alpha, if there is alpha.
+///
+/// # Errors
+/// A strip or a tile is damaged, or what `take` returns.
+pub(super) fn for_each_row_of(
+    tiff: &RefCell<Tiff<'_>>,
+    level: &Level,
+    wanted: &[usize],
+    bands: BandNumbers,
+    window: &PixelRect,
     mut take: impl FnMut(&SampleRow<'_>) -> Result<ControlFlow<()>, Error>,
 ) -> Result<(), Error> {
     let page = &level.page;
-    let wanted = page.wanted_samples(bands)?;
     let (width, per_pixel) = (window.sides().0 as usize, wanted.len());
-    let mut rows = RowReader::new(tiff, page, &wanted, window);
+    let mut rows = RowReader::new(tiff, page, wanted, window);
     let mask_rows = |mask| (mask, RowReader::new(tiff, mask, &[0], window));
     let mut mask_rows = level.mask.as_ref().map(mask_rows);
     let (mut values, mut mask) = (vec![0.0; width * per_pixel], vec![1.0; width]);
@@ -156,8 +183,10 @@ impl Page {
     /// What the page says about its bands.
     pub(super) fn band_directory(self) -> BandDirectory {
         let count = self.bands();
+        let alpha = if self.has_bands() { self.alpha_sample() } else { Some(3) };
+        let is_interleaved = !self.is_planar;
         let BandNames { names, colors, rgb, .. } = self.band_names;
-        BandDirectory { count, names, colors, rgb }
+        BandDirectory { count, names, colors, rgb, alpha, is_interleaved }
     }
 
     /// A view with the bands that are shown by default, if the page says which are red, green and
@@ -244,7 +273,7 @@ impl Page {
     ///
     /// # Errors
     /// [`Error::Missing`] where there is no such band.
-    fn wanted_samples(&self, bands: BandNumbers) -> Result<Vec<usize>, Error> {
+    pub(super) fn wanted_samples(&self, bands: BandNumbers) -> Result<Vec<usize>, Error> {
         let samples = self.samples_per_pixel as usize;
         let alpha = self.alpha_sample();
         let mut wanted: Vec<usize> = match (self.photometric, bands.chosen()) {
@@ -265,6 +294,18 @@ impl Page {
         };
         wanted.extend(alpha);
         Ok(wanted)
+    }
+
+    /// The indices of the samples of bands, then that of alpha.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] where there is no such band.
+    pub(super) fn samples_of(&self, mut bands: Vec<usize>) -> Result<Vec<usize>, Error> {
+        if bands.iter().any(|band| *band >= self.samples_per_pixel as usize) {
+            return Err(Error::no_band(self.samples_per_pixel));
+        }
+        bands.extend(self.alpha_sample());
+        Ok(bands)
     }
 
     /// The index in a pixel of the sample that is alpha.
@@ -325,10 +366,15 @@ impl Page {
     }
 
     fn is_nodata(&self, value: f64) -> bool {
-        // the text of the tag may have more digits than samples of 32 bits
-        self.nodata.is_some_and(|nodata| match (self.sample_format, self.bits_per_sample) {
-            (SampleFormat::Float, 32) => nodata as f32 == value as f32,
-            _ => nodata == value,
-        })
+        self.nodata.is_some_and(|nodata| self.equals(value, nodata))
+    }
+
+    /// Whether a sample is a number that was written as text, which may have more digits than samples
+    /// of 32 bits.
+    fn equals(&self, sample: f64, number: f64) -> bool {
+        match (self.sample_format, self.bits_per_sample) {
+            (SampleFormat::Float, 32) => number as f32 == sample as f32,
+            _ => number == sample,
+        }
     }
 }

@@ -15,15 +15,17 @@ use crate::format::Format;
 use crate::formats::decoder::{Decoder, Input, Probed, area, process_bytes_for};
 use crate::formats::jpeg;
 use crate::formats::reader::ByteReader;
+use crate::formats::value_rows::TakeValues;
 use crate::sample::Sampled;
 use crate::sample::view::View;
 use crate::source::{ReadSeek, Source};
 use crate::spec::Spec;
 
-pub(super) const FORMAT: Format = Format::new("camera raw", "image/x-dcraw", "dng").also(&[
-    "nef", "nrw", "cr2", "arw", "sr2", "pef", "orf", "rw2", "raf", "srw", "3fr", "erf", "mef",
-    "mos",
-]);
+pub(super) const FORMAT: Format =
+    Format::new("camera raw", "image/x-dcraw", "dng").read_in_parts().also(&[
+        "nef", "nrw", "cr2", "arw", "sr2", "pef", "orf", "rw2", "raf", "srw", "3fr", "erf", "mef",
+        "mos",
+    ]);
 
 /// How files begin that have a byte order as TIFF, and a version of their own: ORF and RW2.
 const RELATIVES: [&[u8; 4]; 4] = [b"IIRO", b"IIRS", b"MMOR", b"IIU\0"];
@@ -281,10 +283,10 @@ fn probe_jpeg(
     reader.seek_to(start)?;
     let mut window = Window { source: &mut *reader.source, start, length, position: 0 };
     let is_jpeg = starts_as_jpeg(&mut window).map_err(Error::Read)?;
-    let checks_data = reader.checks_data;
+    let checks = reader.checks;
     let probed = is_jpeg.then(|| {
         let mut reader = ByteReader::new(&mut window, jpeg::DRIVER.format)?;
-        reader.checks_data = checks_data;
+        reader.checks = checks;
         (jpeg::DRIVER.probe)(reader, limits)
     });
     // the window has moved the source
@@ -324,7 +326,10 @@ impl Decoder for Preview {
             Window { source: &mut *input.source, start: *start, length: *length, position: 0 };
         window.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
         let source = &mut Source::new(&mut window, cancellation);
-        jpeg.decoder.sample(&mut Input { source, probed: jpeg, limits: input.limits }, view, specs)
+        let values = input.values.as_mut();
+        let values = values.map(|(query, take)| (*query, &mut **take as &mut dyn TakeValues));
+        let mut input = Input { source, probed: jpeg, limits: input.limits, values };
+        jpeg.decoder.sample(&mut input, view, specs)
     }
 }
 
@@ -365,6 +370,8 @@ impl BufRead for Window<'_> {
         self.position += amount as u64;
     }
 }
+
+impl ReadSeek for Window<'_> {}
 
 impl Seek for Window<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {

@@ -14,6 +14,10 @@ use crate::spec::region::PixelRect;
 /// Values of a table of offsets or byte counts that are read together.
 const TABLE_WINDOW: u64 = 512;
 
+/// Chunks that are announced together, and about how many bytes of them.
+const MAX_ANNOUNCED: usize = 512;
+const MAX_ANNOUNCED_BYTES: u64 = 8 << 20;
+
 /// How many times the length of the file may be read. Equal chunks may share their bytes.
 const MAX_SHARING: u64 = 16;
 /// What opening a chunk counts at least, in bytes that are read.
@@ -54,6 +58,8 @@ pub(super) struct RowReader<'a, 'b> {
     columns: Range<u32>,
     /// The index of the next row.
     y: u32,
+    /// The rows of chunks that are read, without those that were announced.
+    unannounced: Range<u32>,
     /// The bytes of a row of one chunk.
     row: Vec<u8>,
     /// For each of `chunks`, its last row before the predictor was undone. It is empty for a sparse
@@ -107,6 +113,7 @@ impl<'a, 'b> RowReader<'a, 'b> {
             held: None,
             columns: page.chunks_in(window).x,
             y: window.y.start,
+            unannounced: page.chunks_in(window).y,
             row: vec![0; page.chunk_row_bytes() as usize],
             last_rows: Vec::new(),
         }
@@ -153,12 +160,48 @@ impl<'a, 'b> RowReader<'a, 'b> {
         Ok(())
     }
 
+    /// Announces the chunks of the next rows of chunks to the source. Damaged tables are told when a
+    /// chunk is opened.
+    fn announce(&mut self) {
+        let page = self.page;
+        let (across, down) = (u64::from(page.chunks_across()), u64::from(page.chunks_down()));
+        // they read behind those that are opened
+        let mut tables = self.tables.clone();
+        let (mut ranges, mut bytes) = (Vec::new(), 0);
+        for chunk_row in self.unannounced.clone() {
+            if ranges.len() >= MAX_ANNOUNCED || bytes >= MAX_ANNOUNCED_BYTES {
+                break;
+            }
+            self.unannounced.start = chunk_row + 1;
+            for column in self.columns.clone() {
+                for (plane, (offsets, byte_counts)) in self.planes.iter().zip(&mut tables) {
+                    let row = u64::from(*plane) * down + u64::from(chunk_row);
+                    let index = row * across + u64::from(column);
+                    let Ok(offset) = offsets.get(self.tiff, index) else { return };
+                    let length = match byte_counts {
+                        Some(byte_counts) => byte_counts.get(self.tiff, index),
+                        None => Ok(page.chunk_row_bytes() * u64::from(page.chunk_size.1)),
+                    };
+                    let Ok(length) = length else { return };
+                    if offset > 0 && length > 0 {
+                        ranges.push(offset..offset.saturating_add(length));
+                        bytes = length.saturating_add(bytes);
+                    }
+                }
+            }
+        }
+        self.tiff.borrow_mut().reader.source.will_read(&ranges);
+    }
+
     /// Opens the chunks of a row of chunks, behind so many of their rows.
     fn open_chunks(&mut self, chunk_row: u32, rows_above: u32) -> io::Result<()> {
         let page = self.page;
         let (across, down) = (page.chunks_across(), page.chunks_down());
         let rows = page.chunk_size.1.min(page.height - chunk_row * page.chunk_size.1);
         self.chunks.clear();
+        if chunk_row >= self.unannounced.start {
+            self.announce();
+        }
         for chunk_column in self.columns.clone() {
             for plane in 0..self.planes.len() {
                 let chunks_per_plane = u64::from(across) * u64::from(down);

@@ -15,9 +15,10 @@ use crate::formats::decoder::{Decoder, Input, Probed, area};
 use crate::formats::stretch::{
     SAMPLED_PIXELS, SAMPLED_VALUE_BYTES, not_empty, of_values, part_of, to_16_bits,
 };
+use crate::formats::value_rows::{TakeValues, ValueQuery, ValueSource};
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
-use crate::sample::band_numbers::BandNumbers;
+use crate::sample::band_numbers::{BandDirectory, BandNumbers};
 use crate::sample::used_range::UsedRange;
 use crate::sample::view::View;
 use crate::sample::{Picture, Sampled};
@@ -92,6 +93,32 @@ impl<S: StoredRows + 'static> Values<S> {
 }
 
 impl<S: StoredRows> Decoder for Values<S> {
+    fn bands(&self, _input: &mut Input<'_, '_>, _frame: u32) -> Result<BandDirectory, Error> {
+        Ok(BandDirectory { count: self.bands, ..BandDirectory::default() })
+    }
+
+    fn read_values(
+        &self,
+        input: &mut Input<'_, '_>,
+        query: ValueQuery<'_>,
+        take: &mut dyn TakeValues,
+    ) -> Result<(), Error> {
+        let window = take.begin(&ValueSource {
+            geometry: self.geometry(),
+            bits: self.sample_type.bits(),
+            ranges: vec![self.full_range(); query.bands.len()],
+            is_inverted: false,
+        });
+        let missing = query.spec.nodata().value();
+        let mut values = Vec::new();
+        self.for_each_row(input, query.spec.frame(), query.bands, &window, &mut |row| {
+            values.clear();
+            let is_missing = |value: &f64| missing == Some(*value);
+            values.extend(row.iter().map(|it| if is_missing(it) { f64::NAN } else { *it }));
+            take.push(&values)
+        })
+    }
+
     fn sample(
         &self,
         input: &mut Input<'_, '_>,
@@ -104,11 +131,7 @@ impl<S: StoredRows> Decoder for Values<S> {
             has_alpha: self.has_alpha(),
             samples: Vec::new(),
         };
-        let orientation = match self.is_bottom_up {
-            true => Orientation::FlipVertical,
-            false => Orientation::NoTransforms,
-        };
-        let geometry = SourceGeometry { full: self.sides, held: self.sides, scale: 1, orientation };
+        let geometry = self.geometry();
         let cancellation = input.source.cancellation();
         if view.stretch == Stretch::Auto && self.sample_type.bits() <= 8 {
             let fractions = self.small_range(input, view.frame, &bands, &mut colours)?;
@@ -139,6 +162,21 @@ impl<S: StoredRows> Values<S> {
         Ok(if (red, green) == (green, blue) { vec![red] } else { vec![red, green, blue] })
     }
 
+    fn geometry(&self) -> SourceGeometry {
+        let orientation = match self.is_bottom_up {
+            true => Orientation::FlipVertical,
+            false => Orientation::NoTransforms,
+        };
+        SourceGeometry { full: self.sides, held: self.sides, scale: 1, orientation }
+    }
+
+    /// The least and the greatest value that can be stored.
+    fn full_range(&self) -> (f64, f64) {
+        let (min, max) = self.sample_type.value_range();
+        let (min, max) = (self.value(min), self.value(max));
+        (min.min(max), min.max(max))
+    }
+
     /// The values to show as black and as white, of each band.
     fn black_and_white(
         &self,
@@ -146,9 +184,6 @@ impl<S: StoredRows> Values<S> {
         view: View,
         bands: &[usize],
     ) -> Result<Vec<(f64, f64)>, Error> {
-        let (min, max) = self.sample_type.value_range();
-        let (min, max) = (self.value(min), self.value(max));
-        let full_range = (min.min(max), min.max(max));
         let ranges = match view.stretch.ranges() {
             Some(ranges) => ranges[..bands.len()].to_vec(),
             None if view.stretch.is_chosen()
@@ -157,7 +192,7 @@ impl<S: StoredRows> Values<S> {
                 let mut values = self.some_values(input, view.frame, bands)?;
                 return Ok(of_values(&mut values, view.stretch));
             }
-            None => vec![full_range; bands.len()],
+            None => vec![self.full_range(); bands.len()],
         };
         Ok(ranges.into_iter().map(not_empty).collect())
     }

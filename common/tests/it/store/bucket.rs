@@ -69,6 +69,11 @@ async fn client_of(server: SocketAddr, secret: &str) -> SdkConfig {
         .await
 }
 
+/// The configuration of a client whose connections the test replaces.
+pub async fn client() -> SdkConfig {
+    client_of("127.0.0.1:1".parse().unwrap(), SECRET).await
+}
+
 #[tokio::test]
 async fn a_bucket_is_made_once_and_found_again() {
     let temp = tempfile::tempdir().unwrap();
@@ -175,8 +180,7 @@ async fn a_large_object_has_the_time_that_the_lowest_rate_takes() {
         seen.lock().unwrap().insert(read_timeout);
         SharedHttpConnector::new(SlowServer { read_timeout })
     });
-    let client = client_of("127.0.0.1:1".parse().unwrap(), SECRET).await;
-    let client = client.into_builder().http_client(server).build();
+    let client = client().await.into_builder().http_client(server).build();
     let store = Store::s3("planet", &client, ObjectNames::Hashed).await.unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
     for mib in [1, 32, 1_024, 5_000] {
@@ -214,8 +218,7 @@ async fn deletions(answer: (u16, &'static str)) -> (Option<[bool; 3]>, Vec<Strin
     let server = http_client_fn(move |_, _| {
         SharedHttpConnector::new(DeletingServer { answer, requests: seen.clone() })
     });
-    let client = client_of("127.0.0.1:1".parse().unwrap(), SECRET).await;
-    let client = client.into_builder().http_client(server).build();
+    let client = client().await.into_builder().http_client(server).build();
     let store = Store::s3("planet", &client, ObjectNames::Hashed).await.unwrap();
     requests.lock().unwrap().clear();
     let outcomes = store.delete_all(&["a", "b", "c"]).await.ok();

@@ -1,0 +1,81 @@
+//! Builds cloud-optimised TIFFs: all IFDs first, then the tiles of the smallest overview, and so on.
+
+/// Pixels of a side of a tile.
+const TILE: u32 = 512;
+/// Bytes of a tile.
+const TILE_BYTES: u32 = TILE * TILE * 2;
+/// Bytes before the first tile.
+const HEAD_BYTES: u32 = 1 << 15;
+
+/// A COG of one band of 16 bits that is not compressed, brighter to the right, of `side` × `side`
+/// pixels, with overviews down to one tile.
+pub fn cog(side: u32) -> Vec<u8> {
+    let mut sides = vec![side];
+    while sides.last().is_some_and(|side| *side > TILE) {
+        sides.extend(sides.last().map(|side| side.div_ceil(2)));
+    }
+    let tiles = |side: u32| side.div_ceil(TILE).pow(2);
+    let data = |level: usize| {
+        HEAD_BYTES + sides[level + 1..].iter().map(|side| tiles(*side)).sum::<u32>() * TILE_BYTES
+    };
+    let mut file = b"II\x2a\0\x08\0\0\0".to_vec();
+    for (level, side) in sides.iter().enumerate() {
+        let is_last = level + 1 == sides.len();
+        let at = file.len() as u32;
+        file.extend(directory(*side, level > 0, at, data(level), tiles(*side), is_last));
+    }
+    assert!(file.len() <= HEAD_BYTES as usize, "its directories fit its head");
+    file.resize(HEAD_BYTES as usize, 0);
+    for side in sides.iter().rev() {
+        let across = side.div_ceil(TILE);
+        for tile in 0..tiles(*side) {
+            let value = |x: u32| ((tile % across * TILE + x) * 50_000 / side) as u16;
+            let row: Vec<u8> = (0..TILE).flat_map(|x| value(x).to_le_bytes()).collect();
+            (0..TILE).for_each(|_| file.extend(&row));
+        }
+    }
+    file
+}
+
+/// An IFD that is written at `at`, with its tables of tile offsets and byte counts.
+fn directory(
+    side: u32,
+    is_overview: bool,
+    at: u32,
+    data: u32,
+    tiles: u32,
+    is_last: bool,
+) -> Vec<u8> {
+    const ENTRIES: u32 = 11;
+    const LONG: u16 = 4;
+    let tables = at + 2 + 12 * ENTRIES + 4;
+    let (offsets, lengths) = match tiles {
+        1 => (data, TILE_BYTES),
+        _ => (tables, tables + 4 * tiles),
+    };
+    let mut bytes = (ENTRIES as u16).to_le_bytes().to_vec();
+    for (tag, count, value) in [
+        (254_u16, 1, u32::from(is_overview)),
+        (256, 1, side),
+        (257, 1, side),
+        (258, 1, 16),
+        (259, 1, 1),
+        (262, 1, 1),
+        (277, 1, 1),
+        (322, 1, TILE),
+        (323, 1, TILE),
+        (324, tiles, offsets),
+        (325, tiles, lengths),
+    ] {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(LONG.to_le_bytes());
+        bytes.extend([count, value].map(u32::to_le_bytes).as_flattened());
+    }
+    let end = tables + if tiles == 1 { 0 } else { 8 * tiles };
+    bytes.extend(if is_last { 0 } else { end }.to_le_bytes());
+    if tiles > 1 {
+        (0..tiles).for_each(|tile| bytes.extend((data + tile * TILE_BYTES).to_le_bytes()));
+        (0..tiles).for_each(|_| bytes.extend(TILE_BYTES.to_le_bytes()));
+    }
+    bytes
+}
