@@ -84,6 +84,7 @@ fn token(headers: &HeaderMap) -> Option<String> {
 
 /// The same for a token that is unknown, revoked, expired or malformed.
 fn invalid_token() -> Problem {
+    metrics::counter!("planet_refused_tokens_total").increment(1);
     let challenge = HeaderValue::from_static("Bearer realm=\"planet\", error=\"invalid_token\"");
     Problem::new(INVALID_TOKEN, "the token is not valid: it is mistyped, expired or revoked")
         .with_header(header::WWW_AUTHENTICATE, challenge)

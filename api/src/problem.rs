@@ -93,6 +93,11 @@ impl Problem {
         Problem { kind, detail, headers: Vec::new(), cause: None }
     }
 
+    /// The status code of the response.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.kind.status
+    }
+
     /// Sets a response header.
     pub(crate) fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));

@@ -180,6 +180,12 @@ fn describe() {
         "planet_cleaned_up_timestamp_seconds",
         "When the janitor last ended a round without failures, as a Unix time"
     );
+    describe_histogram!(
+        "planet_maintenance_seconds",
+        "Time of a round of the janitor (clean-up) or of the backfill, by task and outcome"
+    );
+    describe_counter!("planet_sign_ins_total", "Sign-ins that ended, by provider and outcome");
+    describe_counter!("planet_refused_tokens_total", "Requests whose token is not valid");
     describe_gauge!("planet_build_info", "1, labelled with the version and the engine version");
     let build = [
         ("version", env!("CARGO_PKG_VERSION").to_owned()),

@@ -3,7 +3,7 @@
 //! Every worker has one. Each step may run in several processes at the same time, or be
 //! interrupted.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::{
     fault::Fault,
@@ -22,14 +22,19 @@ pub(crate) async fn run(pipeline: Pipeline, config: Config) {
 async fn backfills(pipeline: &Pipeline, interval: Option<Duration>) {
     let Some(interval) = interval else { return };
     loop {
-        warn(backfill(pipeline, interval).await.err());
+        let started = Instant::now();
+        let fault = backfill(pipeline, interval).await.err();
+        record_duration("backfill", fault.is_none(), started);
+        warn(fault);
         sleep(jitter(interval)).await;
     }
 }
 
 async fn clean_ups(pipeline: &Pipeline, config: &Config) {
     loop {
+        let started = Instant::now();
         let faults = clean_up(pipeline, config).await;
+        record_duration("clean-up", faults.is_empty(), started);
         if faults.is_empty() {
             record_success();
         }
@@ -42,6 +47,12 @@ async fn clean_ups(pipeline: &Pipeline, config: &Config) {
 fn record_success() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     metrics::gauge!("planet_cleaned_up_timestamp_seconds").set(now.as_secs_f64());
+}
+
+fn record_duration(task: &'static str, is_done: bool, started: Instant) {
+    let labels = [("task", task), ("outcome", if is_done { "done" } else { "failed" })];
+    metrics::histogram!("planet_maintenance_seconds", &labels)
+        .record(started.elapsed().as_secs_f64());
 }
 
 fn warn(faults: impl IntoIterator<Item = Fault>) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use asciify::escape_controls;
 use axum::{
     extract::{Path, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use common::{
@@ -15,6 +15,7 @@ use common::{
     },
     pipeline::{NewSession, SIGN_IN_LIFETIME},
 };
+use ipnet::IpNet;
 
 use crate::{
     app::App,
@@ -118,20 +119,41 @@ pub(crate) async fn callback(
     let sign_in = sign_in(&app);
     let provider = find_provider(sign_in, &slug)?;
     let client = app.config.trusted_proxies.client(&request);
-    let answer = CallbackQuery::read(request.uri())?;
-    let (attempt, return_to) = take(&app, provider, &answer.state, request.headers()).await?;
+    let (parts, _) = request.into_parts();
+    let answer = complete(&app, sign_in, provider, client, &parts).await;
+    let outcome = match &answer {
+        Ok(_) => "signed-in",
+        Err(problem) if problem.status() == StatusCode::FORBIDDEN => "refused",
+        Err(problem) if problem.status().is_server_error() => "unavailable",
+        Err(_) => "failed",
+    };
+    let labels = [("provider", provider.slug()), ("outcome", outcome)];
+    metrics::counter!("planet_sign_ins_total", &labels).increment(1);
+    answer
+}
+
+/// Signs in whom the provider names, if the callback belongs to a sign-in of this browser.
+async fn complete(
+    app: &App,
+    sign_in: &SignIn,
+    provider: &Provider,
+    client: IpNet,
+    Parts { uri, headers, .. }: &Parts,
+) -> Result<Response, Problem> {
+    let answer = CallbackQuery::read(uri)?;
+    let (attempt, return_to) = take(app, provider, &answer.state, headers).await?;
     let authorized = answer.authorized().map_err(|err| problem(provider, err))?;
     let profile = sign_in.identify(provider, &attempt, authorized).await;
     let profile = profile.map_err(|err| problem(provider, err))?;
-    let session = new_session(sign_in, request.headers());
-    let user = admit(&app, &profile, &session).await.inspect_err(|refusal| {
+    let session = new_session(sign_in, headers);
+    let user = admit(app, &profile, &session).await.inspect_err(|refusal| {
         let (issuer, subject) = (&*profile.identity.issuer, &*profile.identity.subject);
         tracing::warn!(target: "audit", action = "sign-in refused", by = "", of = subject, issuer, %client, "{refusal}");
     })?;
-    tracing::info!(target: "audit", action = "signed in", by = %user.id, of = %user.id, provider = slug, %client);
+    tracing::info!(target: "audit", action = "signed in", by = %user.id, of = %user.id, provider = provider.slug(), %client);
     let is_https = sign_in.config.is_https();
     // a session that was there before ends: what was planted is never signed in
-    if let Some(former) = Cookie::Session.value(request.headers(), is_https) {
+    if let Some(former) = Cookie::Session.value(headers, is_https) {
         app.pipeline.sign_out(former).await?;
         app.credentials.forget();
     }

@@ -6,7 +6,7 @@ use common::account::scopes::Scopes;
 use reqwest::Method;
 use testkit::app::{TestApp, Uploaded, until};
 
-use crate::{access::House, pictures::png, play::slow_dots};
+use crate::{access::House, operations::metric, pictures::png, play::slow_dots};
 
 const PUBLIC: &str = r#"{"visibility": "public"}"#;
 const PRIVATE: &str = r#"{"visibility": "private"}"#;
@@ -47,6 +47,8 @@ async fn a_token_works_as_bearer_and_as_password_until_it_is_revoked() {
     }
     details.dedup();
     assert_eq!(details.len(), 1, "{details:?}");
+    let refused = metric(&house.app.text("/metrics").await, &["planet_refused_tokens_total"]);
+    assert!(refused >= Some(4.0), "{refused:?}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
 
 use rustix::fs::{CWD, FileType, mknodat};
 use serde_json::{Value, json};
-use testkit::app::TestApp;
+use testkit::app::{TestApp, until};
 
 use crate::pictures::{png, png_with_broken_pixels};
 
@@ -215,6 +215,17 @@ async fn metrics_tell_what_happens() {
         assert!(metric(&text, gauge).is_some(), "{gauge:?}");
     }
     assert!(!text.contains(&image.id), "ids would make a series each");
+}
+
+#[tokio::test]
+async fn rounds_of_the_janitor_and_of_the_backfill_are_timed() {
+    let app = TestApp::spawn().await;
+    let worker = app.spawn_worker();
+    for task in ["task=\"clean-up\"", "task=\"backfill\""] {
+        let series = ["planet_maintenance_seconds_count{", task, "outcome=\"done\""];
+        until(task, async || metric(&app.text("/metrics").await, &series) >= Some(1.0)).await;
+    }
+    worker.abort();
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ use testkit::{
     sign_in::{Browser, spawn_with_accounts},
 };
 
+use crate::operations::metric;
+
 /// A service that trusts an OpenID Connect provider.
 pub(crate) async fn oidc() -> (FakeProvider, TestApp) {
     let provider = FakeProvider::start().await;
@@ -125,6 +127,8 @@ async fn a_callback_is_for_the_browser_and_the_provider_of_its_sign_in_once() {
     assert_eq!(app.count("sign_ins WHERE provider = 'oidc'").await, 2);
     app.clean_up().await;
     assert_eq!(app.count("sign_ins").await, 0);
+    let failed = ["planet_sign_ins_total{", "provider=\"oidc\"", "outcome=\"failed\""];
+    assert!(metric(&app.text("/metrics").await, &failed) >= Some(7.0));
 }
 
 #[tokio::test]
@@ -295,6 +299,13 @@ async fn rules_decide_who_signs_in_and_who_is_an_admin() {
             .is(403)
             .tells_problem("sign-in-refused", &[]);
         assert_eq!(app.count("sessions").await, sessions);
+    }
+    // other tests of the process count there, too
+    let text = app.text("/metrics").await;
+    for (outcome, at_least) in [("signed-in", 7.0), ("refused", 6.0)] {
+        let outcome = format!("outcome=\"{outcome}\"");
+        let series = ["planet_sign_ins_total{", "provider=\"oidc\"", &outcome];
+        assert!(metric(&text, &series) >= Some(at_least), "{text}");
     }
 }
 
