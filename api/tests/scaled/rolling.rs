@@ -24,8 +24,8 @@ async fn a_rolling_restart_behind_nginx_loses_no_request() {
     let Some(servers) = Servers::shared().await else { return };
     let Some(tools) = Tools::find() else { return };
     let mut site = Site::open(&servers).await;
-    // longer than nginx keeps a connection that is not used, and than it avoids a server
-    site.set("SHUTDOWN_NOTICE_S", "2.5");
+    // much longer than nginx keeps a connection that is not used, and than it avoids a server
+    site.set("SHUTDOWN_NOTICE_S", "6");
     let binds = [(); 2].map(|()| format!("127.0.0.1:{}", free_port()));
     let mut apis = vec![site.api_at(&binds[0]).await, site.api_at(&binds[1]).await];
     let worker = site.worker().await;
