@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
 use asciify::{Limits, Spec, probe, render, write};
+use testkit::cogs::{TILE, directory, tiles};
 
-const TILE: u32 = 512;
 const SIDE: u32 = 14_336;
 
 /// Counts the bytes that are read through it.
@@ -29,55 +29,19 @@ impl Seek for Counted<'_> {
     }
 }
 
-/// The IFD of a grey picture of 8 bits in tiles, with its tables of tile offsets and byte counts.
-fn directory(side: u32, is_overview: bool, at: u32, data: u32, is_last: bool) -> Vec<u8> {
-    let tiles = side.div_ceil(TILE).pow(2);
-    const ENTRIES: u32 = 11;
-    let tables = at + 2 + 12 * ENTRIES + 4;
-    let (offsets, lengths) = match tiles {
-        1 => (data, TILE * TILE),
-        _ => (tables, tables + 4 * tiles),
-    };
-    let mut bytes = (ENTRIES as u16).to_le_bytes().to_vec();
-    for (tag, count, value) in [
-        (254_u16, 1, u32::from(is_overview)),
-        (256, 1, side),
-        (257, 1, side),
-        (258, 1, 8),
-        (259, 1, 1),
-        (262, 1, 1),
-        (277, 1, 1),
-        (322, 1, TILE),
-        (323, 1, TILE),
-        (324, tiles, offsets),
-        (325, tiles, lengths),
-    ] {
-        bytes.extend(tag.to_le_bytes());
-        bytes.extend(4_u16.to_le_bytes());
-        bytes.extend([count, value].map(u32::to_le_bytes).as_flattened());
-    }
-    let end = tables + if tiles == 1 { 0 } else { 8 * tiles };
-    bytes.extend(if is_last { 0 } else { end }.to_le_bytes());
-    if tiles > 1 {
-        (0..tiles).for_each(|tile| bytes.extend((data + tile * TILE * TILE).to_le_bytes()));
-        (0..tiles).for_each(|_| bytes.extend((TILE * TILE).to_le_bytes()));
-    }
-    bytes
-}
-
 /// A cloud-optimised TIFF of more than 200 MB: IFDs first, then the tiles of the smallest overview,
 /// and so on. Overviews get brighter to the right; the full picture is black, a hole in the file.
 fn cog() -> File {
     let sides: Vec<u32> = (0..6).map(|halved| SIDE >> halved).collect();
     let data = |level: usize| {
-        let smaller = sides[level + 1..].iter().map(|side| side.div_ceil(TILE).pow(2));
+        let smaller = sides[level + 1..].iter().map(|side| tiles(*side));
         (1 << 16) + smaller.sum::<u32>() * TILE * TILE
     };
     let mut file = tempfile::tempfile().expect("a folder for temporary files");
     let mut head = b"II\x2a\0\x08\0\0\0".to_vec();
     for (level, side) in sides.iter().enumerate() {
         let is_last = level + 1 == sides.len();
-        head.extend(directory(*side, level > 0, head.len() as u32, data(level), is_last));
+        head.extend(directory((*side, 8), level > 0, head.len() as u32, data(level), is_last));
     }
     assert!(head.len() < 1 << 16);
     file.write_all(&head).expect("room for a file");
@@ -85,13 +49,13 @@ fn cog() -> File {
     for (level, side) in places {
         file.seek(SeekFrom::Start(data(level).into())).expect("a place in a file");
         let across = side.div_ceil(TILE);
-        for tile in 0..across * across {
+        for tile in 0..tiles(*side) {
             let value = |x: u32| ((tile % across * TILE + x) * 255 / side) as u8;
             let row: Vec<u8> = (0..TILE).map(value).collect();
             (0..TILE).for_each(|_| file.write_all(&row).expect("room for a file"));
         }
     }
-    file.set_len(u64::from(data(0)) + u64::from(SIDE.div_ceil(TILE).pow(2) * TILE * TILE))
+    file.set_len(u64::from(data(0)) + u64::from(tiles(SIDE) * TILE * TILE))
         .expect("room for a file");
     file
 }
