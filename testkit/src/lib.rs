@@ -5,10 +5,10 @@
 //! (`app`), attacks on it, and an identity provider. Unit tests of `asciify` may only use [`samples`] and [`layering`]: to
 //! them, the types of `asciify` in other signatures are types of another crate.
 
+#[cfg(feature = "service")]
 pub mod app;
 pub mod attacks;
 pub mod bombs;
-#[cfg(feature = "service")]
 pub mod cogs;
 pub mod cpu;
 pub mod env;
