@@ -1,4 +1,4 @@
-// Who may see the image of the viewer: its visibility, and links that show it to whoever has them.
+// Who may see the image of the viewer: its visibility, and links that show it to everyone who has them.
 
 import { $, errorMessage, toast } from "./page.js";
 

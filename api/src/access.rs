@@ -79,7 +79,7 @@ impl FromRequestParts<App> for Administers {
 /// Who makes the request: a user, or anyone in a service without accounts.
 ///
 /// # Errors
-/// 401: nobody is signed in, or the token is not valid. 403: the token lacks the scope. 503.
+/// 401: the reader is not signed in, or the token is not valid. 403: the token lacks the scope. 503.
 pub(crate) async fn user_may(
     app: &App,
     headers: &HeaderMap,
@@ -92,7 +92,7 @@ pub(crate) async fn user_may(
     }
 }
 
-/// 401: nobody is signed in.
+/// 401: the reader is not signed in.
 pub(crate) fn unauthorized() -> Problem {
     let challenge = HeaderValue::from_static("Bearer realm=\"planet\"");
     let detail = "sign in at /auth/login, or send a token: Authorization: Bearer TOKEN";

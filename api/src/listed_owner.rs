@@ -9,7 +9,7 @@ use crate::{access::unauthorized, problem::Problem};
 pub(crate) enum ListedOwner {
     /// Those of who asks.
     Me,
-    /// Public ones, whoever has them.
+    /// Public ones, of all owners.
     Public,
     /// All that they may read.
     Any,
@@ -39,7 +39,7 @@ impl ListedOwner {
 /// default, a user sees their own.
 ///
 /// # Errors
-/// 401: nobody is signed in, and asks for their own.
+/// 401: a reader who is not signed in asks for their own.
 pub(crate) fn listed_owner(
     reader: &Principal,
     owner: Option<ListedOwner>,

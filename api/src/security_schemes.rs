@@ -99,7 +99,7 @@ fn add_responses(operation: &mut Operation, access: Access) {
             add("403", "The token lacks the scope `read`.");
         }
         Access::Users | Access::People => {
-            add("401", "Nobody is signed in, or the token is not valid.");
+            add("401", "Not signed in, or the token is not valid.");
             add("403", "The user may not do this, or the token lacks the scope.");
         }
     }

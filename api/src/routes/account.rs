@@ -24,7 +24,7 @@ use crate::{
     get, path = "/account", operation_id = "getAccount", tag = "accounts",
     responses(
         (status = 200, description = "The account.", content((AccountBody = "application/json"), (String = "text/html"))),
-        (status = 401, description = "Nobody is signed in.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn account(headers: HeaderMap, SignedIn { user, .. }: SignedIn) -> Response {
@@ -39,7 +39,7 @@ pub(crate) async fn account(headers: HeaderMap, SignedIn { user, .. }: SignedIn)
     get, path = "/account/sessions", operation_id = "listSessions", tag = "accounts",
     responses(
         (status = 200, description = "The sessions.", body = SessionsBody),
-        (status = 401, description = "Nobody is signed in.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn sessions(
@@ -60,7 +60,7 @@ pub(crate) async fn sessions(
     params(("session" = String, Path, description = "Id of the session.")),
     responses(
         (status = 204, description = "Ended."),
-        (status = 401, description = "Nobody is signed in.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "The user has no such session.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]

@@ -37,7 +37,7 @@ const PAGE: u64 = 100;
     params(("after" = Option<String>, Query, description = "Only users after the one with this id.")),
     responses(
         (status = 200, description = "A page of users.", body = UsersBody),
-        (status = 401, description = "Nobody is signed in.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Only for admins.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -63,7 +63,7 @@ pub(crate) async fn list(
     params(("user" = String, Path, description = "Id of the user.")),
     responses(
         (status = 200, description = "The user.", body = UserBody),
-        (status = 401, description = "Nobody is signed in.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Only for admins.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such user.", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -102,7 +102,7 @@ pub(crate) struct UserChangeBody {
     responses(
         (status = 200, description = "The user.", body = UserBody),
         (status = 400, description = "The body is invalid.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "Nobody is signed in.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Only for admins.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such user.", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -135,7 +135,7 @@ pub(crate) async fn change(
     params(("user" = String, Path, description = "Id of the user.")),
     responses(
         (status = 202, description = "The account cannot be used any more; its images are removed soon."),
-        (status = 401, description = "Nobody is signed in.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Only for admins.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such user.", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -158,7 +158,7 @@ pub(crate) async fn remove(
     delete, path = "/account", operation_id = "deleteAccount", tag = "accounts",
     responses(
         (status = 202, description = "The account cannot be used any more; its images are removed soon."),
-        (status = 401, description = "Nobody is signed in with a browser.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in with a browser.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn leave(

@@ -215,7 +215,7 @@ impl CallbackQuery {
             }
             (Some(error), _) => {
                 let error = escape_controls(error);
-                Err(SignInError::refused(format!("the provider signed nobody in: {error}")))
+                Err(SignInError::refused(format!("the provider refused the sign-in: {error}")))
             }
             (None, Some(code)) => Ok(Authorized { code, iss: self.iss.as_deref() }),
             (None, None) => Err(SignInError::refused("the callback has no code")),
@@ -321,7 +321,7 @@ fn problem(provider: &Provider, err: SignInError) -> Problem {
                 "the identity provider is unavailable: {why}"
             );
             let detail = format!(
-                "{name} cannot be reached at the moment; whoever is signed in stays so: try again soon"
+                "{name} cannot be reached at the moment; people who are signed in stay so: try again soon"
             );
             Problem::new(PROVIDER_UNAVAILABLE, detail)
         }

@@ -50,7 +50,7 @@ pub(crate) struct ImageChangeBody {
     responses(
         (status = 200, description = "The image.", body = ImageBody),
         (status = 400, description = "The body is invalid.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "Nobody is signed in.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "The image belongs to another user, or the token lacks the scope `upload`.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such image.", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -76,7 +76,7 @@ pub(crate) struct NewShareBody {
     expires_in_s: Option<u64>,
 }
 
-/// Makes a link that shows one image to whoever has it. The answer shows it, once.
+/// Makes a link that shows one image to everyone who has it. The answer shows it, once.
 #[utoipa::path(
     post, path = "/images/{id}/shares", operation_id = "createShare", tag = "accounts",
     params(("id" = String, Path, description = "Id of the image.")),
@@ -84,7 +84,7 @@ pub(crate) struct NewShareBody {
     responses(
         (status = 201, description = "The link.", body = ShareBody),
         (status = 400, description = "The body is invalid.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "Nobody is signed in.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "The image belongs to another user, or the token lacks the scope `upload`.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such image.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The image has `MAX_SHARES` already.", body = ProblemBody, content_type = "application/problem+json"),
@@ -113,7 +113,7 @@ pub(crate) async fn create(
     params(("id" = String, Path, description = "Id of the image.")),
     responses(
         (status = 200, description = "The links.", body = SharesBody),
-        (status = 401, description = "Nobody is signed in.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "The image belongs to another user, or the token lacks the scope `upload`.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such image.", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -136,7 +136,7 @@ pub(crate) async fn list(
     ),
     responses(
         (status = 204, description = "Revoked."),
-        (status = 401, description = "Nobody is signed in.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "The image belongs to another user, or the token lacks the scope `upload`.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such image, or it has no such link.", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -161,7 +161,7 @@ pub(crate) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whoever has the link of the path, and the image that it shows.
+/// The holder of the link of the path, and the image that it shows.
 pub(crate) struct Shared {
     secret: String,
     image: ImageId,

@@ -52,7 +52,7 @@ pub(crate) struct NewTokenBody {
     responses(
         (status = 201, description = "The token.", body = TokenBody),
         (status = 400, description = "The body is invalid.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "Nobody is signed in with a browser.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in with a browser.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Only admins have the scope `admin`.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The user has `MAX_TOKENS` already.", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -84,7 +84,7 @@ pub(crate) async fn create(
     get, path = "/account/tokens", operation_id = "listTokens", tag = "accounts",
     responses(
         (status = 200, description = "The tokens.", body = TokensBody),
-        (status = 401, description = "Nobody is signed in with a browser.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in with a browser.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn list(
@@ -101,7 +101,7 @@ pub(crate) async fn list(
     params(("token" = String, Path, description = "Id of the token.")),
     responses(
         (status = 204, description = "Revoked."),
-        (status = 401, description = "Nobody is signed in with a browser.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in with a browser.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "The user has no such token.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]

@@ -21,7 +21,7 @@ pub enum Principal {
     },
     /// A user.
     User(Caller),
-    /// Whoever has a link to this image.
+    /// The holder of a link to this image.
     ShareLink(ImageId),
 }
 

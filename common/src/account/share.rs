@@ -1,4 +1,4 @@
-//! A share: a link that shows one image to whoever has it.
+//! A share: a link that shows one image to everyone who has it.
 
 use std::{fmt, str::FromStr};
 

@@ -59,7 +59,7 @@ impl Catalog {
         Ok(row.map(Image::from))
     }
 
-    /// A page of all stored images, in its order, whoever may read them.
+    /// A page of all stored images, in its order, for every reader.
     ///
     /// # Errors
     /// The database is unavailable.

@@ -187,7 +187,7 @@ impl Page {
         query.order_by(images::Column::Id, self.order())
     }
 
-    /// The images of the page without its limit, in no order, whoever may read them.
+    /// The images of the page without its limit, in no order, for every reader.
     fn filtered(&self, backend: DbBackend) -> Select<images::Entity> {
         let mut query = stored().filter(self.range(backend));
         if let Some(sha256) = &self.sha256 {
@@ -205,7 +205,7 @@ impl Page {
         query
     }
 
-    /// The images of the page, in its order, whoever may read them.
+    /// The images of the page, in its order, for every reader.
     pub(super) fn select(&self, backend: DbBackend) -> Select<images::Entity> {
         self.sorted(self.filtered(backend), backend).limit(self.limit)
     }

@@ -1,7 +1,7 @@
 //! Plays: draws the frames of animations one after another, each at the cost of what it adds.
 //!
-//! An animation that was decoded up to a frame is kept for the next one, whichever look it is drawn
-//! in and whoever asks for it. The texts of frames are kept as all others are.
+//! An animation that was decoded up to a frame is kept for the next one, in every look and for every
+//! reader. The texts of frames are kept as all others are.
 
 use std::time::Duration;
 

@@ -49,7 +49,7 @@ async fn no_statement_reads_more_as_the_tables_grow() {
     large.retain(|(statement, plan)| {
         let shape = statements::shape(&statement.sql).unwrap();
         let few = few.get(&shape).copied().unwrap_or(0);
-        let reads_more = plan.blocks > 2 * few + TOLERANCE;
+        let reads_more = plan.blocks > few + few / 2 + TOLERANCE;
         (reads_more || !plan.scanned.is_empty()) && !is_known(&shape)
     });
     let bad = large.iter().map(|(statement, plan)| {
@@ -113,9 +113,17 @@ async fn plan(catalog: &Catalog, statement: &Statement) -> Option<Plan> {
     let tables = tables.max(1) as u64;
     let values = statement.values.as_ref().map_or(0, |values| values.0.len() as u64);
     let expected = BLOCKS_OF_A_ROW * changed.as_u64().unwrap_or(0)
-        + BLOCKS_OF_A_RESULT * tables * found.max(values);
+        + BLOCKS_OF_A_RESULT * tables * found.max(values)
+        + heap_fetches(&plan["Plan"]);
     let blocks = blocks.saturating_sub(expected);
     Some(Plan { blocks, scanned, text: serde_json::to_string_pretty(plan).unwrap() })
+}
+
+/// Rows that index-only scans looked up in the table, since statements before this one had changed
+/// rows in the same blocks. A VACUUM takes them away.
+fn heap_fetches(node: &Value) -> u64 {
+    let below = node["Plans"].as_array().into_iter().flatten().map(heap_fetches).sum::<u64>();
+    node["Heap Fetches"].as_u64().unwrap_or(0) + below
 }
 
 /// How often this connection has scanned each growing table.
