@@ -195,8 +195,10 @@ test("several images are selected, downloaded and deleted", async () => {
 test("the viewer notices that its image is deleted elsewhere", async () => {
   const { links } = await service.upload("doomed.bmp", picture(8));
   const page = await open();
+  const subscribed = page.waitForResponse((response) => response.url().endsWith("/events"));
   await page.goto(service.origin + links.text);
   await drawn(page.locator("#render"));
+  await subscribed;
   await fetch(service.origin + links.text, { method: "DELETE" });
   await page.getByText("This image was deleted.", { exact: false }).waitFor();
   assert.equal(await page.getByRole("button", { name: "Delete" }).isVisible(), false);
