@@ -16,6 +16,7 @@ use crate::spec::bands::Band;
 
 pub use error::ExpressionError;
 use node::Node;
+use parse::Parsed;
 
 /// One expression, which is drawn as grey or by a colour map, or three joined by semicolons, which are
 /// red, green and blue.
@@ -77,7 +78,7 @@ impl FromStr for Expression {
     type Err = ExpressionError;
 
     fn from_str(text: &str) -> Result<Self, ExpressionError> {
-        let (values, bands) = parse::expressions(text)?;
+        let Parsed { values, bands } = parse::expressions(text)?;
         let texts: Vec<&str> = values.iter().map(|(text, _)| text.as_str()).collect();
         Ok(Self { text: texts.join(";"), values, bands })
     }

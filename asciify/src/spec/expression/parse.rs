@@ -38,12 +38,19 @@ const OPERATORS: [(&str, Operator, u8); 13] = [
     ("**", Operator::Power, POWER),
 ];
 
-/// The canonical text and the tree of one expression, or of three joined by semicolons, and the bands
-/// that they need.
+/// One expression, or three.
+pub(super) struct Parsed {
+    /// The canonical text of each, and how it is computed.
+    pub(super) values: Vec<(String, Node)>,
+    /// Those that they need, each once.
+    pub(super) bands: Vec<Band>,
+}
+
+/// Reads one expression, or three joined by semicolons.
 ///
 /// # Errors
 /// Where the text is no expression.
-pub(super) fn expressions(text: &str) -> Result<(Vec<(String, Node)>, Vec<Band>), ExpressionError> {
+pub(super) fn expressions(text: &str) -> Result<Parsed, ExpressionError> {
     let end = text.chars().count();
     if end > MAX_CHARS {
         let reason = format!("an expression has at most {MAX_CHARS} characters");
@@ -69,7 +76,7 @@ pub(super) fn expressions(text: &str) -> Result<(Vec<(String, Node)>, Vec<Band>)
     if parser.bands.is_empty() {
         return Err(ExpressionError::new(0, "the expression has no band, such as b1"));
     }
-    Ok((values, parser.bands))
+    Ok(Parsed { values, bands: parser.bands })
 }
 
 fn unexpected(token: &Token, expected: &str) -> ExpressionError {
