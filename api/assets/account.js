@@ -1,27 +1,11 @@
 // The account: makes and revokes tokens, lists and ends sessions, deletes the account.
 
-import { $, confirmDelete, errorMessage, toast } from "./page.js";
+import { $, confirmDelete, formatDay, send, toast } from "./page.js";
 
 const tokens = $("#tokens");
 const sessions = $("#sessions");
 const form = $(".new-token");
-const day = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
-const date = (text) => day.format(new Date(text));
-
-/** Sends a request; returns the response, or null after a message about the failure. */
-async function send(method, path, body) {
-  const headers = { accept: "application/json", ...(body && { "content-type": "application/json" }) };
-  try {
-    const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
-    if (response.ok) {
-      return response;
-    }
-    toast(await errorMessage(response));
-  } catch {
-    toast("The service is unreachable.");
-  }
-  return null;
-}
+const date = (time) => formatDay(time)[0];
 
 /** An item of a list, with a button. */
 function row(title, details, action, act) {

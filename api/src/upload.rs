@@ -160,8 +160,8 @@ async fn check_quota(app: &App, user: &User, length: u64) -> Result<(), Problem>
     // a form is longer than its file
     let bytes = length.saturating_sub(MAX_FIELD_BYTES as u64);
     let is_user_over = |user: &User| {
-        is_over(user.bytes_used, bytes, user.max_bytes.or(accounts.quota_bytes))
-            || is_over(user.images_used, 1, user.max_images.or(accounts.quota_images))
+        let quota = accounts.quota_of(user);
+        is_over(user.bytes_used, bytes, quota.bytes) || is_over(user.images_used, 1, quota.images)
     };
     // what was kept of the user may be older than a deletion
     if is_user_over(user) && app.pipeline.user(user.id).await?.is_some_and(|now| is_user_over(&now))

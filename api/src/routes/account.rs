@@ -27,10 +27,15 @@ use crate::{
         (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn account(headers: HeaderMap, SignedIn { user, .. }: SignedIn) -> Response {
+pub(crate) async fn account(
+    State(app): State<App>,
+    headers: HeaderMap,
+    SignedIn { user, .. }: SignedIn,
+) -> Response {
+    let quota = app.pipeline.config().accounts.quota_of(&user);
     match negotiate(&headers, &["application/json", "text/html"]) {
-        Some("text/html") => pages::account(&user),
-        _ => ([(header::VARY, "accept")], Json(AccountBody::from(user))).into_response(),
+        Some("text/html") => pages::account(&user, quota),
+        _ => ([(header::VARY, "accept")], Json(AccountBody::new(user, quota))).into_response(),
     }
 }
 

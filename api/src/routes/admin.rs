@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Path, State},
-    http::{StatusCode, Uri},
+    http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use common::{
@@ -22,6 +22,8 @@ use crate::{
     app::App,
     extract::query,
     json_body::JsonBody,
+    negotiate::negotiate,
+    pages,
     problem::{NOT_FOUND, Problem, ProblemBody},
     responses::Json,
     routes::tokens::principal_of,
@@ -31,21 +33,22 @@ use crate::{
 /// Users on a page.
 const PAGE: u64 = 100;
 
-/// Lists users, in the order of their first sign-in.
+/// Lists users, in the order of their first sign-in; to a browser, as a page.
 #[utoipa::path(
     get, path = "/admin/users", operation_id = "listUsers", tag = "accounts",
     params(("after" = Option<String>, Query, description = "Only users after the one with this id.")),
     responses(
-        (status = 200, description = "A page of users.", body = UsersBody),
+        (status = 200, description = "A page of users.", content((UsersBody = "application/json"), (String = "text/html"))),
         (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Only for admins.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn list(
     State(app): State<App>,
-    Administers(_admin): Administers,
+    Administers(admin): Administers,
+    headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<UsersBody>, Problem> {
+) -> Result<Response, Problem> {
     let mut after = None;
     for (name, value) in query(&uri)? {
         let id = (name == "after").then(|| value.parse().ok()).flatten();
@@ -54,7 +57,15 @@ pub(crate) async fn list(
     let users = app.pipeline.users(after, PAGE).await?;
     let next = users.last().filter(|_| users.len() as u64 == PAGE);
     let next = next.map(|last| format!("/admin/users?after={}", last.id));
-    Ok(Json(UsersBody { items: users.into_iter().map(UserBody::from).collect(), next }))
+    Ok(match negotiate(&headers, &["application/json", "text/html"]) {
+        Some("text/html") => {
+            pages::users(&users, &app.pipeline.config().accounts, next, admin.user())
+        }
+        _ => {
+            let items = users.into_iter().map(UserBody::from).collect();
+            ([(header::VARY, "accept")], Json(UsersBody { items, next })).into_response()
+        }
+    })
 }
 
 /// Describes a user.

@@ -30,6 +30,7 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("originals.js", SCRIPT, include_str!("../../assets/originals.js")),
     ("options.js", SCRIPT, include_str!("../../assets/options.js")),
     ("sharing.js", SCRIPT, include_str!("../../assets/sharing.js")),
+    ("users.js", SCRIPT, include_str!("../../assets/users.js")),
     ("uploads.js", SCRIPT, include_str!("../../assets/uploads.js")),
     ("animation.js", SCRIPT, include_str!("../../assets/animation.js")),
     ("menus.js", SCRIPT, include_str!("../../assets/menus.js")),

@@ -135,11 +135,12 @@ pub(crate) async fn render_text(
         Condition::Holds => respond(answer(app, &render, format, &tag).await?),
     };
     let is_shared = is_shared(app, &render.image, reader);
-    let caching = match (query.version.is_some(), is_shared) {
-        // it never changes; but no shared cache may keep a private image when it is deleted
-        (true, false) => HeaderValue::from_static("private, max-age=31536000, immutable"),
-        (true, true) => HeaderValue::from_static("public, max-age=31536000, immutable"),
-        (false, _) => caching_of(app, &render.image, reader),
+    let caching = match (query.version, reader) {
+        // It never changes. With accounts, who may read it does.
+        (Some(_), Principal::Open) => {
+            HeaderValue::from_static("private, max-age=31536000, immutable")
+        }
+        _ => caching_of(app, &render.image, reader),
     };
     set_headers(response.headers_mut(), &render, format, &tag, caching);
     if *reader != Principal::Open && !is_shared {

@@ -21,6 +21,11 @@ pub fn is_link_secret(text: &str) -> bool {
     text.len() == RANDOM && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
+/// Whether `text` has [`RANDOM`] alphanumeric characters in a row, as every secret has.
+pub fn may_have_secret(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| run.len() >= RANDOM)
+}
+
 /// A new token: `planet_`, 32 random characters, and the CRC-32 of what comes before, so that a
 /// mistyped token is refused without a query, and scanners for secrets can tell one.
 pub fn new_token() -> String {

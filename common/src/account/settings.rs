@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::account::user::User;
 use crate::env::Env;
 
 /// What every user may do, unless their row has a limit of its own.
@@ -23,7 +24,24 @@ pub struct Settings {
     pub max_shares: u64,
 }
 
+/// What one user may store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Most bytes of all originals; `None`: no limit.
+    pub bytes: Option<u64>,
+    /// Most images; `None`: no limit.
+    pub images: Option<u64>,
+}
+
 impl Settings {
+    /// What `user` may store: the limits of their own, otherwise those of everyone.
+    pub fn quota_of(&self, user: &User) -> Quota {
+        Quota {
+            bytes: user.max_bytes.or(self.quota_bytes),
+            images: user.max_images.or(self.quota_images),
+        }
+    }
+
     /// Reads the settings.
     pub fn read(env: &mut Env) -> Self {
         let some = |number: u64| (number > 0).then_some(number);
