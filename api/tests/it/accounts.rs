@@ -107,6 +107,7 @@ async fn public_images_are_for_shared_caches_and_private_ones_are_not() {
     let house = House::open(&[]).await;
     let owner = house.token(&house.owner, Scopes::ALL).await;
     let image = house.upload(&owner, 8).await;
+    house.app.work(1).await;
     for (visibility, word) in [(PRIVATE, "private"), (PUBLIC, "public")] {
         house.send("patch", &image.at, Some(&owner), visibility).await.is(200);
         // also of a fixed version: who may read it changes
@@ -130,6 +131,7 @@ async fn a_link_shows_one_image_until_it_ends() {
     let house = House::open(&[]).await;
     let owner = house.token(&house.owner, Scopes::ALL).await;
     let image = house.upload(&owner, 8).await;
+    house.app.work(1).await;
     let shares = format!("{}/shares", image.at);
     let made = house.send("post", &shares, Some(&owner), "{}").await.is(201);
     assert_eq!(made.header("cache-control"), "no-store");
