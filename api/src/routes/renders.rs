@@ -56,6 +56,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
         ("coord_crs" = Option<String>, Query, description = "EPSG code of the coordinates of `bbox`: 4326 (longitude and latitude, the default), 3857, UTM on WGS 84 (32601 to 32660, 32701 to 32760), or the image's own."),
         ("bidx" = Option<u32>, Query, minimum = 1, description = "TiTiler's name of `bands`: one band, or given three times."),
         ("rescale" = Option<String>, Query, description = "TiTiler's name of `stretch`: `0,3000`, or given three times."),
+        ("algorithm_params" = Option<String>, Query, description = "TiTiler's form of `azimuth`, `angle_altitude` and `z_exaggeration`: a JSON object of them."),
         ("format" = Option<String>, Query, description = "`txt`, `ansi` (text with terminal colors), `html`, `svg`, `png`, or `cast` (a recording of an animation, as of `/images/{id}/play`). Without it, `Accept` decides, and plain text includes colors."),
         ("version" = Option<u32>, Query, minimum = 1, description = "The stored render of this engine version."),
     ),
