@@ -17,7 +17,7 @@ use crate::{
     app::App,
     compression::{Compressor, compress},
     cookies::Cookie,
-    headers::set_cache_control,
+    headers::{set_cache_control, set_no_store},
     hosts,
     overload::busy,
     problem::{CROSS_SITE, NOT_FOUND, Problem},
@@ -165,7 +165,8 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(log_request))
 }
 
-/// The addresses of accounts: without a provider, there are none.
+/// The addresses of accounts: without a provider, there are none. No cache keeps what is about a
+/// person.
 fn accounts() -> Router<App> {
     Router::new()
         .route("/auth/login", get(auth::page))
@@ -175,15 +176,16 @@ fn accounts() -> Router<App> {
         .route("/account", get(account::account).delete(admin::leave))
         .route("/account/tokens", get(tokens::list).post(tokens::create))
         .route("/account/tokens/{token}", delete(tokens::revoke))
+        .route("/account/sessions", get(account::sessions))
+        .route("/account/sessions/{session}", delete(account::end_session))
+        .route("/admin/users", get(admin::list))
+        .route("/admin/users/{user}", get(admin::one).patch(admin::change).delete(admin::remove))
+        .layer(map_response(set_no_store))
         .route("/images/{id}", patch(shares::change))
         .route("/images/{id}/shares", get(shares::list).post(shares::create))
         .route("/images/{id}/shares/{share}", delete(shares::revoke))
         .route("/s/{secret}", get(shares::text))
         .route("/s/{secret}/original", get(shares::original))
-        .route("/admin/users", get(admin::list))
-        .route("/admin/users/{user}", get(admin::one).patch(admin::change).delete(admin::remove))
-        .route("/account/sessions", get(account::sessions))
-        .route("/account/sessions/{session}", delete(account::end_session))
 }
 
 /// The addresses for operators.

@@ -21,6 +21,7 @@ use crate::{
     account_responses::{UserBody, UsersBody},
     app::App,
     extract::query,
+    headers::CLEAR_CACHE,
     json_body::JsonBody,
     negotiate::negotiate,
     pages,
@@ -179,7 +180,7 @@ pub(crate) async fn leave(
     app.pipeline.begin_leaving(user.id).await?;
     app.credentials.forget();
     audit("account deletion begun", &principal_of(&user), &user.id);
-    Ok(StatusCode::ACCEPTED.into_response())
+    Ok((StatusCode::ACCEPTED, [CLEAR_CACHE]).into_response())
 }
 
 fn user_id(text: &str) -> Result<UserId, Problem> {

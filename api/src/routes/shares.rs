@@ -18,6 +18,7 @@ use crate::{
     account_responses::{ShareBody, SharesBody},
     app::App,
     extract::{Id, RenderQuery},
+    headers::NO_STORE,
     json_body::JsonBody,
     problem::{NOT_FOUND, Problem, ProblemBody, TOO_MANY},
     responses::{Binary, ImageBody, Json},
@@ -102,9 +103,8 @@ pub(crate) async fn create(
         Problem::new(TOO_MANY, format!("the image has {max} links: revoke one"))
     })?;
     audit("link made", &principal, &id);
-    let no_store = HeaderValue::from_static("no-store");
     let body = Json(ShareBody::new(share, Some(secret)));
-    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, no_store)], body).into_response())
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, NO_STORE)], body).into_response())
 }
 
 /// Lists the links to an image, newest first, without their secrets.
