@@ -28,7 +28,9 @@ use crate::{
         NOT_FOUND, PROVIDER_UNAVAILABLE, Problem, ProblemBody, RATE_LIMITED, SIGN_IN_FAILED,
         SIGN_IN_REFUSED,
     },
-    sign_in::{Attempt, Authorized, Profile, Provider, Secret, SignIn, SignInError, is_return_to},
+    sign_in::{
+        Attempt, Authorized, Profile, Provider, Secret, SignIn, SignInError, is_return_to, quoted,
+    },
 };
 
 /// The longest `User-Agent` that is kept, in characters.
@@ -215,7 +217,7 @@ impl CallbackQuery {
                 Err(SignInError::Unavailable(format!("it says {error}")))
             }
             (Some(error), _) => {
-                let error = escape_controls(error);
+                let error = quoted(error);
                 Err(SignInError::refused(format!("the provider refused the sign-in: {error}")))
             }
             (None, Some(code)) => Ok(Authorized { code, iss: self.iss.as_deref() }),

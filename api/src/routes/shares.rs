@@ -19,7 +19,7 @@ use crate::{
     app::App,
     extract::{Id, RenderQuery},
     headers::NO_STORE,
-    json_body::JsonBody,
+    json_body::{JsonBody, OptionalJsonBody},
     problem::{NOT_FOUND, Problem, ProblemBody, TOO_MANY},
     responses::{Binary, ImageBody, Json},
     routes::{
@@ -70,7 +70,7 @@ pub(crate) async fn change(
 }
 
 /// The body of a request for a link; it may be left out.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewShareBody {
     /// How long the link works, in seconds; without it, until it is revoked.
@@ -81,7 +81,7 @@ pub(crate) struct NewShareBody {
 #[utoipa::path(
     post, path = "/images/{id}/shares", operation_id = "createShare", tag = "accounts",
     params(("id" = String, Path, description = "Id of the image.")),
-    request_body = NewShareBody,
+    request_body = Option<NewShareBody>,
     responses(
         (status = 201, description = "The link.", body = ShareBody),
         (status = 400, description = "The body is invalid.", body = ProblemBody, content_type = "application/problem+json"),
@@ -95,7 +95,7 @@ pub(crate) async fn create(
     State(app): State<App>,
     Changes(principal): Changes,
     Id(id): Id,
-    JsonBody(new): JsonBody<NewShareBody>,
+    OptionalJsonBody(new): OptionalJsonBody<NewShareBody>,
 ) -> Result<Response, Problem> {
     let made = app.pipeline.create_share(id, &principal, life(new.expires_in_s)?).await?;
     let (secret, share) = made.ok_or_else(|| {
