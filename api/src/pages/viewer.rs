@@ -155,6 +155,7 @@ fn readers_of(
     match visibility {
         Visibility::Public if public_images => "Public: everyone",
         Visibility::Public => "Public: everyone who is signed in",
+        Visibility::Private if image.owner.is_none() => "Private: only admins",
         Visibility::Private if image.owner == reader.user() => "Private: only you",
         Visibility::Private => "Private: only its owner",
     }
