@@ -70,6 +70,8 @@ struct Viewer<'a> {
     engine: u32,
     /// Whether browsers can show the original.
     can_show_original: bool,
+    /// Whether the image has measured values, which are read without a process of their own.
+    has_values: bool,
 }
 
 /// A stored render in the list of the page.
@@ -138,6 +140,10 @@ pub(crate) fn viewer(
         renders: renders.iter().map(|render| stored_render(render, presets, query)).collect(),
         version: query.version,
         engine: ENGINE_VERSION,
+        has_values: matches!(
+            image.metadata.media_type.as_str(),
+            "image/tiff" | "image/fits" | "image/x-vicar" | "image/x-pds"
+        ),
         can_show_original: !matches!(
             image.metadata.media_type.as_str(),
             "image/tiff" | "image/qoi" | "image/heic" | "image/jp2" | "image/jpx" | "image/j2c"

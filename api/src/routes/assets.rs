@@ -34,6 +34,7 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("uploads.js", SCRIPT, include_str!("../../assets/uploads.js")),
     ("animation.js", SCRIPT, include_str!("../../assets/animation.js")),
     ("menus.js", SCRIPT, include_str!("../../assets/menus.js")),
+    ("values.js", SCRIPT, include_str!("../../assets/values.js")),
     ("zoom.js", SCRIPT, include_str!("../../assets/zoom.js")),
     ("viewer.js", SCRIPT, include_str!("../../assets/viewer.js")),
     ("planet.svg", "image/svg+xml", include_str!("../../assets/planet.svg")),

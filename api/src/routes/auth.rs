@@ -250,13 +250,11 @@ async fn take(
 async fn admit(app: &App, profile: &Profile, session: &NewSession) -> Result<User, Problem> {
     let config = &sign_in(app).config;
     if !config.allow.apply_to(profile) {
-        let detail = match (&profile.identity.email, profile.is_email_verified) {
-            (Some(_), true) | (None, _) => {
-                "you may not sign in here: SIGN_IN_ALLOW of this service does not name you"
-            }
-            (Some(_), false) => {
+        let detail = match &profile.identity.email {
+            Some(_) => "you may not sign in here: SIGN_IN_ALLOW of this service does not name you",
+            None => {
                 "you may not sign in here: SIGN_IN_ALLOW of this service does not name you, and \
-                 your provider did not verify your address"
+                 your provider told no address that it verified"
             }
         };
         return Err(Problem::new(SIGN_IN_REFUSED, detail));

@@ -148,6 +148,41 @@ export function bitmap(width, height, at) {
   return file;
 }
 
+/** A GeoTIFF of one band of 16 bits in UTM zone 33; pixels are 10 m, and the left upper corner is (300000, 5000000). */
+export function geotiff(width, height, at) {
+  const [shorts, longs, doubles] = [[3, 2], [4, 4], [12, 8]];
+  const tags = [
+    [256, longs, [width]], [257, longs, [height]], [258, shorts, [16]], [259, shorts, [1]], [262, shorts, [1]],
+    [273, longs, [8]], [277, shorts, [1]], [278, longs, [height]], [279, longs, [2 * width * height]],
+    [33550, doubles, [10, 10, 0]], [33922, doubles, [0, 0, 0, 300000, 5000000, 0]],
+    [34735, shorts, [1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 32633]],
+  ];
+  const data = Buffer.alloc(2 * width * height);
+  for (let index = 0; index < width * height; index += 1) {
+    data.writeUInt16LE(at(index % width, Math.floor(index / width)), 2 * index);
+  }
+  const [directory, outside] = [Buffer.alloc(2 + 12 * tags.length + 4), []];
+  const ends = 8 + data.length + directory.length;
+  directory.writeUInt16LE(tags.length);
+  tags.forEach(([tag, [type, size], values], index) => {
+    const entry = 2 + 12 * index;
+    const bytes = Buffer.alloc(Math.max(4, size * values.length));
+    values.forEach((value, n) => ({ 2: () => bytes.writeUInt16LE(value, 2 * n), 4: () => bytes.writeUInt32LE(value, 4 * n), 8: () => bytes.writeDoubleLE(value, 8 * n) })[size]());
+    directory.writeUInt16LE(tag, entry);
+    directory.writeUInt16LE(type, entry + 2);
+    directory.writeUInt32LE(values.length, entry + 4);
+    if (bytes.length === 4) {
+      bytes.copy(directory, entry + 8);
+    } else {
+      directory.writeUInt32LE(ends + outside.reduce((sum, it) => sum + it.length, 0), entry + 8);
+      outside.push(bytes);
+    }
+  });
+  const head = Buffer.from("II\x2a\0\0\0\0\0", "latin1");
+  head.writeUInt32LE(8 + data.length, 4);
+  return Buffer.concat([head, data, directory, ...outside]);
+}
+
 /** A disc on a dark gradient, in a color that depends on `seed`. */
 export function picture(seed = 1, width = 96, height = 64) {
   const colour = [seed * 37, seed * 91, seed * 53].map((value) => 96 + value % 160);

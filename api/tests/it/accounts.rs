@@ -109,9 +109,11 @@ async fn public_images_are_for_shared_caches_and_private_ones_are_not() {
     let house = House::open(&[]).await;
     let owner = house.token(&house.owner, Scopes::ALL).await;
     let image = house.upload(&owner, 8).await;
+    house.app.work(1).await;
     for (visibility, word) in [(PRIVATE, "private"), (PUBLIC, "public")] {
         house.send("patch", &image.at, Some(&owner), visibility).await.is(200);
-        for path in ["", "/metadata", "/original", "/renders", "/animation"] {
+        // also of a fixed version: who may read it changes
+        for path in ["", "?version=1", "/metadata", "/original", "/renders", "/animation"] {
             let path = format!("{}{path}", image.at);
             let answer = house.send("get", &path, Some(&owner), "").await.is(200);
             assert_eq!(answer.header("cache-control"), format!("{word}, no-cache"), "{path}");
@@ -131,6 +133,7 @@ async fn a_link_shows_one_image_until_it_ends() {
     let house = House::open(&[]).await;
     let owner = house.token(&house.owner, Scopes::ALL).await;
     let image = house.upload(&owner, 8).await;
+    house.app.work(1).await;
     let shares = format!("{}/shares", image.at);
     house.send("post", &shares, Some(&owner), "{}").await.is(201);
     house.send("post", &shares, Some(&owner), " ").await.is(400);
@@ -139,7 +142,9 @@ async fn a_link_shows_one_image_until_it_ends() {
     assert_eq!(made.header("cache-control"), "no-store");
     let url = made.json()["url"].as_str().unwrap().to_owned();
     assert_eq!(url.len(), "/s/".len() + 32);
-    for path in ["", "?width=20&format=png", "?format=html", "?format=cast", "/original"] {
+    for path in
+        ["", "?version=1", "?width=20&format=png", "?format=html", "?format=cast", "/original"]
+    {
         let answer = house.app.get(&format!("{url}{path}")).await.is(200);
         assert_eq!(answer.header("referrer-policy"), "no-referrer");
         assert_eq!(answer.header("cache-control"), "private, no-cache");
@@ -149,6 +154,12 @@ async fn a_link_shows_one_image_until_it_ends() {
     // it opens nothing else, and neither the list nor the database has its secret
     house.app.get(&image.at).await.is(404);
     let secret = url.rsplit('/').next().unwrap();
+    // nor have problems and logs, also where the address is mistyped
+    for path in ["//s/SECRET", "/S/SECRET", "/s//SECRET", "/%73/SECRET", "/images/planet_SECRET"] {
+        let answer = house.app.get(&path.replace("SECRET", secret)).await;
+        let text = answer.is(404).text();
+        assert!(!text.contains(secret) && text.contains("\"instance\""), "{text}");
+    }
     let listed = house.send("get", &shares, Some(&owner), "").await.is(200);
     assert!(!listed.text().contains(secret));
     assert_eq!(house.app.count(&format!("shares WHERE secret_hash = '{secret}'")).await, 0);

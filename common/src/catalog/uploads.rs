@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter,
+    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, SqlErr,
     entity::prelude::*,
     sea_query::{Expr, OnConflict, Query, SimpleExpr},
 };
@@ -85,6 +85,12 @@ pub enum Intent {
     Stored(Image),
     /// The idempotency key belongs to an upload that is in progress.
     InProgress,
+    /// The owner was deleted.
+    NoOwner,
+}
+
+fn is_foreign_key_violation(err: &DbErr) -> bool {
+    matches!(err.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_)))
 }
 
 impl Catalog {
@@ -106,9 +112,16 @@ impl Catalog {
         // the row with the same key may be deleted between these statements
         for _ in 0..MAX_ROUNDS {
             let image = ImageId::generate(now);
-            let insert = self.insert_intent(image, owner, metadata, key, lease);
-            if insert.bounded("begin an upload").await? {
-                return Ok(Intent::Acquired(Upload { image, attempt: 1, owner }));
+            let insert = async {
+                match self.insert_intent(image, owner, metadata, key, lease).await {
+                    Err(err) if is_foreign_key_violation(&err) => Ok(None),
+                    inserted => inserted.map(Some),
+                }
+            };
+            match insert.bounded("begin an upload").await? {
+                Some(true) => return Ok(Intent::Acquired(Upload { image, attempt: 1, owner })),
+                Some(false) => {}
+                None => return Ok(Intent::NoOwner),
             }
             let key = key.unwrap_or_default();
             let take_over = self.take_over(metadata, key, lease);

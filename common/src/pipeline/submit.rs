@@ -119,6 +119,7 @@ impl Pipeline {
         let begun = match begun {
             Intent::Acquired(begun) => begun,
             Intent::InProgress => return Err(SubmitError::KeyBusy),
+            Intent::NoOwner => return Err(SubmitError::NoOwner),
             Intent::Stored(image) if image.metadata.sha256 == metadata.sha256 => {
                 return Ok(Submitted { image, created: false });
             }
