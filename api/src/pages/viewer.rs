@@ -6,7 +6,7 @@ use axum::response::Response;
 use common::{
     account::{principal::Principal, visibility::Visibility},
     image::Image,
-    pipeline::ImageSummary,
+    pipeline::{Config, ImageSummary},
     preset::Presets,
     render::Render,
 };
@@ -89,12 +89,12 @@ pub(crate) fn viewer(
     origin: &str,
     account: Option<&AccountLink>,
     reader: &Principal,
-    public_images: bool,
-    presets: &Presets,
+    config: &Config,
     summary: &ImageSummary,
     query: &RenderQuery,
     renders: &[Render],
 ) -> Response {
+    let (presets, public_images) = (&config.presets, config.accounts.public_images);
     let (image, spec) = (&summary.image, &query.spec);
     let (columns, rows) = spec.size(image.metadata.width, image.metadata.height);
     let colored_cells = if spec.color() == Palette::None { 0 } else { columns * rows };

@@ -105,21 +105,10 @@ pub(crate) async fn text(
         let stored = app.pipeline.renders(id, &reader).await?.ok_or_else(Problem::no_image)?;
         check_exists(&app, id, &query, &reader).await?;
         let config = app.pipeline.config();
-        let (presets, public_images) = (&config.presets, config.accounts.public_images);
         let account = account_link(&app, &headers, &uri).await?;
         let (origin, summary) = (origin(&headers), &stored.summary);
-        let account_link = account.as_ref();
-        let renders = &stored.renders;
-        let mut page = viewer(
-            &origin,
-            account_link,
-            &reader,
-            public_images,
-            presets,
-            summary,
-            &query,
-            renders,
-        );
+        let mut page =
+            viewer(&origin, account.as_ref(), &reader, config, summary, &query, &stored.renders);
         if account.is_some() {
             page.headers_mut().append(header::VARY, BY_READER);
         }
