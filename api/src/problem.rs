@@ -21,7 +21,7 @@ use common::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{responses::Json, upload_rate::RateHeaders};
+use crate::responses::Json;
 
 /// The detail for an image that does not exist. Pages compare with it: there is no image to link
 /// to.
@@ -104,9 +104,12 @@ impl Problem {
         self
     }
 
-    /// Adds the headers that tell the rate of uploads, if there are any.
-    pub(crate) fn with_headers(mut self, headers: Option<RateHeaders>) -> Self {
-        self.headers.extend(headers.into_iter().flatten());
+    /// Adds headers.
+    pub(crate) fn with_headers(
+        mut self,
+        headers: impl IntoIterator<Item = (header::HeaderName, HeaderValue)>,
+    ) -> Self {
+        self.headers.extend(headers);
         self
     }
 

@@ -76,7 +76,7 @@ impl Upload {
         let head = check_head(app, client, &headers, request.uri().clone()).await?;
         let rate = head.rate.clone();
         let received = Upload::receive_body(request, app, client, &headers, head).await;
-        received.map_err(|problem| problem.with_headers(rate))
+        received.map_err(|problem| problem.with_headers(rate.into_iter().flatten()))
     }
 
     async fn receive_body(

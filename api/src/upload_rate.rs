@@ -29,7 +29,7 @@ pub(crate) async fn admit(app: &App, user: UserId) -> Result<Option<RateHeaders>
     }
     let seconds = rate.retry.as_millis().div_ceil(1000).max(1);
     let detail = format!("you may upload {per_minute} images a minute: try again in {seconds} s");
-    let problem = Problem::new(RATE_LIMITED, detail).with_headers(Some(headers));
+    let problem = Problem::new(RATE_LIMITED, detail).with_headers(headers);
     Err(problem.with_header(header::RETRY_AFTER, value(&seconds.to_string())))
 }
 

@@ -162,6 +162,7 @@ fn readers_of(image: &Image, visibility: Visibility, reader: &Reader<'_>) -> &'s
     match visibility {
         Visibility::Public if reader.public_images => "Public: everyone",
         Visibility::Public => "Public: everyone who is signed in",
+        Visibility::Private if image.owner.is_none() => "Private: only admins",
         Visibility::Private if image.owner == reader.principal.user() => "Private: only you",
         Visibility::Private => "Private: only its owner",
     }

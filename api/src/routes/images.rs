@@ -71,7 +71,7 @@ pub(crate) async fn upload(
     let owner = principal.user();
     let submitted = app.pipeline.submit(spooled, owner, name, key).await.map_err(|err| {
         let hint = hint.filter(|_| matches!(err, SubmitError::Image(_)));
-        let problem = Problem::from(err).with_headers(rate.clone());
+        let problem = Problem::from(err).with_headers(rate.clone().into_iter().flatten());
         hint.into_iter().fold(problem, |problem, hint| problem.with_hint(hint))
     })?;
     drop(slot);

@@ -168,7 +168,8 @@ test("the page of an image says who may see it, also without scripts", async (co
   const plain = await open({ javaScriptEnabled: false, storageState: await page.context().storageState() });
   for (const [path, text] of [[closed, "Private: only you may see this image."], [shared, "Public: everyone who is signed in may see this image."]]) {
     await plain.goto(service.origin + path);
-    await plain.getByText(text).waitFor();
+    assert.equal(await plain.locator(".sharing p").first().textContent(), text);
+    assert.equal(await plain.locator(".sharing p").first().isVisible(), true);
     assert.equal(await plain.getByLabel("Visibility").isVisible(), false);
   }
   const bob = await openAs(service, "bob", shared);

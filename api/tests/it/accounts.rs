@@ -276,6 +276,13 @@ async fn followers_hear_of_what_they_may_read() {
     house.send("delete", &secret.at, Some(&owner), "").await.is(204);
     house.send("patch", &shown.at, Some(&owner), PRIVATE).await.is(200);
     assert_eq!(next(&mut seen_by_all).await, format!("deleted {}", shown.id));
+    // what became of it is not told
+    house.send("delete", &shown.at, Some(&owner), "").await.is(204);
+    let last = house.upload(&owner, 10).await;
+    house.send("patch", &last.at, Some(&owner), PUBLIC).await.is(200);
+    assert_eq!(next(&mut seen_by_all).await, format!("image {}", last.id));
+    house.send("delete", &last.at, Some(&owner), "").await.is(204);
+    assert_eq!(next(&mut seen_by_all).await, format!("deleted {}", last.id));
 }
 
 #[tokio::test(flavor = "multi_thread")]
