@@ -10,16 +10,19 @@ const date = (time) => formatDay(time)[0];
 /** An item of a list, with a button. */
 function row(title, details, action, act) {
   const item = document.createElement("li");
+  const about = document.createElement("div");
   const name = document.createElement("strong");
   name.textContent = title;
-  const text = document.createElement("span");
+  const text = document.createElement("p");
+  text.className = "details";
   text.textContent = details;
+  about.append(name, text);
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = action;
   button.setAttribute("aria-label", `${action}: ${title}`);
   button.addEventListener("click", act);
-  item.append(name, text, button);
+  item.append(about, button);
   return item;
 }
 
@@ -74,6 +77,12 @@ form.addEventListener("submit", async (event) => {
     form.reset();
     await showTokens();
   }
+});
+
+// a page that the browser keeps, to go back to, must not show the token
+addEventListener("pagehide", () => {
+  $("#token-command").textContent = "";
+  $(".made").hidden = true;
 });
 
 $("#delete-account").addEventListener("click", async () => {

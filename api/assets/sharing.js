@@ -11,7 +11,8 @@ const image = `/images/${section.dataset.id}`;
 
 function row({ id, created_at, expires_at }) {
   const item = document.createElement("li");
-  const text = document.createElement("span");
+  const text = document.createElement("p");
+  text.className = "details";
   const end = expires_at ? `until ${formatDay(expires_at)[0]}` : "until it is revoked";
   text.textContent = `A link of ${formatDay(created_at)[0]}, ${end}`;
   const revoke = Object.assign(document.createElement("button"), { type: "button", textContent: "Revoke" });
@@ -37,7 +38,7 @@ visibility.addEventListener("change", async () => {
   const response = await send("PATCH", image, { visibility: visibility.value });
   if (response) {
     shown = visibility.value;
-    toast(shown === "public" ? "Everyone may see the image now." : "Only you may see the image now.");
+    toast(`${visibility.selectedOptions[0].textContent} may see the image.`);
   } else {
     visibility.value = shown;
   }
@@ -52,6 +53,12 @@ form.addEventListener("submit", async (event) => {
     made.hidden = false;
     await showLinks();
   }
+});
+
+// a page that the browser keeps, to go back to, must not show the link
+addEventListener("pagehide", () => {
+  $("code", made).textContent = "";
+  made.hidden = true;
 });
 
 $("details", section).addEventListener("toggle", showLinks);

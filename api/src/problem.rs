@@ -104,6 +104,15 @@ impl Problem {
         self
     }
 
+    /// Adds headers.
+    pub(crate) fn with_headers(
+        mut self,
+        headers: impl IntoIterator<Item = (header::HeaderName, HeaderValue)>,
+    ) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+
     /// What failed in the service, which clients do not see; otherwise the detail.
     pub(crate) fn cause(&self) -> &str {
         self.cause.as_deref().unwrap_or(&self.detail)
@@ -245,7 +254,7 @@ impl From<SubmitError> for Problem {
             SubmitError::Image(verdict) => (&verdict).into(),
             SubmitError::KeyReused => Problem::new(KEY_REUSED, detail),
             SubmitError::KeyBusy => Problem::new(KEY_BUSY, detail),
-            SubmitError::OverQuota => Problem::new(QUOTA_EXCEEDED, detail),
+            SubmitError::OverQuota(_) => Problem::new(QUOTA_EXCEEDED, detail),
             SubmitError::NoOwner => Problem::new(FORBIDDEN, detail),
             SubmitError::Fault(fault) => fault.into(),
         }

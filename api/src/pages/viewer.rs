@@ -33,6 +33,10 @@ struct Viewer<'a> {
     has_accounts: bool,
     /// Whether the reader may change and delete the image.
     may_change: bool,
+    /// Each visibility, and who may see an image that has it.
+    readers: [(Visibility, &'static str); 2],
+    /// Who may see this one.
+    readers_now: &'static str,
     id: String,
     name: String,
     /// The name without its extension, for the names of downloads.
@@ -80,11 +84,18 @@ struct StoredRender {
     is_shown: bool,
 }
 
+/// Who looks at a page.
+pub(crate) struct Reader<'a> {
+    pub account: Option<&'a AccountLink>,
+    pub principal: &'a Principal,
+    /// Whether people who are not signed in may see public images.
+    pub public_images: bool,
+}
+
 /// The page of an image, rendered with the options of `query`.
 pub(crate) fn viewer(
     origin: &str,
-    account: Option<&AccountLink>,
-    reader: &Principal,
+    reader: &Reader<'_>,
     presets: &Presets,
     summary: &ImageSummary,
     query: &RenderQuery,
@@ -106,9 +117,12 @@ pub(crate) fn viewer(
     };
     page(&Viewer {
         origin,
-        account,
-        has_accounts: *reader != Principal::Open,
-        may_change: reader.may_change(image),
+        account: reader.account,
+        has_accounts: *reader.principal != Principal::Open,
+        may_change: reader.principal.may_change(image),
+        readers_now: readers_of(image, image.visibility, reader),
+        readers: [Visibility::Private, Visibility::Public]
+            .map(|it| (it, readers_of(image, it, reader))),
         id: image.id.to_string(),
         stem: name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned(),
         name,
@@ -141,6 +155,17 @@ pub(crate) fn viewer(
             "image/tiff" | "image/qoi" | "image/heic" | "image/jp2" | "image/jpx" | "image/j2c"
         ) && !image.metadata.media_type.starts_with("image/x-portable"),
     })
+}
+
+/// Who may see an image with that visibility, such as `Public: everyone`.
+fn readers_of(image: &Image, visibility: Visibility, reader: &Reader<'_>) -> &'static str {
+    match visibility {
+        Visibility::Public if reader.public_images => "Public: everyone",
+        Visibility::Public => "Public: everyone who is signed in",
+        Visibility::Private if image.owner.is_none() => "Private: only admins",
+        Visibility::Private if image.owner == reader.principal.user() => "Private: only you",
+        Visibility::Private => "Private: only its owner",
+    }
 }
 
 /// The options of `spec` without its frame, as a query.

@@ -21,10 +21,11 @@ use crate::{
     account_responses::{UserBody, UsersBody},
     app::App,
     extract::query,
+    headers::CLEAR_CACHE,
     json_body::JsonBody,
     negotiate::negotiate,
     pages,
-    problem::{NOT_FOUND, Problem, ProblemBody},
+    problem::{FORBIDDEN, NOT_FOUND, Problem, ProblemBody},
     responses::Json,
     routes::tokens::principal_of,
     session::SignedIn,
@@ -114,7 +115,7 @@ pub(crate) struct UserChangeBody {
         (status = 200, description = "The user.", body = UserBody),
         (status = 400, description = "The body is invalid.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Only for admins.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "Only for admins, and not for their own account.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such user.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -124,12 +125,17 @@ pub(crate) async fn change(
     Path(id): Path<String>,
     JsonBody(body): JsonBody<UserChangeBody>,
 ) -> Result<Json<UserBody>, Problem> {
+    let user = user_id(&id)?;
+    if body.blocked == Some(true) && admin.user() == Some(user) {
+        let detail = "you cannot block your own account: another admin or planet-admin can";
+        return Err(Problem::new(FORBIDDEN, detail));
+    }
     let state = body.blocked.map(|blocked| match blocked {
         true => UserState::Blocked,
         false => UserState::Active,
     });
     let change = UserChange { state, max_bytes: body.max_bytes, max_images: body.max_images };
-    let user = found(app.pipeline.change_user(user_id(&id)?, change).await?)?;
+    let user = found(app.pipeline.change_user(user, change).await?)?;
     app.credentials.forget();
     let action = match state {
         Some(UserState::Blocked) => "user blocked",
@@ -147,7 +153,7 @@ pub(crate) async fn change(
     responses(
         (status = 202, description = "The account cannot be used any more; its images are removed soon."),
         (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Only for admins.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "Only for admins, and not for their own account.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such user.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -156,7 +162,12 @@ pub(crate) async fn remove(
     Administers(admin): Administers,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    if !app.pipeline.begin_leaving(user_id(&id)?).await? {
+    let user = user_id(&id)?;
+    if admin.user() == Some(user) {
+        let detail = "this is your own account: delete it at /account";
+        return Err(Problem::new(FORBIDDEN, detail));
+    }
+    if !app.pipeline.begin_leaving(user).await? {
         return Err(no_user());
     }
     app.credentials.forget();
@@ -179,7 +190,7 @@ pub(crate) async fn leave(
     app.pipeline.begin_leaving(user.id).await?;
     app.credentials.forget();
     audit("account deletion begun", &principal_of(&user), &user.id);
-    Ok(StatusCode::ACCEPTED.into_response())
+    Ok((StatusCode::ACCEPTED, [CLEAR_CACHE]).into_response())
 }
 
 fn user_id(text: &str) -> Result<UserId, Problem> {

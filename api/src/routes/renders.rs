@@ -24,7 +24,7 @@ use crate::{
     headers::BY_READER,
     negotiate::negotiate,
     options::Options,
-    pages::viewer,
+    pages::{Reader, viewer},
     problem::{NOT_ACCEPTABLE, Problem, ProblemBody},
     render_writer::{Answer, answer},
     response_budget::Reserved,
@@ -104,11 +104,15 @@ pub(crate) async fn text(
     if format == Output::Html && query.format.is_none() {
         let stored = app.pipeline.renders(id, &reader).await?.ok_or_else(Problem::no_image)?;
         check_exists(&app, id, &query, &reader).await?;
-        let presets = &app.pipeline.config().presets;
+        let config = app.pipeline.config();
         let account = account_link(&app, &headers, &uri).await?;
-        let (origin, summary) = (origin(&headers), &stored.summary);
-        let mut page =
-            viewer(&origin, account.as_ref(), &reader, presets, summary, &query, &stored.renders);
+        let (origin, presets) = (origin(&headers), &config.presets);
+        let reader = Reader {
+            account: account.as_ref(),
+            principal: &reader,
+            public_images: config.accounts.public_images,
+        };
+        let mut page = viewer(&origin, &reader, presets, &stored.summary, &query, &stored.renders);
         if account.is_some() {
             page.headers_mut().append(header::VARY, BY_READER);
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     extract::{Path, State},
-    http::{HeaderValue, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use common::account::{
@@ -72,9 +72,7 @@ pub(crate) async fn create(
         Problem::new(TOO_MANY, format!("you have {max} tokens: revoke one"))
     })?;
     audit("token made", &principal_of(&user), &token.id);
-    let no_store = HeaderValue::from_static("no-store");
-    let body = Json(TokenBody::new(token, Some(secret)));
-    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, no_store)], body).into_response())
+    Ok((StatusCode::CREATED, Json(TokenBody::new(token, Some(secret)))).into_response())
 }
 
 /// Lists the tokens of who is signed in, newest first, without their secrets.

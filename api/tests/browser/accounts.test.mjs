@@ -2,27 +2,10 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { GitHub, OpenIdProvider, signInAtProvider } from "./providers.mjs";
-import { Service, close, closeBrowser, open, until } from "./support.mjs";
+import { GitHub, OpenIdProvider, link, serviceWith, signInAtProvider } from "./providers.mjs";
+import { close, closeBrowser, open, until } from "./support.mjs";
 
 after(closeBrowser);
-
-/** A service that trusts the providers that `start` starts, for its address; both end with the test. */
-async function serviceWith(context, start, others = {}) {
-  let providers;
-  const service = await Service.start(async (origin) => {
-    providers = await start(origin);
-    const settings = providers.map((provider) => provider.settings());
-    return Object.assign({ PUBLIC_URL: origin, SIGN_IN_ALLOW: "@example.org", ...others }, ...settings);
-  });
-  context.after(async () => {
-    await service.stop();
-    providers.forEach((provider) => provider.stop());
-  });
-  return service;
-}
-
-const link = (page, name) => page.getByRole("navigation", { name: "Site" }).getByRole("link", { name });
 
 test("with an OpenID Connect provider: sign in, return to the page, sign out", async (context) => {
   const service = await serviceWith(context, async (origin) => [await OpenIdProvider.start(origin)]);

@@ -77,14 +77,23 @@ export class Service {
 }
 
 let browser;
+/** A browser that keeps pages, to go back to, as browsers of people do. */
+let keepingBrowser;
 
-/** Opens a page; its errors are recorded in `page.complaints`. */
-export async function open(options = {}) {
-  browser ??= await chromium.launch({
-    executablePath: CHROMIUM,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
-  });
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+const launch = (others = {}) => chromium.launch({
+  executablePath: CHROMIUM,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
+  ...others,
+});
+
+/** Opens a page; its errors are recorded in `page.complaints`. `keepsPages`: in a browser that keeps pages to go back to. */
+export async function open({ keepsPages = false, ...options } = {}) {
+  if (keepsPages) {
+    keepingBrowser ??= await launch({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
+  } else {
+    browser ??= await launch();
+  }
+  const context = await (keepsPages ? keepingBrowser : browser).newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   page.complaints = [];
   page.on("pageerror", (error) => page.complaints.push(`an error: ${error.message}`));
@@ -113,7 +122,8 @@ export async function close(page) {
 
 export async function closeBrowser() {
   await browser?.close();
-  browser = undefined;
+  await keepingBrowser?.close();
+  browser = keepingBrowser = undefined;
 }
 
 /** A 24-bit BMP; `at(x, y)` returns red, green and blue, 0 to 255, of a pixel, from the top left. */

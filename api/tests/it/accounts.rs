@@ -6,7 +6,9 @@ use common::account::scopes::Scopes;
 use reqwest::Method;
 use testkit::app::{TestApp, Uploaded, until};
 
-use crate::{access::House, operations::metric, pictures::png, play::slow_dots};
+use crate::{
+    access::House, audit_log::AuditLog, operations::metric, pictures::png, play::slow_dots,
+};
 
 const PUBLIC: &str = r#"{"visibility": "public"}"#;
 const PRIVATE: &str = r#"{"visibility": "private"}"#;
@@ -107,6 +109,7 @@ async fn public_images_are_for_shared_caches_and_private_ones_are_not() {
     let house = House::open(&[]).await;
     let owner = house.token(&house.owner, Scopes::ALL).await;
     let image = house.upload(&owner, 8).await;
+    house.app.work(1).await;
     for (visibility, word) in [(PRIVATE, "private"), (PUBLIC, "public")] {
         house.send("patch", &image.at, Some(&owner), visibility).await.is(200);
         // also of a fixed version: who may read it changes
@@ -130,8 +133,12 @@ async fn a_link_shows_one_image_until_it_ends() {
     let house = House::open(&[]).await;
     let owner = house.token(&house.owner, Scopes::ALL).await;
     let image = house.upload(&owner, 8).await;
+    house.app.work(1).await;
     let shares = format!("{}/shares", image.at);
-    let made = house.send("post", &shares, Some(&owner), "{}").await.is(201);
+    house.send("post", &shares, Some(&owner), "{}").await.is(201);
+    house.send("post", &shares, Some(&owner), " ").await.is(400);
+    // the body may be left out
+    let made = house.send("post", &shares, Some(&owner), "").await.is(201);
     assert_eq!(made.header("cache-control"), "no-store");
     let url = made.json()["url"].as_str().unwrap().to_owned();
     assert_eq!(url.len(), "/s/".len() + 32);
@@ -269,6 +276,13 @@ async fn followers_hear_of_what_they_may_read() {
     house.send("delete", &secret.at, Some(&owner), "").await.is(204);
     house.send("patch", &shown.at, Some(&owner), PRIVATE).await.is(200);
     assert_eq!(next(&mut seen_by_all).await, format!("deleted {}", shown.id));
+    // what became of it is not told
+    house.send("delete", &shown.at, Some(&owner), "").await.is(204);
+    let last = house.upload(&owner, 10).await;
+    house.send("patch", &last.at, Some(&owner), PUBLIC).await.is(200);
+    assert_eq!(next(&mut seen_by_all).await, format!("image {}", last.id));
+    house.send("delete", &last.at, Some(&owner), "").await.is(204);
+    assert_eq!(next(&mut seen_by_all).await, format!("deleted {}", last.id));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -379,4 +393,42 @@ async fn the_gallery_has_a_tab_for_each_and_the_viewer_says_who_may_see_an_image
         let page = open.ask(path, &[("accept", "text/html")]).await.is(200).text();
         assert!(!page.contains("sharing") && !page.contains("owner"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn an_admin_blocks_and_deletes_others_not_themselves() {
+    let house = House::open(&[]).await;
+    let admin = house.token(&house.admin, Scopes::ALL).await;
+    let at = format!("/admin/users/{}", house.admin.id);
+    let blocked = r#"{"blocked": true}"#;
+    let refused = house.send("patch", &at, Some(&admin), blocked).await.is(403);
+    refused.tells_problem("forbidden", &["planet-admin"]);
+    let refused = house.send("delete", &at, Some(&admin), "").await.is(403);
+    refused.tells_problem("forbidden", &["/account"]);
+    house.send("patch", &at, Some(&admin), r#"{"max_images": 5}"#).await.is(200);
+}
+
+/// The log names who read what others keep private.
+#[tokio::test]
+async fn an_admin_who_lists_or_follows_all_images_is_logged() {
+    let house = House::open(&[]).await;
+    let admin = house.token(&house.admin, Scopes::ALL).await;
+    let owner = house.token(&house.owner, Scopes::ALL).await;
+    let log = AuditLog::default();
+    let _kept = tracing::subscriber::set_default(log.clone());
+    for (method, path) in [("get", "/images?owner=any"), ("get", "/images?owner=any")] {
+        house.send(method, path, Some(&admin), "").await.is(200);
+    }
+    let request = house.app.request(Method::GET, "/?owner=any").header("accept", "text/html");
+    house.app.send(request.bearer_auth(&admin)).await.is(200);
+    assert_eq!(log.take(), ["images listed"; 3]);
+    house.send("head", "/images/events", Some(&admin), "").await.is(200);
+    assert_eq!(log.take(), ["images followed"]);
+    // what everyone may read
+    for path in ["/images", "/images?owner=public"] {
+        house.send("get", path, Some(&admin), "").await.is(200);
+    }
+    house.send("get", "/images?owner=any", Some(&owner), "").await.is(200);
+    house.send("head", "/images/events", Some(&owner), "").await.is(200);
+    assert_eq!(log.take(), [""; 0]);
 }

@@ -21,9 +21,11 @@ pub fn is_link_secret(text: &str) -> bool {
     text.len() == RANDOM && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Whether `text` has [`RANDOM`] alphanumeric characters in a row, as every secret has.
+/// Whether a part of `text` has the form of the random part of a secret, and is no hexadecimal number.
 pub fn may_have_secret(text: &str) -> bool {
-    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| run.len() >= RANDOM)
+    let runs = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut random = runs.filter(|run| [RANDOM, RANDOM + CHECKSUM].contains(&run.len()));
+    random.any(|run| !run.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// A new token: `planet_`, 32 random characters, and the CRC-32 of what comes before, so that a

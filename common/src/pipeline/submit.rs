@@ -191,7 +191,7 @@ impl Pipeline {
                 let why = "it took longer than its lease";
                 return Err(Fault::new("commit an upload", why).into());
             }
-            Ok(Committed::OverQuota) => SubmitError::OverQuota,
+            Ok(Committed::OverQuota(excess)) => SubmitError::OverQuota(excess),
             Ok(Committed::NoOwner) => SubmitError::NoOwner,
             Err(lost) => return Ok(self.reread_upload(begun, lost).await?),
         };

@@ -6,7 +6,7 @@
 //! received. If that is more than `MAX_REPLAYED_EVENTS`, it reports [`Event::Reset`] instead.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -34,6 +34,8 @@ use crate::{
 const PAGE: u64 = 200;
 /// Events that a subscription may be behind before it has to read the database.
 const CAPACITY: usize = 256;
+/// Hidden images that a subscription remembers.
+const MAX_HIDDEN: usize = 10_000;
 /// After every change.
 const END: ChangeSeq = ChangeSeq(i64::MAX);
 
@@ -42,6 +44,8 @@ pub struct Subscription {
     pipeline: Pipeline,
     reader: Principal,
     only: Option<ImageId>,
+    /// Images of which the reader was told that they are gone, since they may not read them any more.
+    hidden: HashSet<ImageId>,
     received: Snapshot,
     /// The last change that was received: its transaction may have more, which come after it.
     last: Option<Change>,
@@ -75,6 +79,7 @@ impl Pipeline {
                 pipeline: self.clone(),
                 reader: reader.clone(),
                 only: None,
+                hidden: HashSet::new(),
                 received: now.clone(),
                 last: None,
                 live,
@@ -122,6 +127,7 @@ impl Pipeline {
                 pipeline: self.clone(),
                 reader: reader.clone(),
                 only: Some(id),
+                hidden: HashSet::new(),
                 received: Snapshot::EMPTY,
                 last: None,
                 live,
@@ -291,15 +297,30 @@ impl Subscription {
             || self.last.is_some_and(|last| last.seq == change.seq && last.image >= change.image);
         self.received = self.received.with(&delivery.received, END);
         self.last = Some(change);
-        let is_meant = !again && self.only.is_none_or(|only| only == change.image);
-        let event = match &delivery.event {
+        if again || self.only.is_some_and(|only| only != change.image) {
+            return None;
+        }
+        match &delivery.event {
             Event::Image(summary) if !self.reader.may_read(&summary.image) => {
-                Event::Deleted(change.image)
+                let is_news = self.reader.may_have_read(&change) && self.hide(change.image);
+                is_news.then_some(Event::Deleted(change.image))
             }
-            event => event.clone(),
-        };
-        let is_gone = matches!(event, Event::Deleted(_));
-        (is_meant && (!is_gone || self.reader.may_have_read(&change))).then_some(event)
+            // who was told before must not learn until when it existed
+            Event::Deleted(_) if self.hidden.remove(&change.image) => None,
+            Event::Deleted(_) if !self.reader.may_have_read(&change) => None,
+            event => {
+                self.hidden.remove(&change.image);
+                Some(event.clone())
+            }
+        }
+    }
+
+    /// Remembers that the reader is told that an image is gone; returns whether they were not yet.
+    fn hide(&mut self, image: ImageId) -> bool {
+        if self.hidden.len() >= MAX_HIDDEN {
+            self.hidden.clear();
+        }
+        self.hidden.insert(image)
     }
 
     /// Events were missed: replays the changes that were not received, or reads the one image.
