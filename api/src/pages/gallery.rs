@@ -141,7 +141,7 @@ struct Tile {
     name: String,
     /// Whether the file had no name.
     is_unnamed: bool,
-    /// Whose it is; empty if nobody owns it.
+    /// Whose it is; empty without an owner.
     owner: String,
     /// `private` or `public`.
     visibility: &'static str,

@@ -23,7 +23,7 @@ pub(crate) use problems::{kind, kinds, problem};
 pub(crate) use reference::reference;
 pub(crate) use sign_in::sign_in;
 pub(crate) use users::users;
-pub(crate) use viewer::{MAX_PNG_CELLS, viewer};
+pub(crate) use viewer::{MAX_PNG_CELLS, Reader, viewer};
 
 use askama::Template;
 use axum::{

@@ -6,7 +6,7 @@ use axum::response::Response;
 use common::{
     account::{principal::Principal, visibility::Visibility},
     image::Image,
-    pipeline::{Config, ImageSummary},
+    pipeline::ImageSummary,
     preset::Presets,
     render::Render,
 };
@@ -84,17 +84,23 @@ struct StoredRender {
     is_shown: bool,
 }
 
+/// Who looks at a page.
+pub(crate) struct Reader<'a> {
+    pub account: Option<&'a AccountLink>,
+    pub principal: &'a Principal,
+    /// Whether people who are not signed in may see public images.
+    pub public_images: bool,
+}
+
 /// The page of an image, rendered with the options of `query`.
 pub(crate) fn viewer(
     origin: &str,
-    account: Option<&AccountLink>,
-    reader: &Principal,
-    config: &Config,
+    reader: &Reader<'_>,
+    presets: &Presets,
     summary: &ImageSummary,
     query: &RenderQuery,
     renders: &[Render],
 ) -> Response {
-    let (presets, public_images) = (&config.presets, config.accounts.public_images);
     let (image, spec) = (&summary.image, &query.spec);
     let (columns, rows) = spec.size(image.metadata.width, image.metadata.height);
     let colored_cells = if spec.color() == Palette::None { 0 } else { columns * rows };
@@ -111,12 +117,12 @@ pub(crate) fn viewer(
     };
     page(&Viewer {
         origin,
-        account,
-        has_accounts: *reader != Principal::Open,
-        may_change: reader.may_change(image),
-        readers_now: readers_of(image, image.visibility, reader, public_images),
+        account: reader.account,
+        has_accounts: *reader.principal != Principal::Open,
+        may_change: reader.principal.may_change(image),
+        readers_now: readers_of(image, image.visibility, reader),
         readers: [Visibility::Private, Visibility::Public]
-            .map(|it| (it, readers_of(image, it, reader, public_images))),
+            .map(|it| (it, readers_of(image, it, reader))),
         id: image.id.to_string(),
         stem: name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned(),
         name,
@@ -152,17 +158,12 @@ pub(crate) fn viewer(
 }
 
 /// Who may see an image with that visibility, such as `Public: everyone`.
-fn readers_of(
-    image: &Image,
-    visibility: Visibility,
-    reader: &Principal,
-    public_images: bool,
-) -> &'static str {
+fn readers_of(image: &Image, visibility: Visibility, reader: &Reader<'_>) -> &'static str {
     match visibility {
-        Visibility::Public if public_images => "Public: everyone",
+        Visibility::Public if reader.public_images => "Public: everyone",
         Visibility::Public => "Public: everyone who is signed in",
         Visibility::Private if image.owner.is_none() => "Private: only admins",
-        Visibility::Private if image.owner == reader.user() => "Private: only you",
+        Visibility::Private if image.owner == reader.principal.user() => "Private: only you",
         Visibility::Private => "Private: only its owner",
     }
 }

@@ -24,7 +24,7 @@ use crate::{
     headers::BY_READER,
     negotiate::negotiate,
     options::Options,
-    pages::viewer,
+    pages::{Reader, viewer},
     problem::{NOT_ACCEPTABLE, Problem, ProblemBody},
     render_writer::{Answer, answer},
     response_budget::Reserved,
@@ -106,9 +106,13 @@ pub(crate) async fn text(
         check_exists(&app, id, &query, &reader).await?;
         let config = app.pipeline.config();
         let account = account_link(&app, &headers, &uri).await?;
-        let (origin, summary) = (origin(&headers), &stored.summary);
-        let mut page =
-            viewer(&origin, account.as_ref(), &reader, config, summary, &query, &stored.renders);
+        let (origin, presets) = (origin(&headers), &config.presets);
+        let reader = Reader {
+            account: account.as_ref(),
+            principal: &reader,
+            public_images: config.accounts.public_images,
+        };
+        let mut page = viewer(&origin, &reader, presets, &stored.summary, &query, &stored.renders);
         if account.is_some() {
             page.headers_mut().append(header::VARY, BY_READER);
         }

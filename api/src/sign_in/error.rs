@@ -1,4 +1,4 @@
-//! Why nobody was signed in.
+//! Why a sign-in failed.
 
 use asciify::escape_controls;
 use url::Url;
@@ -11,7 +11,7 @@ pub(crate) fn quoted(text: &str) -> String {
     escape_controls(text).chars().take(MAX_QUOTED).collect()
 }
 
-/// Why nobody was signed in.
+/// Why a sign-in failed.
 #[derive(Debug)]
 pub(crate) enum SignInError {
     /// The callback, or what the provider says of it, is not accepted: the reason.

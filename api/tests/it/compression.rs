@@ -10,7 +10,7 @@ use crate::pictures::png;
 const CODINGS: [&str; 3] = ["gzip", "br", "zstd"];
 
 #[tokio::test]
-async fn text_is_compressed_for_whoever_accepts_it() {
+async fn text_is_compressed_for_clients_that_accept_it() {
     let app = TestApp::spawn().await;
     let image = app.upload(png(64, 40)).await;
     let plain = app.get(&image.at).await.is(200);
@@ -44,7 +44,7 @@ async fn text_is_compressed_for_whoever_accepts_it() {
 }
 
 #[tokio::test]
-async fn whoever_has_a_compressed_text_is_not_sent_it_again() {
+async fn a_compressed_text_that_the_client_has_is_not_sent_again() {
     let app = TestApp::spawn().await;
     let image = app.upload(png(64, 40)).await;
     for coding in CODINGS {

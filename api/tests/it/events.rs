@@ -171,7 +171,7 @@ async fn one_image_is_followed_from_how_it_stands_to_its_end() {
 }
 
 #[tokio::test]
-async fn whoever_comes_again_has_missed_nothing() {
+async fn a_client_that_reconnects_has_missed_nothing() {
     let app = TestApp::spawn().await;
     let (gone, kept) = (app.upload(png(8, 8)).await, app.upload(png(8, 8)).await);
     let events = Events::open(&app, "/images/events").await;

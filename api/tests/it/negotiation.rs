@@ -84,7 +84,7 @@ async fn different_texts_have_different_tags() {
 }
 
 #[tokio::test]
-async fn whoever_has_a_text_is_not_sent_it_again() {
+async fn a_text_that_the_client_has_is_not_sent_again() {
     let app = TestApp::spawn().await;
     let image = app.upload(png(64, 40)).await;
     app.work(1).await;

@@ -40,7 +40,7 @@ async fn it_comes_back_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn whoever_has_it_is_not_sent_it_again() {
+async fn an_original_that_the_client_has_is_not_sent_again() {
     let app = TestApp::spawn().await;
     let image = app.upload(png(64, 40)).await;
     let at = format!("{}/original", image.at);

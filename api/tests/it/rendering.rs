@@ -142,7 +142,7 @@ async fn a_render_that_the_store_lost_is_drawn_again() {
 }
 
 #[tokio::test]
-async fn colours_are_kept_for_whoever_can_show_them() {
+async fn colours_are_kept_for_outputs_that_show_them() {
     let look = "width=20&symbols=quad&color=256&color_on=both";
     let app = TestApp::with(&[("PRESETS", &format!("default?{look}"))]).await;
     let image = app.upload(png(64, 40)).await;
