@@ -182,3 +182,18 @@ async fn what_a_provider_says_of_a_failure_is_cut() {
     let xs = detail.chars().filter(|c| *c == 'x').count();
     assert!((80..=100).contains(&xs), "{detail}");
 }
+
+/// `planet-admin move` freezes the database that it left.
+#[tokio::test]
+async fn a_moved_installation_sends_nobody_to_the_provider_and_spends_no_code() {
+    let (_provider, app) = oidc().await;
+    let mut browser = Browser::default();
+    let address = browser.begin(&app, "oidc").await;
+    let callback = browser.at_provider(&address).await;
+    app.pipeline.catalog().freeze().await.expect("a freeze");
+    app.get("/auth/login/oidc").await.is(503).tells_problem("unavailable", &[]);
+    browser.get(&app, &callback).await.is(503).tells_problem("unavailable", &[]);
+    // the new place has the same rows, and no freeze
+    app.pipeline.catalog().unfreeze().await.expect("an end of the freeze");
+    browser.get(&app, &callback).await.is(303);
+}
