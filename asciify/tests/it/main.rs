@@ -17,6 +17,8 @@ mod gifs;
 mod golden;
 mod heif;
 mod hostile;
+#[cfg(all(feature = "cli", unix))]
+mod interactive;
 #[cfg(all(feature = "avif", feature = "cli", feature = "jxl"))]
 mod isolation;
 mod jp2;
