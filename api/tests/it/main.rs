@@ -3,6 +3,7 @@
 
 mod access;
 mod accounts;
+mod audit_log;
 mod checks;
 mod compression;
 mod conditions;
@@ -24,6 +25,7 @@ mod pages;
 mod pictures;
 mod play;
 mod programs;
+mod quotas;
 mod refusals;
 mod regions;
 mod rendering;

@@ -119,6 +119,7 @@ impl Pipeline {
         let begun = match begun {
             Intent::Acquired(begun) => begun,
             Intent::InProgress => return Err(SubmitError::KeyBusy),
+            Intent::NoOwner => return Err(SubmitError::NoOwner),
             Intent::Stored(image) if image.metadata.sha256 == metadata.sha256 => {
                 return Ok(Submitted { image, created: false });
             }
@@ -190,7 +191,7 @@ impl Pipeline {
                 let why = "it took longer than its lease";
                 return Err(Fault::new("commit an upload", why).into());
             }
-            Ok(Committed::OverQuota) => SubmitError::OverQuota,
+            Ok(Committed::OverQuota(excess)) => SubmitError::OverQuota(excess),
             Ok(Committed::NoOwner) => SubmitError::NoOwner,
             Err(lost) => return Ok(self.reread_upload(begun, lost).await?),
         };
