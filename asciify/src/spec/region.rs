@@ -48,6 +48,14 @@ impl Region {
         !matches!(self, Self::Pixels(_))
     }
 
+    /// Left, top, width and height of the part of an upright picture, in pixels. `None` where the region
+    /// lies outside.
+    pub fn pixels(self, sides: (u32, u32)) -> Option<[u32; 4]> {
+        let rect = self.of(sides)?;
+        let (width, height) = rect.sides();
+        Some([rect.x.start, rect.y.start, width, height])
+    }
+
     /// The pixels of an upright picture. `None` where the region lies outside.
     pub(crate) fn of(self, (width, height): (u32, u32)) -> Option<PixelRect> {
         let (x, y) = match self {

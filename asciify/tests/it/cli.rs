@@ -311,3 +311,22 @@ fn a_bounding_box_is_the_region_under_it() {
     let told = String::from_utf8_lossy(&outside.stderr);
     assert!(told.contains("bbox must overlap the image") && !outside.status.success(), "{told}");
 }
+
+#[test]
+fn an_interactive_view_needs_a_terminal_and_one_file() {
+    for (arguments, message) in [
+        (&["-i", "a.png"][..], "needs a terminal"),
+        (&["--interactive"], "needs a terminal"),
+        (&["-i", "--output", "b.txt", "a.png"], "cannot be used with"),
+        (&["-i", "--format", "png", "a.png"], "cannot be used with"),
+        (&["-i", "--size", "9x9", "a.png"], "cannot be used with"),
+        (&["-i", "--width", "9", "a.png"], "cannot be used with"),
+        (&["-i", "--animate", "a.png"], "cannot be used with"),
+        (&["-i", "--loops", "2", "a.png"], "cannot be used with"),
+    ] {
+        let output = asciify(arguments, &[]);
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(printed.contains(message), "{arguments:?}: {printed}");
+        assert!(output.status.code() == Some(2) && output.stdout.is_empty(), "{arguments:?}");
+    }
+}

@@ -19,6 +19,8 @@ mod golden;
 mod heif;
 mod hillshade;
 mod hostile;
+#[cfg(all(feature = "cli", unix))]
+mod interactive;
 #[cfg(all(feature = "avif", feature = "cli", feature = "jxl"))]
 mod isolation;
 mod jp2;

@@ -22,6 +22,7 @@ Examples:
   asciify photo.jpg                                        as large as the terminal, in its colours
   asciify --symbols quad --color_on both photo.jpg         blocks in two colours per cell
   asciify -w 120 --format png -o look.png photo.jpg        a picture of the text
+  asciify --interactive scene.tif                          moves about in it, with keys and the pointer
   asciify --animate=no moving.gif                          its first frame; without it, it is played
   asciify --format cast -o moving.cast moving.gif          a recording for asciinema
   curl -s https://host/photo.jpg | asciify                 from standard input
@@ -85,6 +86,14 @@ pub(crate) fn command() -> Command {
         .help("The EPSG code of the coordinates of --bbox: 4326, 3857, UTM on WGS 84 (32601 to 32660, 32701 to 32760), or the image's own. Default: 4326.")
         .value_parser(value_parser!(u32))
         .requires("bbox");
+    let interactive = Arg::new("interactive")
+        .long("interactive")
+        .short('i')
+        .help("Shows one FILE on the terminal, where keys and the pointer move and enlarge it; ? lists the keys. q quits and prints the command that shows the same.")
+        .action(ArgAction::SetTrue)
+        .conflicts_with_all([
+            "animate", "fit", "format", "height", "loops", "output", "size", "speed", "width",
+        ]);
     let completions = Arg::new("completions")
         .long("completions")
         .value_name("SHELL")
@@ -107,7 +116,7 @@ pub(crate) fn command() -> Command {
         .about("Draws images as text.")
         .after_help(EXAMPLES)
         .args(OPTIONS.iter().map(flag))
-        .args([size, bbox, coord_crs, animate, loops, speed])
+        .args([interactive, size, bbox, coord_crs, animate, loops, speed])
         .args(LIMITS.map(|(name, help)| limit(name, help)))
         .args([format, output, completions, man, files])
 }
@@ -189,6 +198,12 @@ pub(crate) fn limits(arguments: &ArgMatches) -> Limits {
         max_decoded_bytes: given("max-decoded-bytes").unwrap_or(default.max_decoded_bytes),
         max_decoder_cpu_s: given("max-decoder-cpu-s").unwrap_or(default.max_decoder_cpu_s),
     }
+}
+
+/// The flags that give these limits.
+pub(crate) fn limit_flags(arguments: &ArgMatches) -> Vec<String> {
+    let flag = |(name, _)| Some(format!("--{name}={}", arguments.get_one::<u64>(name)?));
+    LIMITS.into_iter().filter_map(flag).collect()
 }
 
 /// The version, and the formats that this build reads.

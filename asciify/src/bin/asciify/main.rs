@@ -4,31 +4,27 @@ use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, ErrorKind, IsTerminal, Read, Seek, Write};
+use std::io::{self, Cursor, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use asciify::write::Output;
-use asciify::{Bbox, Grid, Limits, OPTIONS, OptionDoc, OptionKind, Palette, Playback, Spec};
-use asciify::{ReadSeek, SpecError, WGS_84, escape_controls, probe, probe_header, render};
+use asciify::{Bbox, Grid, Limits, OPTIONS, OptionDoc, OptionKind, Palette, ReadSeek, Spec};
+use asciify::{SpecError, WGS_84, escape_controls, probe, probe_header, render};
 use clap::{ArgMatches, error::ErrorKind as UsageError};
 use clap_complete::Shell;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use animate::{PlayError, Show};
-use command::{Animate, CAST, command, completions, exit, exit_with, limits, manual};
+use command::{Animate, CAST, command, completions, exit, exit_with, limit_flags, limits, manual};
+use input::Input;
+use interactive::picture::{LocalPicture, Picture};
 
 mod animate;
 mod command;
+mod input;
+mod interactive;
 mod terminal;
-
-/// Bytes to read from a file at once.
-const BUFFER_BYTES: usize = 1 << 16;
-/// How much of a stream is read to identify its format.
-const START_BYTES: u64 = 4096;
-/// The longest stream, in bytes: streams are kept in memory.
-const MAX_STREAM_BYTES: u64 = 1 << 30;
 
 fn main() -> ExitCode {
     #[cfg(feature = "isolation")]
@@ -65,6 +61,9 @@ fn run(arguments: &ArgMatches) -> io::Result<ExitCode> {
         Palette::None => Output::Txt,
         _ => Output::Ansi,
     });
+    if arguments.get_flag("interactive") {
+        return show_interactively(arguments, spec);
+    }
     let files = files(arguments);
     let is_recording = is_recording(arguments, path);
     if is_recording && files.len() > 1 {
@@ -86,8 +85,7 @@ fn run(arguments: &ArgMatches) -> io::Result<ExitCode> {
         exit_with(UsageError::ArgumentConflict, message);
     }
     let limits = limits(arguments);
-    let crs = arguments.get_one::<u32>("coord_crs").copied().unwrap_or(WGS_84);
-    let bbox = arguments.get_one::<Bbox>("bbox").map(|bbox| (*bbox, crs));
+    let bbox = bbox(arguments);
     let mut destination = Destination::new(path);
     let progress = progress(files.len(), to_terminal);
     let mut code = ExitCode::SUCCESS;
@@ -130,6 +128,63 @@ fn run(arguments: &ArgMatches) -> io::Result<ExitCode> {
     }
     progress.finish_and_clear();
     Ok(code)
+}
+
+/// The bounding box that is to be drawn, with the EPSG code of its coordinates.
+fn bbox(arguments: &ArgMatches) -> Option<(Bbox, u32)> {
+    let crs = arguments.get_one::<u32>("coord_crs").copied().unwrap_or(WGS_84);
+    arguments.get_one::<Bbox>("bbox").map(|bbox| (*bbox, crs))
+}
+
+/// Shows one file on the terminal until the reader quits.
+///
+/// # Errors
+/// The terminal cannot be read or written.
+fn show_interactively(arguments: &ArgMatches, mut spec: Spec) -> io::Result<ExitCode> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        let message = "--interactive needs a terminal as standard input and output";
+        exit_with(UsageError::Io, message);
+    }
+    let files: Vec<&PathBuf> = arguments.get_many("files").into_iter().flatten().collect();
+    let &[file] = files.as_slice() else {
+        exit_with(UsageError::WrongNumberOfValues, "--interactive shows one FILE")
+    };
+    if file.as_os_str() == "-" {
+        let message = "--interactive reads keys from standard input: save the image as a FILE";
+        exit_with(UsageError::ArgumentConflict, message);
+    }
+    let mut open = || -> Result<Box<dyn Picture>, Box<dyn Error>> {
+        let limits = limits(arguments);
+        let mut input = Input::open(file)?;
+        let header = match &mut input {
+            Input::File(file) => probe_header(file, &limits)?,
+            Input::Bytes(bytes) => probe_header(Cursor::new(bytes), &limits)?,
+        };
+        if let Some((bbox, crs)) = bbox(arguments) {
+            spec.set("region", &header.region(bbox, crs)?.to_string())?;
+        }
+        header.offers(&spec)?;
+        Ok(match input {
+            Input::File(source) => Box::new(LocalPicture { source, header, limits }),
+            Input::Bytes(bytes) => {
+                Box::new(LocalPicture { source: Cursor::new(bytes), header, limits })
+            }
+        })
+    };
+    let picture = match open() {
+        Ok(picture) => picture,
+        Err(err) => {
+            report(&format_args!("{}: {err}", file.display()));
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    interactive::run(interactive::Show {
+        picture,
+        spec,
+        name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        what: file.as_os_str().as_encoded_bytes().to_vec(),
+        flags: limit_flags(arguments),
+    })
 }
 
 /// Plays an animation, or records it.
@@ -293,52 +348,6 @@ fn progress(files: usize, to_terminal: bool) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// A file that is to be drawn.
-enum Input {
-    File(BufReader<File>),
-    /// All bytes of a stream, or of a file that is played.
-    Bytes(Arc<[u8]>),
-}
-
-impl Input {
-    /// # Errors
-    /// It cannot be read; a stream that is no image, or is too long.
-    fn open(path: &Path) -> Result<Self, Box<dyn Error>> {
-        if path == "-" {
-            return Ok(Self::Bytes(read_stream(io::stdin().lock())?.into()));
-        }
-        let open = || {
-            let file = File::open(path)?;
-            let is_regular = file.metadata()?.is_file();
-            Ok((file, is_regular))
-        };
-        Ok(match open().map_err(asciify::Error::Read)? {
-            (file, true) => Self::File(BufReader::with_capacity(BUFFER_BYTES, file)),
-            // a pipe or a device
-            (file, false) => Self::Bytes(read_stream(file)?.into()),
-        })
-    }
-
-    /// The animation that it holds; `None` if it does not move, or is damaged.
-    fn playback(&mut self, limits: &Limits) -> Option<Playback> {
-        if let Self::File(file) = self {
-            // a file that does not move is not read as a whole
-            let header = probe_header(&mut *file, limits);
-            file.rewind().ok()?;
-            if header.is_err() || header.is_ok_and(|header| header.frames < 2) {
-                return None;
-            }
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).ok()?;
-            *self = Self::Bytes(bytes.into());
-        }
-        match self {
-            Self::Bytes(bytes) => Playback::open(bytes.clone(), limits).ok().flatten(),
-            Self::File(_) => None,
-        }
-    }
-}
-
 /// The picture in the output format, and an error if the file was cut off.
 ///
 /// # Errors
@@ -378,27 +387,6 @@ fn draw_from(
     }
     let grids = render(source, &[spec], limits)?;
     Ok((grids, header.check_whole().err()))
-}
-
-/// A whole stream, since decoders seek. If its start is no image, the rest is not read.
-///
-/// # Errors
-/// It cannot be read, is no image, or is too long.
-fn read_stream(mut stream: impl Read) -> Result<Vec<u8>, asciify::Error> {
-    let mut bytes = Vec::new();
-    stream.by_ref().take(START_BYTES).read_to_end(&mut bytes).map_err(asciify::Error::Read)?;
-    if let Err(refusal) = probe(Cursor::new(&bytes), &Limits::default())
-        && matches!(refusal, asciify::Error::Unknown { .. } | asciify::Error::FormatNotRead { .. })
-        && !bytes.is_empty()
-    {
-        return Err(refusal);
-    }
-    stream.take(MAX_STREAM_BYTES).read_to_end(&mut bytes).map_err(asciify::Error::Read)?;
-    if bytes.len() as u64 >= MAX_STREAM_BYTES {
-        let message = "a stream of more than 1 GiB: save it as a file";
-        return Err(asciify::Error::Read(io::Error::new(ErrorKind::FileTooLarge, message)));
-    }
-    Ok(bytes)
 }
 
 /// The spec that the arguments give. Sizes and colours default to those of the terminal.
