@@ -25,6 +25,7 @@ pub mod catalog;
 pub mod env;
 pub mod failpoint;
 pub mod fault;
+pub mod file_name;
 pub mod image;
 pub mod jitter;
 pub mod job;

@@ -3,6 +3,7 @@
 
 mod access;
 mod accounts;
+mod adoption;
 mod checks;
 mod compression;
 mod conditions;

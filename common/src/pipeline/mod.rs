@@ -35,8 +35,10 @@ use crate::{
 };
 
 mod account;
+mod adopt_object;
 mod audit;
 mod cache;
+mod decoding;
 mod draw;
 mod event;
 mod flights;
@@ -48,6 +50,7 @@ mod maintenance;
 mod original;
 mod play;
 mod playbacks;
+mod probe;
 mod remove;
 mod render;
 mod reread;
@@ -64,7 +67,9 @@ mod values;
 mod visibility;
 mod wait;
 
+pub use adopt_object::{AdoptError, Adoption, adopt_object};
 pub use audit::{AuditEvent, AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
+pub use decoding::Decoding;
 pub use draw::DrawError;
 pub use event::Event;
 pub use jobs::Conclusion;
@@ -150,17 +155,9 @@ impl Config {
     /// Reads every setting.
     pub fn read(env: &mut Env) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-        let limits = Limits::default();
         let Periods { upload_lease, lease, backoff_max, blob_grace, .. } = Periods::read(env);
-        let render_memory_mib = env.number(
-            "RENDER_MEMORY_MIB",
-            1536,
-            1..=1 << 20,
-            "memory for all renders of one process together, in MiB",
-        );
+        let Decoding { limits, render_memory_mib, render_limit } = Decoding::read(env);
         let max_upload_bytes = max_upload_bytes(env);
-        let render_limit =
-            env.period("RENDER_LIMIT_S", "120", "most time for one render, in seconds");
         let originals_memory_mib = env.number(
             "ORIGINALS_MEMORY_MIB",
             256,
@@ -173,36 +170,7 @@ impl Config {
             store: store::Config::read(env),
             queue: queue::Config::read(env),
             presets: Presets::read(env),
-            limits: Limits {
-                max_side_px: env.number(
-                    "MAX_SIDE_PX",
-                    limits.max_side_px.into(),
-                    1..=u32::MAX.into(),
-                    "longest side of an image that is decoded, in pixels",
-                ) as u32,
-                max_pixels: env.number(
-                    "MAX_PIXELS",
-                    limits.max_pixels,
-                    1..=u64::MAX,
-                    "most pixels of an image that are decoded",
-                ),
-                max_frames: env.number(
-                    "MAX_FRAMES",
-                    limits.max_frames.into(),
-                    1..=u32::MAX.into(),
-                    "most frames or pages of one file",
-                ) as u32,
-                max_decoded_bytes: env
-                    .number(
-                        "MAX_DECODED_BYTES",
-                        limits.max_decoded_bytes,
-                        1..=u64::MAX,
-                        "most memory for decoding one image, in bytes; at most two thirds of \
-                         RENDER_MEMORY_MIB",
-                    )
-                    .min(render_memory_mib * MIB / 3 * 2),
-                max_decoder_cpu_s: render_limit.as_secs_f64().ceil() as u64,
-            },
+            limits,
             max_upload_bytes,
             spool: env
                 .text("SPOOL_DIR", "data/spool", "folder for uploads until they are stored")
@@ -234,7 +202,7 @@ impl Config {
                 "pixels above which an image is large: jobs of large images leave one core to others, \
                  if there is more than one",
             ),
-            render_memory_mib: render_memory_mib as u32,
+            render_memory_mib,
             originals_memory_mib: originals_memory_mib as u32,
             playback_memory_mib: env.number(
                 "PLAYBACK_MEMORY_MIB",

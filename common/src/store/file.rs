@@ -9,6 +9,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Read, SeekFrom, Write},
     ops::Range,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,14 +20,14 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use super::{Body, Content};
+use super::{Body, Content, ForeignBlob};
 use crate::{
     fault::{Doing, Fault, at},
     regular_file::open_regular,
 };
 
 /// The first part of a key.
-const KINDS: [&str; 2] = ["originals", "renders"];
+pub(super) const KINDS: [&str; 2] = ["originals", "renders"];
 /// Folders of each kind: one for each hexadecimal digit.
 const FAN_OUT: u8 = 16;
 
@@ -116,6 +117,35 @@ impl Files {
         Ok(Some(Box::pin(file.take(range.end - range.start))))
     }
 
+    /// The file at `name`, which may be relative to the root.
+    pub(super) async fn foreign(&self, name: &str) -> Result<Option<ForeignBlob>, Fault> {
+        const DOING: &str = "look at a file";
+        let (root, path) = (self.root.clone(), self.root.join(name));
+        let real = move || Ok((root.canonicalize()?, path.canonicalize()?));
+        let real = blocking(move || found(real()));
+        let Some((root, path)) = real.await.doing(DOING)? else { return Ok(None) };
+        if KINDS.iter().any(|kind| path.starts_with(root.join(kind))) {
+            return Err(Fault::new(DOING, "it belongs to an image already"));
+        }
+        let Some(name) = path.to_str().map(str::to_owned) else {
+            return Err(Fault::new(DOING, "its path is not UTF-8"));
+        };
+        let look = move || {
+            let opened = found(open_regular(&path, OpenOptions::new().read(true)))?;
+            let Some(file) = opened.map(|file| file.metadata()).transpose()? else {
+                return Ok(None);
+            };
+            let changed = (file.ino(), file.mtime(), file.mtime_nsec(), file.ctime(), file.len());
+            Ok(Some(ForeignBlob { name, length: file.len(), version: format!("{changed:?}") }))
+        };
+        blocking(look).await.doing(DOING)
+    }
+
+    pub(super) async fn adopt(&self, from: &ForeignBlob, key: &str) -> Result<bool, Fault> {
+        self.put(key, Content::File(self.root.join(&from.name))).await?;
+        Ok(self.foreign(&from.name).await?.as_ref() == Some(from))
+    }
+
     pub(super) async fn delete(&self, key: &str) -> Result<(), Fault> {
         let (paths, root) = (self.paths(key), self.root.clone());
         blocking(move || {
@@ -141,7 +171,7 @@ impl Files {
     fn path(&self, key: &str) -> PathBuf {
         let mut parts = key.split('/');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(kind), Some(id), Some(attempt), None) => {
+            (Some(kind), Some(id), Some(attempt), None) if KINDS.contains(&kind) => {
                 let digit = &id[id.floor_char_boundary(id.len().saturating_sub(1))..];
                 self.root.join(kind).join(digit).join(format!("{id}.{attempt}"))
             }
