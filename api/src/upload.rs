@@ -137,7 +137,9 @@ async fn check_head(
         Some(user) => {
             // a repeated upload is no new image
             if key.is_none() {
-                check_quota(app, &user, length.unwrap_or(0)).await?;
+                // a form is longer than its file
+                let bytes = length.unwrap_or(0).saturating_sub(MAX_FIELD_BYTES as u64);
+                check_quota(app, &user, bytes).await?;
             }
             upload_rate::admit(app, user.id).await?
         }
@@ -150,13 +152,11 @@ async fn check_head(
 ///
 /// # Errors
 /// 403: the user would have more than they may.
-async fn check_quota(app: &App, user: &User, length: u64) -> Result<(), Problem> {
+pub(crate) async fn check_quota(app: &App, user: &User, bytes: u64) -> Result<(), Problem> {
     let accounts = &app.pipeline.config().accounts;
     let is_over = |used: u64, more: u64, max: Option<u64>| {
         max.is_some_and(|max| used.saturating_add(more) > max)
     };
-    // a form is longer than its file
-    let bytes = length.saturating_sub(MAX_FIELD_BYTES as u64);
     let is_user_over = |user: &User| {
         is_over(user.bytes_used, bytes, user.max_bytes.or(accounts.quota_bytes))
             || is_over(user.images_used, 1, user.max_images.or(accounts.quota_images))

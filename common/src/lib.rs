@@ -37,6 +37,7 @@ pub mod program;
 pub mod queue;
 mod regular_file;
 pub mod render;
+pub mod resumable;
 pub mod store;
 pub mod telemetry;
 pub mod trace;

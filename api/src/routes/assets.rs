@@ -31,6 +31,7 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("options.js", SCRIPT, include_str!("../../assets/options.js")),
     ("sharing.js", SCRIPT, include_str!("../../assets/sharing.js")),
     ("uploads.js", SCRIPT, include_str!("../../assets/uploads.js")),
+    ("resumable.js", SCRIPT, include_str!("../../assets/resumable.js")),
     ("animation.js", SCRIPT, include_str!("../../assets/animation.js")),
     ("menus.js", SCRIPT, include_str!("../../assets/menus.js")),
     ("zoom.js", SCRIPT, include_str!("../../assets/zoom.js")),

@@ -34,6 +34,7 @@ mod settings;
 mod sign_in;
 mod thumbnails;
 mod transport;
+mod uploads;
 mod values;
 mod versions;
 mod wire;

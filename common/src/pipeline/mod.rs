@@ -41,6 +41,7 @@ mod cache;
 mod decoding;
 mod draw;
 mod event;
+mod finish;
 mod flights;
 mod jobs;
 mod known;
@@ -51,6 +52,7 @@ mod original;
 mod play;
 mod playbacks;
 mod probe;
+mod receive;
 mod remove;
 mod render;
 mod reread;
@@ -75,6 +77,7 @@ pub use event::Event;
 pub use jobs::Conclusion;
 pub use list::{Count, Listing, StoredRenders};
 pub use maintenance::CleanUp;
+pub use receive::{ReceiveError, Receiver};
 pub use remove::ChangeError;
 pub use render::{RenderError, Rendered};
 pub use serve::{ResolvedRender, ServeError, Text};
@@ -109,6 +112,10 @@ pub struct Config {
     pub spool: PathBuf,
     /// `SPOOL_FREE_BYTES`: disk space that uploads leave free there, in bytes.
     pub spool_free_bytes: u64,
+    /// `UPLOAD_EXPIRES_S`: how long an unfinished upload is kept after its last request.
+    pub upload_expires: Duration,
+    /// `MAX_OPEN_UPLOADS`: unfinished uploads of one user, or of a service without accounts.
+    pub max_open_uploads: u64,
     /// `UPLOAD_LEASE_S`: how long storing an upload may take, without the time for its bytes.
     pub upload_lease: Duration,
     /// `STORE_MIN_RATE`: the time for its bytes.
@@ -182,6 +189,19 @@ impl Config {
                 "disk space that uploads leave free in SPOOL_DIR, in bytes",
             ),
             store_min_rate: store::MinRate::read(env),
+            upload_expires: env.period(
+                "UPLOAD_EXPIRES_S",
+                "86400",
+                "how long an upload that was not sent as a whole is kept after its last request, in \
+                 seconds",
+            ),
+            max_open_uploads: env.number(
+                "MAX_OPEN_UPLOADS",
+                100,
+                1..=1_000_000,
+                "uploads of one user that are not sent as a whole yet; without accounts, of all \
+                 clients together",
+            ),
             upload_lease,
             lease,
             backoff_max,
@@ -361,6 +381,10 @@ impl Pipeline {
 
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    fn originals(&self) -> &Readers {
+        &self.0.originals
     }
 
     /// The queue. Outside of tests, call the operations of the pipeline instead.

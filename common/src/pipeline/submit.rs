@@ -143,12 +143,12 @@ impl Pipeline {
     }
 
     /// What `user` may store, unless their row has limits of its own.
-    fn allowance(&self, user: UserId) -> Allowance {
+    pub(super) fn allowance(&self, user: UserId) -> Allowance {
         let accounts = &self.config().accounts;
         Allowance { user, max_bytes: accounts.quota_bytes, max_images: accounts.quota_images }
     }
 
-    fn publication(&self, image: ImageId, job: JobId) -> Span {
+    pub(super) fn publication(&self, image: ImageId, job: JobId) -> Span {
         let (system, destination) = self.queue().destination();
         let mut span = Span::producer(destination);
         span.set("messaging.system", system);

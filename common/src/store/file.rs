@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The first part of a key.
-pub(super) const KINDS: [&str; 2] = ["originals", "renders"];
+pub(super) const KINDS: [&str; 3] = ["originals", "renders", "uploads"];
 /// Folders of each kind: one for each hexadecimal digit.
 const FAN_OUT: u8 = 16;
 
@@ -144,6 +144,47 @@ impl Files {
     pub(super) async fn adopt(&self, from: &ForeignBlob, key: &str) -> Result<bool, Fault> {
         self.put(key, Content::File(self.root.join(&from.name))).await?;
         Ok(self.foreign(&from.name).await?.as_ref() == Some(from))
+    }
+
+    /// Makes a file of the first bytes of others, one after the other; `false` when one is missing.
+    pub(super) async fn join(&self, parts: Vec<(String, u64)>, key: &str) -> Result<bool, Fault> {
+        let parts: Vec<_> = parts.iter().map(|(part, bytes)| (self.path(part), *bytes)).collect();
+        let path = self.path(key);
+        blocking(move || {
+            let temporary = partial(&path);
+            let mut options = OpenOptions::new();
+            let mut file =
+                open_regular(&temporary, options.write(true).create(true).truncate(true))?;
+            for (part, bytes) in parts {
+                let part = found(open_regular(&part, OpenOptions::new().read(true)))?;
+                let Some(part) = part else { return Ok(false) };
+                if io::copy(&mut part.take(bytes), &mut file)? != bytes {
+                    return Err(ErrorKind::UnexpectedEof.into());
+                }
+            }
+            file.sync_all()?;
+            fs::rename(&temporary, &path)?;
+            path.parent().map_or(Ok(()), sync_folder)?;
+            Ok(true)
+        })
+        .await
+        .doing("join the parts of a blob")
+    }
+
+    /// Gives a file, which is never changed, another name, or copies it where that cannot be.
+    pub(super) async fn copy(&self, from: &str, key: &str) -> Result<(), Fault> {
+        let (from, path) = (self.path(from), self.path(key));
+        let link = {
+            let from = from.clone();
+            move || {
+                fs::hard_link(from, &path)?;
+                path.parent().map_or(Ok(()), sync_folder)
+            }
+        };
+        match blocking(link).await {
+            Ok(()) => Ok(()),
+            Err(_) => self.put(key, Content::File(from)).await,
+        }
     }
 
     pub(super) async fn delete(&self, key: &str) -> Result<(), Fault> {

@@ -31,12 +31,14 @@ mod file;
 mod object_reader;
 mod parts;
 mod reader;
+mod receiving;
 mod s3;
 mod waits;
 
 pub use blocks::ObjectMissing;
 pub(crate) use file::check_writable;
 pub use reader::{BlobReader, Readers, Reading};
+pub use receiving::tail_key;
 pub use waits::StoreWaits;
 
 /// Where blobs are stored.
@@ -208,6 +210,7 @@ fn is_object_name(name: &str) -> bool {
         &parts[..]
     };
     let [kind, id, attempt] = key else { return false };
+    let id = id.trim_start_matches("tail.");
     file::KINDS.contains(kind) && Uuid::try_parse(id).is_ok() && attempt.parse::<i32>().is_ok()
 }
 

@@ -2,35 +2,27 @@
 
 use std::ops::Range;
 
+use crate::resumable::Part;
+
 /// The least bytes of a part but the last one. S3 requires 5 MiB.
 pub(super) const MIN_PART_BYTES: u64 = 8 << 20;
 /// The most parts that a blob is divided into. S3 allows 10,000: some numbers may be lost by crashes.
 const MAX_PARTS: u64 = 9_000;
 
-/// A part that was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    /// Its number, from 1. Numbers ascend, and may have gaps.
-    pub number: i32,
-    /// What the store answered, which it needs to make a blob of the parts.
-    pub receipt: String,
+/// A part that the store answered with this entity tag, and its CRC-32 if it has computed one.
+pub(super) fn part(number: i32, tag: &str, checksum: Option<&str>) -> Part {
+    let receipt = match checksum {
+        Some(checksum) => format!("{tag} {checksum}"),
+        None => tag.to_owned(),
+    };
+    Part { number, receipt }
 }
 
-impl Part {
-    pub(super) fn new(number: i32, tag: &str, checksum: Option<&str>) -> Self {
-        let receipt = match checksum {
-            Some(checksum) => format!("{tag} {checksum}"),
-            None => tag.to_owned(),
-        };
-        Part { number, receipt }
-    }
-
-    /// Its entity tag, and its CRC-32 if the store has computed one.
-    pub(super) fn receipt(&self) -> (&str, Option<&str>) {
-        match self.receipt.split_once(' ') {
-            Some((tag, checksum)) => (tag, Some(checksum)),
-            None => (&self.receipt, None),
-        }
+/// The entity tag of a part, and its CRC-32.
+pub(super) fn receipt(part: &Part) -> (&str, Option<&str>) {
+    match part.receipt.split_once(' ') {
+        Some((tag, checksum)) => (tag, Some(checksum)),
+        None => (&part.receipt, None),
     }
 }
 

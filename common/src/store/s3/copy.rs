@@ -15,7 +15,7 @@ use crate::{
     fault::{Doing, Fault},
     store::{
         ForeignBlob,
-        parts::{Part, part_bytes},
+        parts::{part, part_bytes},
     },
 };
 
@@ -62,6 +62,23 @@ impl Bucket {
         Ok(self.foreign(&from.name).await?.as_ref() == Some(from))
     }
 
+    /// Copies a blob of `length` bytes to a key that was not used before.
+    pub(in crate::store) async fn copy(
+        &self,
+        from: &str,
+        length: u64,
+        key: &str,
+    ) -> Result<(), Fault> {
+        const DOING: &str = "copy an object";
+        let [name, _] = self.names_of(from);
+        let missing = || Fault::new(DOING, format!("{name} is missing or has another length"));
+        let object = self.foreign(&name).await?.filter(|object| object.length == length);
+        match self.adopt(&object.ok_or_else(missing)?, key).await? {
+            true => Ok(()),
+            false => Err(Fault::new(DOING, "it changed")),
+        }
+    }
+
     async fn copy_whole(&self, from: &ForeignBlob, key: &str) -> Result<Copied, Fault> {
         let [name, _] = self.names_of(key);
         let copy = self.client.copy_object().bucket(&self.name).key(name);
@@ -92,7 +109,7 @@ impl Bucket {
                     return Err(Fault::new(DOING, "the server refused it"));
                 };
                 let tag = result.e_tag.ok_or_else(|| Fault::new(DOING, "there is no ETag"))?;
-                Ok(Part::new(number, &tag, result.checksum_crc32.as_deref()))
+                Ok(Some(part(number, &tag, result.checksum_crc32.as_deref())))
             }
         };
         let part_bytes = part_bytes(from.length).max(COPIED_BYTES);
@@ -107,14 +124,14 @@ impl Bucket {
         let send = |id: String, number: i32, range: Range<u64>| async move {
             const DOING: &str = "read an object";
             let length = range.end - range.start;
-            let bytes = format!("bytes={}-{}", range.start, range.end - 1);
-            let get = self.client.get_object().bucket(&self.name).key(&from.name).range(bytes);
+            let span = format!("bytes={}-{}", range.start, range.end - 1);
+            let get = self.client.get_object().bucket(&self.name).key(&from.name).range(span);
             let object = get.if_match(&from.version).send().await.doing(DOING)?;
-            let part = object.body.collect().await.doing(DOING)?.into_bytes();
-            if part.len() as u64 != length {
+            let bytes = object.body.collect().await.doing(DOING)?.into_bytes();
+            if bytes.len() as u64 != length {
                 return Err(Fault::new(DOING, "a part of it has another length"));
             }
-            self.send_part(key, &id, number, ByteStream::from(part), length).await
+            self.send_part(key, &id, number, ByteStream::from(bytes), length).await
         };
         self.make_of_parts(key, from.length, part_bytes(from.length), send).await
     }

@@ -14,13 +14,21 @@ use tokio::runtime::Handle;
 use super::{Bucket, timeouts};
 use crate::{
     fault::{Doing, Fault},
-    store::parts::{Part, part_bytes, ranges},
+    resumable::Part,
+    store::parts::{part, part_bytes, ranges, receipt},
 };
 
 /// Parts of an object that are sent at the same time.
 const PARTS_AT_ONCE: usize = 4;
 /// Bytes of a file that are read at a time.
 const FILE_BUFFER_BYTES: usize = 128 << 10;
+
+/// The code of an error: there is no such multipart upload.
+const NO_UPLOAD: &str = "NoSuchUpload";
+
+fn lost() -> Fault {
+    Fault::new("put an object in parts", "its parts are gone")
+}
 
 /// A multipart upload, which is aborted when it is dropped before it is completed.
 struct Unfinished<'a> {
@@ -70,16 +78,18 @@ impl Bucket {
         make: impl Fn(String, i32, Range<u64>) -> F,
     ) -> Result<(), Fault>
     where
-        F: Future<Output = Result<Part, Fault>>,
+        F: Future<Output = Result<Option<Part>, Fault>>,
     {
         let id = self.begin_parts(key).await?;
         let mut unfinished = Unfinished { bucket: self, key, id: Some(id.clone()) };
         let parts = stream::iter((1..).zip(ranges(bytes, part_bytes)));
         let parts = parts.map(|(number, range)| make(id.clone(), number, range));
-        let parts: Vec<Part> = parts.buffered(PARTS_AT_ONCE).try_collect().await?;
-        self.complete_parts(key, &id, &parts, bytes).await?;
+        let parts: Vec<Option<Part>> = parts.buffered(PARTS_AT_ONCE).try_collect().await?;
+        let parts: Option<Vec<Part>> = parts.into_iter().collect();
+        let parts = parts.ok_or_else(lost)?;
+        let is_made = self.complete_parts(key, &id, &parts, bytes).await?;
         unfinished.id = None;
-        Ok(())
+        is_made.then_some(()).ok_or_else(lost)
     }
 
     /// Begins a multipart upload; returns its id.
@@ -91,8 +101,8 @@ impl Bucket {
         id.ok_or_else(|| Fault::new(DOING, "the answer has no id"))
     }
 
-    /// Sends a part of `length` bytes. As many may be sent at the same time as have part in
-    /// [`Bucket::put_in_parts`].
+    /// Sends a part of `length` bytes; `None` when there is no such multipart upload. As many may be
+    /// sent at the same time as by [`Bucket::make_of_parts`].
     pub(in crate::store) async fn send_part(
         &self,
         key: &str,
@@ -100,7 +110,7 @@ impl Bucket {
         number: i32,
         body: ByteStream,
         length: u64,
-    ) -> Result<Part, Fault> {
+    ) -> Result<Option<Part>, Fault> {
         const DOING: &str = "put a part of an object";
         let transfer = self.min_rate.time_of(length.saturating_mul(PARTS_AT_ONCE as u64));
         let limits = timeouts(transfer).disable_read_timeout().build();
@@ -108,25 +118,28 @@ impl Bucket {
         let put = self.client.upload_part().bucket(&self.name).key(name);
         let put = put.upload_id(id).part_number(number).body(body);
         let put = put.customize().config_override(Config::builder().timeout_config(limits));
-        let answer = put.send().await.doing(DOING)?;
+        let answer = match put.send().await {
+            Err(err) if err.code() == Some(NO_UPLOAD) => return Ok(None),
+            answer => answer.doing(DOING)?,
+        };
         let tag = answer.e_tag.ok_or_else(|| Fault::new(DOING, "the answer has no ETag"))?;
-        Ok(Part::new(number, &tag, answer.checksum_crc32.as_deref()))
+        Ok(Some(part(number, &tag, answer.checksum_crc32.as_deref())))
     }
 
-    /// Makes the object of `bytes` of its parts, in their order.
+    /// Makes the object of `bytes` of its parts, in their order; `false` when there are no such parts.
     pub(in crate::store) async fn complete_parts(
         &self,
         key: &str,
         id: &str,
         parts: &[Part],
         bytes: u64,
-    ) -> Result<(), Fault> {
-        let part = |part: &Part| {
-            let (tag, checksum) = part.receipt();
-            let completed = CompletedPart::builder().part_number(part.number).e_tag(tag);
-            completed.set_checksum_crc32(checksum.map(str::to_owned)).build()
+    ) -> Result<bool, Fault> {
+        let completed = |part: &Part| {
+            let (tag, checksum) = receipt(part);
+            let part = CompletedPart::builder().part_number(part.number).e_tag(tag);
+            part.set_checksum_crc32(checksum.map(str::to_owned)).build()
         };
-        let parts = parts.iter().map(part).collect();
+        let parts = parts.iter().map(completed).collect();
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let limits = timeouts(self.min_rate.time_of(bytes)).disable_read_timeout().build();
         let [name, _] = self.names_of(key);
@@ -134,9 +147,10 @@ impl Bucket {
         let complete = complete.upload_id(id).multipart_upload(parts).customize();
         let complete = complete.config_override(Config::builder().timeout_config(limits));
         match complete.send().await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
             // an earlier request may have completed it, whose answer was lost
-            Err(_) if self.length(key).await? == Some(bytes) => Ok(()),
+            Err(_) if self.length(key).await? == Some(bytes) => Ok(true),
+            Err(err) if err.code() == Some(NO_UPLOAD) => Ok(false),
             Err(err) => Err(err).doing("complete a multipart upload"),
         }
     }
@@ -146,7 +160,7 @@ impl Bucket {
         let [name, _] = self.names_of(key);
         let abort = self.client.abort_multipart_upload().bucket(&self.name).key(name);
         match abort.upload_id(id).send().await {
-            Err(err) if err.code() == Some("NoSuchUpload") => Ok(()),
+            Err(err) if err.code() == Some(NO_UPLOAD) => Ok(()),
             aborted => aborted.doing("abort a multipart upload").map(drop),
         }
     }
