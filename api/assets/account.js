@@ -1,41 +1,28 @@
 // The account: makes and revokes tokens, lists and ends sessions, deletes the account.
 
-import { $, confirmDelete, errorMessage, toast } from "./page.js";
+import { $, confirmDelete, formatDay, send, toast } from "./page.js";
 
 const tokens = $("#tokens");
 const sessions = $("#sessions");
 const form = $(".new-token");
-const day = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
-const date = (text) => day.format(new Date(text));
-
-/** Sends a request; returns the response, or null after a message about the failure. */
-async function send(method, path, body) {
-  const headers = { accept: "application/json", ...(body && { "content-type": "application/json" }) };
-  try {
-    const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
-    if (response.ok) {
-      return response;
-    }
-    toast(await errorMessage(response));
-  } catch {
-    toast("The service is unreachable.");
-  }
-  return null;
-}
+const date = (time) => formatDay(time)[0];
 
 /** An item of a list, with a button. */
 function row(title, details, action, act) {
   const item = document.createElement("li");
+  const about = document.createElement("div");
   const name = document.createElement("strong");
   name.textContent = title;
-  const text = document.createElement("span");
+  const text = document.createElement("p");
+  text.className = "details";
   text.textContent = details;
+  about.append(name, text);
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = action;
   button.setAttribute("aria-label", `${action}: ${title}`);
   button.addEventListener("click", act);
-  item.append(name, text, button);
+  item.append(about, button);
   return item;
 }
 
@@ -90,6 +77,12 @@ form.addEventListener("submit", async (event) => {
     form.reset();
     await showTokens();
   }
+});
+
+// a page that the browser keeps, to go back to, must not show the token
+addEventListener("pagehide", () => {
+  $("#token-command").textContent = "";
+  $(".made").hidden = true;
 });
 
 $("#delete-account").addEventListener("click", async () => {

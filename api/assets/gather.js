@@ -74,7 +74,7 @@ function offerAddress(address) {
   };
   row.append(
     "This is an address, not an image; this service loads nothing from other hosts. Open it and copy the image itself: ", link, " ",
-    button("Copy a command", () => copy(`curl -L ${quoted} | curl --data-binary @- ${location.origin}/images`, "Command")), " ",
+    button("Copy a command", () => copy(`curl -L ${quoted} | ${$(".front").dataset.curl} --data-binary @- ${location.origin}/images`, "Command")), " ",
     button("Dismiss", () => row.remove()),
   );
   $(".uploads").before(row);
@@ -87,7 +87,7 @@ export function gather(take) {
   const takeFiles = (files) => files.length > 0 && take(files);
   const picker = $("#picker");
 
-  picker.addEventListener("change", () => {
+  picker?.addEventListener("change", () => {
     takeFiles([...picker.files]);
     picker.value = "";
   });

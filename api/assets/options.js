@@ -50,6 +50,14 @@ function whyOff(name, value) {
       return isBlocks ? "not with coloured backgrounds" : undefined;
     case "dither":
       return isBlocks || value("match") !== "ramp" ? "only when matched by brightness" : undefined;
+    case "bands":
+      return value("expression") === "none" ? undefined : "an expression names its bands";
+    case "colormap_name":
+      return isColored ? undefined : "needs colours";
+    case "azimuth":
+    case "angle_altitude":
+    case "z_exaggeration":
+      return value("algorithm") === "hillshade" ? undefined : "only for a hillshade";
     case "fit":
       return value("width") && value("height") ? undefined : "needs columns and rows";
     default:

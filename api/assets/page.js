@@ -52,6 +52,21 @@ export function toast(text) {
   toast.timer = setTimeout(() => box.classList.remove("shown"), 3500);
 }
 
+/** Sends a request with a JSON body; returns the response, or null after a message about the failure. */
+export async function send(method, path, body) {
+  const headers = { accept: "application/json", ...(body && { "content-type": "application/json" }) };
+  try {
+    const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+    if (response.ok) {
+      return response;
+    }
+    toast(await errorMessage(response));
+  } catch {
+    toast("The service is unreachable.");
+  }
+  return null;
+}
+
 /** Copies text. Without the Clipboard API (plain HTTP from another machine), with a selection. */
 export async function copy(text, what) {
   try {

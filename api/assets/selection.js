@@ -28,6 +28,7 @@ function update() {
   for (const button of $$(".download, .danger", bar)) {
     button.disabled = selected.size === 0;
   }
+  $(".danger", bar).hidden = !tiles.deletesAny || ![...selected].every((id) => tiles.mayDelete(tiles.image(id)));
   $$(".tile", list).forEach(tiles.showSelected);
 }
 

@@ -1,6 +1,6 @@
 // Who may see the image of the viewer: its visibility, and links that show it to everyone who has them.
 
-import { $, errorMessage, toast } from "./page.js";
+import { $, formatDay, send, toast } from "./page.js";
 
 const section = $(".sharing");
 const visibility = $("select[name=visibility]", section);
@@ -8,28 +8,13 @@ const form = $("form", section);
 const links = $("ul", section);
 const made = $(".made", section);
 const image = `/images/${section.dataset.id}`;
-const day = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
-
-/** Sends a request; returns the response, or null after a message about the failure. */
-async function send(method, path, body) {
-  const headers = { accept: "application/json", ...(body && { "content-type": "application/json" }) };
-  try {
-    const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
-    if (response.ok) {
-      return response;
-    }
-    toast(await errorMessage(response));
-  } catch {
-    toast("The service is unreachable.");
-  }
-  return null;
-}
 
 function row({ id, created_at, expires_at }) {
   const item = document.createElement("li");
-  const text = document.createElement("span");
-  const end = expires_at ? `until ${day.format(new Date(expires_at))}` : "until it is revoked";
-  text.textContent = `A link of ${day.format(new Date(created_at))}, ${end}`;
+  const text = document.createElement("p");
+  text.className = "details";
+  const end = expires_at ? `until ${formatDay(expires_at)[0]}` : "until it is revoked";
+  text.textContent = `A link of ${formatDay(created_at)[0]}, ${end}`;
   const revoke = Object.assign(document.createElement("button"), { type: "button", textContent: "Revoke" });
   revoke.addEventListener("click", async () => {
     if (await send("DELETE", `${image}/shares/${id}`)) {
@@ -53,7 +38,7 @@ visibility.addEventListener("change", async () => {
   const response = await send("PATCH", image, { visibility: visibility.value });
   if (response) {
     shown = visibility.value;
-    toast(shown === "public" ? "Everyone may see the image now." : "Only you may see the image now.");
+    toast(`${visibility.selectedOptions[0].textContent} may see the image.`);
   } else {
     visibility.value = shown;
   }
@@ -68,6 +53,12 @@ form.addEventListener("submit", async (event) => {
     made.hidden = false;
     await showLinks();
   }
+});
+
+// a page that the browser keeps, to go back to, must not show the link
+addEventListener("pagehide", () => {
+  $("code", made).textContent = "";
+  made.hidden = true;
 });
 
 $("details", section).addEventListener("toggle", showLinks);

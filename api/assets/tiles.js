@@ -37,6 +37,13 @@ let layout = { rows: [], height: 0 };
 let aspects = [];
 let metrics;
 
+/** Whether the user may delete an image. */
+export const mayDelete = (image) => (
+  list.dataset.deletable === "all" || (list.dataset.deletable === "own" && image?.owner === list.dataset.user)
+);
+/** Whether the user may delete any. */
+export const deletesAny = list.dataset.deletable !== "none";
+
 export const has = (id) => byId.has(id);
 export const ids = () => [...byId.keys()];
 export const count = () => images.length;
@@ -76,9 +83,11 @@ function update(tile, image) {
   $(".name", tile).title = name;
   const time = $("time", tile);
   [time.dateTime, time.textContent, time.title] = [image.created_at, ...formatDay(image.created_at)];
+  $(".visibility", tile).textContent = image.visibility === "public" ? "public · " : "";
   $(".size", tile).textContent = `${image.width} × ${image.height} · ${formatBytes(image.bytes)}`;
   $(".state", tile).textContent = image.error ?? "";
   $(".state", tile).title = image.error ?? "";
+  $(".remove", tile).hidden = !mayDelete(image);
   $(".remove", tile).setAttribute("aria-label", `Delete ${name}`);
   $(".pick", tile).setAttribute("aria-label", `Select ${name}`);
   showSelected(tile);
@@ -111,7 +120,6 @@ function createElement(image) {
 
 function register(tile) {
   elements.set(tile.dataset.id, tile);
-  $(".remove", tile).hidden = false;
   $(".pick", tile).hidden = false;
 }
 
@@ -209,7 +217,7 @@ export function remove(id) {
   if (hadFocus) {
     updateNow();
     const neighbour = images[Math.min(index, images.length - 1)];
-    ($("a", elements.get(neighbour?.id) ?? document.createElement("p")) ?? $("#picker")).focus();
+    ($("a", elements.get(neighbour?.id) ?? document.createElement("p")) ?? $("#picker") ?? $("#main")).focus();
   }
   requestFrame();
 }
@@ -412,12 +420,12 @@ export function start(changed) {
   onUpdate = changed;
   for (const tile of $$(".tile", list)) {
     register(tile);
-    const { id, status, width, height, bytes, mediaType } = tile.dataset;
+    const { id, status, width, height, bytes, mediaType, owner, visibility } = tile.dataset;
     const name = $(".name", tile).textContent;
     const image = {
       id, status, width: Number(width), height: Number(height), bytes: Number(bytes), media_type: mediaType,
       name: tile.dataset.unnamed === undefined ? name : null,
-      created_at: $("time", tile).dateTime, error: $(".state", tile).textContent || undefined,
+      created_at: $("time", tile).dateTime, error: $(".state", tile).textContent || undefined, owner, visibility,
     };
     byId.set(id, image);
     images.push(image);

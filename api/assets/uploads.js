@@ -96,8 +96,9 @@ function send(job) {
       job.onStored(request.response ?? {});
     } else {
       // what is refused for itself will be refused again
-      const canRetry = status >= 500 || [408, 409, 429].includes(status);
-      fail(job, request.response?.detail ?? `the service returned status ${status}`, canRetry);
+      const canRetry = status >= 500 || [401, 408, 409, 429].includes(status);
+      const reason = status === 401 ? signInLink() : request.response?.detail;
+      fail(job, reason ?? `the service returned status ${status}`, canRetry);
     }
   });
   request.addEventListener("error", async () => {
@@ -116,13 +117,20 @@ function send(job) {
   request.send(form);
 }
 
+/** A link to sign in, in another tab: this one keeps the files, to try again. */
+function signInLink() {
+  const href = `/auth/login?return_to=${encodeURIComponent(location.pathname + location.search)}`;
+  return Object.assign(document.createElement("a"), { href, target: "_blank", textContent: "Sign in to upload" });
+}
+
+/** Shows a file that was not uploaded. `reason` is a text or an element. */
 function fail(job, reason, canRetry) {
   const row = makeRow('<span class="state"></span><span class="buttons">'
     + '<button type="button" class="retry quiet">Try again</button><button type="button" class="dismiss quiet">Dismiss</button></span>');
   row.className = "failed";
   $(".name", row).textContent = job.file.name;
   $(".name", row).title = job.file.name;
-  $(".state", row).textContent = reason;
+  $(".state", row).append(reason);
   const failure = { job, row, canRetry };
   $(".retry", row).hidden = !canRetry;
   $(".retry", row).addEventListener("click", () => retry([failure]));

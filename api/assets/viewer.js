@@ -5,6 +5,7 @@ import { Player } from "./animation.js";
 import "./menus.js";
 import { listAddress } from "./neighbours.js";
 import { clearFieldError, fillForm, form, inputError, readForm, showFieldError, showStates, showValue } from "./options.js";
+import { showValues } from "./values.js";
 import { letZoom } from "./zoom.js";
 
 const workspace = $(".workspace");
@@ -277,6 +278,13 @@ screen.tabIndex = 0;
 $("#zoom-in").addEventListener("click", zoom.in);
 $("#zoom-out").addEventListener("click", zoom.out);
 $("#zoom-all").addEventListener("click", zoom.all);
+
+const underPointer = $("#under-pointer");
+if (underPointer) {
+  // of a cropped picture, the place is not known
+  const isCropped = () => new URLSearchParams(current).get("fit") === "cover";
+  showValues(screen, underPointer, address, (event) => isCropped() ? undefined : zoom.pixel(event), () => current);
+}
 
 /** Buttons that do nothing are off. */
 function showZoom() {

@@ -48,12 +48,25 @@ export function letZoom(frame, img, sides, get, set) {
     set(`${x},${y},${wide},${high}`);
   }
 
-  /** Where in the picture a point of the screen is, 0 to 1 from its left and its top. */
-  function place({ clientX, clientY }) {
+  /** Where in the picture a point of the screen is, in parts of its width and height; it may be beside it. */
+  function part({ clientX, clientY }) {
     const box = img.getBoundingClientRect();
     const scale = Math.min(box.width / img.naturalWidth, box.height / img.naturalHeight);
     const [w, h] = [img.naturalWidth * scale, img.naturalHeight * scale];
-    return [(clientX - box.left - (box.width - w) / 2) / w, (clientY - box.top - (box.height - h) / 2) / h].map((it) => clamp(it, 0, 1));
+    return [(clientX - box.left - (box.width - w) / 2) / w, (clientY - box.top - (box.height - h) / 2) / h];
+  }
+
+  /** The same of the nearest point of the picture. */
+  const place = (event) => part(event).map((it) => clamp(it, 0, 1));
+
+  /** The pixel of the original at a point of the screen; `undefined` beside the picture. */
+  function pixel(event) {
+    const [left, top, w, h] = shown();
+    // what lies outside the original is left out
+    const sizes = [Math.min(w, width - left), Math.min(h, height - top)];
+    const at = part(event).map((it, axis) => Math.floor([left, top][axis] + it * sizes[axis]));
+    const isInside = part(event).every((it) => it >= 0 && it < 1) && at.every((it, axis) => it >= 0 && it < sides[axis]);
+    return isInside ? at : undefined;
   }
 
   /** Zooms in by a factor, and keeps a place where it is. */
@@ -140,5 +153,5 @@ export function letZoom(frame, img, sides, get, set) {
     });
   }
 
-  return { in: () => zoom(STEP), out: () => zoom(1 / STEP), all: () => set("full"), isWhole };
+  return { in: () => zoom(STEP), out: () => zoom(1 / STEP), all: () => set("full"), isWhole, pixel };
 }

@@ -1,6 +1,8 @@
 //! The JSON bodies of responses about accounts; the OpenAPI document has their schemas.
 
-use common::account::{scopes::Scope, session::Session, share::Share, token::Token, user::User};
+use common::account::{
+    scopes::Scope, session::Session, settings::Quota, share::Share, token::Token, user::User,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -27,12 +29,18 @@ pub struct AccountBody {
     images_used: u64,
     /// Length of the originals, in bytes.
     bytes_used: u64,
+    /// Most images that the user may have; null: no limit.
+    #[schema(required = true)]
+    max_images: Option<u64>,
+    /// Most bytes that the originals of the user may have; null: no limit.
+    #[schema(required = true)]
+    max_bytes: Option<u64>,
     /// When the user signed in first (RFC 3339, UTC).
     created_at: String,
 }
 
-impl From<User> for AccountBody {
-    fn from(user: User) -> Self {
+impl AccountBody {
+    pub(crate) fn new(user: User, quota: Quota) -> Self {
         AccountBody {
             id: user.id.to_string(),
             name: user.name,
@@ -41,6 +49,8 @@ impl From<User> for AccountBody {
             role: user.role.as_str(),
             images_used: user.images_used,
             bytes_used: user.bytes_used,
+            max_images: quota.images,
+            max_bytes: quota.bytes,
             created_at: rfc3339(user.created_at),
         }
     }

@@ -54,11 +54,11 @@ impl BacklogSampler {
                 Err(_) => tracing::warn!("could not read the backlog within {TIMEOUT:?}"),
             }
         }
-        write(last.backlog, last.read_at.map(|at| at.elapsed()))
+        write(last.backlog, last.read_at.map(|at| at.elapsed()), pipeline.changes_age())
     }
 }
 
-fn write(backlog: Option<Backlog>, age: Option<Duration>) -> String {
+fn write(backlog: Option<Backlog>, age: Option<Duration>, changes_age: Option<Duration>) -> String {
     let mut text = String::new();
     let mut gauge = |name: &str, help: &str, samples: &[(&str, f64)]| {
         write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n").expect(INFALLIBLE);
@@ -82,12 +82,40 @@ fn write(backlog: Option<Backlog>, age: Option<Duration>) -> String {
             "How long the oldest due job has waited, without those of the backfill",
             &[("", backlog.oldest_due.as_secs_f64())],
         );
+        gauge(
+            "planet_other_engine_jobs",
+            &format!(
+                "Pending jobs of older and newer engine versions; {MAX_COUNTED} of either are counted"
+            ),
+            &[("", backlog.of_other_engines as f64)],
+        );
+        let samples = backlog.blobs.map(|(state, n)| (format!("{{state=\"{state}\"}}"), n as f64));
+        gauge(
+            "planet_blob_gc_entries",
+            &format!(
+                "Blobs that no row refers to, by state: reserved, marked, swept; of the {MAX_COUNTED} \
+                 that are due first"
+            ),
+            &samples.each_ref().map(|(labels, n)| (labels.as_str(), *n)),
+        );
+        gauge(
+            "planet_oldest_due_blob_seconds",
+            "How long the oldest due entry of the garbage collection of blobs has waited",
+            &[("", backlog.oldest_due_blob.as_secs_f64())],
+        );
     }
     if let Some(age) = age {
         gauge(
             "planet_backlog_age_seconds",
-            "How long ago planet_jobs and planet_oldest_due_job_seconds were last read from the \
-             database; they are left out while they cannot be read",
+            "How long ago the gauges of jobs and blobs were last read from the database; they are \
+             left out while they cannot be read",
+            &[("", age.as_secs_f64())],
+        );
+    }
+    if let Some(age) = changes_age {
+        gauge(
+            "planet_changes_age_seconds",
+            "How long ago all changes had been read for event streams; left out without any",
             &[("", age.as_secs_f64())],
         );
     }

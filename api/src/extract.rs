@@ -1,6 +1,9 @@
 //! Extractors: parse and validate path, query and headers. Errors say what would be valid.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use asciify::{Bbox, GeoError, Spec, SpecError, WGS_84, write::Output};
 use axum::{
@@ -172,14 +175,25 @@ const TITILER_NAMES: [(&str, &str); 2] = [("bidx", "bands"), ("rescale", "stretc
 /// What may be repeated as well: percentiles.
 const PERCENTILE: &str = "p";
 
-/// The query with `bands` for all `bidx`, and with `stretch` for all `rescale`.
+/// TiTiler's parameter for options of an algorithm, a JSON object, and those that we have.
+const ALGORITHM_PARAMETERS: &str = "algorithm_params";
+const ALGORITHM_OPTIONS: [&str; 3] = ["azimuth", "angle_altitude", "z_exaggeration"];
+/// One that it has and that changes nothing here: pixels beside a picture are read where there are any.
+const BUFFER: &str = "buffer";
+
+/// The query with `bands` for all `bidx`, with `stretch` for all `rescale`, and with the options of
+/// `algorithm_params`.
 ///
 /// # Errors
-/// 400 where an option is given by both names, or `rescale` has no two numbers.
+/// 400 where an option is given by both names, or where a value of TiTiler's name is none.
 fn with_own_names(query: &[(String, String)]) -> Result<Vec<(String, String)>, Problem> {
     let mut own: Vec<(String, String)> = Vec::new();
     let is_alias = |name: &str| TITILER_NAMES.iter().any(|(alias, _)| *alias == name);
     own.extend(query.iter().filter(|(name, _)| !is_alias(name)).cloned());
+    if let Some(at) = own.iter().position(|(name, _)| name == ALGORITHM_PARAMETERS) {
+        let (_, value) = own.remove(at);
+        own.extend(algorithm_options(&value)?);
+    }
     for (alias, name) in TITILER_NAMES {
         let values = query.iter().filter(|(given, _)| given == alias).map(|(_, value)| value);
         let values: Result<Vec<String>, Problem> = values
@@ -202,6 +216,24 @@ fn with_own_names(query: &[(String, String)]) -> Result<Vec<(String, String)>, P
         own.push((name.to_owned(), values.join(",")));
     }
     Ok(own)
+}
+
+/// The options of a parameter `algorithm_params`.
+fn algorithm_options(value: &str) -> Result<Vec<(String, String)>, Problem> {
+    let refuse = || {
+        let options = ALGORITHM_OPTIONS.join(", ");
+        Problem::parameter(ALGORITHM_PARAMETERS, &format!("a JSON object of numbers of {options}"))
+    };
+    let given: BTreeMap<String, serde_json::Number> =
+        serde_json::from_str(value).map_err(|_| refuse())?;
+    let given = given.into_iter().filter(|(name, _)| name != BUFFER);
+    let option = |(name, value): (String, serde_json::Number)| {
+        let is_known = ALGORITHM_OPTIONS.contains(&name.as_str());
+        // a whole number may have a fraction
+        let value = value.as_f64().filter(|_| is_known).ok_or_else(refuse)?;
+        Ok((name, value.to_string()))
+    };
+    given.map(option).collect()
 }
 
 /// The EPSG code of a parameter `coord_crs`.
@@ -364,6 +396,13 @@ mod tests {
         assert_eq!(spec("rescale=0,1000&rescale=0,9&rescale=1,5"), spec("stretch=0:1000,0:9,1:5"));
         assert_eq!(spec("bidx=4&bands=4"), "400");
         assert_eq!(spec("rescale=0"), "400");
+        assert_eq!(
+            spec("algorithm=hillshade&algorithm_params={%22azimuth%22:90.0,%22buffer%22:3}"),
+            spec("algorithm=hillshade&azimuth=90")
+        );
+        for wrong in ["7", "{%22azimuth%22:%22x%22}", "{%22azimuth%22:361}", "{%22zoom%22:1}"] {
+            assert_eq!(spec(&format!("algorithm_params={wrong}")), "400", "{wrong}");
+        }
     }
 
     #[test]

@@ -13,6 +13,20 @@ pub(crate) const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-ca
 /// `Vary` of a response that depends on who reads.
 pub(crate) const BY_READER: HeaderValue = HeaderValue::from_static("cookie, authorization");
 
+/// For no cache: the page of an account must not be shown again after its user signed out.
+pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// `Clear-Site-Data` of a response that ends a session (W3C Clear Site Data, 3.1): the browser
+/// drops what it keeps of private pages. Browsers ignore it over plain http.
+pub(crate) const CLEAR_CACHE: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\""));
+
+/// Middleware: no cache keeps a response.
+pub(crate) async fn set_no_store(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    response
+}
+
 /// Middleware: a response without `Cache-Control` is [`PRIVATE`].
 pub(crate) async fn set_cache_control(mut response: Response) -> Response {
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(PRIVATE);

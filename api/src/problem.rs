@@ -21,7 +21,7 @@ use common::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::responses::Json;
+use crate::{responses::Json, upload_rate::RateHeaders};
 
 /// The detail for an image that does not exist. Pages compare with it: there is no image to link
 /// to.
@@ -101,6 +101,12 @@ impl Problem {
     /// Sets a response header.
     pub(crate) fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
+        self
+    }
+
+    /// Adds the headers that tell the rate of uploads, if there are any.
+    pub(crate) fn with_headers(mut self, headers: Option<RateHeaders>) -> Self {
+        self.headers.extend(headers.into_iter().flatten());
         self
     }
 
@@ -245,7 +251,7 @@ impl From<SubmitError> for Problem {
             SubmitError::Image(verdict) => (&verdict).into(),
             SubmitError::KeyReused => Problem::new(KEY_REUSED, detail),
             SubmitError::KeyBusy => Problem::new(KEY_BUSY, detail),
-            SubmitError::OverQuota => Problem::new(QUOTA_EXCEEDED, detail),
+            SubmitError::OverQuota(_) => Problem::new(QUOTA_EXCEEDED, detail),
             SubmitError::NoOwner => Problem::new(FORBIDDEN, detail),
             SubmitError::Fault(fault) => fault.into(),
         }

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    iter,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,7 +13,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use common::trace::{Span, TraceContext};
+use common::{
+    account::secret::may_have_secret,
+    trace::{Span, TraceContext},
+};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use tracing::Instrument;
 use uuid::Uuid;
@@ -129,11 +133,16 @@ fn count(method: &'static str, route: String, status: u16, took: Duration) {
     metrics::counter!("planet_requests_total", &labels).increment(1);
 }
 
-/// A path as logs and problems may have it: without the secret of a link.
+/// A path as logs and problems may have it: without the secrets of links and tokens, also where a
+/// client put one by mistake.
 fn masked(path: &str) -> Cow<'_, str> {
-    let Some(rest) = path.strip_prefix("/s/") else { return Cow::Borrowed(path) };
-    let after = rest.split_once('/').map(|(_, after)| format!("/{after}"));
-    Cow::Owned(format!("/s/-{}", after.unwrap_or_default()))
+    let segments = || iter::once("").chain(path.split('/')).zip(path.split('/'));
+    let is_secret = |(before, segment): (&str, &str)| before == "s" || may_have_secret(segment);
+    if !segments().any(is_secret) {
+        return Cow::Borrowed(path);
+    }
+    let masked = segments().map(|pair| if is_secret(pair) { "-" } else { pair.1 });
+    Cow::Owned(masked.collect::<Vec<_>>().join("/"))
 }
 
 /// Rejects what the HTTP library accepts but a proxy in front may read differently (request

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Router,
-    extract::DefaultBodyLimit,
-    http::Uri,
-    middleware::{from_fn, from_fn_with_state, map_response},
-    response::IntoResponse,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{Uri, header},
+    middleware::{Next, from_fn, from_fn_with_state, map_response},
+    response::{IntoResponse, Response},
     routing::{delete, get, head, options, patch, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
@@ -17,7 +17,7 @@ use crate::{
     app::App,
     compression::{Compressor, compress},
     cookies::Cookie,
-    headers::set_cache_control,
+    headers::{set_cache_control, set_no_store},
     hosts,
     overload::busy,
     problem::{CROSS_SITE, NOT_FOUND, Problem},
@@ -129,6 +129,7 @@ pub fn router(app: App) -> Router {
     let budget = app.response_budget.clone();
     let compressor = Compressor::new(budget.clone(), app.representations.clone());
     let document = Arc::new(document(app.sign_in.as_deref()));
+    let public_url = app.sign_in.as_ref().map(|it| it.config.public_url.as_str().into());
     let accounts = app.sign_in.is_some().then(accounts).unwrap_or_default();
     Router::new()
         .route("/", get(home::home))
@@ -166,10 +167,8 @@ pub fn router(app: App) -> Router {
         .layer(Extension(document))
         // uploads are limited while they are spooled
         .layer(DefaultBodyLimit::disable())
-        .layer(CsrfLayer::new().with_rejection_response(|_| {
-            let detail = "pages of other sites may not upload or delete";
-            Problem::new(CROSS_SITE, detail).into_response()
-        }))
+        .layer(CsrfLayer::new().with_rejection_response(|_| cross_site().into_response()))
+        .layer(from_fn_with_state(public_url, check_origin))
         .layer(from_fn_with_state(compressor, compress))
         .layer(from_fn_with_state(budget, reserve_body))
         .layer(CatchPanicLayer::custom(|_| Problem::bug().into_response()))
@@ -179,7 +178,8 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(log_request))
 }
 
-/// The addresses of accounts: without a provider, there are none.
+/// The addresses of accounts: without a provider, there are none. No cache keeps what is about a
+/// person.
 fn accounts() -> Router<App> {
     Router::new()
         .route("/auth/login", get(auth::page))
@@ -189,15 +189,16 @@ fn accounts() -> Router<App> {
         .route("/account", get(account::account).delete(admin::leave))
         .route("/account/tokens", get(tokens::list).post(tokens::create))
         .route("/account/tokens/{token}", delete(tokens::revoke))
+        .route("/account/sessions", get(account::sessions))
+        .route("/account/sessions/{session}", delete(account::end_session))
+        .route("/admin/users", get(admin::list))
+        .route("/admin/users/{user}", get(admin::one).patch(admin::change).delete(admin::remove))
+        .layer(map_response(set_no_store))
         .route("/images/{id}", patch(shares::change))
         .route("/images/{id}/shares", get(shares::list).post(shares::create))
         .route("/images/{id}/shares/{share}", delete(shares::revoke))
         .route("/s/{secret}", get(shares::text))
         .route("/s/{secret}/original", get(shares::original))
-        .route("/admin/users", get(admin::list))
-        .route("/admin/users/{user}", get(admin::one).patch(admin::change).delete(admin::remove))
-        .route("/account/sessions", get(account::sessions))
-        .route("/account/sessions/{session}", delete(account::end_session))
 }
 
 /// The addresses for operators.
@@ -220,6 +221,29 @@ pub(crate) fn router_above_limit(app: App) -> Router {
         .layer(map_response(set_cache_control))
         .layer(from_fn(discard_unread))
         .layer(from_fn(log_request))
+}
+
+/// Middleware: refuses a change that a page of another origin than `PUBLIC_URL` makes. Without
+/// `Sec-Fetch-Site`, [`CsrfLayer`] compares hosts alone: a page that came by http, where others may
+/// change it on its way, would be as good as one by https.
+async fn check_origin(
+    State(public_url): State<Option<Arc<str>>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let headers = request.headers();
+    let is_known = request.method().is_safe() || headers.contains_key("sec-fetch-site");
+    let origin = headers.get(header::ORIGIN).filter(|_| !is_known);
+    match public_url.zip(origin) {
+        Some((ours, theirs)) if theirs.as_bytes() != ours.as_bytes() => {
+            cross_site().into_response()
+        }
+        _ => next.run(request).await,
+    }
+}
+
+fn cross_site() -> Problem {
+    Problem::new(CROSS_SITE, "pages of other sites may not upload or delete")
 }
 
 async fn unknown_route(uri: Uri) -> Problem {

@@ -8,7 +8,7 @@ use axum::{
         FromRequest, Multipart, Request,
         multipart::{Field, MultipartError},
     },
-    http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts},
+    http::{HeaderMap, Uri, header, request::Parts},
 };
 use bytes::Bytes;
 use common::{
@@ -27,7 +27,7 @@ use crate::{
     extract::{excerpt, idempotency_key, query},
     problem::{BAD_PARAMETER, BAD_REQUEST, NO_FILE, Problem, SEVERAL_FILES},
     request_body::{FormOverhead, problem_in, with_min_rate},
-    upload_rate,
+    upload_rate::{self, RateHeaders},
     upload_slots::Slot,
 };
 
@@ -56,7 +56,7 @@ pub(crate) struct Upload {
     /// Held until the upload is stored.
     pub slot: Slot,
     /// The headers that tell the rate of uploads.
-    pub rate: Option<[(HeaderName, HeaderValue); 2]>,
+    pub rate: Option<RateHeaders>,
 }
 
 impl FromRequest<App> for Upload {
@@ -71,8 +71,19 @@ impl Upload {
     async fn receive(request: Request, app: &App) -> Result<Self, Problem> {
         let headers = request.headers().clone();
         let client = app.config.trusted_proxies.client(&request);
-        let Head { principal, key, rate } =
-            check_head(app, client, &headers, request.uri().clone()).await?;
+        let head = check_head(app, client, &headers, request.uri().clone()).await?;
+        let rate = head.rate.clone();
+        let received = Upload::receive_body(request, app, client, &headers, head).await;
+        received.map_err(|problem| problem.with_headers(rate))
+    }
+
+    async fn receive_body(
+        request: Request,
+        app: &App,
+        client: IpNet,
+        headers: &HeaderMap,
+        Head { principal, key, rate }: Head,
+    ) -> Result<Self, Problem> {
         let (head, body) = request.into_parts();
         let mut body = Box::pin(with_min_rate(body.into_data_stream(), app.config.upload_min_rate));
         // a client that sends nothing takes no slot
@@ -80,7 +91,7 @@ impl Upload {
         let slot = app.uploads.take(client)?;
         let body = slot.receive(stream::iter(first.map(Ok)).chain(body));
         let spool = app.pipeline.spool().await?;
-        let (spooled, name, hint) = match is_media_type(&headers, "multipart/form-data") {
+        let (spooled, name, hint) = match is_media_type(headers, "multipart/form-data") {
             true => {
                 let FilePart { spooled, name, is_text } =
                     Form::open(head, body).await?.spool_file(spool).await?;
@@ -88,14 +99,14 @@ impl Upload {
                 (spooled, name, hint)
             }
             false => {
-                let is_form = is_media_type(&headers, "application/x-www-form-urlencoded");
+                let is_form = is_media_type(headers, "application/x-www-form-urlencoded");
                 let (spooled, is_text) = spool_body(body, spool).await?;
                 let hint = match (is_form, is_text) {
                     (true, true) => Some(MISSING_AT_HINT),
                     (true, false) => Some(URLENCODED_HINT),
                     (false, _) => None,
                 };
-                (spooled, file_name(&disposition(&headers)), hint)
+                (spooled, file_name(&disposition(headers)), hint)
             }
         };
         let name = name.and_then(clean_name);
@@ -107,7 +118,7 @@ impl Upload {
 struct Head {
     principal: Principal,
     key: Option<String>,
-    rate: Option<[(HeaderName, HeaderValue); 2]>,
+    rate: Option<RateHeaders>,
 }
 
 /// Everything that can be refused before the body is read.
@@ -126,6 +137,7 @@ async fn check_head(
     let max = app.pipeline.config().max_upload_bytes;
     let length =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    // a form is longer than its file
     let overhead =
         if is_media_type(headers, "multipart/form-data") { MAX_FIELD_BYTES as u64 } else { 0 };
     if length.is_some_and(|length: u64| length > max.saturating_add(overhead)) {
@@ -137,9 +149,7 @@ async fn check_head(
         Some(user) => {
             // a repeated upload is no new image
             if key.is_none() {
-                // a form is longer than its file
-                let bytes = length.unwrap_or(0).saturating_sub(MAX_FIELD_BYTES as u64);
-                check_quota(app, &user, bytes).await?;
+                check_quota(app, &user, length.unwrap_or(0).saturating_sub(overhead)).await?;
             }
             upload_rate::admit(app, user.id).await?
         }
@@ -148,23 +158,18 @@ async fn check_head(
     Ok(Head { principal, key, rate })
 }
 
-/// Refuses what would certainly be over the quota. What is stored is checked exactly at its commit.
+/// Refuses a file of at least so many `bytes` that would certainly be over the quota. What is stored
+/// is checked exactly at its commit.
 ///
 /// # Errors
 /// 403: the user would have more than they may.
 pub(crate) async fn check_quota(app: &App, user: &User, bytes: u64) -> Result<(), Problem> {
-    let accounts = &app.pipeline.config().accounts;
-    let is_over = |used: u64, more: u64, max: Option<u64>| {
-        max.is_some_and(|max| used.saturating_add(more) > max)
-    };
-    let is_user_over = |user: &User| {
-        is_over(user.bytes_used, bytes, user.max_bytes.or(accounts.quota_bytes))
-            || is_over(user.images_used, 1, user.max_images.or(accounts.quota_images))
-    };
+    let excess = |user: &User| app.pipeline.config().accounts.quota_of(user).excess(user, bytes);
     // what was kept of the user may be older than a deletion
-    if is_user_over(user) && app.pipeline.user(user.id).await?.is_some_and(|now| is_user_over(&now))
+    if excess(user).is_some()
+        && let Some(excess) = app.pipeline.user(user.id).await?.as_ref().and_then(excess)
     {
-        return Err(SubmitError::OverQuota.into());
+        return Err(SubmitError::OverQuota(excess).into());
     }
     Ok(())
 }

@@ -8,6 +8,9 @@ use crate::{
     problem::{Problem, RATE_LIMITED},
 };
 
+/// The headers that tell the rate.
+pub(crate) type RateHeaders = [(HeaderName, HeaderValue); 2];
+
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
@@ -15,10 +18,7 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 ///
 /// # Errors
 /// 429: the user uploads faster than they may.
-pub(crate) async fn admit(
-    app: &App,
-    user: UserId,
-) -> Result<Option<[(HeaderName, HeaderValue); 2]>, Problem> {
+pub(crate) async fn admit(app: &App, user: UserId) -> Result<Option<RateHeaders>, Problem> {
     let Some(per_minute) = app.pipeline.config().accounts.uploads_per_minute else {
         return Ok(None);
     };
@@ -29,15 +29,12 @@ pub(crate) async fn admit(
     }
     let seconds = rate.retry.as_millis().div_ceil(1000).max(1);
     let detail = format!("you may upload {per_minute} images a minute: try again in {seconds} s");
-    let problem =
-        headers.into_iter().fold(Problem::new(RATE_LIMITED, detail), |problem, (name, value)| {
-            problem.with_header(name, value)
-        });
+    let problem = Problem::new(RATE_LIMITED, detail).with_headers(Some(headers));
     Err(problem.with_header(header::RETRY_AFTER, value(&seconds.to_string())))
 }
 
 /// The policy, and what is left of it.
-fn headers(per_minute: u32, rate: &UploadRate) -> [(HeaderName, HeaderValue); 2] {
+fn headers(per_minute: u32, rate: &UploadRate) -> RateHeaders {
     let UploadRate { remaining, reset, .. } = rate;
     let reset = reset.as_millis().div_ceil(1000);
     [

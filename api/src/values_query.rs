@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Options that choose values. Others are about drawing.
-const OPTIONS: [&str; 3] = ["frame", "nodata", "unscale"];
+const OPTIONS: [&str; 4] = ["expression", "frame", "nodata", "unscale"];
 /// The most bands that can be named.
 const MAX_BANDS: usize = 256;
 /// The largest `max_size`, the most bins of a histogram, and the most percentiles.

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::cancellation::Cancelled;
 use crate::format::Format;
+use crate::spec::bands::Band;
 
 /// How much of a file's contents is decoded. It is checked before memory is allocated.
 ///
@@ -168,25 +169,31 @@ impl Error {
     /// [`Missing`](Self::Missing) for a band called `name`; the file has `bands`, of which some have
     /// `names`.
     pub(crate) fn no_band_named(name: &str, bands: u32, names: &[Option<String>]) -> Self {
-        const LISTED: usize = 32;
         let numbers = match bands {
             1 => "1".to_owned(),
             _ => format!("numbers from 1 to {bands}"),
         };
-        let mut listed: Vec<_> =
-            names.iter().flatten().take(LISTED + 1).map(String::as_str).collect();
-        if listed.len() > LISTED {
-            listed[LISTED] = "…";
-        }
-        let accepts = match (listed.as_slice(), bands) {
-            ([], ..3) => format!("{numbers}: the image names no band"),
-            ([], _) => format!("{numbers}, or red, green and blue: the image names no band"),
-            (listed, _) => {
-                let listed = listed.join(", ");
+        let accepts = match (listed(names), bands) {
+            (None, ..3) => format!("{numbers}: the image names no band"),
+            (None, _) => format!("{numbers}, or red, green and blue: the image names no band"),
+            (Some(listed), _) => {
                 format!("{numbers}, or names; of those, the image has {listed}, not {name:?}")
             }
         };
         Self::Missing { option: "bands", accepts }
+    }
+
+    /// [`Missing`](Self::Missing) for a band of an expression; the file has `bands`, of which some have
+    /// `names`.
+    pub(crate) fn no_band_of_expression(band: &Band, bands: u32, names: &[Option<String>]) -> Self {
+        let band = match band {
+            Band::Number(number) => format!("b{number}"),
+            Band::Name(name) => format!("{name:?}"),
+        };
+        let numbers = if bands == 1 { "b1".to_owned() } else { format!("b1 to b{bands}") };
+        let names = listed(names).map_or_else(String::new, |names| format!(", called {names}"));
+        let accepts = format!("of bands that the image has: {numbers}{names}, not {band}");
+        Self::Missing { option: "expression", accepts }
     }
 
     /// [`Malformed`](Self::Malformed), with a clause that says why.
@@ -209,4 +216,14 @@ impl Error {
              size may take"
         ))
     }
+}
+
+/// The first names of bands, as a sentence lists them; `None` where there are none.
+fn listed(names: &[Option<String>]) -> Option<String> {
+    const LISTED: usize = 32;
+    let mut listed: Vec<_> = names.iter().flatten().take(LISTED + 1).map(String::as_str).collect();
+    if listed.len() > LISTED {
+        listed[LISTED] = "…";
+    }
+    (!listed.is_empty()).then(|| listed.join(", "))
 }

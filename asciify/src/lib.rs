@@ -102,11 +102,13 @@ pub use probe::Header;
 pub use source::ReadSeek;
 pub use spec::alpha::{Alpha, AlphaError};
 pub use spec::bands::{Band, Bands, BandsError, Stretch, StretchError};
+pub use spec::color_map::{ColorMap, ColorMapError, ColorMapName};
+pub use spec::expression::{Expression, ExpressionError};
 pub use spec::nodata::{Nodata, NodataError};
 pub use spec::options::{OPTIONS, OptionDoc, OptionKind};
 pub use spec::region::{Region, RegionError};
 pub use spec::symbols::{Symbols, SymbolsError};
-pub use spec::values::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
+pub use spec::values::{Algorithm, Background, ColorOn, Dither, Fit, Match, Palette, Tone};
 pub use spec::{Spec, SpecError};
 
 use cancellation::Cancellation;

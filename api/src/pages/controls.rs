@@ -1,6 +1,6 @@
 //! The engine's options as form controls, with the values of a request.
 
-use asciify::{OptionDoc, Spec};
+use asciify::{ColorMapName, OptionDoc, Spec};
 use common::image::Metadata;
 
 /// A collapsible group of controls.
@@ -73,6 +73,13 @@ pub(super) fn groups(spec: &Spec, metadata: &Metadata) -> Vec<Group> {
     }
     source.push(control("nodata", "No data", Text));
     source.push(control("unscale", "Unscale", Switch));
+    source.push(control("expression", "Expression", Text));
+    source.push(control("colormap_name", "Colour map", color_maps()));
+    let algorithms = words(&[("none", "None"), ("hillshade", "Hillshade")]);
+    source.push(control("algorithm", "Algorithm", algorithms));
+    source.push(control("azimuth", "Light from", number("0", "360", "any")));
+    source.push(control("angle_altitude", "Light height", number("-90", "90", "any")));
+    source.push(control("z_exaggeration", "Exaggeration", number("0.001", "1000", "any")));
     let mut groups = vec![
         group(
             "Size",
@@ -167,6 +174,11 @@ fn symbols() -> Input {
         ("ramp: .:-=+*#%@", "Ramp .:-=+*#%@"),
         ("ramp: ░▒▓█", "Ramp ░▒▓█"),
     ])
+}
+
+fn color_maps() -> Input {
+    let label = |name: &'static str| if name == "none" { "None" } else { name };
+    Select(ColorMapName::NAMES.iter().map(|name| ((*name).to_owned(), label(name))).collect())
 }
 
 /// Adds the requested value to a list that does not have it.

@@ -4,7 +4,7 @@ use asciify::{Background, ColorOn, Fit, Format, Palette, Spec};
 use askama::Template;
 use axum::response::Response;
 use common::{
-    account::user_id::UserId,
+    account::principal::Principal,
     catalog::{Cursor, Sort},
     pipeline::{Count, ImageSummary},
     preset::{Preset, Presets},
@@ -53,8 +53,8 @@ struct Gallery<'a> {
 
 /// Which images a page of the gallery has, and which are beside them.
 pub(crate) struct GalleryRange {
-    /// Who is signed in.
-    pub user: Option<UserId>,
+    /// Who reads it.
+    pub reader: Principal,
     /// The order, the search, and where the page begins.
     pub list: ListQuery,
     /// How many images the list has.
@@ -78,9 +78,32 @@ impl Gallery<'_> {
         query.finish()
     }
 
+    /// The link to sign in, if only users may upload and the reader is none.
+    fn sign_in(&self) -> Option<&AccountLink> {
+        self.account.filter(|_| self.range.reader.user().is_none())
+    }
+
+    /// The beginning of a curl command that uploads.
+    fn curl(&self) -> &'static str {
+        match self.account {
+            Some(_) => "curl -H 'Authorization: Bearer TOKEN'",
+            None => "curl",
+        }
+    }
+
+    /// Which images the reader may delete, for the script: `all`, `own` or `none`.
+    fn deletable(&self) -> &'static str {
+        match &self.range.reader {
+            Principal::Open => "all",
+            Principal::User(caller) if caller.is_admin() => "all",
+            Principal::User(_) => "own",
+            Principal::Anonymous { .. } | Principal::ShareLink(_) => "none",
+        }
+    }
+
     /// Whose images there are to see for who is signed in: titles, addresses, and which is shown.
     fn owners(&self) -> Vec<OwnerLink> {
-        let Some(_) = self.range.user else { return Vec::new() };
+        let Some(_) = self.range.reader.user() else { return Vec::new() };
         let shown = self.range.list.owner.unwrap_or(ListedOwner::Me);
         let link = |(title, owner): (&'static str, ListedOwner)| {
             let mut query = form_urlencoded::Serializer::for_suffix("/?".to_owned(), 2);
@@ -118,6 +141,10 @@ struct Tile {
     name: String,
     /// Whether the file had no name.
     is_unnamed: bool,
+    /// Whose it is; empty if nobody owns it.
+    owner: String,
+    /// `private` or `public`.
+    visibility: &'static str,
     /// Its size in pixels and bytes.
     details: String,
     /// When it was uploaded (RFC 3339, UTC), and the day of it.
@@ -144,6 +171,8 @@ impl Tile {
         Tile {
             name: display_name(summary),
             is_unnamed: metadata.name.is_none(),
+            owner: summary.image.owner.map(|owner| owner.to_string()).unwrap_or_default(),
+            visibility: summary.image.visibility.as_str(),
             details: format!(
                 "{} × {} · {}",
                 metadata.width,

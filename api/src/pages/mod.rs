@@ -12,6 +12,7 @@ mod prose;
 mod reference;
 mod schema;
 mod sign_in;
+mod users;
 mod viewer;
 
 pub(crate) use account::account;
@@ -21,6 +22,7 @@ pub(crate) use gallery::{GalleryRange, default_preset, gallery, tile_aspect};
 pub(crate) use problems::{kind, kinds, problem};
 pub(crate) use reference::reference;
 pub(crate) use sign_in::sign_in;
+pub(crate) use users::users;
 pub(crate) use viewer::{MAX_PNG_CELLS, viewer};
 
 use askama::Template;

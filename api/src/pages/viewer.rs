@@ -33,6 +33,10 @@ struct Viewer<'a> {
     has_accounts: bool,
     /// Whether the reader may change and delete the image.
     may_change: bool,
+    /// Each visibility, and who may see an image that has it.
+    readers: [(Visibility, &'static str); 2],
+    /// Who may see this one.
+    readers_now: &'static str,
     id: String,
     name: String,
     /// The name without its extension, for the names of downloads.
@@ -66,6 +70,8 @@ struct Viewer<'a> {
     engine: u32,
     /// Whether browsers can show the original.
     can_show_original: bool,
+    /// Whether the image has measured values, which are read without a process of their own.
+    has_values: bool,
 }
 
 /// A stored render in the list of the page.
@@ -83,6 +89,7 @@ pub(crate) fn viewer(
     origin: &str,
     account: Option<&AccountLink>,
     reader: &Principal,
+    public_images: bool,
     presets: &Presets,
     summary: &ImageSummary,
     query: &RenderQuery,
@@ -107,6 +114,9 @@ pub(crate) fn viewer(
         account,
         has_accounts: *reader != Principal::Open,
         may_change: reader.may_change(image),
+        readers_now: readers_of(image, image.visibility, reader, public_images),
+        readers: [Visibility::Private, Visibility::Public]
+            .map(|it| (it, readers_of(image, it, reader, public_images))),
         id: image.id.to_string(),
         stem: name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned(),
         name,
@@ -130,11 +140,30 @@ pub(crate) fn viewer(
         renders: renders.iter().map(|render| stored_render(render, presets, query)).collect(),
         version: query.version,
         engine: ENGINE_VERSION,
+        has_values: matches!(
+            image.metadata.media_type.as_str(),
+            "image/tiff" | "image/fits" | "image/x-vicar" | "image/x-pds"
+        ),
         can_show_original: !matches!(
             image.metadata.media_type.as_str(),
             "image/tiff" | "image/qoi" | "image/heic" | "image/jp2" | "image/jpx" | "image/j2c"
         ) && !image.metadata.media_type.starts_with("image/x-portable"),
     })
+}
+
+/// Who may see an image with that visibility, such as `Public: everyone`.
+fn readers_of(
+    image: &Image,
+    visibility: Visibility,
+    reader: &Principal,
+    public_images: bool,
+) -> &'static str {
+    match visibility {
+        Visibility::Public if public_images => "Public: everyone",
+        Visibility::Public => "Public: everyone who is signed in",
+        Visibility::Private if image.owner == reader.user() => "Private: only you",
+        Visibility::Private => "Private: only its owner",
+    }
 }
 
 /// The options of `spec` without its frame, as a query.

@@ -119,7 +119,7 @@ kinds! {
         means "With this upload, you would have more images or bytes than you may. It was not stored."
         cause "A quota that is used up."
         remedy "Delete images, or ask an admin for more. `/account` has what you use; the operator's settings are `QUOTA_BYTES` and `QUOTA_IMAGES`."
-        example "POST /images" "you have as many images or bytes as you may: delete some, or ask an admin for more; /account shows how many they are"
+        example "POST /images" "you have 100 images, and may have 100: delete some images, or ask an admin for more; /account shows what you have"
     TOO_MANY "too-many" CONFLICT "Too many of them"
         means "There are as many tokens of a user, or links to an image, as this service allows."
         cause "A program that makes a new one each time."

@@ -11,6 +11,7 @@ use common::account::audit::audit;
 use crate::{
     account_responses::{AccountBody, SessionBody, SessionsBody},
     app::App,
+    headers::CLEAR_CACHE,
     negotiate::negotiate,
     pages,
     problem::{NOT_FOUND, Problem, ProblemBody},
@@ -27,10 +28,15 @@ use crate::{
         (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn account(headers: HeaderMap, SignedIn { user, .. }: SignedIn) -> Response {
+pub(crate) async fn account(
+    State(app): State<App>,
+    headers: HeaderMap,
+    SignedIn { user, .. }: SignedIn,
+) -> Response {
+    let quota = app.pipeline.config().accounts.quota_of(&user);
     match negotiate(&headers, &["application/json", "text/html"]) {
-        Some("text/html") => pages::account(&user),
-        _ => ([(header::VARY, "accept")], Json(AccountBody::from(user))).into_response(),
+        Some("text/html") => pages::account(&user, quota),
+        _ => ([(header::VARY, "accept")], Json(AccountBody::new(user, quota))).into_response(),
     }
 }
 
@@ -67,8 +73,8 @@ pub(crate) async fn sessions(
 pub(crate) async fn end_session(
     State(app): State<App>,
     Path(id): Path<String>,
-    SignedIn { user, .. }: SignedIn,
-) -> Result<StatusCode, Problem> {
+    SignedIn { session, user }: SignedIn,
+) -> Result<Response, Problem> {
     let ended = match id.parse() {
         Ok(id) => app.pipeline.end_session(user.id, id).await?,
         Err(_) => false,
@@ -77,7 +83,10 @@ pub(crate) async fn end_session(
         true => {
             app.credentials.forget();
             audit("session ended", &principal_of(&user), &id);
-            Ok(StatusCode::NO_CONTENT)
+            Ok(match id == session.to_string() {
+                true => (StatusCode::NO_CONTENT, [CLEAR_CACHE]).into_response(),
+                false => StatusCode::NO_CONTENT.into_response(),
+            })
         }
         false => Err(Problem::new(NOT_FOUND, "no such session; /account/sessions lists them")),
     }

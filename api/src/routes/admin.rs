@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Path, State},
-    http::{StatusCode, Uri},
+    http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use common::{
@@ -21,8 +21,11 @@ use crate::{
     account_responses::{UserBody, UsersBody},
     app::App,
     extract::query,
+    headers::CLEAR_CACHE,
     json_body::JsonBody,
-    problem::{NOT_FOUND, Problem, ProblemBody},
+    negotiate::negotiate,
+    pages,
+    problem::{FORBIDDEN, NOT_FOUND, Problem, ProblemBody},
     responses::Json,
     routes::tokens::principal_of,
     session::SignedIn,
@@ -31,21 +34,22 @@ use crate::{
 /// Users on a page.
 const PAGE: u64 = 100;
 
-/// Lists users, in the order of their first sign-in.
+/// Lists users, in the order of their first sign-in; to a browser, as a page.
 #[utoipa::path(
     get, path = "/admin/users", operation_id = "listUsers", tag = "accounts",
     params(("after" = Option<String>, Query, description = "Only users after the one with this id.")),
     responses(
-        (status = 200, description = "A page of users.", body = UsersBody),
+        (status = 200, description = "A page of users.", content((UsersBody = "application/json"), (String = "text/html"))),
         (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Only for admins.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn list(
     State(app): State<App>,
-    Administers(_admin): Administers,
+    Administers(admin): Administers,
+    headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<UsersBody>, Problem> {
+) -> Result<Response, Problem> {
     let mut after = None;
     for (name, value) in query(&uri)? {
         let id = (name == "after").then(|| value.parse().ok()).flatten();
@@ -54,7 +58,15 @@ pub(crate) async fn list(
     let users = app.pipeline.users(after, PAGE).await?;
     let next = users.last().filter(|_| users.len() as u64 == PAGE);
     let next = next.map(|last| format!("/admin/users?after={}", last.id));
-    Ok(Json(UsersBody { items: users.into_iter().map(UserBody::from).collect(), next }))
+    Ok(match negotiate(&headers, &["application/json", "text/html"]) {
+        Some("text/html") => {
+            pages::users(&users, &app.pipeline.config().accounts, next, admin.user())
+        }
+        _ => {
+            let items = users.into_iter().map(UserBody::from).collect();
+            ([(header::VARY, "accept")], Json(UsersBody { items, next })).into_response()
+        }
+    })
 }
 
 /// Describes a user.
@@ -103,7 +115,7 @@ pub(crate) struct UserChangeBody {
         (status = 200, description = "The user.", body = UserBody),
         (status = 400, description = "The body is invalid.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Only for admins.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "Only for admins, and not for their own account.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such user.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -113,12 +125,17 @@ pub(crate) async fn change(
     Path(id): Path<String>,
     JsonBody(body): JsonBody<UserChangeBody>,
 ) -> Result<Json<UserBody>, Problem> {
+    let user = user_id(&id)?;
+    if body.blocked == Some(true) && admin.user() == Some(user) {
+        let detail = "you cannot block your own account: another admin or planet-admin can";
+        return Err(Problem::new(FORBIDDEN, detail));
+    }
     let state = body.blocked.map(|blocked| match blocked {
         true => UserState::Blocked,
         false => UserState::Active,
     });
     let change = UserChange { state, max_bytes: body.max_bytes, max_images: body.max_images };
-    let user = found(app.pipeline.change_user(user_id(&id)?, change).await?)?;
+    let user = found(app.pipeline.change_user(user, change).await?)?;
     app.credentials.forget();
     let action = match state {
         Some(UserState::Blocked) => "user blocked",
@@ -136,7 +153,7 @@ pub(crate) async fn change(
     responses(
         (status = 202, description = "The account cannot be used any more; its images are removed soon."),
         (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Only for admins.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "Only for admins, and not for their own account.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such user.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -145,7 +162,12 @@ pub(crate) async fn remove(
     Administers(admin): Administers,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    if !app.pipeline.begin_leaving(user_id(&id)?).await? {
+    let user = user_id(&id)?;
+    if admin.user() == Some(user) {
+        let detail = "this is your own account: delete it at /account";
+        return Err(Problem::new(FORBIDDEN, detail));
+    }
+    if !app.pipeline.begin_leaving(user).await? {
         return Err(no_user());
     }
     app.credentials.forget();
@@ -168,7 +190,7 @@ pub(crate) async fn leave(
     app.pipeline.begin_leaving(user.id).await?;
     app.credentials.forget();
     audit("account deletion begun", &principal_of(&user), &user.id);
-    Ok(StatusCode::ACCEPTED.into_response())
+    Ok((StatusCode::ACCEPTED, [CLEAR_CACHE]).into_response())
 }
 
 fn user_id(text: &str) -> Result<UserId, Problem> {

@@ -21,18 +21,20 @@ use crate::{
     app::App,
     cookies::Cookie,
     extract::query,
+    headers::CLEAR_CACHE,
     negotiate::negotiate,
     pages,
     problem::{
         NOT_FOUND, PROVIDER_UNAVAILABLE, Problem, ProblemBody, RATE_LIMITED, SIGN_IN_FAILED,
         SIGN_IN_REFUSED,
     },
-    sign_in::{Attempt, Authorized, Profile, Provider, Secret, SignIn, SignInError, is_return_to},
+    sign_in::{
+        Attempt, Authorized, Profile, Provider, Secret, SignIn, SignInError, is_return_to, quoted,
+    },
 };
 
 /// The longest `User-Agent` that is kept, in characters.
 const MAX_AGENT: usize = 200;
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Offers the ways to sign in.
 #[utoipa::path(
@@ -50,7 +52,7 @@ pub(crate) async fn page(State(app): State<App>, uri: Uri) -> Result<Response, P
     for provider in sign_in.providers.iter().filter(|_| is_signed_out) {
         ends.extend(provider.end_session_url().map(|url| (provider.name(), url.to_string())));
     }
-    Ok(no_store(pages::sign_in(sign_in, &return_to(&uri)?, is_signed_out, &ends)))
+    Ok(pages::sign_in(sign_in, &return_to(&uri)?, is_signed_out, &ends))
 }
 
 /// Begins a sign-in: redirects the browser to the provider.
@@ -182,10 +184,11 @@ pub(crate) async fn logout(
         tracing::info!(target: "audit", action = "signed out", by = %user, of = %user);
     }
     let cookie = Cookie::Session.set("", Duration::ZERO, is_https);
-    Ok(match negotiate(&headers, &["application/json", "text/html"]) {
+    let response = match negotiate(&headers, &["application/json", "text/html"]) {
         Some("text/html") => see_other("/auth/login?signed_out=", [cookie]),
-        _ => no_store((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()),
-    })
+        _ => (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response(),
+    };
+    Ok(([CLEAR_CACHE], response).into_response())
 }
 
 /// The query of a callback. Providers may add parameters of their own.
@@ -214,7 +217,7 @@ impl CallbackQuery {
                 Err(SignInError::Unavailable(format!("it says {error}")))
             }
             (Some(error), _) => {
-                let error = escape_controls(error);
+                let error = quoted(error);
                 Err(SignInError::refused(format!("the provider refused the sign-in: {error}")))
             }
             (None, Some(code)) => Ok(Authorized { code, iss: self.iss.as_deref() }),
@@ -247,13 +250,11 @@ async fn take(
 async fn admit(app: &App, profile: &Profile, session: &NewSession) -> Result<User, Problem> {
     let config = &sign_in(app).config;
     if !config.allow.apply_to(profile) {
-        let detail = match (&profile.identity.email, profile.is_email_verified) {
-            (Some(_), true) | (None, _) => {
-                "you may not sign in here: SIGN_IN_ALLOW of this service does not name you"
-            }
-            (Some(_), false) => {
+        let detail = match &profile.identity.email {
+            Some(_) => "you may not sign in here: SIGN_IN_ALLOW of this service does not name you",
+            None => {
                 "you may not sign in here: SIGN_IN_ALLOW of this service does not name you, and \
-                 your provider did not verify your address"
+                 your provider told no address that it verified"
             }
         };
         return Err(Problem::new(SIGN_IN_REFUSED, detail));
@@ -334,10 +335,5 @@ fn see_other(location: &str, cookies: [HeaderValue; 1]) -> Response {
     for cookie in cookies {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
-    no_store(response)
-}
-
-fn no_store(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
     response
 }

@@ -11,7 +11,7 @@ use axum::{
     },
 };
 use common::{
-    account::principal::Principal,
+    account::{audit::audit, principal::Principal},
     catalog::Snapshot,
     pipeline::{Event, Subscription},
 };
@@ -68,6 +68,9 @@ pub(crate) async fn all(
 ) -> Result<Response, Problem> {
     let (since, permit) = acquire_permit(&app, &headers)?;
     let subscription = app.pipeline.subscribe(since, &reader).await?;
+    if matches!(&reader, Principal::User(caller) if caller.is_admin()) {
+        audit("images followed", &reader, &"any");
+    }
     // with an id, a client that is disconnected before the first event misses nothing
     let first = opening_event().id(subscription.received().to_string());
     Ok(respond(&app, &headers, reader, first, subscription, permit, false))

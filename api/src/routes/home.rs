@@ -108,7 +108,7 @@ async fn gallery_page(
     list.page.owner = owner;
     let Listing { images, next } = app.pipeline.list(list.page.clone(), &lister).await?;
     let range = GalleryRange {
-        user: reader.user(),
+        reader: reader.clone(),
         count: app.pipeline.count(list.page.clone(), &lister).await?,
         previous: previous_page(app, &list.page, &images, &lister).await?,
         address: next.as_ref().map(|next| list.address(next, SCRIPT_PAGE_SIZE)),

@@ -71,7 +71,8 @@ pub(crate) async fn upload(
     let owner = principal.user();
     let submitted = app.pipeline.submit(spooled, owner, name, key).await.map_err(|err| {
         let hint = hint.filter(|_| matches!(err, SubmitError::Image(_)));
-        hint.into_iter().fold(Problem::from(err), |problem, hint| problem.with_hint(hint))
+        let problem = Problem::from(err).with_headers(rate.clone());
+        hint.into_iter().fold(problem, |problem, hint| problem.with_hint(hint))
     })?;
     drop(slot);
     let id = submitted.image.id;

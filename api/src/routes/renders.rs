@@ -56,6 +56,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
         ("coord_crs" = Option<String>, Query, description = "EPSG code of the coordinates of `bbox`: 4326 (longitude and latitude, the default), 3857, UTM on WGS 84 (32601 to 32660, 32701 to 32760), or the image's own."),
         ("bidx" = Option<u32>, Query, minimum = 1, description = "TiTiler's name of `bands`: one band, or given three times."),
         ("rescale" = Option<String>, Query, description = "TiTiler's name of `stretch`: `0,3000`, or given three times."),
+        ("algorithm_params" = Option<String>, Query, description = "TiTiler's form of `azimuth`, `angle_altitude` and `z_exaggeration`: a JSON object of them."),
         ("format" = Option<String>, Query, description = "`txt`, `ansi` (text with terminal colors), `html`, `svg`, `png`, or `cast` (a recording of an animation, as of `/images/{id}/play`). Without it, `Accept` decides, and plain text includes colors."),
         ("version" = Option<u32>, Query, minimum = 1, description = "The stored render of this engine version."),
     ),
@@ -103,11 +104,22 @@ pub(crate) async fn text(
     if format == Output::Html && query.format.is_none() {
         let stored = app.pipeline.renders(id, &reader).await?.ok_or_else(Problem::no_image)?;
         check_exists(&app, id, &query, &reader).await?;
-        let presets = &app.pipeline.config().presets;
+        let config = app.pipeline.config();
+        let (presets, public_images) = (&config.presets, config.accounts.public_images);
         let account = account_link(&app, &headers, &uri).await?;
         let (origin, summary) = (origin(&headers), &stored.summary);
-        let mut page =
-            viewer(&origin, account.as_ref(), &reader, presets, summary, &query, &stored.renders);
+        let account_link = account.as_ref();
+        let renders = &stored.renders;
+        let mut page = viewer(
+            &origin,
+            account_link,
+            &reader,
+            public_images,
+            presets,
+            summary,
+            &query,
+            renders,
+        );
         if account.is_some() {
             page.headers_mut().append(header::VARY, BY_READER);
         }
@@ -134,11 +146,12 @@ pub(crate) async fn render_text(
         Condition::Holds => respond(answer(app, &render, format, &tag).await?),
     };
     let is_shared = is_shared(app, &render.image, reader);
-    let caching = match (query.version.is_some(), is_shared) {
-        // it never changes; but no shared cache may keep a private image when it is deleted
-        (true, false) => HeaderValue::from_static("private, max-age=31536000, immutable"),
-        (true, true) => HeaderValue::from_static("public, max-age=31536000, immutable"),
-        (false, _) => caching_of(app, &render.image, reader),
+    let caching = match (query.version, reader) {
+        // It never changes. With accounts, who may read it does.
+        (Some(_), Principal::Open) => {
+            HeaderValue::from_static("private, max-age=31536000, immutable")
+        }
+        _ => caching_of(app, &render.image, reader),
     };
     set_headers(response.headers_mut(), &render, format, &tag, caching);
     if *reader != Principal::Open && !is_shared {

@@ -18,7 +18,8 @@ use crate::{
     account_responses::{ShareBody, SharesBody},
     app::App,
     extract::{Id, RenderQuery},
-    json_body::JsonBody,
+    headers::NO_STORE,
+    json_body::{JsonBody, OptionalJsonBody},
     problem::{NOT_FOUND, Problem, ProblemBody, TOO_MANY},
     responses::{Binary, ImageBody, Json},
     routes::{
@@ -69,7 +70,7 @@ pub(crate) async fn change(
 }
 
 /// The body of a request for a link; it may be left out.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewShareBody {
     /// How long the link works, in seconds; without it, until it is revoked.
@@ -80,7 +81,7 @@ pub(crate) struct NewShareBody {
 #[utoipa::path(
     post, path = "/images/{id}/shares", operation_id = "createShare", tag = "accounts",
     params(("id" = String, Path, description = "Id of the image.")),
-    request_body = NewShareBody,
+    request_body = Option<NewShareBody>,
     responses(
         (status = 201, description = "The link.", body = ShareBody),
         (status = 400, description = "The body is invalid.", body = ProblemBody, content_type = "application/problem+json"),
@@ -94,7 +95,7 @@ pub(crate) async fn create(
     State(app): State<App>,
     Changes(principal): Changes,
     Id(id): Id,
-    JsonBody(new): JsonBody<NewShareBody>,
+    OptionalJsonBody(new): OptionalJsonBody<NewShareBody>,
 ) -> Result<Response, Problem> {
     let made = app.pipeline.create_share(id, &principal, life(new.expires_in_s)?).await?;
     let (secret, share) = made.ok_or_else(|| {
@@ -102,9 +103,8 @@ pub(crate) async fn create(
         Problem::new(TOO_MANY, format!("the image has {max} links: revoke one"))
     })?;
     audit("link made", &principal, &id);
-    let no_store = HeaderValue::from_static("no-store");
     let body = Json(ShareBody::new(share, Some(secret)));
-    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, no_store)], body).into_response())
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, NO_STORE)], body).into_response())
 }
 
 /// Lists the links to an image, newest first, without their secrets.

@@ -52,6 +52,7 @@ const NEAR: u8 = 12;
         ("coord_crs" = Option<String>, Query, description = "EPSG code of the coordinates of `bbox`."),
         ("bidx" = Option<u32>, Query, minimum = 1, description = "TiTiler's name of `bands`: one band, or given three times."),
         ("rescale" = Option<String>, Query, description = "TiTiler's name of `stretch`: `0,3000`, or given three times."),
+        ("algorithm_params" = Option<String>, Query, description = "TiTiler's form of `azimuth`, `angle_altitude` and `z_exaggeration`: a JSON object of them."),
         ("version" = Option<u32>, Query, minimum = 1, description = "The stored render of this engine version."),
     ),
     responses(

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use axum::{
     extract::{Path, State},
-    http::{HeaderValue, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use common::account::{
     audit::audit,
     principal::{Caller, Principal},
     scopes::{Scope, Scopes},
+    token::{MAX_TOKEN_NAME, token_name},
     user::User,
 };
 use serde::Deserialize;
@@ -29,7 +30,6 @@ use crate::{
 const DEFAULT_LIFE_S: u64 = 90 * 86_400;
 /// The longest time, in seconds: ten years.
 pub(crate) const MAX_LIFE_S: u64 = 10 * 365 * 86_400;
-const MAX_NAME_CHARS: usize = 100;
 
 /// The body of a request for a token.
 #[derive(Deserialize, ToSchema)]
@@ -63,20 +63,16 @@ pub(crate) async fn create(
     JsonBody(new): JsonBody<NewTokenBody>,
 ) -> Result<Response, Problem> {
     let scopes = check_scopes(&new.scopes, &user)?;
-    let name = new.name.trim();
-    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS {
-        return Err(Problem::parameter("name", &format!("1 to {MAX_NAME_CHARS} characters")));
-    }
+    let name = token_name(&new.name)
+        .ok_or_else(|| Problem::parameter("name", &format!("1 to {MAX_TOKEN_NAME} characters")))?;
     let life = life(Some(new.expires_in_s.unwrap_or(DEFAULT_LIFE_S)))?;
-    let made = app.pipeline.create_token(user.id, name, scopes, life).await?;
+    let made = app.pipeline.create_token(user.id, &name, scopes, life).await?;
     let (secret, token) = made.ok_or_else(|| {
         let max = app.pipeline.config().accounts.max_tokens;
         Problem::new(TOO_MANY, format!("you have {max} tokens: revoke one"))
     })?;
     audit("token made", &principal_of(&user), &token.id);
-    let no_store = HeaderValue::from_static("no-store");
-    let body = Json(TokenBody::new(token, Some(secret)));
-    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, no_store)], body).into_response())
+    Ok((StatusCode::CREATED, Json(TokenBody::new(token, Some(secret)))).into_response())
 }
 
 /// Lists the tokens of who is signed in, newest first, without their secrets.

@@ -24,7 +24,7 @@ use crate::{
     values_query::{PixelQuery, StatisticsQuery},
 };
 
-/// Returns the value of each band at a point.
+/// Returns the value of each band, or of an expression, at a point.
 ///
 /// The image says where it lies, as `geo` in its metadata; coordinates are converted as those of
 /// `bbox`. Values are those of the file at full resolution; null is "no data". Only the tile or the
@@ -40,6 +40,7 @@ use crate::{
         ("lat" = f64, Path, description = "Latitude, or the second coordinate in `coord_crs`."),
         ("coord_crs" = Option<String>, Query, description = "EPSG code of the coordinates, 4326 by default."),
         ("bands" = Option<String>, Query, description = "The bands, by number or name, joined by commas; all but alpha by default. TiTiler's `bidx`, once or more, means the same."),
+        ("expression" = Option<String>, Query, description = "Arithmetic on bands in place of their values, such as `(b8-b4)/(b8+b4)`: see `GET /images/{id}`. It is then the name of the band."),
         ("nodata" = Option<String>, Query, description = "The value of pixels without data, or `nan`, in place of the file's own."),
         ("unscale" = Option<bool>, Query, description = "Applies the scales and offsets that the file states."),
         ("frame" = Option<u32>, Query, minimum = 0, maximum = 999_999, description = "The frame or page, counted from 0."),
@@ -76,7 +77,7 @@ pub(crate) async fn point(
     Ok(([(header::CACHE_CONTROL, caching_of(&app, &image, &reader))], values).into_response())
 }
 
-/// Returns the value of each band of a pixel.
+/// Returns the value of each band, or of an expression, of a pixel.
 ///
 /// The pixel is counted from 0, from the left and from the top of the upright image. As
 /// `/images/{id}/point/{lon},{lat}`, for images without coordinates, too.
@@ -87,6 +88,7 @@ pub(crate) async fn point(
         ("x" = u32, Path, description = "Column, from 0."),
         ("y" = u32, Path, description = "Row, from 0."),
         ("bands" = Option<String>, Query, description = "The bands, by number or name, joined by commas; all but alpha by default. TiTiler's `bidx`, once or more, means the same."),
+        ("expression" = Option<String>, Query, description = "Arithmetic on bands in place of their values, such as `(b8-b4)/(b8+b4)`: see `GET /images/{id}`. It is then the name of the band."),
         ("nodata" = Option<String>, Query, description = "The value of pixels without data, or `nan`, in place of the file's own."),
         ("unscale" = Option<bool>, Query, description = "Applies the scales and offsets that the file states."),
         ("frame" = Option<u32>, Query, minimum = 0, maximum = 999_999, description = "The frame or page, counted from 0."),
@@ -128,7 +130,7 @@ pub(crate) async fn pixel(
     Ok(([(header::CACHE_CONTROL, caching_of(&app, &image, &reader))], values).into_response())
 }
 
-/// Returns statistics of the values of each band.
+/// Returns statistics of the values of each band, or of an expression.
 ///
 /// Keys and meanings are those of TiTiler: bands are `b1`, `b2`, …, and `percentile_2` is the 2nd
 /// percentile. They are computed from at most `max_size` pixels a side (1024): of a larger image, so
@@ -149,6 +151,7 @@ pub(crate) async fn pixel(
         ("region" = Option<String>, Query, description = "A part of the image: see `GET /images/{id}`."),
         ("bbox" = Option<String>, Query, description = "A bounding box instead of `region`: see `GET /images/{id}`."),
         ("coord_crs" = Option<String>, Query, description = "EPSG code of the coordinates of `bbox`."),
+        ("expression" = Option<String>, Query, description = "Arithmetic on bands in place of their values, such as `(b8-b4)/(b8+b4)`: see `GET /images/{id}`. It is then the name of the band."),
         ("nodata" = Option<String>, Query, description = "The value of pixels without data, or `nan`, in place of the file's own."),
         ("unscale" = Option<bool>, Query, description = "Applies the scales and offsets that the file states."),
         ("frame" = Option<u32>, Query, minimum = 0, maximum = 999_999, description = "The frame or page, counted from 0."),

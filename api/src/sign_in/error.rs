@@ -3,6 +3,14 @@
 use asciify::escape_controls;
 use url::Url;
 
+/// The longest text of a provider in a message, in characters.
+const MAX_QUOTED: usize = 100;
+
+/// Text of a provider in a message: cut, with its control characters escaped.
+pub(crate) fn quoted(text: &str) -> String {
+    escape_controls(text).chars().take(MAX_QUOTED).collect()
+}
+
 /// Why nobody was signed in.
 #[derive(Debug)]
 pub(crate) enum SignInError {
@@ -19,7 +27,7 @@ impl SignInError {
 
     /// The token endpoint's `error` (RFC 6749, 5.2).
     pub fn refused_code(error: &str) -> Self {
-        SignInError::refused(format!("the provider refuses its code: {}", escape_controls(error)))
+        SignInError::refused(format!("the provider refuses its code: {}", quoted(error)))
     }
 
     /// `url` is what was requested; its query is not logged.

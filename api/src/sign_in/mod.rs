@@ -22,7 +22,7 @@ mod secret;
 
 pub(crate) use attempt::{Attempt, Authorized};
 pub(crate) use config::{Config, Switch};
-pub(crate) use error::SignInError;
+pub(crate) use error::{SignInError, quoted};
 pub(crate) use profile::Profile;
 pub(crate) use provider::Provider;
 pub(crate) use return_to::is_return_to;

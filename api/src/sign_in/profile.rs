@@ -12,9 +12,6 @@ const MAX_BYTES: usize = 255;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Profile {
     pub identity: Identity,
-    /// Whether the provider says that the address belongs to the user. Without that, no rule
-    /// applies to it.
-    pub is_email_verified: bool,
     pub groups: Vec<String>,
 }
 
@@ -23,25 +20,28 @@ pub(crate) struct Labels<'a> {
     /// In order of preference.
     pub names: [Option<&'a str>; 3],
     pub email: Option<&'a str>,
+    /// Whether the provider says that the address belongs to the user. Without that, it is not kept:
+    /// anyone could claim the address of another person.
     pub is_email_verified: bool,
     pub groups: Vec<String>,
 }
 
 impl Profile {
     /// The profile of `subject` at `issuer`. Without a name, it is called by its address or its
-    /// subject. `None` if the subject is empty or too long.
+    /// subject. `None` if the subject is empty or too long, or has control characters.
     pub fn new(issuer: &str, subject: &str, labels: Labels<'_>) -> Option<Self> {
-        let email = labels.email.filter(|email| is_address(email));
+        let email = labels.email.filter(|email| labels.is_email_verified && is_address(email));
         let mut names = labels.names.into_iter().flatten().map(str::trim);
         let name = names.find(|name| !name.is_empty()).or(email).unwrap_or(subject);
-        (1..=MAX_BYTES).contains(&subject.len()).then(|| Profile {
+        let is_subject =
+            (1..=MAX_BYTES).contains(&subject.len()) && !subject.contains(char::is_control);
+        is_subject.then(|| Profile {
             identity: Identity {
                 issuer: issuer.to_owned(),
                 subject: subject.to_owned(),
                 name: escape_controls(name).chars().take(MAX_NAME).collect(),
                 email: email.map(str::to_owned),
             },
-            is_email_verified: labels.is_email_verified,
             groups: labels.groups,
         })
     }
@@ -73,5 +73,6 @@ mod tests {
         assert_eq!(named(&"a".repeat(999), "7").map(|name| name.len()), Some(MAX_NAME));
         assert_eq!(named("Ada", ""), None);
         assert_eq!(named("Ada", &"7".repeat(256)), None);
+        assert_eq!(named("Ada", "7\0"), None);
     }
 }

@@ -39,8 +39,7 @@ impl Rules {
 
     /// Whether a rule applies to `profile`.
     pub fn apply_to(&self, profile: &Profile) -> bool {
-        let email = profile.identity.email.as_ref().filter(|_| profile.is_email_verified);
-        let address = email.map(|email| email.to_ascii_lowercase());
+        let address = profile.identity.email.as_ref().map(|email| email.to_ascii_lowercase());
         let domain = address.as_deref().and_then(|address| address.split_once('@'));
         self.0.iter().any(|rule| match rule {
             Rule::Everyone => true,

@@ -2,27 +2,10 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { GitHub, OpenIdProvider, signInAtProvider } from "./providers.mjs";
-import { Service, close, closeBrowser, open } from "./support.mjs";
+import { GitHub, OpenIdProvider, link, serviceWith, signInAtProvider } from "./providers.mjs";
+import { close, closeBrowser, open, until } from "./support.mjs";
 
 after(closeBrowser);
-
-/** A service that trusts the providers that `start` starts, for its address; both end with the test. */
-async function serviceWith(context, start) {
-  let providers;
-  const service = await Service.start(async (origin) => {
-    providers = await start(origin);
-    const settings = providers.map((provider) => provider.settings());
-    return Object.assign({ PUBLIC_URL: origin, SIGN_IN_ALLOW: "@example.org" }, ...settings);
-  });
-  context.after(async () => {
-    await service.stop();
-    providers.forEach((provider) => provider.stop());
-  });
-  return service;
-}
-
-const link = (page, name) => page.getByRole("navigation", { name: "Site" }).getByRole("link", { name });
 
 test("with an OpenID Connect provider: sign in, return to the page, sign out", async (context) => {
   const service = await serviceWith(context, async (origin) => [await OpenIdProvider.start(origin)]);
@@ -116,4 +99,50 @@ test("a token works in the command that the page shows, until it is revoked", as
   await page.getByText("my laptop").waitFor({ state: "detached" });
   assert.equal((await list()).status, 401);
   await close(page);
+});
+
+test("an admin limits, blocks, unblocks and deletes a user", async (context) => {
+  const service = await serviceWith(context, async (origin) => [await OpenIdProvider.start(origin)], { ADMINS: "ada@example.org" });
+  const [admin, user] = [await open(), await open()];
+  for (const [page, name] of [[admin, "ada"], [user, "bob"]]) {
+    await page.goto(`${service.origin}/auth/login/oidc?return_to=/account`);
+    await signInAtProvider(page, name);
+    await page.getByRole("heading", { name: `Dr. ${name}` }).waitFor();
+  }
+  assert.equal(await user.getByRole("link", { name: "all users" }).count(), 0);
+  await admin.getByRole("link", { name: "all users" }).click();
+  const row = admin.getByRole("listitem").filter({ hasText: "Dr. bob" });
+  await row.getByText("0 images · 0 B").waitFor();
+  assert.equal(await admin.getByRole("button", { name: "Delete: Dr. ada" }).count(), 0);
+
+  await admin.getByRole("button", { name: "Limits: Dr. bob" }).click();
+  await admin.getByLabel("Images").fill("7");
+  await admin.getByLabel("Megabytes").fill("2.5");
+  await admin.getByRole("button", { name: "Save" }).click();
+  await row.getByText("0 of 7 images · 0 B of 2.5 MB").waitFor();
+  await user.reload();
+  await user.getByText("0 of 7 images").waitFor();
+  await admin.getByRole("button", { name: "Limits: Dr. bob" }).click();
+  assert.equal(await admin.getByLabel("Megabytes").inputValue(), "2.5");
+  await admin.getByLabel("Images").fill("");
+  await admin.getByRole("button", { name: "Save" }).click();
+  await row.getByText("0 images · 0 B of 2.5 MB").waitFor();
+
+  await admin.getByRole("button", { name: "Block: Dr. bob", exact: true }).click();
+  await row.getByText("blocked").waitFor();
+  await user.goto(service.origin);
+  await link(user, "Sign in").waitFor();
+  await admin.getByRole("button", { name: "Unblock: Dr. bob" }).click();
+  await row.getByText("blocked").waitFor({ state: "detached" });
+  await user.goto(service.origin);
+  await link(user, "Dr. bob").waitFor();
+
+  await admin.getByRole("button", { name: "Delete: Dr. bob" }).click();
+  await admin.getByRole("button", { name: "Delete", exact: true }).click();
+  await until("it is being deleted, or gone", async () => (await row.count()) === 0 || (await row.getByText("being deleted").count()) === 1);
+  await user.goto(service.origin);
+  await link(user, "Sign in").waitFor();
+  for (const page of [admin, user]) {
+    await close(page);
+  }
 });

@@ -3,7 +3,7 @@
 
 import { createServer } from "node:http";
 import { Provider } from "oidc-provider";
-import { freePort } from "./support.mjs";
+import { Service, freePort, open } from "./support.mjs";
 
 const CLIENT = { id: "planet", secret: "hunter2" };
 
@@ -95,4 +95,31 @@ export async function signInAtProvider(page, user) {
   await page.getByPlaceholder("and password").fill("any");
   await page.getByRole("button", { name: "Sign-in" }).click();
   await page.getByRole("button", { name: "Continue" }).click();
+}
+
+/** A service that trusts the providers that `start` starts, for its address; both end with the test. */
+export async function serviceWith(context, start, others = {}) {
+  let providers;
+  const service = await Service.start(async (origin) => {
+    providers = await start(origin);
+    const settings = providers.map((provider) => provider.settings());
+    return Object.assign({ PUBLIC_URL: origin, SIGN_IN_ALLOW: "@example.org", ...others }, ...settings);
+  });
+  context.after(async () => {
+    await service.stop();
+    providers.forEach((provider) => provider.stop());
+  });
+  return service;
+}
+
+/** A link in the header. */
+export const link = (page, name) => page.getByRole("navigation", { name: "Site" }).getByRole("link", { name });
+
+/** Opens the page at `path` in a browser of its own, as that user of an OpenID Connect provider. */
+export async function openAs(service, user, path = "/", options = {}) {
+  const page = await open(options);
+  await page.goto(`${service.origin}/auth/login/oidc?return_to=${encodeURIComponent(path)}`);
+  await signInAtProvider(page, user);
+  await page.waitForURL(service.origin + path);
+  return page;
 }

@@ -77,14 +77,23 @@ export class Service {
 }
 
 let browser;
+/** A browser that keeps pages, to go back to, as browsers of people do. */
+let keepingBrowser;
 
-/** Opens a page; its errors are recorded in `page.complaints`. */
-export async function open(options = {}) {
-  browser ??= await chromium.launch({
-    executablePath: CHROMIUM,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
-  });
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+const launch = (others = {}) => chromium.launch({
+  executablePath: CHROMIUM,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
+  ...others,
+});
+
+/** Opens a page; its errors are recorded in `page.complaints`. `keepsPages`: in a browser that keeps pages to go back to. */
+export async function open({ keepsPages = false, ...options } = {}) {
+  if (keepsPages) {
+    keepingBrowser ??= await launch({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
+  } else {
+    browser ??= await launch();
+  }
+  const context = await (keepsPages ? keepingBrowser : browser).newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   page.complaints = [];
   page.on("pageerror", (error) => page.complaints.push(`an error: ${error.message}`));
@@ -113,7 +122,8 @@ export async function close(page) {
 
 export async function closeBrowser() {
   await browser?.close();
-  browser = undefined;
+  await keepingBrowser?.close();
+  browser = keepingBrowser = undefined;
 }
 
 /** A 24-bit BMP; `at(x, y)` returns red, green and blue, 0 to 255, of a pixel, from the top left. */
@@ -136,6 +146,41 @@ export function bitmap(width, height, at) {
     }
   }
   return file;
+}
+
+/** A GeoTIFF of one band of 16 bits in UTM zone 33; pixels are 10 m, and the left upper corner is (300000, 5000000). */
+export function geotiff(width, height, at) {
+  const [shorts, longs, doubles] = [[3, 2], [4, 4], [12, 8]];
+  const tags = [
+    [256, longs, [width]], [257, longs, [height]], [258, shorts, [16]], [259, shorts, [1]], [262, shorts, [1]],
+    [273, longs, [8]], [277, shorts, [1]], [278, longs, [height]], [279, longs, [2 * width * height]],
+    [33550, doubles, [10, 10, 0]], [33922, doubles, [0, 0, 0, 300000, 5000000, 0]],
+    [34735, shorts, [1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 32633]],
+  ];
+  const data = Buffer.alloc(2 * width * height);
+  for (let index = 0; index < width * height; index += 1) {
+    data.writeUInt16LE(at(index % width, Math.floor(index / width)), 2 * index);
+  }
+  const [directory, outside] = [Buffer.alloc(2 + 12 * tags.length + 4), []];
+  const ends = 8 + data.length + directory.length;
+  directory.writeUInt16LE(tags.length);
+  tags.forEach(([tag, [type, size], values], index) => {
+    const entry = 2 + 12 * index;
+    const bytes = Buffer.alloc(Math.max(4, size * values.length));
+    values.forEach((value, n) => ({ 2: () => bytes.writeUInt16LE(value, 2 * n), 4: () => bytes.writeUInt32LE(value, 4 * n), 8: () => bytes.writeDoubleLE(value, 8 * n) })[size]());
+    directory.writeUInt16LE(tag, entry);
+    directory.writeUInt16LE(type, entry + 2);
+    directory.writeUInt32LE(values.length, entry + 4);
+    if (bytes.length === 4) {
+      bytes.copy(directory, entry + 8);
+    } else {
+      directory.writeUInt32LE(ends + outside.reduce((sum, it) => sum + it.length, 0), entry + 8);
+      outside.push(bytes);
+    }
+  });
+  const head = Buffer.from("II\x2a\0\0\0\0\0", "latin1");
+  head.writeUInt32LE(8 + data.length, 4);
+  return Buffer.concat([head, data, directory, ...outside]);
 }
 
 /** A disc on a dark gradient, in a color that depends on `seed`. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { Service, close, closeBrowser, drawn, open, picture, until } from "./support.mjs";
+import { Service, close, closeBrowser, drawn, geotiff, open, picture, until } from "./support.mjs";
 
 let service;
 let image;
@@ -342,6 +342,39 @@ test("the original is zoomed and moved by wheel, keys, buttons and drag, and the
   await until("all of it is shown", () => region() === null);
   assert.equal(await page.getByRole("button", { name: "Zoom out" }).isDisabled(), true);
   await close(page);
+});
+
+test("the values under the pointer are those of the file, with their place", async () => {
+  const measured = await service.upload("elevations.tif", geotiff(60, 40, (x, y) => 1000 + 50 * x + y));
+  const page = await open();
+  await page.goto(`${service.origin}${measured.links.text}?width=80&region=20,10,20,10`);
+  await drawn(page.locator("#render"));
+  const [values, render] = [page.locator("#under-pointer"), page.locator("#render")];
+  const box = await render.boundingBox();
+  const hover = (x, y) => page.mouse.move(box.x + x * box.width, box.y + y * box.height);
+  const says = (text) => until(`it says ${text}`, async () => (await values.textContent()).includes(text));
+  await hover(0.01, 0.02);
+  await says("pixel 20, 10 · 300205, 4999895 (EPSG:32633) · b1 2010");
+  // the last of many places is shown
+  for (let step = 0; step <= 20; step += 1) {
+    await hover(0.01 + step * 0.049, 0.98);
+  }
+  await says("pixel 39, 19 · 300395, 4999805 (EPSG:32633) · b1 2969");
+  await page.mouse.move(0, 0);
+  await until("it is gone", async () => await values.textContent() === "");
+  await page.locator("summary", { hasText: "Source" }).click();
+  await page.locator("[name=expression]").fill("b1/1000-1");
+  await caption(page, /· version/);
+  await until("the address says so", () => new URL(page.url()).searchParams.has("expression"));
+  await drawn(render);
+  await hover(0.5, 0.02);
+  await says("b1/1000-1 1.51");
+  await close(page);
+
+  // a photo has colours, not values
+  const photo = await visit();
+  assert.equal(await photo.locator("#under-pointer").count(), 0);
+  await close(photo);
 });
 
 test("there is a way back to all images, away from Delete", async () => {

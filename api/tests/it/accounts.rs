@@ -6,7 +6,9 @@ use common::account::scopes::Scopes;
 use reqwest::Method;
 use testkit::app::{TestApp, Uploaded, until};
 
-use crate::{access::House, operations::metric, pictures::png, play::slow_dots};
+use crate::{
+    access::House, audit_log::AuditLog, operations::metric, pictures::png, play::slow_dots,
+};
 
 const PUBLIC: &str = r#"{"visibility": "public"}"#;
 const PRIVATE: &str = r#"{"visibility": "private"}"#;
@@ -107,9 +109,11 @@ async fn public_images_are_for_shared_caches_and_private_ones_are_not() {
     let house = House::open(&[]).await;
     let owner = house.token(&house.owner, Scopes::ALL).await;
     let image = house.upload(&owner, 8).await;
+    house.app.work(1).await;
     for (visibility, word) in [(PRIVATE, "private"), (PUBLIC, "public")] {
         house.send("patch", &image.at, Some(&owner), visibility).await.is(200);
-        for path in ["", "/metadata", "/original", "/renders", "/animation"] {
+        // also of a fixed version: who may read it changes
+        for path in ["", "?version=1", "/metadata", "/original", "/renders", "/animation"] {
             let path = format!("{}{path}", image.at);
             let answer = house.send("get", &path, Some(&owner), "").await.is(200);
             assert_eq!(answer.header("cache-control"), format!("{word}, no-cache"), "{path}");
@@ -129,12 +133,18 @@ async fn a_link_shows_one_image_until_it_ends() {
     let house = House::open(&[]).await;
     let owner = house.token(&house.owner, Scopes::ALL).await;
     let image = house.upload(&owner, 8).await;
+    house.app.work(1).await;
     let shares = format!("{}/shares", image.at);
-    let made = house.send("post", &shares, Some(&owner), "{}").await.is(201);
+    house.send("post", &shares, Some(&owner), "{}").await.is(201);
+    house.send("post", &shares, Some(&owner), " ").await.is(400);
+    // the body may be left out
+    let made = house.send("post", &shares, Some(&owner), "").await.is(201);
     assert_eq!(made.header("cache-control"), "no-store");
     let url = made.json()["url"].as_str().unwrap().to_owned();
     assert_eq!(url.len(), "/s/".len() + 32);
-    for path in ["", "?width=20&format=png", "?format=html", "?format=cast", "/original"] {
+    for path in
+        ["", "?version=1", "?width=20&format=png", "?format=html", "?format=cast", "/original"]
+    {
         let answer = house.app.get(&format!("{url}{path}")).await.is(200);
         assert_eq!(answer.header("referrer-policy"), "no-referrer");
         assert_eq!(answer.header("cache-control"), "private, no-cache");
@@ -144,6 +154,12 @@ async fn a_link_shows_one_image_until_it_ends() {
     // it opens nothing else, and neither the list nor the database has its secret
     house.app.get(&image.at).await.is(404);
     let secret = url.rsplit('/').next().unwrap();
+    // nor have problems and logs, also where the address is mistyped
+    for path in ["//s/SECRET", "/S/SECRET", "/s//SECRET", "/%73/SECRET", "/images/planet_SECRET"] {
+        let answer = house.app.get(&path.replace("SECRET", secret)).await;
+        let text = answer.is(404).text();
+        assert!(!text.contains(secret) && text.contains("\"instance\""), "{text}");
+    }
     let listed = house.send("get", &shares, Some(&owner), "").await.is(200);
     assert!(!listed.text().contains(secret));
     assert_eq!(house.app.count(&format!("shares WHERE secret_hash = '{secret}'")).await, 0);
@@ -370,4 +386,42 @@ async fn the_gallery_has_a_tab_for_each_and_the_viewer_says_who_may_see_an_image
         let page = open.ask(path, &[("accept", "text/html")]).await.is(200).text();
         assert!(!page.contains("sharing") && !page.contains("owner"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn an_admin_blocks_and_deletes_others_not_themselves() {
+    let house = House::open(&[]).await;
+    let admin = house.token(&house.admin, Scopes::ALL).await;
+    let at = format!("/admin/users/{}", house.admin.id);
+    let blocked = r#"{"blocked": true}"#;
+    let refused = house.send("patch", &at, Some(&admin), blocked).await.is(403);
+    refused.tells_problem("forbidden", &["planet-admin"]);
+    let refused = house.send("delete", &at, Some(&admin), "").await.is(403);
+    refused.tells_problem("forbidden", &["/account"]);
+    house.send("patch", &at, Some(&admin), r#"{"max_images": 5}"#).await.is(200);
+}
+
+/// The log names who read what others keep private.
+#[tokio::test]
+async fn an_admin_who_lists_or_follows_all_images_is_logged() {
+    let house = House::open(&[]).await;
+    let admin = house.token(&house.admin, Scopes::ALL).await;
+    let owner = house.token(&house.owner, Scopes::ALL).await;
+    let log = AuditLog::default();
+    let _kept = tracing::subscriber::set_default(log.clone());
+    for (method, path) in [("get", "/images?owner=any"), ("get", "/images?owner=any")] {
+        house.send(method, path, Some(&admin), "").await.is(200);
+    }
+    let request = house.app.request(Method::GET, "/?owner=any").header("accept", "text/html");
+    house.app.send(request.bearer_auth(&admin)).await.is(200);
+    assert_eq!(log.take(), ["images listed"; 3]);
+    house.send("head", "/images/events", Some(&admin), "").await.is(200);
+    assert_eq!(log.take(), ["images followed"]);
+    // what everyone may read
+    for path in ["/images", "/images?owner=public"] {
+        house.send("get", path, Some(&admin), "").await.is(200);
+    }
+    house.send("get", "/images?owner=any", Some(&owner), "").await.is(200);
+    house.send("head", "/images/events", Some(&owner), "").await.is(200);
+    assert_eq!(log.take(), [""; 0]);
 }

@@ -12,7 +12,7 @@ use testkit::{
 };
 use tokio::time::timeout;
 
-use crate::pictures::png;
+use crate::{operations::metric, pictures::png};
 
 /// A client of an event stream.
 struct Events {
@@ -387,4 +387,18 @@ async fn a_stream_is_asked_for_as_http_asks() {
         app.ask(unknown, &[("Last-Event-ID", id)]).await.is(404);
     }
     app.get("/images/nothing/events").await.is(404).tells_problem("not-found", &["image"]);
+}
+
+#[tokio::test]
+async fn the_age_of_changes_is_seen_while_a_client_follows() {
+    let app = TestApp::spawn().await;
+    let age = async || metric(&app.text("/metrics").await, &["planet_changes_age_seconds"]);
+    let events = Events::open(&app, "/images/events").await;
+    assert!(age().await < Some(ANSWER_TIMEOUT.as_secs_f64()) && age().await.is_some());
+    // later readings fail
+    app.pipeline.catalog().connection().clone().close().await.expect("close the database");
+    let before = age().await;
+    until("it grows", async || age().await > before).await;
+    drop(events);
+    until("the stream ended", async || age().await.is_none()).await;
 }

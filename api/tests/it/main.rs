@@ -4,6 +4,7 @@
 mod access;
 mod accounts;
 mod adoption;
+mod audit_log;
 mod checks;
 mod compression;
 mod conditions;
@@ -25,6 +26,7 @@ mod pages;
 mod pictures;
 mod play;
 mod programs;
+mod quotas;
 mod refusals;
 mod regions;
 mod rendering;

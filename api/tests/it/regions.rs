@@ -89,7 +89,19 @@ async fn titilers_names_of_options_are_understood() {
         draw("rescale=0,100&rescale=5,200&rescale=0,50").await,
         draw("stretch=0:100,5:200,0:50").await
     );
+    let index = draw("expression=(b1-b2)/(b1%2Bb2)&rescale=-1,1&colormap_name=rdylgn").await;
+    assert_eq!(index, draw("expression=(b1-b2)/(b1+b2)&stretch=-1:1&colormap_name=rdylgn").await);
+    assert_ne!(index, draw("expression=(b1-b2)/(b1%2Bb2)&stretch=-1:1").await);
+    assert_eq!(
+        draw("bidx=1&algorithm=hillshade&algorithm_params=%7B%22azimuth%22:90%7D").await,
+        draw("bands=1&algorithm=hillshade&azimuth=90").await
+    );
     for (query, told) in [
+        ("expression=b1*", "expression: at character 4: expected a band"),
+        ("expression=b1-b4", "expression must be of bands that the image has: b1 to b3, not b4"),
+        ("colormap_name=viridis", "colormap_name must be none, as three values are shown"),
+        ("colormap_name=jet2", "colormap_name must be none, gray, viridis"),
+        ("algorithm=hillshade&algorithm_params=90", "algorithm_params: expected a JSON object of"),
         ("rescale=0", "rescale: expected two numbers joined by a comma"),
         ("rescale=0,1,2", "rescale: expected two numbers joined by a comma"),
         ("rescale=0,9&stretch=none", "rescale and stretch mean the same: give one of them"),

@@ -253,8 +253,14 @@ async fn a_moment_without_the_store_does_not_make_the_service_unready() {
     app.get("/readyz").await.is(503);
 }
 
-const GAUGES: [&[&str]; 3] =
-    [&["planet_jobs{", "pending"], &["planet_jobs{", "dead"], &["planet_oldest_due_job_seconds"]];
+const GAUGES: [&[&str]; 6] = [
+    &["planet_jobs{", "pending"],
+    &["planet_jobs{", "dead"],
+    &["planet_oldest_due_job_seconds"],
+    &["planet_other_engine_jobs"],
+    &["planet_blob_gc_entries{", "swept"],
+    &["planet_oldest_due_blob_seconds"],
+];
 
 #[tokio::test]
 async fn gauges_of_the_database_vanish_with_it() {
@@ -263,6 +269,7 @@ async fn gauges_of_the_database_vanish_with_it() {
     let text = app.text("/metrics").await;
     assert_eq!(metric(&text, GAUGES[0]), Some(1.0), "{text}");
     assert!(metric(&text, &["planet_backlog_age_seconds"]) < Some(1.0), "{text}");
+    assert_eq!(metric(&text, &["planet_changes_age_seconds"]), None, "{text}");
     close_database(&app).await;
     tokio::time::sleep(Duration::from_millis(2)).await;
     let text = app.text("/metrics").await;

@@ -4,7 +4,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::{
     app::{TestApp, Uploaded},
-    sign_in::Browser,
+    provider::FakeProvider,
+    sign_in::{Browser, spawn_with_accounts},
 };
 
 use crate::{pictures::png, sign_in::oidc};
@@ -22,14 +23,18 @@ async fn pages_say_who_is_signed_in() {
     for path in ["/", "/?preset=small", &image.at] {
         let page = browser.page(&app, path).await.is(200).text();
         let return_to: String = form_urlencoded::byte_serialize(path.as_bytes()).collect();
-        let link = format!("<a href=\"/auth/login/oidc?return_to={return_to}\">Sign in</a>");
+        let link =
+            format!("<a class=\"who\" href=\"/auth/login/oidc?return_to={return_to}\">Sign in</a>");
         assert!(page.contains(&link), "{page}");
     }
     provider.behaviour().claims["name"] = json!("Ada <Lovelace>");
     browser.sign_in(&app, "oidc").await.is(303);
     for path in ["/", &image.at] {
         let page = browser.page(&app, path).await.is(200).text();
-        assert!(page.contains("<a href=\"/account\">Ada &#60;Lovelace&#62;</a>"), "{page}");
+        assert!(
+            page.contains("<a class=\"who\" href=\"/account\">Ada &#60;Lovelace&#62;</a>"),
+            "{page}"
+        );
         // what is kept in memory is not shown to others
         let page = Browser::default().page(&app, path).await.is(200).text();
         assert!(page.contains("Sign in") && !page.contains("Lovelace"), "{page}");
@@ -105,4 +110,75 @@ async fn an_account_lists_and_ends_its_sessions_and_no_others() {
     }
     phone.send(&app, Method::DELETE, &other, json).await.is(401);
     bob.get(&app, "/account").await.is(200);
+}
+
+#[tokio::test]
+async fn nothing_about_a_person_is_kept_after_they_sign_out() {
+    let (_provider, app) = oidc().await;
+    let mut browser = Browser::default();
+    assert_eq!(browser.sign_in(&app, "oidc").await.header("cache-control"), "no-store");
+    app.execute("UPDATE users SET role = 'admin'").await;
+    for path in ["/account", "/account/tokens", "/account/sessions", "/admin/users"] {
+        for accept in ["application/json", "text/html"] {
+            let answer = browser.send(&app, Method::GET, path, accept).await.is(200);
+            assert_eq!(answer.header("cache-control"), "no-store", "{path} {accept}");
+        }
+        let refused = Browser::default().page(&app, path).await.is(401);
+        assert_eq!(refused.header("cache-control"), "no-store", "{path}");
+    }
+    for (method, accept) in [(Method::POST, "application/json"), (Method::POST, "text/html")] {
+        browser.sign_in(&app, "oidc").await.is(303);
+        let answer = browser.send(&app, method, "/auth/logout", accept).await;
+        assert_eq!(answer.header("clear-site-data"), "\"cache\"", "{accept}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{accept}");
+    }
+    browser.sign_in(&app, "oidc").await.is(303);
+    let sessions = browser.get(&app, "/account/sessions").await.json()["items"].clone();
+    let own = format!("/account/sessions/{}", sessions[0]["id"].as_str().expect("an id"));
+    let answer = browser.send(&app, Method::DELETE, &own, "*/*").await.is(204);
+    assert_eq!(answer.header("clear-site-data"), "\"cache\"");
+    browser.sign_in(&app, "oidc").await.is(303);
+    let answer = browser.send(&app, Method::DELETE, "/account", "*/*").await.is(202);
+    assert_eq!(answer.header("clear-site-data"), "\"cache\"");
+}
+
+/// Browsers without `Sec-Fetch-Site` say the origin alone.
+#[tokio::test]
+async fn a_page_of_the_same_host_without_tls_changes_nothing() {
+    let provider = FakeProvider::start().await;
+    let public = [("PUBLIC_URL", "https://planet.example.org")];
+    let app = spawn_with_accounts(&[&provider.oidc_settings()[..], &public].concat()).await;
+    let logout = async |headers: &[(&str, &str)]| {
+        let mut request = app.request(Method::POST, "/auth/logout");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        app.send(request.header("host", "planet.example.org")).await
+    };
+    for origin in ["http://planet.example.org", "https://planet.example.org:8443", "null"] {
+        logout(&[("origin", origin)]).await.is(403).tells_problem("cross-site", &["other sites"]);
+    }
+    let own = ("origin", "https://planet.example.org");
+    logout(&[own]).await.is(204);
+    logout(&[("origin", "http://planet.example.org"), ("sec-fetch-site", "same-origin")])
+        .await
+        .is(204);
+    logout(&[]).await.is(204);
+}
+
+#[tokio::test]
+async fn what_a_provider_says_of_a_failure_is_cut() {
+    let (_provider, app) = oidc().await;
+    let mut browser = Browser::default();
+    let address = browser.begin(&app, "oidc").await;
+    let query = address.split_once('?').expect("a query").1;
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let state = pairs.into_iter().find(|(name, _)| name == "state").expect("a state").1;
+    let error = format!("%1b%0a{}", "x".repeat(1000));
+    let path = format!("/auth/callback/oidc?state={state}&error={error}");
+    let detail = browser.get(&app, &path).await.is(400).json()["detail"].clone();
+    let detail = detail.as_str().expect("a detail");
+    assert!(detail.contains(r"\u{1b}\nxxx") && !detail.contains('\u{1b}'), "{detail}");
+    let xs = detail.chars().filter(|c| *c == 'x').count();
+    assert!((80..=100).contains(&xs), "{detail}");
 }

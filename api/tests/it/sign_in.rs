@@ -285,6 +285,10 @@ async fn rules_decide_who_signs_in_and_who_is_an_admin() {
                 answer.is(303);
                 let row = format!("users WHERE subject = 'ada' AND role = '{role}'");
                 assert_eq!(app.count(&row).await, 1, "{claims}");
+                // an address that is only claimed is not kept
+                if claims["email_verified"] == false {
+                    assert_eq!(app.count("users WHERE email IS NULL").await, 1, "{claims}");
+                }
             }
             None => drop(answer.is(403).tells_problem("sign-in-refused", &["SIGN_IN_ALLOW"])),
         }

@@ -37,6 +37,13 @@ async fn a_point_has_the_values_of_its_pixel() {
     assert_eq!(missing, body(json!([3.0, 2.0]), json!(null)));
     let text = app.ask(&format!("{at}/{own}"), TEXT).await.is(200).text();
     assert_eq!(text, "b1  1190\n");
+    // a plus is a space in a query
+    let computed = app.get(&format!("{at}/pixel/3,2?expression=(b1-190)/(b1+810)")).await.is(200);
+    let name = "(b1-190)/(b1+810)";
+    assert_eq!(
+        (&computed.json()["values"], &computed.json()["band_names"]),
+        (&json!([0.5]), &json!([name]))
+    );
 
     let plain = app.upload(png(&lopsided())).await;
     let rgb = app.get(&format!("{}/pixel/0,0?bands=3,1", plain.at)).await.is(200).json();
@@ -46,11 +53,17 @@ async fn a_point_has_the_values_of_its_pixel() {
         (at, "point/1", "point: expected two numbers"),
         (at, "point/1,nan", "point: expected two numbers"),
         (at, "point/1,2?coord_crs=2154", "coord_crs must be 32633 (the image's own), 4326"),
-        (at, "point/1,2?width=3", "there is no parameter \"width\" here; bands, bidx, frame"),
+        (at, "point/1,2?width=3", "there is no parameter \"width\" here; bands, bidx, expression"),
         (at, "pixel/60,0", "pixel: expected a column from 0 to 59 and a row from 0 to 39"),
         (at, "pixel/-1,0", "pixel: expected a column from 0 to 59"),
         (at, "pixel/1,1?coord_crs=4326", "coord_crs: a pixel has no coordinates"),
         (at, "pixel/1,1?bands=2", "bands must be 1"),
+        (
+            at,
+            "pixel/1,1?expression=b2-b1",
+            "expression must be of bands that the image has: b1, not b2",
+        ),
+        (at, "pixel/1,1?expression=(b1", "expression: at character 4: expected an operator or a"),
         (
             &plain.at,
             "point/1,2",
@@ -88,6 +101,10 @@ async fn statistics_are_json_or_a_drawn_histogram() {
     assert_eq!(few["histogram"][1], json!([0.0, 1.0, 2.0, 3.0]));
     let part = get("bbox=300100,4999800,300300,4999950&coord_crs=32633&max_size=10").await;
     assert_eq!(part["b1"]["valid_pixels"], json!(80.0));
+    let computed = get("expression=b1/10&p=50").await;
+    let computed = &computed["b1/10"];
+    assert_eq!((&computed["min"], &computed["max"]), (&json!(100.0), &json!(473.0)));
+    assert_eq!(computed["description"], "b1/10");
     let nothing = get("nodata=1000&region=0,0,1,1").await;
     assert_eq!((&nothing["b1"]["min"], &nothing["b1"]["count"]), (&json!(null), &json!(0.0)));
 

@@ -15,6 +15,13 @@ pub struct BandLabel {
     pub description: String,
 }
 
+impl BandLabel {
+    /// Of an expression.
+    pub(super) fn of_text(text: &str) -> Self {
+        Self { name: text.to_owned(), description: text.to_owned() }
+    }
+}
+
 /// What the file says about the bands of the spec's frame.
 ///
 /// # Errors
@@ -53,6 +60,19 @@ pub(super) fn wanted(directory: &BandDirectory, bands: &[Band]) -> Result<Vec<us
         [] => Ok(directory.data_bands()),
         bands => directory.indices(bands),
     }
+}
+
+/// The index of a band that an expression names, counted from 0.
+///
+/// # Errors
+/// [`Error::Missing`] where the file does not have it.
+pub(super) fn index(directory: &BandDirectory, band: &Band) -> Result<usize, Error> {
+    let index = match band {
+        Band::Number(number) => usize::from(*number).checked_sub(1),
+        Band::Name(name) => directory.index(name),
+    };
+    let index = index.filter(|index| *index < directory.count as usize);
+    index.ok_or_else(|| Error::no_band_of_expression(band, directory.count, &directory.names))
 }
 
 /// The label of a band, counted from 0.

@@ -1,9 +1,12 @@
-//! What is computed from the values of a file instead of from its colours: drawings of values, the
-//! values of a pixel, and statistics.
+//! What is computed from the values of a file instead of from its colours: drawings of values and
+//! of expressions, the values of a pixel, and statistics.
 
 mod bands;
+mod color_map;
+mod computation;
 mod drawing;
 mod file;
+mod hillshade;
 pub(crate) mod histogram;
 mod pixel;
 mod ranges;

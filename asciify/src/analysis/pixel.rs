@@ -3,18 +3,19 @@
 use std::ops::ControlFlow;
 
 use super::bands::{self, BandLabel};
+use super::computation::Computation;
 use super::file::with_input;
 use crate::error::{Error, Limits};
 use crate::formats::decoder::Input;
-use crate::formats::value_rows::{ANY_FORMAT_BANDS, TakeValues, ValueQuery, ValueSource};
+use crate::formats::value_rows::{ANY_FORMAT_BANDS, TakeValues, ValueSource};
 use crate::source::ReadSeek;
 use crate::spec::Spec;
 use crate::spec::bands::Band;
 use crate::spec::region::PixelRect;
 
-/// The values of a pixel of the upright picture, at its full resolution: of `bands`, or without any of
-/// all but alpha. `None` is "no data". Of a file in tiles or strips, only those of the pixel are
-/// decoded. Options of `spec` that are about drawing have no effect.
+/// The values of a pixel of the upright picture, at its full resolution: of the expression of `spec`, of
+/// `bands`, or without any of all but alpha. `None` is "no data". Of a file in tiles or strips, only
+/// those of the pixel are decoded. Options of `spec` that are about drawing have no effect.
 ///
 /// # Errors
 /// What is wrong with the file; [`Error::Missing`] where it has no such pixel, band or frame;
@@ -36,18 +37,23 @@ fn values(
     bands: &[Band],
 ) -> Result<Vec<(BandLabel, Option<f64>)>, Error> {
     let directory = bands::directory(input, spec)?;
+    let read = |input: &mut Input<'_, '_>, computation: Computation<'_>| {
+        let mut pixel = Pixel { spec, values: Vec::new() };
+        computation.read(input, spec, &mut pixel)?;
+        let values = pixel.values.into_iter().map(|it| Some(it).filter(|it| it.is_finite()));
+        Ok(computation.labels(&directory).into_iter().zip(values))
+    };
+    if let Some(expression) = spec.expression() {
+        let computation = Computation::of_expression(&directory, expression)?;
+        return read(input, computation).map(Iterator::collect);
+    }
     let wanted = bands::wanted(&directory, bands)?;
     let together = if directory.is_interleaved { wanted.len() } else { ANY_FORMAT_BANDS };
-    let probed = input.probed;
     let mut values = Vec::new();
     for bands in wanted.chunks(together.max(1)) {
-        let mut pixel = Pixel { spec, values: Vec::new() };
-        probed.decoder.read_values(input, ValueQuery { spec, bands }, &mut pixel)?;
-        values.extend(pixel.values);
+        values.extend(read(input, Computation::of_bands(bands))?);
     }
-    let labels = wanted.iter().map(|band| bands::label(&directory, *band));
-    let values = values.into_iter().map(|value: f64| Some(value).filter(|it| it.is_finite()));
-    Ok(labels.zip(values).collect())
+    Ok(values)
 }
 
 /// Takes the first pixel of the region.

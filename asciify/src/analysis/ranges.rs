@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 
+use super::computation::Computation;
 use crate::error::Error;
 use crate::formats::decoder::{Input, area};
 use crate::formats::stretch::{SAMPLED_PIXELS, not_empty, of_values};
-use crate::formats::value_rows::{TakeValues, ValueQuery, ValueSource};
+use crate::formats::value_rows::{TakeValues, ValueSource};
 use crate::spec::Spec;
 use crate::spec::bands::Stretch;
 use crate::spec::region::PixelRect;
@@ -20,18 +21,21 @@ const DARK_FRACTION: f64 = 1.0 / 8.0;
 pub(super) fn black_and_white(
     input: &mut Input<'_, '_>,
     spec: &Spec,
-    bands: &[usize],
+    computation: &Computation<'_>,
 ) -> Result<Option<Vec<(f64, f64)>>, Error> {
-    if let Some(ranges) = spec.stretch().ranges() {
-        return Ok(Some(ranges[..bands.len()].to_vec()));
-    }
-    if spec.stretch() == Stretch::None {
-        return Ok(None);
+    let count = computation.count();
+    match spec.stretch() {
+        Stretch::None => return Ok(None),
+        Stretch::Auto if computation.has_own_range() => return Ok(None),
+        stretch => {
+            if let Some(ranges) = stretch.ranges() {
+                return Ok(Some(ranges[..count].to_vec()));
+            }
+        }
     }
     let whole = spec.for_percentiles();
-    let mut sampled = SampledValues::new(bands.len());
-    let query = ValueQuery { spec: &whole, bands };
-    input.probed.decoder.read_values(input, query, &mut sampled)?;
+    let mut sampled = SampledValues::new(count);
+    computation.read(input, &whole, &mut sampled)?;
     let SampledValues { mut values, source, .. } = sampled;
     let is_measurement = source.as_ref().is_none_or(|(bits, _)| *bits > 8);
     let is_dark = source.is_some_and(|(_, ranges)| {
@@ -42,7 +46,7 @@ pub(super) fn black_and_white(
     });
     Ok(match spec.stretch() {
         Stretch::Percentiles(parts) => {
-            let parts = if bands.len() == 1 { [parts[0]; 3] } else { parts };
+            let parts = if count == 1 { [parts[0]; 3] } else { parts };
             Some(of_values(&mut values, Stretch::Percentiles(parts)))
         }
         _ if is_measurement || is_dark => Some(of_values(&mut values, Stretch::Auto)),

@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 
 use super::bands::{self, BandLabel};
+use super::computation::Computation;
 use super::file::with_input;
 use super::histogram::Histogram;
 use crate::error::{Error, Limits};
 use crate::formats::decoder::Input;
-use crate::formats::value_rows::{ANY_FORMAT_BANDS, TakeValues, ValueQuery, ValueSource};
+use crate::formats::value_rows::{ANY_FORMAT_BANDS, TakeValues, ValueSource};
 use crate::sample::area::is_sideways;
 use crate::source::ReadSeek;
 use crate::spec::Spec;
@@ -17,9 +18,9 @@ use crate::spec::region::PixelRect;
 /// What is computed, and from how many pixels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatisticsOptions {
-    /// Frame, region, and what "no data" is; other options have no effect.
+    /// Frame, region, expression, and what "no data" is; other options have no effect.
     pub spec: Spec,
-    /// The bands; without any, all but alpha.
+    /// The bands; without any, all but alpha. They have no effect beside an expression.
     pub bands: Vec<Band>,
     /// The longest side in pixels that is read: of a larger picture, so many columns or rows at equal
     /// distances, from the smallest overview that has them. From 1 to 4000.
@@ -78,7 +79,7 @@ impl StatisticsOptions {
     }
 }
 
-/// Statistics of each band.
+/// Statistics of each band, or of an expression.
 ///
 /// # Errors
 /// What is wrong with the file; [`Error::Missing`] where it has no such region, band or frame;
@@ -98,16 +99,21 @@ fn of_bands(
     options: &StatisticsOptions,
 ) -> Result<Vec<BandStatistics>, Error> {
     let directory = bands::directory(input, &options.spec)?;
-    let wanted = bands::wanted(&directory, &options.bands)?;
+    let computations = match options.spec.expression() {
+        Some(expression) => vec![Computation::of_expression(&directory, expression)?],
+        None => {
+            let wanted = bands::wanted(&directory, &options.bands)?;
+            wanted.chunks(ANY_FORMAT_BANDS).map(Computation::of_bands).collect()
+        }
+    };
     let spec = options.spec.for_pixels(options.max_size_px);
-    let probed = input.probed;
     let mut statistics = Vec::new();
-    for bands in wanted.chunks(ANY_FORMAT_BANDS) {
-        let mut values = ReducedValues::new(&spec, options.max_size_px, bands.len());
-        probed.decoder.read_values(input, ValueQuery { spec: &spec, bands }, &mut values)?;
-        for (band, values) in bands.iter().zip(values.values) {
+    for computation in computations {
+        let mut values = ReducedValues::new(&spec, options.max_size_px, computation.count());
+        computation.read(input, &spec, &mut values)?;
+        for (label, values) in computation.labels(&directory).into_iter().zip(values.values) {
             input.source.cancellation().check()?;
-            statistics.push(of_values(bands::label(&directory, *band), values, options));
+            statistics.push(of_values(label, values, options));
         }
     }
     Ok(statistics)

@@ -59,7 +59,14 @@ pub(crate) trait Decoder {
         // grey and alpha, or red, green, blue and alpha
         let alpha = matches!(count, 2 | 4).then_some(*count as usize - 1);
         let names = names.clone();
-        Ok(BandDirectory { count: *count, names, alpha, ..BandDirectory::default() })
+        let has_any_number = true;
+        Ok(BandDirectory {
+            count: *count,
+            names,
+            alpha,
+            has_any_number,
+            ..BandDirectory::default()
+        })
     }
 
     /// Passes the values that a query asks for.

@@ -50,6 +50,33 @@ impl Crs {
         }
     }
 
+    /// The system of the same kind on WGS 84, whose distances are nearly the same. Of degrees, those of
+    /// the most common datums.
+    pub(super) fn of_any_datum(code: u32) -> Option<Self> {
+        // from 4001 on, EPSG has geographic systems; NAD83(2011), JGD2011 and GDA2020 came later
+        match code {
+            4001..4900 | 6318 | 6668 | 7844 => Some(Self::Geographic),
+            _ => Self::of(code),
+        }
+    }
+
+    /// How many metres on the ground a unit of x and of y is, at a point.
+    pub(super) fn unit(self, (_, y): (f64, f64)) -> [f64; 2] {
+        match self {
+            Self::Geographic => {
+                // the radii of curvature of the ellipsoid
+                let (sine, cosine) = libm::sincos(y.to_radians());
+                let squared = FLATTENING * (2.0 - FLATTENING);
+                let part = 1.0 - squared * sine * sine;
+                let normal = SEMI_MAJOR_AXIS / libm::sqrt(part);
+                let meridian = normal * (1.0 - squared) / part;
+                [(normal * cosine).to_radians(), meridian.to_radians()]
+            }
+            Self::WebMercator => [1.0 / libm::cosh(y / SEMI_MAJOR_AXIS); 2],
+            Self::Utm { .. } => [1.0; 2],
+        }
+    }
+
     /// The coordinates of a longitude and a latitude in degrees. `None` where there are none.
     pub(super) fn project(self, (longitude, latitude): (f64, f64)) -> Option<(f64, f64)> {
         let is_on_earth = latitude.abs() <= 90.0 && longitude.abs() <= 360.0;

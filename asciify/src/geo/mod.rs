@@ -63,6 +63,15 @@ impl Geo {
         (pixel.0.is_finite() && pixel.1.is_finite()).then_some(pixel)
     }
 
+    /// What a column to the right, and a row down, are on the ground at a point of the picture: metres
+    /// to the east and to the north. Coordinates in a system that is not known count as metres.
+    pub(crate) fn ground_steps(&self, point: (f64, f64)) -> [[f64; 2]; 2] {
+        let [a, b, _, d, e, _] = self.transform;
+        let crs = self.crs.and_then(Crs::of_any_datum);
+        let [east, north] = crs.map_or([1.0; 2], |crs| crs.unit(self.coordinates(point)));
+        [[a * east, d * north], [b * east, e * north]]
+    }
+
     /// The smallest region of a picture of that many pixels that contains what it has of a bounding
     /// box. `crs` is the EPSG code of the coordinates of the box.
     ///

@@ -77,6 +77,22 @@ impl SourceGeometry {
         self.turned(self.full)
     }
 
+    /// What a step to the next pixel of a row that will be pushed, and to the next row, is in the
+    /// upright picture: its columns and rows.
+    pub(crate) fn steps(&self) -> [[f64; 2]; 2] {
+        let (mirrors_x, mirrors_y) = mirrors(self.orientation);
+        let sign = |is_mirrored: bool| if is_mirrored { -1.0 } else { 1.0 };
+        let (x, y) = (sign(mirrors_x), sign(mirrors_y));
+        let step =
+            |full: u32, held: u32| f64::from(full) / f64::from(held.max(1)) * f64::from(self.scale);
+        let across = step(self.full.0, self.held.0);
+        let down = step(self.full.1, self.held.1);
+        match is_sideways(self.orientation) {
+            true => [[0.0, y * across], [x * down, 0.0]],
+            false => [[x * across, 0.0], [0.0, y * down]],
+        }
+    }
+
     /// The pixels of those that will be pushed which a region needs.
     pub(crate) fn window(&self, region: Region) -> PixelRect {
         let (x, y) = self.turned(self.parts(region));

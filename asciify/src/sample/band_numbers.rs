@@ -55,6 +55,8 @@ pub(crate) struct BandDirectory {
     /// The one that is alpha, counted from 0; where it is not known, the second or the fourth may be.
     pub(crate) alpha: Option<usize>,
     /// Whether any number of them can be read together.
+    pub(crate) has_any_number: bool,
+    /// Whether those of a pixel are stored together, so that reading more of them takes no more memory.
     pub(crate) is_interleaved: bool,
 }
 

@@ -2,10 +2,14 @@
 
 pub(crate) mod alpha;
 pub(crate) mod bands;
+pub(crate) mod color_map;
+mod error;
+pub(crate) mod expression;
 pub(crate) mod nodata;
 pub(crate) mod options;
 mod readings;
 pub(crate) mod region;
+mod size;
 pub(crate) mod symbols;
 pub(crate) mod values;
 
@@ -19,14 +23,17 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use alpha::Alpha;
 use bands::{Bands, Stretch};
+use color_map::ColorMap;
+use expression::Expression;
 use nodata::Nodata;
-use options::{DEFAULT_WIDTH, MAX_CELLS, ONE, OPTIONS, OptionDoc};
+use options::{DEFAULT_WIDTH, ONE, OPTIONS, OptionDoc};
 use region::Region;
 use symbols::Symbols;
-use values::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
+use values::{Algorithm, Background, ColorOn, Dither, Fit, Match, Palette, Tone};
+
+pub use error::SpecError;
 
 use crate::error::Error;
-use crate::glyphs::mask::CELL_SAMPLES;
 
 /// What to draw: a value for each of [`OPTIONS`].
 ///
@@ -60,6 +67,20 @@ pub struct Spec {
     region: Region,
     nodata: Nodata,
     unscale: bool,
+    /// `None` where bands are shown.
+    expression: Option<Expression>,
+    color_map: ColorMap,
+    algorithm: Algorithm,
+    relief: Relief,
+}
+
+/// Where the light of a hillshade comes from, in degrees, and the factor on elevations; all in
+/// thousandths.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct Relief {
+    azimuth: i32,
+    altitude: i32,
+    exaggeration: i32,
 }
 
 /// Adjustments of lightness, in thousandths.
@@ -100,6 +121,10 @@ static DEFAULT: LazyLock<Spec> = LazyLock::new(|| {
         region: Region::default(),
         nodata: Nodata::default(),
         unscale: false,
+        expression: None,
+        color_map: ColorMap::default(),
+        algorithm: Algorithm::default(),
+        relief: Relief::default(),
     };
     // the sizes stay open: the default of each depends on the other
     for option in OPTIONS.iter().filter(|option| !matches!(option.name, "width" | "height")) {
@@ -119,9 +144,14 @@ impl Spec {
     /// Sets one option from text.
     ///
     /// # Errors
-    /// [`SpecError::UnknownOption`] and [`SpecError::BadValue`]; the spec is then unchanged.
+    /// [`SpecError::UnknownOption`], [`SpecError::BadValue`] and [`SpecError::BadExpression`]; the
+    /// spec is then unchanged.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), SpecError> {
         let option = OptionDoc::named(name).ok_or_else(|| SpecError::unknown(name))?;
+        if option.name == "expression" && value != option.default {
+            self.expression = Some(value.parse()?);
+            return Ok(());
+        }
         self.assign(option, value)
             .ok_or_else(|| SpecError::BadValue { name: option.name, accepts: option.accepts() })
     }
@@ -152,6 +182,12 @@ impl Spec {
             "region" => self.region = value.parse().ok()?,
             "nodata" => self.nodata = value.parse().ok()?,
             "unscale" => self.unscale = option.flag(value)?,
+            "expression" => self.expression = None,
+            "colormap_name" => self.color_map = value.parse().ok()?,
+            "algorithm" => self.algorithm = Algorithm::named(value)?,
+            "azimuth" => self.relief.azimuth = option.thousandths(value)?,
+            "angle_altitude" => self.relief.altitude = option.thousandths(value)?,
+            "z_exaggeration" => self.relief.exaggeration = option.thousandths(value)?,
             _ => return None,
         }
         Some(())
@@ -182,11 +218,22 @@ impl Spec {
             "gamma" => decimal(self.levels.gamma),
             "sharpen" => decimal(self.levels.sharpen),
             "frame" => self.frame.to_string(),
-            "bands" => self.bands.to_string(),
+            "bands" => self.bands().to_string(),
             "stretch" => self.stretch.to_string(),
             "region" => self.region.to_string(),
             "nodata" => self.nodata.to_string(),
             "unscale" => self.unscale.to_string(),
+            "expression" => self.expression().map_or("none".to_owned(), Expression::to_string),
+            "colormap_name" => self.color_map.to_string(),
+            "algorithm" => self.algorithm.to_string(),
+            "azimuth" | "angle_altitude" | "z_exaggeration"
+                if self.algorithm == Algorithm::None =>
+            {
+                option.default.to_owned()
+            }
+            "azimuth" => decimal(self.relief.azimuth),
+            "angle_altitude" => decimal(self.relief.altitude),
+            "z_exaggeration" => decimal(self.relief.exaggeration),
             _ => String::new(),
         }
     }
@@ -274,9 +321,9 @@ impl Spec {
         self.frame
     }
 
-    /// The bands to show.
+    /// The bands to show: `Auto` beside an expression, which names its bands.
     pub fn bands(&self) -> &Bands {
-        &self.bands
+        if self.expression.is_some() { &Bands::Auto } else { &self.bands }
     }
 
     /// The values to show as black and white.
@@ -299,9 +346,39 @@ impl Spec {
         self.unscale
     }
 
+    /// What is computed from the values of bands, in place of them.
+    pub fn expression(&self) -> Option<&Expression> {
+        self.expression.as_ref()
+    }
+
+    /// The colours of a single value.
+    pub fn color_map(&self) -> ColorMap {
+        self.color_map
+    }
+
+    /// What is made of a single value before it is drawn.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Where the light of a hillshade comes from: in degrees clockwise from north, and above the
+    /// horizon.
+    pub(crate) fn light_angles(&self) -> [f64; 2] {
+        [self.relief.azimuth, self.relief.altitude].map(|it| f64::from(it) / f64::from(ONE))
+    }
+
+    /// The factor on the elevations of a hillshade.
+    pub(crate) fn z_exaggeration(&self) -> f64 {
+        f64::from(self.relief.exaggeration) / f64::from(ONE)
+    }
+
     /// Whether what is drawn is computed from values, rather than from the file's colours.
     pub(crate) fn uses_values(&self) -> bool {
-        self.nodata != Nodata::Auto || self.unscale
+        self.nodata != Nodata::Auto
+            || self.unscale
+            || self.expression.is_some()
+            || !self.color_map.is_none()
+            || self.algorithm != Algorithm::None
     }
 
     /// Checks that the region lies in an upright picture of those sides in pixels.
@@ -332,53 +409,17 @@ impl Spec {
         self.levels.sharpen as f32 / ONE as f32
     }
 
-    /// Columns and rows of the grid for an upright picture of so many pixels, each from 1 to 1000.
-    /// The grid has the proportions of the region; of the picture, if the region lies outside.
-    ///
-    /// A size that follows from the other is rounded to the nearest integer, halves up. If it would
-    /// exceed 1000, both sizes shrink.
-    pub fn size(&self, width_px: u32, height_px: u32) -> (u32, u32) {
-        let (columns, rows) = (self.width().unwrap_or(MAX_CELLS), self.height.unwrap_or(MAX_CELLS));
-        if self.fit() != Fit::Contain {
-            return (columns, rows);
-        }
-        let shown = self.region.of((width_px, height_px));
-        let (width_px, height_px) = shown.map_or((width_px, height_px), |shown| shown.sides());
-        // The picture is `across` columns wide for every `down` rows.
-        let across = u128::from(width_px.max(1)) * ONE as u128;
-        let down = u128::from(height_px.max(1)) * u128::from(self.cell_thousandths());
-        let following_rows = scaled(columns, down, across);
-        if following_rows <= rows {
-            (columns, following_rows.max(1))
-        } else {
-            (scaled(rows, across, down).clamp(1, columns), rows)
-        }
-    }
-
-    /// An upper estimate of the memory that drawing takes beside the decoded picture, in bytes.
-    pub fn working_bytes(&self, width_px: u32, height_px: u32) -> u64 {
-        let (columns, rows) = self.size(width_px, height_px);
-        // Without colours: light, opacity, and one of them once more while it is turned upright;
-        // coverage replaces light. With colours: the light and the coverage of three channels more.
-        let buffers = if self.color == Palette::None { 3 } else { 9 };
-        u64::from(columns) * u64::from(rows) * (CELL_SAMPLES * buffers * size_of::<u32>()) as u64
-    }
-
     /// What the options mean: equal for specs that draw the same.
     fn meaning(&self) -> impl Eq + Hash + '_ {
         let size = (self.width(), self.height(), self.fit(), self.cell);
         let look = (self.invert, self.matching(), self.tone, self.background, self.alpha);
         let colours = (self.color, self.color_on());
-        let selection = (self.frame, &self.bands, self.stretch, self.region);
-        let values = (self.nodata, self.unscale);
+        let selection = (self.frame, self.bands(), self.stretch, self.region);
+        let relief = (self.algorithm != Algorithm::None).then_some(self.relief);
+        let computed = (&self.expression, self.color_map, self.algorithm, relief);
+        let values = (self.nodata, self.unscale, computed);
         (size, look, &self.symbols, colours, self.dither(), self.levels, selection, values)
     }
-}
-
-/// `length × part / whole`, rounded to the nearest integer, halves up; at most `u32::MAX`.
-fn scaled(length: u32, part: u128, whole: u128) -> u32 {
-    let twice = 2 * u128::from(length) * part + whole;
-    u32::try_from(twice / (2 * whole)).unwrap_or(u32::MAX)
 }
 
 impl PartialEq for Spec {
@@ -445,40 +486,4 @@ impl FromStr for Spec {
         }
         Ok(spec)
     }
-}
-
-/// Why a text cannot be read as a [`Spec`], or an option cannot be set.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SpecError {
-    /// There is no option of that name.
-    #[error("there is no option {name:?}; the options are {}", option_names())]
-    UnknownOption {
-        /// The name that was given, shortened to 40 characters.
-        name: String,
-    },
-    /// The option does not accept the value.
-    #[error("{name} must be {accepts}")]
-    BadValue {
-        /// Which option.
-        name: &'static str,
-        /// The values that it accepts: see [`OptionDoc::accepts`].
-        accepts: String,
-    },
-    /// The option was given twice.
-    #[error("{name} is given more than once")]
-    Repeated {
-        /// Which option.
-        name: &'static str,
-    },
-}
-
-impl SpecError {
-    fn unknown(name: &str) -> Self {
-        const ECHOED: usize = 40;
-        Self::UnknownOption { name: name.chars().take(ECHOED).collect() }
-    }
-}
-
-fn option_names() -> String {
-    OPTIONS.iter().map(|option| option.name).collect::<Vec<_>>().join(", ")
 }

@@ -1,7 +1,8 @@
 //! The table of options: names, accepted values, ranges, defaults and help.
 
 use crate::glyphs::symbol_set::SymbolSet;
-use crate::spec::values::{Background, ColorOn, Dither, Fit, Match, Palette, Tone};
+use crate::spec::color_map::ColorMapName;
+use crate::spec::values::{Algorithm, Background, ColorOn, Dither, Fit, Match, Palette, Tone};
 
 /// 1 in thousandths. Numbers with decimals are kept in thousandths, so that they can be compared
 /// and hashed.
@@ -228,6 +229,42 @@ pub const OPTIONS: &[OptionDoc] = &[
         default: "false",
         help: "Applies the scales and offsets that a GeoTIFF states for its bands; stretch is then in these units.",
     },
+    text(
+        "expression",
+        (
+            &["none"],
+            ", arithmetic on bands such as (b8-b4)/(b8+b4), or three expressions joined by semicolons, which are red, green and blue",
+        ),
+        "A value that is computed from bands and shown in place of them. b8 is the eighth band; other names, also B08, are looked up in the file. Has + - * / **, comparisons, & and |, parentheses, and sqrt, abs, log, log10, exp, sin, cos, tan, arctan, min, max and where(condition, then, else). stretch is in its units. Pixels without a finite value are transparent.",
+    ),
+    text(
+        "colormap_name",
+        (ColorMapName::NAMES, ", or such a name with _r after it, which reverses the colours"),
+        "The colours of a picture of one band or one expression, from the lowest value of stretch to its highest. They are seen with the option color.",
+    ),
+    words(
+        "algorithm",
+        Algorithm::NAMES,
+        "What is made of a picture of one band or one expression: hillshade shows the light on its elevations, which are in metres, with the size of pixels that a GeoTIFF states, or else of 1.",
+    ),
+    decimal(
+        "azimuth",
+        (0.0, 360.0),
+        "45",
+        "Where the light of algorithm=hillshade comes from, in degrees clockwise from north.",
+    ),
+    decimal(
+        "angle_altitude",
+        (-90.0, 90.0),
+        "45",
+        "How high the light of algorithm=hillshade is above the horizon, in degrees.",
+    ),
+    decimal(
+        "z_exaggeration",
+        (0.001, 1000.0),
+        "1",
+        "Factor on the elevations of algorithm=hillshade: above 1 makes flat land visible.",
+    ),
 ];
 
 const WIDTH: OptionDoc = OptionDoc {

@@ -72,4 +72,12 @@ named_enum! {
         /// Dark text on a light background.
         Light = "light",
     }
+
+    /// What is made of a single value before it is drawn.
+    Algorithm {
+        /// Nothing.
+        None = "none",
+        /// The light on the surface whose elevations the values are.
+        Hillshade = "hillshade",
+    }
 }

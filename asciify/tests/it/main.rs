@@ -10,12 +10,14 @@ mod cog;
 mod color_profiles;
 mod damage;
 mod ends;
+mod expressions;
 mod fits;
 mod formats;
 mod geo;
 mod gifs;
 mod golden;
 mod heif;
+mod hillshade;
 mod hostile;
 #[cfg(all(feature = "avif", feature = "cli", feature = "jxl"))]
 mod isolation;

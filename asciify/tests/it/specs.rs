@@ -38,6 +38,19 @@ fn specs_that_mean_the_same_have_one_form() {
             &["sharpen=0.50&gamma=2.20&brightness=-0.1&color=16&match=ramp&dither=bayer"],
             "width=80&match=ramp&color=16&dither=bayer&brightness=-0.1&gamma=2.2&sharpen=0.5",
         ),
+        (
+            &["expression=(b8-b4)/(b8%2Bb4)", "expression=(B8-B4)/( b8 b4 )&bands=4,3,2"],
+            "width=80&expression=%28b8-b4%29%2F%28b8%2Bb4%29",
+        ),
+        (&["expression=none&colormap_name=none&algorithm=none&azimuth=7"], "width=80"),
+        (
+            &["azimuth=45.000&algorithm=hillshade&angle_altitude=30&unscale=true"],
+            "width=80&unscale=true&algorithm=hillshade&angle_altitude=30",
+        ),
+        (
+            &["colormap_name=RdYlGn_r&region=0,0,1,1"],
+            "width=80&region=0%2C0%2C1%2C1&colormap_name=rdylgn_r",
+        ),
         (&["symbols=chars:@ %40x", "symbols=chars:x@ @"], "width=80&symbols=chars:%20%40x"),
         (
             &["symbols=ramp: -%2B%26", "symbols=ramp:%20-+%26&match=ramp"],
@@ -93,6 +106,12 @@ fn the_message_for_a_bad_value_says_what_is_accepted() {
         "symbols=ramp:x",
         "symbols=ramp:.\u{7}",
         "symbols=ramp:.%FF",
+        "colormap_name=jet2",
+        "colormap_name=none_r",
+        "algorithm=contours",
+        "azimuth=360.5",
+        "angle_altitude=91",
+        "z_exaggeration=0",
         // a wide and a combining character
         "symbols=ramp:.月",
         "symbols=ramp:.\u{300}",

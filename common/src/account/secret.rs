@@ -21,6 +21,13 @@ pub fn is_link_secret(text: &str) -> bool {
     text.len() == RANDOM && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
+/// Whether a part of `text` has the form of the random part of a secret, and is no hexadecimal number.
+pub fn may_have_secret(text: &str) -> bool {
+    let runs = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut random = runs.filter(|run| [RANDOM, RANDOM + CHECKSUM].contains(&run.len()));
+    random.any(|run| !run.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// A new token: `planet_`, 32 random characters, and the CRC-32 of what comes before, so that a
 /// mistyped token is refused without a query, and scanners for secrets can tell one.
 pub fn new_token() -> String {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::account::user::User;
 use crate::env::Env;
 
 /// What every user may do, unless their row has a limit of its own.
@@ -23,7 +24,62 @@ pub struct Settings {
     pub max_shares: u64,
 }
 
+/// What one user may store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Most bytes of all originals; `None`: no limit.
+    pub bytes: Option<u64>,
+    /// Most images; `None`: no limit.
+    pub images: Option<u64>,
+}
+
+/// Why an upload is more than a user may store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Excess {
+    /// One image too many.
+    #[error("you have {used} images, and may have {max}")]
+    Images {
+        /// Images that the user has.
+        used: u64,
+        /// Most images of the user.
+        max: u64,
+    },
+    /// Too many bytes.
+    #[error(
+        "the upload has {bytes} bytes, and {} of the {max} bytes that you may have are left",
+        max.saturating_sub(*used)
+    )]
+    Bytes {
+        /// Length of the upload, at least.
+        bytes: u64,
+        /// Length of the user's originals.
+        used: u64,
+        /// Most bytes of the user's originals.
+        max: u64,
+    },
+}
+
+impl Quota {
+    /// Why an image of `bytes` is more than `user` may store; `None` if it is not.
+    pub fn excess(&self, user: &User, bytes: u64) -> Option<Excess> {
+        let (images, length) = (user.images_used, user.bytes_used);
+        let too_many = self.images.filter(|max| images >= *max);
+        let too_long = self.bytes.filter(|max| length.saturating_add(bytes) > *max);
+        too_many
+            .map(|max| Excess::Images { used: images, max })
+            .or_else(|| too_long.map(|max| Excess::Bytes { bytes, used: length, max }))
+    }
+}
+
 impl Settings {
+    /// What `user` may store: the limits of their own, otherwise those of everyone.
+    pub fn quota_of(&self, user: &User) -> Quota {
+        Quota {
+            bytes: user.max_bytes.or(self.quota_bytes),
+            images: user.max_images.or(self.quota_images),
+        }
+    }
+
     /// Reads the settings.
     pub fn read(env: &mut Env) -> Self {
         let some = |number: u64| (number > 0).then_some(number);

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use asciify::escape_controls;
 use uuid::Uuid;
 
 use super::scopes::Scopes;
@@ -23,6 +24,16 @@ impl FromStr for TokenId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Uuid::try_parse(text).map(TokenId)
     }
+}
+
+/// The longest name of a token, in characters.
+pub const MAX_TOKEN_NAME: usize = 100;
+
+/// The name of a token as it is kept: on one line, without spaces around it, its control characters
+/// escaped. `None` if it is empty or too long.
+pub fn token_name(text: &str) -> Option<String> {
+    let name = escape_controls(text.trim());
+    (1..=MAX_TOKEN_NAME).contains(&name.chars().count()).then(|| name.into_owned())
 }
 
 /// A token, without its secret.

@@ -41,6 +41,13 @@ pub struct Backlog {
     pub dead: u64,
     /// How long the oldest due job has waited, without those of the backfill; zero when none is due.
     pub oldest_due: Duration,
+    /// Pending jobs of older and of newer engine versions; [`MAX_COUNTED`] of either at most.
+    pub of_other_engines: u64,
+    /// The entries of the garbage collection of blobs, by state: of the [`MAX_COUNTED`] that are due
+    /// first.
+    pub blobs: [(&'static str, u64); 3],
+    /// How long the oldest of them has been due; zero when none is.
+    pub oldest_due_blob: Duration,
 }
 
 /// The place of a pending job in the order of their index.
@@ -258,6 +265,12 @@ impl Catalog {
             self.count(jobs, C::Id).bounded("count jobs").await
         };
         let (pending, dead) = (count(PENDING).await?, count(DEAD).await?);
+        let pending_of = async |engines: Expr| {
+            let jobs = jobs::Entity::find().filter(Expr::cust(PENDING)).filter(engines);
+            self.count(jobs, C::Id).bounded("count jobs of other engine versions").await
+        };
+        let of_other_engines = pending_of(C::Engine.lt(engine as i32)).await?
+            + pending_of(C::Engine.gt(engine as i32)).await?;
         let oldest: Option<i64> = jobs::Entity::find()
             .select_only()
             .expr(self.now().sub(Expr::col(C::DueAt)))
@@ -270,11 +283,54 @@ impl Catalog {
             .one(&self.db)
             .bounded("look for the oldest due job")
             .await?;
+        let oldest_blob: Option<i64> = blob_gc::Entity::find()
+            .select_only()
+            .expr(self.now().sub(Expr::col(blob_gc::Column::DueAt)))
+            .filter(Expr::col(blob_gc::Column::DueAt).lte(self.now()))
+            .order_by_asc(blob_gc::Column::DueAt)
+            .into_tuple()
+            .one(&self.db)
+            .bounded("look for the oldest due blob")
+            .await?;
+        let millis =
+            |ms: Option<i64>| Duration::from_millis(u64::try_from(ms.unwrap_or(0)).unwrap_or(0));
         Ok(Backlog {
             pending,
             dead,
-            oldest_due: Duration::from_millis(u64::try_from(oldest.unwrap_or(0)).unwrap_or(0)),
+            oldest_due: millis(oldest),
+            of_other_engines,
+            blobs: self.count_blobs().bounded("count blobs of the garbage collection").await?,
+            oldest_due_blob: millis(oldest_blob),
         })
+    }
+
+    /// Counts the entries of the garbage collection of blobs by state: the [`MAX_COUNTED`] that
+    /// are due first.
+    async fn count_blobs(&self) -> Result<[(&'static str, u64); 3], DbErr> {
+        use blob_gc::{Column as B, State};
+        let counted = blob_gc::Entity::find()
+            .select_only()
+            .column(B::State)
+            // a walk along the index
+            .order_by_asc(B::DueAt)
+            .limit(MAX_COUNTED)
+            .into_query();
+        let count = Query::select()
+            .column(B::State)
+            .expr_as(Expr::cust("COUNT(*)"), "n")
+            .from_subquery(counted, "counted")
+            .add_group_by([Expr::col(B::State)])
+            .take();
+        let mut counts = [("reserved", 0), ("marked", 0), ("swept", 0)];
+        for row in self.db.query_all(&count).await? {
+            let nth = match row.try_get("", "state")? {
+                State::Reserved => 0,
+                State::Marked => 1,
+                State::Swept => 2,
+            };
+            counts[nth].1 = row.try_get::<i64>("", "n")? as u64;
+        }
+        Ok(counts)
     }
 
     /// Counts rows by their key, up to [`MAX_COUNTED`].

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
     entity::prelude::*,
     sea_query::{Expr, ExprTrait, Query, SimpleExpr},
 };
@@ -41,6 +41,8 @@ impl Catalog {
     ) -> Result<Option<Share>, Fault> {
         let create = async {
             let txn = self.begin().await?;
+            // so that links which are made at the same time are counted one after the other
+            images::Entity::find_by_id(image.0).lock_exclusive().one(&txn).await?;
             if shares::Entity::find().filter(C::ImageId.eq(image.0)).count(&txn).await? >= max {
                 txn.rollback().await?;
                 return Ok(None);

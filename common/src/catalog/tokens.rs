@@ -14,6 +14,7 @@ use super::{
         tokens::{self, Column as C},
         users,
     },
+    user_admin::lock_active,
 };
 use crate::{
     account::{
@@ -50,10 +51,11 @@ impl Catalog {
     /// Makes a token; `None` when the user has `max` already.
     ///
     /// # Errors
-    /// The database is unavailable, or the user was deleted.
+    /// The database is unavailable, or the user is not active.
     pub async fn create_token(&self, new: &NewToken<'_>, max: u64) -> Result<Option<Token>, Fault> {
         let create = async {
             let txn = self.begin().await?;
+            lock_active(&txn, new.user).await?;
             if tokens::Entity::find().filter(C::UserId.eq(new.user.0)).count(&txn).await? >= max {
                 txn.rollback().await?;
                 return Ok(None);

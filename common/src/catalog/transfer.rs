@@ -27,11 +27,12 @@ const INSERTED_AT_ONCE: usize = 1_000;
 const EVERY_CHANGE: &[&str] = &["insert", "update", "delete"];
 /// The tables that a freeze protects, and from what. When a session or a token was used last is
 /// still written, since who reads would be refused otherwise.
-const FROZEN: [(&str, &[&str]); 7] = [
+const FROZEN: [(&str, &[&str]); 8] = [
     ("images", EVERY_CHANGE),
     ("jobs", EVERY_CHANGE),
     ("renders", EVERY_CHANGE),
     ("users", EVERY_CHANGE),
+    ("sign_ins", EVERY_CHANGE),
     ("sessions", &["insert", "delete"]),
     ("tokens", &["insert", "delete"]),
     ("shares", EVERY_CHANGE),

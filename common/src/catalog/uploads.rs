@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter,
+    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, SqlErr,
     entity::prelude::*,
     sea_query::{Expr, OnConflict, Query, SimpleExpr},
 };
@@ -14,7 +14,11 @@ use super::{
     geo,
 };
 use crate::{
-    account::user_id::UserId,
+    account::{
+        settings::{Excess, Quota},
+        user::User,
+        user_id::UserId,
+    },
     fault::Fault,
     image::{Image, ImageId, Layout, Metadata},
     job::{JobId, Lane, NewJob},
@@ -57,7 +61,7 @@ pub enum Committed {
     /// It was taken over, or its reservation expired; nothing changed.
     Overtaken,
     /// Its owner would have more than they may; nothing changed.
-    OverQuota,
+    OverQuota(Excess),
     /// Its owner was blocked or deleted meanwhile; nothing changed.
     NoOwner,
 }
@@ -67,7 +71,7 @@ impl Committed {
     pub fn stored(self) -> Option<Image> {
         match self {
             Committed::Stored(image) => Some(image),
-            Committed::Overtaken | Committed::OverQuota | Committed::NoOwner => None,
+            Committed::Overtaken | Committed::OverQuota(_) | Committed::NoOwner => None,
         }
     }
 }
@@ -81,6 +85,12 @@ pub enum Intent {
     Stored(Image),
     /// The idempotency key belongs to an upload that is in progress.
     InProgress,
+    /// The owner was deleted.
+    NoOwner,
+}
+
+fn is_foreign_key_violation(err: &DbErr) -> bool {
+    matches!(err.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_)))
 }
 
 impl Catalog {
@@ -102,9 +112,16 @@ impl Catalog {
         // the row with the same key may be deleted between these statements
         for _ in 0..MAX_ROUNDS {
             let image = ImageId::generate(now);
-            let insert = self.insert_intent(image, owner, metadata, key, lease);
-            if insert.bounded("begin an upload").await? {
-                return Ok(Intent::Acquired(Upload { image, attempt: 1, owner }));
+            let insert = async {
+                match self.insert_intent(image, owner, metadata, key, lease).await {
+                    Err(err) if is_foreign_key_violation(&err) => Ok(None),
+                    inserted => inserted.map(Some),
+                }
+            };
+            match insert.bounded("begin an upload").await? {
+                Some(true) => return Ok(Intent::Acquired(Upload { image, attempt: 1, owner })),
+                Some(false) => {}
+                None => return Ok(Intent::NoOwner),
             }
             let key = key.unwrap_or_default();
             let take_over = self.take_over(metadata, key, lease);
@@ -237,12 +254,18 @@ impl Catalog {
         let Some(row) = row.filter(|row| row.state == users::State::Active) else {
             return Ok(Committed::NoOwner);
         };
-        let is_within = |used: i64, own: Option<i64>, common: Option<u64>| {
-            own.map(|own| own as u64).or(common).is_none_or(|max| used as u64 <= max)
+        let (mut user, bytes) = (User::from(row), image.metadata.bytes);
+        let quota = Quota {
+            bytes: user.max_bytes.or(owner.max_bytes),
+            images: user.max_images.or(owner.max_images),
         };
-        let fits = is_within(row.bytes_used, row.max_bytes, owner.max_bytes)
-            && is_within(row.images_used, row.max_images, owner.max_images);
-        Ok(if fits { Committed::Stored(image) } else { Committed::OverQuota })
+        // what they have without this image
+        user.images_used = user.images_used.saturating_sub(1);
+        user.bytes_used = user.bytes_used.saturating_sub(bytes);
+        Ok(match quota.excess(&user, bytes) {
+            None => Committed::Stored(image),
+            Some(excess) => Committed::OverQuota(excess),
+        })
     }
 
     /// Adds pending jobs; an existing job of the same image and engine version stays as it is.

@@ -3,7 +3,8 @@
 use std::{cmp::max, time::Duration};
 
 use sea_orm::{
-    ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect,
     entity::prelude::*,
     sea_query::{Expr, Order, Query},
 };
@@ -50,6 +51,19 @@ pub struct UploadRate {
     pub reset: Duration,
     /// How long until the next upload is admitted.
     pub retry: Duration,
+}
+
+/// Locks the row of a user until the transaction ends, so that what it adds for them is added one
+/// after the other, and to no account that is being deleted.
+///
+/// # Errors
+/// The database is unavailable, or the user is not active.
+pub(super) async fn lock_active(txn: &DatabaseTransaction, user: UserId) -> Result<(), DbErr> {
+    let active = users::Entity::find_by_id(user.0)
+        .filter(C::State.eq(users::State::Active))
+        .lock_exclusive();
+    let row = active.one(txn).await?;
+    row.map(drop).ok_or_else(|| DbErr::RecordNotFound("the user is not active".into()))
 }
 
 impl Catalog {
@@ -225,7 +239,8 @@ impl Catalog {
     /// it gave; `None` once there are no more.
     ///
     /// # Errors
-    /// The database is unavailable.
+    /// The database is unavailable, or the user is not active: the images of an account that is being
+    /// deleted are deleted with it.
     pub async fn adopt_images(
         &self,
         user: UserId,
@@ -242,8 +257,14 @@ impl Catalog {
         if is_public {
             update = update.col_expr(images::Column::Visibility, images::Visibility::Public.into());
         }
-        let adopted = update.exec(&self.db).bounded("adopt images").await?;
-        Ok(Some((*last, adopted.rows_affected)))
+        let adopt = async {
+            let txn = self.begin().await?;
+            lock_active(&txn, user).await?;
+            let adopted = update.exec(&txn).await?;
+            txn.commit().await?;
+            Ok::<_, DbErr>(adopted.rows_affected)
+        };
+        Ok(Some((*last, adopt.bounded("adopt images").await?)))
     }
 
     /// Counts an upload of `user` against `per_minute`, if it is within that rate. One statement

@@ -88,6 +88,7 @@ pub fn adopt_object(adoption: Adoption<'_>) -> BoxFuture<'_, Result<Submitted, A
         let begun = match begun {
             Intent::Acquired(begun) => begun,
             Intent::InProgress => return Err(AdoptError::Refused(SubmitError::KeyBusy)),
+            Intent::NoOwner => return Err(AdoptError::Refused(SubmitError::NoOwner)),
             Intent::Stored(image) => return Ok(Submitted { image, created: false }),
         };
         let blob = original_key(begun.image, begun.attempt);

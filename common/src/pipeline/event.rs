@@ -1,6 +1,9 @@
 //! The events of images, and the channel that broadcasts them inside one process.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant},
+};
 
 use tokio::sync::{Mutex, Semaphore, broadcast::WeakSender};
 
@@ -51,11 +54,28 @@ impl Delivery {
 pub(super) struct Hub {
     /// The watcher's channel; there is no watcher while there is no subscription.
     pub(super) watcher: Mutex<Option<WeakSender<Arc<Delivery>>>>,
+    /// When the watcher last had read all changes, or was started.
+    pub(super) read_at: std::sync::Mutex<Option<Instant>>,
     pub(super) replays: Semaphore,
 }
 
 impl Hub {
     pub(super) fn new() -> Self {
-        Hub { watcher: Mutex::new(None), replays: Semaphore::new(MAX_REPLAYS) }
+        Hub {
+            watcher: Mutex::new(None),
+            read_at: std::sync::Mutex::new(None),
+            replays: Semaphore::new(MAX_REPLAYS),
+        }
+    }
+
+    /// Records when the watcher had read all changes; `None` when it ends.
+    pub(super) fn set_read_at(&self, at: Option<Instant>) {
+        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    /// How long ago the watcher last had read all changes; `None` when there is none.
+    pub(super) fn age(&self) -> Option<Duration> {
+        let read_at = *self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        read_at.map(|at| at.elapsed())
     }
 }

@@ -88,6 +88,7 @@ impl Pipeline {
         let key = sha256_hex(format!("resumable upload {}", upload.id).as_bytes());
         let begun = match catalog.begin_upload(owner, &metadata, Some(&key), lease).await? {
             Intent::Acquired(begun) => begun,
+            Intent::NoOwner => return Err(SubmitError::NoOwner),
             Intent::Stored(image) => return Ok(image.id),
             Intent::InProgress => {
                 return Err(Fault::new("finish an upload", "another process does it").into());

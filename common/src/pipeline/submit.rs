@@ -104,6 +104,7 @@ impl Pipeline {
         let begun = match begun {
             Intent::Acquired(begun) => begun,
             Intent::InProgress => return Err(SubmitError::KeyBusy),
+            Intent::NoOwner => return Err(SubmitError::NoOwner),
             Intent::Stored(image) if image.metadata.sha256 == metadata.sha256 => {
                 return Ok(Submitted { image, created: false });
             }
@@ -205,7 +206,7 @@ pub(super) async fn commit(
             catalog.release_blobs(&[blob.to_owned()]).await?;
             return Err(Fault::new("commit an upload", "it took longer than its lease").into());
         }
-        Ok(Committed::OverQuota) => SubmitError::OverQuota,
+        Ok(Committed::OverQuota(excess)) => SubmitError::OverQuota(excess),
         Ok(Committed::NoOwner) => SubmitError::NoOwner,
         Err(lost) => return Ok(reread_upload(catalog, begun, lost).await?),
     };

@@ -1,6 +1,6 @@
 //! Why an upload is refused, while it is received or when it is submitted.
 
-use crate::fault::Fault;
+use crate::{account::settings::Excess, fault::Fault};
 
 /// Why an upload was refused.
 #[derive(Debug, thiserror::Error)]
@@ -28,12 +28,9 @@ pub enum SubmitError {
     /// The idempotency key belongs to an upload that is still running.
     #[error("an upload with this Idempotency-Key is still running: try again in a moment")]
     KeyBusy,
-    /// The user has as much as they may.
-    #[error(
-        "you have as many images or bytes as you may: delete some, or ask an admin for more; \
-         /account shows how many they are"
-    )]
-    OverQuota,
+    /// The user would have more than they may.
+    #[error("{0}: delete some images, or ask an admin for more; /account shows what you have")]
+    OverQuota(Excess),
     /// The user was blocked, or deleted their account, while the upload was running.
     #[error("the account was blocked or deleted while the upload was running")]
     NoOwner,

@@ -8,6 +8,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::BoxFuture;
@@ -130,6 +131,12 @@ impl Pipeline {
         })
     }
 
+    /// How long ago all changes had been read for the event streams of this process; `None` when it
+    /// has none.
+    pub fn changes_age(&self) -> Option<Duration> {
+        self.0.hub.age()
+    }
+
     /// Receives from the watcher, and starts it if there is none. Every change that is not committed
     /// at the time of this call is broadcast.
     async fn join_hub(&self) -> Result<broadcast::Receiver<Arc<Delivery>>, Fault> {
@@ -142,10 +149,12 @@ impl Pipeline {
         *watcher = Some(sender.downgrade());
         let pipeline = self.clone();
         tokio::spawn(async move {
+            pipeline.0.hub.set_read_at(Some(Instant::now()));
             tokio::select! {
                 () = pipeline.watch(&sender, since) => {}
                 () = sender.closed() => {}
             }
+            pipeline.0.hub.set_read_at(None);
         });
         Ok(live)
     }
@@ -155,8 +164,9 @@ impl Pipeline {
         let mut notices = self.queue().listen_changes();
         let mut replay = Replay { from: since.clone(), to: since, after: None };
         loop {
-            if let Err(fault) = self.broadcast_changes(sender, &mut replay).await {
-                tracing::warn!("events of images are delayed: {fault}");
+            match self.broadcast_changes(sender, &mut replay).await {
+                Ok(()) => self.0.hub.set_read_at(Some(Instant::now())),
+                Err(fault) => tracing::warn!("events of images are delayed: {fault}"),
             }
             tokio::select! {
                 () = notices.next() => {}

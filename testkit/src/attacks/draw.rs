@@ -7,7 +7,7 @@ use asciify::{Error, Grid, Limits, Spec, probe, render, write};
 use crate::{profiles, seeds};
 
 /// Specs that together use every part of the engine. The first byte of an input selects one.
-const SPECS: [&str; 14] = [
+const SPECS: [&str; 16] = [
     "width=9",
     "width=5&height=40&fit=cover",
     "width=12&height=3&fit=stretch&match=ramp&dither=floyd-steinberg",
@@ -19,6 +19,8 @@ const SPECS: [&str; 14] = [
     "width=9&bands=2&stretch=0:300",
     "width=9&region=3,2,7,5",
     "width=30&region=pct:40,40,1,60&color=full",
+    "width=9&expression=(b2-b1)/(b2%2Bb1)&colormap_name=viridis&color=full&nodata=0",
+    "width=9&region=3,2,7,5&bands=1&algorithm=hillshade&azimuth=200&angle_altitude=10",
     "width=9&bands=3,2,1&stretch=auto&color=full",
     "width=9&stretch=none&tone=linear&sharpen=3&brightness=-0.5&contrast=2&gamma=0.5",
     "height=4&cell=3&symbols=ramp:%20.%23&tone=natural&dither=blue-noise",

@@ -15,6 +15,9 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
         "region=5,7,1000,1&width=40",
         "region=pct:12.5,0.000001,33.333333,100&fit=cover&height=3&width=9",
         "bands=B8A,near%20red,2",
+        "expression=(b8-b4)/(b8%2Bb4)&colormap_name=rdylgn_r&stretch=-1:1",
+        "expression=where((NIR>=1e3)%26(b2!=0)|-b1**2<.5,log10(B8A),min(b1%20b2,3));b1;sqrt(b2)",
+        "algorithm=hillshade&azimuth=315.5&angle_altitude=-3&z_exaggeration=10&bands=1",
         "width=1&width=2",
     ];
     // and each option alone, with the text of what it accepts

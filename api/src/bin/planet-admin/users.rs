@@ -9,6 +9,7 @@ use common::{
         principal::Principal,
         scopes::{Scope, Scopes},
         secret::{hash, new_token, token_tail},
+        token::{MAX_TOKEN_NAME, token_name},
         user::{Role, User, UserState},
     },
     catalog::{Catalog, NewToken, UserChange},
@@ -40,16 +41,38 @@ async fn find_user(catalog: &Catalog, name: &str) -> Result<User, Fault> {
         let page = catalog.users(after, USERS).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
-        found.extend(page.into_iter().filter(|user| user.email.as_deref() == Some(name)));
+        let is_named =
+            |user: &User| user.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(name));
+        found.extend(page.into_iter().filter(is_named));
     }
     match (found.pop(), found.len()) {
-        (None, _) => Err(Fault::new(doing, "no user has that e-mail address")),
+        (None, _) => {
+            let why = "no user has that e-mail address, or their provider did not verify it: user list \
+                       shows the ids";
+            Err(Fault::new(doing, why))
+        }
         (Some(user), 0) => Ok(user),
         (Some(_), _) => {
             let why = "several users have that e-mail address: name one by id, as user list shows";
             Err(Fault::new(doing, why))
         }
     }
+}
+
+/// The same, who has not to be blocked or about to be deleted.
+async fn find_active_user(catalog: &Catalog, name: &str) -> Result<User, Fault> {
+    let user = find_user(catalog, name).await?;
+    match user.state {
+        UserState::Active => Ok(user),
+        UserState::Blocked => {
+            Err(Fault::new("find the user", "the user is blocked: unblock them first"))
+        }
+        UserState::Leaving => Err(being_deleted()),
+    }
+}
+
+fn being_deleted() -> Fault {
+    Fault::new("find the user", "the account is being deleted, with all of its images")
 }
 
 pub(crate) async fn list_users(installation: Installation) -> Result<(), Fault> {
@@ -86,11 +109,13 @@ pub(crate) async fn change_user(
     let state = |state| UserChange { state: Some(state), ..UserChange::default() };
     let action = match verb {
         UserVerb::Block => {
-            catalog.change_user(user.id, state(UserState::Blocked)).await?;
+            let changed = catalog.change_user(user.id, state(UserState::Blocked)).await?;
+            changed.ok_or_else(being_deleted)?;
             "user blocked"
         }
         UserVerb::Unblock => {
-            catalog.change_user(user.id, state(UserState::Active)).await?;
+            let changed = catalog.change_user(user.id, state(UserState::Active)).await?;
+            changed.ok_or_else(being_deleted)?;
             "user unblocked"
         }
         UserVerb::Delete => {
@@ -117,7 +142,10 @@ pub(crate) async fn create_token(
 ) -> Result<(), Fault> {
     let doing = "make a token";
     let catalog = installation.catalog().await?;
-    let user = find_user(&catalog, &user).await?;
+    let user = find_active_user(&catalog, &user).await?;
+    let name = token_name(&name).ok_or_else(|| {
+        Fault::new(doing, format!("its name must have 1 to {MAX_TOKEN_NAME} characters"))
+    })?;
     if scopes == Scopes::NONE || (scopes.contains(Scope::Admin) && user.role != Role::Admin) {
         return Err(Fault::new(doing, "it needs a scope, and only admins have the scope admin"));
     }
@@ -143,7 +171,7 @@ pub(crate) async fn adopt(
     public: bool,
 ) -> Result<(), Fault> {
     let catalog = installation.catalog().await?;
-    let user = find_user(&catalog, &user).await?;
+    let user = find_active_user(&catalog, &user).await?;
     let (mut all, mut after) = (0, None);
     while let Some((last, some)) = catalog.adopt_images(user.id, public, after).await? {
         after = Some(last);

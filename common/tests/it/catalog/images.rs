@@ -179,5 +179,18 @@ async fn the_backlog_is_counted(catalog: Catalog) {
     }
     let backlog = catalog.backlog(ENGINE).await.unwrap();
     assert_eq!((backlog.pending, backlog.oldest_due), (2, Duration::ZERO));
-    assert_eq!(catalog.backlog(ENGINE + 1).await.unwrap().pending, 0);
+    let next = catalog.backlog(ENGINE + 1).await.unwrap();
+    assert_eq!((next.pending, next.of_other_engines), (0, 2));
+    let previous = catalog.backlog(ENGINE - 1).await.unwrap();
+    assert_eq!((previous.pending, previous.of_other_engines), (0, 2));
+    assert_eq!(backlog.of_other_engines, 0);
+
+    assert_eq!(backlog.oldest_due_blob, Duration::ZERO);
+    let entries = |sets: &str| format!("INSERT INTO blob_gc (blob, state, due_at) VALUES {sets}");
+    let entries = entries("('a', 'marked', 1), ('b', 'marked', 99), ('c', 'swept', 5)");
+    catalog.connection().execute_unprepared(&entries).await.unwrap();
+    let later = catalog.backlog(ENGINE).await.unwrap();
+    let [(_, reserved), ..] = backlog.blobs;
+    assert_eq!(later.blobs, [("reserved", reserved), ("marked", 2), ("swept", 1)]);
+    assert!(later.oldest_due_blob > LONG, "{later:?}");
 }

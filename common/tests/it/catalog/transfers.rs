@@ -106,15 +106,18 @@ async fn with_account(catalog: &Catalog) -> (Image, User) {
     let token = NewToken { user: ada, hash: "token", tail, name, scopes, life: None };
     catalog.create_token(&token, 9).await.unwrap().unwrap();
     catalog.create_share(image.id, ada, "link", None, 9).await.unwrap().unwrap();
-    let pending = PendingSignIn {
+    catalog.begin_sign_in("state", "browser", &pending(), LONG).await.unwrap();
+    let image = catalog.image(image.id).await.unwrap().unwrap();
+    (image, catalog.user(ada).await.unwrap().unwrap())
+}
+
+fn pending() -> PendingSignIn {
+    PendingSignIn {
         provider: "oidc".into(),
         nonce: "nonce".into(),
         verifier: "verifier".into(),
         return_to: "/".into(),
-    };
-    catalog.begin_sign_in("state", "browser", &pending, LONG).await.unwrap();
-    let image = catalog.image(image.id).await.unwrap().unwrap();
-    (image, catalog.user(ada).await.unwrap().unwrap())
+    }
 }
 
 /// The names of all tables.
@@ -231,6 +234,10 @@ async fn accounts_of_a_frozen_catalog_are_read_and_not_changed(catalog: Catalog)
     assert_eq!(catalog.shared_image("link").await.unwrap(), Some(image.id));
     let blocked = UserChange { state: Some(UserState::Blocked), ..UserChange::default() };
     assert!(catalog.change_user(ada.id, blocked).await.is_err());
+    // who begins to sign in is told before they go to the provider
+    assert!(catalog.begin_sign_in("other", "browser", &pending(), LONG).await.is_err());
+    // one that was begun goes on at the new place: its code is not spent here
+    assert!(catalog.take_sign_in("state", "browser", "oidc").await.is_err());
     assert!(catalog.start_session(ada.id, "other", "browser", LONG, LONG).await.is_err());
     assert!(catalog.end_session("session").await.is_err());
     let token = catalog.tokens(ada.id).await.unwrap()[0].id;

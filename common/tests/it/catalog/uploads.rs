@@ -143,7 +143,7 @@ async fn a_key_is_given_to_one_of_many(catalog: Catalog) {
                 Intent::Acquired(upload) => attempts.push(upload.attempt),
                 // a statement that began earlier sees even a lease of zero length as running
                 Intent::InProgress => {}
-                Intent::Stored(image) => panic!("not stored by this test: {image:?}"),
+                other => panic!("neither stored nor of a user: {other:?}"),
             }
         }
         attempts.sort_unstable();

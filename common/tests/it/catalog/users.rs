@@ -1,8 +1,13 @@
 //! Users, and the use of storage in their rows.
 
-use common::account::{
-    user::{Identity, Role, User, UserState},
-    visibility::Visibility,
+use common::{
+    account::{
+        scopes::Scopes,
+        user::{Identity, Role, User, UserState},
+        user_id::UserId,
+        visibility::Visibility,
+    },
+    catalog::{Allowance, NewToken, UserChange},
 };
 use migration::SchemaStatus;
 use sea_orm::TransactionTrait;
@@ -14,6 +19,8 @@ conformance! {
     [sqlite = on_sqlite, postgres = on_postgres]
     [
         a_subject_of_an_issuer_is_one_user
+        nothing_is_given_to_an_account_that_is_being_deleted
+        limits_of_tokens_and_links_are_exact_under_concurrency
         the_step_of_accounts_can_be_undone_and_follow_a_later_one
     ]
 }
@@ -44,6 +51,41 @@ async fn a_subject_of_an_issuer_is_one_user(catalog: Catalog) {
     assert!(catalog.has_users().await.unwrap());
 }
 
+async fn nothing_is_given_to_an_account_that_is_being_deleted(catalog: Catalog) {
+    let (image, _) = stored(&catalog, "a").await;
+    let ada = signed_in(&catalog, "ada").await.id;
+    catalog.begin_leaving(ada).await.unwrap();
+    catalog.adopt_images(ada, true, None).await.unwrap_err();
+    assert_eq!(catalog.image(image.id).await.unwrap().unwrap().owner, None);
+    catalog.create_token(&new_token(ada, "late"), 9).await.unwrap_err();
+    assert_eq!(catalog.change_user(ada, UserChange::default()).await.unwrap(), None);
+    // an upload of a user whose row is gone is refused, and is no failure of the database
+    assert!(catalog.delete_left_user(ada).await.unwrap());
+    let owner = Allowance { user: ada, max_bytes: None, max_images: None };
+    let begun = catalog.begin_upload(Some(owner), &metadata("b"), None, LONG).await.unwrap();
+    assert!(matches!(begun, Intent::NoOwner), "{begun:?}");
+}
+
+async fn limits_of_tokens_and_links_are_exact_under_concurrency(catalog: Catalog) {
+    let (image, _) = stored(&catalog, "a").await;
+    let ada = signed_in(&catalog, "ada").await.id;
+    let hashes: Vec<String> = (0..12).map(|nth| format!("hash {nth}")).collect();
+    let tokens = hashes
+        .iter()
+        .map(async |hash| catalog.create_token(&new_token(ada, hash), 5).await.unwrap().is_some());
+    let made = futures_util::future::join_all(tokens).await;
+    assert_eq!(made.into_iter().filter(|made| *made).count(), 5);
+    let links = hashes.iter().map(async |hash| {
+        catalog.create_share(image.id, ada, hash, None, 5).await.unwrap().is_some()
+    });
+    let made = futures_util::future::join_all(links).await;
+    assert_eq!(made.into_iter().filter(|made| *made).count(), 5);
+}
+
+fn new_token(user: UserId, hash: &str) -> NewToken<'_> {
+    NewToken { user, hash, tail: "tail", name: "name", scopes: Scopes::ALL, life: None }
+}
+
 async fn the_step_of_accounts_can_be_undone_and_follow_a_later_one(catalog: Catalog) {
     let (image, _) = stored(&catalog, "a").await;
     let ada = signed_in(&catalog, "ada").await.id;
@@ -51,7 +93,7 @@ async fn the_step_of_accounts_can_be_undone_and_follow_a_later_one(catalog: Cata
     let db = catalog.connection();
     // one connection: others of SQLite still have the columns and triggers that it drops
     let txn = db.begin().await.unwrap();
-    migration::Migrator::down(&txn, Some(2)).await.unwrap();
+    migration::Migrator::down(&txn, Some(3)).await.unwrap();
     // as in an installation that had the step of traces before
     for sql in [
         "ALTER TABLE jobs ADD COLUMN trace text",

@@ -1,0 +1,160 @@
+//! What is shown or counted of each pixel: values of bands, or what an expression and an algorithm make
+//! of them.
+
+use std::ops::ControlFlow;
+
+use super::bands::{self, BandLabel};
+use super::hillshade::{Hillshade, Light};
+use crate::error::Error;
+use crate::formats::decoder::Input;
+use crate::formats::value_rows::{ANY_FORMAT_BANDS, TakeValues, ValueQuery, ValueSource};
+use crate::sample::band_numbers::BandDirectory;
+use crate::spec::Spec;
+use crate::spec::expression::Expression;
+use crate::spec::region::PixelRect;
+use crate::spec::values::Algorithm;
+
+/// The bands that are read together, and what is computed from them.
+pub(super) struct Computation<'a> {
+    /// Counted from 0.
+    bands: Vec<usize>,
+    expression: Option<&'a Expression>,
+    light: Option<Light>,
+}
+
+impl<'a> Computation<'a> {
+    /// The values of bands, counted from 0.
+    pub(super) fn of_bands(bands: &[usize]) -> Self {
+        Self { bands: bands.to_vec(), expression: None, light: None }
+    }
+
+    /// An expression.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] where it names a band that there is not, or more than can be read together.
+    pub(super) fn of_expression(
+        directory: &BandDirectory,
+        expression: &'a Expression,
+    ) -> Result<Self, Error> {
+        let index = |band| bands::index(directory, band);
+        let bands = expression.bands().iter().map(index).collect::<Result<Vec<_>, _>>()?;
+        if bands.len() > ANY_FORMAT_BANDS && !directory.has_any_number {
+            let accepts = format!("of at most {ANY_FORMAT_BANDS} bands of a file in this format");
+            return Err(Error::Missing { option: "expression", accepts });
+        }
+        Ok(Self { bands, expression: Some(expression), light: None })
+    }
+
+    /// What a drawing shows: one value, or three.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] where the file does not have the bands, or where what needs one value has
+    /// three.
+    pub(super) fn of_drawing(directory: &BandDirectory, spec: &'a Spec) -> Result<Self, Error> {
+        let computation = match spec.expression() {
+            Some(expression) => Self::of_expression(directory, expression)?,
+            None => {
+                let chosen = bands::chosen(directory, spec.bands())?;
+                Self::of_bands(&chosen.unwrap_or_else(|| directory.shown_by_default()))
+            }
+        };
+        let needs_one_value = match (spec.algorithm(), spec.color_map().is_none()) {
+            (Algorithm::None, true) => None,
+            (Algorithm::None, false) => Some("colormap_name"),
+            _ => Some("algorithm"),
+        };
+        if let Some(option) = needs_one_value.filter(|_| computation.count() != 1) {
+            let accepts = "none, as three values are shown; it needs one: choose it with bands, as \
+                           in bands=1, or expression";
+            return Err(Error::Missing { option, accepts: accepts.to_owned() });
+        }
+        let light = match spec.algorithm() {
+            Algorithm::None => None,
+            Algorithm::Hillshade => Some(Light::new(spec.light_angles(), spec.z_exaggeration())),
+        };
+        Ok(Self { light, ..computation })
+    }
+
+    /// How many values a pixel has.
+    pub(super) fn count(&self) -> usize {
+        self.expression.map_or(self.bands.len(), Expression::count)
+    }
+
+    /// Whether black and white are known without the values.
+    pub(super) fn has_own_range(&self) -> bool {
+        self.light.is_some()
+    }
+
+    /// What the values are called.
+    pub(super) fn labels(&self, directory: &BandDirectory) -> Vec<BandLabel> {
+        match self.expression {
+            None => self.bands.iter().map(|band| bands::label(directory, *band)).collect(),
+            Some(expression) => expression.texts().map(BandLabel::of_text).collect(),
+        }
+    }
+
+    /// Passes the values, at the resolution that a spec asks for.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub(super) fn read(
+        &self,
+        input: &mut Input<'_, '_>,
+        spec: &Spec,
+        take: &mut dyn TakeValues,
+    ) -> Result<(), Error> {
+        let probed = input.probed;
+        // the place is that of the first page
+        let geo = probed.geo.as_ref().filter(|_| spec.frame() == 0);
+        match &self.light {
+            None => self.evaluate(input, spec, take),
+            Some(light) => self.evaluate(input, spec, &mut Hillshade::new(light, geo, take)),
+        }
+    }
+
+    fn evaluate(
+        &self,
+        input: &mut Input<'_, '_>,
+        spec: &Spec,
+        take: &mut dyn TakeValues,
+    ) -> Result<(), Error> {
+        let Self { bands, expression, .. } = self;
+        let (decoder, query) = (&input.probed.decoder, ValueQuery { spec, bands });
+        match expression {
+            None => decoder.read_values(input, query, take),
+            Some(expression) => {
+                let (bands, row) = (bands.len(), Vec::new());
+                decoder.read_values(input, query, &mut Evaluated { expression, bands, row, take })
+            }
+        }
+    }
+}
+
+/// Bits of a number that is computed.
+const COMPUTED_BITS: u32 = f64::MANTISSA_DIGITS;
+
+/// Passes the values of an expression.
+struct Evaluated<'a> {
+    expression: &'a Expression,
+    /// How many bands the rows have.
+    bands: usize,
+    /// The values of a row: kept for its memory.
+    row: Vec<f64>,
+    take: &'a mut dyn TakeValues,
+}
+
+impl TakeValues for Evaluated<'_> {
+    fn begin(&mut self, source: &ValueSource) -> PixelRect {
+        let ranges = vec![(0.0, 1.0); self.expression.count()];
+        let geometry = source.geometry;
+        self.take.begin(&ValueSource { geometry, bits: COMPUTED_BITS, ranges, is_inverted: false })
+    }
+
+    fn push(&mut self, row: &[f64]) -> ControlFlow<()> {
+        self.row.clear();
+        for pixel in row.chunks_exact(self.bands) {
+            self.expression.put(pixel, &mut self.row);
+        }
+        self.take.push(&self.row)
+    }
+}
