@@ -10,11 +10,11 @@ const MAX_FAILURES = 30;
 const MAX_WAIT_MS = 10_000;
 const PROTOCOL = { "Tus-Resumable": "1.0.0" };
 
-/** Why a file is not sent. */
+/** Why a file is not sent. `canRetry`: another try may succeed; `isPassing`: in a moment, by itself. */
 export class Refusal extends Error {
-  constructor(message, canRetry) {
+  constructor(message, { canRetry = true, isPassing = canRetry, status } = {}) {
     super(message);
-    this.canRetry = canRetry;
+    Object.assign(this, { canRetry, isPassing, status });
   }
 }
 
@@ -30,7 +30,7 @@ export async function sendInPieces(file, { signal, onProgress, onWait }) {
       const head = await fetch(address, { method: "HEAD", headers: PROTOCOL, cache: "no-store", signal });
       if ([404, 410].includes(head.status)) {
         kept.address = null; // it has expired
-        throw new Refusal("the upload has expired", true);
+        throw new Refusal("the upload has expired");
       }
       await check(head, kept);
       let offset = Number(head.headers.get("Upload-Offset"));
@@ -43,7 +43,7 @@ export async function sendInPieces(file, { signal, onProgress, onWait }) {
         image = answer.headers.get("Image-Location");
         onProgress(offset);
         if (!image && offset === file.size) {
-          throw new Refusal("the service is storing it", true);
+          throw new Refusal("the service is storing it");
         }
       }
       const metadata = await fetch(`${image}/metadata`, { signal });
@@ -55,10 +55,10 @@ export async function sendInPieces(file, { signal, onProgress, onWait }) {
         kept.address = null;
         throw error;
       }
-      const isFinal = error instanceof Refusal && !error.canRetry;
+      const isFinal = error instanceof Refusal && !error.isPassing;
       if (isFinal || ++failures > MAX_FAILURES || !await isReadable(file)) {
         throw isFinal ? error : new Refusal(await isReadable(file) ? "the connection was lost"
-          : "the file cannot be read: it was changed or removed", true);
+          : "the file cannot be read: it was changed or removed");
       }
       onWait();
       await pause(Math.min(250 * 2 ** failures, MAX_WAIT_MS), signal);
@@ -103,12 +103,14 @@ async function check(answer, kept) {
   if (answer.ok) {
     return;
   }
-  const canRetry = answer.status >= 500 || [408, 409, 429].includes(answer.status);
+  const { status } = answer;
+  const canRetry = status >= 500 || [401, 408, 409, 429].includes(status);
+  // the address is kept over a sign-in
+  const isPassing = canRetry && status !== 401 && !(status === 409 && kept.address === null);
   if (!canRetry) {
     kept.address = null;
   }
-  const detail = answer.status === 422 && !answer.body ? "the image is not accepted" : await errorMessage(answer);
-  throw new Refusal(detail, canRetry);
+  throw new Refusal(await errorMessage(answer), { canRetry, isPassing, status });
 }
 
 /** Sends a piece. Only XMLHttpRequest tells how far it has come. */

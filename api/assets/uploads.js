@@ -1,7 +1,7 @@
 // Uploads images, several at a time, with their progress. Files that are not uploaded are told together.
 
 import { $, formatBytes } from "./page.js";
-import { MIN_BYTES, Refusal, sendInPieces } from "./resumable.js";
+import { MIN_BYTES, sendInPieces } from "./resumable.js";
 
 const MAX_CONCURRENT = 3;
 const box = $(".uploads");
@@ -82,7 +82,7 @@ function send(job) {
       onWait: () => { state.textContent = "waiting for the connection"; },
     }).then(job.onStored, (error) => {
       if (!cancel.signal.aborted) {
-        fail(job, error.message, !(error instanceof Refusal) || error.canRetry);
+        fail(job, error.status === 401 ? signInLink() : error.message, error.canRetry ?? true);
       }
     }).finally(end);
     return;

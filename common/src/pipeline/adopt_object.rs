@@ -92,7 +92,7 @@ pub fn adopt_object(adoption: Adoption<'_>) -> BoxFuture<'_, Result<Submitted, A
             Intent::Stored(image) => return Ok(Submitted { image, created: false }),
         };
         let blob = original_key(begun.image, begun.attempt);
-        catalog.reserve_blobs(&[blob.clone()], periods.reservation()).await?;
+        catalog.reserve_blobs(std::slice::from_ref(&blob), periods.reservation()).await?;
         let copied = store.adopt(&from, &blob).await;
         if !matches!(copied, Ok(true)) {
             // if this fails too, the janitor cleans up later

@@ -44,7 +44,7 @@ impl Pipeline {
             let is_new = !blobs.contains(&joined);
             if is_new {
                 let grace = self.config().blob_grace.max(self.finishing_lease(&upload));
-                self.catalog().reserve_blobs(&[joined.clone()], grace).await?;
+                self.catalog().reserve_blobs(std::slice::from_ref(&joined), grace).await?;
             }
             let whole = self.store().join_parts(&upload, &parts, upload.next_part).await?;
             failpoint::hit("resumable upload: joined");
@@ -95,7 +95,7 @@ impl Pipeline {
             }
         };
         let blob = original_key(begun.image, begun.attempt);
-        catalog.reserve_blobs(&[blob.clone()], config.blob_grace.max(lease)).await?;
+        catalog.reserve_blobs(std::slice::from_ref(&blob), config.blob_grace.max(lease)).await?;
         if let Err(fault) = self.store().copy(whole, upload.length, &blob).await {
             // if this fails too, the janitor cleans up later
             let _ = catalog.abandon_upload(&begun, &blob).await;

@@ -6,19 +6,22 @@
 use std::io::Cursor;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::{TryStreamExt, future::BoxFuture};
 use sha2::{Digest, Sha256};
+use tokio_util::io::ReaderStream;
 
 use super::{Pipeline, spool::PartFile, submit_error::SubmitError};
 use crate::{
     account::principal::Principal,
     catalog::{NewUpload, Received},
     failpoint,
-    fault::Fault,
+    fault::{Doing, Fault},
     resumable::{HashState, Part, ResumableUpload, UploadId, UploadState},
     store::{Content, Store, tail_key},
 };
 
+/// Bytes of a tail that are copied at a time.
+const COPIED_BYTES: usize = 64 << 10;
 /// With so many bytes, a file is recognised.
 const HEAD_BYTES: u64 = 4 << 10;
 
@@ -156,8 +159,16 @@ impl Pipeline {
             let hash = upload.hash.hash().ok_or(ReceiveError::Lost)?;
             let mut part = self.part_file()?;
             if let Some(tail) = &upload.tail {
-                let tail = self.store().get(tail).await?.ok_or(ReceiveError::Lost)?;
-                part.write(&tail).await?;
+                let length = self.store().length(tail).await?.ok_or(ReceiveError::Lost)?;
+                let bytes = self.store().stream(tail, 0..length).await?;
+                let bytes = bytes.ok_or(ReceiveError::Lost)?;
+                let mut bytes = ReaderStream::with_capacity(bytes, COPIED_BYTES);
+                while let Some(chunk) = bytes.try_next().await.doing("read a tail")? {
+                    part.write(&chunk).await?;
+                }
+                if part.bytes() != length {
+                    return Err(Fault::new("read a tail", "it is too short").into());
+                }
             }
             let part_bytes = self.store().part_bytes(&upload);
             let (pipeline, tail_bytes) = (self.clone(), part.bytes());
