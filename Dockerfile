@@ -18,7 +18,7 @@ RUN set -eu; \
       mkdir -p "$crate/src"; \
       touch "$crate/src/lib.rs"; \
     done; \
-    for bin in api/src/main.rs api/src/bin/planet.rs api/src/bin/planet-admin.rs asciify/src/bin/asciify/main.rs \
+    for bin in api/src/main.rs api/src/bin/planet.rs api/src/bin/planet-admin/main.rs asciify/src/bin/asciify/main.rs \
         asciify/benches/stages.rs worker/src/main.rs; do \
       mkdir -p "$(dirname "$bin")"; \
       echo 'fn main() {}' >"$bin"; \

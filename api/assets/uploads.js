@@ -1,6 +1,7 @@
 // Uploads images, several at a time, with their progress. Files that are not uploaded are told together.
 
 import { $, formatBytes } from "./page.js";
+import { MIN_BYTES, sendInPieces } from "./resumable.js";
 
 const MAX_CONCURRENT = 3;
 const box = $(".uploads");
@@ -63,11 +64,32 @@ function send(job) {
   bar.setAttribute("aria-label", `Upload of ${file.name}`);
   runningList.append(row);
 
-  const request = new XMLHttpRequest(); // fetch has no upload progress
-  request.upload.addEventListener("progress", ({ loaded, total }) => {
+  const showProgress = (loaded, total) => {
     bar.value = total > 0 ? loaded / total : 0;
     state.textContent = loaded < total ? `${formatBytes(loaded)} of ${formatBytes(total)}` : "checking and storing";
-  });
+  };
+  const end = () => {
+    row.remove();
+    running -= 1;
+    next();
+  };
+  if (file.size > MIN_BYTES) {
+    const cancel = new AbortController();
+    $("button", row).addEventListener("click", () => cancel.abort());
+    sendInPieces(file, {
+      signal: cancel.signal,
+      onProgress: (sent) => showProgress(sent, file.size),
+      onWait: () => { state.textContent = "waiting for the connection"; },
+    }).then(job.onStored, (error) => {
+      if (!cancel.signal.aborted) {
+        fail(job, error.status === 401 ? signInLink() : error.message, error.canRetry ?? true);
+      }
+    }).finally(end);
+    return;
+  }
+
+  const request = new XMLHttpRequest(); // fetch has no upload progress
+  request.upload.addEventListener("progress", ({ loaded, total }) => showProgress(loaded, total));
   request.addEventListener("load", () => {
     const { status } = request;
     if (status === 200 || status === 201) {
@@ -83,11 +105,7 @@ function send(job) {
     const isReadable = await file.slice(0, 1).arrayBuffer().then(() => true, () => false);
     fail(job, isReadable ? "the connection was lost" : "the file cannot be read: it was changed or removed", isReadable);
   });
-  request.addEventListener("loadend", () => {
-    row.remove();
-    running -= 1;
-    next();
-  });
+  request.addEventListener("loadend", end);
   $("button", row).addEventListener("click", () => request.abort());
   request.open("POST", "/images");
   request.responseType = "json";

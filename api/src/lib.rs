@@ -46,6 +46,7 @@ mod session;
 mod sign_in;
 mod slow_readers;
 mod thumbnail_cache;
+mod tus;
 mod upload;
 mod upload_rate;
 mod upload_slots;

@@ -8,7 +8,7 @@ use axum::{
     http::{Uri, header},
     middleware::{Next, from_fn, from_fn_with_state, map_response},
     response::{IntoResponse, Response},
-    routing::{delete, get, patch, post},
+    routing::{delete, get, head, options, patch, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 use utoipa::OpenApi;
@@ -26,7 +26,7 @@ use crate::{
     response_budget::reserve_body,
     routes::{
         account, admin, assets, auth, docs, events, home, images, ops, play, presets, renders,
-        shares, thumbnails, tokens, values,
+        shares, thumbnails, tokens, uploads, values,
     },
     security_schemes::add_security,
     sign_in::SignIn,
@@ -42,6 +42,7 @@ use crate::{
     ),
     tags(
         (name = "images", description = "Upload, list, download and delete images."),
+        (name = "uploads", description = "Resumable uploads, by the protocol tus 1.0.0 (https://tus.io): of large files, over connections that break."),
         (name = "renders", description = "Images as text: presets are rendered in advance, everything else on demand."),
         (name = "values", description = "The values of an image's bands: of a pixel, and statistics."),
         (name = "operations", description = "Health checks and metrics for operators."),
@@ -50,6 +51,11 @@ use crate::{
     paths(
         home::home,
         images::upload,
+        uploads::describe,
+        uploads::begin,
+        uploads::look,
+        uploads::send,
+        uploads::end,
         images::list,
         renders::text,
         images::remove,
@@ -128,6 +134,14 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/", get(home::home))
         .route("/images", get(images::list).post(images::upload))
+        .route("/uploads", options(uploads::describe).post(uploads::begin))
+        .route(
+            "/uploads/{id}",
+            head(uploads::look)
+                .patch(uploads::send)
+                .delete(uploads::end)
+                .options(uploads::describe),
+        )
         .route("/images/{id}", get(renders::text).delete(images::remove))
         .route("/images/{id}/metadata", get(images::metadata))
         .route("/images/{id}/original", get(images::original))

@@ -55,6 +55,7 @@ pub(crate) fn add_security(document: &mut OpenApi, cookie: &str) {
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
     let all = [
         (HttpMethod::Get, &mut item.get),
+        (HttpMethod::Head, &mut item.head),
         (HttpMethod::Post, &mut item.post),
         (HttpMethod::Patch, &mut item.patch),
         (HttpMethod::Delete, &mut item.delete),
@@ -68,7 +69,7 @@ fn access(method: &HttpMethod, path: &str) -> Access {
         "account" => Access::People,
         "admin" => Access::Users,
         "" | "images" if is_read => Access::Readers,
-        "images" => Access::Users,
+        "images" | "uploads" => Access::Users,
         _ => Access::Open,
     }
 }

@@ -2,7 +2,6 @@
 
 use std::pin::pin;
 
-use asciify::is_display_control;
 use axum::{
     body::Body,
     extract::{
@@ -14,6 +13,7 @@ use axum::{
 use bytes::Bytes;
 use common::{
     account::{principal::Principal, scopes::Scope, user::User},
+    file_name::clean_name,
     pipeline::{Spool, Spooled, SubmitError},
     trace::step,
 };
@@ -36,8 +36,6 @@ const MAX_FIELD_BYTES: usize = 64 * 1024;
 const MAX_PARTS: usize = 100;
 /// How many bytes of an upload tell text from an image.
 const TEXT_BYTES: usize = 64;
-/// Longer file names are cut.
-const MAX_NAME_CHARS: usize = 255;
 /// The hint for a form whose file part has no file name, and is text.
 const MISSING_AT_HINT: &str = "to send a file with curl, use -F image=@photo.jpg, with the @";
 /// The hint for a body that is declared as form fields, and is not text.
@@ -165,7 +163,7 @@ async fn check_head(
 ///
 /// # Errors
 /// 403: the user would have more than they may.
-async fn check_quota(app: &App, user: &User, bytes: u64) -> Result<(), Problem> {
+pub(crate) async fn check_quota(app: &App, user: &User, bytes: u64) -> Result<(), Problem> {
     let excess = |user: &User| app.pipeline.config().accounts.quota_of(user).excess(user, bytes);
     // what was kept of the user may be older than a deletion
     if excess(user).is_some()
@@ -345,16 +343,6 @@ fn parameters(value: &str) -> Vec<(String, String)> {
     }
     let pairs = parts.iter().filter_map(|part| part.split_once('='));
     pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
-}
-
-/// A file name without display controls and zero-width characters, at most [`MAX_NAME_CHARS`] long;
-/// `None` when nothing is left.
-fn clean_name(name: String) -> Option<String> {
-    let has_no_width =
-        |c| matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
-    let visible = name.chars().filter(|&c| !is_display_control(c) && !has_no_width(c));
-    let clean: String = visible.take(MAX_NAME_CHARS).collect();
-    (!clean.trim().is_empty()).then_some(clean)
 }
 
 #[cfg(test)]

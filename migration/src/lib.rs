@@ -24,6 +24,7 @@ mod m0011_orders;
 mod m0012_geo;
 mod m0013_accounts;
 mod m0014_traces;
+mod m0015_resumable_uploads;
 mod statements;
 
 /// The key of PostgreSQL's advisory lock for migrations: the text `planet` and a zero byte.
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_geo::STEP),
             Box::new(m0013_accounts::Step),
             Box::new(m0014_traces::STEP),
+            Box::new(m0015_resumable_uploads::Step),
         ]
     }
 }

@@ -32,6 +32,7 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("sharing.js", SCRIPT, include_str!("../../assets/sharing.js")),
     ("users.js", SCRIPT, include_str!("../../assets/users.js")),
     ("uploads.js", SCRIPT, include_str!("../../assets/uploads.js")),
+    ("resumable.js", SCRIPT, include_str!("../../assets/resumable.js")),
     ("animation.js", SCRIPT, include_str!("../../assets/animation.js")),
     ("menus.js", SCRIPT, include_str!("../../assets/menus.js")),
     ("values.js", SCRIPT, include_str!("../../assets/values.js")),

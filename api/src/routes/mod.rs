@@ -15,6 +15,7 @@ pub(crate) mod renders;
 pub(crate) mod shares;
 pub(crate) mod thumbnails;
 pub(crate) mod tokens;
+pub(crate) mod uploads;
 pub(crate) mod values;
 
 use std::time::{Duration, SystemTime};

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// `planet-admin` for the app's installation.
-fn command(app: &TestApp, words: &[&str]) -> Command {
+pub(crate) fn command(app: &TestApp, words: &[&str]) -> Command {
     let at = |name: &str| app.folder().join(name).display().to_string();
     let mut command = Command::new(PLANET_ADMIN);
     command

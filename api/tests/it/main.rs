@@ -3,6 +3,7 @@
 
 mod access;
 mod accounts;
+mod adoption;
 mod audit_log;
 mod checks;
 mod compression;
@@ -35,6 +36,7 @@ mod settings;
 mod sign_in;
 mod thumbnails;
 mod transport;
+mod uploads;
 mod values;
 mod versions;
 mod wire;

@@ -22,6 +22,7 @@ mod hostile_crowd;
 mod links;
 mod lost_answers;
 mod moving;
+mod resumable;
 mod rolling;
 mod scaled_out;
 mod serving;

@@ -1,6 +1,7 @@
 //! Faults of the store.
 
 use axum::http::Method;
+use common::render::sha256_hex;
 use reqwest::{Response, StatusCode};
 use testkit::wait::eventually;
 
@@ -9,7 +10,7 @@ use crate::support::{
     pictures::pictures,
     servers::Servers,
     site::Site,
-    test_client::{TestClient, is_retryable},
+    test_client::{StoredImage, TestClient, is_retryable},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,6 +129,56 @@ async fn a_body_that_ends_early_postpones_the_job_and_blames_no_image() {
     let blamed = "SELECT COUNT(*) FROM jobs WHERE state <> 'pending' OR strikes > 1";
     assert_eq!(site.database.number(blamed).await, 0);
     site.bucket.set_fault(StoreFault::None);
+    test_client.wait_until_all_ready(&kept).await;
+    site.assert_invariants(&[&api], &[&worker], &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_upload_is_sent_in_parts_and_takes_little_memory() {
+    let Some(servers) = Servers::shared().await else { return };
+    let mut site = Site::open(&servers).await;
+    site.set("MAX_UPLOAD_BYTES", &(256 << 20).to_string());
+    let api = site.api().await;
+    let test_client = TestClient::of(&[&api.url]);
+    let warm = test_client.upload(pictures(1)[0].bytes.to_vec()).await;
+    let base = api.process.memory_mib("VmHWM");
+    // noise, as a PNM of 6000 x 6000 pixels
+    let mut large = b"P6 6000 6000 255\n".to_vec();
+    let (header, mut state) = (large.len(), 1_u32);
+    large.resize_with(header + 6_000 * 6_000 * 3, || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+
+    let sha256 = sha256_hex(&large);
+    let id = test_client.upload(large).await;
+    let grown = api.process.memory_mib("VmHWM").saturating_sub(base);
+    assert!(grown < 48, "{grown} MiB for a file of 103 MiB");
+    let original = test_client.get(&format!("/images/{id}/original")).await.unwrap();
+    assert_eq!(sha256_hex(&original.bytes().await.unwrap()), sha256);
+    for id in [warm, id] {
+        test_client.remove(&id).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_in_the_bucket_becomes_an_image() {
+    let Some(servers) = Servers::shared().await else { return };
+    let site = Site::open(&servers).await;
+    let (api, worker) = (site.api().await, site.worker().await);
+    let test_client = TestClient::of(&[&api.url]);
+    let picture = pictures(1).remove(0);
+    let object = site.bucket.folder().join("scenes/may 1.png");
+    std::fs::create_dir(object.parent().unwrap()).unwrap();
+    std::fs::write(&object, &picture.bytes).unwrap();
+    let said = site.admin_output(&["adopt-object", "scenes/may 1.png"]);
+    let said = String::from_utf8(said.stdout).unwrap();
+    let id = said.trim().strip_prefix("scenes/may 1.png is image ").unwrap();
+    let id = id.strip_suffix(" now").unwrap().to_owned();
+    let again = site.admin_output(&["adopt-object", "scenes/may 1.png"]);
+    assert!(String::from_utf8(again.stdout).unwrap().contains(&format!("{id} already")));
+    std::fs::remove_dir_all(object.parent().unwrap()).unwrap();
+    let kept = [StoredImage { id, picture, key: String::new(), refusals: Vec::new() }];
     test_client.wait_until_all_ready(&kept).await;
     site.assert_invariants(&[&api], &[&worker], &kept).await;
 }

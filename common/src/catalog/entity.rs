@@ -354,3 +354,66 @@ pub(super) mod shares {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+pub(super) mod uploads {
+    use sea_orm::entity::prelude::*;
+
+    /// See [`crate::resumable::UploadState`]. One that is ending is being removed.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+    #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+    pub(crate) enum State {
+        Receiving,
+        Finishing,
+        Done,
+        Failed,
+        Ending,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "uploads")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Null for an upload to a service without accounts.
+        pub owner_id: Option<Uuid>,
+        pub state: State,
+        pub attempt: i32,
+        pub length: i64,
+        pub position: i64,
+        pub next_part: i32,
+        pub multipart_id: Option<String>,
+        pub tail: Option<String>,
+        /// See [`crate::resumable::HashState`].
+        pub sha_state: String,
+        pub name: Option<String>,
+        pub image_id: Option<Uuid>,
+        pub error: Option<String>,
+        pub due_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(super) mod upload_parts {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "upload_parts")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub upload_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub number: i32,
+        /// See [`crate::resumable::Part`].
+        pub receipt: String,
+        pub bytes: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -2,7 +2,8 @@
 //! catalog that is copied to its end. [`Catalog::copy_accounts_from`] copies the accounts.
 //!
 //! Rows of the installation are not copied: what the garbage collection, the backfill and the
-//! retention remember, and the sequence of changes, which the other database begins anew.
+//! retention remember, uploads that are not received as a whole, and the sequence of changes, which
+//! the other database begins anew.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

@@ -208,7 +208,8 @@ impl Pipeline {
             _ => length,
         };
         let (cancelled, waits) = (CancellationToken::new(), StoreWaits::default());
-        let reading = Reading { start, cancelled: cancelled.clone(), waits: waits.clone() };
+        let reading =
+            Reading { was_probed: true, start, cancelled: cancelled.clone(), waits: waits.clone() };
         let key = original_key(image.id, image.attempt);
         let Some(reader) = readers.open(&key, length, reading).await? else {
             return Err(self.explain_missing_original(image).await?);

@@ -53,8 +53,8 @@ impl Pipeline {
     }
 
     /// Sets back times that are far ahead, discards jobs whose strikes are used up, deletes
-    /// superseded jobs, old versions, expired uploads and sign-ins, and ended sessions, prunes records
-    /// of deletions, and sweeps blobs. A step that fails does not stop the others; returns the
+    /// superseded jobs, old versions, expired uploads and sign-ins, and ended sessions, finishes
+    /// uploads whose process died, prunes records of deletions, and sweeps blobs. A step that fails does not stop the others; returns the
     /// failures. The next call continues.
     pub fn clean_up(&self, left: CleanUp) -> BoxFuture<'_, Vec<Fault>> {
         Box::pin(async move {
@@ -70,6 +70,8 @@ impl Pipeline {
                 self.discard_exhausted(left.max_strikes).await,
                 self.delete_superseded().await,
                 old_versions.await,
+                self.finish_uploads().await,
+                self.end_uploads().await,
                 catalog.delete_expired_uploads(self.config().blob_grace).await.map(drop),
                 catalog.prune_deletions(left.deletions_kept).await.map(drop),
                 catalog.delete_expired_sign_ins().await.map(drop),

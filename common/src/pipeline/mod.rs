@@ -35,10 +35,13 @@ use crate::{
 };
 
 mod account;
+mod adopt_object;
 mod audit;
 mod cache;
+mod decoding;
 mod draw;
 mod event;
+mod finish;
 mod flights;
 mod jobs;
 mod known;
@@ -48,6 +51,8 @@ mod maintenance;
 mod original;
 mod play;
 mod playbacks;
+mod probe;
+mod receive;
 mod remove;
 mod render;
 mod reread;
@@ -64,12 +69,15 @@ mod values;
 mod visibility;
 mod wait;
 
+pub use adopt_object::{AdoptError, Adoption, adopt_object};
 pub use audit::{AuditEvent, AuditOptions, AuditReport, audit, describe_dead_job, pluralize};
+pub use decoding::Decoding;
 pub use draw::DrawError;
 pub use event::Event;
 pub use jobs::Conclusion;
 pub use list::{Count, Listing, StoredRenders};
 pub use maintenance::CleanUp;
+pub use receive::{ReceiveError, Receiver};
 pub use remove::ChangeError;
 pub use render::{RenderError, Rendered};
 pub use serve::{ResolvedRender, ServeError, Text};
@@ -104,6 +112,10 @@ pub struct Config {
     pub spool: PathBuf,
     /// `SPOOL_FREE_BYTES`: disk space that uploads leave free there, in bytes.
     pub spool_free_bytes: u64,
+    /// `UPLOAD_EXPIRES_S`: how long an unfinished upload is kept after its last request.
+    pub upload_expires: Duration,
+    /// `MAX_OPEN_UPLOADS`: unfinished uploads of one user, or of a service without accounts.
+    pub max_open_uploads: u64,
     /// `UPLOAD_LEASE_S`: how long storing an upload may take, without the time for its bytes.
     pub upload_lease: Duration,
     /// `STORE_MIN_RATE`: the time for its bytes.
@@ -150,17 +162,9 @@ impl Config {
     /// Reads every setting.
     pub fn read(env: &mut Env) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-        let limits = Limits::default();
         let Periods { upload_lease, lease, backoff_max, blob_grace, .. } = Periods::read(env);
-        let render_memory_mib = env.number(
-            "RENDER_MEMORY_MIB",
-            1536,
-            1..=1 << 20,
-            "memory for all renders of one process together, in MiB",
-        );
+        let Decoding { limits, render_memory_mib, render_limit } = Decoding::read(env);
         let max_upload_bytes = max_upload_bytes(env);
-        let render_limit =
-            env.period("RENDER_LIMIT_S", "120", "most time for one render, in seconds");
         let originals_memory_mib = env.number(
             "ORIGINALS_MEMORY_MIB",
             256,
@@ -173,36 +177,7 @@ impl Config {
             store: store::Config::read(env),
             queue: queue::Config::read(env),
             presets: Presets::read(env),
-            limits: Limits {
-                max_side_px: env.number(
-                    "MAX_SIDE_PX",
-                    limits.max_side_px.into(),
-                    1..=u32::MAX.into(),
-                    "longest side of an image that is decoded, in pixels",
-                ) as u32,
-                max_pixels: env.number(
-                    "MAX_PIXELS",
-                    limits.max_pixels,
-                    1..=u64::MAX,
-                    "most pixels of an image that are decoded",
-                ),
-                max_frames: env.number(
-                    "MAX_FRAMES",
-                    limits.max_frames.into(),
-                    1..=u32::MAX.into(),
-                    "most frames or pages of one file",
-                ) as u32,
-                max_decoded_bytes: env
-                    .number(
-                        "MAX_DECODED_BYTES",
-                        limits.max_decoded_bytes,
-                        1..=u64::MAX,
-                        "most memory for decoding one image, in bytes; at most two thirds of \
-                         RENDER_MEMORY_MIB",
-                    )
-                    .min(render_memory_mib * MIB / 3 * 2),
-                max_decoder_cpu_s: render_limit.as_secs_f64().ceil() as u64,
-            },
+            limits,
             max_upload_bytes,
             spool: env
                 .text("SPOOL_DIR", "data/spool", "folder for uploads until they are stored")
@@ -214,6 +189,19 @@ impl Config {
                 "disk space that uploads leave free in SPOOL_DIR, in bytes",
             ),
             store_min_rate: store::MinRate::read(env),
+            upload_expires: env.period(
+                "UPLOAD_EXPIRES_S",
+                "86400",
+                "how long an upload that was not sent as a whole is kept after its last request, in \
+                 seconds",
+            ),
+            max_open_uploads: env.number(
+                "MAX_OPEN_UPLOADS",
+                100,
+                1..=1_000_000,
+                "uploads of one user that are not sent as a whole yet; without accounts, of all \
+                 clients together",
+            ),
             upload_lease,
             lease,
             backoff_max,
@@ -234,7 +222,7 @@ impl Config {
                 "pixels above which an image is large: jobs of large images leave one core to others, \
                  if there is more than one",
             ),
-            render_memory_mib: render_memory_mib as u32,
+            render_memory_mib,
             originals_memory_mib: originals_memory_mib as u32,
             playback_memory_mib: env.number(
                 "PLAYBACK_MEMORY_MIB",
@@ -393,6 +381,10 @@ impl Pipeline {
 
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    fn originals(&self) -> &Readers {
+        &self.0.originals
     }
 
     /// The queue. Outside of tests, call the operations of the pipeline instead.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempPath};
 use tokio::{
     fs::{File, read_dir},
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt},
 };
 use uuid::Uuid;
 
@@ -134,6 +134,16 @@ fn remove_if_stale(path: &Path) -> io::Result<()> {
     }
 }
 
+/// # Errors
+/// [`SubmitError::NoRoom`] when less than `free_bytes` are free where the file is.
+fn check_free_space(file: &Path, free_bytes: u64) -> Result<(), SubmitError> {
+    let disk = statvfs(file).doing("get the free space of the spool folder")?;
+    match disk.f_bavail.saturating_mul(disk.f_frsize) < free_bytes {
+        true => Err(SubmitError::NoRoom),
+        false => Ok(()),
+    }
+}
+
 impl Spool {
     /// Appends bytes.
     ///
@@ -147,7 +157,7 @@ impl Spool {
                 return Err(SubmitError::TooLarge { max: self.max_bytes });
             }
             if self.until_check < chunk.len() as u64 {
-                self.check_free_space()?;
+                check_free_space(&self.path, self.free_bytes)?;
                 self.until_check = CHECK_EVERY + chunk.len() as u64;
             }
             self.until_check -= chunk.len() as u64;
@@ -157,14 +167,6 @@ impl Spool {
                 written => Ok(written.doing("spool an upload")?),
             }
         })
-    }
-
-    fn check_free_space(&self) -> Result<(), SubmitError> {
-        let disk = statvfs(&*self.path).doing("get the free space of the spool folder")?;
-        match disk.f_bavail.saturating_mul(disk.f_frsize) < self.free_bytes {
-            true => Err(SubmitError::NoRoom),
-            false => Ok(()),
-        }
     }
 
     /// Ends the upload.
@@ -189,6 +191,73 @@ impl Spool {
                 bytes: self.bytes,
             })
         })
+    }
+}
+
+/// The bytes of a part of an upload that is being received. Dropping it removes the file.
+pub(super) struct PartFile {
+    file: File,
+    path: TempPath,
+    bytes: u64,
+    free_bytes: u64,
+}
+
+impl Pipeline {
+    /// An empty file for a part.
+    ///
+    /// # Errors
+    /// The spool folder cannot be written.
+    pub(super) fn part_file(&self) -> Result<PartFile, Fault> {
+        let config = self.config();
+        let (file, path) = locked_file(&config.spool).doing("create a spool file")?.into_parts();
+        let free_bytes = config.spool_free_bytes;
+        Ok(PartFile { file: File::from_std(file), path, bytes: 0, free_bytes })
+    }
+}
+
+impl PartFile {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// [`SubmitError::NoRoom`] when less than `SPOOL_FREE_BYTES` would stay free; a fault of the disk.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), SubmitError> {
+        if self.bytes / CHECK_EVERY != (self.bytes + bytes.len() as u64) / CHECK_EVERY
+            || self.bytes == 0
+        {
+            check_free_space(&self.path, self.free_bytes)?;
+        }
+        self.bytes += bytes.len() as u64;
+        let written = async {
+            self.file.write_all(bytes).await?;
+            self.file.flush().await
+        };
+        match written.await {
+            Err(err) if err.kind() == ErrorKind::StorageFull => Err(SubmitError::NoRoom),
+            written => Ok(written.doing("spool a part of an upload")?),
+        }
+    }
+
+    /// Its first bytes, at most `max`.
+    pub async fn head(&self, max: u64) -> Result<Vec<u8>, Fault> {
+        let mut head = Vec::new();
+        let file = File::open(&self.path).await.doing("open a spool file")?;
+        file.take(max).read_to_end(&mut head).await.doing("read a spool file")?;
+        Ok(head)
+    }
+
+    /// Removes all bytes.
+    pub async fn clear(&mut self) -> Result<(), Fault> {
+        self.bytes = 0;
+        self.file.set_len(0).await.doing("clear a spool file")?;
+        self.file.rewind().await.doing("clear a spool file").map(drop)
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{fs::File, io::BufReader, time::Duration};
 
-use asciify::Limits;
+use asciify::{Header, Limits};
 use futures_util::future::BoxFuture;
 use tokio::task::spawn_blocking;
 use tracing::Instrument;
@@ -11,7 +11,7 @@ use tracing::Instrument;
 use super::{Pipeline, reread::reread, spool::Spooled, submit_error::SubmitError};
 use crate::{
     account::user_id::UserId,
-    catalog::{Allowance, Committed, Intent, Upload},
+    catalog::{Allowance, Catalog, Committed, Intent, Upload},
     failpoint,
     fault::{Doing, Fault},
     image::{Image, ImageId, Layout, Metadata},
@@ -47,22 +47,7 @@ impl Pipeline {
     ) -> BoxFuture<'_, Result<Submitted, SubmitError>> {
         Box::pin(async move {
             let (upload, header) = step("probe", self.probe(upload)).await?;
-            let metadata = Metadata {
-                name,
-                media_type: header.format.media_type().to_owned(),
-                bytes: upload.bytes,
-                width: header.width,
-                height: header.height,
-                frames: header.frames,
-                layout: Some(Layout {
-                    bands: header.bands,
-                    bit_depth: header.bit_depth,
-                    orientation: header.orientation,
-                }),
-                band_names: header.band_names,
-                geo: header.geo.map(Box::new),
-                sha256: upload.sha256.clone(),
-            };
+            let metadata = metadata(header, name, upload.bytes, upload.sha256.clone());
             let pipeline = self.clone();
             let store = async move { pipeline.store_upload(upload, owner, metadata, key).await };
             tokio::spawn(in_current(store).in_current_span()).await.doing("store an upload")?
@@ -71,7 +56,7 @@ impl Pipeline {
 
     /// Reads the header of an upload. One without its end mark is decoded to tell whether it is whole,
     /// with the permit for a core.
-    async fn probe(&self, upload: Spooled) -> Result<(Spooled, asciify::Header), SubmitError> {
+    async fn probe(&self, upload: Spooled) -> Result<(Spooled, Header), SubmitError> {
         let (upload, header) = self.probe_by(upload, asciify::probe_header).await?;
         if header.is_whole {
             return Ok((upload, header));
@@ -85,8 +70,8 @@ impl Pipeline {
     async fn probe_by(
         &self,
         upload: Spooled,
-        probe: fn(BufReader<File>, &Limits) -> Result<asciify::Header, asciify::Error>,
-    ) -> Result<(Spooled, asciify::Header), SubmitError> {
+        probe: fn(BufReader<File>, &Limits) -> Result<Header, asciify::Error>,
+    ) -> Result<(Spooled, Header), SubmitError> {
         let limits = self.config().limits.clone();
         let probe = move || {
             let file = File::open(upload.path()).doing("open a spooled upload")?;
@@ -136,7 +121,8 @@ impl Pipeline {
         let job = JobId::generate();
         // the row publishes the job; the hint only says so earlier
         let publication = self.publication(begun.image, job);
-        let commit = self.commit(&begun, &blob, job, publication.context());
+        let trace = Some(publication.context());
+        let commit = commit(self.catalog(), &begun, &blob, job, trace, self.config().engine);
         let image = publication.run(step("commit", commit)).await?;
         failpoint::hit("upload: commit");
         self.queue().notify_job(job, Some(publication.context()));
@@ -158,12 +144,12 @@ impl Pipeline {
     }
 
     /// What `user` may store, unless their row has limits of its own.
-    fn allowance(&self, user: UserId) -> Allowance {
+    pub(super) fn allowance(&self, user: UserId) -> Allowance {
         let accounts = &self.config().accounts;
         Allowance { user, max_bytes: accounts.quota_bytes, max_images: accounts.quota_images }
     }
 
-    fn publication(&self, image: ImageId, job: JobId) -> Span {
+    pub(super) fn publication(&self, image: ImageId, job: JobId) -> Span {
         let (system, destination) = self.queue().destination();
         let mut span = Span::producer(destination);
         span.set("messaging.system", system);
@@ -174,36 +160,64 @@ impl Pipeline {
         span.set("planet.image", image.to_string());
         span
     }
+}
 
-    async fn commit(
-        &self,
-        begun: &Upload,
-        blob: &str,
-        job: JobId,
-        trace: TraceContext,
-    ) -> Result<Image, SubmitError> {
-        let engine = self.config().engine;
-        let committed = self.catalog().commit_upload(begun, blob, job, Some(trace), engine).await;
-        let refusal = match committed {
-            Ok(Committed::Stored(image)) => return Ok(image),
-            Ok(Committed::Overtaken) => {
-                self.catalog().release_blobs(&[blob.to_owned()]).await?;
-                let why = "it took longer than its lease";
-                return Err(Fault::new("commit an upload", why).into());
-            }
-            Ok(Committed::OverQuota(excess)) => SubmitError::OverQuota(excess),
-            Ok(Committed::NoOwner) => SubmitError::NoOwner,
-            Err(lost) => return Ok(self.reread_upload(begun, lost).await?),
-        };
-        // if this fails, the janitor cleans up later
-        let _ = self.catalog().abandon_upload(begun, blob).await;
-        Err(refusal)
+/// What is stored of an image with this header.
+pub(super) fn metadata(
+    header: Header,
+    name: Option<String>,
+    bytes: u64,
+    sha256: String,
+) -> Metadata {
+    Metadata {
+        name,
+        media_type: header.format.media_type().to_owned(),
+        bytes,
+        width: header.width,
+        height: header.height,
+        frames: header.frames,
+        layout: Some(Layout {
+            bands: header.bands,
+            bit_depth: header.bit_depth,
+            orientation: header.orientation,
+        }),
+        band_names: header.band_names,
+        geo: header.geo.map(Box::new),
+        sha256,
     }
+}
 
-    /// The answer to the commit was lost: the row tells whether it happened. If it cannot be read
-    /// either, nothing is deleted, since the commit may have happened.
-    async fn reread_upload(&self, begun: &Upload, lost: Fault) -> Result<Image, Fault> {
-        let image = reread(|| self.catalog().image(begun.image)).await.flatten();
-        image.filter(|image| image.attempt == begun.attempt).ok_or(lost)
-    }
+/// Commits an upload whose blob is stored, with its job. What a refused one leaves is swept later.
+///
+/// # Errors
+/// It would be over the quota, its owner is gone, or it took longer than its lease; or a fault, after
+/// which it may be committed or not.
+pub(super) async fn commit(
+    catalog: &Catalog,
+    begun: &Upload,
+    blob: &str,
+    job: JobId,
+    trace: Option<TraceContext>,
+    engine: u32,
+) -> Result<Image, SubmitError> {
+    let refusal = match catalog.commit_upload(begun, blob, job, trace, engine).await {
+        Ok(Committed::Stored(image)) => return Ok(image),
+        Ok(Committed::Overtaken) => {
+            catalog.release_blobs(&[blob.to_owned()]).await?;
+            return Err(Fault::new("commit an upload", "it took longer than its lease").into());
+        }
+        Ok(Committed::OverQuota(excess)) => SubmitError::OverQuota(excess),
+        Ok(Committed::NoOwner) => SubmitError::NoOwner,
+        Err(lost) => return Ok(reread_upload(catalog, begun, lost).await?),
+    };
+    // if this fails, the janitor cleans up later
+    let _ = catalog.abandon_upload(begun, blob).await;
+    Err(refusal)
+}
+
+/// The answer to the commit was lost: the row tells whether it happened. If it cannot be read either,
+/// nothing is deleted, since the commit may have happened.
+async fn reread_upload(catalog: &Catalog, begun: &Upload, lost: Fault) -> Result<Image, Fault> {
+    let image = reread(|| catalog.image(begun.image)).await.flatten();
+    image.filter(|image| image.attempt == begun.attempt).ok_or(lost)
 }

@@ -9,6 +9,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Read, SeekFrom, Write},
     ops::Range,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,14 +20,14 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use super::{Body, Content};
+use super::{Body, Content, ForeignBlob};
 use crate::{
     fault::{Doing, Fault, at},
     regular_file::open_regular,
 };
 
 /// The first part of a key.
-const KINDS: [&str; 2] = ["originals", "renders"];
+pub(super) const KINDS: [&str; 3] = ["originals", "renders", "uploads"];
 /// Folders of each kind: one for each hexadecimal digit.
 const FAN_OUT: u8 = 16;
 
@@ -116,6 +117,76 @@ impl Files {
         Ok(Some(Box::pin(file.take(range.end - range.start))))
     }
 
+    /// The file at `name`, which may be relative to the root.
+    pub(super) async fn foreign(&self, name: &str) -> Result<Option<ForeignBlob>, Fault> {
+        const DOING: &str = "look at a file";
+        let (root, path) = (self.root.clone(), self.root.join(name));
+        let real = move || Ok((root.canonicalize()?, path.canonicalize()?));
+        let real = blocking(move || found(real()));
+        let Some((root, path)) = real.await.doing(DOING)? else { return Ok(None) };
+        if KINDS.iter().any(|kind| path.starts_with(root.join(kind))) {
+            return Err(Fault::new(DOING, "it belongs to an image already"));
+        }
+        let Some(name) = path.to_str().map(str::to_owned) else {
+            return Err(Fault::new(DOING, "its path is not UTF-8"));
+        };
+        let look = move || {
+            let opened = found(open_regular(&path, OpenOptions::new().read(true)))?;
+            let Some(file) = opened.map(|file| file.metadata()).transpose()? else {
+                return Ok(None);
+            };
+            let changed = (file.ino(), file.mtime(), file.mtime_nsec(), file.ctime(), file.len());
+            Ok(Some(ForeignBlob { name, length: file.len(), version: format!("{changed:?}") }))
+        };
+        blocking(look).await.doing(DOING)
+    }
+
+    pub(super) async fn adopt(&self, from: &ForeignBlob, key: &str) -> Result<bool, Fault> {
+        self.put(key, Content::File(self.root.join(&from.name))).await?;
+        Ok(self.foreign(&from.name).await?.as_ref() == Some(from))
+    }
+
+    /// Makes a file of the first bytes of others, one after the other; `false` when one is missing.
+    pub(super) async fn join(&self, parts: Vec<(String, u64)>, key: &str) -> Result<bool, Fault> {
+        let parts: Vec<_> = parts.iter().map(|(part, bytes)| (self.path(part), *bytes)).collect();
+        let path = self.path(key);
+        blocking(move || {
+            let temporary = partial(&path);
+            let mut options = OpenOptions::new();
+            let mut file =
+                open_regular(&temporary, options.write(true).create(true).truncate(true))?;
+            for (part, bytes) in parts {
+                let part = found(open_regular(&part, OpenOptions::new().read(true)))?;
+                let Some(part) = part else { return Ok(false) };
+                if io::copy(&mut part.take(bytes), &mut file)? != bytes {
+                    return Err(ErrorKind::UnexpectedEof.into());
+                }
+            }
+            file.sync_all()?;
+            fs::rename(&temporary, &path)?;
+            path.parent().map_or(Ok(()), sync_folder)?;
+            Ok(true)
+        })
+        .await
+        .doing("join the parts of a blob")
+    }
+
+    /// Gives a file, which is never changed, another name, or copies it where that cannot be.
+    pub(super) async fn copy(&self, from: &str, key: &str) -> Result<(), Fault> {
+        let (from, path) = (self.path(from), self.path(key));
+        let link = {
+            let from = from.clone();
+            move || {
+                fs::hard_link(from, &path)?;
+                path.parent().map_or(Ok(()), sync_folder)
+            }
+        };
+        match blocking(link).await {
+            Ok(()) => Ok(()),
+            Err(_) => self.put(key, Content::File(from)).await,
+        }
+    }
+
     pub(super) async fn delete(&self, key: &str) -> Result<(), Fault> {
         let (paths, root) = (self.paths(key), self.root.clone());
         blocking(move || {
@@ -141,7 +212,7 @@ impl Files {
     fn path(&self, key: &str) -> PathBuf {
         let mut parts = key.split('/');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(kind), Some(id), Some(attempt), None) => {
+            (Some(kind), Some(id), Some(attempt), None) if KINDS.contains(&kind) => {
                 let digit = &id[id.floor_char_boundary(id.len().saturating_sub(1))..];
                 self.root.join(kind).join(digit).join(format!("{id}.{attempt}"))
             }

@@ -14,6 +14,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{StreamExt, future::BoxFuture};
 use tokio::io::{AsyncRead, AsyncReadExt};
+use uuid::Uuid;
 
 use crate::{
     env::Env,
@@ -28,13 +29,16 @@ const DELETIONS_AT_ONCE: usize = 16;
 mod blocks;
 mod file;
 mod object_reader;
+mod parts;
 mod reader;
+mod receiving;
 mod s3;
 mod waits;
 
 pub use blocks::ObjectMissing;
 pub(crate) use file::check_writable;
 pub use reader::{BlobReader, Readers, Reading};
+pub use receiving::tail_key;
 pub use waits::StoreWaits;
 
 /// Where blobs are stored.
@@ -184,6 +188,32 @@ pub enum Store {
     S3(s3::Bucket),
 }
 
+/// A file or an object that the store has not put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignBlob {
+    /// By which it was found. As a key, it is read like a blob.
+    pub name: String,
+    /// Length in bytes.
+    pub length: u64,
+    /// Another one after each change.
+    version: String,
+}
+
+/// Whether an object of this name belongs to the service: `[HASH/]KIND/ID/ATTEMPT`.
+fn is_object_name(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('/').collect();
+    let key = if let [_, key @ ..] = &parts[..]
+        && parts.len() == 4
+    {
+        key
+    } else {
+        &parts[..]
+    };
+    let [kind, id, attempt] = key else { return false };
+    let id = id.trim_start_matches("tail.");
+    file::KINDS.contains(kind) && Uuid::try_parse(id).is_ok() && attempt.parse::<i32>().is_ok()
+}
+
 /// The key of an image's original that this attempt of its upload stored.
 pub fn original_key(image: ImageId, attempt: i32) -> String {
     format!("originals/{image}/{attempt}")
@@ -308,6 +338,36 @@ impl Store {
             }
         };
         measured("stream", call).await
+    }
+
+    /// A file or an object that the store has not put: a file by its path, which may be relative to
+    /// the store's folder; an object by its name in the bucket. `None` when there is none.
+    ///
+    /// # Errors
+    /// The store is unavailable, or it is no file, or one that the store has put.
+    pub async fn foreign(&self, name: &str) -> Result<Option<ForeignBlob>, Fault> {
+        match self {
+            Store::File(files) => files.foreign(name).await,
+            Store::S3(_) if is_object_name(name) => {
+                Err(Fault::new("look at an object", "it belongs to an image already"))
+            }
+            Store::S3(bucket) => bucket.foreign(name).await,
+        }
+    }
+
+    /// Copies what the store has not put to a key that was not used before; `false` when it has
+    /// changed meanwhile, and the key must not be used. The store copies it itself if it can.
+    ///
+    /// # Errors
+    /// The store failed; the blob may exist or not.
+    pub async fn adopt(&self, from: &ForeignBlob, key: &str) -> Result<bool, Fault> {
+        let call = async {
+            match self {
+                Store::File(files) => files.adopt(from, key).await,
+                Store::S3(bucket) => bucket.adopt(from, key).await,
+            }
+        };
+        measured("adopt", call).await
     }
 
     /// Deletes the blob, if it exists.

@@ -29,6 +29,8 @@ pub struct Readers {
 
 /// How a blob is read.
 pub struct Reading {
+    /// Whether it was probed: no original is stored that was not.
+    pub was_probed: bool,
     /// How many of its first bytes are read in any case. They are loaded before the reader is
     /// returned, as far as it may hold them.
     pub start: u64,
@@ -42,7 +44,10 @@ pub struct Reading {
 ///
 /// A failure of the store has a kind of error that does not mean that the content is damaged. A blob
 /// that is missing is [`ObjectMissing`](super::ObjectMissing) inside of an error.
-pub struct BlobReader(Source);
+pub struct BlobReader {
+    source: Source,
+    was_probed: bool,
+}
 
 enum Source {
     File(BufReader<File>),
@@ -73,7 +78,7 @@ impl Readers {
         length: u64,
         reading: Reading,
     ) -> Result<Option<BlobReader>, Fault> {
-        let Reading { start, cancelled, waits } = reading;
+        let Reading { was_probed, start, cancelled, waits } = reading;
         match &self.store {
             Store::File(files) => {
                 let Some((file, bytes)) = files.file(key).await? else { return Ok(None) };
@@ -81,13 +86,16 @@ impl Readers {
                     return Err(Fault::new("open a blob", format!("{key} is too short")));
                 }
                 let file = BufReader::with_capacity(FILE_BUFFER_BYTES, file);
-                Ok(Some(BlobReader(Source::File(file))))
+                Ok(Some(BlobReader { source: Source::File(file), was_probed }))
             }
             Store::S3(_) => {
                 let blocks = self.blocks.clone();
                 let mut reader = ObjectReader::new(blocks, key, length, cancelled, waits);
                 match reader.load_start(start.max(HEAD_BYTES)).await {
-                    Ok(()) => Ok(Some(BlobReader(Source::Object(Box::new(reader))))),
+                    Ok(()) => {
+                        let source = Source::Object(Box::new(reader));
+                        Ok(Some(BlobReader { source, was_probed }))
+                    }
                     Err(FetchError::Missing) => Ok(None),
                     Err(FetchError::Failed(fault)) => Err(Fault::new("open an object", fault)),
                 }
@@ -97,13 +105,12 @@ impl Readers {
 }
 
 impl ReadSeek for BlobReader {
-    /// No original is stored that was not probed.
     fn was_probed(&self) -> bool {
-        true
+        self.was_probed
     }
 
     fn will_read(&mut self, ranges: &[Range<u64>]) {
-        match &mut self.0 {
+        match &mut self.source {
             Source::File(_) => {}
             Source::Object(object) => object.will_read(ranges),
         }
@@ -112,7 +119,7 @@ impl ReadSeek for BlobReader {
 
 impl Read for BlobReader {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match &mut self.0 {
+        match &mut self.source {
             Source::File(file) => file.read(buf),
             Source::Object(object) => object.read(buf),
         }
@@ -121,14 +128,14 @@ impl Read for BlobReader {
 
 impl BufRead for BlobReader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        match &mut self.0 {
+        match &mut self.source {
             Source::File(file) => file.fill_buf(),
             Source::Object(object) => object.fill_buf(),
         }
     }
 
     fn consume(&mut self, amount: usize) {
-        match &mut self.0 {
+        match &mut self.source {
             Source::File(file) => file.consume(amount),
             Source::Object(object) => object.consume(amount),
         }
@@ -137,14 +144,14 @@ impl BufRead for BlobReader {
 
 impl Seek for BlobReader {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        match &mut self.0 {
+        match &mut self.source {
             Source::File(file) => file.seek(to),
             Source::Object(object) => object.seek(to),
         }
     }
 
     fn seek_relative(&mut self, offset: i64) -> io::Result<()> {
-        match &mut self.0 {
+        match &mut self.source {
             Source::File(file) => file.seek_relative(offset),
             Source::Object(object) => object.seek(SeekFrom::Current(offset)).map(drop),
         }

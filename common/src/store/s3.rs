@@ -18,7 +18,10 @@ use aws_sdk_s3::{
     },
     error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
-    types::{Delete, ObjectIdentifier},
+    types::{
+        AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, Delete, ExpirationStatus,
+        LifecycleRule, LifecycleRuleFilter, ObjectIdentifier,
+    },
 };
 use aws_smithy_http_client::{
     Builder,
@@ -32,6 +35,9 @@ use crate::{
     render::sha256_hex,
 };
 
+mod copy;
+mod multipart;
+
 /// A bucket and its client.
 #[derive(Clone)]
 pub struct Bucket {
@@ -41,6 +47,10 @@ pub struct Bucket {
     names: ObjectNames,
 }
 
+/// Files with more bytes are sent in parts.
+const MAX_PUT_BYTES: u64 = 32 << 20;
+/// How long a bucket keeps the parts of uploads that were neither completed nor aborted.
+const PARTS_KEPT_DAYS: i32 = 7;
 /// Hexadecimal digits of the hash in an object's name.
 const HASH_DIGITS: usize = 3;
 /// How long a connection may take, and a transfer may pause.
@@ -134,17 +144,45 @@ impl Bucket {
             return Ok(());
         }
         match self.client.create_bucket().bucket(&self.name).send().await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.expire_parts().await;
+                Ok(())
+            }
             Err(err) if err.code() == Some("BucketAlreadyOwnedByYou") => Ok(()),
             Err(err) if err.code() == Some("BucketAlreadyExists") => Ok(()),
             Err(err) => Err(err).doing("create the bucket"),
         }
     }
 
+    /// Lets the server delete the parts that a process left which died while it sent them. Not all
+    /// servers can.
+    async fn expire_parts(&self) {
+        let abort = AbortIncompleteMultipartUpload::builder();
+        let rule = LifecycleRule::builder()
+            .id("incomplete uploads")
+            .status(ExpirationStatus::Enabled)
+            .filter(LifecycleRuleFilter::builder().prefix("").build())
+            .abort_incomplete_multipart_upload(
+                abort.days_after_initiation(PARTS_KEPT_DAYS).build(),
+            );
+        let Ok(rule) = rule.build() else { return };
+        let Ok(rules) = BucketLifecycleConfiguration::builder().rules(rule).build() else { return };
+        let put = self.client.put_bucket_lifecycle_configuration().bucket(&self.name);
+        if put.lifecycle_configuration(rules).send().await.is_err() {
+            tracing::info!("the bucket has no lifecycle rule for incomplete multipart uploads");
+        }
+    }
+
     pub(super) async fn put(&self, key: &str, content: Content) -> Result<(), Fault> {
         let body = match content {
             Content::Bytes(bytes) => ByteStream::from(bytes),
-            Content::File(path) => ByteStream::from_path(path).await.doing("read an upload")?,
+            Content::File(path) => {
+                let file = tokio::fs::metadata(&path).await.doing("read an upload")?;
+                if file.len() > MAX_PUT_BYTES {
+                    return self.put_in_parts(key, &path, file.len()).await;
+                }
+                ByteStream::from_path(path).await.doing("read an upload")?
+            }
         };
         let (bytes, _) = body.size_hint();
         // The answer begins after the content. The client keeps one connection pool per read

@@ -17,13 +17,12 @@ use hyper_util::{
     server::conn::auto::Builder,
     service::TowerToHyperService,
 };
-use s3s::{
-    auth::SimpleAuth,
-    service::{S3Service, S3ServiceBuilder},
-};
+use s3s::{auth::SimpleAuth, service::S3Service};
 use testkit::wait::soon;
 use tokio::{net::TcpListener, sync::oneshot};
 use tower::service_fn;
+
+use super::s3_server::s3_server;
 
 pub(crate) const ACCESS_KEY: &str = "test-access-key";
 pub(crate) const SECRET_KEY: &str = "test-secret-key";
@@ -88,7 +87,7 @@ impl Bucket {
     /// Serves a new bucket from `folder`.
     pub(crate) async fn serve(folder: &Path) -> Self {
         fs::create_dir_all(folder).unwrap();
-        let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder).unwrap());
+        let mut builder = s3_server(folder);
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let proxy = Proxy {
             server: builder.build(),

@@ -176,7 +176,7 @@ fn list(root: &Path, folder: &Path, files: &mut BTreeSet<String>) {
                     [kind, _, name] if name.contains('.') => {
                         format!("{kind}/{}", name.replacen('.', "/", 1))
                     }
-                    [_hash, kind @ ("originals" | "renders"), ..] => {
+                    [_hash, kind @ ("originals" | "renders" | "uploads"), ..] => {
                         key[key.find(kind).unwrap()..].to_owned()
                     }
                     _ => key.to_owned(),

@@ -16,6 +16,7 @@ pub(crate) mod pictures;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod reader;
+pub(crate) mod s3_server;
 pub(crate) mod servers;
 pub(crate) mod site;
 pub(crate) mod sync_counter;

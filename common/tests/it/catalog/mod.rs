@@ -24,6 +24,7 @@ mod migrations;
 mod pages;
 mod plans;
 mod renders;
+mod resumable;
 mod retention;
 mod rights;
 mod transfers;

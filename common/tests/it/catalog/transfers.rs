@@ -22,7 +22,15 @@ use super::{
 const COPIED: [&str; 8] =
     ["images", "jobs", "renders", "sessions", "shares", "sign_ins", "tokens", "users"];
 /// The tables that it leaves: the new installation begins them anew.
-const LEFT: [&str; 5] = ["backfills", "blob_gc", "changes", "retentions", "seaql_migrations"];
+const LEFT: [&str; 7] = [
+    "backfills",
+    "blob_gc",
+    "changes",
+    "retentions",
+    "seaql_migrations",
+    "upload_parts",
+    "uploads",
+];
 
 conformance! {
     [sqlite = on_sqlite, postgres = on_postgres]

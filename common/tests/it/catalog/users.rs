@@ -93,7 +93,7 @@ async fn the_step_of_accounts_can_be_undone_and_follow_a_later_one(catalog: Cata
     let db = catalog.connection();
     // one connection: others of SQLite still have the columns and triggers that it drops
     let txn = db.begin().await.unwrap();
-    migration::Migrator::down(&txn, Some(2)).await.unwrap();
+    migration::Migrator::down(&txn, Some(3)).await.unwrap();
     // as in an installation that had the step of traces before
     for sql in [
         "ALTER TABLE jobs ADD COLUMN trace text",

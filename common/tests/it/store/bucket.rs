@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use super::{read, text};
 
 const KEY: &str = "the-key";
-const SECRET: &str = "the-secret";
+pub const SECRET: &str = "the-secret";
 
 pub async fn on_s3<F: Future<Output = ()>>(behaviour: impl FnOnce(Store) -> F) {
     let temp = tempfile::tempdir().unwrap();
@@ -40,7 +40,7 @@ pub async fn on_s3<F: Future<Output = ()>>(behaviour: impl FnOnce(Store) -> F) {
 }
 
 /// An S3 server that keeps its buckets in `folder` and knows one key; it ends with the runtime.
-async fn serve_s3(folder: &Path) -> SocketAddr {
+pub async fn serve_s3(folder: &Path) -> SocketAddr {
     let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder).unwrap());
     service.set_auth(SimpleAuth::from_single(KEY, SECRET));
     let service = service.build();
@@ -59,7 +59,7 @@ async fn serve_s3(folder: &Path) -> SocketAddr {
     address
 }
 
-async fn client_of(server: SocketAddr, secret: &str) -> SdkConfig {
+pub async fn client_of(server: SocketAddr, secret: &str) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(format!("http://{server}"))
@@ -149,6 +149,10 @@ async fn a_bucket_that_was_taken_away_is_a_fault() {
     assert!(store.check().await.is_err());
 }
 
+/// The answer to the begin of a multipart upload.
+pub const BEGUN: &str = "<InitiateMultipartUploadResult><UploadId>the-id</UploadId>\
+    </InitiateMultipartUploadResult>";
+
 /// A server that takes 2 MiB a second and then answers, on a clock that the test moves.
 #[derive(Debug)]
 struct SlowServer {
@@ -161,11 +165,22 @@ impl HttpConnector for SlowServer {
         let bytes: u64 = length.map_or(0, |length| length.parse().unwrap());
         let took = Duration::from_secs(bytes / (2 << 20));
         let late = self.read_timeout.is_some_and(|limit| limit < took);
+        let begins = request.method() == "POST" && request.uri().contains("uploads");
+        let body = match request.method() {
+            "POST" if begins => BEGUN,
+            "POST" => "<CompleteMultipartUploadResult/>",
+            _ => "",
+        };
         HttpConnectorFuture::new(async move {
             tokio::time::sleep(took).await;
             match late {
                 true => Err(ConnectorError::timeout("no answer yet".into())),
-                false => Ok(HttpResponse::new(200.try_into().unwrap(), SdkBody::empty())),
+                false => {
+                    let mut answer =
+                        HttpResponse::new(200.try_into().unwrap(), SdkBody::from(body));
+                    answer.headers_mut().insert("etag", "\"tag\"");
+                    Ok(answer)
+                }
             }
         })
     }

@@ -1,6 +1,7 @@
 //! Conformance tests of the store, on a folder and on a bucket of an S3 server in this process.
 
 mod bucket;
+mod parts;
 mod ranges;
 
 use std::{future::Future, ops::Range, path::Path};

@@ -115,7 +115,7 @@ impl Server {
         start: u64,
         cancelled: CancellationToken,
     ) -> BlobReader {
-        let reading = Reading { start, cancelled, waits: StoreWaits::default() };
+        let reading = Reading { was_probed: true, start, cancelled, waits: StoreWaits::default() };
         readers.open(KEY, self.object.len() as u64, reading).await.unwrap().unwrap()
     }
 
@@ -250,7 +250,8 @@ async fn a_file_is_read_in_its_place_and_one_that_is_too_short_is_a_fault() {
     let readers = Readers::new(store, 0);
     let open = async |key, length| {
         let (cancelled, waits) = (CancellationToken::new(), StoreWaits::default());
-        readers.open(key, length, Reading { start: 0, cancelled, waits }).await
+        let reading = Reading { was_probed: true, start: 0, cancelled, waits };
+        readers.open(key, length, reading).await
     };
     let mut reader = open(KEY, 10).await.unwrap().unwrap();
     reader.seek(SeekFrom::Start(7)).unwrap();

@@ -80,6 +80,10 @@ pub(super) async fn fill(catalog: &Catalog, count: u32) {
             hash = hash("width=80"),
         ),
         format!("INSERT INTO blob_gc SELECT 'r' || n, 'reserved', {soon} FROM {all}"),
+        format!(
+            "INSERT INTO uploads (id, state, attempt, length, position, next_part, sha_state, due_at)
+            SELECT {random}, 'done', 1, 1, 1, 2, '', {soon} FROM {all}"
+        ),
         format!("INSERT INTO blob_gc SELECT 'm' || n, 'marked', n FROM {some}"),
     ];
     if db.get_database_backend() == DbBackend::Postgres {

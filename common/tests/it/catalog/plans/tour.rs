@@ -10,9 +10,13 @@ use common::{
         user_id::UserId,
         visibility::Visibility,
     },
-    catalog::{Allowance, Cursor, MarkedBlob, NewToken, Renders, Snapshot, Sort, UserChange},
+    catalog::{
+        Allowance, Cursor, MarkedBlob, NewToken, NewUpload, Received, Renders, Snapshot, Sort,
+        UserChange,
+    },
     job::{JobError, Lane},
     periods::Periods,
+    resumable::{HashState, Part, UploadState},
 };
 
 use super::filling::{ADA, NEXT, RENDERED, SAME_SHA256, id};
@@ -29,6 +33,7 @@ const PERIODS: Periods = Periods {
 pub(super) async fn run(catalog: &Catalog) {
     catalog.time().await.unwrap();
     uploads(catalog).await;
+    resumable_uploads(catalog).await;
     jobs(catalog).await;
     let image = id(7);
     readers(catalog, image).await;
@@ -72,6 +77,41 @@ async fn uploads(catalog: &Catalog) {
         acquired(catalog.begin_upload(ada, &metadata("a"), Some("key"), LONG).await.unwrap());
     let (blob, job) = (reserved(catalog, &upload).await, JobId::generate());
     catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap().stored().unwrap();
+}
+
+async fn resumable_uploads(catalog: &Catalog) {
+    let part = Part { number: 2, receipt: "tag".into() };
+    for owner in [None, Some(ADA)] {
+        catalog.open_uploads(owner).await.unwrap();
+        let new = |length| NewUpload { owner, length, name: None, hash: HashState("x".into()) };
+        let created = catalog.create_upload(new(8), LONG).await.unwrap();
+        catalog.upload(created.id, &Principal::Open).await.unwrap().unwrap();
+        let mut upload = catalog.begin_receiving(created.id, LONG).await.unwrap().unwrap();
+        assert!(catalog.name_multipart(&upload, "id").await.unwrap());
+        let blobs = [format!("uploads/{}/1", upload.id)];
+        catalog.reserve_blobs(&blobs, LONG).await.unwrap();
+        let received = |part, position| Received {
+            part,
+            blobs: if position == 4 { &blobs } else { &[] },
+            position,
+            hash: HashState("x".into()),
+            kept: ENDED,
+        };
+        assert!(catalog.record_received(&upload, received(None, 4)).await.unwrap());
+        upload.tail = Some(blobs[0].clone());
+        assert!(catalog.record_received(&upload, received(Some((&part, 8)), 8)).await.unwrap());
+        assert_eq!(catalog.upload_parts(upload.id).await.unwrap().len(), 1);
+        let claimed = catalog.claim_finishing(Some(upload.id), ENDED).await.unwrap().unwrap();
+        let claimed = catalog.claim_finishing(None, ENDED).await.unwrap().unwrap_or(claimed);
+        let failed = UploadState::Failed("why".into());
+        assert!(catalog.conclude_upload(&claimed, &failed, &[], ENDED).await.unwrap());
+        for expired in catalog.claim_ended_uploads(LONG).await.unwrap() {
+            catalog.remove_upload(&expired, &[]).await.unwrap();
+        }
+        let created = catalog.create_upload(new(8), LONG).await.unwrap();
+        let ending = catalog.begin_ending(created.id, LONG).await.unwrap().unwrap();
+        catalog.remove_upload(&ending, &[format!("uploads/{}/2", ending.id)]).await.unwrap();
+    }
 }
 
 async fn jobs(catalog: &Catalog) {

@@ -6,30 +6,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-use asciify::escape_controls;
+use asciify::{Limits, escape_controls};
 use common::{
-    account::{
-        audit,
-        principal::Principal,
-        scopes::{Scope, Scopes},
-        secret::{hash, new_token, token_tail},
-        settings::Settings,
-        token::{MAX_TOKEN_NAME, token_name},
-        user::{Role, User, UserState},
-    },
-    catalog::{self, Catalog, NewToken, UserChange},
+    account::{audit, principal::Principal, scopes::Scopes, settings::Settings},
+    catalog::{self, Catalog},
     env::{Command, Env},
     fault::{Doing, Fault},
+    file_name::clean_name,
     job::JobId,
+    periods::Periods,
     pipeline::{
-        AuditEvent, AuditOptions, AuditReport, TransferEvent, TransferRoute, audit,
-        describe_dead_job, pluralize, transfer, transfer_concurrency,
+        AdoptError, Adoption, AuditEvent, AuditOptions, AuditReport, Decoding, Submitted,
+        TransferEvent, TransferRoute, adopt_object, audit, describe_dead_job, pluralize, transfer,
+        transfer_concurrency,
     },
-    program::{retry_for, run, startup_wait, stop_signal},
+    program::{decode_if_asked, retry_for, run, startup_wait, stop_signal},
     store::{self, Store},
     telemetry,
 };
-use migration::SchemaStatus;
+
+use installation::Installation;
+use users::{UserVerb, adopt, change_user, create_token, list_users};
+
+mod installation;
+mod users;
 
 const NAME: &str = "planet-admin";
 
@@ -68,6 +68,12 @@ const COMMANDS: &[Command] = &[
         help: "Give the images without owner to a user, and make them public if so asked",
     },
     Command {
+        name: "adopt-object",
+        args: "KEY [NAME]",
+        help: "Make an image of an object that is in the bucket already, or of a file, whose path may \
+               be relative to the store's folder. It is copied, and stays where it is",
+    },
+    Command {
         name: "move",
         args: "[release]",
         help: "Copy an installation that runs to another store, and to another database: \
@@ -77,6 +83,8 @@ const COMMANDS: &[Command] = &[
 ];
 
 const USER_USAGE: &str = "user: expected list; or block, unblock or delete, and a user";
+const ADOPT_OBJECT_USAGE: &str = "adopt-object: expected the name of an object in the bucket, or \
+    the path of a file, and a name for the image if it is to have another one";
 const TOKEN_USAGE: &str =
     "token: expected create, a user, a name, scopes such as read,upload, and days";
 /// How many days a token is valid.
@@ -88,9 +96,6 @@ const MAX_DEAD: u64 = 1_000;
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// The exit code of a check that was interrupted: that of SIGINT, as shells have it.
 const INTERRUPTED: u8 = 130;
-/// Users that one query reads.
-const USERS: u64 = 500;
-
 enum Task {
     Migrate,
     Check,
@@ -100,15 +105,9 @@ enum Task {
     ChangeUser(String, UserVerb),
     CreateToken { user: String, name: String, scopes: Scopes, days: u64 },
     Adopt { user: String, public: bool },
+    AdoptObject { object: String, name: Option<String> },
     Move,
     Release,
-}
-
-#[derive(Clone, Copy)]
-enum UserVerb {
-    Block,
-    Unblock,
-    Delete,
 }
 
 impl Task {
@@ -158,6 +157,12 @@ impl Task {
             ["adopt", user] => Task::Adopt { user: (*user).to_owned(), public: false },
             ["adopt", user, "public"] => Task::Adopt { user: (*user).to_owned(), public: true },
             ["adopt", ..] => return Err("adopt: expected a user, and public if so wanted".into()),
+            ["adopt-object", object, rest @ ..] if !object.is_empty() && rest.len() < 2 => {
+                let name = rest.first().or(object.rsplit('/').next().as_ref()).copied();
+                let name = name.and_then(|name| clean_name(name.to_owned()));
+                Task::AdoptObject { object: (*object).to_owned(), name }
+            }
+            ["adopt-object", ..] => return Err(ADOPT_OBJECT_USAGE.to_owned()),
             ["move"] => Task::Move,
             ["move", "release"] => Task::Release,
             ["move", ..] => return Err("move: expected nothing more, or release".into()),
@@ -167,12 +172,14 @@ impl Task {
 }
 
 fn main() -> ExitCode {
+    decode_if_asked();
     let mut env = Env::from_process();
     let log = telemetry::Config::read(&mut env, "planet-admin");
     let catalog = catalog::Config::read(&mut env);
     let store = store::Config::read(&mut env);
     let options = AuditOptions::read(&mut env);
     let accounts = Settings::read(&mut env);
+    let (decoding, periods) = (Decoding::read(&mut env), Periods::read(&mut env));
     let concurrency = transfer_concurrency(&mut env);
     let target = (catalog::Config::read_target(&mut env), store::Config::read_target(&mut env));
     let wait = startup_wait(&mut env);
@@ -205,46 +212,11 @@ fn main() -> ExitCode {
             run(create_token(installation, user, name, scopes, life, accounts.max_tokens))
         }
         Task::Adopt { user, public } => run(adopt(installation, user, public)),
+        Task::AdoptObject { object, name } => {
+            run(adopt_one(installation, decoding.limits, periods, object, name))
+        }
         Task::Move => run(move_to(installation, target, concurrency)),
         Task::Release => run(async move { installation.catalog().await?.unfreeze().await }),
-    }
-}
-
-/// Where the installation is.
-struct Installation {
-    catalog: catalog::Config,
-    store: store::Config,
-    wait: Duration,
-}
-
-impl Installation {
-    /// The existing catalog, with the current schema. Creates nothing.
-    async fn catalog(&self) -> Result<Catalog, Fault> {
-        let missing = || {
-            let location = self.catalog.location();
-            let why = format!("there is none at {location}; DATABASE_URL names another place");
-            Fault::new("find the data", why)
-        };
-        let found = retry_for(self.wait, async || Catalog::find(&self.catalog).await).await?;
-        let catalog = found.ok_or_else(missing)?;
-        match migration::schema_status(catalog.connection()).await.doing("read the schema")? {
-            SchemaStatus::Missing => Err(missing()),
-            SchemaStatus::Outdated => {
-                let why = "the database has an older schema: planet-admin migrate updates it";
-                Err(Fault::new("read the data", why))
-            }
-            SchemaStatus::Current => Ok(catalog),
-        }
-    }
-
-    /// The existing store. Creates nothing.
-    async fn store(&self) -> Result<Store, Fault> {
-        let found = retry_for(self.wait, async || Store::find(&self.store).await).await?;
-        found.ok_or_else(|| {
-            let location = self.store.location();
-            let why = format!("there is none at {location}; STORE_URL names another place");
-            Fault::new("find the originals and renders", why)
-        })
     }
 }
 
@@ -312,149 +284,27 @@ async fn retry(installation: Installation, job: Option<JobId>) -> Result<(), Fau
     }
 }
 
-/// The user with that id, or the only one with that e-mail address.
-async fn find_user(catalog: &Catalog, name: &str) -> Result<User, Fault> {
-    let doing = "find the user";
-    if let Ok(id) = name.parse() {
-        return catalog.user(id).await?.ok_or_else(|| Fault::new(doing, "no user has that id"));
-    }
-    let mut found = Vec::new();
-    let mut after = None;
-    loop {
-        let page = catalog.users(after, USERS).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        let is_named =
-            |user: &User| user.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(name));
-        found.extend(page.into_iter().filter(is_named));
-    }
-    match (found.pop(), found.len()) {
-        (None, _) => {
-            let why = "no user has that e-mail address, or their provider did not verify it: user list \
-                       shows the ids";
-            Err(Fault::new(doing, why))
-        }
-        (Some(user), 0) => Ok(user),
-        (Some(_), _) => {
-            let why = "several users have that e-mail address: name one by id, as user list shows";
-            Err(Fault::new(doing, why))
-        }
-    }
-}
-
-/// The same, who has not to be blocked or about to be deleted.
-async fn find_active_user(catalog: &Catalog, name: &str) -> Result<User, Fault> {
-    let user = find_user(catalog, name).await?;
-    match user.state {
-        UserState::Active => Ok(user),
-        UserState::Blocked => {
-            Err(Fault::new("find the user", "the user is blocked: unblock them first"))
-        }
-        UserState::Leaving => Err(being_deleted()),
-    }
-}
-
-fn being_deleted() -> Fault {
-    Fault::new("find the user", "the account is being deleted, with all of its images")
-}
-
-async fn list_users(installation: Installation) -> Result<(), Fault> {
-    let catalog = installation.catalog().await?;
-    let mut after = None;
-    loop {
-        let page = catalog.users(after, USERS).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some(last.id);
-        for user in &page {
-            let email = user.email.as_deref().unwrap_or("-");
-            let (role, state) = (user.role.as_str(), user.state.as_str());
-            print_line(&format!(
-                "{} {role} {state} {email} {:?} {} {}",
-                user.id,
-                user.name,
-                pluralize(user.images_used, "image"),
-                pluralize(user.bytes_used, "byte"),
-            ));
-        }
-    }
-}
-
-async fn change_user(
+/// Makes an image of an object.
+async fn adopt_one(
     installation: Installation,
-    user: String,
-    verb: UserVerb,
+    limits: Limits,
+    periods: Periods,
+    object: String,
+    name: Option<String>,
 ) -> Result<(), Fault> {
-    let catalog = installation.catalog().await?;
-    let user = find_user(&catalog, &user).await?;
-    let state = |state| UserChange { state: Some(state), ..UserChange::default() };
-    let action = match verb {
-        UserVerb::Block => {
-            let changed = catalog.change_user(user.id, state(UserState::Blocked)).await?;
-            changed.ok_or_else(being_deleted)?;
-            "user blocked"
-        }
-        UserVerb::Unblock => {
-            let changed = catalog.change_user(user.id, state(UserState::Active)).await?;
-            changed.ok_or_else(being_deleted)?;
-            "user unblocked"
-        }
-        UserVerb::Delete => {
-            catalog.begin_leaving(user.id).await?;
-            let mut after = None;
-            while let Some((last, _)) = catalog.hide_images(user.id, after).await? {
-                after = Some(last);
-            }
-            "account deletion begun"
-        }
+    let (catalog, store) = (installation.catalog().await?, installation.store().await?);
+    let (limits, periods, object) = (&limits, &periods, object.as_str());
+    let adoption = Adoption { catalog: &catalog, store: &store, limits, periods, object, name };
+    let Submitted { image, created } = match adopt_object(adoption).await {
+        Ok(submitted) => submitted,
+        Err(AdoptError::Fault(fault)) => return Err(fault),
+        Err(refusal) => return Err(Fault::new("adopt an object", refusal)),
     };
-    audit::audit(action, &Principal::Open, &user.id);
-    println!("{action}: {}", user.id);
-    Ok(())
-}
-
-async fn create_token(
-    installation: Installation,
-    user: String,
-    name: String,
-    scopes: Scopes,
-    life: Duration,
-    max: u64,
-) -> Result<(), Fault> {
-    let doing = "make a token";
-    let catalog = installation.catalog().await?;
-    let user = find_active_user(&catalog, &user).await?;
-    let name = token_name(&name).ok_or_else(|| {
-        Fault::new(doing, format!("its name must have 1 to {MAX_TOKEN_NAME} characters"))
-    })?;
-    if scopes == Scopes::NONE || (scopes.contains(Scope::Admin) && user.role != Role::Admin) {
-        return Err(Fault::new(doing, "it needs a scope, and only admins have the scope admin"));
+    audit::audit("object adopted", &Principal::Open, &image.id);
+    match created {
+        true => println!("{object} is image {} now", image.id),
+        false => println!("{object} is image {} already", image.id),
     }
-    let secret = new_token();
-    let new = NewToken {
-        user: user.id,
-        hash: &hash(&secret),
-        tail: token_tail(&secret),
-        name: &name,
-        scopes,
-        life: Some(life),
-    };
-    let token = catalog.create_token(&new, max).await?;
-    let token = token.ok_or_else(|| Fault::new(doing, "the user has MAX_TOKENS already"))?;
-    audit::audit("token made", &Principal::Open, &token.id);
-    println!("{secret}");
-    Ok(())
-}
-
-async fn adopt(installation: Installation, user: String, public: bool) -> Result<(), Fault> {
-    let catalog = installation.catalog().await?;
-    let user = find_active_user(&catalog, &user).await?;
-    let (mut all, mut after) = (0, None);
-    while let Some((last, some)) = catalog.adopt_images(user.id, public, after).await? {
-        after = Some(last);
-        all += some;
-    }
-    audit::audit("images adopted", &Principal::Open, &user.id);
-    println!("{} belong to {} now", pluralize(all, "image"), user.id);
     Ok(())
 }
 
