@@ -230,6 +230,15 @@ fn a_geotiff_has_coordinates_and_values() {
     // the first pixel
     terminal.pointer(35, (6, 1));
     shown("0,0  EPSG:32633 300005,4999995  b1 1000  4.6:1");
+    terminal.keys(&["e"]);
+    terminal.tmux(&["send-keys", "-l", "b1/"]);
+    terminal.keys(&["Enter"]);
+    shown("expression: b1/▏  expression");
+    terminal.tmux(&["send-keys", "-l", "10"]);
+    terminal.keys(&["Enter"]);
+    shown("0,0  EPSG:32633 300005,4999995  b1/10 100  4.6:1 b1/10");
+    terminal.keys(&["b"]);
+    shown("0,0  EPSG:32633 300005,4999995  b1 1000  4.6:1");
     terminal.keys(&["q"]);
     let command = terminal.printed();
     assert!(command.ends_with("--stretch=0:5000 --color=none a.tif"), "{command}");

@@ -184,7 +184,9 @@ impl Viewer<'_> {
             (self.is_waiting, self.must_paint) = (true, true);
             self.asked = Some(spec.clone());
         }
-        let values = (self.state.bands().value().to_owned(), self.state.pixel());
+        let shown =
+            self.state.expression().unwrap_or_else(|| self.state.bands().value().to_owned());
+        let values = (shown, self.state.pixel());
         if self.asked_values.as_ref() != Some(&values) {
             self.drawer.read_values(spec, values.1);
             self.asked_values = Some(values);

@@ -7,6 +7,8 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use crate::interactive::choices::Choices;
 use crate::interactive::view::{Placement, View};
 
+/// The value of the option `expression` with which bands are shown.
+const NONE: &str = "none";
 /// How much of the screen an arrow moves the picture by.
 const STEP: f64 = 0.125;
 /// The factors of a key and of a step of the wheel.
@@ -23,11 +25,24 @@ pub(crate) struct State {
     bands: Choices,
     stretches: Choices,
     is_help_shown: bool,
+    /// The expression that is being typed.
+    prompt: Option<Prompt>,
     /// The column and row of the pointer, after it moved.
     pointer: Option<(u32, u32)>,
     /// Where the pointer was when the picture was last dragged.
     dragged_from: Option<(u32, u32)>,
 }
+
+/// A text that is being typed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Prompt {
+    pub(crate) text: String,
+    /// Why it was not accepted.
+    pub(crate) error: Option<String>,
+}
+
+/// The longest text that can be typed, in characters.
+const MAX_PROMPT_CHARS: usize = 2000;
 
 /// What the caller does after a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +69,7 @@ impl State {
             stretches: Choices::stretches(&spec),
             given: spec,
             is_help_shown: false,
+            prompt: None,
             pointer: None,
             dragged_from: None,
         }
@@ -97,6 +113,16 @@ impl State {
         &self.bands
     }
 
+    /// The expression that is shown in place of bands.
+    pub(crate) fn expression(&self) -> Option<String> {
+        self.given.expression().map(ToString::to_string)
+    }
+
+    /// The expression that is being typed.
+    pub(crate) fn prompt(&self) -> Option<&Prompt> {
+        self.prompt.as_ref()
+    }
+
     pub(crate) fn stretches(&self) -> &Choices {
         &self.stretches
     }
@@ -120,6 +146,10 @@ impl State {
         if let (KeyCode::Char(c), true) = (key.code, key.modifiers.contains(KeyModifiers::CONTROL))
         {
             return Outcome::Control(c);
+        }
+        if self.prompt.is_some() {
+            self.on_prompt_key(key.code);
+            return Outcome::Show;
         }
         // the key that ends the help does nothing else
         let was_help_shown = std::mem::take(&mut self.is_help_shown);
@@ -152,12 +182,47 @@ impl State {
             self.pointer = None;
         }
         match key.code {
+            // bands are shown again in place of an expression
+            KeyCode::Char('b' | 'B') if self.given.expression().is_some() => self.compute(NONE),
             KeyCode::Char(c @ ('b' | 'B')) => self.bands.step(c == 'b'),
+            KeyCode::Char('e') => {
+                let text = self.given.expression().map(ToString::to_string).unwrap_or_default();
+                self.prompt = Some(Prompt { text, error: None });
+            }
             KeyCode::Char(c @ ('s' | 'S')) => self.stretches.step(c == 's'),
             KeyCode::Char('?') => self.is_help_shown = true,
             _ => {}
         }
         Outcome::Show
+    }
+
+    /// Enter takes the text, Escape leaves it.
+    fn on_prompt_key(&mut self, key: KeyCode) {
+        let Some(prompt) = &mut self.prompt else { return };
+        prompt.error = None;
+        match key {
+            KeyCode::Esc => self.prompt = None,
+            KeyCode::Backspace => drop(prompt.text.pop()),
+            KeyCode::Char(c) if prompt.text.chars().count() < MAX_PROMPT_CHARS => {
+                prompt.text.push(c);
+            }
+            KeyCode::Enter => {
+                let text = prompt.text.trim().to_owned();
+                self.compute(if text.is_empty() { NONE } else { &text });
+            }
+            _ => {}
+        }
+    }
+
+    /// Shows an expression, or says in the prompt why there is none.
+    fn compute(&mut self, expression: &str) {
+        match self.given.set("expression", expression) {
+            Ok(()) => self.prompt = None,
+            Err(err) => {
+                let prompt = self.prompt.get_or_insert_default();
+                prompt.error = Some(err.to_string());
+            }
+        }
     }
 
     fn on_mouse(&mut self, mouse: &MouseEvent) {
@@ -311,6 +376,39 @@ mod tests {
         assert_eq!(state.spec().region().to_string(), "full");
         key(&mut state, '?');
         assert_eq!(key(&mut state, 'q'), Outcome::Quit);
+    }
+
+    #[test]
+    fn an_expression_is_typed_and_bands_replace_it() {
+        let mut state = state("");
+        let mut type_in = |keys: &str| {
+            for it in keys.chars() {
+                let code = match it {
+                    '\n' => KeyCode::Enter,
+                    '\u{8}' => KeyCode::Backspace,
+                    '\u{1b}' => KeyCode::Esc,
+                    c => KeyCode::Char(c),
+                };
+                assert_eq!(state.on(&Event::Key(code.into())), Outcome::Show);
+            }
+            let prompt = state.prompt().map(|it| (it.text.clone(), it.error.is_some()));
+            (state.expression(), prompt)
+        };
+        assert_eq!(type_in("eb4-q"), (None, Some(("b4-q".into(), false))));
+        assert_eq!(type_in("\u{8}"), (None, Some(("b4-".into(), false))));
+        assert_eq!(type_in("\n"), (None, Some(("b4-".into(), true))), "a mistake is said");
+        assert_eq!(type_in("b1"), (None, Some(("b4-b1".into(), false))));
+        let shown = type_in("\n");
+        assert!(shown.0.is_some() && shown.1.is_none(), "{shown:?}");
+        assert_eq!(type_in("e\u{8}2\u{1b}"), shown, "Escape leaves what is shown");
+        assert_eq!(type_in("b"), (None, None));
+        assert_eq!(type_in("eb1\n").1, None);
+        assert_eq!(type_in("e\u{8}\u{8}\n"), (None, None));
+        assert_eq!(
+            state.spec().bands().to_string(),
+            "auto",
+            "the first b only left the expression"
+        );
     }
 
     #[test]

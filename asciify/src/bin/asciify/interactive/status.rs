@@ -12,6 +12,7 @@ pub(crate) const HELP: &[&str] = &[
     "+ -                zoom           the wheel zooms about the pointer",
     "drag               move           0 all, 1 a pixel is a sample",
     "b B                next bands, previous bands",
+    "e                  an expression, such as (b4-b3)/(b4+b3), in place of bands",
     "s S                next stretch, previous stretch",
     "q                  quits and prints the command that shows the same",
     "",
@@ -35,6 +36,12 @@ pub(crate) struct Status {
 impl Status {
     /// The line, exactly as wide as the screen.
     pub(crate) fn line(&self, state: &State, geo: Option<&Geo>, columns: usize) -> String {
+        if let Some(prompt) = state.prompt() {
+            let error =
+                prompt.error.as_ref().map_or_else(String::new, |error| format!("  {error}"));
+            let line = format!("expression: {}▏{error}", prompt.text);
+            return fitted(&escape_controls(&line), " Enter, Esc", columns);
+        }
         let (x, y) = state.pixel();
         let mut parts = vec![format!("{x},{y}")];
         parts.extend(geo.map(|geo| coordinates(geo, (x, y))));
@@ -48,8 +55,12 @@ impl Status {
             _ => {}
         }
         let mut end = vec![scale(state.view().scale())];
-        if state.bands().has_several() {
-            end.push(format!("bands {}", state.bands().value()));
+        match state.expression() {
+            Some(expression) => end.push(expression),
+            None if state.bands().has_several() => {
+                end.push(format!("bands {}", state.bands().value()));
+            }
+            None => {}
         }
         end.push(format!("stretch {}", state.stretches().value()));
         end.push(self.name.clone());
