@@ -149,7 +149,7 @@ async fn check_head(
         Some(user) => {
             // a repeated upload is no new image
             if key.is_none() {
-                check_quota(app, &user, length.unwrap_or(0).saturating_sub(overhead)).await?;
+                check_quota(app, &user, 0, length.unwrap_or(0).saturating_sub(overhead)).await?;
             }
             upload_rate::admit(app, user.id).await?
         }
@@ -159,12 +159,21 @@ async fn check_head(
 }
 
 /// Refuses a file of at least so many `bytes` that would certainly be over the quota. What is stored
-/// is checked exactly at its commit.
+/// is checked exactly at its commit. `announced` are the bytes of uploads that the user has begun.
 ///
 /// # Errors
 /// 403: the user would have more than they may.
-pub(crate) async fn check_quota(app: &App, user: &User, bytes: u64) -> Result<(), Problem> {
-    let excess = |user: &User| app.pipeline.config().accounts.quota_of(user).excess(user, bytes);
+pub(crate) async fn check_quota(
+    app: &App,
+    user: &User,
+    announced: u64,
+    bytes: u64,
+) -> Result<(), Problem> {
+    let excess = |user: &User| {
+        let bytes_used = user.bytes_used.saturating_add(announced);
+        let user = User { bytes_used, ..user.clone() };
+        app.pipeline.config().accounts.quota_of(&user).excess(&user, bytes)
+    };
     // what was kept of the user may be older than a deletion
     if excess(user).is_some()
         && let Some(excess) = app.pipeline.user(user.id).await?.as_ref().and_then(excess)

@@ -72,19 +72,23 @@ pub(crate) async fn begin(State(app): State<App>, request: Request) -> Result<Re
     let rate = match user {
         Some(user) => {
             let announced = app.pipeline.announced_bytes(&principal).await?;
-            check_quota(&app, &user, announced.saturating_add(length)).await?;
+            check_quota(&app, &user, announced, length).await?;
             upload_rate::admit(&app, user.id).await?
         }
         None => None,
     };
-    let mut upload = app.pipeline.begin_upload(&principal, length, name).await?;
+    let rate = rate.into_iter().flatten();
+    let counted = |problem: Problem| problem.with_headers(rate.clone());
+    let upload = app.pipeline.begin_upload(&principal, length, name).await;
+    let mut upload = upload.map_err(|err| counted(err.into()))?;
     let location = format!("/uploads/{}", upload.id);
     if tus::has_bytes(&headers) {
-        let receiver = app.pipeline.receive(upload.id, &principal, 0).await?;
-        upload = receive(&app, client, receiver, body).await?;
+        let receiver = app.pipeline.receive(upload.id, &principal, 0).await;
+        let receiver = receiver.map_err(|err| counted(err.into()))?;
+        upload = receive(&app, client, receiver, body).await.map_err(counted)?;
     }
     let mut headers = tus::progress(&upload);
-    headers.extend(rate.into_iter().flatten());
+    headers.extend(rate);
     let location = HeaderValue::from_str(&location).expect("an id is ASCII");
     headers.insert(header::LOCATION, location);
     Ok(answer(StatusCode::CREATED, headers))

@@ -67,3 +67,22 @@ async fn a_refusal_says_what_the_upload_takes_and_what_is_left() {
     let refused = upload(second, "").await.is(403);
     refused.tells_problem("quota-exceeded", &["you have 1 images, and may have 1"]);
 }
+
+#[tokio::test]
+async fn a_resumable_upload_is_counted_and_refused_alike() {
+    let settings =
+        [("UPLOADS_PER_MINUTE", "9"), ("MAX_UPLOAD_BYTES", "2000"), ("QUOTA_BYTES", "4000")];
+    let house = House::open(&settings).await;
+    let owner = house.token(&house.owner, Scopes::ALL).await;
+    let begin = async |length: &str| {
+        let request = house.app.request(Method::POST, "/uploads").bearer_auth(&owner);
+        let request = request.header("tus-resumable", "1.0.0").header("upload-length", length);
+        house.app.send(request).await
+    };
+    let refused = begin("3000").await.is(413);
+    assert!(refused.header("ratelimit").starts_with("\"uploads\";r=8;t="), "{refused:?}");
+    begin("1500").await.is(201);
+    begin("1500").await.is(201);
+    let told = "the upload has 1500 bytes, and 1000 of the 4000 bytes that you may have are left";
+    begin("1500").await.is(403).tells_problem("quota-exceeded", &[told]);
+}

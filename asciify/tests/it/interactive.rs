@@ -110,8 +110,9 @@ impl Terminal {
             (last == "$").then_some(())
         });
         let joined = self.tmux(&["capture-pane", "-p", "-J"]);
-        let lines = joined.lines().map(str::trim_end).filter(|row| !row.is_empty() && *row != "$");
-        lines.last().expect("a line").to_owned()
+        let mut lines =
+            joined.lines().map(str::trim_end).filter(|row| !row.is_empty() && *row != "$");
+        lines.next_back().expect("a line").to_owned()
     }
 
     /// What tmux knows of the terminal.
