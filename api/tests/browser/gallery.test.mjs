@@ -355,6 +355,7 @@ test("a hidden page is updated when it is visible again", async () => {
   const newest = await service.upload("newest.bmp", picture(13), 0);
   await page.evaluate(() => scrollTo(0, 0));
   await until("it listens again", async () => await tile(page, "newest.bmp").count() === 1);
+  await isReady(page, "newest.bmp");
   await fetch(service.origin + newest.links.text, { method: "DELETE" });
   await until("it is gone", async () => await tile(page, "newest.bmp").count() === 0);
   await close(page);

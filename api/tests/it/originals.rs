@@ -144,8 +144,8 @@ async fn an_evil_name_is_a_name_and_nothing_else() {
         let page = app.get(&format!("{}?format=html", image.at)).await.is(200).text();
         assert!(!page.contains("<script"), "{page}");
     }
-    // originals and renders
-    assert_eq!(std::fs::read_dir(app.folder().join("blobs")).expect("blobs").count(), 2);
+    // originals, renders and uploads
+    assert_eq!(std::fs::read_dir(app.folder().join("blobs")).expect("blobs").count(), 3);
 
     let bare = app.request(Method::POST, "/images").body(png(8, 8));
     let bare = bare.header("content-disposition", "inline; filename*=UTF-8''..%2Fa%0D%0Ab%00.png");
