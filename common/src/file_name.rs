@@ -5,7 +5,7 @@ use asciify::is_display_control;
 /// Longer file names are cut.
 const MAX_NAME_CHARS: usize = 255;
 
-/// A file name without display controls and zero-width characters, at most [`MAX_NAME_CHARS`] long;
+/// A file name without display controls and zero-width characters, at most 255 characters long;
 /// `None` when nothing is left.
 pub fn clean_name(name: String) -> Option<String> {
     let has_no_width =
