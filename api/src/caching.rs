@@ -1,10 +1,7 @@
 //! Which caches may keep a response about an image.
 
 use axum::http::HeaderValue;
-use common::{
-    account::{principal::Principal, visibility::Visibility},
-    image::Image,
-};
+use common::{account::principal::Principal, image::Image, visibility::Visibility};
 
 use crate::{app::App, headers::PRIVATE};
 

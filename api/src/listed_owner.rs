@@ -1,6 +1,9 @@
 //! Whose images a list has: the parameter `owner`.
 
-use common::account::{audit::audit, principal::Principal, user_id::UserId};
+use common::{
+    account::{audit::audit, principal::Principal},
+    user_id::UserId,
+};
 
 use crate::{access::unauthorized, problem::Problem};
 

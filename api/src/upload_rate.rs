@@ -1,7 +1,7 @@
 //! The rate of uploads of one user, and the headers that tell it (draft-ietf-httpapi-ratelimit-headers).
 
 use axum::http::{HeaderName, HeaderValue, header};
-use common::{account::user_id::UserId, catalog::UploadRate};
+use common::{catalog::UploadRate, user_id::UserId};
 
 use crate::{
     app::App,

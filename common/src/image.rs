@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Mutex, time::Duration};
 
 use uuid::{ContextV7, Timestamp, Uuid};
 
-use crate::account::{user_id::UserId, visibility::Visibility};
+use crate::{user_id::UserId, visibility::Visibility};
 
 /// A point in time: milliseconds since 1970 (UTC), on the database's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -17,8 +17,8 @@
 //! [`store`] keeps blobs, [`catalog`] keeps rows, [`queue`] sends notifications, and [`pipeline`]
 //! has the operations over them. Every program starts with [`program`], [`mod@env`] and
 //! [`telemetry`]; [`trace`] follows work across processes; tests end programs at a [`failpoint`].
-//! The shared types are in [`image`], [`account`], [`job`], [`render`], [`preset`], [`periods`] and
-//! [`fault`]; [`mod@jitter`] randomizes intervals.
+//! The shared types are in [`image`], [`account`], [`job`], [`render`], [`preset`], [`periods`],
+//! [`user_id`], [`visibility`] and [`fault`]; [`mod@jitter`] randomizes intervals.
 
 pub mod account;
 pub mod catalog;
@@ -41,3 +41,5 @@ pub mod resumable;
 pub mod store;
 pub mod telemetry;
 pub mod trace;
+pub mod user_id;
+pub mod visibility;

@@ -9,9 +9,9 @@ use sha2::{
 use uuid::Uuid;
 
 use crate::{
-    account::user_id::UserId,
     image::{ImageId, Millis},
     render::hex,
+    user_id::UserId,
 };
 
 /// The id of a resumable upload.

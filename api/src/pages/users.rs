@@ -2,9 +2,11 @@
 
 use askama::Template;
 use axum::response::Response;
-use common::account::{
-    settings::Settings,
-    user::{Role, User, UserState},
+use common::{
+    account::{
+        settings::Settings,
+        user::{Role, User, UserState},
+    },
     user_id::UserId,
 };
 

@@ -4,11 +4,8 @@ use asciify::{Background, ENGINE_VERSION, Palette, Spec};
 use askama::Template;
 use axum::response::Response;
 use common::{
-    account::{principal::Principal, visibility::Visibility},
-    image::Image,
-    pipeline::ImageSummary,
-    preset::Presets,
-    render::Render,
+    account::principal::Principal, image::Image, pipeline::ImageSummary, preset::Presets,
+    render::Render, visibility::Visibility,
 };
 
 use super::{

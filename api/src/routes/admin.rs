@@ -9,9 +9,9 @@ use common::{
     account::{
         audit::audit,
         user::{User, UserState},
-        user_id::UserId,
     },
     catalog::UserChange,
+    user_id::UserId,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;

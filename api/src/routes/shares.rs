@@ -7,8 +7,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::{
-    account::{audit::audit, principal::Principal, visibility::Visibility},
+    account::{audit::audit, principal::Principal},
     image::ImageId,
+    visibility::Visibility,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;

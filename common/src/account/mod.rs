@@ -10,5 +10,3 @@ pub mod share;
 pub mod sign_in;
 pub mod token;
 pub mod user;
-pub mod user_id;
-pub mod visibility;

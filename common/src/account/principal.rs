@@ -4,10 +4,13 @@
 
 use super::{
     scopes::{Scope, Scopes},
-    user::{Role, UserId},
+    user::Role,
+};
+use crate::{
+    image::{Image, ImageId},
+    user_id::UserId,
     visibility::Visibility,
 };
-use crate::image::{Image, ImageId};
 
 /// On whose behalf a request is made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

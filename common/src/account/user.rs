@@ -1,7 +1,6 @@
 //! A user: one subject of one identity provider.
 
-pub use super::user_id::UserId;
-use crate::image::Millis;
+use crate::{image::Millis, user_id::UserId};
 
 /// What a user may do besides what every user may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

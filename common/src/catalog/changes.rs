@@ -14,7 +14,7 @@ use super::{
     entity::changes,
     snapshot::{ChangeSeq, Snapshot},
 };
-use crate::{account::user_id::UserId, fault::Fault, image::ImageId};
+use crate::{fault::Fault, image::ImageId, user_id::UserId};
 
 use changes::Column as C;
 

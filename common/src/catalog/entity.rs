@@ -11,7 +11,7 @@ pub(super) mod images {
         Stored,
     }
 
-    /// See [`crate::account::visibility::Visibility`].
+    /// See [`crate::visibility::Visibility`].
     #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
     #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
     pub(crate) enum Visibility {

@@ -13,11 +13,13 @@ use super::{
     rights::{changeable, readable},
 };
 use crate::{
-    account::{principal::Principal, user_id::UserId, visibility::Visibility},
+    account::principal::Principal,
     fault::Fault,
     image::{Image, ImageId, Layout, Metadata, Millis},
     job::{Job, JobError, JobId, JobState},
     render::Render,
+    user_id::UserId,
+    visibility::Visibility,
 };
 
 /// Which renders of an image to look up.

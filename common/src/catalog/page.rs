@@ -15,9 +15,10 @@ use super::{
     rights::{owned, public, readable},
 };
 use crate::{
-    account::{principal::Principal, user_id::UserId},
+    account::principal::Principal,
     fault::{Doing, Fault},
     image::{Image, ImageId},
+    user_id::UserId,
 };
 
 /// The order of a list of images.

@@ -21,10 +21,11 @@ use super::{
     },
 };
 use crate::{
-    account::{principal::Principal, user_id::UserId},
+    account::principal::Principal,
     fault::Fault,
     image::{ImageId, Millis},
     resumable::{HashState, Part, ResumableUpload, UploadId, UploadState},
+    user_id::UserId,
 };
 
 /// The filter of a partial index, as a literal: neither database uses such an index for bound

@@ -5,7 +5,7 @@
 use sea_orm::{Condition, entity::prelude::*, sea_query::Expr};
 
 use super::entity::images::Column as C;
-use crate::account::{principal::Principal, user::UserId};
+use crate::{account::principal::Principal, user_id::UserId};
 
 /// Images that `principal` may read.
 pub(super) fn readable(principal: &Principal) -> Condition {

@@ -18,10 +18,11 @@ use super::{
 use crate::{
     account::{
         session::{Session, SessionId},
-        user::{User, UserId},
+        user::User,
     },
     fault::Fault,
     image::Millis,
+    user_id::UserId,
 };
 
 /// The least time between two updates of a session that is in use.

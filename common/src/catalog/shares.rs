@@ -17,12 +17,10 @@ use super::{
     },
 };
 use crate::{
-    account::{
-        share::{Share, ShareId},
-        user_id::UserId,
-    },
+    account::share::{Share, ShareId},
     fault::Fault,
     image::{ImageId, Millis},
+    user_id::UserId,
 };
 
 impl Catalog {

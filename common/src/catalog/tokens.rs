@@ -21,10 +21,10 @@ use crate::{
         scopes::Scopes,
         token::{Token, TokenId},
         user::User,
-        user_id::UserId,
     },
     fault::Fault,
     image::Millis,
+    user_id::UserId,
 };
 
 /// The least time between two updates of a token that is in use.

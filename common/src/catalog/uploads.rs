@@ -17,13 +17,13 @@ use crate::{
     account::{
         settings::{Excess, Quota},
         user::User,
-        user_id::UserId,
     },
     fault::Fault,
     image::{Image, ImageId, Layout, Metadata},
     job::{JobId, Lane, NewJob},
     render::sha256_hex,
     trace::TraceContext,
+    user_id::UserId,
 };
 
 use images::{Column as C, State};

@@ -18,12 +18,10 @@ use super::{
     rights::{owned, public},
 };
 use crate::{
-    account::{
-        user::{User, UserState},
-        user_id::UserId,
-    },
+    account::user::{User, UserState},
     fault::Fault,
     image::ImageId,
+    user_id::UserId,
 };
 
 /// Images that one statement changes.

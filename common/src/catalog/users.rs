@@ -11,9 +11,10 @@ use super::{
     entity::users::{self, Column as C},
 };
 use crate::{
-    account::user::{Identity, Role, User, UserId, UserState},
+    account::user::{Identity, Role, User, UserState},
     fault::Fault,
     image::Millis,
+    user_id::UserId,
 };
 
 impl Catalog {

@@ -13,11 +13,11 @@ use crate::{
         share::{Share, ShareId},
         token::{Token, TokenId},
         user::User,
-        user_id::UserId,
     },
     catalog::{NewToken, UploadRate, UserChange},
     fault::Fault,
     image::ImageId,
+    user_id::UserId,
 };
 
 impl Pipeline {

@@ -126,8 +126,8 @@ impl Change<'_> {
 mod tests {
     use super::*;
     use crate::{
-        account::visibility::Visibility,
         image::{Metadata, Millis},
+        visibility::Visibility,
     };
 
     fn read() -> Arc<Known> {

@@ -10,9 +10,10 @@ use crate::{
         secret::hash,
         session::{Session, SessionId},
         sign_in::PendingSignIn,
-        user::{Identity, Role, User, UserId, UserState},
+        user::{Identity, Role, User, UserState},
     },
     fault::Fault,
+    user_id::UserId,
 };
 
 /// How long a sign-in may take at the provider.

@@ -10,7 +10,6 @@ use tracing::Instrument;
 
 use super::{Pipeline, reread::reread, spool::Spooled, submit_error::SubmitError};
 use crate::{
-    account::user_id::UserId,
     catalog::{Allowance, Catalog, Committed, Intent, Upload},
     failpoint,
     fault::{Doing, Fault},
@@ -18,6 +17,7 @@ use crate::{
     job::JobId,
     store::{Content, original_key},
     trace::{Span, TraceContext, in_current, step},
+    user_id::UserId,
 };
 
 /// An upload that was stored.

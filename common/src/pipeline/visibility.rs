@@ -5,9 +5,10 @@ use tracing::Instrument;
 
 use super::{Pipeline, remove::ChangeError, summary::ImageSummary};
 use crate::{
-    account::{audit::audit_change, principal::Principal, visibility::Visibility},
+    account::{audit::audit_change, principal::Principal},
     fault::{Doing, Fault},
     image::ImageId,
+    visibility::Visibility,
 };
 
 impl Pipeline {

@@ -6,10 +6,10 @@ use common::{
         principal::Caller,
         scopes::{Scope, Scopes},
         user::Role,
-        user_id::UserId,
-        visibility::Visibility,
     },
     catalog::{Allowance, Committed, Cursor, Renders, Sort},
+    user_id::UserId,
+    visibility::Visibility,
 };
 use futures_util::future::join_all;
 

@@ -4,10 +4,10 @@ use common::{
     account::{
         scopes::Scopes,
         user::{Identity, Role, User, UserState},
-        user_id::UserId,
-        visibility::Visibility,
     },
     catalog::{Allowance, NewToken, UserChange},
+    user_id::UserId,
+    visibility::Visibility,
 };
 use migration::SchemaStatus;
 use sea_orm::TransactionTrait;

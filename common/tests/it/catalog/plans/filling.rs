@@ -1,6 +1,6 @@
 //! Fills the tables: what an installation has after a while, some of it more than it should.
 
-use common::account::user_id::UserId;
+use common::user_id::UserId;
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::catalog::*;

@@ -7,8 +7,6 @@ use common::{
         scopes::Scopes,
         sign_in::PendingSignIn,
         user::{Role, UserState},
-        user_id::UserId,
-        visibility::Visibility,
     },
     catalog::{
         Allowance, Cursor, MarkedBlob, NewToken, NewUpload, Received, Renders, Snapshot, Sort,
@@ -17,6 +15,8 @@ use common::{
     job::{JobError, Lane},
     periods::Periods,
     resumable::{HashState, Part, UploadState},
+    user_id::UserId,
+    visibility::Visibility,
 };
 
 use super::filling::{ADA, NEXT, RENDERED, SAME_SHA256, id};
