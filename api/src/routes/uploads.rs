@@ -83,9 +83,19 @@ pub(crate) async fn begin(State(app): State<App>, request: Request) -> Result<Re
     let mut upload = upload.map_err(|err| counted(err.into()))?;
     let location = format!("/uploads/{}", upload.id);
     if tus::has_bytes(&headers) {
-        let receiver = app.pipeline.receive(upload.id, &principal, 0).await;
-        let receiver = receiver.map_err(|err| counted(err.into()))?;
-        upload = receive(&app, client, receiver, body).await.map_err(counted)?;
+        let id = upload.id;
+        let received = async {
+            let receiver = app.pipeline.receive(id, &principal, 0).await?;
+            receive(&app, client, receiver, body).await
+        };
+        match received.await {
+            Ok(received) => upload = received,
+            Err(problem) => {
+                // The client does not know its address. If this fails, it expires.
+                let _ = app.pipeline.end_upload(id, &principal).await;
+                return Err(counted(problem));
+            }
+        }
     }
     let mut headers = tus::progress(&upload);
     headers.extend(rate);

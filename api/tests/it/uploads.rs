@@ -226,6 +226,12 @@ async fn limits_hold_while_an_upload_comes() {
     let more = request(&app, "POST", "/uploads").header("upload-length", 10);
     app.send(more).await.is(409).tells_problem("too-many", &["2 unfinished uploads"]);
     app.send(request(&app, "DELETE", &at[0])).await.is(204);
+    // one that is refused as it begins does not stay: the client has no address of it
+    for _ in 0..3 {
+        let more = request(&app, "POST", "/uploads").header("upload-length", 10);
+        let more = more.header("content-type", TYPE).body(png(8, 8));
+        app.send(more).await.is(413);
+    }
     begin(&app, 10).await;
     nothing_but_images_is_left(&app).await;
 

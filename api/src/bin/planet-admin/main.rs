@@ -302,8 +302,8 @@ async fn adopt_one(
     };
     audit::audit("object adopted", &Principal::Open, &image.id);
     match created {
-        true => println!("{object} is image {} now", image.id),
-        false => println!("{object} is image {} already", image.id),
+        true => print_line(&format!("{object} is image {} now", image.id)),
+        false => print_line(&format!("{object} is image {} already", image.id)),
     }
     Ok(())
 }

@@ -125,7 +125,11 @@ fn watch(show: Show, screen: &mut Screen) -> io::Result<(End, String)> {
 fn read_input(sender: Sender<Message>) {
     thread::spawn(move || {
         loop {
-            let message = event::read().map_or_else(Message::Closed, Message::Input);
+            // A terminal may report the coordinate 0, from which crossterm subtracts 1.
+            let input = std::panic::catch_unwind(event::read);
+            let input =
+                input.unwrap_or_else(|_| Err(io::Error::other("odd input of the terminal")));
+            let message = input.map_or_else(Message::Closed, Message::Input);
             let is_last = matches!(message, Message::Closed(_));
             if sender.send(message).is_err() || is_last {
                 return;
