@@ -220,6 +220,25 @@ async fn the_newer_of_two_requests_goes_on() {
 }
 
 #[tokio::test]
+async fn a_wrong_offset_does_not_end_the_request_that_sends() {
+    let app = TestApp::spawn().await;
+    let file = noise(300, 6);
+    let at = begin(&app, file.len()).await;
+    let (sender, rest) = tokio::sync::oneshot::channel();
+    let start = Ok::<_, std::io::Error>(Bytes::copy_from_slice(&file[..10_000]));
+    let rest = stream::once(async { Ok(rest.await.expect("the rest")) });
+    let body = reqwest::Body::wrap_stream(stream::once(async { start }).chain(rest));
+    let sending = tokio::spawn(patch(&app, &at, 0).body(body).send());
+    until("it has begun", async || app.count("uploads WHERE attempt = 1").await == 1).await;
+    send(&app, &at, 777, &file[777..]).await.is(409).tells_problem("upload-offset", &["at byte 0"]);
+    sender.send(Bytes::copy_from_slice(&file[10_000..])).expect("it still sends");
+    let answer = sending.await.expect("no panic").expect("an answer");
+    assert_eq!(answer.status(), 204);
+    assert!(answer.headers().contains_key("image-location"));
+    nothing_but_images_is_left(&app).await;
+}
+
+#[tokio::test]
 async fn limits_hold_while_an_upload_comes() {
     let app = TestApp::with(&[("MAX_OPEN_UPLOADS", "2")]).await;
     let at = [begin(&app, 10).await, begin(&app, 10).await];

@@ -151,6 +151,10 @@ impl Pipeline {
             if let UploadState::Failed(why) = known.state {
                 return Err(ReceiveError::Failed(why));
             }
+            // a wrong offset does not end the request that sends at the moment
+            if known.position != offset {
+                return Err(ReceiveError::Offset(known.position));
+            }
             let begun = self.catalog().begin_receiving(id, self.config().upload_expires).await?;
             let upload = begun.ok_or(ReceiveError::Offset(known.length))?;
             if upload.position != offset {
