@@ -2,7 +2,7 @@
 //! RFC 9293 section 3.6), as `printf … | nc` does.
 //!
 //! The server cannot tell them from clients that have gone, so the end of what they send is
-//! reported late: they get a response that begins in time, and one that nobody can receive stops soon.
+//! reported late: they get a response that begins in time, and one that cannot be received stops soon.
 
 use std::{
     io,

@@ -2,7 +2,7 @@
 //!
 //! An upload takes a slot with its first bytes. If none is left, it takes the one of the upload that
 //! is furthest behind [`SlotLimits::busy_rate`]; that upload is aborted. So a client holds a slot
-//! only while it sends at that rate, or while nobody else needs the slot.
+//! only while it sends at that rate, or while no other client needs the slot.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard},

@@ -12,6 +12,18 @@ use crate::instruments::{self, JPEG_STRIP, RawIfd, SENSOR_DATA, raw};
 use crate::jp2s::{channels, color_space, jp2};
 use crate::samples::foreign;
 
+/// A PNM of noise, 3000 × 2200 pixels: 20 MB, which a resumable upload takes in three parts.
+pub fn noisy_pnm() -> Vec<u8> {
+    let mut state = 1_u32;
+    let mut file = b"P6 3000 2200 255\n".to_vec();
+    let end = file.len() + 3_000 * 2_200 * 3;
+    file.resize_with(end, || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+    file
+}
+
 /// Black at the left, white at the right.
 pub fn gradient() -> DynamicImage {
     GrayImage::from_fn(64, 16, |x, _| Luma([(x * 255 / 63) as u8])).into()

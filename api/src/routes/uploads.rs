@@ -200,8 +200,8 @@ pub(crate) async fn end(
     Ok(answer(StatusCode::NO_CONTENT, HeaderMap::new()))
 }
 
-/// The upload whose whole was received before, if `offset` is its end. If nobody finishes it, this
-/// request does.
+/// The upload whose whole was received before, if `offset` is its end. If no other request
+/// finishes it, this one does.
 async fn received_before(
     app: &App,
     id: UploadId,

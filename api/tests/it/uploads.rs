@@ -4,7 +4,10 @@ use bytes::Bytes;
 use common::account::scopes::Scopes;
 use futures_util::{StreamExt, stream};
 use reqwest::{Method, RequestBuilder};
-use testkit::app::{Answer, TestApp, files, until};
+use testkit::{
+    app::{Answer, TestApp, files, until},
+    pictures::noisy_pnm,
+};
 
 use crate::{
     access::House,
@@ -13,18 +16,6 @@ use crate::{
 
 const TYPE: &str = "application/offset+octet-stream";
 const MIB: usize = 1 << 20;
-
-/// Large enough for several parts, as a PNM of noise.
-fn large() -> Vec<u8> {
-    let mut state = 1_u32;
-    let mut file = b"P6 3000 2200 255\n".to_vec();
-    let end = file.len() + 3_000 * 2_200 * 3;
-    file.resize_with(end, || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    });
-    file
-}
 
 fn request(app: &TestApp, method: &str, path: &str) -> RequestBuilder {
     let method = Method::from_bytes(method.as_bytes()).expect("a method");
@@ -71,7 +62,7 @@ async fn nothing_but_images_is_left(app: &TestApp) {
 #[tokio::test]
 async fn what_was_sent_in_pieces_is_one_image() {
     let app = TestApp::spawn().await;
-    let file = large();
+    let file = noisy_pnm();
     let at = begin(&app, file.len()).await;
     let mut sent = 0;
     let mut last = None;
@@ -167,7 +158,7 @@ async fn what_is_no_image_is_refused_at_its_first_bytes() {
     app.send(request(&app, "HEAD", &at)).await.is(422);
 
     // in the end, what only the whole tells
-    let mut cut = large();
+    let mut cut = noisy_pnm();
     cut.truncate(9 * MIB);
     let at = begin(&app, cut.len()).await;
     send(&app, &at, 0, &cut[..5 * MIB]).await.is(204);

@@ -5,7 +5,7 @@ use std::{os::unix::process::ExitStatusExt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
-use testkit::wait::eventually;
+use testkit::{pictures::noisy_pnm, wait::eventually};
 use tokio::sync::mpsc;
 
 use crate::support::{
@@ -17,16 +17,9 @@ use crate::support::{
 
 const MIB: usize = 1 << 20;
 
-/// A picture that takes three parts, as a PNM of noise.
+/// A picture that takes three parts.
 fn large() -> Arc<Picture> {
-    let mut state = 1_u32;
-    let mut file = b"P6 3000 2200 255\n".to_vec();
-    let end = file.len() + 3_000 * 2_200 * 3;
-    file.resize_with(end, || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    });
-    Arc::new(Picture { name: "large.ppm".to_owned(), bytes: file.into() })
+    Arc::new(Picture { name: "large.ppm".to_owned(), bytes: noisy_pnm().into() })
 }
 
 /// A client of one upload.

@@ -322,7 +322,7 @@ impl Catalog {
         conclude.bounded("end an upload").await
     }
 
-    /// Begins to remove an upload, which fences off whoever sends it; `None` when it is not there, or
+    /// Begins to remove an upload, which fences off the request that sends it; `None` when it is not there, or
     /// is being stored.
     ///
     /// # Errors

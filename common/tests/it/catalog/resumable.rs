@@ -12,7 +12,7 @@ conformance! {
     [
         a_newer_request_fences_off_the_older
         an_upload_is_finished_by_one_of_many
-        an_upload_that_ends_is_continued_by_nobody
+        an_upload_that_ends_is_not_continued
     ]
 }
 
@@ -69,7 +69,7 @@ async fn an_upload_is_finished_by_one_of_many(catalog: Catalog) {
     assert!(catalog.upload_parts(id).await.unwrap().is_empty());
 }
 
-async fn an_upload_that_ends_is_continued_by_nobody(catalog: Catalog) {
+async fn an_upload_that_ends_is_not_continued(catalog: Catalog) {
     let id = created(&catalog, 100).await.id;
     let upload = catalog.begin_receiving(id, LONG).await.unwrap().unwrap();
     assert!(catalog.claim_ended_uploads(LONG).await.unwrap().is_empty(), "it has not expired");
