@@ -7,23 +7,38 @@ use std::{
 };
 
 use tracing::{
-    Event, Metadata, Subscriber,
+    Dispatch, Event, Metadata, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
+    subscriber::{self, DefaultGuard},
 };
 
-/// Collects the actions that the audit log names, as the subscriber of a test's thread.
-#[derive(Clone, Default)]
-pub(crate) struct AuditLog(Arc<Mutex<Vec<String>>>);
+/// Collects the actions that the audit log names on the thread that opened it, until it is dropped.
+pub(crate) struct AuditLog {
+    actions: Arc<Mutex<Vec<String>>>,
+    /// While a process has just one subscriber, `tracing` asks the thread that meets a line first whether it
+    /// wants it, and keeps a no of another test's thread for all. With two it asks both.
+    _second: Dispatch,
+    _default: DefaultGuard,
+}
 
 impl AuditLog {
+    pub fn open() -> Self {
+        let actions = Arc::default();
+        let second = Dispatch::new(AuditLines(Arc::clone(&actions)));
+        let default = subscriber::set_default(AuditLines(Arc::clone(&actions)));
+        Self { actions, _second: second, _default: default }
+    }
+
     /// The actions since the last call.
     pub fn take(&self) -> Vec<String> {
-        mem::take(&mut self.0.lock().expect("no test panics while it holds the lock"))
+        mem::take(&mut self.actions.lock().expect("no test panics while it holds the lock"))
     }
 }
 
-impl Subscriber for AuditLog {
+struct AuditLines(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for AuditLines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target() == "audit"
     }
