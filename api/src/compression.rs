@@ -1,12 +1,11 @@
-//! Compression of response bodies (RFC 9110, 8.4 and 12.5.3), in one middleware.
+//! Compression of response bodies (RFC 9110, 8.4 and 12.5.3).
 
 use std::{convert::Infallible, future::ready, sync::Arc};
 
 use axum::{
     body::{Body, HttpBody, to_bytes},
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -32,7 +31,6 @@ const MAX_BYTES: u64 = 1 << 20;
 
 /// Compresses complete bodies on blocking threads. The memory of an encoder, which can be many
 /// times that of its input, is thus released before a slow client reads the response.
-#[derive(Clone)]
 pub(crate) struct Compressor {
     permits: EncodingPermits,
     budget: ResponseBudget,
@@ -43,6 +41,22 @@ impl Compressor {
     /// Compressed bodies are reserved in `budget`, and those with an entity tag are kept in `kept`.
     pub fn new(budget: ResponseBudget, kept: RepresentationCache) -> Self {
         Compressor { permits: EncodingPermits::new(), budget, kept }
+    }
+
+    /// Compresses a response with the coding that the client prefers. Each coding has an entity tag of
+    /// its own: a strong tag identifies bytes (RFC 9110, 8.8.3.3).
+    pub async fn compress(&self, response: Response, codings: &Codings) -> Response {
+        let length = response.body().size_hint().exact().unwrap_or_default() as usize;
+        let mut response = select_coding(response, &codings.accepted).await;
+        let is_unmodified = response.status() == StatusCode::NOT_MODIFIED;
+        let tag = add_tag_suffix(response.headers_mut(), is_unmodified, &codings.held_tags);
+        if response.headers().contains_key(header::CONTENT_ENCODING) {
+            let tag = tag.filter(|_| response.status() == StatusCode::OK);
+            let encoded = self.encode(response, length, tag.as_deref()).await;
+            response = encoded.unwrap_or_else(IntoResponse::into_response);
+        }
+        vary_by_coding(response.headers_mut());
+        response
     }
 
     /// The response with its body encoded; the body encodes as it is read, and had `length` bytes
@@ -104,30 +118,23 @@ impl Compressor {
     }
 }
 
-/// Middleware: compresses responses with the coding that the client prefers. Each coding has an
-/// entity tag of its own: a strong tag identifies bytes (RFC 9110, 8.8.3.3).
-pub(crate) async fn compress(
-    State(compressor): State<Compressor>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    allow_identity(request.headers_mut());
-    let accepted = combined(request.headers(), &header::ACCEPT_ENCODING);
-    let held_tags = combined(request.headers(), &header::IF_NONE_MATCH);
-    strip_tag_suffixes(request.headers_mut(), &accepted);
+/// What a request says of content codings.
+pub(crate) struct Codings {
+    /// Its `Accept-Encoding`.
+    accepted: String,
+    /// Its `If-None-Match`, with the suffixes of codings.
+    held_tags: String,
+}
 
-    let response = next.run(request).await;
-    let length = response.body().size_hint().exact().unwrap_or_default() as usize;
-    let mut response = select_coding(response, &accepted).await;
-    let is_unmodified = response.status() == StatusCode::NOT_MODIFIED;
-    let tag = add_tag_suffix(response.headers_mut(), is_unmodified, &held_tags);
-    if response.headers().contains_key(header::CONTENT_ENCODING) {
-        let tag = tag.filter(|_| response.status() == StatusCode::OK);
-        let encoded = compressor.encode(response, length, tag.as_deref()).await;
-        response = encoded.unwrap_or_else(IntoResponse::into_response);
+impl Codings {
+    /// Takes from a request what concerns codings: handlers know neither them nor their entity tags.
+    pub fn take(request: &mut Request) -> Self {
+        allow_identity(request.headers_mut());
+        let accepted = combined(request.headers(), &header::ACCEPT_ENCODING);
+        let held_tags = combined(request.headers(), &header::IF_NONE_MATCH);
+        strip_tag_suffixes(request.headers_mut(), &accepted);
+        Codings { accepted, held_tags }
     }
-    vary_by_coding(response.headers_mut());
-    response
 }
 
 /// Applies tower-http's compression, with its choice among `accepted`, to one response. The body is

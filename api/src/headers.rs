@@ -27,10 +27,9 @@ pub(crate) async fn set_no_store(mut response: Response) -> Response {
     response
 }
 
-/// Middleware: a response without `Cache-Control` is [`PRIVATE`].
-pub(crate) async fn set_cache_control(mut response: Response) -> Response {
+/// A response without `Cache-Control` is [`PRIVATE`].
+pub(crate) fn set_cache_control(response: &mut Response) {
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(PRIVATE);
-    response
 }
 
 /// All lines of a list header, joined by commas; empty when there is none (RFC 9110, 5.3).

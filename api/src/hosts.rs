@@ -8,10 +8,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderValue, header},
-    middleware::Next,
-    response::{IntoResponse, Response},
 };
 
 use crate::problem::{BAD_REQUEST, MISDIRECTED, Problem};
@@ -86,29 +84,25 @@ fn host(text: &str) -> Option<&str> {
     (is_name(host) || is_ip_address(host)).then_some(host)
 }
 
-/// Middleware: responds with 421 to requests for another host. Requests without `Host` pass:
-/// HTTP/1.0 has no such header, and browsers do not use HTTP/1.0. The host of a request target in
-/// absolute form replaces that of the header (RFC 9112, 3.2.2).
-pub(crate) async fn check(
-    State(hosts): State<Hosts>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+/// Refuses requests for another host with 421. Requests without `Host` pass: HTTP/1.0 has no such
+/// header, and browsers do not use HTTP/1.0. The host of a request target in absolute form replaces
+/// that of the header (RFC 9112, 3.2.2).
+pub(crate) fn check(hosts: &Hosts, request: &mut Request) -> Result<(), Problem> {
     if let Some(authority) = request.uri().authority() {
         let host = authority.as_str().rsplit('@').next().unwrap_or_default();
         if let Ok(host) = HeaderValue::from_str(host) {
             request.headers_mut().insert(header::HOST, host);
         }
     }
-    let Some(given) = request.headers().get(header::HOST) else { return next.run(request).await };
+    let Some(given) = request.headers().get(header::HOST) else { return Ok(()) };
     let Some(host) = given.to_str().ok().and_then(host) else {
         let detail = "the Host header is not a name or address, with or without a port";
-        return Problem::new(BAD_REQUEST, detail).into_response();
+        return Err(Problem::new(BAD_REQUEST, detail));
     };
     if hosts.include(host) {
-        return next.run(request).await;
+        return Ok(());
     }
     let detail =
         format!("{host} is not a name of this service: to allow it, set ALLOWED_HOSTS={host}");
-    Problem::new(MISDIRECTED, detail).into_response()
+    Err(Problem::new(MISDIRECTED, detail))
 }

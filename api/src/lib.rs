@@ -24,6 +24,7 @@ mod hosts;
 mod json_body;
 mod list_query;
 mod listed_owner;
+mod middleware;
 mod negotiate;
 mod options;
 mod overload;

@@ -139,6 +139,11 @@ impl Problem {
         Problem::new(NOT_FOUND, NO_IMAGE)
     }
 
+    /// 403: a page of another site made the request.
+    pub(crate) fn cross_site() -> Self {
+        Problem::new(CROSS_SITE, "pages of other sites may not upload or delete")
+    }
+
     /// 412: a precondition does not hold.
     pub(crate) fn precondition() -> Self {
         Problem::new(PRECONDITION, "the current state does not meet the condition of the request")

@@ -16,8 +16,6 @@ use axum::{
     body::{Body, BodyDataStream, HttpBody},
     extract::Request,
     http::{StatusCode, header, request::Parts},
-    middleware::Next,
-    response::Response,
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream::try_unfold};
@@ -97,32 +95,43 @@ pub(crate) fn with_min_rate(
 #[derive(Clone, Default)]
 pub(crate) struct GivenUp(Arc<AtomicBool>);
 
-/// Middleware: reads what a handler leaves of a request's body, for [`DISCARD_TIMEOUT`] at most,
-/// and discards it.
-pub(crate) async fn discard_unread(mut request: Request, next: Next) -> Response {
-    if request.body().is_end_stream() {
-        return next.run(request).await;
+/// What a handler leaves of a request's body.
+pub(crate) struct Rest {
+    returned: oneshot::Receiver<(Body, bool)>,
+    expects_continue: bool,
+    given_up: GivenUp,
+}
+
+impl Rest {
+    /// The rest of the body of `request`, which is handled next; `None` if it has no body.
+    pub fn of(request: &mut Request) -> Option<Self> {
+        if request.body().is_end_stream() {
+            return None;
+        }
+        let expects_continue = request.headers().contains_key(header::EXPECT);
+        let (unread, returned) = oneshot::channel();
+        let body = std::mem::take(request.body_mut());
+        let body = Returned { body, is_begun: false, unread: Some(unread) };
+        *request.body_mut() = Body::new(body);
+        let given_up = GivenUp::default();
+        request.extensions_mut().insert(given_up.clone());
+        Some(Rest { returned, expects_continue, given_up })
     }
-    let expects_continue = request.headers().contains_key(header::EXPECT);
-    let (unread, mut returned) = oneshot::channel();
-    let body = std::mem::take(request.body_mut());
-    let body = Returned { body, is_begun: false, unread: Some(unread) };
-    *request.body_mut() = Body::new(body);
-    let given_up = GivenUp::default();
-    request.extensions_mut().insert(given_up.clone());
-    let response = next.run(request).await;
-    if let Ok((body, is_begun)) = returned.try_recv()
-        // with `Expect: 100-continue`, the client sends the body once the first of it is read
-        && (is_begun || !expects_continue)
-        && !given_up.0.load(Ordering::Relaxed)
-        // who was too slow for an upload is too slow here
-        && response.status() != StatusCode::REQUEST_TIMEOUT
-    {
-        let mut rest = body.into_data_stream();
-        let rest = async { while let Some(Ok(_)) = rest.next().await {} };
-        let _closed_in_any_case = timeout(DISCARD_TIMEOUT, rest).await;
+
+    /// Reads it, for [`DISCARD_TIMEOUT`] at most, once there is a response of `status`.
+    pub async fn discard(mut self, status: StatusCode) {
+        if let Ok((body, is_begun)) = self.returned.try_recv()
+            // with `Expect: 100-continue`, the client sends the body once the first of it is read
+            && (is_begun || !self.expects_continue)
+            && !self.given_up.0.load(Ordering::Relaxed)
+            // who was too slow for an upload is too slow here
+            && status != StatusCode::REQUEST_TIMEOUT
+        {
+            let mut rest = body.into_data_stream();
+            let rest = async { while let Some(Ok(_)) = rest.next().await {} };
+            let _closed_in_any_case = timeout(DISCARD_TIMEOUT, rest).await;
+        }
     }
-    response
 }
 
 /// A body that is returned when its reader drops it before its end.

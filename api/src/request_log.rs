@@ -1,4 +1,4 @@
-//! Middleware around every request: request id, log line, metrics, and the body of a problem.
+//! What is done around every request: request id, log line, metrics, and the body of a problem.
 
 use std::{
     borrow::Cow,
@@ -10,7 +10,6 @@ use std::{
 use axum::{
     extract::{MatchedPath, Request},
     http::{HeaderMap, HeaderName, HeaderValue, Version, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use common::{
@@ -35,9 +34,12 @@ const PROBLEM_TYPES: &[&str] = &["application/problem+json", "application/json",
 /// Addresses that are asked every few seconds.
 const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
-/// Gives the request an id and a span, rejects ambiguous framing, renders a problem as JSON or as a
-/// page, writes one log line, and records metrics.
-pub(crate) async fn log_request(request: Request, next: Next) -> Response {
+/// Gives the request an id and a span, rejects ambiguous framing, lets `serve` respond, renders a
+/// problem as JSON or as a page, writes one log line, and records metrics.
+pub(crate) async fn log_request<F: Future<Output = Response>>(
+    request: Request,
+    serve: impl FnOnce(Request) -> F,
+) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let is_browser = negotiate(request.headers(), PROBLEM_TYPES) == Some("text/html");
@@ -55,7 +57,7 @@ pub(crate) async fn log_request(request: Request, next: Next) -> Response {
     async move {
         let respond = async {
             match check_framing(&request) {
-                Ok(()) => next.run(request).await,
+                Ok(()) => serve(request).await,
                 Err(problem) => problem.with_header(header::CONNECTION, CLOSE).into_response(),
             }
         };

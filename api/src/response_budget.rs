@@ -8,8 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::{
     body::{HttpBody, to_bytes},
-    extract::{Request, State},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -181,13 +179,8 @@ impl<B: AsRef<[u8]>> AsRef<[u8]> for ReservedBytes<B> {
     }
 }
 
-/// Middleware: reserves complete bodies that no handler has reserved. Streams keep little in memory.
-pub(crate) async fn reserve_body(
-    State(budget): State<ResponseBudget>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let response = next.run(request).await;
+/// Reserves a complete body that no handler has reserved. Streams keep little in memory.
+pub(crate) async fn reserve_body(budget: &ResponseBudget, response: Response) -> Response {
     let length = response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
     let is_reserved = response.extensions().get::<Reserved>().is_some();
     let Some(length) = length.filter(|length| *length > UNRESERVED_BYTES && !is_reserved) else {

@@ -4,26 +4,22 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Router,
-    extract::{DefaultBodyLimit, Request, State},
-    http::{Uri, header},
-    middleware::{Next, from_fn, from_fn_with_state, map_response},
-    response::{IntoResponse, Response},
+    extract::DefaultBodyLimit,
+    http::Uri,
+    middleware::{from_fn_with_state, map_response},
+    response::IntoResponse,
     routing::{delete, get, head, options, patch, post},
 };
-use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
+use tower_http::csrf::CsrfLayer;
 use utoipa::OpenApi;
 
 use crate::{
     app::App,
-    compression::{Compressor, compress},
     cookies::Cookie,
-    headers::{set_cache_control, set_no_store},
-    hosts,
+    headers::set_no_store,
+    middleware::{self, Middleware},
     overload::busy,
-    problem::{CROSS_SITE, NOT_FOUND, Problem},
-    request_body::discard_unread,
-    request_log::log_request,
-    response_budget::reserve_body,
+    problem::{NOT_FOUND, Problem},
     routes::{
         account, admin, assets, auth, docs, events, home, images, ops, play, presets, renders,
         shares, thumbnails, tokens, uploads, values,
@@ -125,11 +121,8 @@ fn document(sign_in: Option<&SignIn>) -> utoipa::openapi::OpenApi {
 /// The service as a router, which [`serve`](crate::serve) runs on a listener. Tests call it
 /// directly.
 pub fn router(app: App) -> Router {
-    let hosts = app.config.allowed_hosts.clone();
-    let budget = app.response_budget.clone();
-    let compressor = Compressor::new(budget.clone(), app.representations.clone());
+    let middleware = Arc::new(Middleware::new(&app));
     let document = Arc::new(document(app.sign_in.as_deref()));
-    let public_url = app.sign_in.as_ref().map(|it| it.config.public_url.as_str().into());
     let accounts = app.sign_in.is_some().then(accounts).unwrap_or_default();
     Router::new()
         .route("/", get(home::home))
@@ -164,18 +157,13 @@ pub fn router(app: App) -> Router {
         .route("/assets/{name}", get(assets::asset))
         .fallback(unknown_route)
         .with_state(app)
-        .layer(Extension(document))
-        // uploads are limited while they are spooled
-        .layer(DefaultBodyLimit::disable())
-        .layer(CsrfLayer::new().with_rejection_response(|_| cross_site().into_response()))
-        .layer(from_fn_with_state(public_url, check_origin))
-        .layer(from_fn_with_state(compressor, compress))
-        .layer(from_fn_with_state(budget, reserve_body))
-        .layer(CatchPanicLayer::custom(|_| Problem::bug().into_response()))
-        .layer(from_fn_with_state(hosts, hosts::check))
-        .layer(map_response(set_cache_control))
-        .layer(from_fn(discard_unread))
-        .layer(from_fn(log_request))
+        .layer((
+            from_fn_with_state(middleware, middleware::around),
+            CsrfLayer::new().with_rejection_response(|_| Problem::cross_site().into_response()),
+            Extension(document),
+            // uploads are limited while they are spooled
+            DefaultBodyLimit::disable(),
+        ))
 }
 
 /// The addresses of accounts: without a provider, there are none. No cache keeps what is about a
@@ -212,38 +200,11 @@ fn operations() -> Router<App> {
 /// The service as connections above `MAX_CONNECTIONS` see it: the addresses for operators, so that
 /// supervisors can check a process whose connections are all in use.
 pub(crate) fn router_above_limit(app: App) -> Router {
-    let hosts = app.config.allowed_hosts.clone();
+    let middleware = Arc::new(Middleware::new(&app));
     operations()
         .fallback(busy)
         .with_state(app)
-        .layer(CatchPanicLayer::custom(|_| Problem::bug().into_response()))
-        .layer(from_fn_with_state(hosts, hosts::check))
-        .layer(map_response(set_cache_control))
-        .layer(from_fn(discard_unread))
-        .layer(from_fn(log_request))
-}
-
-/// Middleware: refuses a change that a page of another origin than `PUBLIC_URL` makes. Without
-/// `Sec-Fetch-Site`, [`CsrfLayer`] compares hosts alone: a page that came by http, where others may
-/// change it on its way, would be as good as one by https.
-async fn check_origin(
-    State(public_url): State<Option<Arc<str>>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let headers = request.headers();
-    let is_known = request.method().is_safe() || headers.contains_key("sec-fetch-site");
-    let origin = headers.get(header::ORIGIN).filter(|_| !is_known);
-    match public_url.zip(origin) {
-        Some((ours, theirs)) if theirs.as_bytes() != ours.as_bytes() => {
-            cross_site().into_response()
-        }
-        _ => next.run(request).await,
-    }
-}
-
-fn cross_site() -> Problem {
-    Problem::new(CROSS_SITE, "pages of other sites may not upload or delete")
+        .layer(from_fn_with_state(middleware, middleware::around))
 }
 
 async fn unknown_route(uri: Uri) -> Problem {

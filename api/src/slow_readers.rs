@@ -40,18 +40,27 @@ impl SlowReaderWatch {
 
     /// A request has arrived: the responses before it have been passed on.
     pub fn request_begins(&self) {
-        self.sending.send_replace(None);
+        self.set(None);
     }
 
     /// `response` is the response to that request.
     pub fn response_begins(&self, response: &Response) {
         let is_reserved = response.extensions().get::<Reserved>().is_some();
         let length = response.body().size_hint().exact().filter(|_| is_reserved);
-        self.sending.send_replace(length.map(|length| Sending {
+        self.set(length.map(|length| Sending {
             started: Instant::now(),
             written_before: self.written.load(Ordering::Relaxed),
             length,
         }));
+    }
+
+    /// Small responses are not watched: between them, the watching task is not woken.
+    fn set(&self, sending: Option<Sending>) {
+        self.sending.send_if_modified(|current| {
+            let is_news = sending.is_some() || current.is_some();
+            *current = sending;
+            is_news
+        });
     }
 
     /// Returns when the client has read a response too slowly.

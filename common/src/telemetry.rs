@@ -78,7 +78,7 @@ pub fn install_logging(config: Config) {
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let _already_set = match config.json {
         true => {
-            let lines = lines.fmt_fields(JsonFields).event_format(JsonLines::new(config.service));
+            let lines = lines.fmt_fields(JsonFields).event_format(JsonLines::new(&config.service));
             registry.with(lines).try_init()
         }
         false => {

@@ -1,9 +1,10 @@
 //! Log lines as JSON objects. The fields of a line and of its spans stand side by side, where log
 //! stores find them.
 
-use std::fmt;
+use std::{fmt, str};
 
-use serde_json::{Map, Value};
+use memchr::memmem;
+use serde::Serialize;
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
@@ -19,15 +20,23 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// Writes a line: what every line has, then the fields of its spans, the inner ones winning, then
-/// its own.
+/// Capacity for the members of a usual line, in bytes.
+const LINE_BYTES: usize = 512;
+
+/// Writes a line: what every line has, then its own fields, then those of its spans, of which the
+/// inner ones win.
 pub(super) struct JsonLines {
-    service: String,
+    /// What is the same on every line.
+    program: Members,
 }
 
 impl JsonLines {
-    pub(super) fn new(service: String) -> Self {
-        JsonLines { service }
+    pub(super) fn new(service: &str) -> Self {
+        let mut program = Members::default();
+        program.add("service", service);
+        program.add("version", env!("CARGO_PKG_VERSION"));
+        program.add("engine", asciify::ENGINE_VERSION);
+        JsonLines { program }
     }
 }
 
@@ -35,45 +44,35 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, JsonFields> for Json
     fn format_event(
         &self,
         context: &FmtContext<'_, S, JsonFields>,
-        mut out: Writer<'_>,
+        out: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut line = Map::new();
-        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
-            if let Some(fields) = span.extensions().get::<FormattedFields<JsonFields>>() {
-                line.extend(read(fields));
-            }
-        }
-        event.record(&mut Fields(&mut line));
         let mut time = String::new();
         SystemTime.format_time(&mut Writer::new(&mut time))?;
-        let metadata = event.metadata();
-        // lines of libraries that use the crate `log`
-        let target = line.remove("log.target").unwrap_or_else(|| metadata.target().into());
-        line.retain(|name, _| !name.starts_with("log."));
-        line.extend(
-            [
-                ("timestamp", time.into()),
-                ("level", metadata.level().as_str().into()),
-                ("target", target),
-                ("service", self.service.as_str().into()),
-                ("version", env!("CARGO_PKG_VERSION").into()),
-                ("engine", asciify::ENGINE_VERSION.into()),
-            ]
-            .map(|(name, value)| (name.to_owned(), value)),
-        );
-        writeln!(out, "{}", Value::Object(line))
+        let mut line = Members(Vec::with_capacity(LINE_BYTES));
+        line.add("timestamp", time);
+        line.add("level", event.metadata().level().as_str());
+        line.extend(&self.program.0);
+        event.record(&mut Fields(&mut line));
+        // lines of libraries that use the crate `log` name theirs in a field
+        line.add("target", event.metadata().target());
+        for span in context.event_scope().into_iter().flatten() {
+            if let Some(fields) = span.extensions().get::<FormattedFields<JsonFields>>() {
+                line.extend(fields.as_bytes());
+            }
+        }
+        line.write(out)
     }
 }
 
-/// Keeps the fields of a span as a JSON object.
+/// Keeps the fields of a span as [`Members`].
 pub(super) struct JsonFields;
 
 impl<'a> FormatFields<'a> for JsonFields {
     fn format_fields<R: RecordFields>(&self, mut out: Writer<'a>, fields: R) -> fmt::Result {
-        let mut object = Map::new();
-        fields.record(&mut Fields(&mut object));
-        write!(out, "{}", Value::Object(object))
+        let mut members = Members::default();
+        fields.record(&mut Fields(&mut members));
+        out.write_str(members.text()?)
     }
 
     fn add_fields(
@@ -81,23 +80,69 @@ impl<'a> FormatFields<'a> for JsonFields {
         current: &'a mut FormattedFields<Self>,
         fields: &Record<'_>,
     ) -> fmt::Result {
-        let mut object = read(current);
-        fields.record(&mut Fields(&mut object));
-        current.fields = Value::Object(object).to_string();
+        let mut members = Members::default();
+        fields.record(&mut Fields(&mut members));
+        members.extend(current.as_bytes());
+        members.text()?.clone_into(&mut current.fields);
         Ok(())
     }
 }
 
-fn read(fields: &FormattedFields<JsonFields>) -> Map<String, Value> {
-    serde_json::from_str(&fields.fields).unwrap_or_default()
+/// Members of a JSON object: `"name":value`, each after a line feed, which JSON escapes in names and
+/// values. The first one of a name stays.
+#[derive(Default)]
+struct Members(Vec<u8>);
+
+impl Members {
+    fn add(&mut self, name: &str, value: impl Serialize) {
+        let start = self.0.len();
+        self.0.push(b'\n');
+        let is_written = serde_json::to_writer(&mut self.0, name).is_ok();
+        self.0.push(b':');
+        let (before, head) = self.0.split_at(start);
+        let is_new = is_written && memmem::find(before, head).is_none();
+        if !is_new || serde_json::to_writer(&mut self.0, &value).is_err() {
+            self.0.truncate(start);
+        }
+    }
+
+    /// Adds those of `members` whose names are new.
+    fn extend(&mut self, members: &[u8]) {
+        for member in members.split(|byte| *byte == b'\n').filter(|member| !member.is_empty()) {
+            let start = self.0.len();
+            self.0.push(b'\n');
+            self.0.extend_from_slice(member);
+            let (before, member) = self.0.split_at(start);
+            let head = memmem::find(member, b"\":").map_or(member, |at| &member[..at + 2]);
+            if memmem::find(before, head).is_some() {
+                self.0.truncate(start);
+            }
+        }
+    }
+
+    fn text(&self) -> Result<&str, fmt::Error> {
+        str::from_utf8(&self.0).map_err(|_| fmt::Error)
+    }
+
+    /// Writes the object, on one line.
+    fn write(mut self, mut out: Writer<'_>) -> fmt::Result {
+        for byte in self.0.iter_mut().filter(|byte| **byte == b'\n') {
+            *byte = b',';
+        }
+        writeln!(out, "{{{}}}", self.text()?.strip_prefix(',').unwrap_or_default())
+    }
 }
 
-/// Adds fields to an object.
-struct Fields<'a>(&'a mut Map<String, Value>);
+/// Adds fields to members.
+struct Fields<'a>(&'a mut Members);
 
 impl Fields<'_> {
-    fn add(&mut self, field: &Field, value: impl Into<Value>) {
-        self.0.insert(field.name().to_owned(), value.into());
+    fn add(&mut self, field: &Field, value: impl Serialize) {
+        match field.name() {
+            "log.target" => self.0.add("target", value),
+            name if name.starts_with("log.") => (),
+            name => self.0.add(name, value),
+        }
     }
 }
 
