@@ -1,8 +1,7 @@
 //! A render: a text in the store, made by one engine version.
 
-use std::{fmt::Write, ops::Range};
+use std::ops::Range;
 
-use asciify::Spec;
 use sha2::{Digest, Sha256};
 
 use crate::image::Millis;
@@ -37,9 +36,9 @@ impl Render {
     }
 }
 
-/// The first 128 bits of the SHA-256 of the canonical form of `spec`: 32 lower-case hex digits.
-pub fn spec_hash(spec: &Spec) -> String {
-    let mut hash = sha256_hex(spec.to_string().as_bytes());
+/// The first 128 bits of the SHA-256 of a spec in its canonical form: 32 lower-case hex digits.
+pub fn spec_hash(canonical: &str) -> String {
+    let mut hash = sha256_hex(canonical.as_bytes());
     hash.truncate(32);
     hash
 }
@@ -51,8 +50,6 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 /// `bytes` in lower-case hex, two digits per byte.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        write!(out, "{byte:02x}").expect("writing to a String cannot fail");
-        out
-    })
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
 }

@@ -208,7 +208,7 @@ pub(crate) fn modified(render: &ResolvedRender) -> Option<SystemTime> {
 /// A strong entity tag, with quotes: the same image, options, engine version and format always give
 /// the same bytes.
 pub(crate) fn etag(render: &ResolvedRender, format: Output) -> String {
-    let (id, spec, version) = (render.image.id, &render.spec, render.version);
+    let (id, spec, version) = (render.image.id, &render.canonical_spec, render.version);
     let identity = format!("{id} {spec} {version} {} {OUTPUT_REVISION}", format.name());
     format!("\"{}\"", &sha256_hex(identity.as_bytes())[..32])
 }

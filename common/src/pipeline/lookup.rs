@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Instant};
 
-use asciify::Spec;
 use futures_util::future::BoxFuture;
 
 use super::{
@@ -45,30 +44,29 @@ impl Pipeline {
     pub(super) async fn image_and_render(
         &self,
         id: ImageId,
-        spec: &Spec,
+        canonical_spec: &str,
         version: Option<u32>,
         reader: &Principal,
     ) -> Result<Option<(Image, Option<Render>)>, Fault> {
-        let found = self.find_image_and_render(id, spec, version, reader).await?;
+        let found = self.find_image_and_render(id, canonical_spec, version, reader).await?;
         Ok(found.inspect(|(image, _)| audit_read(reader, image)))
     }
 
     async fn find_image_and_render(
         &self,
         id: ImageId,
-        spec: &Spec,
+        canonical_spec: &str,
         version: Option<u32>,
         reader: &Principal,
     ) -> Result<Option<(Image, Option<Render>)>, Fault> {
         let Some(known) = self.known() else {
-            let which = Renders::Newest { spec_hash: &spec_hash(spec), engine: version };
+            let which = Renders::Newest { spec_hash: &spec_hash(canonical_spec), engine: version };
             let found = self.catalog().image_with_renders(id, which, reader).await?;
             return Ok(found.map(|(image, renders)| (image, renders.into_iter().next())));
         };
         let Some(found) = self.known_image(known, id, reader).await? else { return Ok(None) };
-        let spec = spec.to_string();
         let is_meant = |render: &&Render| {
-            render.spec == spec && version.is_none_or(|version| version == render.engine)
+            render.spec == canonical_spec && version.is_none_or(|version| version == render.engine)
         };
         Ok(Some((found.image.clone(), found.renders.iter().find(is_meant).cloned())))
     }

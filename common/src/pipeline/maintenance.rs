@@ -44,7 +44,12 @@ impl Pipeline {
             let config = self.config();
             let target = BackfillTarget {
                 engine: config.engine,
-                spec_hashes: config.presets.specs().iter().map(spec_hash).collect(),
+                spec_hashes: config
+                    .presets
+                    .specs()
+                    .iter()
+                    .map(|spec| spec_hash(&spec.to_string()))
+                    .collect(),
                 lease: config.lease,
                 silence: 2 * interval + config.lease,
             };

@@ -110,9 +110,10 @@ impl Pipeline {
         let (drawings, _) = self.draw(image, missing.clone(), Purpose::Job(claim)).await?;
         let mut drawn = Drawn::default();
         for (spec, Drawing { text, columns, rows }) in missing.iter().zip(drawings) {
+            let spec = spec.to_string();
             drawn.renders.push(NewRender {
-                spec: spec.to_string(),
-                spec_hash: spec_hash(spec),
+                spec_hash: spec_hash(&spec),
+                spec,
                 blob: render_key(claim),
                 offset: drawn.texts.len() as u64,
                 sha256: sha256_hex(text.as_bytes()),

@@ -29,6 +29,8 @@ pub struct ResolvedRender {
     pub image: Image,
     /// The options.
     pub spec: Spec,
+    /// Their canonical form.
+    pub canonical_spec: String,
     /// The engine version of the text.
     pub version: u32,
     stored: Option<Render>,
@@ -106,7 +108,8 @@ impl Pipeline {
         reader: &'a Principal,
     ) -> BoxFuture<'a, Result<ResolvedRender, ServeError>> {
         Box::pin(async move {
-            let found = self.image_and_render(id, &spec, version, reader).await?;
+            let canonical_spec = spec.to_string();
+            let found = self.image_and_render(id, &canonical_spec, version, reader).await?;
             let (image, mut stored) = found.ok_or(ServeError::NoImage)?;
             if let (Some(version), None) = (version, &stored) {
                 return Err(ServeError::NoVersion { version });
@@ -117,7 +120,7 @@ impl Pipeline {
                 stored = stored.filter(|render| render.engine >= engine);
             }
             let version = stored.as_ref().map_or(engine, |render| render.engine);
-            Ok(ResolvedRender { image, spec, version, stored })
+            Ok(ResolvedRender { image, spec, canonical_spec, version, stored })
         })
     }
 
