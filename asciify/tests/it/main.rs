@@ -26,6 +26,7 @@ mod isolation;
 mod jp2;
 mod jpegs;
 mod jxl;
+mod kept_statistics;
 mod layering;
 mod nodata;
 mod orientation;
