@@ -75,7 +75,12 @@ impl<'a> Computation<'a> {
         }
         let light = match spec.algorithm() {
             Algorithm::None => None,
-            Algorithm::Hillshade => Some(Light::new(spec.light_angles(), spec.z_exaggeration())),
+            Algorithm::Hillshade => {
+                // an expression may have another unit than its bands
+                let band = computation.bands.first().filter(|_| spec.expression().is_none());
+                let unit_m = band.and_then(|band| directory.units_m.get(*band)).unwrap_or(&1.0);
+                Some(Light::new(spec.light_angles(), spec.z_exaggeration() * unit_m))
+            }
         };
         Ok(Self { light, ..computation })
     }

@@ -102,7 +102,12 @@ impl Decoder for Pages {
 
     fn bands(&self, input: &mut Input<'_, '_>, frame: u32) -> Result<BandDirectory, Error> {
         let mut tiff = Tiff::open(ByteReader::new(input.source, FORMAT)?)?;
-        Ok(tiff.levels(frame, input.limits)?.swap_remove(0).page.band_directory())
+        let page = tiff.levels(frame, input.limits)?.swap_remove(0).page;
+        // a damaged tag does not keep the page from being drawn
+        let vertical = geo::vertical_unit_m(&mut tiff, &page).unwrap_or_default();
+        let units = page.band_names.units_m.iter().map(|unit| unit.or(vertical));
+        let units_m = units.map(|unit| unit.unwrap_or(1.0)).collect();
+        Ok(BandDirectory { units_m, ..page.band_directory() })
     }
 
     fn read_values(
