@@ -10,7 +10,7 @@ use crate::spec::Spec;
 const MOST: usize = 32;
 
 /// Black and white of each band; `None` for those of the type.
-type Ranges = Option<Vec<(f64, f64)>>;
+pub(crate) type Ranges = Option<Vec<(f64, f64)>>;
 
 /// Statistics of one file, which must not change meanwhile: see [`render_keeping`](crate::render_keeping).
 #[derive(Debug, Default)]

@@ -33,7 +33,7 @@ use crate::error::{Error, Limits};
 use crate::formats::decoder::{Decoder, Driver, Input, Probed, in_groups};
 use crate::formats::reader::ByteReader;
 use crate::formats::value_rows::{TakeValues, ValueQuery};
-use crate::kept::Question;
+use crate::kept::{Question, Ranges};
 use crate::sample::area::SourceGeometry;
 use crate::sample::band_numbers::BandDirectory;
 use crate::sample::used_range::UsedRange;
@@ -175,7 +175,7 @@ impl Decoder for Pages {
         let has_profile = profile.is_some();
         let profile = profile.unwrap_or_default();
         let range = |view| ValueRange::of(&tiff, &decodable, view, has_profile, input.limits);
-        let kept = |question, find: &dyn Fn() -> Result<Option<Vec<(f64, f64)>>, Error>| {
+        let kept = |question, find: &dyn Fn() -> Result<Ranges, Error>| {
             // all specs of a view have the same
             specs.first().map_or_else(find, |spec| answers.get(question, spec, find))
         };

@@ -68,8 +68,8 @@ impl Status {
         end.push(self.name.clone());
         parts.push(end.join(" "));
         let first = match (&self.error, self.is_drawing) {
-            (Some(error), _) => Some(format!("error: {error}")),
-            (None, true) => Some("drawing…".to_owned()),
+            (_, true) => Some("drawing…".to_owned()),
+            (Some(error), false) => Some(format!("error: {error}")),
             (None, false) => self.is_cut_off.then(|| "cut off".to_owned()),
         };
         let line = first.into_iter().chain(parts).collect::<Vec<_>>().join("  ");
