@@ -177,7 +177,7 @@ fn an_expression_that_takes_too_long_is_refused() {
     let Err(refused) = draw(4000, "") else { panic!("it takes minutes") };
     let message = refused.to_string();
     assert!(
-        message.starts_with("expression must be of at most 4000 million operations"),
+        message.starts_with("expression must be of at most 2000 million operations"),
         "{message}"
     );
     draw(4000, "&region=0,0,100,100&stretch=0:1").expect("a region of few pixels");
