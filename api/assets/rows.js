@@ -1,11 +1,15 @@
 // Justified rows: pictures of any aspect ratio in rows that are as wide as the page.
 
+/** Pictures with a greater aspect ratio are panoramas: beside another one, they would be too low on a phone. */
+const PANORAMA = 2.5;
+
 /**
  * Lays out pictures in rows. Each row has about the height `rowHeight` and the full `width`, except an incomplete one at
  * either end. Rows grow from the picture at index `origin` downwards, and upwards from the one before it, so that adding
  * pictures at either end moves only those of an incomplete row.
  *
- * `aspects` are widths divided by heights; all lengths are CSS pixels. Each full row has at least `minCount` pictures.
+ * `aspects` are widths divided by heights; all lengths are CSS pixels. Each full row has at least `minCount` pictures,
+ * or ends beside a panorama.
  * Below each picture is a caption. Returns the rows from the top, each with its first index and the index after its
  * last, and the total height.
  */
@@ -20,7 +24,8 @@ export function justify(aspects, origin, { width, rowHeight, captionHeight, gap,
     for (let index = start; index !== end + step; index += step) {
       const isLast = index === end;
       const withNext = isLast ? 0 : sum + aspects[index];
-      const isFull = count > 0 && (isLast || count >= minCount && deviation(heightOf(withNext, count + 1)) > deviation(heightOf(sum, count)));
+      const mayEnd = count >= minCount || sum > PANORAMA || aspects[index] > PANORAMA;
+      const isFull = count > 0 && (isLast || mayEnd && deviation(heightOf(withNext, count + 1)) > deviation(heightOf(sum, count)));
       if (isFull) {
         const natural = heightOf(sum, count);
         const isIncomplete = isLast && natural > 1.25 * rowHeight;
@@ -54,7 +59,8 @@ export function boxes(row, aspects, { width, gap }) {
     ends.push(end);
   }
   // the height was rounded: the last picture ends at the edge of the page nevertheless
-  const scale = Math.abs(end - width) < inRow.length + 1 ? width / end : 1;
+  const rounded = inRow.reduce((sum, aspect) => sum + aspect / 2, 1);
+  const scale = Math.abs(end - width) < rounded ? width / end : 1;
   return inRow.map((_, index) => {
     const left = index === 0 ? 0 : Math.round(ends[index - 1] * scale) + gap;
     return { left, width: Math.round(ends[index] * scale) - left };

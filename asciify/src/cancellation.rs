@@ -108,6 +108,12 @@ impl<'a> Cancellation<'a> {
         needs_process
     }
 
+    /// The same, where other work stays in the process of the caller.
+    #[cfg(feature = "isolation")]
+    pub(crate) fn take_need_of_process_only(&self) -> bool {
+        self.place == (Place::Caller { can_isolate: false }) && self.take_need_of_process()
+    }
+
     /// Calls `each` with every item, in their order.
     ///
     /// # Errors

@@ -19,7 +19,8 @@
 
 use std::env;
 use std::fs::File;
-use std::io::{self, BufWriter, Cursor, Read};
+use std::io::{self, BufWriter, Cursor, Read, Write};
+use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::panic;
 use std::process::exit;
@@ -28,13 +29,15 @@ use crate::analysis::sample;
 use crate::cancellation::{Cancellation, Place};
 use crate::decoder_process::{
     Order, PANICKED, limit_this_process, use_running_program, write_error, write_samples,
+    write_values,
 };
 use crate::error::Error;
 use crate::formats;
 use crate::formats::decoder::Input;
-use crate::sample::Sampled;
+use crate::formats::value_rows::{TakeValues, ValueQuery, ValueSource};
 use crate::source::Source;
 use crate::spec::Spec;
+use crate::spec::region::PixelRect;
 
 pub use crate::decoder_process::use_program;
 
@@ -68,22 +71,62 @@ fn serve(order: &Order) -> io::Result<()> {
     if file.len() as u64 != order.file_bytes {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    match decode(file, order) {
-        Ok(sampled) => write_samples(sampled, &mut output),
-        Err(err) => write_error(&err, &mut output),
+    let written = match (&order.values, order.specs.as_slice()) {
+        (Some(bands), [spec]) => {
+            let query = ValueQuery { spec, bands };
+            let mut written = WrittenValues { query, output: &mut output };
+            decode(file, order, |input| read_values(input, query, &mut written))
+                .map(|()| written.output.flush())
+        }
+        _ => {
+            let specs: Vec<&Spec> = order.specs.iter().collect();
+            decode(file, order, |input| sample(input, &specs))
+                .map(|sampled| write_samples(sampled, &mut output))
+        }
+    };
+    written.unwrap_or_else(|err| write_error(&err, &mut output))
+}
+
+/// Writes the values of the region of a query.
+struct WrittenValues<'a, W> {
+    query: ValueQuery<'a>,
+    output: &'a mut W,
+}
+
+impl<W: Write> TakeValues for WrittenValues<'_, W> {
+    fn begin(&mut self, source: &ValueSource) -> PixelRect {
+        source.geometry.window(self.query.spec.region())
+    }
+
+    fn push(&mut self, row: &[f64]) -> ControlFlow<()> {
+        match write_values(row, self.output) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
     }
 }
 
-/// The samples of a file for each spec of the order.
+fn read_values(
+    input: &mut Input<'_, '_>,
+    query: ValueQuery<'_>,
+    take: &mut dyn TakeValues,
+) -> Result<(), Error> {
+    input.probed.decoder.read_values(input, query, take)
+}
+
+/// What `work` makes of a file.
 ///
 /// # Errors
 /// What is wrong with the file.
-fn decode(file: Vec<u8>, order: &Order) -> Result<Vec<Sampled>, Error> {
+fn decode<T>(
+    file: Vec<u8>,
+    order: &Order,
+    work: impl FnOnce(&mut Input<'_, '_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     let never = Cancellation::never().at(Place::OwnProcess);
     let mut file = Cursor::new(file);
     let mut source = Source::new(&mut file, &never);
     let probed = formats::probe(&mut source, &order.limits)?;
     let limits = &order.limits;
-    let mut input = Input { source: &mut source, probed: &probed, limits, values: None };
-    sample(&mut input, &order.specs.iter().collect::<Vec<&Spec>>())
+    work(&mut Input { source: &mut source, probed: &probed, limits, values: None })
 }

@@ -74,6 +74,7 @@ mod glyphs;
 mod grid;
 #[cfg(feature = "isolation")]
 pub mod isolation;
+mod kept;
 mod lanes;
 mod light;
 mod named_enum;
@@ -97,6 +98,7 @@ pub use geo::{Bbox, Geo, GeoError};
 pub use glyphs::symbol_set::SymbolSet;
 pub use grid::color::Color;
 pub use grid::{Cell, Grid, GridError};
+pub use kept::KeptStatistics;
 pub use playback::Playback;
 pub use probe::Header;
 pub use source::ReadSeek;
@@ -177,5 +179,20 @@ pub fn render_unless(
     limits: &Limits,
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<Grid>, Error> {
-    render::render_unless(&mut source, specs, limits, is_cancelled)
+    render_keeping(&mut source, specs, limits, &KeptStatistics::default(), is_cancelled)
+}
+
+/// As [`render_unless`], of a file that is drawn again and again: `kept` has what the draws before found
+/// out about the whole picture, such as percentiles. The result is the same.
+///
+/// # Errors
+/// As [`render_unless`].
+pub fn render_keeping(
+    mut source: impl ReadSeek,
+    specs: &[Spec],
+    limits: &Limits,
+    kept: &KeptStatistics,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<Grid>, Error> {
+    render::render_unless(&mut source, specs, limits, kept, is_cancelled)
 }

@@ -11,6 +11,7 @@ use crate::error::{Error, Limits};
 use crate::formats::animation::{Animation, FileBytes, Timing};
 use crate::formats::decoder::{Decoder, Input, Probed, area, view};
 use crate::grid::Grid;
+use crate::kept::KeptStatistics;
 use crate::light;
 use crate::probe::{self, Header};
 use crate::render;
@@ -121,7 +122,9 @@ impl Playback {
             None => {
                 let mut file = Cursor::new(self.file.clone());
                 let spec = std::slice::from_ref(spec);
-                let grids = render::render_unless(&mut file, spec, &self.limits, is_cancelled)?;
+                let kept = KeptStatistics::default();
+                let grids =
+                    render::render_unless(&mut file, spec, &self.limits, &kept, is_cancelled)?;
                 return Ok(grids.into_iter().next().expect("there is one for each spec"));
             }
         };

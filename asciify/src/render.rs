@@ -12,6 +12,7 @@ use crate::formats::decoder::Input;
 #[cfg(feature = "isolation")]
 use crate::formats::isolated;
 use crate::grid::Grid;
+use crate::kept::KeptStatistics;
 use crate::probe::{self, Header};
 use crate::source::{ReadSeek, Source};
 use crate::spec::Spec;
@@ -24,6 +25,7 @@ pub(crate) fn render_unless(
     reader: &mut dyn ReadSeek,
     specs: &[Spec],
     limits: &Limits,
+    kept: &KeptStatistics,
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<Grid>, Error> {
     let cancellation = Cancellation::new(is_cancelled);
@@ -33,6 +35,7 @@ pub(crate) fn render_unless(
         cancellation.at(Place::Caller { can_isolate })
     };
     let mut source = Source::new(reader, &cancellation);
+    source.kept = Some(kept);
     let grids = render(&mut source, specs, limits);
     source.verdict(grids)
 }

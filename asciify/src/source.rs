@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use crate::cancellation::Cancellation;
 use crate::error::Error;
+use crate::kept::{Answers, KeptStatistics};
 
 /// What decoders need of a reader: it is buffered and seekable.
 pub trait ReadSeek: BufRead + Seek {
@@ -69,17 +70,24 @@ pub(crate) struct Source<'a> {
     /// The first error of the reader itself.
     failure: Option<io::Error>,
     pub(crate) checks: Checks,
+    /// What draws before this one found out; `None` for a file that is read once.
+    pub(crate) kept: Option<&'a KeptStatistics>,
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn new(inner: &'a mut dyn ReadSeek, cancellation: &'a Cancellation<'a>) -> Self {
         let checks = if inner.was_probed() { Checks::Headers } else { Checks::Ends };
-        Self { inner, cancellation, failure: None, checks }
+        Self { inner, cancellation, failure: None, checks, kept: None }
     }
 
     /// For decoders that work without reading.
     pub(crate) fn cancellation(&self) -> &'a Cancellation<'a> {
         self.cancellation
+    }
+
+    /// What draws before this one found out.
+    pub(crate) fn answers(&self) -> Answers<'a> {
+        Answers { kept: self.kept, cancellation: self.cancellation }
     }
 
     /// `outcome`, or [`Error::Cancelled`], or [`Error::Read`] if the reader itself failed.

@@ -14,6 +14,15 @@ pub fn cog(side: u32) -> Vec<u8> {
     while sides.last().is_some_and(|side| *side > TILE) {
         sides.extend(sides.last().map(|side| side.div_ceil(2)));
     }
+    of_levels(&sides)
+}
+
+/// The same without overviews.
+pub fn without_overviews(side: u32) -> Vec<u8> {
+    of_levels(&[side])
+}
+
+fn of_levels(sides: &[u32]) -> Vec<u8> {
     let data = |level: usize| {
         HEAD_BYTES + sides[level + 1..].iter().map(|side| tiles(*side)).sum::<u32>() * TILE_BYTES
     };

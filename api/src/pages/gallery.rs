@@ -19,7 +19,7 @@ use crate::{list_query::ListQuery, listed_owner::ListedOwner, responses::rfc3339
 /// Width of a tile's picture divided by its height, at least and at most. Pictures beyond are
 /// shown with bars beside them.
 const MIN_ASPECT: f64 = 0.5;
-const MAX_ASPECT: f64 = 2.5;
+const MAX_ASPECT: f64 = 6.0;
 /// Height of the picture of a tile, in CSS pixels, in the attributes of the page: a browser takes
 /// its aspect ratio from them before it is loaded.
 const TILE_HEIGHT: f64 = 200.0;

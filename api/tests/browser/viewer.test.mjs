@@ -344,6 +344,41 @@ test("the original is zoomed and moved by wheel, keys, buttons and drag, and the
   await close(page);
 });
 
+test("on a phone, two fingers zoom the original about their middle, and one moves it", async () => {
+  const page = await visit({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  const line = await page.context().newCDPSession(page);
+  const touch = (type, ...points) => line.send("Input.dispatchTouchEvent", { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
+  const address = page.url();
+  const numbers = () => new URL(page.url()).searchParams.get("region")?.split(",").map(Number);
+  const box = await page.locator("#render").boundingBox();
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+  const pinch = async (spreads) => {
+    const fingers = (by) => [[x - by, y], [x + by, y]];
+    await touch("touchStart", fingers(spreads[0])[0]);
+    await touch("touchStart", ...fingers(spreads[0]));
+    for (const by of spreads.slice(1)) {
+      await touch("touchMove", ...fingers(by));
+    }
+    await touch("touchEnd");
+  };
+  await pinch([30, 45, 60, 90]);
+  await until("a third is shown", () => Math.abs(numbers()?.[2] - 160 / 3) <= 3);
+  const [left, top, width, height] = numbers();
+  assert.ok(Math.abs(left + width / 2 - 80) <= 3 && Math.abs(top + height / 2 - 50) <= 3, `${numbers()}`);
+  await touch("touchStart", [x, y]);
+  for (const by of [20, 40, 60]) {
+    await touch("touchMove", [x - by, y]);
+  }
+  await touch("touchEnd");
+  await until("what is to the right is shown", () => numbers()[0] > left + 3 && numbers()[2] === width);
+  await pinch([120, 60, 20]);
+  await until("all of it is shown", () => numbers() === undefined);
+  assert.equal(new URL(page.url()).pathname, new URL(address).pathname, "it was no swipe to another image");
+  assert.equal(await page.evaluate(() => visualViewport.scale), 1, "the page is as large as before");
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is beside the screen");
+  await close(page);
+});
+
 test("the values under the pointer are those of the file, with their place", async () => {
   const measured = await service.upload("elevations.tif", geotiff(60, 40, (x, y) => 1000 + 50 * x + y));
   const page = await open();

@@ -6,13 +6,19 @@ use std::ops::ControlFlow;
 use super::bands::{self, BandLabel};
 use super::hillshade::{Hillshade, Light};
 use crate::error::Error;
-use crate::formats::decoder::Input;
+use crate::formats::decoder::{Input, area};
+#[cfg(feature = "isolation")]
+use crate::formats::isolated;
 use crate::formats::value_rows::{ANY_FORMAT_BANDS, TakeValues, ValueQuery, ValueSource};
 use crate::sample::band_numbers::BandDirectory;
 use crate::spec::Spec;
 use crate::spec::expression::Expression;
 use crate::spec::region::PixelRect;
 use crate::spec::values::Algorithm;
+
+/// The most operations of an expression on all pixels that are read. The most expensive that are allowed take
+/// 50 s, at 10 to 25 ns each.
+const MAX_OPERATIONS: u64 = 2_000_000_000;
 
 /// The bands that are read together, and what is computed from them.
 pub(super) struct Computation<'a> {
@@ -70,7 +76,12 @@ impl<'a> Computation<'a> {
         }
         let light = match spec.algorithm() {
             Algorithm::None => None,
-            Algorithm::Hillshade => Some(Light::new(spec.light_angles(), spec.z_exaggeration())),
+            Algorithm::Hillshade => {
+                // an expression may have another unit than its bands
+                let band = computation.bands.first().filter(|_| spec.expression().is_none());
+                let unit_m = band.and_then(|band| directory.units_m.get(*band)).unwrap_or(&1.0);
+                Some(Light::new(spec.light_angles(), spec.z_exaggeration() * unit_m))
+            }
         };
         Ok(Self { light, ..computation })
     }
@@ -119,15 +130,31 @@ impl<'a> Computation<'a> {
         take: &mut dyn TakeValues,
     ) -> Result<(), Error> {
         let Self { bands, expression, .. } = self;
-        let (decoder, query) = (&input.probed.decoder, ValueQuery { spec, bands });
+        let query = ValueQuery { spec, bands };
         match expression {
-            None => decoder.read_values(input, query, take),
+            None => read_values(input, query, take),
             Some(expression) => {
                 let (bands, row) = (bands.len(), Vec::new());
-                decoder.read_values(input, query, &mut Evaluated { expression, bands, row, take })
+                let mut evaluated = Evaluated { expression, bands, row, take, too_many: None };
+                let read = read_values(input, query, &mut evaluated);
+                evaluated.too_many.map_or(read, |pixels| Err(too_many(expression, pixels)))
             }
         }
     }
+}
+
+/// Passes values. A decoder that must not run in this process runs in another one.
+fn read_values(
+    input: &mut Input<'_, '_>,
+    query: ValueQuery<'_>,
+    take: &mut dyn TakeValues,
+) -> Result<(), Error> {
+    let read = input.probed.decoder.read_values(input, query, take);
+    #[cfg(feature = "isolation")]
+    if input.source.cancellation().take_need_of_process_only() {
+        return isolated::read_values(input, query, take);
+    }
+    read
 }
 
 /// Bits of a number that is computed.
@@ -141,16 +168,36 @@ struct Evaluated<'a> {
     /// The values of a row: kept for its memory.
     row: Vec<f64>,
     take: &'a mut dyn TakeValues,
+    /// How many pixels there are, if they take too many operations.
+    too_many: Option<u64>,
+}
+
+fn too_many(expression: &Expression, pixels: u64) -> Error {
+    let (most, operations) = (MAX_OPERATIONS / 1_000_000, expression.operations());
+    let accepts = format!(
+        "of at most {most} million operations on all pixels that are read; this one has {operations} \
+         on each of {pixels}: shorten it, or choose a smaller region"
+    );
+    Error::Missing { option: "expression", accepts }
 }
 
 impl TakeValues for Evaluated<'_> {
     fn begin(&mut self, source: &ValueSource) -> PixelRect {
         let ranges = vec![(0.0, 1.0); self.expression.count()];
         let geometry = source.geometry;
-        self.take.begin(&ValueSource { geometry, bits: COMPUTED_BITS, ranges, is_inverted: false })
+        let source = ValueSource { geometry, bits: COMPUTED_BITS, ranges, is_inverted: false };
+        let window = self.take.begin(&source);
+        let (width, height) = window.sides();
+        let pixels = area(width, height);
+        let operations = pixels.saturating_mul(self.expression.operations());
+        self.too_many = (operations > MAX_OPERATIONS).then_some(pixels);
+        window
     }
 
     fn push(&mut self, row: &[f64]) -> ControlFlow<()> {
+        if self.too_many.is_some() {
+            return ControlFlow::Break(());
+        }
         self.row.clear();
         for pixel in row.chunks_exact(self.bands) {
             self.expression.put(pixel, &mut self.row);

@@ -25,11 +25,6 @@ pub(super) fn with_input<T>(
         Header::from(&probed).offers(spec)?;
         let source = &mut source;
         let done = work(&mut Input { source, probed: &probed, limits, values: None });
-        #[cfg(feature = "isolation")]
-        if cancellation.take_need_of_process() {
-            let what = "is decoded in a process of its own, which gives colours and no values";
-            return Err(Error::Unsupported(format!("this {} {what}", probed.format)));
-        }
         cancellation.check()?;
         done
     };

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::formats::decoder::{Input, area};
 use crate::formats::stretch::{SAMPLED_PIXELS, not_empty, of_values};
 use crate::formats::value_rows::{TakeValues, ValueSource};
+use crate::kept::Question;
 use crate::spec::Spec;
 use crate::spec::bands::Stretch;
 use crate::spec::region::PixelRect;
@@ -33,6 +34,20 @@ pub(super) fn black_and_white(
             }
         }
     }
+    let answers = input.source.answers();
+    answers.get(Question::Ranges, spec, || of_whole(input, spec, computation))
+}
+
+/// Black and white by the values of the whole picture.
+///
+/// # Errors
+/// What is wrong with the file.
+fn of_whole(
+    input: &mut Input<'_, '_>,
+    spec: &Spec,
+    computation: &Computation<'_>,
+) -> Result<Option<Vec<(f64, f64)>>, Error> {
+    let count = computation.count();
     let whole = spec.for_percentiles();
     let mut sampled = SampledValues::new(count);
     computation.read(input, &whole, &mut sampled)?;

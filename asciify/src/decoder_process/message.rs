@@ -1,8 +1,8 @@
-//! What a decoding process writes: the samples for each spec, or an error.
+//! What a decoding process writes: the samples for each spec, rows of values, or an error.
 //!
 //! A message begins with its kind (one byte). Samples follow as columns and rows of the grid (four
 //! bytes each, little-endian), whether there is opacity (one byte), and the samples of each buffer,
-//! in the machine's byte order; an error, as its length in bytes (four, little-endian) and its
+//! in the machine's byte order; a row of values, as these numbers (eight bytes each); an error, as its length in bytes (four, little-endian) and its
 //! fields, each on a line. What is read is not trusted.
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -20,6 +20,7 @@ const MALFORMED: u8 = 1;
 const UNSUPPORTED: u8 = 2;
 const OVER_LIMIT: u8 = 3;
 const MISSING: u8 = 4;
+const VALUES: u8 = 5;
 
 /// The longest error, in bytes.
 const MAX_ERROR_BYTES: u32 = 1000;
@@ -46,6 +47,15 @@ pub(crate) fn write_samples(sampled: Vec<Sampled>, to: &mut impl Write) -> io::R
         }
     }
     to.flush()
+}
+
+/// Writes a row of values.
+///
+/// # Errors
+/// The process that reads has ended, or wants no further row.
+pub(crate) fn write_values(row: &[f64], to: &mut impl Write) -> io::Result<()> {
+    to.write_all(&[VALUES])?;
+    row.iter().try_for_each(|value| to.write_all(&value.to_ne_bytes()))
 }
 
 /// Writes why there are no samples.
@@ -114,6 +124,21 @@ fn read_one(spec: &Spec, from: &mut impl Read) -> Result<Sampled, Failure> {
             }
         },
     })
+}
+
+/// Reads a row of as many values as `row` has.
+///
+/// # Errors
+/// See [`Failure`].
+pub(super) fn read_values(row: &mut [f64], from: &mut impl Read) -> Result<(), Failure> {
+    let [kind] = array(from)?;
+    if kind != VALUES {
+        return Err(Failure::File(read_error(kind, from)?));
+    }
+    for value in row {
+        *value = f64::from_ne_bytes(array(from)?);
+    }
+    Ok(())
 }
 
 fn read_buffer(count: usize, from: &mut impl Read) -> io::Result<Vec<u32>> {

@@ -8,8 +8,8 @@ mod process;
 mod program;
 
 pub(crate) use limits::limit_this_process;
-pub(crate) use message::{write_error, write_samples};
+pub(crate) use message::{write_error, write_samples, write_values};
 pub(crate) use order::{Order, PANICKED};
-pub(crate) use process::sample;
+pub(crate) use process::{sample, values};
 pub use program::use_program;
 pub(crate) use program::{is_program_known, use_running_program};

@@ -23,12 +23,17 @@ pub(crate) struct Order {
     pub(crate) cpu_s: u64,
     /// What the file is sampled for.
     pub(crate) specs: Vec<Spec>,
+    /// The bands, counted from 0, whose values are wanted in place of samples, for the only spec.
+    pub(crate) values: Option<Vec<usize>>,
 }
+
+/// In place of bands: samples are wanted.
+const SAMPLES: &str = "samples";
 
 impl Order {
     /// The arguments that [`parse`](Self::parse) reads.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = String> {
-        let Self { limits, file_bytes, memory_bytes, cpu_s, specs } = self;
+        let Self { limits, file_bytes, memory_bytes, cpu_s, specs, values } = self;
         let numbers = [
             limits.max_side_px.into(),
             limits.max_pixels,
@@ -40,7 +45,11 @@ impl Order {
             *cpu_s,
         ]
         .map(|it: u64| it.to_string());
-        [DECODE.to_owned()].into_iter().chain(numbers).chain(specs.iter().map(Spec::to_string))
+        let bands = values.as_ref().map_or(SAMPLES.to_owned(), |bands| {
+            bands.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+        });
+        let words = [DECODE.to_owned()].into_iter().chain(numbers).chain([bands]);
+        words.chain(specs.iter().map(Spec::to_string))
     }
 
     /// The order that the arguments of a program give, without its name. `None` for other
@@ -61,6 +70,10 @@ impl Order {
             file_bytes: number()?,
             memory_bytes: number()?,
             cpu_s: number()?,
+            values: match arguments.next()?.to_str()? {
+                SAMPLES => None,
+                bands => Some(bands.split(',').map(|it| it.parse().ok()).collect::<Option<_>>()?),
+            },
             specs: arguments.map(|it| it.to_str()?.parse().ok()).collect::<Option<_>>()?,
         })
     }
@@ -74,6 +87,7 @@ mod tests {
     fn an_order_is_read_back_from_its_arguments() {
         let specs = ["width=7&symbols=ramp:%20.%23", "frame=2&bands=3,2,1&stretch=0:0.5"];
         let order = Order {
+            values: Some(vec![2, 0]),
             limits: Limits::default(),
             file_bytes: 5,
             memory_bytes: u64::MAX,
@@ -81,8 +95,11 @@ mod tests {
             specs: specs.map(|spec| spec.parse().unwrap()).to_vec(),
         };
         let arguments: Vec<OsString> = order.arguments().map(OsString::from).collect();
-        assert_eq!(Order::parse(arguments.clone().into_iter()), Some(order));
+        assert_eq!(Order::parse(arguments.clone().into_iter()).as_ref(), Some(&order));
         assert_eq!(Order::parse(arguments.into_iter().skip(1)), None);
+        let samples = Order { values: None, ..order };
+        let arguments = samples.arguments().map(OsString::from);
+        assert_eq!(Order::parse(arguments), Some(samples.clone()));
         assert_eq!(Order::parse(["photo.avif".into()].into_iter()), None);
     }
 }

@@ -1,15 +1,16 @@
 //! Starts a decoding process, sends it the file, and reads the samples.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
-use super::message::{Failure, read_samples};
+use super::message::{Failure, read_samples, read_values};
 use super::order::{Order, PANICKED};
 use super::program::program;
 use crate::cancellation::Cancellation;
@@ -33,22 +34,50 @@ pub(crate) fn sample(
     format: Format,
     order: &Order,
 ) -> Result<Vec<Sampled>, Error> {
-    let start = || Process::start(program()?, order);
-    let process = start().map_err(Error::Read)?;
-    sample_by(process, source, format, order)
+    let process = start(order)?;
+    ask(process, source, format, order, |messages| read_samples(&order.specs, messages))
 }
 
-fn sample_by(
+/// Decodes a file of `format`, and passes rows of values, each as long as `row`, until `take` breaks or
+/// `rows` were passed.
+///
+/// # Errors
+/// As those of [`sample`].
+pub(crate) fn values(
+    source: &mut Source<'_>,
+    format: Format,
+    order: &Order,
+    (rows, row): (u32, &mut [f64]),
+    mut take: impl FnMut(&[f64]) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    ask(start(order)?, source, format, order, |messages| {
+        for _ in 0..rows {
+            read_values(row, messages)?;
+            if take(row).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn start(order: &Order) -> Result<Process, Error> {
+    program().and_then(|program| Process::start(program, order)).map_err(Error::Read)
+}
+
+/// Sends the file, and reads messages.
+fn ask<T>(
     mut process: Process,
     source: &mut Source<'_>,
     format: Format,
     order: &Order,
-) -> Result<Vec<Sampled>, Error> {
+    read: impl FnOnce(&mut BufReader<Waiting<'_, ChildStdout>>) -> Result<T, Failure>,
+) -> Result<T, Error> {
     process.send(source)?;
     let pipe = process.0.stdout.take().expect("it is piped");
     let cancellation = source.cancellation();
     let mut messages = BufReader::with_capacity(BUFFER_BYTES, Waiting { pipe, cancellation });
-    read_samples(&order.specs, &mut messages).map_err(|failure| match failure {
+    read(&mut messages).map_err(|failure| match failure {
         Failure::File(err) => err,
         Failure::Read(_) if cancellation.is_cancelled() => Error::Cancelled,
         Failure::Read(err) => match err.kind() {
@@ -184,11 +213,13 @@ mod tests {
         fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
         let specs = vec!["width=1&height=1".parse().unwrap()];
         let limits = Limits::default();
-        let order = Order { limits, file_bytes: 3, memory_bytes: 5 << 20, cpu_s: 9, specs };
+        let (memory_bytes, values) = (5 << 20, None);
+        let order = Order { limits, file_bytes: 3, memory_bytes, cpu_s: 9, specs, values };
         let cancellation = Cancellation::new(is_cancelled);
         let process = Process::start(&program, &order).unwrap();
         let mut file = Cursor::new(vec![0; 1 << 20]);
-        sample_by(process, &mut Source::new(&mut file, &cancellation), FORMAT, &order).map(drop)
+        let source = &mut Source::new(&mut file, &cancellation);
+        ask(process, source, FORMAT, &order, |from| read_samples(&order.specs, from)).map(drop)
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::formats::reader::ByteReader;
 use crate::formats::stretch::{SAMPLED_PIXELS, of_values};
 use crate::formats::value_rows::{ColorValues, TakeValues, ValueQuery};
 use crate::geo::Geo;
+use crate::kept::Question;
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
 use crate::sample::band_numbers::{BandDirectory, BandNumbers};
@@ -233,7 +234,7 @@ impl Probed {
     }
 
     /// What turns rows of colours into the values of a query.
-    fn values_of(&self, query: ValueQuery<'_>) -> ColorValues {
+    pub(crate) fn values_of(&self, query: ValueQuery<'_>) -> ColorValues {
         let alpha = if self.bands == 2 { 1 } else { 3 };
         let channel = |band: &usize| if *band >= alpha { 3 } else { *band };
         let channels = query.bands.iter().map(channel).collect();
@@ -330,7 +331,17 @@ impl Input<'_, '_> {
             return passed.map(|()| vec![Sampled::default()]);
         }
         let view = match view.stretch {
-            Stretch::Percentiles(parts) => self.with_percentiles(view, parts, &mut decode)?,
+            Stretch::Percentiles(parts) => {
+                let answers = self.source.answers();
+                let mut find = || self.percentiles(view, parts, &mut decode).map(Some);
+                // all specs of a view have the same
+                let ranges = match specs.first() {
+                    Some(spec) => answers.get(Question::Ranges, spec, find)?,
+                    None => find()?,
+                };
+                let ranges = ranges.and_then(|ranges| ranges.try_into().ok());
+                View { stretch: Stretch::Ranges(ranges.expect("as many as bands")), ..view }
+            }
             _ => view,
         };
         // chosen bands, and values of a chosen range, are no colours
@@ -353,13 +364,13 @@ impl Input<'_, '_> {
         Ok(picture.finish().collect())
     }
 
-    /// The view with the percentiles of each band that `decode` pushes, in percent, as its range.
-    fn with_percentiles<E>(
+    /// The percentiles of each band that `decode` pushes, of parts in percent.
+    fn percentiles<E>(
         &mut self,
         view: View,
         parts: [(f64, f64); 3],
         decode: &mut impl FnMut(&mut Self, &mut dyn TakeRows) -> Result<(), E>,
-    ) -> Result<View, E> {
+    ) -> Result<Vec<(f64, f64)>, E> {
         let white = self.probed.white();
         let bands = View { stretch: Stretch::None, ..view };
         let every = area(self.probed.width, self.probed.height).div_ceil(SAMPLED_PIXELS);
@@ -385,9 +396,7 @@ impl Input<'_, '_> {
         })?;
         let is_grey = self.probed.bands < 3;
         let parts = if is_grey { [parts[0]; 3] } else { parts };
-        let ranges = of_values(&mut values, Stretch::Percentiles(parts));
-        let ranges = ranges.try_into().expect("as many as bands");
-        Ok(View { stretch: Stretch::Ranges(ranges), ..view })
+        Ok(of_values(&mut values, Stretch::Percentiles(parts)))
     }
 
     /// Passes what the view shows of each row that `decode` pushes to `picture`.

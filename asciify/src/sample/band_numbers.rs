@@ -54,6 +54,8 @@ pub(crate) struct BandDirectory {
     pub(crate) rgb: Option<[usize; 3]>,
     /// The one that is alpha, counted from 0; where it is not known, the second or the fourth may be.
     pub(crate) alpha: Option<usize>,
+    /// The unit of each band, if it holds elevations, in metres; 1 where it is not known.
+    pub(crate) units_m: Vec<f64>,
     /// Whether any number of them can be read together.
     pub(crate) has_any_number: bool,
     /// Whether those of a pixel are stored together, so that reading more of them takes no more memory.

@@ -245,7 +245,7 @@ pub const OPTIONS: &[OptionDoc] = &[
     words(
         "algorithm",
         Algorithm::NAMES,
-        "What is made of a picture of one band or one expression: hillshade shows the light on its elevations, which are in metres, with the size of pixels that a GeoTIFF states, or else of 1.",
+        "What is made of a picture of one band or one expression: hillshade shows the light on its elevations, which are in metres unless a GeoTIFF states feet, with the size of pixels that a GeoTIFF states, or else of 1.",
     ),
     decimal(
         "azimuth",

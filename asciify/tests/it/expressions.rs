@@ -163,3 +163,22 @@ fn a_pixel_and_statistics_have_the_value_of_an_expression() {
     let rows = u64::from(SIDES.1);
     assert_eq!((of_index.valid_pixels, of_index.masked_pixels), (59 * rows, rows));
 }
+
+#[test]
+fn an_expression_that_takes_too_long_is_refused() {
+    let expensive = format!("b1{}", "%2Btan(exp(b1))".repeat(70));
+    let file = |side: usize| {
+        [format!("P5 {side} {side} 255\n").into_bytes(), vec![7; side * side]].concat()
+    };
+    let draw = |side, options: &str| {
+        drawn(&file(side), &format!("expression={expensive}{options}")).map(drop)
+    };
+    draw(100, "").expect("few pixels");
+    let Err(refused) = draw(4000, "") else { panic!("it takes minutes") };
+    let message = refused.to_string();
+    assert!(
+        message.starts_with("expression must be of at most 2000 million operations"),
+        "{message}"
+    );
+    draw(4000, "&region=0,0,100,100&stretch=0:1").expect("a region of few pixels");
+}

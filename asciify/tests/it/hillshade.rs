@@ -60,3 +60,17 @@ fn pixels_have_the_size_that_the_file_states() {
     assert_ne!(gentle, steep);
     assert_eq!(shade(&sizes(5000.0), "&z_exaggeration=1000"), steep);
 }
+
+#[test]
+fn elevations_are_in_the_unit_that_the_file_states() {
+    let keys = |unit| [1024, 1, 1025, 1, 3072, 32_633, 4099, unit];
+    let file = |unit: u16| geotiff(&GeoTags { keys: &keys(unit), ..GeoTags::default() });
+    let [metres, feet, unknown] = [9001, 9002, 9999].map(file);
+    let of = |file: &[u8], options: &str| row(file, &format!("azimuth=270{options}"));
+    let converted = "&expression=b1*0.3048";
+    assert_eq!(of(&feet, ""), of(&metres, converted));
+    assert_ne!(of(&feet, ""), of(&metres, ""));
+    assert_eq!(of(&unknown, ""), of(&metres, ""));
+    // an expression has the unit that it gives
+    assert_eq!(of(&feet, converted), of(&metres, converted));
+}

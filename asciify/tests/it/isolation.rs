@@ -14,7 +14,7 @@ fn start(file_bytes: usize, memory_bytes: u64, cpu_s: u64) -> Child {
         .arg("--decode-in-isolation")
         .args(limits.map(|it| it.to_string()))
         .args([file_bytes as u64, memory_bytes, cpu_s].map(|it| it.to_string()))
-        .arg("width=80")
+        .args(["samples", "width=80"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

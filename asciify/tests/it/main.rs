@@ -21,11 +21,14 @@ mod hillshade;
 mod hostile;
 #[cfg(all(feature = "cli", unix))]
 mod interactive;
+#[cfg(all(feature = "cli", unix))]
+mod interactive_service;
 #[cfg(all(feature = "avif", feature = "cli", feature = "jxl"))]
 mod isolation;
 mod jp2;
 mod jpegs;
 mod jxl;
+mod kept_statistics;
 mod layering;
 mod nodata;
 mod orientation;
@@ -45,4 +48,6 @@ mod terminal;
 mod text;
 mod tiff_bands;
 mod tiff_codecs;
+#[cfg(all(feature = "cli", unix))]
+mod tmux;
 mod values;

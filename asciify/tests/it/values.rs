@@ -6,7 +6,8 @@ use asciify::{
     Band, BandStatistics, Error, Limits, Spec, StatisticsOptions, pixel_values, statistics,
 };
 use image::DynamicImage;
-use testkit::pictures::{encoded, lopsided, named, png, text};
+use testkit::pictures::{encoded, lopsided, named, png, sample, text};
+use testkit::samples::foreign;
 use testkit::tiffs::{GeoTags, SIDES, by_hand, geotiff, page, tiff, values};
 use tiff::encoder::Predictor;
 use tiff::encoder::colortype::{Gray16, Gray32Float};
@@ -152,4 +153,37 @@ fn a_chosen_value_is_transparent_and_counts_in_no_percentile() {
     assert_eq!(text("&unscale=true&stretch=0:0.3"), text("&stretch=1000:4000"));
     assert_eq!(text("&unscale=true"), text(""));
     assert_eq!(text("&nodata=nan&region=5,5,20,20"), text("&region=5,5,20,20"));
+}
+
+#[test]
+#[cfg(all(feature = "avif", feature = "jxl"))]
+fn a_picture_that_another_process_decodes_has_values() {
+    let picture = sample();
+    for name in ["libavif-lossless.avif", "libjxl-lossless.jxl"] {
+        let file = foreign(name);
+        for at in [(0, 0), (13, 6), (23, 15)] {
+            let expected = picture.to_rgb8().get_pixel(at.0, at.1).0.map(|it| Some(it.into()));
+            assert_eq!(pixel(&file, "", &[], at), expected, "{name} {at:?}");
+            let [red, green, _] = expected.map(Option::unwrap_or_default);
+            let difference = pixel(&file, "expression=b1-b2", &[], at);
+            assert_eq!(difference, [Some(red - green)], "{name} {at:?}");
+        }
+        for options in ["", "region=5,3,11,9", "expression=b3%2Bb1"] {
+            let expected = statistics_of(&png(&picture), options, 1024);
+            assert_eq!(statistics_of(&file, options, 1024), expected, "{name} {options}");
+        }
+        let cut = &file[..file.len() * 2 / 3];
+        let of_cut = pixel_values(
+            Cursor::new(cut),
+            (&Spec::default(), &[]),
+            (23, 15),
+            &Limits::default(),
+            &|| false,
+        );
+        assert!(matches!(of_cut, Err(Error::Malformed(_))), "{name}: {of_cut:?}");
+    }
+    // 48 × 32 pixels as stored
+    let turned = foreign("libjxl-orientation-6.jxl");
+    let right = statistics_of(&turned, "region=31,0,1,48", 1024);
+    assert_eq!(right[0].valid_pixels, 48);
 }

@@ -23,6 +23,7 @@ Examples:
   asciify --symbols quad --color_on both photo.jpg         blocks in two colours per cell
   asciify -w 120 --format png -o look.png photo.jpg        a picture of the text
   asciify --interactive scene.tif                          moves about in it, with keys and the pointer
+  asciify --interactive https://HOST/images/ID             the same of an image of a service
   asciify --animate=no moving.gif                          its first frame; without it, it is played
   asciify --format cast -o moving.cast moving.gif          a recording for asciinema
   curl -s https://host/photo.jpg | asciify                 from standard input
@@ -32,6 +33,9 @@ announce, on its background if it tells that. Otherwise the default is 80 column
 colours. CLICOLOR_FORCE=1,
 FORCE_COLOR=1 and the format ansi ask for colours everywhere. NO_COLOR=1 and CLICOLOR=0 ask for none;
 --color and --format decide over NO_COLOR, and that over the others.
+
+--interactive also takes the address of an image of a Planet Image API, which then renders what is in
+view. A token for a private image is PLANET_TOKEN, or the password of its host in ~/.netrc.
 
 A JPEG or PNG that was cut off is drawn as far as it goes, and the exit code is 1. If there are
 several files, a line with the file's name precedes each picture.";
@@ -89,7 +93,7 @@ pub(crate) fn command() -> Command {
     let interactive = Arg::new("interactive")
         .long("interactive")
         .short('i')
-        .help("Shows one FILE on the terminal, where keys and the pointer move and enlarge it; ? lists the keys. q quits and prints the command that shows the same.")
+        .help("Shows one FILE, or the image of a service at https://HOST/images/ID, on the terminal, where keys and the pointer move and enlarge it; ? lists the keys. q quits and prints the command that shows the same.")
         .action(ArgAction::SetTrue)
         .conflicts_with_all([
             "animate", "fit", "format", "height", "loops", "output", "size", "speed", "width",

@@ -6,6 +6,7 @@ use std::io::{self, BufReader, Cursor, ErrorKind, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::interactive::remote::is_address;
 use asciify::{Limits, Playback, probe, probe_header};
 
 /// Bytes to read from a file at once.
@@ -30,6 +31,12 @@ impl Input {
     pub(crate) fn open(path: &Path) -> Result<Self, Box<dyn Error>> {
         if path == "-" {
             return Ok(Self::Bytes(read_stream(io::stdin().lock())?.into()));
+        }
+        if let Some(address) = path.to_str().filter(|text| is_address(text)) {
+            let message = format!(
+                "an address is shown with --interactive; to draw the image once: curl '{address}'"
+            );
+            return Err(message.into());
         }
         let open = || {
             let file = File::open(path)?;

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use asciify::write::Output;
 use asciify::{Bbox, Grid, Limits, OPTIONS, OptionDoc, OptionKind, Palette, ReadSeek, Spec};
-use asciify::{SpecError, WGS_84, escape_controls, probe, probe_header, render};
+use asciify::{SpecError, WGS_84, escape_controls, probe, render};
 use clap::{ArgMatches, error::ErrorKind as UsageError};
 use clap_complete::Shell;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,7 +18,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use animate::{PlayError, Show};
 use command::{Animate, CAST, command, completions, exit, exit_with, limit_flags, limits, manual};
 use input::Input;
+use interactive::Show as View;
+use interactive::one_shot::Subject;
 use interactive::picture::{LocalPicture, Picture};
+use interactive::remote::{self, RemotePicture, is_address};
 
 mod animate;
 mod command;
@@ -153,38 +156,58 @@ fn show_interactively(arguments: &ArgMatches, mut spec: Spec) -> io::Result<Exit
         let message = "--interactive reads keys from standard input: save the image as a FILE";
         exit_with(UsageError::ArgumentConflict, message);
     }
-    let mut open = || -> Result<Box<dyn Picture>, Box<dyn Error>> {
-        let limits = limits(arguments);
-        let mut input = Input::open(file)?;
-        let header = match &mut input {
-            Input::File(file) => probe_header(file, &limits)?,
-            Input::Bytes(bytes) => probe_header(Cursor::new(bytes), &limits)?,
+    let mut open = || -> Result<View, Box<dyn Error>> {
+        let address = file.to_str().filter(|text| is_address(text));
+        let (picture, name, subject) = match address {
+            Some(address) => of_service(address)?,
+            None => of_file(file, arguments)?,
         };
+        let header = picture.header();
         if let Some((bbox, crs)) = bbox(arguments) {
             spec.set("region", &header.region(bbox, crs)?.to_string())?;
         }
         header.offers(&spec)?;
-        Ok(match input {
-            Input::File(source) => Box::new(LocalPicture { source, header, limits }),
-            Input::Bytes(bytes) => {
-                Box::new(LocalPicture { source: Cursor::new(bytes), header, limits })
-            }
-        })
+        Ok(View { picture, spec: spec.clone(), name, subject })
     };
-    let picture = match open() {
-        Ok(picture) => picture,
+    let show = match open() {
+        Ok(show) => show,
         Err(err) => {
             report(&format_args!("{}: {err}", file.display()));
             return Ok(ExitCode::FAILURE);
         }
     };
-    interactive::run(interactive::Show {
-        picture,
-        spec,
-        name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        what: file.as_os_str().as_encoded_bytes().to_vec(),
-        flags: limit_flags(arguments),
-    })
+    let cut_off = show.picture.header().check_whole().err();
+    let code = interactive::run(show)?;
+    if let Some(err) = cut_off.filter(|_| code == ExitCode::SUCCESS) {
+        report(&format_args!("{}: {err}; the available part was shown", file.display()));
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(code)
+}
+
+/// A picture to look at, its name, and what a command that draws it is for.
+type Opened = (Box<dyn Picture>, String, Subject);
+
+/// An image of a service.
+///
+/// # Errors
+/// What is wrong with the address, or what the service says.
+fn of_service(address: &str) -> Result<Opened, String> {
+    let remote::Opened { picture, name, address, curl_flags } = RemotePicture::open(address)?;
+    Ok((Box::new(picture), name, Subject::Address { address, curl_flags }))
+}
+
+/// # Errors
+/// The file cannot be read, or its header exceeds the limits.
+fn of_file(file: &Path, arguments: &ArgMatches) -> Result<Opened, Box<dyn Error>> {
+    let limits = limits(arguments);
+    let picture: Box<dyn Picture> = match Input::open(file)? {
+        Input::File(source) => Box::new(LocalPicture::open(source, limits)?),
+        Input::Bytes(bytes) => Box::new(LocalPicture::open(Cursor::new(bytes), limits)?),
+    };
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let path = file.as_os_str().as_encoded_bytes().to_vec();
+    Ok((picture, name, Subject::File { path, flags: limit_flags(arguments) }))
 }
 
 /// Plays an animation, or records it.

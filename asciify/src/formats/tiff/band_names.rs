@@ -8,6 +8,10 @@ const MAX_XML_BYTES: u64 = 1 << 20;
 /// The longest name that is kept, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
+/// The international foot and that of the US survey, in metres.
+pub(super) const FOOT_M: f64 = 0.3048;
+pub(super) const SURVEY_FOOT_M: f64 = 1200.0 / 3937.0;
+
 /// A colour that a band shows.
 const COLORS: [&str; 3] = ["red", "green", "blue"];
 /// Bands of Sentinel-2, and of Landsat 8 and 9, that are red, green and blue.
@@ -30,6 +34,8 @@ pub(super) struct BandNames {
     /// has any.
     pub(super) scales: Vec<f64>,
     pub(super) offsets: Vec<f64>,
+    /// The unit of the values of each band, in metres, where it is one of length that is known.
+    pub(super) units_m: Vec<Option<f64>>,
 }
 
 impl BandNames {
@@ -74,9 +80,21 @@ impl BandNames {
             alpha: named("alpha"),
             scales,
             offsets,
+            units_m: of_role("unittype").iter().map(|it| metres(it.as_deref()?)).collect(),
             names: if names.iter().any(Option::is_some) { names } else { Vec::new() },
             colors,
         }
+    }
+}
+
+/// A unit of elevations in metres.
+fn metres(unit: &str) -> Option<f64> {
+    let word: String = unit.to_lowercase().split([' ', '_', '-']).collect();
+    match word.as_str() {
+        "m" | "metre" | "metres" | "meter" | "meters" => Some(1.0),
+        "ft" | "foot" | "feet" | "internationalfoot" | "internationalfeet" => Some(FOOT_M),
+        "ftus" | "usft" | "ussurveyfoot" | "ussurveyfeet" => Some(SURVEY_FOOT_M),
+        _ => None,
     }
 }
 
@@ -198,5 +216,13 @@ mod tests {
         let xml = "<Item name=\"SCALE\" sample=\"1\" role=\"scale\">0.0001</Item>";
         let names = BandNames::of(xml, 2);
         assert_eq!((names.scales, names.offsets), (vec![1.0, 0.0001], Vec::new()));
+        let unit = |unit: &str| {
+            let xml = format!("<Item name='UNITTYPE' sample='0' role='unittype'>{unit}</Item>");
+            BandNames::of(&xml, 1).units_m[0]
+        };
+        assert_eq!(
+            ["metre", "ft", "US survey foot", "K"].map(unit),
+            [Some(1.0), Some(0.3048), Some(1200.0 / 3937.0), None]
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use image::metadata::Orientation;
 
+use super::band_names::{FOOT_M, SURVEY_FOOT_M};
 use super::codes::SampleFormat;
 use super::ifd::{IfdEntry, Tiff};
 use super::levels::Level;
@@ -19,6 +20,7 @@ mod key {
     pub(super) const RASTER_TYPE: u64 = 1025;
     pub(super) const GEODETIC_CRS: u64 = 2048;
     pub(super) const PROJECTED_CRS: u64 = 3072;
+    pub(super) const VERTICAL_UNITS: u64 = 4099;
 }
 
 /// Values of these keys.
@@ -34,9 +36,7 @@ const EPSG_CODES: std::ops::Range<u64> = 1024..32_767;
 /// The file ends before the tags' values, or they are no numbers.
 pub(super) fn read(tiff: &mut Tiff<'_>, levels: &[Level]) -> Result<Option<Geo>, Error> {
     let page = &levels[0].page;
-    let [_, _, _, keys] = page.geo_tags;
-    let keys = keys.map(|keys| tiff.values(keys, 0, keys.count.min(MAX_KEY_VALUES))).transpose()?;
-    let keys = Keys(keys.unwrap_or_default());
+    let keys = Keys::read(tiff, page)?;
     let transform = transform(tiff, page, &keys)?;
     let transform = transform.filter(|it| it.iter().all(|number| number.is_finite()));
     let transform = transform.filter(|_| page.orientation() == Orientation::NoTransforms);
@@ -53,10 +53,33 @@ pub(super) fn read(tiff: &mut Tiff<'_>, levels: &[Level]) -> Result<Option<Geo>,
     }))
 }
 
+/// The unit of elevations in metres, by the coordinate reference system. `None` where it states none that
+/// is known.
+///
+/// # Errors
+/// The file ends before the keys.
+pub(super) fn vertical_unit_m(tiff: &mut Tiff<'_>, page: &Page) -> Result<Option<f64>, Error> {
+    // codes of EPSG
+    Ok(match Keys::read(tiff, page)?.value(key::VERTICAL_UNITS) {
+        Some(9001) => Some(1.0),
+        Some(9002) => Some(FOOT_M),
+        Some(9003) => Some(SURVEY_FOOT_M),
+        _ => None,
+    })
+}
+
 /// The GeoKeyDirectory: a header of four values, then four of each key.
 struct Keys(Vec<u64>);
 
 impl Keys {
+    /// # Errors
+    /// The file ends before them.
+    fn read(tiff: &mut Tiff<'_>, page: &Page) -> Result<Self, Error> {
+        let [_, _, _, keys] = page.geo_tags;
+        let values = keys.map(|keys| tiff.values(keys, 0, keys.count.min(MAX_KEY_VALUES)));
+        Ok(Self(values.transpose()?.unwrap_or_default()))
+    }
+
     /// The value of a key that is stored in the directory itself.
     fn value(&self, key: u64) -> Option<u64> {
         let (entries, _) = self.0.get(4..)?.as_chunks();

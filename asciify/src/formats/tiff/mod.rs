@@ -33,6 +33,7 @@ use crate::error::{Error, Limits};
 use crate::formats::decoder::{Decoder, Driver, Input, Probed, in_groups};
 use crate::formats::reader::ByteReader;
 use crate::formats::value_rows::{TakeValues, ValueQuery};
+use crate::kept::{Question, Ranges};
 use crate::sample::area::SourceGeometry;
 use crate::sample::band_numbers::BandDirectory;
 use crate::sample::used_range::UsedRange;
@@ -101,7 +102,12 @@ impl Decoder for Pages {
 
     fn bands(&self, input: &mut Input<'_, '_>, frame: u32) -> Result<BandDirectory, Error> {
         let mut tiff = Tiff::open(ByteReader::new(input.source, FORMAT)?)?;
-        Ok(tiff.levels(frame, input.limits)?.swap_remove(0).page.band_directory())
+        let page = tiff.levels(frame, input.limits)?.swap_remove(0).page;
+        // a damaged tag does not keep the page from being drawn
+        let vertical = geo::vertical_unit_m(&mut tiff, &page).unwrap_or_default();
+        let units = page.band_names.units_m.iter().map(|unit| unit.or(vertical));
+        let units_m = units.map(|unit| unit.unwrap_or(1.0)).collect();
+        Ok(BandDirectory { units_m, ..page.band_directory() })
     }
 
     fn read_values(
@@ -140,7 +146,7 @@ impl Decoder for Pages {
         view: View,
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
-        let cancellation = input.source.cancellation();
+        let (cancellation, answers) = (input.source.cancellation(), input.source.answers());
         let mut tiff = Tiff::open(ByteReader::new(input.source, FORMAT)?)?;
         tiff.cancellation = Some(cancellation);
         let levels = tiff.levels(view.frame, input.limits)?;
@@ -169,7 +175,12 @@ impl Decoder for Pages {
         let has_profile = profile.is_some();
         let profile = profile.unwrap_or_default();
         let range = |view| ValueRange::of(&tiff, &decodable, view, has_profile, input.limits);
-        let auto = range(view)?;
+        let kept = |question, find: &dyn Fn() -> Result<Ranges, Error>| {
+            // all specs of a view have the same
+            specs.first().map_or_else(find, |spec| answers.get(question, spec, find))
+        };
+        let auto = kept(Question::Ranges, &|| range(view).map(|range| Some(range.pairs())))?;
+        let auto = auto.and_then(|pairs| ValueRange::from_pairs(&pairs)).expect("it was made so");
         let smallest =
             |spec: &Spec| shown.iter().rposition(|it| geometry(it).suffices(spec)).unwrap_or(0);
         in_groups(specs, smallest, |level, specs| {
@@ -190,17 +201,28 @@ impl Decoder for Pages {
                 Ok::<_, Error>(picture)
             };
             // the whole picture says whether it uses a small range
-            let counted = match is_full {
-                true => push(specs, level, view, &auto, counts)?,
-                false => push(&[], level_with_enough_pixels(&decodable), view, &auto, counts)?,
+            let (counted, used) = match is_full {
+                true => {
+                    let picture = push(specs, level, view, &auto, counts)?;
+                    let used = picture.small_range();
+                    (Some(picture), used)
+                }
+                false => {
+                    let used = kept(Question::UsedRange, &|| {
+                        let level = level_with_enough_pixels(&decodable);
+                        let counted = push(&[], level, view, &auto, counts)?;
+                        Ok(counted.small_range().map(|used| vec![used]))
+                    })?;
+                    (None, used.and_then(|used| used.first().copied()))
+                }
             };
-            let picture = match counted.small_range() {
-                Some(fractions) => {
+            let picture = match (used, counted) {
+                (Some(fractions), _) => {
                     let view = View { stretch: level.page.stretch(fractions), ..view };
                     push(specs, level, view, &range(view)?, false)?
                 }
-                None if is_full => counted,
-                None => push(specs, level, view, &auto, false)?,
+                (None, Some(counted)) => counted,
+                (None, None) => push(specs, level, view, &auto, false)?,
             };
             Ok(picture.finish().collect())
         })

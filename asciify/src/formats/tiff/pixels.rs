@@ -186,7 +186,10 @@ impl Page {
         let alpha = if self.has_bands() { self.alpha_sample() } else { Some(3) };
         let is_interleaved = !self.is_planar;
         let BandNames { names, colors, rgb, .. } = self.band_names;
-        BandDirectory { count, names, colors, rgb, alpha, has_any_number: true, is_interleaved }
+        let has_any_number = true;
+        // they may also be those of the coordinate reference system
+        let units_m = Vec::new();
+        BandDirectory { count, names, colors, rgb, alpha, units_m, has_any_number, is_interleaved }
     }
 
     /// A view with the bands that are shown by default, if the page says which are red, green and

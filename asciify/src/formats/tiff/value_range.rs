@@ -99,6 +99,16 @@ impl ValueRange {
         Ok(Self { colors, opaque })
     }
 
+    /// As pairs of numbers that [`from_pairs`](Self::from_pairs) reads.
+    pub(super) fn pairs(&self) -> Vec<(f64, f64)> {
+        self.colors.into_iter().chain([(self.opaque, self.opaque)]).collect()
+    }
+
+    pub(super) fn from_pairs(pairs: &[(f64, f64)]) -> Option<Self> {
+        let [red, green, blue, (opaque, _)] = *pairs else { return None };
+        Some(Self { colors: [red, green, blue], opaque })
+    }
+
     /// Red, green, blue and alpha of a pixel, 0 to 65535.
     pub(super) fn apply(&self, pixel: &Pixel, is_inverted: bool, is_associated: bool) -> [u16; 4] {
         let alpha = if pixel.alpha == f64::INFINITY { 1.0 } else { pixel.alpha / self.opaque };

@@ -16,6 +16,7 @@ use crate::formats::stretch::{
     SAMPLED_PIXELS, SAMPLED_VALUE_BYTES, not_empty, of_values, part_of, to_16_bits,
 };
 use crate::formats::value_rows::{TakeValues, ValueQuery, ValueSource};
+use crate::kept::Question;
 use crate::light::{LastRow, Row};
 use crate::sample::area::SourceGeometry;
 use crate::sample::band_numbers::{BandDirectory, BandNumbers};
@@ -126,8 +127,15 @@ impl<S: StoredRows> Decoder for Values<S> {
         specs: &[&Spec],
     ) -> Result<Vec<Sampled>, Error> {
         let bands = self.chosen_bands(view.bands)?;
+        let answers = input.source.answers();
+        let mut find = || self.black_and_white(input, view, &bands).map(Some);
+        let ranges = match specs.first() {
+            // all specs of a view have the same
+            Some(spec) => answers.get(Question::Ranges, spec, find)?,
+            None => find()?,
+        };
         let mut colours = Colours {
-            ranges: self.black_and_white(input, view, &bands)?,
+            ranges: ranges.unwrap_or_default(),
             has_alpha: self.has_alpha(),
             samples: Vec::new(),
         };

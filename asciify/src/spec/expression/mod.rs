@@ -46,6 +46,11 @@ impl Expression {
         &self.bands
     }
 
+    /// How many operations a pixel takes: one each for an operator or a function that costs little.
+    pub(crate) fn operations(&self) -> u64 {
+        self.values.iter().map(|(_, node)| node.operations()).sum()
+    }
+
     /// Adds its values to `values`, for a pixel that has these values of [`bands`](Self::bands). NaN
     /// where a value is no finite number, or a band of it is NaN.
     pub(crate) fn put(&self, pixel: &[f64], values: &mut Vec<f64>) {

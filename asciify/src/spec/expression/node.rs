@@ -65,7 +65,22 @@ pub(super) const FUNCTIONS: [(&str, Function, usize, usize); 12] = [
 ];
 const MAX_ARGUMENTS: usize = 16;
 
+/// How many operations a function of analysis, or a power, counts as: its time in that of an addition.
+const OPERATIONS_OF_FUNCTION: u64 = 16;
+
 impl Node {
+    /// How many operations a pixel takes.
+    pub(super) fn operations(&self) -> u64 {
+        let of_all = |nodes: &[Self]| nodes.iter().map(Self::operations).sum::<u64>();
+        match self {
+            Self::Number(_) | Self::Band(_) => 0,
+            Self::Negative(node) => 1 + node.operations(),
+            Self::Binary(Operator::Power, nodes) => OPERATIONS_OF_FUNCTION + of_all(&**nodes),
+            Self::Binary(_, nodes) => 1 + of_all(&**nodes),
+            Self::Call(function, arguments) => function.operations() + of_all(arguments),
+        }
+    }
+
     /// The value for a pixel. NaN where it is no finite number, or where any band of it is NaN.
     pub(super) fn of(&self, pixel: &[f64]) -> f64 {
         let value = self.value(pixel).unwrap_or(f64::NAN);
@@ -114,6 +129,19 @@ impl Operator {
 }
 
 impl Function {
+    fn operations(self) -> u64 {
+        match self {
+            Self::Sqrt | Self::Abs | Self::Min | Self::Max | Self::Where => 1,
+            Self::Log
+            | Self::Log10
+            | Self::Exp
+            | Self::Sin
+            | Self::Cos
+            | Self::Tan
+            | Self::Arctan => OPERATIONS_OF_FUNCTION,
+        }
+    }
+
     fn of(self, arguments: &[f64]) -> f64 {
         match (self, arguments) {
             (Self::Sqrt, [it]) => libm::sqrt(*it),

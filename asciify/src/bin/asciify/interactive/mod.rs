@@ -10,9 +10,10 @@
 mod choices;
 mod drawer;
 mod frame;
-mod one_shot;
+pub(crate) mod one_shot;
 mod panics;
 pub(crate) mod picture;
+pub(crate) mod remote;
 mod screen;
 mod signals;
 mod state;
@@ -30,6 +31,7 @@ use crossterm::event::{self, Event};
 
 use drawer::{Done, Drawer};
 use frame::Frame;
+use one_shot::Subject;
 use panics::KeptPanics;
 use picture::Picture;
 use screen::Screen;
@@ -46,10 +48,8 @@ pub(crate) struct Show {
     pub(crate) spec: Spec,
     /// The name for the status line.
     pub(crate) name: String,
-    /// The file or the address, as the command line has it.
-    pub(crate) what: Vec<u8>,
-    /// Other flags that the command needs to show the same.
-    pub(crate) flags: Vec<String>,
+    /// What the command that shows the same is for.
+    pub(crate) subject: Subject,
 }
 
 /// What the main thread waits for.
@@ -103,7 +103,7 @@ fn watch(show: Show, screen: &mut Screen) -> io::Result<(End, String)> {
         size,
         drawer: Drawer::start(show.picture, sender, Message::Done),
         state: State::new(&header, show.spec, size),
-        status: Status { name: show.name, ..Status::default() },
+        status: Status { name: show.name, is_cut_off: !header.is_whole, ..Status::default() },
         header,
         asked: None,
         asked_values: None,
@@ -113,12 +113,8 @@ fn watch(show: Show, screen: &mut Screen) -> io::Result<(End, String)> {
     };
     let end = viewer.run(&messages)?;
     let spec = viewer.state.spec();
-    let mut flags = show.flags;
-    if viewer.header.frames > 1 && spec.frame() == 0 {
-        // without it, an animation is played
-        flags.push("--frame=0".to_owned());
-    }
-    Ok((end, one_shot::command(&spec, &flags, &show.what)))
+    let is_animation = viewer.header.frames > 1;
+    Ok((end, show.subject.command(&spec, is_animation)))
 }
 
 /// Reads input on a thread that ends with the program.

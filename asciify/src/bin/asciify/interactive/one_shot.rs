@@ -3,9 +3,37 @@
 use asciify::{Palette, Spec, is_display_control};
 use percent_encoding::percent_decode_str;
 
-/// The command line of `asciify` that draws `what`, a file or an address, with the options of `spec` and
-/// with other `flags`, for a POSIX shell.
-pub(crate) fn command(spec: &Spec, flags: &[String], what: &[u8]) -> String {
+/// What a command draws.
+pub(crate) enum Subject {
+    /// A file, by its path, with other flags that `asciify` needs.
+    File { path: Vec<u8>, flags: Vec<String> },
+    /// An image of a service, with the flags of curl that send a token.
+    Address { address: String, curl_flags: &'static str },
+}
+
+impl Subject {
+    /// The command line that draws it with the options of `spec`, for a POSIX shell.
+    pub(crate) fn command(&self, spec: &Spec, is_animation: bool) -> String {
+        match self {
+            Self::File { path, flags } => {
+                let mut flags = flags.clone();
+                if is_animation && spec.frame() == 0 {
+                    // without it, an animation is played
+                    flags.push("--frame=0".to_owned());
+                }
+                command(spec, &flags, path)
+            }
+            Self::Address { address, curl_flags } => {
+                // a query may have these as they are
+                let query = spec.to_string().replace("%2C", ",").replace("%3A", ":");
+                format!("curl {curl_flags}{}", quoted(format!("{address}?{query}").as_bytes()))
+            }
+        }
+    }
+}
+
+/// The command line of `asciify` that draws a file with the options of `spec` and with other `flags`.
+fn command(spec: &Spec, flags: &[String], path: &[u8]) -> String {
     let spec_text = spec.to_string();
     let mut options: Vec<(&str, String)> = spec_text
         .split('&')
@@ -19,8 +47,8 @@ pub(crate) fn command(spec: &Spec, flags: &[String], what: &[u8]) -> String {
     let options = options.iter().map(|(name, value)| format!("--{name}={value}"));
     let words = options.chain(flags.iter().cloned()).map(|word| quoted(word.as_bytes()));
     // a name that begins with a dash is no flag behind this
-    let separator = what.starts_with(b"-").then(|| "--".to_owned());
-    let words = words.chain(separator).chain([quoted(what)]);
+    let separator = path.starts_with(b"-").then(|| "--".to_owned());
+    let words = words.chain(separator).chain([quoted(path)]);
     words.fold("asciify".to_owned(), |command, word| command + " " + &word)
 }
 
@@ -72,6 +100,15 @@ mod tests {
         let spec: Spec = "color=16".parse().expect("a spec");
         let command = command(&spec, &flags, b"a");
         assert_eq!(command, "asciify --width=80 --color=16 --max-pixels=5 a");
+    }
+
+    #[test]
+    fn an_image_of_a_service_is_drawn_by_curl() {
+        let address = "http://localhost:8080/images/01a2".to_owned();
+        let subject = Subject::Address { address, curl_flags: "-n " };
+        let spec: Spec = "color=256&expression=b1%2Bb2".parse().expect("a spec");
+        let url = "http://localhost:8080/images/01a2?width=80&color=256&expression=b1%2Bb2";
+        assert_eq!(subject.command(&spec, true), format!("curl -n '{url}'"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is looked at: a picture that is drawn again and again.
 
-use asciify::{Band, Bands, pixel_values, render_unless};
-use asciify::{BandLabel, Error, Grid, Header, Limits, ReadSeek, Spec};
+use asciify::{Band, Bands, pixel_values, probe, render_keeping};
+use asciify::{BandLabel, Error, Grid, Header, KeptStatistics, Limits, ReadSeek, Spec};
 
 /// The values of a pixel; `None` is "no data".
 pub(crate) type Values = Vec<(BandLabel, Option<f64>)>;
@@ -47,9 +47,19 @@ pub(crate) trait Picture: Send {
 
 /// A file.
 pub(crate) struct LocalPicture<R> {
-    pub(crate) source: R,
-    pub(crate) header: Header,
-    pub(crate) limits: Limits,
+    source: R,
+    header: Header,
+    limits: Limits,
+    kept: KeptStatistics,
+}
+
+impl<R: ReadSeek> LocalPicture<R> {
+    /// # Errors
+    /// What is wrong with the file.
+    pub(crate) fn open(mut source: R, limits: Limits) -> Result<Self, Error> {
+        let header = probe(&mut source, &limits)?;
+        Ok(Self { source, header, limits, kept: KeptStatistics::default() })
+    }
 }
 
 impl<R: ReadSeek + Send> Picture for LocalPicture<R> {
@@ -60,7 +70,8 @@ impl<R: ReadSeek + Send> Picture for LocalPicture<R> {
     fn draw(&mut self, spec: &Spec, is_cancelled: &dyn Fn() -> bool) -> Result<Grid, Failure> {
         self.source.rewind().map_err(Error::Read)?;
         let specs = std::slice::from_ref(spec);
-        let grids = render_unless(&mut self.source, specs, &self.limits, is_cancelled)?;
+        let Self { source, limits, kept, .. } = self;
+        let grids = render_keeping(source, specs, limits, kept, is_cancelled)?;
         Ok(grids.into_iter().next().expect("there is one for each spec"))
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Status {
     pub(crate) name: String,
     /// The values of a pixel, or why there are none.
     pub(crate) values: Option<((u32, u32), Result<Values, String>)>,
+    /// Whether the file ends before its picture is complete.
+    pub(crate) is_cut_off: bool,
     /// Why there is no picture.
     pub(crate) error: Option<String>,
     /// Whether something has been drawn for a noticeable time.
@@ -66,9 +68,9 @@ impl Status {
         end.push(self.name.clone());
         parts.push(end.join(" "));
         let first = match (&self.error, self.is_drawing) {
-            (Some(error), _) => Some(format!("error: {error}")),
-            (None, true) => Some("drawing…".to_owned()),
-            (None, false) => None,
+            (_, true) => Some("drawing…".to_owned()),
+            (Some(error), false) => Some(format!("error: {error}")),
+            (None, false) => self.is_cut_off.then(|| "cut off".to_owned()),
         };
         let line = first.into_iter().chain(parts).collect::<Vec<_>>().join("  ");
         fitted(&escape_controls(&line), " ? help", columns)
