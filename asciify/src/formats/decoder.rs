@@ -24,7 +24,6 @@ use crate::sample::{Picture, Sampled};
 use crate::source::Source;
 use crate::spec::Spec;
 use crate::spec::bands::Stretch;
-#[cfg(any(feature = "avif", feature = "heic"))]
 use crate::spec::region::PixelRect;
 
 /// How files of one format are identified and probed.
@@ -104,7 +103,6 @@ pub(crate) trait TakeRows {
     fn push(&mut self, row: Row<'_>) -> ControlFlow<()>;
 
     /// The pixels of further rows that anything depends on: others may have any values.
-    #[cfg(any(feature = "avif", feature = "heic"))]
     fn needed(&self) -> PixelRect {
         PixelRect::whole((u32::MAX, u32::MAX))
     }
@@ -136,7 +134,6 @@ impl TakeRows for ViewRows<'_, '_> {
         picture.flow()
     }
 
-    #[cfg(any(feature = "avif", feature = "heic"))]
     fn needed(&self) -> PixelRect {
         match self.picture.counts_values() {
             true => PixelRect::whole((u32::MAX, u32::MAX)),

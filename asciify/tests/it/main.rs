@@ -24,6 +24,7 @@ mod interactive;
 #[cfg(all(feature = "avif", feature = "cli", feature = "jxl"))]
 mod isolation;
 mod jp2;
+mod jpeg_streams;
 mod jpegs;
 mod jxl;
 mod layering;
