@@ -191,6 +191,11 @@ impl<'a> BitReader<'a> {
         self.data.left().is_some_and(|left| left * 8 + (self.ready as isize) < 8)
     }
 
+    /// Whether nothing follows but EOI or the end of the file.
+    pub(super) fn ends_picture(&mut self) -> bool {
+        self.is_at_end() && self.data.ends_picture()
+    }
+
     #[inline(always)]
     pub(super) fn refill(&mut self) {
         self.window |= u64::from_be_bytes(self.data.peek()) >> self.ready;

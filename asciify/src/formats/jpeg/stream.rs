@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, ErrorKind, Read};
 
-use super::markers::{RST0, RST7, SOF0, SOI, SOI_BYTES, TEM};
+use super::markers::{EOI, RST0, RST7, SOF0, SOI, SOI_BYTES, TEM};
 
 /// A position in a file. What cannot be read counts as the end of the file: the source remembers why.
 pub(super) struct Stream<'a> {
@@ -272,6 +272,11 @@ impl<'a> ScanData<'a> {
     pub(super) fn ends_file(&mut self) -> bool {
         self.skip_interval();
         self.stream.is_at_end()
+    }
+
+    /// Whether EOI or the end of the file is behind the interval, which is left.
+    pub(super) fn ends_picture(&mut self) -> bool {
+        self.ends_file() || matches!(self.stream.marker(), Some(EOI))
     }
 
     /// Begins the interval behind the next restart marker, and returns the number of that. `None` where

@@ -5,6 +5,8 @@
 
 use std::array;
 
+use multiversion::multiversion;
+
 use crate::formats::jpeg::block::{BLOCK_SIDE, Block};
 
 /// Rows or columns of a block. The loops over the numbers in each are what is computed at once.
@@ -31,14 +33,25 @@ pub(super) fn write(block: &Block, last: usize, to: &mut [i16], stride: usize) -
         }
         return Some(());
     }
-    let samples = if last < FEW { samples::<4>(block) } else { samples::<BLOCK_SIDE>(block) }?;
+    let samples = if last < FEW { samples_of_few(block) } else { samples_of_all(block) }?;
     for (line, samples) in to.chunks_mut(stride).zip(&samples) {
         line[..BLOCK_SIDE].copy_from_slice(samples);
     }
     Some(())
 }
 
+#[multiversion(targets("x86_64+avx2"))]
+fn samples_of_few(block: &Block) -> Option<Lines<i16>> {
+    samples::<4>(block)
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn samples_of_all(block: &Block) -> Option<Lines<i16>> {
+    samples::<BLOCK_SIDE>(block)
+}
+
 /// The samples of a block whose coefficients are in the first `N` rows and columns.
+#[inline(always)]
 fn samples<const N: usize>(block: &Block) -> Option<Lines<i16>> {
     let rows: Lines<i16> = array::from_fn(|y| array::from_fn(|x| block[y * BLOCK_SIDE + x]));
     let columns = transform::<N>(&rows, FIRST_BIAS, FIRST_SHIFT);

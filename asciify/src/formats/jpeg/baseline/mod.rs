@@ -141,7 +141,11 @@ fn decode_scan(
                 return None;
             }
         }
-        if output.write(planes, row, row + 1 == rows).is_break() {
+        let is_last = row + 1 == rows;
+        if is_last && !bits.ends_picture() {
+            return None;
+        }
+        if output.write(planes, row, is_last).is_break() {
             return Some(());
         }
         planes.iter_mut().for_each(|it| std::mem::swap(&mut it.row, &mut it.above));

@@ -3,6 +3,8 @@
 
 use std::ops::ControlFlow;
 
+use multiversion::multiversion;
+
 use super::Plane;
 use crate::formats::decoder::TakeRows;
 use crate::formats::jpeg::block::BLOCK_SIDE;
@@ -119,12 +121,14 @@ impl<'a> Output<'a> {
 }
 
 /// What is a quarter of the way from each sample of a line to that of the next one.
+#[multiversion(targets("x86_64+avx2"))]
 fn between(nearest: &[i16], next: &[i16], to: &mut Vec<i16>) {
     to.clear();
     to.extend(nearest.iter().zip(next).map(|(a, b)| (3 * a + b + 2) >> 2));
 }
 
 /// A line of twice as many samples, each a quarter of the way to the next one.
+#[multiversion(targets("x86_64+avx2"))]
 fn widened(line: &[i16], to: &mut Vec<i16>) {
     to.resize(2 * line.len(), 0);
     for (to, near) in to[1..].as_chunks_mut::<2>().0.iter_mut().zip(line.windows(2)) {
@@ -134,30 +138,39 @@ fn widened(line: &[i16], to: &mut Vec<i16>) {
     to[2 * line.len() - 1] = line[line.len() - 1];
 }
 
-/// RGB of Y, Cb and Cr, with factors of 14 bits.
+/// RGB of Y, Cb and Cr of a line.
+#[multiversion(targets("x86_64+avx2"))]
 fn to_rgb(luma: &[i16], cb: &[i16], cr: &[i16], to: &mut [[u8; 3]]) {
     const AT_ONCE: usize = 16;
-    let of = |y: i16, cb: i16, cr: i16| {
-        let (cb, cr) = (i32::from(cb - 128), i32::from(cr - 128));
-        let level = (i32::from(y) << 14) + (1 << 13) - 1;
-        let [r, g, b] = [22_970 * cr, -11_700 * cr - 5_638 * cb, 29_032 * cb];
-        [r, g, b].map(|chroma| ((level + chroma) >> 14).clamp(0, 255) as u8)
-    };
     let (chunks, rest) = to.as_chunks_mut::<AT_ONCE>();
     let at = chunks.len() * AT_ONCE;
-    let samples = [luma, cb, cr].map(|it| it.as_chunks::<AT_ONCE>().0);
-    for (((to, y), cb), cr) in chunks.iter_mut().zip(samples[0]).zip(samples[1]).zip(samples[2]) {
+    let [luma_chunks, cb_chunks, cr_chunks] = [luma, cb, cr].map(|it| it.as_chunks::<AT_ONCE>().0);
+    let chunks = chunks.iter_mut().zip(luma_chunks).zip(cb_chunks).zip(cr_chunks);
+    for (((to, luma), cb), cr) in chunks {
         let mut planes = [[0; AT_ONCE]; 3];
         for at in 0..AT_ONCE {
-            let rgb = of(y[at], cb[at], cr[at]);
+            let rgb = rgb_of(luma[at], cb[at], cr[at]);
             (planes[0][at], planes[1][at], planes[2][at]) = (rgb[0], rgb[1], rgb[2]);
         }
         for (at, to) in to.iter_mut().enumerate() {
-            *to = planes.map(|plane| plane[at]);
+            *to = [planes[0][at], planes[1][at], planes[2][at]];
         }
     }
-    for (to, ((y, cb), cr)) in rest.iter_mut().zip(luma[at..].iter().zip(&cb[at..]).zip(&cr[at..]))
-    {
-        *to = of(*y, *cb, *cr);
+    let samples = luma[at..].iter().zip(&cb[at..]).zip(&cr[at..]);
+    for (to, ((luma, cb), cr)) in rest.iter_mut().zip(samples) {
+        *to = rgb_of(*luma, *cb, *cr);
     }
+}
+
+/// RGB of a pixel, with factors of 14 bits.
+#[inline(always)]
+fn rgb_of(luma: i16, cb: i16, cr: i16) -> [u8; 3] {
+    let (cb, cr) = (i32::from(cb - 128), i32::from(cr - 128));
+    let level = (i32::from(luma) << 14) + (1 << 13) - 1;
+    let [r, g, b] = [22_970 * cr, -11_700 * cr - 5_638 * cb, 29_032 * cb];
+    [
+        ((level + r) >> 14).clamp(0, 255) as u8,
+        ((level + g) >> 14).clamp(0, 255) as u8,
+        ((level + b) >> 14).clamp(0, 255) as u8,
+    ]
 }
