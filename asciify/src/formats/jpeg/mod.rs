@@ -208,7 +208,7 @@ impl Jpeg {
             && library::has_common_colors(opened(input)?.0, width)
             && full::has_units(opened(input)?.0, cancellation);
         let may_be_damaged = self.has_restarts || !self.has_eoi;
-        Ok(is_common && !(may_be_damaged && !is_complete(input)?))
+        Ok(is_common && (!may_be_damaged || is_complete(input)?))
     }
 
     /// Decodes at full size and pushes rows from the top, until `push` breaks: usually before the row
