@@ -25,7 +25,6 @@ use crate::sample::{Picture, Sampled};
 use crate::source::Source;
 use crate::spec::Spec;
 use crate::spec::bands::Stretch;
-#[cfg(any(feature = "avif", feature = "heic"))]
 use crate::spec::region::PixelRect;
 
 /// How files of one format are identified and probed.
@@ -105,7 +104,6 @@ pub(crate) trait TakeRows {
     fn push(&mut self, row: Row<'_>) -> ControlFlow<()>;
 
     /// The pixels of further rows that anything depends on: others may have any values.
-    #[cfg(any(feature = "avif", feature = "heic"))]
     fn needed(&self) -> PixelRect {
         PixelRect::whole((u32::MAX, u32::MAX))
     }
@@ -137,7 +135,6 @@ impl TakeRows for ViewRows<'_, '_> {
         picture.flow()
     }
 
-    #[cfg(any(feature = "avif", feature = "heic"))]
     fn needed(&self) -> PixelRect {
         match self.picture.counts_values() {
             true => PixelRect::whole((u32::MAX, u32::MAX)),

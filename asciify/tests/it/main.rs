@@ -26,6 +26,7 @@ mod interactive_service;
 #[cfg(all(feature = "avif", feature = "cli", feature = "jxl"))]
 mod isolation;
 mod jp2;
+mod jpeg_streams;
 mod jpegs;
 mod jxl;
 mod kept_statistics;

@@ -4,7 +4,9 @@ use image::metadata::Orientation;
 
 use super::dc::SCALE;
 use super::icc::IccSegments;
-use super::markers::{APP1, APP2, DAC, DHT, EOI, JPG, RST0, RST7, SOF0, SOF2, SOF3, SOF9, SOF10};
+use super::markers::{
+    APP1, APP2, DAC, DHT, DRI, EOI, JPG, RST0, RST7, SOF0, SOF2, SOF3, SOF9, SOF10,
+};
 use super::markers::{SOF11, SOF15, SOI, SOS, TEM};
 use crate::color_profile::{ColorModel, ColorProfile};
 use crate::error::Error;
@@ -28,6 +30,8 @@ pub(super) struct Header {
     pub(super) is_lossless: bool,
     /// Whether it has several scans of the same blocks.
     pub(super) is_progressive: bool,
+    /// Whether the first scan has restart markers.
+    pub(super) has_restarts: bool,
     /// The file is too short for most of the blocks or samples that it claims.
     pub(super) is_too_short: bool,
     /// Where the frame header states the height, if the first scan of a sequential frame has all its
@@ -61,6 +65,7 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
     let mut frame = None;
     let mut orientation = None;
     let mut icc = IccSegments::default();
+    let mut has_restarts = false;
     let components_in_scan = loop {
         let marker = next_marker(reader)?;
         if matches!(marker, TEM | SOI | RST0..=RST7) {
@@ -85,6 +90,7 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
                 orientation = segment.strip_prefix(b"Exif\0\0").map(exif_orientation);
             }
             APP2 => icc.add(&reader.bytes(length, length)?),
+            DRI if length == 2 => has_restarts = reader.u16_be()? > 0,
             SOS if length > 0 => break reader.byte()?,
             _ => reader.skip(length)?,
         }
@@ -108,13 +114,14 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
         is_rare: frame.is_rare,
         is_lossless: frame.is_lossless,
         is_progressive: frame.is_progressive,
+        has_restarts,
         // except in arithmetic coding, a data unit takes at least a bit
         is_too_short: !frame.is_arithmetic
             && area(frame.width, frame.height)
                 > reader.end.saturating_mul(8 * if frame.is_lossless { 1 } else { 64 }),
         height_at: Some(frame.height_at)
             .filter(|_| !frame.is_progressive && u32::from(components_in_scan) == frame.components),
-        eighth_bytes: frame.eighth_bytes(reader.end),
+        eighth_bytes: frame.eighth_bytes(),
         decoded_bytes: frame.decoded_bytes(
             components_in_scan.into(),
             profile.cmyk().is_some(),
@@ -159,13 +166,12 @@ impl Frame {
 }
 
 impl Frame {
-    /// An upper estimate of the memory that decoding an eighth of a file of that length takes, in
-    /// bytes: a byte for each block and component, with padding to whole MCUs.
-    fn eighth_bytes(&self, file_bytes: u64) -> u64 {
+    /// An upper estimate of the memory that decoding an eighth of a file takes, in bytes: a byte for
+    /// each block and component, with padding to whole MCUs.
+    fn eighth_bytes(&self) -> u64 {
         let padded = area(self.width.saturating_add(64), self.height.saturating_add(64));
         // planes grow by doubling
-        let planes = padded / u64::from(SCALE * SCALE) * u64::from(self.components.max(3)) * 2;
-        planes.saturating_add(file_bytes.saturating_mul(3))
+        padded / u64::from(SCALE * SCALE) * u64::from(self.components.max(3)) * 2
     }
 }
 

@@ -1,6 +1,7 @@
 //! Huffman tables and the bits of entropy-coded segments (ITU-T T.81, annexes C and F.2.2).
 
 use super::block::BLOCK_LEN;
+use super::stream::{ScanData, Stream};
 
 /// Bits that a lookup takes at once.
 const LOOKUP_BITS: u32 = 13;
@@ -111,6 +112,13 @@ impl<'a> HuffmanTable<'a> {
         Some(table)
     }
 
+    /// The length and the symbol of the code that these `count` bits begin with, if it is no longer.
+    pub(super) fn first_symbol(&self, bits: u32, count: u32) -> Option<(u32, u8)> {
+        let Lookup { code_len, symbol } = self.lookup[(bits << (LOOKUP_BITS - count)) as usize];
+        let code_len = u32::from(code_len);
+        (1..=count).contains(&code_len).then_some((code_len, symbol))
+    }
+
     /// Adds what [`BitReader::skip_ac_coefficients`] needs.
     pub(super) fn with_ac_runs(mut self) -> Self {
         for bits in 0..LOOKUPS {
@@ -137,69 +145,81 @@ impl<'a> HuffmanTable<'a> {
     }
 }
 
-/// Reads the bits of an entropy-coded segment without stuffed bytes, from the highest bit of each
-/// byte. Behind the end there are zeros.
+/// Reads the bits of a scan between two restart markers, from the highest bit of each byte. Behind the
+/// end there are zeros.
 pub(super) struct BitReader<'a> {
-    data: &'a [u8],
+    data: ScanData<'a>,
     /// The next bits, from the highest one; at least [`REFILLED_BITS`] after [`BitReader::refill`].
     window: u64,
     /// Bits in the window.
     ready: u32,
-    /// Bytes that were moved into the window.
-    taken: usize,
 }
 
-const REFILLED_BITS: u32 = 56;
+/// Bits that are ready after [`BitReader::refill`], at least.
+pub(super) const REFILLED_BITS: u32 = 56;
 
 impl<'a> BitReader<'a> {
-    pub(super) fn new(data: &'a [u8]) -> Self {
-        Self { data, window: 0, ready: 0, taken: 0 }
+    pub(super) fn new(data: ScanData<'a>) -> Self {
+        Self { data, window: 0, ready: 0 }
+    }
+
+    /// The bytes of the data, for a reader of bytes.
+    pub(super) fn data(&mut self) -> &mut ScanData<'a> {
+        &mut self.data
+    }
+
+    /// Begins what is behind the next restart marker, and returns the number of that. `None` where the
+    /// scan ends.
+    pub(super) fn next_interval(&mut self) -> Option<u8> {
+        (self.window, self.ready) = (0, 0);
+        self.data.next_interval()
+    }
+
+    /// The file behind the data.
+    pub(super) fn into_stream(self) -> Stream<'a> {
+        self.data.into_stream()
     }
 
     /// Whether more bits were read than there are.
+    #[inline(always)]
     pub(super) fn is_past_end(&self) -> bool {
-        self.taken * 8 - self.ready as usize > self.data.len() * 8
+        self.data.taken_behind().is_some_and(|behind| behind * 8 > self.ready as usize)
     }
 
     /// Whether all bytes were read. There may be bits of padding.
-    pub(super) fn is_at_end(&self) -> bool {
-        self.taken * 8 - self.ready as usize + 8 > self.data.len() * 8
+    pub(super) fn is_at_end(&mut self) -> bool {
+        self.data.left().is_some_and(|left| left * 8 + (self.ready as isize) < 8)
+    }
+
+    /// Whether nothing follows but EOI or the end of the file.
+    pub(super) fn ends_picture(&mut self) -> bool {
+        self.is_at_end() && self.data.ends_picture()
     }
 
     #[inline(always)]
-    fn refill(&mut self) {
-        let bytes = match self.data.get(self.taken..self.taken + 8) {
-            Some(&[a, b, c, d, e, f, g, h]) => [a, b, c, d, e, f, g, h],
-            _ => self.last_bytes(),
-        };
-        self.window |= u64::from_be_bytes(bytes) >> self.ready;
+    pub(super) fn refill(&mut self) {
+        self.window |= u64::from_be_bytes(self.data.peek()) >> self.ready;
         let taken = (63 - self.ready) >> 3;
-        self.taken += taken as usize;
+        self.data.take(taken as usize);
         self.ready += taken * 8;
     }
 
-    #[cold]
-    fn last_bytes(&self) -> [u8; 8] {
-        let mut bytes = [0; 8];
-        let left = self.data.get(self.taken..).unwrap_or_default();
-        bytes[..left.len()].copy_from_slice(left);
-        bytes
-    }
-
+    /// The next `bits` bits, which are ready.
     #[inline(always)]
-    fn peek(&self, bits: u32) -> u32 {
+    pub(super) fn peek(&self, bits: u32) -> u32 {
         (self.window >> (64 - bits)) as u32
     }
 
+    /// Moves behind so many bits, which are ready.
     #[inline(always)]
-    fn consume(&mut self, bits: u32) {
+    pub(super) fn consume(&mut self, bits: u32) {
         self.window <<= bits;
         self.ready -= bits;
     }
 
     /// [`BitReader::decode`] where 16 bits are ready.
     #[inline(always)]
-    fn decode_ready(&mut self, table: &HuffmanTable<'_>) -> Option<u8> {
+    pub(super) fn decode_ready(&mut self, table: &HuffmanTable<'_>) -> Option<u8> {
         let Lookup { code_len, symbol } = table.lookup[self.peek(LOOKUP_BITS) as usize];
         if code_len == 0 {
             return self.decode_long(table);

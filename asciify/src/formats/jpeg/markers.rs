@@ -4,6 +4,8 @@
 pub(super) const TEM: u8 = 0x01;
 /// Start of frame: baseline DCT.
 pub(super) const SOF0: u8 = 0xc0;
+/// Start of frame: extended sequential DCT, Huffman coding.
+pub(super) const SOF1: u8 = 0xc1;
 /// Start of frame: progressive DCT, Huffman coding.
 pub(super) const SOF2: u8 = 0xc2;
 /// Start of frame: lossless, Huffman coding.

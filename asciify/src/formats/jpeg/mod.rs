@@ -5,6 +5,7 @@
 //! [`dc`] decodes the DC coefficients alone. Full size is decoded by a [`library`], or by [`full`]
 //! where the file is damaged or of a kind that the library refuses or decodes wrongly.
 
+mod baseline;
 mod block;
 mod dc;
 mod default_tables;
@@ -17,8 +18,10 @@ mod markers;
 mod restarts;
 pub(super) mod scans;
 mod segments;
+mod stream;
 mod tables;
 
+use std::io::{Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
@@ -31,7 +34,7 @@ use crate::light::Row;
 use crate::sample::Sampled;
 use crate::sample::area::SourceGeometry;
 use crate::sample::view::View;
-use crate::source::Checks;
+use crate::source::{Checks, Source};
 use crate::spec::Spec;
 
 use header::Header;
@@ -66,6 +69,7 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
         is_too_short: header.is_too_short,
         only_eighth,
         has_eoi: header.has_eoi,
+        has_restarts: header.has_restarts,
         height_at: header.height_at,
     };
     let (decodable, decoded_bytes) = match only_eighth {
@@ -96,18 +100,34 @@ fn has_all_blocks(reader: &mut ByteReader<'_>, header: &Header) -> Result<bool, 
     }
     // a poisoned lock protects no data
     let _alone = CHECKING.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut file = || {
-        reader.seek_to(0)?;
-        reader.bytes(reader.end, reader.end)
-    };
-    if !header.is_progressive
-        && let Some(image) = dc::decode(file()?, &Cancellation::never())
-    {
-        return Ok(image.is_complete);
+    let source = &mut *reader.source;
+    if !header.is_progressive {
+        source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
+        if let Some(image) = dc::decode(source, &Cancellation::never()) {
+            return Ok(image.is_complete);
+        }
     }
     let samples = area(header.width, header.height).saturating_mul(header.components.into());
     let held = if header.is_lossless { samples.saturating_mul(2) } else { samples / 8 };
-    Ok(held <= MAX_CHECKED_BYTES && full::is_complete(&file()?, &Cancellation::never()))
+    if held > MAX_CHECKED_BYTES {
+        return Ok(false);
+    }
+    source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
+    Ok(full::is_complete(source, reader.end, &Cancellation::never()))
+}
+
+/// The file from its beginning, and its length in bytes.
+fn opened<'a, 's>(input: &'a mut Input<'_, 's>) -> Result<(&'a mut Source<'s>, u64), Error> {
+    let bytes = input.source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
+    input.source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
+    Ok((&mut *input.source, bytes))
+}
+
+/// Whether all blocks can be read.
+fn is_complete(input: &mut Input<'_, '_>) -> Result<bool, Error> {
+    let cancellation = input.source.cancellation();
+    let (source, bytes) = opened(input)?;
+    Ok(full::is_complete(source, bytes, cancellation))
 }
 
 struct Jpeg {
@@ -120,6 +140,7 @@ struct Jpeg {
     /// Only an eighth of its size is within the limits.
     only_eighth: bool,
     has_eoi: bool,
+    has_restarts: bool,
     /// Where the file states its height, if it has only one scan.
     height_at: Option<u64>,
 }
@@ -136,12 +157,18 @@ impl Decoder for Jpeg {
         let eighth = SourceGeometry { scale: dc::SCALE, ..full };
         let only_dc = self.is_too_short || self.only_eighth;
         let by_dc = |spec: &Spec| only_dc || eighth.suffices(spec);
-        if !self.is_rare && !specs.iter().all(|spec| by_dc(spec)) {
+        let long_work = area(input.probed.width, input.probed.height);
+        let has_full = !specs.iter().all(|spec| by_dc(spec));
+        let by_row = has_full && self.is_decoded_by_row(input)?;
+        if has_full && !self.is_rare && !by_row {
             // before others are sampled in vain
-            cancellation.begin_long_work(area(input.probed.width, input.probed.height))?;
+            cancellation.begin_long_work(long_work)?;
         }
         in_groups(specs, by_dc, |by_dc, specs| {
-            let image = if by_dc { dc::decode(input.bytes()?, cancellation) } else { None };
+            let image = match by_dc {
+                true => dc::decode(opened(input)?.0, cancellation),
+                false => None,
+            };
             match image {
                 Some(image) => input.sample_rows(&eighth, view, specs, |_, push| {
                     image.for_each_row(|row| push.push(Row::Rgb8(row)));
@@ -149,6 +176,18 @@ impl Decoder for Jpeg {
                 }),
                 None if only_dc => Err(Error::cut_off(FORMAT, "its picture is complete")),
                 None => {
+                    if by_row {
+                        let sampled = input.sample_rows(&full, view, specs, |input, push| {
+                            let source = opened(input).map_err(Some)?.0;
+                            baseline::decode(source, cancellation, push).ok_or(None)
+                        });
+                        match sampled {
+                            Ok(sampled) => return Ok(sampled),
+                            Err(Some(err)) => return Err(err),
+                            // it is damaged
+                            Err(None) => cancellation.begin_long_work(long_work)?,
+                        }
+                    }
                     let end = full.window(view.region).y.end;
                     input.sample_rows(&full, view, specs, |input, push| {
                         self.decode(input, end, push)
@@ -160,6 +199,18 @@ impl Decoder for Jpeg {
 }
 
 impl Jpeg {
+    /// Whether [`baseline`] decodes it at full size, unless its data is damaged.
+    fn is_decoded_by_row(&self, input: &mut Input<'_, '_>) -> Result<bool, Error> {
+        let (cancellation, width) = (input.source.cancellation(), input.probed.width);
+        let is_common = !self.is_rare
+            && self.height_at.is_some()
+            && input.probed.profile.cmyk().is_none()
+            && library::has_common_colors(opened(input)?.0, width)
+            && full::has_units(opened(input)?.0, cancellation);
+        let may_be_damaged = self.has_restarts || !self.has_eoi;
+        Ok(is_common && (!may_be_damaged || is_complete(input)?))
+    }
+
     /// Decodes at full size and pushes rows from the top, until `push` breaks: usually before the row
     /// of index `end`.
     fn decode(
@@ -171,18 +222,20 @@ impl Jpeg {
         let cancellation = input.source.cancellation();
         let cmyk = input.probed.profile.cmyk();
         let (width, height) = input.probed.sides();
-        let mut file = input.bytes()?;
         // the library converts CMYK without a profile, draws a file without any data in grey, and its
         // time is not bounded by the file's length
         let is_for_library = !self.is_rare
             && cmyk.is_none()
-            && full::has_units(&file, cancellation)
-            && (!self.is_progressive || scans::are_bounded(&file));
+            && full::has_units(opened(input)?.0, cancellation)
+            && (!self.is_progressive || {
+                let (source, bytes) = opened(input)?;
+                scans::are_bounded(source, bytes)
+            });
         if is_for_library {
+            let mut file = input.bytes()?;
             // behind damage, it does not find its place at the next restart marker
             let has_restarts = memchr::memmem::find(&file, &[0xff, markers::DRI]).is_some();
-            let is_damaged =
-                (has_restarts || !self.has_eoi) && !full::is_complete(&file, cancellation);
+            let is_damaged = (has_restarts || !self.has_eoi) && !is_complete(input)?;
             if !self.has_eoi {
                 file.extend([0xff, markers::EOI]);
             }
@@ -192,7 +245,8 @@ impl Jpeg {
             }
         }
         let nothing = || Error::malformed(FORMAT, "not one block of its picture can be read");
-        full::decode(&file, cmyk, cancellation, |row| push.push(row)).ok_or_else(nothing)
+        let (source, bytes) = opened(input)?;
+        full::decode(source, bytes, cmyk, cancellation, |row| push.push(row)).ok_or_else(nothing)
     }
 
     /// Decodes the rows up to `end`, and the others if `push` has not broken then. `None`, before any

@@ -1,7 +1,5 @@
 //! Restart markers, and how decoding goes on after damage (ITU-T T.81, E.2.4).
 
-use super::markers::{RST0, RST7, SOF0};
-
 /// Markers are numbered modulo this.
 const NUMBERS: u8 = 8;
 /// A marker that is at most so many numbers ahead follows lost intervals. One further ahead says
@@ -31,27 +29,6 @@ impl Restarts {
     }
 }
 
-/// Moves `at`, where the data of an interval ends, behind the next restart marker, and returns its
-/// number. Other markers that cannot be in a scan are damaged data, and skipped. `None` where the scan
-/// ends.
-pub(super) fn skip_marker(file: &[u8], at: &mut usize) -> Option<u8> {
-    loop {
-        let found = *at + memchr::memchr(0xff, file.get(*at..)?)?;
-        match *file.get(found + 1)? {
-            marker @ RST0..=RST7 => {
-                *at = found + 2;
-                return Some(marker - RST0);
-            }
-            0xff => *at = found + 1, // a fill byte
-            0..SOF0 => *at = found + 2,
-            _ => {
-                *at = found;
-                return None;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,17 +47,5 @@ mod tests {
         assert_eq!(lost_if(true, 7, 1, true), (2, 2));
         assert_eq!(lost_if(true, 1, 0, true), (0, 2));
         assert_eq!(lost(3, 2, false), (0, 4));
-    }
-
-    #[test]
-    fn markers_that_no_scan_has_are_skipped() {
-        let skip = |file: &[u8]| {
-            let mut at = 0;
-            (skip_marker(file, &mut at), at)
-        };
-        assert_eq!(skip(b"\xff\xff\xd3ab"), (Some(3), 3));
-        assert_eq!(skip(b"\xff\x42ab\xff\0c\xff\xd7"), (Some(7), 9));
-        assert_eq!(skip(b"\xff\x42ab\xff\xd9\xff\xd0"), (None, 4));
-        assert_eq!(skip(b"ab").0, None);
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn decode_jpeg(compressed: &[u8], page: &Page, rows: u32) -> io::Resu
     if table_bytes > 0 && file[table_bytes..].starts_with(SOI) {
         file.drain(table_bytes..table_bytes + SOI.len());
     }
-    if !scans::are_bounded(&file) {
+    if !scans::are_bounded(&mut &file[..], file.len() as u64) {
         return Err(damaged("JPEG of too many scans"));
     }
     let (width, height) = (page.chunk_size.0 as usize, page.chunk_size.1 as usize);

@@ -8,43 +8,45 @@
 //! files of rare kinds, for damaged segments, and where not one block can be read, the result is `None`,
 //! and the caller decodes at full size. It is also `None` when the caller has cancelled.
 
-mod entropy_coded;
 mod plane;
 mod scan;
 
-use entropy_coded::RestartIntervals;
+use std::io::BufRead;
+
 use plane::{DcImage, Plane};
 use scan::ScanDecoder;
 
 pub(super) use plane::SCALE;
 
-use super::markers::{APP0, APP14, APP15, COM, DHT, DQT, DRI, SOF0, SOF2, SOI_BYTES, SOS};
+use super::huffman::BitReader;
+use super::markers::{APP0, APP14, APP15, COM, DHT, DQT, DRI, SOF0, SOF2, SOS};
 use super::segments::{FrameHeader, ScanHeader};
+use super::stream::{ScanData, Stream};
 use super::tables::Tables;
 use crate::cancellation::Cancellation;
 
-/// Decodes a whole file.
+/// Decodes a file from its beginning.
 ///
 /// Memory is taken for each block that the frame header claims: the caller checks its sides against
 /// the limits.
-pub(super) fn decode(mut file: Vec<u8>, cancellation: &Cancellation<'_>) -> Option<DcImage> {
+pub(super) fn decode(source: &mut dyn BufRead, cancellation: &Cancellation<'_>) -> Option<DcImage> {
     let mut reader = Reader::default();
-    let mut at = file.starts_with(&SOI_BYTES).then_some(SOI_BYTES.len())?;
+    let mut stream = Stream::new(source)?;
     while !reader.is_complete() {
-        let Some((marker, segment)) = next_segment(&file, &mut at) else {
+        let Some((marker, segment)) = next_segment(&mut stream) else {
             // the file is truncated: components may be missing
             return if reader.has_plane() { reader.finish() } else { None };
         };
         match marker {
             SOF0..=SOF2 if reader.frame.is_none() => {
-                reader.frame = Some(Frame::parse(segment, marker)?);
+                reader.frame = Some(Frame::parse(&segment, marker)?);
             }
-            DQT | DHT | DRI => reader.tables.read(marker, segment)?,
+            DQT | DHT | DRI => reader.tables.read(marker, &segment)?,
             // byte 11 is the color transform: 1 is YCbCr
             APP14 if segment.starts_with(b"Adobe") && segment.get(11) != Some(&1) => return None,
             SOS => {
-                let scan = reader.scan_header(segment)?;
-                at = reader.read_scan(&scan, &mut file, at, cancellation)?;
+                let scan = reader.scan_header(&segment)?;
+                stream = reader.read_scan(&scan, stream, cancellation)?;
             }
             APP0..=APP15 | COM => {}
             _ => return None,
@@ -53,16 +55,9 @@ pub(super) fn decode(mut file: Vec<u8>, cancellation: &Cancellation<'_>) -> Opti
     reader.finish()
 }
 
-/// The marker at `at` and its segment, without its length; moves `at` behind it.
-fn next_segment<'a>(file: &'a [u8], at: &mut usize) -> Option<(u8, &'a [u8])> {
-    while *file.get(*at + 1)? == 0xff {
-        *at += 1;
-    }
-    let [0xff, marker] = *file.get(*at..)?.first_chunk()? else { return None };
-    let length = usize::from(u16::from_be_bytes(*file.get(*at + 2..)?.first_chunk()?));
-    let segment = file.get(*at + 4..*at + 2 + length)?;
-    *at += 2 + length;
-    Some((marker, segment))
+/// The marker that follows and its segment, without its length.
+fn next_segment(stream: &mut Stream<'_>) -> Option<(u8, Vec<u8>)> {
+    Some((stream.marker()?, stream.segment()?))
 }
 
 #[derive(Default)]
@@ -117,21 +112,20 @@ impl Reader {
         (is_valid_count && is_common).then_some(scan)
     }
 
-    /// Decodes the scan whose data begins at `at`, or skips one that has no DC coefficients.
-    /// Returns the offset of the marker behind it.
-    fn read_scan(
+    /// Decodes the scan whose data follows, or skips one that has no DC coefficients. Returns what is
+    /// behind it.
+    fn read_scan<'a>(
         &mut self,
         scan: &ScanHeader,
-        file: &mut [u8],
-        at: usize,
+        mut stream: Stream<'a>,
         cancellation: &Cancellation<'_>,
-    ) -> Option<usize> {
-        let mut segments = RestartIntervals::new(file, at);
+    ) -> Option<Stream<'a>> {
         if has_dc(scan) {
             let frame = self.frame.as_mut()?;
             let decoder =
                 ScanDecoder::new(scan, &frame.header, frame.is_progressive, &self.tables)?;
-            let decoded = decoder.decode(&mut segments, cancellation)?;
+            let mut bits = BitReader::new(ScanData::new(stream));
+            let decoded = decoder.decode(&mut bits, cancellation)?;
             self.has_blocks |= decoded.has_blocks;
             self.lacks_blocks |= !decoded.is_complete;
             for (it, plane) in scan.components.iter().zip(decoded.planes) {
@@ -140,8 +134,13 @@ impl Reader {
                     return None;
                 }
             }
+            stream = bits.into_stream();
         }
-        segments.skip_rest()
+        // what follows the last scan that is needed is not read
+        if !self.is_complete() {
+            stream.skip_scan();
+        }
+        Some(stream)
     }
 
     /// `None` where not one block was decoded.

@@ -1,6 +1,5 @@
 //! Decodes the DC coefficients of a Huffman-coded scan (T.81, F.2.2 and G.1.2.1).
 
-use super::entropy_coded::RestartIntervals;
 use super::plane::{GREY, Plane};
 use crate::cancellation::Cancellation;
 use crate::formats::jpeg::block::BLOCK_SIDE;
@@ -40,7 +39,7 @@ impl<'a> ScanDecoder<'a> {
     /// if there is one. `None` when the caller has cancelled.
     pub(super) fn decode(
         self,
-        segments: &mut RestartIntervals<'_>,
+        bits: &mut BitReader<'_>,
         cancellation: &Cancellation<'_>,
     ) -> Option<DecodedScan> {
         let Self { mcus: (columns, rows), restart_interval, mut components } = self;
@@ -49,8 +48,6 @@ impl<'a> ScanDecoder<'a> {
         let (mut start, mut decoded, mut rows_begun) = (0, 0, 0);
         let mut restarts = Restarts::default();
         while start < total {
-            let data = segments.next()?;
-            let mut bits = BitReader::new(data);
             components.iter_mut().for_each(|it| it.predictor = 0);
             let end = total.min(start + interval);
             let mut at = start;
@@ -63,7 +60,7 @@ impl<'a> ScanDecoder<'a> {
                 }
                 for column in at % columns..columns.min(end - row * columns) {
                     let is_decoded =
-                        components.iter_mut().all(|it| it.decode(&mut bits, column, row).is_some());
+                        components.iter_mut().all(|it| it.decode(bits, column, row).is_some());
                     if !is_decoded || bits.is_past_end() {
                         components.iter_mut().for_each(|it| it.clear(column, row));
                         break 'interval;
@@ -76,7 +73,7 @@ impl<'a> ScanDecoder<'a> {
             if end == total {
                 break;
             }
-            let Some(marker) = segments.skip_restart_marker() else { break };
+            let Some(marker) = bits.next_interval() else { break };
             start = end + interval * restarts.lost_intervals(marker, is_exact);
         }
         Some(DecodedScan {

@@ -5,6 +5,7 @@ use super::entropy::{CoefficientRange, EntropyDecoder, refine};
 use super::scan::MAX_COMPONENTS;
 use crate::formats::jpeg::block::Block;
 use crate::formats::jpeg::segments::ScanComponent;
+use crate::formats::jpeg::stream::ScanData;
 use crate::formats::jpeg::tables::{Conditioning, MAX_TABLES};
 
 /// Bytes that a decoder reads behind the end of complete data, at most: it reads two bytes ahead, and
@@ -35,8 +36,8 @@ struct Bin {
 
 /// Decodes binary decisions (D.2). Behind the end of the data there are zeros, which encoders leave
 /// out: behind a truncation, the most probable symbols follow.
-struct BinaryDecoder<'a> {
-    data: std::slice::Iter<'a, u8>,
+struct BinaryDecoder<'a, 'f> {
+    data: &'a mut ScanData<'f>,
     /// Bytes that were read behind the end of the data.
     bytes_behind: u64,
     /// C: the position of the code in the interval, as 16.16 fixed point.
@@ -49,17 +50,17 @@ struct BinaryDecoder<'a> {
     budget: &'a mut u64,
 }
 
-impl<'a> BinaryDecoder<'a> {
+impl<'a, 'f> BinaryDecoder<'a, 'f> {
     /// INITDEC, D.2.7.
-    fn new(data: &'a [u8], budget: &'a mut u64) -> Self {
+    fn new(data: &'a mut ScanData<'f>, budget: &'a mut u64) -> Self {
         let (code, interval, ready, bytes_behind) = (0, 0x1_0000, 0, 0);
-        let mut it = Self { data: data.iter(), bytes_behind, code, interval, ready, budget };
+        let mut it = Self { data, bytes_behind, code, interval, ready, budget };
         it.code = it.byte() << 24 | it.byte() << 16;
         it
     }
 
     fn byte(&mut self) -> u32 {
-        let byte = self.data.next().copied();
+        let byte = self.data.next();
         self.bytes_behind += u64::from(byte.is_none());
         byte.unwrap_or(0).into()
     }
@@ -132,8 +133,8 @@ impl<'a> BinaryDecoder<'a> {
     }
 }
 
-pub(super) struct ArithmeticDecoder<'a> {
-    decoder: BinaryDecoder<'a>,
+pub(super) struct ArithmeticDecoder<'a, 'f> {
+    decoder: BinaryDecoder<'a, 'f>,
     components: &'a [ScanComponent],
     conditioning: &'a Conditioning,
     /// Statistics areas, by table.
@@ -144,9 +145,9 @@ pub(super) struct ArithmeticDecoder<'a> {
     dc_contexts: [usize; MAX_COMPONENTS],
 }
 
-impl<'a> ArithmeticDecoder<'a> {
+impl<'a, 'f> ArithmeticDecoder<'a, 'f> {
     pub(super) fn new(
-        data: &'a [u8],
+        data: &'a mut ScanData<'f>,
         components: &'a [ScanComponent],
         conditioning: &'a Conditioning,
         budget: &'a mut u64,
@@ -173,7 +174,7 @@ fn ac_bins(k: usize) -> [usize; 3] {
     [0, 1, 2].map(|it| 3 * (k - 1) + it)
 }
 
-impl EntropyDecoder for ArithmeticDecoder<'_> {
+impl EntropyDecoder for ArithmeticDecoder<'_, '_> {
     fn spend(&mut self, steps: u64) -> Option<()> {
         *self.decoder.budget = self.decoder.budget.checked_sub(steps)?;
         Some(())

@@ -9,15 +9,15 @@ use crate::formats::jpeg::block::Block;
 ///
 /// Real files stay below it: each coefficient takes a bit for its sign, and blank pictures of 128
 /// million pixels take 36 million.
-pub(super) fn budget(bytes: usize) -> u64 {
-    40_000_000 + 32 * bytes as u64
+pub(super) fn budget(bytes: u64) -> u64 {
+    bytes.saturating_mul(32).saturating_add(40_000_000)
 }
 
 /// A budget for a thousand blocks at most.
 pub(super) const FEW_BLOCKS: u64 = 1000 * BLOCK_STEPS;
 
 /// The steps that a block takes besides its decisions, in each scan that has it.
-const BLOCK_STEPS: u64 = 4;
+pub(super) const BLOCK_STEPS: u64 = 4;
 
 /// The part of each block that a scan has, by spectral selection and successive approximation
 /// (T.81, G.1.1.1). Indices are in zigzag order.

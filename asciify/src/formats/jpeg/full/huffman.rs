@@ -36,8 +36,8 @@ impl<'a> ScanTables<'a> {
     }
 }
 
-pub(super) struct HuffmanDecoder<'a> {
-    bits: BitReader<'a>,
+pub(super) struct HuffmanDecoder<'a, 'f> {
+    bits: &'a mut BitReader<'f>,
     /// By component of the scan.
     tables: &'a [ScanTables<'a>],
     /// EOBRUN: blocks to come, the current one included, without new coefficients (G.1.2.2).
@@ -45,14 +45,13 @@ pub(super) struct HuffmanDecoder<'a> {
     budget: &'a mut u64,
 }
 
-impl<'a> HuffmanDecoder<'a> {
-    pub(super) fn new(data: &'a [u8], tables: &'a [ScanTables<'a>], budget: &'a mut u64) -> Self {
-        Self { bits: BitReader::new(data), tables, eob_run: 0, budget }
-    }
-
-    /// Whether all bytes were read. There may be bits of padding.
-    pub(super) fn is_at_end(&self) -> bool {
-        self.bits.is_at_end()
+impl<'a, 'f> HuffmanDecoder<'a, 'f> {
+    pub(super) fn new(
+        bits: &'a mut BitReader<'f>,
+        tables: &'a [ScanTables<'a>],
+        budget: &'a mut u64,
+    ) -> Self {
+        Self { bits, tables, eob_run: 0, budget }
     }
 
     /// The next symbol: RRRR and SSSS.
@@ -67,7 +66,7 @@ impl<'a> HuffmanDecoder<'a> {
     }
 }
 
-impl EntropyDecoder for HuffmanDecoder<'_> {
+impl EntropyDecoder for HuffmanDecoder<'_, '_> {
     fn spend(&mut self, steps: u64) -> Option<()> {
         *self.budget = self.budget.checked_sub(steps)?;
         Some(())

@@ -14,15 +14,15 @@ mod lossless;
 mod output;
 mod scan;
 
+use std::io::BufRead;
 use std::ops::ControlFlow;
 
-use entropy_coded::EntropyCodedSegments;
 use frame::{Frame, Keeps};
 use output::{ColorTransform, Output};
 use scan::Scan;
 
-use super::markers::{APP0, APP14, APP15, COM, EOI, RST0, SOF0, SOF3, SOF9, SOF10, SOI, SOI_BYTES};
-use super::markers::{SOS, TEM};
+use super::markers::{APP0, APP14, APP15, COM, EOI, SOF0, SOF3, SOF9, SOF10, SOS};
+use super::stream::Stream;
 use super::tables::Tables;
 use crate::cancellation::Cancellation;
 use crate::color_profile::Lut;
@@ -31,7 +31,7 @@ use crate::light::Row;
 /// Scans that are decoded. Encoders write up to about 25.
 const MAX_SCANS: usize = 100;
 
-/// Decodes a file and calls `take` with each row from the top, until it breaks: grey or RGB, of 8 bits where
+/// Decodes a file of that length and calls `take` with each row from the top, until it breaks: grey or RGB, of 8 bits where
 /// samples have at most 8, else scaled to 16. CMYK becomes RGB of 16 bits by the table `cmyk`, if
 /// there is one.
 ///
@@ -40,8 +40,7 @@ const MAX_SCANS: usize = 100;
 /// any row, for other kinds, and where not one data unit can be read.
 ///
 /// Takes at most two bytes of memory for each sample of each component, with sides rounded up to
-/// whole MCUs (of 32 × 32 px at most), the same again for one row of MCUs, and a copy of one
-/// entropy-coded segment. Rows of blocks without AC coefficients take little, and so does a sequential
+/// whole MCUs (of 32 × 32 px at most), the same again for one row of MCUs. Rows of blocks without AC coefficients take little, and so does a sequential
 /// frame of one scan, of which only a row of MCUs is held. The caller checks the sides against the
 /// limits.
 ///
@@ -49,14 +48,15 @@ const MAX_SCANS: usize = 100;
 /// [`entropy::budget`] allows, decoding stops and draws what it has. When the caller has cancelled,
 /// rows are missing.
 pub(super) fn decode(
-    file: &[u8],
+    source: &mut dyn BufRead,
+    file_bytes: u64,
     cmyk: Option<&Lut>,
     cancellation: &Cancellation<'_>,
     take: impl FnMut(Row<'_>) -> ControlFlow<()>,
 ) -> Option<()> {
-    let mut reader = Reader::new(file);
+    let mut reader = Reader::new(file_bytes);
     let mut output = Output::new(cmyk, take);
-    reader.read_file(file, cancellation, &mut |frame, transform, mcu_row| {
+    reader.read_file(source, cancellation, &mut |frame, transform, mcu_row| {
         output.write(frame, transform, mcu_row, cancellation)
     });
     let transform = reader.transform();
@@ -67,19 +67,23 @@ pub(super) fn decode(
     Some(())
 }
 
-/// Whether any data unit of a file can be read. Takes little time.
-pub(super) fn has_units(file: &[u8], cancellation: &Cancellation<'_>) -> bool {
+/// Whether any data unit of a file can be read. Reads little more than the first ones.
+pub(super) fn has_units(source: &mut dyn BufRead, cancellation: &Cancellation<'_>) -> bool {
     let mut reader = Reader { budget: entropy::FEW_BLOCKS, ..Reader::default() };
-    reader.read_file(file, cancellation, &mut |_, _, _| Some(()));
+    reader.read_file(source, cancellation, &mut |_, _, _| None);
     reader.frame.as_ref().is_some_and(Frame::has_units)
 }
 
 /// Whether all data units of a file can be read to the last bit of their coefficients. Takes a bit of
 /// memory for each coefficient of the progressive process, and two bytes for each sample of the lossless
 /// one.
-pub(super) fn is_complete(file: &[u8], cancellation: &Cancellation<'_>) -> bool {
-    let mut reader = Reader { keeps: Keeps::Significance, ..Reader::new(file) };
-    reader.read_file(file, cancellation, &mut |_, _, _| Some(()));
+pub(super) fn is_complete(
+    source: &mut dyn BufRead,
+    file_bytes: u64,
+    cancellation: &Cancellation<'_>,
+) -> bool {
+    let mut reader = Reader { keeps: Keeps::Significance, ..Reader::new(file_bytes) };
+    reader.read_file(source, cancellation, &mut |_, _, _| Some(()));
     reader.frame.as_ref().is_some_and(Frame::is_complete)
 }
 
@@ -102,14 +106,19 @@ struct Reader {
 
 impl Reader {
     /// With the budget of a file.
-    fn new(file: &[u8]) -> Self {
-        Self { budget: entropy::budget(file.len()), ..Self::default() }
+    fn new(file_bytes: u64) -> Self {
+        Self { budget: entropy::budget(file_bytes), ..Self::default() }
     }
 
     /// Reads a file up to EOI, or to where it is damaged.
-    fn read_file(&mut self, file: &[u8], cancellation: &Cancellation<'_>, take: &mut TakeRows<'_>) {
-        if let Some(segments) = file.strip_prefix(&SOI_BYTES) {
-            let _end = self.read(segments, cancellation, take);
+    fn read_file(
+        &mut self,
+        source: &mut dyn BufRead,
+        cancellation: &Cancellation<'_>,
+        take: &mut TakeRows<'_>,
+    ) {
+        if let Some(stream) = Stream::new(source) {
+            let _end = self.read(stream, cancellation, take);
         }
     }
 
@@ -123,37 +132,25 @@ impl Reader {
     /// and forgotten as soon as they are read. `None` where it stops before.
     fn read(
         &mut self,
-        file: &[u8],
+        mut stream: Stream<'_>,
         cancellation: &Cancellation<'_>,
         take: &mut TakeRows<'_>,
     ) -> Option<()> {
-        let mut at = 0;
         while self.scans < MAX_SCANS {
-            at += memchr::memchr(0xff, file.get(at..)?)? + 1;
-            let marker = *file.get(at)?;
-            match marker {
-                0xff => continue, // a fill byte
-                EOI => break,
-                // a stuffed byte, and markers without a segment
-                0 | TEM | RST0..=SOI => {
-                    at += 1;
-                    continue;
-                }
-                _ => {}
+            let marker = stream.skip_to_marker()?;
+            if marker == EOI {
+                break;
             }
-            let length = usize::from(u16::from_be_bytes(*file.get(at + 1..)?.first_chunk()?));
-            let segment = file.get(at + 3..at + 1 + length)?;
-            at += 1 + length;
+            let segment = stream.segment()?;
             match marker {
                 SOF0..=SOF3 | SOF9 | SOF10 if self.frame.is_none() => {
-                    self.frame = Some(Frame::parse(segment, marker, self.keeps)?);
+                    self.frame = Some(Frame::parse(&segment, marker, self.keeps)?);
                 }
                 SOS => {
                     let transform = self.transform();
                     let frame = self.frame.as_mut()?;
-                    let scan = Scan::parse(segment, frame)?;
+                    let scan = Scan::parse(&segment, frame)?;
                     let is_only_one = scan.is_only_one_of(frame);
-                    let segments = EntropyCodedSegments::new(file, at);
                     let mut taken = 0;
                     let mut begin_row = |frame: &mut Frame, mcu_row| {
                         cancellation.check().ok()?;
@@ -165,9 +162,17 @@ impl Reader {
                         Some(())
                     };
                     let (tables, budget) = (&self.tables, &mut self.budget);
-                    at = segments.decode(&scan, frame, tables, budget, &mut begin_row)?;
+                    stream = entropy_coded::decode(
+                        stream,
+                        &scan,
+                        frame,
+                        tables,
+                        budget,
+                        &mut begin_row,
+                    )?;
                     self.scans += 1;
-                    if is_only_one {
+                    // without a budget, no other scan adds anything
+                    if is_only_one || self.budget < entropy::BLOCK_STEPS {
                         break;
                     }
                 }
@@ -176,7 +181,7 @@ impl Reader {
                     self.adobe_transform = segment.get(11).copied();
                 }
                 APP0..=APP15 | COM => {}
-                _ => self.tables.read(marker, segment)?,
+                _ => self.tables.read(marker, &segment)?,
             }
         }
         Some(())
