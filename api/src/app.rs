@@ -16,6 +16,7 @@ use crate::{
     readiness::Readiness,
     representation_cache::{RepresentationCache, representation_cache},
     response_budget::ResponseBudget,
+    running_uploads::RunningUploads,
     sign_in::SignIn,
     thumbnail_cache::{ThumbnailCache, thumbnail_cache},
     upload_slots::UploadSlots,
@@ -33,6 +34,8 @@ pub struct Shared {
     pub(crate) backlog: Arc<BacklogSampler>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) uploads: UploadSlots,
+    /// The resumable ones.
+    pub(crate) running_uploads: RunningUploads,
     /// One permit per open stream of events or of frames.
     pub(crate) streams: Arc<Semaphore>,
     /// Cancelled when the process is asked to stop: it is not ready any more.
@@ -68,6 +71,7 @@ impl App {
             backlog: Arc::new(BacklogSampler::new(config.metrics_interval)),
             readiness: Arc::new(Readiness::new(config.ready_grace)),
             uploads: UploadSlots::new(config.upload_slots),
+            running_uploads: RunningUploads::default(),
             streams: Arc::new(Semaphore::new(config.max_event_streams)),
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),

@@ -99,6 +99,11 @@ fn write(backlog: Option<Backlog>, age: Option<Duration>, changes_age: Option<Du
             &samples.each_ref().map(|(labels, n)| (labels.as_str(), *n)),
         );
         gauge(
+            "planet_open_uploads",
+            &format!("Resumable uploads that are not finished; {MAX_COUNTED} is at least as many"),
+            &[("", backlog.open_uploads as f64)],
+        );
+        gauge(
             "planet_oldest_due_blob_seconds",
             "How long the oldest due entry of the garbage collection of blobs has waited",
             &[("", backlog.oldest_due_blob.as_secs_f64())],

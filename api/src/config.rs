@@ -40,6 +40,8 @@ pub struct Config {
     pub(crate) upload_slots: SlotLimits,
     /// `UPLOAD_IDLE_S` and `UPLOAD_MIN_RATE`: how fast a client has to send an upload.
     pub(crate) upload_min_rate: BodyMinRate,
+    /// `UPLOAD_SETTLE_S`: the pause in a resumable upload after which what has come of it is stored.
+    pub(crate) upload_settle: Duration,
     /// `READY_GRACE_S`: how long a dependency may be away before the process is not ready.
     pub(crate) ready_grace: Duration,
     /// `METRICS_INTERVAL_S`: the least time between two queries for metrics.
@@ -201,6 +203,12 @@ impl Config {
                      bytes a second; 0 is no minimum",
                 ),
             },
+            upload_settle: env.period(
+                "UPLOAD_SETTLE_S",
+                "0.25",
+                "pause in a resumable upload after which what has come of it is stored, in seconds; \
+                 it doubles each time until the next whole part",
+            ),
             ready_grace: env.seconds(
                 "READY_GRACE_S",
                 "10",

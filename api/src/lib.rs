@@ -41,6 +41,7 @@ mod response_writer;
 mod responses;
 mod router;
 mod routes;
+mod running_uploads;
 mod security_schemes;
 mod server;
 mod session;

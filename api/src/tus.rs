@@ -38,6 +38,11 @@ impl Creation {
     /// # Errors
     /// 400: a header is missing or wrong.
     pub fn read(headers: &HeaderMap) -> Result<Self, Problem> {
+        if headers.contains_key("upload-concat") {
+            let detail = "Upload-Concat: uploads are not joined here: send the file as one upload, \
+                          without this header";
+            return Err(Problem::new(BAD_PARAMETER, detail));
+        }
         if headers.contains_key("upload-defer-length") {
             let detail = "Upload-Defer-Length: send Upload-Length, the length of the file in bytes";
             return Err(Problem::new(BAD_PARAMETER, detail));

@@ -168,6 +168,14 @@ fn describe() {
         "planet_spool_room_bytes",
         "Room for uploads on the disk of SPOOL_DIR, without SPOOL_FREE_BYTES"
     );
+    describe_counter!(
+        "planet_resumable_bytes_total",
+        "Bytes of resumable uploads that were received, those that were sent again as well"
+    );
+    describe_counter!(
+        "planet_expired_uploads_total",
+        "Resumable uploads that did not go on, and were removed here"
+    );
     describe_counter!("planet_drawn_pixels_total", "Pixels of the images drawn, by format");
     describe_gauge!("planet_render_memory_bytes", "Memory reserved for renders at the moment");
     describe_counter!(

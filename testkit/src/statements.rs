@@ -38,8 +38,13 @@ pub fn planned(database: &str) -> BTreeSet<String> {
 /// Writes the list of that database.
 ///
 /// # Panics
-/// The file cannot be written.
+/// There is no statement, or the file cannot be written.
 pub fn write(database: &str, shapes: &BTreeSet<String>) {
+    assert!(
+        !shapes.is_empty(),
+        "no statement ran on {database}, so its list stays: start the servers first, by \
+         scripts/servers start /tmp/servers && . /tmp/servers/env"
+    );
     let lines: String = shapes.iter().flat_map(|shape| [shape.as_str(), "\n"]).collect();
     fs::write(file(database), lines).expect("write a list of statements");
 }

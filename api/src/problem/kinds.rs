@@ -27,6 +27,8 @@ impl Kind {
     /// The `Retry-After` header, in seconds; `None` when a retry would fail in the same way.
     pub fn retry_after_s(&self) -> Option<u32> {
         match self.status {
+            // it takes the client itself, or a day
+            _ if self == TOO_MANY => Some(60),
             StatusCode::SERVICE_UNAVAILABLE => Some(2),
             StatusCode::INSUFFICIENT_STORAGE => Some(60),
             StatusCode::CONFLICT => Some(1),
@@ -121,9 +123,9 @@ kinds! {
         remedy "Delete images, or ask an admin for more. `/account` has what you use; the operator's settings are `QUOTA_BYTES` and `QUOTA_IMAGES`."
         example "POST /images" "you have 100 images, and may have 100: delete some images, or ask an admin for more; /account shows what you have"
     TOO_MANY "too-many" CONFLICT "Too many of them"
-        means "There are as many tokens of a user, or links to an image, as this service allows."
-        cause "A program that makes a new one each time."
-        remedy "Revoke those that are not used. The operator's settings are `MAX_TOKENS` and `MAX_SHARES`."
+        means "There are as many tokens or unfinished uploads of a user, or links to an image, as this service allows."
+        cause "A program that makes a new one each time, or begins uploads and does not go on with them."
+        remedy "Revoke those that are not used; finish uploads, or end them by `DELETE /uploads/ID`: those that do not go on expire. The operator's settings are `MAX_TOKENS`, `MAX_SHARES`, `MAX_OPEN_UPLOADS` and `UPLOAD_EXPIRES_S`."
         example "POST /images/ID/shares" "the image has 50 links: revoke one"
     SIGN_IN_FAILED "sign-in-failed" BAD_REQUEST "Sign-in failed"
         means "The browser came back from the identity provider, but the sign-in failed: the callback does not belong to a sign-in that this browser began, or what the provider says is not accepted."

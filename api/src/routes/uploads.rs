@@ -1,5 +1,7 @@
 //! Resumable uploads, by the protocol tus 1.0.0: an upload is received by any number of requests.
 
+use std::{future::ready, pin::pin, time::Duration};
+
 use axum::{
     body::Body,
     extract::{Path, Request, State},
@@ -14,6 +16,7 @@ use common::{
 };
 use futures_util::TryStreamExt;
 use ipnet::IpNet;
+use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
 use crate::{
@@ -124,7 +127,11 @@ pub(crate) async fn look(
 ) -> Result<Response, Problem> {
     let maker = user_may(&app, &headers, Scope::Upload).await?.principal;
     tus::check_version(&headers)?;
-    let upload = app.pipeline.upload(upload_id(&id)?, &maker).await?.ok_or_else(no_upload)?;
+    let id = upload_id(&id)?;
+    let mut upload = app.pipeline.upload(id, &maker).await?.ok_or_else(no_upload)?;
+    if app.running_uploads.settle(id).await {
+        upload = app.pipeline.upload(id, &maker).await?.ok_or_else(no_upload)?;
+    }
     if let UploadState::Failed(reason) = upload.state {
         return Err(Problem::new(UPLOAD_REFUSED, reason));
     }
@@ -146,6 +153,7 @@ pub(crate) async fn look(
         (status = 204, description = "Stored.", headers(("Upload-Offset" = u64, description = "Bytes that are stored."), ("Image-Location" = String, description = "Address of the image, if these were the last bytes."))),
         (status = 404, description = "No such upload, or that of someone else.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The upload goes on at another offset, or another request has begun to send.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "The body has bytes behind the end of the file.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The image is not accepted.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Busy, or a dependency is unavailable: ask for the offset, and go on.", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -165,7 +173,10 @@ pub(crate) async fn send(
     }
     let (id, offset) = (upload_id(&id)?, tus::offset(&head.headers)?);
     let upload = match received_before(&app, id, &maker, offset).await? {
-        Some(upload) => upload,
+        Some(upload) => {
+            refuse_bytes(&app, body, upload.length).await?;
+            upload
+        }
         None => {
             let receiver = app.pipeline.receive(id, &maker, offset).await?;
             receive(&app, client, receiver, body).await?
@@ -196,7 +207,9 @@ pub(crate) async fn end(
 ) -> Result<Response, Problem> {
     let maker = user_may(&app, &headers, Scope::Upload).await?.principal;
     tus::check_version(&headers)?;
-    app.pipeline.end_upload(upload_id(&id)?, &maker).await?;
+    let id = upload_id(&id)?;
+    app.pipeline.end_upload(id, &maker).await?;
+    app.running_uploads.end(id);
     Ok(answer(StatusCode::NO_CONTENT, HeaderMap::new()))
 }
 
@@ -220,6 +233,16 @@ async fn received_before(
     match upload.state {
         UploadState::Failed(reason) => Err(Problem::new(UPLOAD_REFUSED, reason)),
         _ => Ok(Some(upload)),
+    }
+}
+
+/// Refuses a body that has bytes: the whole of the upload was received.
+async fn refuse_bytes(app: &App, body: Body, length: u64) -> Result<(), Problem> {
+    let body = with_min_rate(body.into_data_stream(), app.config.upload_min_rate);
+    let mut bytes = pin!(body.try_filter(|chunk| ready(!chunk.is_empty())));
+    match bytes.try_next().await? {
+        Some(_) => Err(ReceiveError::TooLong(length).into()),
+        None => Ok(()),
     }
 }
 
@@ -247,16 +270,37 @@ async fn receive_all(
     // a client that sends nothing takes no slot
     let Some(first) = body.try_next().await? else { return Ok(receiver.save().await?) };
     let slot = app.uploads.take(client)?;
+    let mut receiving =
+        app.running_uploads.begin(receiver.upload()).ok_or(ReceiveError::Overtaken)?;
     receiver.write(first).await?;
     let mut body = Box::pin(slot.receive(body));
+    let mut pace = Pace::new(app);
     let ended = loop {
-        match body.try_next().await {
-            Ok(Some(chunk)) => receiver.write(chunk).await?,
-            Ok(None) => break Ok(()),
-            Err(problem) => break Err(problem),
+        tokio::select! {
+            biased;
+            asked = receiving.asked() => match asked {
+                Some(_told_when_dropped) => receiver.settle().await?,
+                None => return Err(ReceiveError::Overtaken.into()),
+            },
+            chunk = body.try_next() => match chunk {
+                Ok(Some(chunk)) => {
+                    let before = receiver.upload().position;
+                    receiver.write(chunk).await?;
+                    if receiver.upload().position != before {
+                        pace = Pace::new(app);
+                    }
+                }
+                Ok(None) => break Ok(()),
+                Err(problem) => break Err(problem),
+            },
+            () = sleep_until(pace.next()) => {
+                receiver.settle().await?;
+                pace.settled();
+            }
         }
     };
     let mut upload = receiver.save().await?;
+    drop(receiving);
     ended?;
     if upload.state == UploadState::Finishing {
         upload.state = app.pipeline.finish_upload(upload.clone()).await?;
@@ -265,6 +309,32 @@ async fn receive_all(
     match upload.state {
         UploadState::Failed(reason) => Err(Problem::new(UPLOAD_REFUSED, reason)),
         _ => Ok(upload),
+    }
+}
+
+/// When to store what has come of an upload: in a pause, in which the connection may be lost without a
+/// sign, and well before the upload would expire.
+struct Pace {
+    /// A client that pauses often makes it no more often for each part.
+    pause: Duration,
+    settled_at: Instant,
+    longest: Duration,
+}
+
+impl Pace {
+    fn new(app: &App) -> Self {
+        let longest = app.pipeline.config().upload_expires / 3;
+        Pace { pause: app.config.upload_settle, settled_at: Instant::now(), longest }
+    }
+
+    /// If nothing comes until then.
+    fn next(&self) -> Instant {
+        (Instant::now() + self.pause).min(self.settled_at + self.longest)
+    }
+
+    fn settled(&mut self) {
+        self.settled_at = Instant::now();
+        self.pause *= 2;
     }
 }
 

@@ -3,14 +3,17 @@
 use bytes::Bytes;
 use common::account::scopes::Scopes;
 use futures_util::{StreamExt, stream};
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, Response};
 use testkit::{
     app::{Answer, TestApp, files, until},
     pictures::noisy_pnm,
+    wait::{at_once, soon},
 };
+use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
     access::House,
+    operations::metric,
     pictures::{noise, png},
 };
 
@@ -45,6 +48,38 @@ async fn send(app: &TestApp, at: &str, offset: usize, bytes: &[u8]) -> Answer {
 /// `Upload-Offset` of HEAD.
 async fn offset(app: &TestApp, at: &str) -> usize {
     app.send(request(app, "HEAD", at)).await.is(200).header("upload-offset").parse().expect("bytes")
+}
+
+/// Only what another request asks for is stored before the end of a request.
+const NEVER_SETTLES: [(&str, &str); 2] = [("UPLOAD_SETTLE_S", "3600"), ("UPLOAD_IDLE_S", "3600")];
+
+/// A request to an upload that goes on: it hangs between what it is given, as over a connection that is
+/// lost without a sign.
+struct Sending {
+    more: mpsc::UnboundedSender<Bytes>,
+    answer: JoinHandle<reqwest::Result<Response>>,
+}
+
+impl Sending {
+    fn begin(app: &TestApp, at: &str, first: &[u8]) -> Self {
+        let (more, comes) = mpsc::unbounded_channel::<Bytes>();
+        let comes =
+            stream::unfold(comes, |mut comes| async move { Some((comes.recv().await?, comes)) });
+        let body = reqwest::Body::wrap_stream(comes.map(Ok::<_, std::io::Error>));
+        let sending = Sending { more, answer: tokio::spawn(patch(app, at, 0).body(body).send()) };
+        sending.send(first);
+        sending
+    }
+
+    fn send(&self, bytes: &[u8]) {
+        self.more.send(Bytes::copy_from_slice(bytes)).expect("it still sends");
+    }
+
+    /// The status of the answer, which it gets while it hangs.
+    async fn status(self) -> u16 {
+        let answer = soon("an answer", self.answer).await.expect("no panic");
+        answer.expect("an answer").status().as_u16()
+    }
 }
 
 /// What only uploads leave: spooled files, rows, and parts in the store.
@@ -91,6 +126,7 @@ async fn what_was_sent_in_pieces_is_one_image() {
     assert_eq!(head.header("cache-control"), "no-store");
     let empty = send(&app, &at, file.len(), b"").await.is(204);
     assert_eq!(empty.header("image-location"), image);
+    send(&app, &at, file.len(), b"x").await.is(413).tells_problem("too-large", &["more were sent"]);
     nothing_but_images_is_left(&app).await;
     app.send(request(&app, "HEAD", &at)).await.is(404);
     app.get(&format!("{image}/original")).await.is(200);
@@ -136,6 +172,11 @@ async fn the_protocol_is_told_and_its_rules_are_kept() {
     begin_of("-1").await.is(400);
     let deferred = request(&app, "POST", "/uploads").header("upload-defer-length", 1);
     app.send(deferred).await.is(400);
+    for concat in ["partial", "final;/uploads/a /uploads/b"] {
+        let joined = request(&app, "POST", "/uploads").header("upload-concat", concat);
+        let refused = app.send(joined.header("upload-length", 9)).await.is(400);
+        refused.tells_problem("bad-parameter", &["Upload-Concat", "without this header"]);
+    }
     let untyped = request(&app, "PATCH", &at).header("upload-offset", 0).body("x");
     app.send(untyped).await.is(415);
     let elsewhere = send(&app, &at, 7, b"x").await.is(409);
@@ -191,8 +232,117 @@ async fn what_came_before_a_cut_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_newer_of_two_requests_goes_on() {
+async fn what_has_come_is_told_while_its_request_hangs() {
+    let app = TestApp::with(&NEVER_SETTLES).await;
+    let file = noise(300, 11);
+    let at = begin(&app, file.len()).await;
+    let hanging = Sending::begin(&app, &at, &file[..10_000]);
+    until("HEAD tells what has come", async || offset(&app, &at).await == 10_000).await;
+    // it goes on, and is asked again
+    hanging.send(&file[10_000..30_000]);
+    until("HEAD tells what has come", async || offset(&app, &at).await == 30_000).await;
+    assert_eq!(app.count("uploads WHERE attempt = 1").await, 1, "it is the same request");
+    // the client goes on elsewhere, and the first request ends
+    let answer = send(&app, &at, 30_000, &file[30_000..]).await.is(204);
+    let image = answer.header("image-location").to_owned();
+    assert!(app.get(&format!("{image}/original")).await.is(200).body == file);
+    assert_eq!(hanging.status().await, 409);
+    nothing_but_images_is_left(&app).await;
+
+    let at = begin(&app, file.len()).await;
+    let hanging = Sending::begin(&app, &at, &file[..10_000]);
+    until("HEAD tells what has come", async || offset(&app, &at).await == 10_000).await;
+    app.send(request(&app, "DELETE", &at)).await.is(204);
+    assert_eq!(hanging.status().await, 409);
+    nothing_but_images_is_left(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_before_a_pause_is_stored() {
+    let app = TestApp::with(&[("UPLOAD_SETTLE_S", "0.01"), ("UPLOAD_IDLE_S", "3600")]).await;
+    let file = noise(300, 12);
+    let at = begin(&app, file.len()).await;
+    let pausing = Sending::begin(&app, &at, &file[..10_000]);
+    let stored = async |end: usize| {
+        // other processes see it, too
+        let row = format!("uploads WHERE attempt = 1 AND position = {end}");
+        until("it is stored", async || app.count(&row).await == 1).await;
+    };
+    stored(10_000).await;
+    pausing.send(&file[10_000..30_000]);
+    stored(30_000).await;
+    pausing.send(&file[30_000..file.len() - 1]);
+    stored(file.len() - 1).await;
+    pausing.send(&file[file.len() - 1..]);
+    let Sending { more, answer } = pausing;
+    drop(more);
+    let answer = answer.await.expect("no panic").expect("an answer");
+    assert_eq!(answer.status(), 204);
+    let image = answer.headers()["image-location"].to_str().expect("ASCII").to_owned();
+    assert!(app.get(&format!("{image}/original")).await.is(200).body == file);
+    nothing_but_images_is_left(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_does_not_expire_under_who_sends_it() {
+    let mut settings = NEVER_SETTLES.to_vec();
+    settings.push(("UPLOAD_EXPIRES_S", "6"));
+    let app = TestApp::with(&settings).await;
+    let file = noise(300, 13);
+    let at = begin(&app, file.len()).await;
+    let slow = Sending::begin(&app, &at, &file[..10_000]);
+    until("it has begun", async || app.count("uploads WHERE attempt = 1").await == 1).await;
+    app.execute("UPDATE uploads SET due_at = 1").await;
+    let mut sent = 10_000;
+    until("it is kept for longer", async || {
+        slow.send(&file[sent..=sent]);
+        sent += 1;
+        app.count("uploads WHERE due_at > 1").await == 1
+    })
+    .await;
+    app.clean_up().await;
+    assert_eq!(app.count("uploads").await, 1);
+    // one that sends nothing more is not kept by its connection
+    app.execute("UPDATE uploads SET due_at = 1").await;
+    app.clean_up().await;
+    app.send(request(&app, "HEAD", &at)).await.is(404);
+    slow.send(&file[sent..=sent]);
+    drop(slow.more);
+    let ended = soon("an answer", slow.answer).await.expect("no panic").expect("an answer");
+    assert_eq!(ended.status(), 409);
+    nothing_but_images_is_left(&app).await;
+}
+
+#[tokio::test]
+async fn metrics_tell_of_resumable_uploads() {
     let app = TestApp::spawn().await;
+    let value = async |name: &str| {
+        let text = app.text("/metrics").await;
+        assert!(
+            !text.contains(&format!("# TYPE {name} ")) || text.contains(&format!("# HELP {name} ")),
+            "{name}"
+        );
+        metric(&text, &[name]).unwrap_or(0.0)
+    };
+    // the counters are those of all tests of the process
+    let received = value("planet_resumable_bytes_total").await;
+    let expired = value("planet_expired_uploads_total").await;
+    assert_eq!(value("planet_open_uploads").await, 0.0);
+    let file = noise(300, 14);
+    let (at, _) = (begin(&app, file.len()).await, begin(&app, file.len()).await);
+    send(&app, &at, 0, &file[..50_000]).await.is(204);
+    assert_eq!(value("planet_open_uploads").await, 2.0);
+    send(&app, &at, 50_000, &file[50_000..]).await.is(204);
+    assert_eq!(value("planet_open_uploads").await, 1.0);
+    nothing_but_images_is_left(&app).await;
+    assert_eq!(value("planet_open_uploads").await, 0.0);
+    assert!(value("planet_resumable_bytes_total").await >= received + file.len() as f64);
+    assert!(value("planet_expired_uploads_total").await >= expired + 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newer_of_two_requests_goes_on() {
+    let app = TestApp::with(&NEVER_SETTLES).await;
     let file = noise(300, 5);
     let at = begin(&app, file.len()).await;
     // the first hangs in the middle, as over a connection that is lost without a sign
@@ -212,7 +362,7 @@ async fn the_newer_of_two_requests_goes_on() {
 
 #[tokio::test]
 async fn a_wrong_offset_does_not_end_the_request_that_sends() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::with(&NEVER_SETTLES).await;
     let file = noise(300, 6);
     let at = begin(&app, file.len()).await;
     let (sender, rest) = tokio::sync::oneshot::channel();
@@ -234,7 +384,9 @@ async fn limits_hold_while_an_upload_comes() {
     let app = TestApp::with(&[("MAX_OPEN_UPLOADS", "2")]).await;
     let at = [begin(&app, 10).await, begin(&app, 10).await];
     let more = request(&app, "POST", "/uploads").header("upload-length", 10);
-    app.send(more).await.is(409).tells_problem("too-many", &["2 unfinished uploads"]);
+    let refused = app.send(more).await.is(409);
+    assert_eq!(refused.header("retry-after"), "60");
+    refused.tells_problem("too-many", &["2 unfinished uploads"]);
     app.send(request(&app, "DELETE", &at[0])).await.is(204);
     // one that is refused as it begins does not stay: the client has no address of it
     for _ in 0..3 {
@@ -243,6 +395,15 @@ async fn limits_hold_while_an_upload_comes() {
         app.send(more).await.is(413);
     }
     begin(&app, 10).await;
+    nothing_but_images_is_left(&app).await;
+    // at the same time
+    let begun = at_once((0..10).map(|_| {
+        let begin = request(&app, "POST", "/uploads").header("upload-length", 10).send();
+        async move { begin.await.expect("an answer").status().as_u16() }
+    }))
+    .await;
+    let count = |status| begun.iter().filter(|is| **is == status).count();
+    assert_eq!((count(201), count(409)), (2, 8), "{begun:?}");
     nothing_but_images_is_left(&app).await;
 
     // the disk is short

@@ -12,7 +12,8 @@ use sea_orm::{
 
 use super::{
     Bounded, Catalog,
-    entity::{blob_gc, images, jobs},
+    entity::{blob_gc, images, jobs, uploads},
+    resumable,
 };
 use crate::{
     fault::Fault,
@@ -43,6 +44,8 @@ pub struct Backlog {
     pub oldest_due: Duration,
     /// Pending jobs of older and of newer engine versions; [`MAX_COUNTED`] of either at most.
     pub of_other_engines: u64,
+    /// Resumable uploads that are not finished; [`MAX_COUNTED`] is at least as many.
+    pub open_uploads: u64,
     /// The entries of the garbage collection of blobs, by state: of the [`MAX_COUNTED`] that are due
     /// first.
     pub blobs: [(&'static str, u64); 3],
@@ -294,7 +297,10 @@ impl Catalog {
             .await?;
         let millis =
             |ms: Option<i64>| Duration::from_millis(u64::try_from(ms.unwrap_or(0)).unwrap_or(0));
+        let open_uploads = uploads::Entity::find().filter(Expr::cust(resumable::OPEN));
+        let open_uploads = self.count(open_uploads, uploads::Column::Id);
         Ok(Backlog {
+            open_uploads: open_uploads.bounded("count open uploads").await?,
             pending,
             dead,
             oldest_due: millis(oldest),

@@ -7,10 +7,10 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, FromQueryResult,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, UpdateMany,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExprTrait,
+    FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait, UpdateMany,
     entity::prelude::*,
-    sea_query::{Expr, LockBehavior, LockType, Query, SimpleExpr},
+    sea_query::{Expr, Func, LockBehavior, LockType, Query, SelectStatement, SimpleExpr},
 };
 
 use super::{
@@ -30,7 +30,7 @@ use crate::{
 
 /// The filter of a partial index, as a literal: neither database uses such an index for bound
 /// parameters.
-const OPEN: &str = "state IN ('receiving', 'finishing')";
+pub(super) const OPEN: &str = "state IN ('receiving', 'finishing')";
 /// Uploads that are ended by one statement.
 const BATCH: u64 = 100;
 
@@ -63,33 +63,27 @@ pub struct Received<'a> {
 }
 
 impl Catalog {
-    /// How many uploads of `owner` are not finished, and the sum of their lengths in bytes.
+    /// Bytes that the unfinished uploads of `owner` will have.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn open_uploads(&self, owner: Option<UserId>) -> Result<(u64, u64), Fault> {
-        let lengths = uploads::Entity::find()
-            .select_only()
-            .column(C::Length)
-            .filter(owned_by(owner))
-            .filter(Expr::cust(OPEN))
-            .into_tuple::<i64>()
-            .all(&self.db)
-            .bounded("count uploads")
-            .await?;
-        let bytes = lengths.iter().fold(0_u64, |all, bytes| all.saturating_add(*bytes as u64));
-        Ok((lengths.len() as u64, bytes))
+    pub async fn announced_bytes(&self, owner: Option<UserId>) -> Result<u64, Fault> {
+        let lengths = open_lengths(&self.db, owner).bounded("count uploads").await?;
+        Ok(lengths.iter().fold(0_u64, |all, bytes| all.saturating_add(*bytes as u64)))
     }
 
-    /// Records an upload that begins; it is kept for `kept`.
+    /// Records an upload that begins; it is kept for `kept`. `None` when its owner has `max_open` that
+    /// are not finished.
     ///
     /// # Errors
     /// The database is unavailable.
     pub async fn create_upload(
         &self,
         new: NewUpload,
+        max_open: u64,
         kept: Duration,
-    ) -> Result<ResumableUpload, Fault> {
+    ) -> Result<Option<ResumableUpload>, Fault> {
+        let owner = new.owner;
         let id = UploadId::generate();
         let mut insert = Query::insert();
         insert
@@ -120,9 +114,18 @@ impl Catalog {
             ])
             .returning_all();
         let insert = async {
-            let row = self.db.query_one(&insert).await?;
-            let row = row.ok_or_else(|| DbErr::RecordNotInserted)?;
-            uploads::Model::from_query_result(&row, "").map(ResumableUpload::from)
+            let txn = self.begin().await?;
+            if txn.get_database_backend() == DbBackend::Postgres {
+                // others that begin one at the same time wait here, and then count this one
+                txn.execute(&lock_beginnings(owner)).await?;
+            }
+            if open_lengths(&txn, owner).await?.len() as u64 >= max_open {
+                txn.rollback().await?;
+                return Ok(None);
+            }
+            let row = txn.query_one(&insert).await?.ok_or(DbErr::RecordNotInserted)?;
+            txn.commit().await?;
+            uploads::Model::from_query_result(&row, "").map(ResumableUpload::from).map(Some)
         };
         insert.bounded("record an upload").await
     }
@@ -403,6 +406,22 @@ impl Catalog {
     }
 }
 
+/// The lengths of the uploads of `owner` that are not finished.
+async fn open_lengths(db: &impl ConnectionTrait, owner: Option<UserId>) -> Result<Vec<i64>, DbErr> {
+    let open = uploads::Entity::find()
+        .select_only()
+        .column(C::Length)
+        .filter(owned_by(owner))
+        .filter(Expr::cust(OPEN));
+    open.into_tuple().all(db).await
+}
+
+/// Takes PostgreSQL's lock for uploads of `owner` that begin, until the end of the transaction.
+fn lock_beginnings(owner: Option<UserId>) -> SelectStatement {
+    let key = owner.map_or(0, |owner| owner.0.as_u64_pair().1 as i64);
+    Query::select().expr(Func::cust("pg_advisory_xact_lock").arg(key)).take()
+}
+
 /// An update by an attempt that was not fenced off.
 fn fenced(upload: &ResumableUpload, state: State) -> UpdateMany<uploads::Entity> {
     uploads::Entity::update_many()
@@ -438,11 +457,12 @@ fn state_of(state: &UploadState) -> State {
 
 impl From<uploads::Model> for ResumableUpload {
     fn from(row: uploads::Model) -> Self {
-        let state = match (row.state, row.image_id) {
-            (State::Done, Some(image)) => UploadState::Done(ImageId(image)),
-            (State::Finishing, _) => UploadState::Finishing,
-            (State::Receiving | State::Ending, _) => UploadState::Receiving,
-            (State::Done | State::Failed, _) => UploadState::Failed(row.error.unwrap_or_default()),
+        let state = match (row.state, row.image_id, row.error) {
+            (State::Done | State::Ending, Some(image), _) => UploadState::Done(ImageId(image)),
+            (State::Failed | State::Ending, _, Some(why)) => UploadState::Failed(why),
+            (State::Done | State::Failed, ..) => UploadState::Failed(String::new()),
+            (State::Finishing, ..) => UploadState::Finishing,
+            (State::Receiving | State::Ending, ..) => UploadState::Receiving,
         };
         ResumableUpload {
             id: UploadId(row.id),

@@ -81,7 +81,7 @@ pub fn adopt_object(adoption: Adoption<'_>) -> BoxFuture<'_, Result<Submitted, A
         }
         let readers = Readers::new(store.clone(), READERS_BYTES);
         let header = probe(&readers, &from.name, from.length, limits).await?.ok_or_else(missing)?;
-        let sha256 = hash(store, &from.name, from.length).await?.ok_or_else(missing)?;
+        let sha256 = hash(store, &from.name, 0..from.length).await?.ok_or_else(missing)?;
         let key = sha256_hex(format!("adopt-object {object} {sha256}").as_bytes());
         let metadata = metadata(header, name, from.length, sha256);
         let begun = catalog.begin_upload(None, &metadata, Some(&key), periods.upload()).await?;

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, future::BoxFuture, stream};
 use tokio_util::sync::CancellationToken;
 
+use super::probe::hash;
 use crate::{
     account::principal::Principal,
     catalog::{Catalog, Cursor, MAX_COUNTED, Page, Renders, TOLERANCE},
@@ -199,7 +200,7 @@ struct Findings {
     problems: Vec<String>,
 }
 
-/// A blob that was looked at.
+/// A blob of texts that was looked at.
 struct Seen {
     key: String,
     /// `None` if the store has no such blob.
@@ -208,13 +209,11 @@ struct Seen {
     bytes: Option<Bytes>,
 }
 
-/// What a row says about its blob.
+/// What the row of a render says about its text.
 struct Expected<'a> {
     key: &'a str,
     /// Where its bytes are in the blob.
     range: Range<u64>,
-    /// Whether they are the end of the blob.
-    is_end: bool,
     sha256: &'a str,
 }
 
@@ -313,9 +312,8 @@ impl Looks<'_> {
         let mut found = Findings::default();
         let Image { id, metadata, .. } = image;
         let key = original_key(*id, image.attempt);
-        let range = 0..metadata.bytes;
-        let original = Expected { key: &key, range, is_end: true, sha256: &metadata.sha256 };
-        if let Some(wrong) = self.check_blob(original, &mut None, &mut found).await?
+        let original = self.check_original(&key, metadata.bytes, &metadata.sha256, &mut found);
+        if let Some(wrong) = original.await?
             && self.catalog.image(*id).await?.is_some()
         {
             found.problems.push(format!("image {id}: its original {wrong}"));
@@ -338,8 +336,8 @@ impl Looks<'_> {
                      database's clock was wrong"
                 ));
             }
-            let text = Expected { key: &blob, range, is_end: false, sha256: &sha256 };
-            if let Some(wrong) = self.check_blob(text, &mut last, &mut found).await?
+            let text = Expected { key: &blob, range, sha256: &sha256 };
+            if let Some(wrong) = self.check_text(text, &mut last, &mut found).await?
                 && self.is_referred_to(*id, &blob).await?
             {
                 let line = format!("image {id}: its render {spec} of version {engine} {wrong}");
@@ -355,16 +353,45 @@ impl Looks<'_> {
         Ok(found.is_some_and(|(_, renders)| renders.iter().any(|render| render.blob == blob)))
     }
 
-    /// What is wrong with a blob; `None` when it is as expected. `last` is the one that was looked at
-    /// before: the texts of a job are in one blob.
-    async fn check_blob(
+    /// Whether this original, or this text, is among those that are hashed.
+    fn reads(&self) -> bool {
+        fastrand::u8(..100) < self.options.percent
+    }
+
+    /// What is wrong with an original, which may be larger than the memory; `None` when it is as
+    /// expected.
+    async fn check_original(
+        &self,
+        key: &str,
+        bytes: u64,
+        sha256: &str,
+        found: &mut Findings,
+    ) -> Result<Option<String>, Fault> {
+        let reads = self.reads();
+        let Some(length) = self.store.length(key).await? else { return Ok(Some(missing(key))) };
+        found.hashed += u64::from(reads);
+        if length != bytes {
+            return Ok(Some(other_length(key, length, bytes)));
+        }
+        if !reads {
+            return Ok(None);
+        }
+        Ok(match hash(self.store, key, 0..length).await? {
+            None => Some(missing(key)),
+            Some(hash) if hash != sha256 => Some(other_bytes(key)),
+            Some(_) => None,
+        })
+    }
+
+    /// What is wrong with a text; `None` when it is as expected. `last` is the blob that was looked at
+    /// before: the texts of a job are in one.
+    async fn check_text(
         &self,
         expected: Expected<'_>,
         last: &mut Option<Seen>,
         found: &mut Findings,
     ) -> Result<Option<String>, Fault> {
-        let Expected { key, range, is_end, sha256 } = expected;
-        let missing = format!("is missing in the store ({key})");
+        let Expected { key, range, sha256 } = expected;
         let mut blob = match last.take().filter(|seen| seen.key == key) {
             Some(seen) => seen,
             None => {
@@ -372,23 +399,33 @@ impl Looks<'_> {
                 Seen { key: key.to_owned(), length, bytes: None }
             }
         };
-        let reads = fastrand::u8(..100) < self.options.percent;
+        let reads = self.reads();
         if blob.length.is_some() && reads && blob.bytes.is_none() {
             blob.bytes = self.store.get(key).await?;
         }
         let Seen { length, bytes, .. } = last.insert(blob);
-        let Some(length) = *length else { return Ok(Some(missing)) };
+        let Some(length) = *length else { return Ok(Some(missing(key))) };
         found.hashed += u64::from(reads);
-        let end = range.end;
-        if length < end || (is_end && length > end) {
-            return Ok(Some(format!("has {length} bytes instead of {end} ({key})")));
+        if length < range.end {
+            return Ok(Some(other_length(key, length, range.end)));
         }
         if !reads {
             return Ok(None);
         }
-        let part = bytes.as_ref().and_then(|all| all.get(range.start as usize..end as usize));
-        let Some(part) = part else { return Ok(Some(missing)) };
-        Ok((sha256_hex(part) != sha256)
-            .then(|| format!("has other bytes than those that were stored ({key})")))
+        let part = bytes.as_ref().and_then(|all| all.get(range.start as usize..range.end as usize));
+        let Some(part) = part else { return Ok(Some(missing(key))) };
+        Ok((sha256_hex(part) != sha256).then(|| other_bytes(key)))
     }
+}
+
+fn missing(key: &str) -> String {
+    format!("is missing in the store ({key})")
+}
+
+fn other_length(key: &str, length: u64, expected: u64) -> String {
+    format!("has {length} bytes instead of {expected} ({key})")
+}
+
+fn other_bytes(key: &str) -> String {
+    format!("has other bytes than those that were stored ({key})")
 }

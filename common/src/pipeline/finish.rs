@@ -80,7 +80,7 @@ impl Pipeline {
         let header = header.ok_or_else(gone)?;
         let sha256 = match upload.hash.hash() {
             Some(hash) => hex(&hash.finalize()),
-            None => hash(self.store(), whole, upload.length).await?.ok_or_else(gone)?,
+            None => hash(self.store(), whole, 0..upload.length).await?.ok_or_else(gone)?,
         };
         let metadata = metadata(header, upload.name.clone(), upload.length, sha256);
         let lease = self.finishing_lease(upload);
@@ -154,6 +154,9 @@ impl Pipeline {
             }
             for upload in &ended {
                 self.remove_upload(upload).await?;
+                if upload.state == UploadState::Receiving {
+                    metrics::counter!("planet_expired_uploads_total").increment(1);
+                }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Probes and hashes what is in the store already, by ranges.
 
+use std::ops::Range;
+
 use asciify::{Header, Limits};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
@@ -62,13 +64,18 @@ async fn probe_by(
     }
 }
 
-/// SHA-256 of a blob of that length, lower-case hex; `None` when it does not exist.
+/// SHA-256 of the bytes of a blob in `range`, lower-case hex; `None` when it does not exist.
 ///
 /// # Errors
 /// The store is unavailable, or the blob is shorter.
-pub(super) async fn hash(store: &Store, key: &str, length: u64) -> Result<Option<String>, Fault> {
-    let starts = stream::iter((0..length).step_by(HASHED_BYTES as usize));
-    let read = |start: u64| store.get_part(key, start..(start + HASHED_BYTES).min(length));
+pub(super) async fn hash(
+    store: &Store,
+    key: &str,
+    range: Range<u64>,
+) -> Result<Option<String>, Fault> {
+    let end = range.end;
+    let starts = stream::iter(range.step_by(HASHED_BYTES as usize));
+    let read = |start: u64| store.get_part(key, start..(start + HASHED_BYTES).min(end));
     let mut parts = starts.map(read).buffered(READS_AT_ONCE);
     let mut hash = Sha256::new();
     while let Some(part) = parts.try_next().await? {

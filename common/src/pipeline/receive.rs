@@ -1,7 +1,7 @@
 //! Receives an upload in parts, by several requests (tus). What is acknowledged is stored.
 //!
-//! A request spools a part at a time. What is behind the last whole part at its end is stored as a
-//! tail, with which the next request begins.
+//! A request spools a part at a time. What is behind the last whole part is stored as a tail at its end,
+//! and whenever it is settled before. With the tail, the next request begins.
 
 use std::io::Cursor;
 
@@ -102,14 +102,11 @@ impl Pipeline {
             if is_local && self.spool_room().is_some_and(|room| room < length) {
                 return Err(SubmitError::NoRoom.into());
             }
-            let owner = maker.user();
-            let (open, _) = self.catalog().open_uploads(owner).await?;
-            if open >= config.max_open_uploads {
-                return Err(ReceiveError::TooMany { max: config.max_open_uploads });
-            }
             let hash = HashState::of(&Sha256::new());
-            let new = NewUpload { owner, length, name, hash };
-            Ok(self.catalog().create_upload(new, config.upload_expires).await?)
+            let new = NewUpload { owner: maker.user(), length, name, hash };
+            let max = config.max_open_uploads;
+            let created = self.catalog().create_upload(new, max, config.upload_expires).await?;
+            created.ok_or(ReceiveError::TooMany { max })
         })
     }
 
@@ -121,7 +118,7 @@ impl Pipeline {
         &'a self,
         maker: &'a Principal,
     ) -> BoxFuture<'a, Result<u64, Fault>> {
-        Box::pin(async move { Ok(self.catalog().open_uploads(maker.user()).await?.1) })
+        Box::pin(async move { self.catalog().announced_bytes(maker.user()).await })
     }
 
     /// The upload; `None` when there is none that `maker` has begun.
@@ -221,6 +218,7 @@ impl Receiver {
             if self.received() + chunk.len() as u64 > self.upload.length {
                 return Err(ReceiveError::TooLong(self.upload.length));
             }
+            metrics::counter!("planet_resumable_bytes_total").increment(chunk.len() as u64);
             while !chunk.is_empty() {
                 let room = self.part_bytes - self.part.bytes();
                 let piece = chunk.split_to(chunk.len().min(room as usize));
@@ -236,6 +234,27 @@ impl Receiver {
                 }
             }
             Ok(())
+        })
+    }
+
+    /// The upload, as far as it is stored.
+    pub fn upload(&self) -> &ResumableUpload {
+        &self.upload
+    }
+
+    /// Stores what came behind the last whole part, and goes on: who asks how far the upload has come
+    /// is told so, and it does not expire meanwhile.
+    ///
+    /// # Errors
+    /// See [`ReceiveError`].
+    pub fn settle(&mut self) -> BoxFuture<'_, Result<(), ReceiveError>> {
+        Box::pin(async move {
+            // the end is stored as a part
+            let is_all = self.received() == self.upload.length;
+            match self.part.bytes() > self.tail_bytes && !is_all {
+                true => self.store_tail().await,
+                false => Ok(()),
+            }
         })
     }
 
@@ -305,7 +324,7 @@ impl Receiver {
 
     async fn store_tail(&mut self) -> Result<(), ReceiveError> {
         let (store, bytes) = (self.pipeline.store().clone(), self.part.bytes());
-        let key = tail_key(&self.upload);
+        let key = tail_key(&self.upload, self.received());
         let put = store.put(&key, Content::File(self.part.path().to_owned()));
         self.put_blobs(std::slice::from_ref(&key), bytes, put).await?;
         self.record(None, std::slice::from_ref(&key)).await?;

@@ -11,24 +11,25 @@
 
 use std::{collections::HashSet, fmt, ops::Range, sync::Mutex};
 
-use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 use tokio_util::sync::CancellationToken;
 
-use super::audit::pluralize;
+use super::{audit::pluralize, probe::hash};
 use crate::{
     catalog::{Catalog, Change, ImageRows, ReferredBlob, Snapshot},
     env::Env,
     fault::Fault,
     image::ImageId,
     render::sha256_hex,
-    store::{Content, Store, original_key},
+    store::{Store, original_key},
 };
 
 /// Images in one page.
 const PAGE: u64 = 100;
 /// So few changes are copied while changes are refused.
 const FEW: u64 = 100;
+/// Blobs up to this length are read by one request, in bytes.
+const HELD_BYTES: u64 = 8 << 20;
 /// How often an image is read again whose blobs vanish while they are copied.
 const MAX_ROUNDS: usize = 5;
 
@@ -271,19 +272,21 @@ impl Copier<'_> {
     /// or has other bytes than the rows say.
     async fn copy_blob(&self, blob: &ReferredBlob) -> Result<bool, Fault> {
         let TransferRoute { from_store, to_store, .. } = self.route;
-        match to_store.get(&blob.key).await? {
-            Some(bytes) if is_right(blob, &bytes) => return Ok(true),
-            Some(_) => to_store.delete(&blob.key).await?,
-            None => {}
+        if let Some(length) = to_store.length(&blob.key).await? {
+            if is_right(to_store, blob, length).await? {
+                return Ok(true);
+            }
+            to_store.delete(&blob.key).await?;
         }
-        let Some(bytes) = from_store.get(&blob.key).await? else { return Ok(false) };
-        if !is_right(blob, &bytes) {
+        let Some(length) = from_store.length(&blob.key).await? else { return Ok(false) };
+        if !to_store.put_from(from_store, &blob.key, length).await? {
             return Ok(false);
         }
-        let length = bytes.len() as u64;
-        to_store.put(&blob.key, Content::Bytes(bytes)).await?;
-        let back = to_store.get(&blob.key).await?;
-        if !back.is_some_and(|bytes| is_right(blob, &bytes)) {
+        if !is_right(to_store, blob, length).await? {
+            if !is_right(from_store, blob, length).await? {
+                to_store.delete(&blob.key).await?;
+                return Ok(false);
+            }
             let why = format!("the new store does not give back what it took as {}", blob.key);
             return Err(Fault::new("copy a blob", why));
         }
@@ -319,10 +322,25 @@ fn blobs(rows: &ImageRows) -> Vec<ReferredBlob> {
     rows.blobs(original_key)
 }
 
-/// Whether each part has the bytes that its row says.
-fn is_right(blob: &ReferredBlob, bytes: &Bytes) -> bool {
-    let part = |range: &Range<u64>| bytes.get(range.start as usize..range.end as usize);
-    blob.parts
-        .iter()
-        .all(|(range, sha256)| part(range).is_some_and(|part| sha256_hex(part) == *sha256))
+/// Whether each part of a blob of `length` bytes is what its row says. A large blob is not held in
+/// memory.
+async fn is_right(store: &Store, blob: &ReferredBlob, length: u64) -> Result<bool, Fault> {
+    let ReferredBlob { key, parts } = blob;
+    if parts.iter().any(|(range, _)| range.end > length) {
+        return Ok(false);
+    }
+    if length <= HELD_BYTES {
+        let Some(bytes) = store.get(key).await? else { return Ok(false) };
+        let part = |range: &Range<u64>| bytes.get(range.start as usize..range.end as usize);
+        let is_right = |(range, sha256): &(Range<u64>, String)| {
+            part(range).is_some_and(|part| sha256_hex(part) == *sha256)
+        };
+        return Ok(parts.iter().all(is_right));
+    }
+    for (range, sha256) in parts {
+        if hash(store, key, range.clone()).await?.as_ref() != Some(sha256) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -11,12 +11,14 @@ use std::{
     ops::Range,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    pin::pin,
     sync::Arc,
 };
 
 use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt};
 use tokio::{
-    io::{AsyncReadExt, AsyncSeekExt},
+    io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt},
     task::spawn_blocking,
 };
 
@@ -82,6 +84,41 @@ impl Files {
         })
         .await
         .doing("write a blob")
+    }
+
+    /// Writes parts, one after the other; `false` when one is missing.
+    pub(super) async fn put_parts(
+        &self,
+        key: &str,
+        parts: impl Stream<Item = Result<Option<Bytes>, Fault>>,
+    ) -> Result<bool, Fault> {
+        const DOING: &str = "write a blob";
+        let path = self.path(key);
+        let temporary = partial(&path);
+        let created = blocking({
+            let temporary = temporary.clone();
+            move || {
+                let mut options = OpenOptions::new();
+                open_regular(&temporary, options.write(true).create(true).truncate(true))
+            }
+        });
+        let mut file = tokio::fs::File::from_std(created.await.doing(DOING)?);
+        let mut parts = pin!(parts);
+        while let Some(part) = parts.try_next().await? {
+            let Some(part) = part else {
+                blocking(move || fs::remove_file(temporary)).await.doing(DOING)?;
+                return Ok(false);
+            };
+            file.write_all(&part).await.doing(DOING)?;
+        }
+        file.flush().await.doing(DOING)?;
+        file.sync_all().await.doing(DOING)?;
+        let rename = move || {
+            fs::rename(&temporary, &path)?;
+            path.parent().map_or(Ok(()), sync_folder)
+        };
+        blocking(rename).await.doing(DOING)?;
+        Ok(true)
     }
 
     pub(super) async fn get(&self, key: &str) -> Result<Option<Bytes>, Fault> {

@@ -26,6 +26,7 @@ use crate::{
 /// Blobs that one call of [`Store::delete_all`] deletes at the same time.
 const DELETIONS_AT_ONCE: usize = 16;
 
+mod between;
 mod blocks;
 mod file;
 mod object_reader;
@@ -211,7 +212,8 @@ fn is_object_name(name: &str) -> bool {
     };
     let [kind, id, attempt] = key else { return false };
     let id = id.trim_start_matches("tail.");
-    file::KINDS.contains(kind) && Uuid::try_parse(id).is_ok() && attempt.parse::<i32>().is_ok()
+    let is_attempt = attempt.split('-').all(|number| number.parse::<u64>().is_ok());
+    file::KINDS.contains(kind) && Uuid::try_parse(id).is_ok() && is_attempt
 }
 
 /// The key of an image's original that this attempt of its upload stored.

@@ -20,9 +20,9 @@ fn part_key(upload: UploadId, number: i32) -> String {
     format!("uploads/{upload}/{number}")
 }
 
-/// The key of the bytes behind the last part that an attempt has stored.
-pub fn tail_key(upload: &ResumableUpload) -> String {
-    format!("uploads/tail.{}/{}", upload.id, upload.attempt)
+/// The key of the bytes behind the last part, up to `position`, that an attempt has stored.
+pub fn tail_key(upload: &ResumableUpload, position: u64) -> String {
+    format!("uploads/tail.{}/{}-{position}", upload.id, upload.attempt)
 }
 
 impl Store {

@@ -70,7 +70,7 @@ impl Bucket {
     /// Makes an object of parts, which `make` puts, several at the same time. It gets the id of the
     /// multipart upload, and number and range of the part. When this fails or is dropped, the parts
     /// are deleted.
-    pub(super) async fn make_of_parts<F>(
+    pub(in crate::store) async fn make_of_parts<F>(
         &self,
         key: &str,
         bytes: u64,

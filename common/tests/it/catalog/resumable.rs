@@ -13,12 +13,13 @@ conformance! {
         a_newer_request_fences_off_the_older
         an_upload_is_finished_by_one_of_many
         an_upload_that_ends_is_not_continued
+        as_many_uploads_are_open_as_may_be
     ]
 }
 
 async fn created(catalog: &Catalog, length: u64) -> ResumableUpload {
     let new = NewUpload { owner: None, length, name: None, hash: HashState("0".into()) };
-    catalog.create_upload(new, LONG).await.unwrap()
+    catalog.create_upload(new, 100, LONG).await.unwrap().unwrap()
 }
 
 /// Records that an attempt has received a part up to `position`.
@@ -80,5 +81,19 @@ async fn an_upload_that_ends_is_not_continued(catalog: Catalog) {
     catalog.remove_upload(&ending, &["uploads/x/1".to_owned()]).await.unwrap();
     assert!(catalog.begin_ending(id, LONG).await.unwrap().is_none());
     assert_eq!(marked(&catalog).await, HashSet::from(["uploads/x/1".to_owned()]));
-    assert_eq!(catalog.open_uploads(None).await.unwrap(), (0, 0));
+    assert_eq!(catalog.announced_bytes(None).await.unwrap(), 0);
+}
+
+async fn as_many_uploads_are_open_as_may_be(catalog: Catalog) {
+    let catalog = &catalog;
+    let begin_many = |max| {
+        at_once((0..12).map(move |_| {
+            let catalog = catalog.clone();
+            let new = NewUpload { owner: None, length: 7, name: None, hash: HashState("0".into()) };
+            async move { catalog.create_upload(new, max, LONG).await.unwrap() }
+        }))
+    };
+    assert_eq!(begin_many(3).await.into_iter().flatten().count(), 3);
+    assert_eq!(begin_many(5).await.into_iter().flatten().count(), 2);
+    assert_eq!(begin_many(5).await.into_iter().flatten().count(), 0);
 }

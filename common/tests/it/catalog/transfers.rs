@@ -7,7 +7,7 @@ use common::{
         user::{Role, User, UserState},
     },
     catalog::{Allowance, NewToken, UserChange},
-    pipeline::{TransferRoute, transfer},
+    pipeline::{AuditEvent, AuditOptions, TransferRoute, audit, transfer},
     store::{self, Content, Store},
 };
 use sea_orm::DbBackend;
@@ -41,6 +41,7 @@ conformance! {
         a_move_ends_with_the_accounts
         accounts_of_a_frozen_catalog_are_read_and_not_changed
         only_an_empty_catalog_takes_a_transfer_and_from_one_source
+        large_originals_are_moved_and_checked
     ]
 }
 
@@ -185,14 +186,79 @@ async fn accounts_are_copied_and_no_table_is_forgotten(catalog: Catalog) {
     .await;
 }
 
+async fn folder(temp: &tempfile::TempDir, name: &str) -> Store {
+    let url = format!("file:{}", temp.path().join(name).display());
+    let config = store::Config::read(&mut Env::new([("STORE_URL".into(), url)], []));
+    Store::open(&config).await.unwrap()
+}
+
+/// Originals of more than one part are moved if they have the bytes that were stored.
+async fn large_originals_are_moved_and_checked(catalog: Catalog) {
+    let temp = tempfile::tempdir().unwrap();
+    let (from_store, to_store) = (folder(&temp, "from").await, folder(&temp, "to").await);
+    let bytes: bytes::Bytes = (0..20 << 20).map(|n: u32| (n % 251) as u8).collect();
+    let metadata = Metadata {
+        bytes: bytes.len() as u64,
+        sha256: common::render::sha256_hex(&bytes),
+        ..metadata("a")
+    };
+    let store = async |bytes: bytes::Bytes| {
+        let upload = acquired(catalog.begin_upload(None, &metadata, None, LONG).await.unwrap());
+        let blob = reserved(&catalog, &upload).await;
+        from_store.put(&blob, Content::Bytes(bytes)).await.unwrap();
+        let job = JobId::generate();
+        let image = catalog.commit_upload(&upload, &blob, job, None, ENGINE).await.unwrap();
+        (image.stored().unwrap().id, blob)
+    };
+    let (_, whole) = store(bytes.clone()).await;
+    let mut wrong = bytes.to_vec();
+    *wrong.last_mut().unwrap() ^= 1;
+    let (damaged, damaged_blob) = store(wrong.into()).await;
+    let (short, short_blob) = store(bytes.slice(1..)).await;
+
+    let mut options = AuditOptions::read(&mut Env::new::<String>([], []));
+    options.concurrency = 1;
+    let stop = CancellationToken::new();
+    let mut problems = Vec::new();
+    let mut observer = |event: AuditEvent<'_>| {
+        if let AuditEvent::Problem(line) = event {
+            problems.push(line);
+        }
+    };
+    let report = audit(&catalog, &from_store, &options, &stop, &mut observer).await.unwrap();
+    assert_eq!((report.images, report.hashed, report.problems), (3, 3, 2));
+    for (image, what) in [(damaged, "other bytes"), (short, "bytes instead of")] {
+        let told = |line: &String| line.contains(&image.to_string()) && line.contains(what);
+        assert!(problems.iter().any(told), "{problems:?}");
+    }
+
+    let route = TransferRoute {
+        from: &catalog,
+        from_store: &from_store,
+        to: None,
+        to_store: &to_store,
+        concurrency: 2,
+    };
+    let report = transfer(route, "source", &stop, &mut |_| {}).await.unwrap();
+    assert!(!report.problems.is_empty(), "{report:?}");
+    for problem in &report.problems {
+        let is_named = [damaged, short].iter().any(|id| problem.contains(&id.to_string()));
+        assert!(is_named, "{problem}");
+    }
+    for blob in [&damaged_blob, &short_blob] {
+        assert_eq!(to_store.length(blob).await.unwrap(), None, "{blob}");
+    }
+    for image in [damaged, short] {
+        removed(&catalog, image).await.unwrap();
+    }
+    let report = transfer(route, "source", &stop, &mut |_| {}).await.unwrap();
+    assert_eq!(report.problems, Vec::<String>::new());
+    assert!(to_store.get(&whole).await.unwrap().unwrap() == bytes);
+}
+
 async fn a_move_ends_with_the_accounts(catalog: Catalog) {
     let temp = tempfile::tempdir().unwrap();
-    let folder = async |name: &str| {
-        let url = format!("file:{}", temp.path().join(name).display());
-        let config = store::Config::read(&mut Env::new([("STORE_URL".into(), url)], []));
-        Store::open(&config).await.unwrap()
-    };
-    let (from_store, to_store) = (folder("from").await, folder("to").await);
+    let (from_store, to_store) = (folder(&temp, "from").await, folder(&temp, "to").await);
     let ada = signed_in(&catalog, "ada").await.id;
     let owner = Some(Allowance { user: ada, max_bytes: None, max_images: None });
     let metadata = Metadata { bytes: 1, ..metadata("a") };

@@ -5,7 +5,8 @@ use super::{
     moves::{Move, Next},
     processes::Remover,
     rules::Rules,
-    world::{World, Wrong},
+    world::World,
+    wrong::Wrong,
 };
 
 /// The state of the account.

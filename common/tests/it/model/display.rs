@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::world::{Blob, JobId, Request, Wrong};
+use super::world::{Blob, JobId, Request};
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,25 +46,5 @@ impl fmt::Display for Request {
             R::RemoveImage(image) => write!(f, "remove image {image}"),
             R::StepBackfill { token, .. } => write!(f, "step the backfill as leader {token}"),
         }
-    }
-}
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Wrong::LostUpload => "an acknowledged upload is not stored",
-            Wrong::LostOriginal => "a stored image lacks its original, or has another's",
-            Wrong::LostRender => "a render lacks its blob, or has another's",
-            Wrong::Overwritten => "a blob was overwritten by a second writer",
-            Wrong::SecondRender => "a second render of the same text was about to be recorded",
-            Wrong::SecondClaim => "a job was claimed while another claim held it",
-            Wrong::Vanished => "what readers could see vanished without being removed",
-            Wrong::StillVisible => "a removed image is visible",
-            Wrong::VersionWentBack => "a reader got an older version than before",
-            Wrong::Unknown => "the store has a blob that no row and no gc entry names",
-            Wrong::StoredTooLate => "an upload was stored though its account was deleted",
-            Wrong::Orphaned => "an image or an upload belongs to a user who is not there",
-            Wrong::Stuck => "from here nothing leads to a state of rest without another fault",
-        })
     }
 }

@@ -21,17 +21,20 @@ mod backfill;
 mod display;
 mod moves;
 mod processes;
+mod resumable;
 mod retention;
 mod rules;
 mod search;
 mod small_set;
 mod world;
+mod wrong;
 
 use account::Account;
 use processes::{Api, Remover, State, Worker};
 use rules::Rules;
 use search::search;
-use world::{Request, World, Wrong};
+use world::{Request, World};
+use wrong::Wrong;
 
 /// The engine versions of the two workers.
 type Engines = [u8; 2];

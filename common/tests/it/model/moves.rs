@@ -6,8 +6,10 @@ use super::{
     account::Account,
     processes::{Api, ApiStep, Remover, State, Sweep, Task, TaskStep, Who},
     rules::Rules,
+    search::Protocol,
     small_set::SmallSet,
-    world::{Blob, Claim, GcState, Job, JobId, Render, Reply, Request, Wrong},
+    world::{Blob, Claim, GcState, Job, JobId, Render, Reply, Request},
+    wrong::Wrong,
 };
 
 /// One line of a story.
@@ -363,75 +365,84 @@ impl<'a> Next<'a> {
     }
 }
 
-/// What is wrong with `after`, which follows `before`.
-pub fn wrong(rules: &Rules, before: &State, after: &State) -> Option<Wrong> {
-    let world = &after.world;
-    if world.wrong.is_some() {
-        return world.wrong;
-    }
-    if let Some(image) = after.acked
-        && !world.is_stored(image)
-        && !world.was_removed(image)
-    {
-        return Some(Wrong::LostUpload);
-    }
-    if let Some(row) = world.row.filter(|row| row.stored) {
-        if world.writer(rules.original(row.image, row.attempt)) != Some(row.attempt) {
-            return Some(Wrong::LostOriginal);
-        }
-        if after.removal_acked == Some(row.image) {
-            return Some(Wrong::StillVisible);
-        }
-    }
-    let blob_is_there = |render: Render| {
-        let blob = rules.render(render.job, render.claim.attempt);
-        world.writer(blob) == Some(render.claim.number)
-    };
-    if !world.renders.iter().all(blob_is_there) {
-        return Some(Wrong::LostRender);
-    }
-    if let Some(row) = before.world.row.filter(|row| row.stored)
-        && !world.was_removed(row.image)
-    {
-        let follows = |render: Render| {
-            let newer = |other: Render| other.job.engine > render.job.engine;
-            world.renders.iter().any(newer)
-        };
-        let mut renders = before.world.renders.iter();
-        let kept = renders.all(|render| world.renders.has(render) || follows(render));
-        if !world.is_stored(row.image) || !kept {
-            return Some(Wrong::Vanished);
-        }
-    }
-    if world.account == Account::Gone && world.row.is_some() {
-        return Some(Wrong::Orphaned);
-    }
-    let known = |blob| world.gc(blob).is_some() || world.is_named(rules, blob);
-    if !world.store.iter().all(|(blob, _)| known(blob)) {
-        return Some(Wrong::Unknown);
-    }
-    None
-}
+impl Protocol for Rules {
+    type State = State;
+    type Move = Move;
 
-/// Nothing is left to do, and the client has what it wanted.
-pub fn at_rest(state: &State) -> bool {
-    let world = &state.world;
-    let idle = state.apis == [Api::IDLE; 2]
-        && state.workers.iter().all(|worker| worker.task.is_none())
-        && state.janitor.is_none()
-        && state.remover == Remover::Idle;
-    let quiet = world.on_the_way.is_empty() && world.hints.is_empty() && world.gc.is_empty();
-    let row_done = world.row.is_none_or(|row| row.stored && !world.renders.is_empty())
-        && world.jobs.iter().all(|job| job.done);
-    let newest = state.workers.iter().map(|worker| worker.engine).max();
-    let is_newest = |render: Render| Some(render.job.engine) == newest;
-    let row_done = row_done && (world.row.is_none() || world.renders.iter().any(is_newest));
-    let is_served = match world.account {
-        Account::None | Account::Active => state.acked.is_some(),
-        Account::Leaving => false,
-        Account::Gone => true,
-    };
-    idle && quiet && row_done && is_served
+    fn next(&self, state: State, found: Vec<(Move, State)>) -> Vec<(Move, State)> {
+        Next::of(self, state, found).found
+    }
+
+    fn wrong(&self, before: &State, after: &State) -> Option<Wrong> {
+        let world = &after.world;
+        if world.wrong.is_some() {
+            return world.wrong;
+        }
+        if let Some(image) = after.acked
+            && !world.is_stored(image)
+            && !world.was_removed(image)
+        {
+            return Some(Wrong::LostUpload);
+        }
+        if let Some(row) = world.row.filter(|row| row.stored) {
+            if world.writer(self.original(row.image, row.attempt)) != Some(row.attempt) {
+                return Some(Wrong::LostOriginal);
+            }
+            if after.removal_acked == Some(row.image) {
+                return Some(Wrong::StillVisible);
+            }
+        }
+        let blob_is_there = |render: Render| {
+            let blob = self.render(render.job, render.claim.attempt);
+            world.writer(blob) == Some(render.claim.number)
+        };
+        if !world.renders.iter().all(blob_is_there) {
+            return Some(Wrong::LostRender);
+        }
+        if let Some(row) = before.world.row.filter(|row| row.stored)
+            && !world.was_removed(row.image)
+        {
+            let follows = |render: Render| {
+                let newer = |other: Render| other.job.engine > render.job.engine;
+                world.renders.iter().any(newer)
+            };
+            let mut renders = before.world.renders.iter();
+            let kept = renders.all(|render| world.renders.has(render) || follows(render));
+            if !world.is_stored(row.image) || !kept {
+                return Some(Wrong::Vanished);
+            }
+        }
+        if world.account == Account::Gone && world.row.is_some() {
+            return Some(Wrong::Orphaned);
+        }
+        let known = |(blob, _)| world.gc(blob).is_some() || world.is_named(self, blob);
+        (!world.store.iter().all(known)).then_some(Wrong::Unknown)
+    }
+
+    fn is_fault(&self, before: &State, after: &State) -> bool {
+        after.faults_left < before.faults_left
+    }
+
+    /// Nothing is left to do, and the client has what it wanted.
+    fn at_rest(&self, state: &State) -> bool {
+        let world = &state.world;
+        let idle = state.apis == [Api::IDLE; 2]
+            && state.workers.iter().all(|worker| worker.task.is_none())
+            && state.janitor.is_none()
+            && state.remover == Remover::Idle;
+        let quiet = world.on_the_way.is_empty() && world.hints.is_empty() && world.gc.is_empty();
+        let row_done = world.row.is_none_or(|row| row.stored && !world.renders.is_empty())
+            && world.jobs.iter().all(|job| job.done);
+        let newest = state.workers.iter().map(|worker| worker.engine).max();
+        let is_newest = |render: Render| Some(render.job.engine) == newest;
+        let row_done = row_done && (world.row.is_none() || world.renders.iter().any(is_newest));
+        let is_served = match world.account {
+            Account::None | Account::Active => state.acked.is_some(),
+            Account::Leaving => false,
+            Account::Gone => true,
+        };
+        idle && quiet && row_done && is_served
+    }
 }
 
 impl fmt::Display for Move {

@@ -3,15 +3,33 @@
 
 use std::{
     collections::HashMap,
+    fmt::Display,
     hash::{BuildHasherDefault, Hash, Hasher},
 };
 
-use super::{
-    moves::{self, Move, Next},
-    processes::State,
-    rules::Rules,
-    world::Wrong,
-};
+use super::wrong::Wrong;
+
+/// What can happen, and what must not.
+pub trait Protocol {
+    type State: Copy + Eq + Hash;
+    type Move: Display;
+
+    /// What may follow `state`, with how. The memory of `found` is used again.
+    fn next(
+        &self,
+        state: Self::State,
+        found: Vec<(Self::Move, Self::State)>,
+    ) -> Vec<(Self::Move, Self::State)>;
+
+    /// What is wrong with `after`, which follows `before`.
+    fn wrong(&self, before: &Self::State, after: &Self::State) -> Option<Wrong>;
+
+    /// Whether the step between them is a fault.
+    fn is_fault(&self, before: &Self::State, after: &Self::State) -> bool;
+
+    /// Nothing is left to do.
+    fn at_rest(&self, state: &Self::State) -> bool;
+}
 
 /// A search that got through without finding anything wrong.
 #[derive(Debug)]
@@ -28,31 +46,29 @@ pub struct Violation {
 }
 
 /// Looks at everything that can follow from `start`.
-pub fn search(rules: &Rules, start: State) -> Result<Searched, Box<Violation>> {
-    let mut seen = Seen::default();
+pub fn search<P: Protocol>(rules: &P, start: P::State) -> Result<Searched, Box<Violation>> {
+    let mut seen = Seen { states: Vec::new(), before: Vec::new(), places: HashMap::default() };
     seen.add(start, 0);
     // steps without a fault, backwards, as pairs of places
     let mut calm = Vec::new();
     let (mut at, mut steps, mut found) = (0, 0, Vec::new());
     while at < seen.states.len() {
         let state = seen.states[at];
-        let next = Next::of(rules, state, found);
-        for (how, after) in &next.found {
+        found = rules.next(state, found);
+        for (how, after) in &found {
             steps += 1;
-            let wrong = moves::wrong(rules, &state, after);
-            if let Some(wrong) = wrong {
+            if let Some(wrong) = rules.wrong(&state, after) {
                 let story = seen.story(rules, at, Some(how));
                 return Err(Box::new(Violation { wrong, story }));
             }
             let to = seen.add(*after, at as u32);
-            if after.faults_left == state.faults_left {
+            if !rules.is_fault(&state, after) {
                 calm.push((to, at as u32));
             }
         }
-        found = next.found;
         at += 1;
     }
-    match seen.stuck(calm) {
+    match seen.stuck(rules, calm) {
         Some(at) => {
             Err(Box::new(Violation { wrong: Wrong::Stuck, story: seen.story(rules, at, None) }))
         }
@@ -61,16 +77,15 @@ pub fn search(rules: &Rules, start: State) -> Result<Searched, Box<Violation>> {
 }
 
 /// Every state so far, each with the place of the one before it.
-#[derive(Default)]
-struct Seen {
-    states: Vec<State>,
+struct Seen<P: Protocol> {
+    states: Vec<P::State>,
     before: Vec<u32>,
     places: HashMap<u64, u32, BuildHasherDefault<Asis>>,
 }
 
-impl Seen {
+impl<P: Protocol> Seen<P> {
     /// The place of the state, which is new or not.
-    fn add(&mut self, state: State, before: u32) -> u32 {
+    fn add(&mut self, state: P::State, before: u32) -> u32 {
         let mut mixer = Mixer(0);
         state.hash(&mut mixer);
         let mut print = mixer.finish();
@@ -90,9 +105,9 @@ impl Seen {
     }
 
     /// The first state from which no calm step after another leads to rest.
-    fn stuck(&self, mut calm: Vec<(u32, u32)>) -> Option<usize> {
+    fn stuck(&self, rules: &P, mut calm: Vec<(u32, u32)>) -> Option<usize> {
         calm.sort_unstable();
-        let mut good: Vec<bool> = self.states.iter().map(moves::at_rest).collect();
+        let mut good: Vec<bool> = self.states.iter().map(|state| rules.at_rest(state)).collect();
         let mut open: Vec<u32> = (0..good.len() as u32).filter(|at| good[*at as usize]).collect();
         while let Some(to) = open.pop() {
             let first = calm.partition_point(|pair| pair.0 < to);
@@ -106,13 +121,13 @@ impl Seen {
         good.iter().position(|good| !good)
     }
 
-    fn story(&self, rules: &Rules, at: usize, last: Option<&Move>) -> String {
-        let mut lines: Vec<String> = last.map(Move::to_string).into_iter().collect();
+    fn story(&self, rules: &P, at: usize, last: Option<&P::Move>) -> String {
+        let mut lines: Vec<String> = last.map(P::Move::to_string).into_iter().collect();
         let mut at = at;
         while at != 0 {
             let before = self.before[at] as usize;
-            let next = Next::of(rules, self.states[before], Vec::new());
-            let step = next.found.iter().find(|(_, after)| *after == self.states[at]);
+            let next = rules.next(self.states[before], Vec::new());
+            let step = next.iter().find(|(_, after)| *after == self.states[at]);
             lines.push(step.map_or_else(String::new, |(how, _)| how.to_string()));
             at = before;
         }

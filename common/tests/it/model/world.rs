@@ -3,7 +3,7 @@
 //! A request is one statement, one transaction or one call of the store, as in catalog and store.
 //! Time is a flag: what a lease or a grace period allows is either allowed by now or not.
 
-use super::{account::Account, rules::Rules, small_set::SmallSet};
+use super::{account::Account, rules::Rules, small_set::SmallSet, wrong::Wrong};
 
 /// `made` distinguishes a job from an earlier one of the same image and engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -156,24 +156,6 @@ pub enum Reply {
         missing: bool,
     },
     Marked(SmallSet<Blob, 3>),
-}
-
-/// What must never happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Wrong {
-    LostUpload,
-    LostOriginal,
-    LostRender,
-    Overwritten,
-    SecondRender,
-    SecondClaim,
-    Vanished,
-    StillVisible,
-    VersionWentBack,
-    Unknown,
-    StoredTooLate,
-    Orphaned,
-    Stuck,
 }
 
 /// The catalog, the store and what is on its way to them.

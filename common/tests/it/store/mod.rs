@@ -31,6 +31,7 @@ conformance! {
         every_attempt_has_a_blob_of_its_own
         puts_and_deletes_under_the_same_parents_do_not_meet
         an_open_store_answers
+        a_blob_of_another_store_is_copied_whatever_its_size
     ]
 }
 
@@ -81,6 +82,22 @@ async fn eight_mebibytes_come_back_whole(store: Store) {
         read(&store, "originals/a/1", end - 5_000_000..end).await
             == blob.slice(end as usize - 5_000_000..)
     );
+}
+
+async fn a_blob_of_another_store_is_copied_whatever_its_size(store: Store) {
+    let temp = tempfile::tempdir().unwrap();
+    let other = open_folder(temp.path()).await;
+    for length in [0, 1, 8 << 20, (8 << 20) + 1, 35 << 20] {
+        let blob: Bytes =
+            (0..length as u32).map(|n| (n / 4).to_le_bytes()[n as usize % 4]).collect();
+        let key = format!("originals/a/{length}");
+        other.put(&key, Content::Bytes(blob.clone())).await.unwrap();
+        assert!(store.put_from(&other, &key, length).await.unwrap());
+        assert!(store.get(&key).await.unwrap().unwrap() == blob, "{length} bytes");
+        let missing = format!("originals/b/{length}");
+        assert!(!store.put_from(&other, &missing, length).await.unwrap());
+        assert_eq!(store.get(&missing).await.unwrap(), None);
+    }
 }
 
 async fn a_deleted_blob_is_gone_and_its_neighbour_is_not(store: Store) {

@@ -57,6 +57,12 @@ fn compare_with_list<'a>(database: &str, explained: impl IntoIterator<Item = &'a
     assert!(new.is_empty() && gone.is_empty(), "new: {new:#?}\ngone: {gone:#?}\nlist them: {how}");
 }
 
+#[test]
+#[should_panic(expected = "scripts/servers start")]
+fn a_list_of_statements_is_not_emptied() {
+    statements::write("none", &BTreeSet::new());
+}
+
 /// A method without a statement in the tour would have no tested plan.
 #[test]
 fn the_tour_calls_every_method_of_the_catalog() {

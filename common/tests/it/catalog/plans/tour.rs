@@ -82,9 +82,9 @@ async fn uploads(catalog: &Catalog) {
 async fn resumable_uploads(catalog: &Catalog) {
     let part = Part { number: 2, receipt: "tag".into() };
     for owner in [None, Some(ADA)] {
-        catalog.open_uploads(owner).await.unwrap();
+        catalog.announced_bytes(owner).await.unwrap();
         let new = |length| NewUpload { owner, length, name: None, hash: HashState("x".into()) };
-        let created = catalog.create_upload(new(8), LONG).await.unwrap();
+        let created = catalog.create_upload(new(8), 100, LONG).await.unwrap().unwrap();
         catalog.upload(created.id, &Principal::Open).await.unwrap().unwrap();
         let mut upload = catalog.begin_receiving(created.id, LONG).await.unwrap().unwrap();
         assert!(catalog.name_multipart(&upload, "id").await.unwrap());
@@ -108,7 +108,7 @@ async fn resumable_uploads(catalog: &Catalog) {
         for expired in catalog.claim_ended_uploads(LONG).await.unwrap() {
             catalog.remove_upload(&expired, &[]).await.unwrap();
         }
-        let created = catalog.create_upload(new(8), LONG).await.unwrap();
+        let created = catalog.create_upload(new(8), 100, LONG).await.unwrap().unwrap();
         let ending = catalog.begin_ending(created.id, LONG).await.unwrap().unwrap();
         catalog.remove_upload(&ending, &[format!("uploads/{}/2", ending.id)]).await.unwrap();
     }
