@@ -337,7 +337,7 @@ fn an_upload_that_was_received_is_an_image_once() {
 
 #[test]
 fn an_upload_that_is_left_leaves_nothing() {
-    holds(KEPT, begun(1, true));
+    holds(KEPT, begun(0, true));
 }
 
 #[test]
