@@ -293,7 +293,12 @@ impl Catalog {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
-        self.db.begin_with_options(options).await
+        let db = self.db.clone();
+        // A task, which is not dropped with this future: SQLx does not roll back a transaction whose
+        // BEGIN was sent and not answered. What others then write on that connection would not be
+        // committed.
+        let begun = tokio::spawn(async move { db.begin_with_options(options).await });
+        begun.await.map_err(|err| DbErr::Custom(err.to_string()))?
     }
 
     /// The database's clock, in milliseconds since 1970 (UTC).

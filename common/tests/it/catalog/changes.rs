@@ -6,7 +6,7 @@ use common::{
     catalog::{Catalog, Change, Snapshot},
     job::JobError,
 };
-use sea_orm::{Statement, TransactionTrait};
+use sea_orm::TransactionTrait;
 
 use super::*;
 use testkit::wait::{eventually, soon};
@@ -202,9 +202,4 @@ async fn entries_read(catalog: &Catalog, reader: Catalog) -> i64 {
     let read = "SELECT idx_tup_read::text FROM pg_stat_user_indexes \
                 WHERE indexrelname = 'changes_by_seq'";
     query(catalog.connection(), read).await.parse().unwrap()
-}
-
-async fn query(db: &impl ConnectionTrait, sql: &str) -> String {
-    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
-    row.unwrap().unwrap().try_get_by_index(0).unwrap()
 }

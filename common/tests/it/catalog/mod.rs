@@ -16,6 +16,7 @@ use testkit::{env::servers, statements::expect_planned, wait::at_once};
 use uuid::Uuid;
 
 mod backfill;
+mod cancellation;
 mod changes;
 mod clock;
 mod images;
@@ -212,4 +213,10 @@ async fn opened(url: &str) -> Catalog {
 pub(crate) async fn catalog_at(url: &str) -> Catalog {
     let config = Config::read(&mut Env::new([("DATABASE_URL", url)], []));
     Catalog::open(&config).await.unwrap()
+}
+
+/// The text in the only column of the only row.
+pub(crate) async fn query(db: &impl ConnectionTrait, sql: &str) -> String {
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
+    row.unwrap().unwrap().try_get_by_index(0).unwrap()
 }
