@@ -33,6 +33,9 @@ const REVISION: u32 = 1;
 const MAX_STRETCH: usize = 10;
 /// Rows of a notice; at the height of a tile, its letters are legible.
 const NOTICE_ROWS: usize = 12;
+/// The columns of a notice at most: its letters would be smaller, as its picture has at most
+/// [`MAX_THUMBNAIL_PX`] pixels across.
+const MAX_NOTICE_COLUMNS: usize = 60;
 /// A color component up to this value cannot be told from black; as far from 255, from white.
 const NEAR: u8 = 12;
 
@@ -131,8 +134,8 @@ async fn write(app: &App, render: &ResolvedRender) -> Result<Bytes, Problem> {
     let write = move || {
         let mut grid: Grid = text.as_str().parse()?;
         if let Some(words) = notice(&grid, background) {
-            let columns = (2.0 * NOTICE_ROWS as f64 * tile_aspect(columns, rows)).round();
-            grid = written_out(words, columns as usize).parse()?;
+            let columns = (2.0 * NOTICE_ROWS as f64 * tile_aspect(columns, rows)).round() as usize;
+            grid = written_out(words, columns.min(MAX_NOTICE_COLUMNS)).parse()?;
         }
         // without spare capacity, since it is cached
         let file = asciify::write::thumbnail(&grid, background).into_boxed_slice().into();

@@ -77,7 +77,7 @@ async fn a_picture_that_would_be_a_black_box_or_a_line_says_so() {
         (clear_png.into_inner(), "default", (288, 192)),
         (black_png.into_inner(), "color", (288, 192)),
         (png(10, 5000), "blocks", (192, 384)),
-        (png(5000, 10), "blocks", (1152, 192)),
+        (png(5000, 10), "blocks", (480, 192)),
     ] {
         let image = app.upload(bytes).await;
         let at = format!("{}/thumbnail?preset={preset}", image.at);
