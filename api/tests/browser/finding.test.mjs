@@ -206,13 +206,19 @@ test("the viewer notices that its image is deleted elsewhere", async () => {
   await close(page);
 });
 
-test("a phone shows two pictures in a row, and does not speak of dropping files", async () => {
+test("a phone shows two pictures in a row or more, panoramas alone, and does not speak of dropping files", async () => {
+  for (const n of [1, 2, 3, 4]) await service.upload(`square ${n}.bmp`, picture(n, 16, 16), 0);
   const page = await open({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
   await page.goto(service.origin);
   await drawn(page.locator(".tile img").first());
-  const tops = await page.locator(".tile").evaluateAll((tiles) => tiles.map((tile) => tile.offsetTop));
-  const perRow = [...new Set(tops)].map((top) => tops.filter((other) => other === top).length);
-  assert.ok(perRow.slice(0, -1).every((count) => count >= 2), `${perRow}`);
+  const shown = await page.locator(".tile").evaluateAll((tiles) => tiles.map((tile) => {
+    const { width, height } = tile.querySelector(".screen").getBoundingClientRect();
+    return { top: tile.offsetTop, aspect: width / height };
+  }));
+  const rows = [...new Set(shown.map(({ top }) => top))].map((top) => shown.filter((tile) => tile.top === top));
+  assert.ok(rows.slice(0, 2).every((row) => row.length >= 2), JSON.stringify(rows.slice(0, 2)));
+  const alone = rows.slice(0, -1).filter((row) => row.length === 1).flat();
+  assert.ok(alone.every(({ aspect }) => aspect > 2.4), JSON.stringify(alone));
   assert.equal(await page.getByText("or drop", { exact: false }).isVisible(), false);
   await close(page);
 });
