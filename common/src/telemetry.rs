@@ -176,6 +176,10 @@ fn describe() {
         "planet_expired_uploads_total",
         "Resumable uploads that did not go on, and were removed here"
     );
+    // a rate from nothing to the first one would be missing
+    for rare in ["planet_resumable_bytes_total", "planet_expired_uploads_total"] {
+        metrics::counter!(rare).increment(0);
+    }
     describe_counter!("planet_drawn_pixels_total", "Pixels of the images drawn, by format");
     describe_gauge!("planet_render_memory_bytes", "Memory reserved for renders at the moment");
     describe_counter!(
