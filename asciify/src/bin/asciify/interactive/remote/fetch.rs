@@ -1,4 +1,4 @@
-//! Requests to a service: limited in time and size, and ended when nobody waits for them any more. No
+//! Requests to a service: limited in time and size, and ended when their caller no longer waits. No
 //! redirect is followed: a token is for the host of the address.
 
 use std::error::Error;
