@@ -98,8 +98,7 @@ fn signals_and_keys_that_end_or_suspend_restore_the_terminal() {
     let file = picture();
     let Some(terminal) = Terminal::start(&[("a.png", &file)]) else { return };
     let start = || {
-        terminal.type_in("clear");
-        terminal.wait("a clear screen", |shown| (shown[0] == "$").then_some(()));
+        terminal.clear();
         terminal.type_in(&format!("asciify -i {PLAIN} a.png"));
         terminal.wait_for(&drawn(&file, ""));
     };

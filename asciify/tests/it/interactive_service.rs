@@ -109,7 +109,8 @@ fn an_image_of_a_service_is_looked_at() {
     // a password of this host
     let netrc = "machine 127.0.0.1 login me password secret";
     std::fs::write(terminal.folder.path().join(".netrc"), netrc).expect("a file");
-    terminal.type_in("clear; export HOME=$PWD");
+    terminal.type_in("export HOME=$PWD");
+    terminal.clear();
     terminal.type_in(&format!("asciify -i {PLAIN} {address}?width=7"));
     let status = terminal.wait_for(&drawn(&file, ""));
     assert!(status.contains("moon.png"), "{status}");
@@ -187,7 +188,8 @@ fn an_address_that_is_none_of_an_image_is_refused_with_words() {
         (service.clone(), "expected the address of an image, such as".to_owned()),
         (closed, "it cannot be reached: Connection refused".to_owned()),
     ] {
-        terminal.type_in(&format!("clear; HOME=/nowhere asciify -i {address}"));
+        terminal.clear();
+        terminal.type_in(&format!("HOME=/nowhere asciify -i {address}"));
         let wanted = format!("asciify: {address}: {message}");
         terminal.wait(&wanted, |_| terminal.printed().starts_with(&wanted).then_some(()));
     }

@@ -35,10 +35,10 @@ impl Terminal {
         let path = programs.display();
         let shell = format!("cd {folder}; PATH={path}:$PATH; PS1='$ '; HISTFILE=; echo ready");
         terminal.tmux(&["new-session", "-d", "-x", "80", "-y", "24", "bash --norc --noprofile"]);
-        terminal.type_in(&shell);
+        terminal.tmux(&["send-keys", "-l", &shell]);
+        terminal.keys(&["Enter"]);
         terminal.wait("a shell", |shown| shown.iter().any(|row| row == "ready").then_some(()));
-        terminal.type_in("clear");
-        terminal.wait("a clear screen", |shown| (shown[0] == "$").then_some(()));
+        terminal.clear();
         Some(terminal)
     }
 
@@ -56,10 +56,27 @@ impl Terminal {
         String::from_utf8(output.stdout).expect("UTF-8")
     }
 
-    /// Types a line into the shell.
+    /// Types a line at the shell's prompt. The line is on the screen when this returns: a prompt that is
+    /// seen afterwards is the next one.
     pub(crate) fn type_in(&self, line: &str) {
+        self.wait_for_prompt();
         self.tmux(&["send-keys", "-l", line]);
-        self.tmux(&["send-keys", "Enter"]);
+        // a long line goes on in the next rows
+        let wanted = format!("${line}").replace(' ', "");
+        self.wait(line, |shown| shown.concat().replace(' ', "").ends_with(&wanted).then_some(()));
+        self.keys(&["Enter"]);
+    }
+
+    /// Clears the screen.
+    pub(crate) fn clear(&self) {
+        self.type_in("clear");
+        self.wait("a clear screen", |shown| (shown[0] == "$").then_some(()));
+    }
+
+    fn wait_for_prompt(&self) {
+        self.wait("prompt", |shown| {
+            (shown.iter().rfind(|row| !row.is_empty())? == "$").then_some(())
+        });
     }
 
     pub(crate) fn keys(&self, keys: &[&str]) {
@@ -104,10 +121,7 @@ impl Terminal {
     /// Waits for the prompt behind what was printed, and returns the printed line, also if it is longer
     /// than the screen is wide.
     pub(crate) fn printed(&self) -> String {
-        self.wait("prompt", |shown| {
-            let last = shown.iter().rev().find(|row| !row.is_empty())?;
-            (last == "$").then_some(())
-        });
+        self.wait_for_prompt();
         let joined = self.tmux(&["capture-pane", "-p", "-J"]);
         let mut lines =
             joined.lines().map(str::trim_end).filter(|row| !row.is_empty() && *row != "$");
