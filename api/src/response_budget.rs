@@ -1,8 +1,8 @@
 //! A memory limit for all responses together, since clients may read slowly.
 //!
-//! Responses reserve the memory that they take while they are written and sent, pages and JSON once
-//! they are complete, and return it as their bytes are sent. Half of the budget only serves small responses: large ones that clients read slowly
-//! cannot use it up.
+//! Responses reserve the memory that they take while they are written and sent, pages and JSON
+//! once they are complete, and return it as their bytes are sent. Half of the budget only serves
+//! small responses: large ones that clients read slowly cannot use it up.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -2,8 +2,9 @@
 //! waiting, servers, the list of the catalog's statements, and the service itself.
 //!
 //! Only a dev-dependency. The feature `tokio` adds the module `wait`; `service` adds the service
-//! (`app`), attacks on it, and an identity provider. Unit tests of `asciify` may only use [`samples`] and [`layering`]: to
-//! them, the types of `asciify` in other signatures are types of another crate.
+//! (`app`), attacks on it, and an identity provider. Unit tests of `asciify` may only use
+//! [`samples`] and [`layering`]: to them, the types of `asciify` in other signatures are types of
+//! another crate.
 
 #[cfg(feature = "service")]
 pub mod app;

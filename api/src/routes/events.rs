@@ -47,8 +47,9 @@ pub(super) const NO_BUFFERING: (HeaderName, HeaderValue) =
 /// A client that reconnects with `Last-Event-ID`, as browsers do automatically, first gets the
 /// changes that it missed; the last event may be repeated. Deletions are kept for a day
 /// (`DELETIONS_KEPT_S`). If it missed more than 1000 changes (`MAX_REPLAYED_EVENTS`), reads too
-/// slowly, or resumes the stream of another database, it gets an event `reset` instead of them. It must then read the list of images, at the
-/// address `list` of the data; the events that follow continue from there.
+/// slowly, or resumes the stream of another database, it gets an event `reset` instead of them. It
+/// must then read the list of images, at the address `list` of the data; the events that follow
+/// continue from there.
 #[utoipa::path(
     get, path = "/images/events", operation_id = "followImages", tag = "images",
     params(

@@ -1,9 +1,10 @@
 //! What a decoding process writes: the samples for each spec, rows of values, or an error.
 //!
 //! A message begins with its kind (one byte). Samples follow as columns and rows of the grid (four
-//! bytes each, little-endian), whether there is opacity (one byte), and the samples of each buffer,
-//! in the machine's byte order; a row of values, as these numbers (eight bytes each); an error, as its length in bytes (four, little-endian) and its
-//! fields, each on a line. What is read is not trusted.
+//! bytes each, little-endian), whether there is opacity (one byte), and the samples of each
+//! buffer, in the machine's byte order; a row of values, as these numbers (eight bytes each); an
+//! error, as its length in bytes (four, little-endian) and its fields, each on a line. What is
+//! read is not trusted.
 
 use std::io::{self, ErrorKind, Read, Write};
 

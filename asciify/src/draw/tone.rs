@@ -1,8 +1,8 @@
 //! Tone: how much of each sample the foreground should cover, by the picture's light.
 //!
-//! A screen full of `@` has only a quarter of the luminance of white. Therefore the picture's lightness is mapped in
-//! equal steps to the lightness that characters can reach, from the bare background to the densest
-//! glyph. Lightness is CIE L*, here from 0 to 1 throughout.
+//! A screen full of `@` has only a quarter of the luminance of white. Therefore the picture's
+//! lightness is mapped in equal steps to the lightness that characters can reach, from the bare
+//! background to the densest glyph. Lightness is CIE L*, here from 0 to 1 throughout.
 
 use std::array;
 use std::sync::LazyLock;

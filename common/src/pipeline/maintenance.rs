@@ -59,8 +59,8 @@ impl Pipeline {
 
     /// Sets back times that are far ahead, discards jobs whose strikes are used up, deletes
     /// superseded jobs, old versions, expired uploads and sign-ins, and ended sessions, finishes
-    /// uploads whose process died, prunes records of deletions, and sweeps blobs. A step that fails does not stop the others; returns the
-    /// failures. The next call continues.
+    /// uploads whose process died, prunes records of deletions, and sweeps blobs. A step that fails
+    /// does not stop the others; returns the failures. The next call continues.
     pub fn clean_up(&self, left: CleanUp) -> BoxFuture<'_, Vec<Fault>> {
         Box::pin(async move {
             let catalog = self.catalog();

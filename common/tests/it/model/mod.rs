@@ -32,7 +32,7 @@ mod wrong;
 use account::Account;
 use processes::{Api, Remover, State, Worker};
 use rules::Rules;
-use search::search;
+use search::{caught, holds};
 use world::{Request, World};
 use wrong::Wrong;
 
@@ -79,23 +79,6 @@ fn account(faults: u8) -> State {
     let mut state = upload(faults, 0, SAME);
     state.world.account = Account::Active;
     state
-}
-
-/// Nothing goes wrong from there, and everything comes to rest.
-#[track_caller]
-fn holds(rules: Rules, start: State) {
-    match search(&rules, start) {
-        Ok(searched) => println!("{} states, {} steps", searched.states, searched.steps),
-        Err(violation) => panic!("{}:\n{}", violation.wrong, violation.story),
-    }
-}
-
-/// The first thing that goes wrong from there.
-#[track_caller]
-fn caught(rules: Rules, start: State) -> Wrong {
-    let violation = search(&rules, start).expect_err("the broken rule is not missed");
-    println!("{}:\n{}", violation.wrong, violation.story);
-    violation.wrong
 }
 
 const KEPT: Rules = Rules::KEPT;

@@ -46,7 +46,7 @@ pub struct Violation {
 }
 
 /// Looks at everything that can follow from `start`.
-pub fn search<P: Protocol>(rules: &P, start: P::State) -> Result<Searched, Box<Violation>> {
+fn search<P: Protocol>(rules: &P, start: P::State) -> Result<Searched, Box<Violation>> {
     let mut seen = Seen { states: Vec::new(), before: Vec::new(), places: HashMap::default() };
     seen.add(start, 0);
     // steps without a fault, backwards, as pairs of places
@@ -74,6 +74,23 @@ pub fn search<P: Protocol>(rules: &P, start: P::State) -> Result<Searched, Box<V
         }
         None => Ok(Searched { states: seen.states.len(), steps }),
     }
+}
+
+/// Checks that nothing goes wrong from there, and that everything comes to rest.
+#[track_caller]
+pub fn holds<P: Protocol>(rules: P, start: P::State) {
+    match search(&rules, start) {
+        Ok(searched) => println!("{} states, {} steps", searched.states, searched.steps),
+        Err(violation) => panic!("{}:\n{}", violation.wrong, violation.story),
+    }
+}
+
+/// The first thing that goes wrong from there.
+#[track_caller]
+pub fn caught<P: Protocol>(rules: P, start: P::State) -> Wrong {
+    let violation = search(&rules, start).expect_err("the broken rule is not missed");
+    println!("{}:\n{}", violation.wrong, violation.story);
+    violation.wrong
 }
 
 /// Every state so far, each with the place of the one before it.

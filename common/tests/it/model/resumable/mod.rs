@@ -10,7 +10,7 @@
 use std::fmt;
 
 use super::{
-    search::{Protocol, search},
+    search::{Protocol, caught, holds},
     world::GcState,
     wrong::Wrong,
 };
@@ -311,21 +311,6 @@ impl Protocol for Rules {
         let has_image = !world.images.is_empty() || state.excused && !world.whole;
         is_idle && is_clean && is_over && has_image
     }
-}
-
-#[track_caller]
-fn holds(rules: Rules, start: State) {
-    match search(&rules, start) {
-        Ok(searched) => println!("{} states, {} steps", searched.states, searched.steps),
-        Err(violation) => panic!("{}:\n{}", violation.wrong, violation.story),
-    }
-}
-
-#[track_caller]
-fn caught(rules: Rules, start: State) -> Wrong {
-    let violation = search(&rules, start).expect_err("the broken rule is not missed");
-    println!("{}:\n{}", violation.wrong, violation.story);
-    violation.wrong
 }
 
 const KEPT: Rules = Rules::KEPT;
