@@ -36,6 +36,7 @@ mod settings;
 mod sign_in;
 mod thumbnails;
 mod transport;
+mod upload_tails;
 mod uploads;
 mod values;
 mod versions;

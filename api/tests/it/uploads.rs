@@ -26,7 +26,7 @@ fn request(app: &TestApp, method: &str, path: &str) -> RequestBuilder {
 }
 
 /// Begins an upload; returns its address.
-async fn begin(app: &TestApp, length: usize) -> String {
+pub(crate) async fn begin(app: &TestApp, length: usize) -> String {
     let begun = request(app, "POST", "/uploads")
         .header("upload-length", length)
         .header("upload-metadata", "filename bWFycy5wbmc=,filetype eA==");
@@ -37,11 +37,11 @@ async fn begin(app: &TestApp, length: usize) -> String {
     answer.header("location").to_owned()
 }
 
-fn patch(app: &TestApp, at: &str, offset: usize) -> RequestBuilder {
+pub(crate) fn patch(app: &TestApp, at: &str, offset: usize) -> RequestBuilder {
     request(app, "PATCH", at).header("upload-offset", offset).header("content-type", TYPE)
 }
 
-async fn send(app: &TestApp, at: &str, offset: usize, bytes: &[u8]) -> Answer {
+pub(crate) async fn send(app: &TestApp, at: &str, offset: usize, bytes: &[u8]) -> Answer {
     app.send(patch(app, at, offset).body(bytes.to_vec())).await
 }
 
@@ -51,7 +51,8 @@ async fn offset(app: &TestApp, at: &str) -> usize {
 }
 
 /// Only what another request asks for is stored before the end of a request.
-const NEVER_SETTLES: [(&str, &str); 2] = [("UPLOAD_SETTLE_S", "3600"), ("UPLOAD_IDLE_S", "3600")];
+pub(crate) const NEVER_SETTLES: [(&str, &str); 2] =
+    [("UPLOAD_SETTLE_S", "3600"), ("UPLOAD_IDLE_S", "3600")];
 
 /// A request to an upload that goes on: it hangs between what it is given, as over a connection that is
 /// lost without a sign.

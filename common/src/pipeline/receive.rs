@@ -1,7 +1,7 @@
 //! Receives an upload in parts, by several requests (tus). What is acknowledged is stored.
 //!
 //! A request spools a part at a time. What is behind the last whole part is stored as a tail at its end,
-//! and whenever it is settled before. With the tail, the next request begins.
+//! and whenever it is settled before. With the tail, the next request begins, once it has sent bytes.
 
 use std::io::Cursor;
 
@@ -69,14 +69,18 @@ impl From<Fault> for ReceiveError {
 /// A request that sends more of an upload.
 pub struct Receiver {
     pipeline: Pipeline,
+    maker: Principal,
+    /// As far as it is stored.
     upload: ResumableUpload,
-    /// Of everything that was received.
+    /// Bytes that are received so far, stored or not.
+    received: u64,
+    /// Of them.
     hash: Sha256,
-    /// What was received behind the last part.
+    /// What was received behind the last part, once `has_tail`.
     part: PartFile,
     part_bytes: u64,
-    /// What of `part` is stored as the tail.
-    tail_bytes: u64,
+    /// Whether `part` begins with the tail, if there is one.
+    has_tail: bool,
 }
 
 impl Pipeline {
@@ -157,23 +161,16 @@ impl Pipeline {
             if upload.position != offset {
                 return Err(ReceiveError::Offset(upload.position));
             }
-            let hash = upload.hash.hash().ok_or(ReceiveError::Lost)?;
-            let mut part = self.part_file()?;
-            if let Some(tail) = &upload.tail {
-                let length = self.store().length(tail).await?.ok_or(ReceiveError::Lost)?;
-                let bytes = self.store().stream(tail, 0..length).await?;
-                let bytes = bytes.ok_or(ReceiveError::Lost)?;
-                let mut bytes = ReaderStream::with_capacity(bytes, COPIED_BYTES);
-                while let Some(chunk) = bytes.try_next().await.doing("read a tail")? {
-                    part.write(&chunk).await?;
-                }
-                if part.bytes() != length {
-                    return Err(Fault::new("read a tail", "it is too short").into());
-                }
-            }
-            let part_bytes = self.store().part_bytes(&upload);
-            let (pipeline, tail_bytes) = (self.clone(), part.bytes());
-            Ok(Receiver { pipeline, upload, hash, part, part_bytes, tail_bytes })
+            Ok(Receiver {
+                pipeline: self.clone(),
+                maker: maker.clone(),
+                received: upload.position,
+                hash: upload.hash.hash().ok_or(ReceiveError::Lost)?,
+                part: self.part_file()?,
+                part_bytes: self.store().part_bytes(&upload),
+                has_tail: upload.tail.is_none(),
+                upload,
+            })
         })
     }
 
@@ -204,19 +201,17 @@ impl Pipeline {
 }
 
 impl Receiver {
-    /// Bytes that are received so far, stored or not.
-    fn received(&self) -> u64 {
-        self.upload.position - self.tail_bytes + self.part.bytes()
-    }
-
     /// Takes more bytes. Each whole part is stored.
     ///
     /// # Errors
     /// See [`ReceiveError`]. After [`ReceiveError::TooLong`], what came before may be saved.
     pub fn write(&mut self, mut chunk: Bytes) -> BoxFuture<'_, Result<(), ReceiveError>> {
         Box::pin(async move {
-            if self.received() + chunk.len() as u64 > self.upload.length {
+            if self.received + chunk.len() as u64 > self.upload.length {
                 return Err(ReceiveError::TooLong(self.upload.length));
+            }
+            if !chunk.is_empty() && !self.has_tail {
+                self.read_tail().await?;
             }
             metrics::counter!("planet_resumable_bytes_total").increment(chunk.len() as u64);
             while !chunk.is_empty() {
@@ -225,7 +220,8 @@ impl Receiver {
                 let before = self.part.bytes();
                 self.part.write(&piece).await?;
                 self.hash.update(&piece);
-                let is_start = self.received() == self.part.bytes();
+                self.received += piece.len() as u64;
+                let is_start = self.received == self.part.bytes();
                 if is_start && before < HEAD_BYTES && self.part.bytes() >= HEAD_BYTES {
                     self.check_format().await?;
                 }
@@ -250,8 +246,7 @@ impl Receiver {
     pub fn settle(&mut self) -> BoxFuture<'_, Result<(), ReceiveError>> {
         Box::pin(async move {
             // the end is stored as a part
-            let is_all = self.received() == self.upload.length;
-            match self.part.bytes() > self.tail_bytes && !is_all {
+            match self.received > self.upload.position && self.received < self.upload.length {
                 true => self.store_tail().await,
                 false => Ok(()),
             }
@@ -265,17 +260,42 @@ impl Receiver {
     /// See [`ReceiveError`].
     pub fn save(mut self) -> BoxFuture<'static, Result<ResumableUpload, ReceiveError>> {
         Box::pin(async move {
-            let is_all = self.received() == self.upload.length;
-            if is_all && self.received() == self.part.bytes() && self.part.bytes() < HEAD_BYTES {
+            let is_all = self.received == self.upload.length;
+            if is_all && self.received == self.part.bytes() && self.part.bytes() < HEAD_BYTES {
                 self.check_format().await?;
             }
-            match self.part.bytes() > self.tail_bytes {
+            match self.received > self.upload.position {
                 true if is_all => self.store_part().await?,
                 true => self.store_tail().await?,
                 false => {}
             }
             Ok(self.upload)
         })
+    }
+
+    async fn read_tail(&mut self) -> Result<(), ReceiveError> {
+        let (pipeline, id) = (&self.pipeline, self.upload.id);
+        let tail = self.upload.tail.as_deref().unwrap_or_default();
+        let length = pipeline.store().length(tail).await?;
+        let bytes = match length {
+            Some(length) => pipeline.store().stream(tail, 0..length).await?,
+            None => None,
+        };
+        let Some(bytes) = bytes else {
+            // a newer request replaces it
+            let now = pipeline.catalog().upload(id, &self.maker).await?;
+            let is_newest = now.is_some_and(|now| now.attempt == self.upload.attempt);
+            return Err(if is_newest { ReceiveError::Lost } else { ReceiveError::Overtaken });
+        };
+        let mut bytes = ReaderStream::with_capacity(bytes, COPIED_BYTES);
+        while let Some(chunk) = bytes.try_next().await.doing("read a tail")? {
+            self.part.write(&chunk).await?;
+        }
+        if Some(self.part.bytes()) != length {
+            return Err(Fault::new("read a tail", "it is too short").into());
+        }
+        self.has_tail = true;
+        Ok(())
     }
 
     /// Refuses what does not begin as an image.
@@ -318,18 +338,16 @@ impl Receiver {
         self.record(Some((&part, bytes)), &blobs).await?;
         self.upload.next_part = number + 1;
         self.part.clear().await?;
-        self.tail_bytes = 0;
         Ok(())
     }
 
     async fn store_tail(&mut self) -> Result<(), ReceiveError> {
         let (store, bytes) = (self.pipeline.store().clone(), self.part.bytes());
-        let key = tail_key(&self.upload, self.received());
+        let key = tail_key(&self.upload, self.received);
         let put = store.put(&key, Content::File(self.part.path().to_owned()));
         self.put_blobs(std::slice::from_ref(&key), bytes, put).await?;
         self.record(None, std::slice::from_ref(&key)).await?;
         self.upload.tail = Some(key);
-        self.tail_bytes = bytes;
         Ok(())
     }
 
@@ -351,20 +369,32 @@ impl Receiver {
         part: Option<(&Part, u64)>,
         blobs: &[String],
     ) -> Result<(), ReceiveError> {
-        let position = self.received();
+        let position = self.received;
         let kept = match position == self.upload.length {
             true => self.pipeline.finishing_lease(&self.upload),
             false => self.pipeline.config().upload_expires,
         };
         let hash = HashState::of(&self.hash);
         let received = Received { part, blobs, position, hash: hash.clone(), kept };
-        if !self.pipeline.catalog().record_received(&self.upload, received).await? {
+        let is_recorded = self.pipeline.catalog().record_received(&self.upload, received).await?;
+        let unused = match is_recorded {
+            true => Vec::from_iter(self.upload.tail.take()),
+            false => blobs.to_vec(),
+        };
+        if !is_recorded {
             self.pipeline.catalog().release_blobs(blobs).await?;
+        }
+        // Small requests would fill the store before the janitor comes, which deletes what stays.
+        for blob in unused {
+            if let Err(fault) = self.pipeline.store().delete(&blob).await {
+                tracing::warn!("{fault}");
+            }
+        }
+        if !is_recorded {
             return Err(ReceiveError::Overtaken);
         }
         self.upload.position = position;
         self.upload.hash = hash;
-        self.upload.tail = None;
         if position == self.upload.length {
             self.upload.state = UploadState::Finishing;
         }
