@@ -158,7 +158,8 @@ function commit(query, updateHistory) {
 
 /** Updates the command and the links with the current query. */
 function updateLinks() {
-  $("#curl").replaceChildren(`curl '${location.origin}`, document.createElement("wbr"), `${address}?${current}'`);
+  const command = $("#curl");
+  command.replaceChildren(`${command.dataset.curl} '${location.origin}`, document.createElement("wbr"), `${address}?${current}'`);
   const plain = new URLSearchParams(current);
   plain.delete("version");
   const playing = new URLSearchParams(plain);

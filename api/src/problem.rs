@@ -15,6 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::{
+    catalog::was_moved,
     fault::Fault,
     pipeline::{ChangeError, DrawError, ServeError, SubmitError},
 };
@@ -25,7 +26,7 @@ use crate::responses::Json;
 
 /// The detail for an image that does not exist. Pages compare with it: there is no image to link
 /// to.
-pub(crate) const NO_IMAGE: &str = "no such image: it was never stored, or it was deleted";
+pub(crate) const NO_IMAGE: &str = "no such image: it was never stored, was deleted, or is private";
 const ACCEPT: HeaderValue = HeaderValue::from_static("accept");
 
 /// An error response. `detail` tells the client what was wrong, and what would be right.
@@ -238,10 +239,11 @@ impl From<&Fault> for Problem {
     /// Logs the fault; the client does not see its details.
     fn from(fault: &Fault) -> Self {
         tracing::error!("{fault}");
-        let problem = Problem::new(
-            UNAVAILABLE,
-            "a dependency of the service is unavailable; nothing was lost, try again soon",
-        );
+        let detail = match was_moved(fault) {
+            true => "this installation was moved to another place, and takes no changes",
+            false => "a dependency of the service is unavailable; nothing was lost, try again soon",
+        };
+        let problem = Problem::new(UNAVAILABLE, detail);
         Problem { cause: Some(fault.to_string().into()), ..problem }
     }
 }

@@ -74,8 +74,16 @@ fn access(method: &HttpMethod, path: &str) -> Access {
     }
 }
 
+/// Whether an operation accepts a token, or needs one.
+pub(crate) fn accepts_token(operation: &Operation) -> bool {
+    operation.security.iter().flatten().any(|accepted| *accepted == one(TOKEN))
+}
+
+fn one(scheme: &str) -> SecurityRequirement {
+    SecurityRequirement::new(scheme, [] as [&str; 0])
+}
+
 fn requirements(access: Access) -> Vec<SecurityRequirement> {
-    let one = |name: &str| SecurityRequirement::new(name, [] as [&str; 0]);
     match access {
         Access::Open => Vec::new(),
         Access::Readers => {

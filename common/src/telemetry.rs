@@ -126,6 +126,25 @@ pub fn install_metrics() -> PrometheusHandle {
     HANDLE.get_or_init(install).clone()
 }
 
+/// Counters of what is rare: without a series before the first event, its `increase` would be 0.
+fn begin_at_zero() {
+    use metrics::counter;
+    for name in [
+        "planet_expired_uploads_total",
+        "planet_leases_lost_total",
+        "planet_refused_tokens_total",
+        "planet_resumable_bytes_total",
+    ] {
+        counter!(name).increment(0);
+    }
+    for kind in ["original", "render"] {
+        counter!("planet_missing_blobs_total", "kind" => kind).increment(0);
+    }
+    for outcome in ["dropped", "failed"] {
+        counter!("planet_hints_total", "outcome" => outcome).increment(0);
+    }
+}
+
 /// Sets the `HELP` text of each metric.
 fn describe() {
     process_metrics::describe();
@@ -176,10 +195,6 @@ fn describe() {
         "planet_expired_uploads_total",
         "Resumable uploads that did not go on, and were removed here"
     );
-    // a rate from nothing to the first one would be missing
-    for rare in ["planet_resumable_bytes_total", "planet_expired_uploads_total"] {
-        metrics::counter!(rare).increment(0);
-    }
     describe_counter!("planet_drawn_pixels_total", "Pixels of the images drawn, by format");
     describe_gauge!("planet_render_memory_bytes", "Memory reserved for renders at the moment");
     describe_counter!(
@@ -198,6 +213,7 @@ fn describe() {
     );
     describe_counter!("planet_sign_ins_total", "Sign-ins that ended, by provider and outcome");
     describe_counter!("planet_refused_tokens_total", "Requests whose token is not valid");
+    begin_at_zero();
     describe_gauge!("planet_build_info", "1, labelled with the version and the engine version");
     let build = [
         ("version", env!("CARGO_PKG_VERSION").to_owned()),

@@ -7,6 +7,7 @@ use super::{
     prose::Prose,
     schema::{plain, text, value},
 };
+use crate::security_schemes::accepts_token;
 
 /// The values that commands contain.
 pub(crate) struct CommandContext<'a> {
@@ -14,6 +15,14 @@ pub(crate) struct CommandContext<'a> {
     pub origin: &'a str,
     /// Id of an existing image; `ID` if there is none.
     pub image: &'a str,
+}
+
+/// The beginning of a curl command, with a token from the variable `PLANET_TOKEN` or without one.
+pub(crate) fn curl(has_token: bool) -> &'static str {
+    match has_token {
+        true => r#"curl -H "Authorization: Bearer $PLANET_TOKEN""#,
+        false => "curl",
+    }
 }
 
 /// A step of the tour.
@@ -25,38 +34,52 @@ pub(super) struct Step {
 /// The steps of the tour, in order.
 pub(super) fn steps(document: &OpenApi, context: &CommandContext<'_>) -> Vec<Step> {
     let CommandContext { origin, image } = context;
+    let has_accounts = has_accounts(document);
+    let curl = curl(has_accounts);
     let at = format!("{origin}/images/{image}");
-    let file = |format| format!("curl -o image.{format} '{at}?format={format}'");
+    let file = |format| format!("{curl} -o image.{format} '{at}?format={format}'");
     let step = |about, commands| Step { about: Prose::new(about), commands };
-    let mut steps = vec![
+    let mut steps = Vec::new();
+    if has_accounts {
+        steps.push(step(
+            "Make a token at `/account`, and put it into a variable.",
+            vec!["PLANET_TOKEN=planet_…".to_owned()],
+        ));
+    }
+    steps.extend([
         step(
             "Upload an image. The response is JSON with its `id`.",
-            vec![format!("curl -F image=@photo.jpg {origin}/images")],
+            vec![format!("{curl} -F image=@photo.jpg {origin}/images")],
         ),
-        step("View it as text.", vec![format!("curl {at}")]),
+        step("View it as text.", vec![format!("{curl} {at}")]),
         step(
             "View it in another size, with colors.",
-            vec![format!("curl '{at}?width=120&color=full&symbols=half&color_on=both'")],
+            vec![format!("{curl} '{at}?width=120&color=full&symbols=half&color_on=both'")],
         ),
         step("Save it as HTML, SVG or PNG.", vec![file("html"), file("svg"), file("png")]),
-        step("List all images, newest first.", vec![format!("curl {origin}/images")]),
+        step("List all images, newest first.", vec![format!("{curl} {origin}/images")]),
         step(
             "Upload an image, and wait up to ten seconds until all presets are rendered.",
-            vec![format!("curl -F image=@photo.jpg -H 'Prefer: wait=10' {origin}/images")],
+            vec![format!("{curl} -F image=@photo.jpg -H 'Prefer: wait=10' {origin}/images")],
         ),
-    ];
+    ]);
     steps.push(step(
         "Play an animation: a GIF, an animated PNG or an animated WebP.",
-        vec![format!("curl -N '{at}/play?color=full'")],
+        vec![format!("{curl} -N '{at}/play?color=full'")],
     ));
     if document.paths.paths.contains_key("/images/events") {
-        let follow = vec![format!("curl -N {origin}/images/events")];
+        let follow = vec![format!("{curl} -N {origin}/images/events")];
         steps.push(step("Follow changes of all images.", follow));
     }
     // not an existing id: trying the command must not delete an image
-    let delete = vec![format!("curl -X DELETE {origin}/images/ID")];
+    let delete = vec![format!("{curl} -X DELETE {origin}/images/ID")];
     steps.push(step("Delete an image; replace `ID` with its `id`.", delete));
     steps
+}
+
+/// Whether there are accounts.
+fn has_accounts(document: &OpenApi) -> bool {
+    document.components.iter().any(|components| !components.security_schemes.is_empty())
 }
 
 /// The curl command of an operation.
@@ -91,7 +114,8 @@ pub(super) fn command(
         true => " -N",
         false => flags(method, operation),
     };
-    format!("curl{flags}{headers}{} {address}", form(document, operation))
+    let curl = curl(accepts_token(operation));
+    format!("{curl}{flags}{headers}{} {address}", form(document, operation))
 }
 
 /// The options of curl that suit the method and the response.

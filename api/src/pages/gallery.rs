@@ -11,8 +11,8 @@ use common::{
 };
 
 use super::{
-    PresetLink, account_link::AccountLink, day, display_name, format_bytes, page, preset_links,
-    status,
+    PresetLink, account_link::AccountLink, commands::curl, day, display_name, format_bytes, page,
+    preset_links, status,
 };
 use crate::{list_query::ListQuery, listed_owner::ListedOwner, responses::rfc3339};
 
@@ -85,10 +85,7 @@ impl Gallery<'_> {
 
     /// The beginning of a curl command that uploads.
     fn curl(&self) -> &'static str {
-        match self.account {
-            Some(_) => "curl -H 'Authorization: Bearer TOKEN'",
-            None => "curl",
-        }
+        curl(self.account.is_some())
     }
 
     /// Which images the reader may delete, for the script: `all`, `own` or `none`.

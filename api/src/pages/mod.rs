@@ -17,7 +17,7 @@ mod viewer;
 
 pub(crate) use account::account;
 pub(crate) use account_link::AccountLink;
-pub(crate) use commands::CommandContext;
+pub(crate) use commands::{CommandContext, curl};
 pub(crate) use gallery::{GalleryRange, default_preset, gallery, tile_aspect};
 pub(crate) use problems::{kind, kinds, problem};
 pub(crate) use reference::reference;

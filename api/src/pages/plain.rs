@@ -79,7 +79,13 @@ pub(crate) fn reference(document: &OpenApi, context: &CommandContext<'_>) -> Res
 }
 
 /// A page of the list of images, one on each line. `next` is the address of the next page.
-pub(crate) fn listing(origin: &str, images: &[ImageSummary], next: Option<&str>) -> Response {
+/// `curl` begins a command that reads what was listed.
+pub(crate) fn listing(
+    origin: &str,
+    curl: &str,
+    images: &[ImageSummary],
+    next: Option<&str>,
+) -> Response {
     let mut text = String::new();
     for summary in images {
         let (image, name) = (&summary.image, display_name(summary));
@@ -100,15 +106,15 @@ pub(crate) fn listing(origin: &str, images: &[ImageSummary], next: Option<&str>)
         None => line(&mut text, format_args!("No images.")),
         Some(first) => {
             let id = first.image.id;
-            line(&mut text, format_args!("\nOne of them: curl {origin}/images/{id}"));
+            line(&mut text, format_args!("\nOne of them: {curl} {origin}/images/{id}"));
         }
     }
     if let Some(next) = next {
-        line(&mut text, format_args!("Further:     curl '{origin}{next}'"));
+        line(&mut text, format_args!("Further:     {curl} '{origin}{next}'"));
     }
     line(
         &mut text,
-        format_args!("As JSON:     curl -H 'Accept: application/json' {origin}/images"),
+        format_args!("As JSON:     {curl} -H 'Accept: application/json' {origin}/images"),
     );
     text.into_response()
 }

@@ -11,6 +11,7 @@ use common::{
 use super::{
     PNG_CELL_WIDTH, PresetLink, SVG_CELL,
     account_link::AccountLink,
+    commands::curl,
     controls::{Group, Input, groups},
     day, display_name, format_bytes, page, preset_links, status,
 };
@@ -25,6 +26,8 @@ pub(crate) const MAX_PNG_CELLS: u32 = 100_000;
 #[template(path = "viewer.html")]
 struct Viewer<'a> {
     origin: &'a str,
+    /// The beginning of a curl command that reads the image.
+    curl: &'static str,
     account: Option<&'a AccountLink>,
     /// Whether the image has an owner and a visibility.
     has_accounts: bool,
@@ -112,10 +115,12 @@ pub(crate) fn viewer(
         true => format!("{address}/thumbnail?{full_query}"),
         false => format!("{address}?{full_query}&format={format}"),
     };
+    let has_accounts = *reader.principal != Principal::Open;
     page(&Viewer {
         origin,
+        curl: curl(has_accounts && image.visibility == Visibility::Private),
         account: reader.account,
-        has_accounts: *reader.principal != Principal::Open,
+        has_accounts,
         may_change: reader.principal.may_change(image),
         readers_now: readers_of(image, image.visibility, reader),
         readers: [Visibility::Private, Visibility::Public]

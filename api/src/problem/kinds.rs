@@ -166,7 +166,7 @@ kinds! {
         means "The upload has more bytes than this service accepts."
         cause "An uncompressed file, or a complete satellite scene."
         remedy "Send a smaller or better compressed file. The detail names the limit; the operator's setting is `MAX_UPLOAD_BYTES`."
-        example "POST /images" "the upload is larger than 33554432 bytes, the limit of this service"
+        example "POST /images" "the upload is larger than 33554432 bytes, the limit of this service (MAX_UPLOAD_BYTES)"
     UNKNOWN_FORMAT "unknown-format" UNSUPPORTED_MEDIA_TYPE "Unknown image format"
         means "The bytes are not in a supported image format. The format is detected from the content, never from the name or the declared type."
         cause "An SVG, PDF or video file, or an error page that was saved under the name of an image."

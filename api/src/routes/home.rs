@@ -20,7 +20,7 @@ use crate::{
     list_query::ListQuery,
     listed_owner::listed_owner,
     negotiate::negotiate,
-    pages::{AccountLink, GalleryRange, default_preset, gallery},
+    pages::{AccountLink, GalleryRange, curl, default_preset, gallery},
     problem::{Problem, ProblemBody},
     session::account_link,
 };
@@ -84,7 +84,9 @@ pub(crate) async fn home(
 ) -> Result<Response, Problem> {
     let at = origin(&headers);
     if negotiate(&headers, &["text/plain", "text/html"]) != Some("text/html") {
-        return Ok(([(header::VARY, "accept")], overview(&at)).into_response());
+        return Ok(
+            ([(header::VARY, "accept")], overview(&at, app.sign_in.is_some())).into_response()
+        );
     }
     let account = account_link(&app, &headers, &uri).await?;
     let key = format!("{at}{uri} {account:?} {reader:?}");
@@ -139,7 +141,15 @@ async fn previous_page(
     Ok(images.first().filter(|_| is_full).map(|summary| Cursor::of(&summary.image, page.sort)))
 }
 
-fn overview(at: &str) -> String {
+fn overview(at: &str, has_accounts: bool) -> String {
+    let token = match has_accounts {
+        true => format!(
+            "Uploads, deletions and private images need a token, which {at}/account makes:\n\n\
+             \x20 {} …\n\n",
+            curl(true)
+        ),
+        false => String::new(),
+    };
     format!(
         "Planet Image API: stores images and renders them as text.\n\n\
          \x20 curl -F image=@photo.jpg {at}/images      upload; returns JSON with the id\n\
@@ -149,6 +159,7 @@ fn overview(at: &str) -> String {
          \x20 curl '{at}/images/ID?width=160'           160 columns wide\n\
          \x20 curl -N {at}/images/ID/play               play an animation\n\
          \x20 curl -X DELETE {at}/images/ID             delete it\n\n\
+         {token}\
          All addresses, and every option of a render:\n\n\
          \x20 curl {at}/docs\n"
     )

@@ -24,7 +24,7 @@ use crate::{
     list_query::ListQuery,
     listed_owner::listed_owner,
     negotiate::{VARY_BY_CLIENT, negotiate},
-    pages::plain,
+    pages::{curl, plain},
     problem::{NOT_ACCEPTABLE, Problem, ProblemBody, RANGE},
     responses::{Binary, ImageBody, ImagesBody, Json},
     routes::{
@@ -179,7 +179,9 @@ async fn list_page(
     let next = listing.next.map(|next| query.address(&next, query.page.limit));
     let link = next.as_ref().map(|next| ascii(&format!("<{next}>; rel=\"next\"")));
     let mut response = match origin {
-        Some(origin) => plain::listing(origin, &listing.images, next.as_deref()),
+        Some(origin) => {
+            plain::listing(origin, curl(reader.user().is_some()), &listing.images, next.as_deref())
+        }
         None => {
             let images = listing.images.into_iter();
             let items = images.map(|summary| ImageBody::new(summary, reader)).collect();

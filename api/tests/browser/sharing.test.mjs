@@ -151,7 +151,7 @@ test("a stranger is asked to sign in, where users upload", async (context) => {
   await close(stranger);
 
   const page = await openAs(service, "ada");
-  await page.getByText(`curl -H 'Authorization: Bearer TOKEN' -F image=@photo.jpg ${service.origin}/images`).waitFor();
+  await page.getByText(`curl -H "Authorization: Bearer $PLANET_TOKEN" -F image=@photo.jpg ${service.origin}/images`).waitFor();
   await page.context().clearCookies();
   await page.locator("#picker").setInputFiles([file("late.bmp")]);
   const failure = page.getByRole("list", { name: "Files that were not uploaded" });

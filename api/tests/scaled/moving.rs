@@ -131,7 +131,10 @@ async fn a_running_installation_moves_to_several_machines_and_loses_nothing() {
     };
     assert!(ready.len() >= 40);
     let before = answers(&home.url, &ready).await;
-    assert_eq!(old.delete(&ready[0].id).await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+    let refused = old.delete(&ready[0].id).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let said = refused.text().await.unwrap();
+    assert!(said.contains("was moved to another place"), "{said}");
 
     let api = site.api().await;
     let new = TestClient::of(&[&api.url]);

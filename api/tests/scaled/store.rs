@@ -93,8 +93,9 @@ async fn a_lost_original_raises_a_metric_and_its_job_waits() {
     let worker = site.worker().await;
     eventually("the alarm is raised, more than once", async || {
         let metrics = reqwest::get(&worker.metrics).await.ok()?.text().await.ok()?;
-        let alarms =
-            metrics.lines().find(|line| line.starts_with("planet_missing_blobs_total{"))?;
+        let alarms = metrics
+            .lines()
+            .find(|line| line.starts_with("planet_missing_blobs_total{kind=\"original\"}"))?;
         (alarms.rsplit(' ').next()?.parse::<u64>().ok()? > 1).then_some(())
     })
     .await;

@@ -66,7 +66,7 @@ pub use page::{Cursor, Page, Sort};
 pub use resumable::{NewUpload, Received};
 pub use snapshot::{ChangeSeq, Snapshot};
 pub use tokens::NewToken;
-pub use transfer::{ImageRows, ReferredBlob};
+pub use transfer::{ImageRows, ReferredBlob, was_moved};
 pub use uploads::{Allowance, Committed, Intent, Upload};
 pub use user_admin::{UploadRate, UserChange};
 

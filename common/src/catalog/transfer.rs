@@ -40,6 +40,12 @@ const FROZEN: [(&str, &[&str]); 8] = [
 /// What the database answers to a program that changes a frozen catalog.
 const REFUSAL: &str = "this installation was moved to another place (planet-admin move)";
 
+/// Whether the database refused a change because the installation was moved.
+pub fn was_moved(fault: &Fault) -> bool {
+    // neither database lets a trigger answer with more than a text
+    fault.to_string().contains(REFUSAL)
+}
+
 /// The rows of a stored image: its own, those of its jobs and of its renders.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageRows {

@@ -9,7 +9,7 @@ pub enum SubmitError {
     #[error("the upload is empty: send the image's bytes")]
     Empty,
     /// More bytes than `MAX_UPLOAD_BYTES`.
-    #[error("the upload is larger than {max} bytes, the limit of this service")]
+    #[error("the upload is larger than {max} bytes, the limit of this service (MAX_UPLOAD_BYTES)")]
     TooLarge {
         /// The limit, in bytes.
         max: u64,

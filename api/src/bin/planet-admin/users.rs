@@ -178,6 +178,6 @@ pub(crate) async fn adopt(
         all += some;
     }
     audit::audit("images adopted", &Principal::Open, &user.id);
-    println!("{} belong to {} now", pluralize(all, "image"), user.id);
+    println!("adopted by {}: {}", user.id, pluralize(all, "image"));
     Ok(())
 }
