@@ -8,6 +8,7 @@ mod node;
 mod parse;
 mod token;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
@@ -17,6 +18,9 @@ use crate::spec::bands::Band;
 pub use error::ExpressionError;
 use node::Node;
 use parse::Parsed;
+
+/// For so many pixels, the values of a node stay in the first cache of a processor.
+const PIXELS_AT_A_TIME: usize = 512;
 
 /// One expression, which is drawn as grey or by a colour map, or three joined by semicolons, which are
 /// red, green and blue.
@@ -51,10 +55,28 @@ impl Expression {
         self.values.iter().map(|(_, node)| node.operations()).sum()
     }
 
-    /// Adds its values to `values`, for a pixel that has these values of [`bands`](Self::bands). NaN
-    /// where a value is no finite number, or a band of it is NaN.
-    pub(crate) fn put(&self, pixel: &[f64], values: &mut Vec<f64>) {
-        values.extend(self.values.iter().map(|(_, node)| node.of(pixel)));
+    /// Adds its values to `values`, for pixels that have these values of [`bands`](Self::bands). NaN
+    /// where a value is no finite number, or a band of it is NaN: also one that a condition leaves out.
+    pub(crate) fn put(&self, pixels: &[f64], values: &mut Vec<f64>) {
+        let (bands, count) = (self.bands.len(), self.count());
+        let needed_by = |(_, node): &(String, Node)| BTreeSet::from_iter(node.bands());
+        let needed: Vec<_> = self.values.iter().map(needed_by).collect();
+        let mut free = Vec::new();
+        for pixels in pixels.chunks(PIXELS_AT_A_TIME * bands) {
+            let start = values.len();
+            values.resize(start + pixels.len() / bands * count, f64::NAN);
+            for (nth, ((_, node), needed)) in self.values.iter().zip(&needed).enumerate() {
+                let computed = node.values(pixels, bands, &mut free);
+                let places = values[start..].iter_mut().skip(nth).step_by(count);
+                for ((place, value), pixel) in places.zip(&computed).zip(pixels.chunks_exact(bands))
+                {
+                    if value.is_finite() && !needed.iter().any(|band| pixel[*band].is_nan()) {
+                        *place = *value;
+                    }
+                }
+                free.push(computed);
+            }
+        }
     }
 }
 

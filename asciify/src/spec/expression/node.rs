@@ -1,4 +1,4 @@
-//! The tree of an expression, and its value.
+//! The tree of an expression, and its values for many pixels at a time.
 
 /// A number that is computed.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,49 +81,97 @@ impl Node {
         }
     }
 
-    /// The value for a pixel. NaN where it is no finite number, or where any band of it is NaN.
-    pub(super) fn of(&self, pixel: &[f64]) -> f64 {
-        let value = self.value(pixel).unwrap_or(f64::NAN);
-        if value.is_finite() { value } else { f64::NAN }
+    /// The bands that it needs, some more than once.
+    pub(super) fn bands(&self) -> Vec<usize> {
+        match self {
+            Self::Number(_) => Vec::new(),
+            Self::Band(band) => vec![*band],
+            Self::Negative(node) => node.bands(),
+            Self::Binary(_, nodes) => nodes.iter().flat_map(Self::bands).collect(),
+            Self::Call(_, nodes) => nodes.iter().flat_map(Self::bands).collect(),
+        }
     }
 
-    /// `None` where a band has no value: also one that a condition leaves out.
-    fn value(&self, pixel: &[f64]) -> Option<f64> {
+    /// The value for each of `pixels`, of so many `bands` each. `free` are buffers that may be used,
+    /// and for others to use.
+    pub(super) fn values(
+        &self,
+        pixels: &[f64],
+        bands: usize,
+        free: &mut Vec<Vec<f64>>,
+    ) -> Vec<f64> {
+        let count = pixels.len() / bands;
         match self {
-            Self::Number(number) => Some(*number),
-            Self::Band(band) => pixel.get(*band).copied().filter(|value| !value.is_nan()),
-            Self::Negative(node) => node.value(pixel).map(|value| -value),
+            Self::Number(number) => filled(free, count, *number),
+            Self::Band(band) => {
+                let mut values = filled(free, count, 0.0);
+                for (value, pixel) in values.iter_mut().zip(pixels.chunks_exact(bands)) {
+                    *value = pixel[*band];
+                }
+                values
+            }
+            Self::Negative(node) => {
+                let mut values = node.values(pixels, bands, free);
+                values.iter_mut().for_each(|value| *value = -*value);
+                values
+            }
             Self::Binary(operator, nodes) => {
                 let [left, right] = &**nodes;
-                Some(operator.of(left.value(pixel)?, right.value(pixel)?))
+                let mut values = left.values(pixels, bands, free);
+                let right = right.values(pixels, bands, free);
+                operator.apply(&mut values, &right);
+                free.push(right);
+                values
             }
-            Self::Call(function, arguments) => {
-                let mut values = [0.0; MAX_ARGUMENTS];
-                for (value, argument) in values.iter_mut().zip(arguments) {
-                    *value = argument.value(pixel)?;
-                }
-                Some(function.of(&values[..arguments.len().min(values.len())]))
+            Self::Call(function, nodes) => {
+                let mut arguments: Vec<_> =
+                    nodes.iter().map(|node| node.values(pixels, bands, free)).collect();
+                let mut values = filled(free, count, f64::NAN);
+                function.put(&arguments, &mut values);
+                free.append(&mut arguments);
+                values
             }
         }
     }
 }
 
+/// A buffer of so many values.
+fn filled(free: &mut Vec<Vec<f64>>, count: usize, value: f64) -> Vec<f64> {
+    let mut values = free.pop().unwrap_or_default();
+    values.clear();
+    values.resize(count, value);
+    values
+}
+
+fn join(left: &mut [f64], right: &[f64], of: impl Fn(f64, f64) -> f64) {
+    for (left, right) in left.iter_mut().zip(right) {
+        *left = of(*left, *right);
+    }
+}
+
+fn put(values: &mut [f64], argument: &[f64], of: impl Fn(f64) -> f64) {
+    for (value, argument) in values.iter_mut().zip(argument) {
+        *value = of(*argument);
+    }
+}
+
 impl Operator {
-    fn of(self, left: f64, right: f64) -> f64 {
+    /// Replaces the values on its left by its own.
+    fn apply(self, left: &mut [f64], right: &[f64]) {
         match self {
-            Self::Add => left + right,
-            Self::Subtract => left - right,
-            Self::Multiply => left * right,
-            Self::Divide => left / right,
-            Self::Power => libm::pow(left, right),
-            Self::Less => f64::from(left < right),
-            Self::LessOrEqual => f64::from(left <= right),
-            Self::Greater => f64::from(left > right),
-            Self::GreaterOrEqual => f64::from(left >= right),
-            Self::Equal => f64::from(left == right),
-            Self::NotEqual => f64::from(left != right),
-            Self::And => f64::from(left != 0.0 && right != 0.0),
-            Self::Or => f64::from(left != 0.0 || right != 0.0),
+            Self::Add => join(left, right, |a, b| a + b),
+            Self::Subtract => join(left, right, |a, b| a - b),
+            Self::Multiply => join(left, right, |a, b| a * b),
+            Self::Divide => join(left, right, |a, b| a / b),
+            Self::Power => join(left, right, libm::pow),
+            Self::Less => join(left, right, |a, b| f64::from(a < b)),
+            Self::LessOrEqual => join(left, right, |a, b| f64::from(a <= b)),
+            Self::Greater => join(left, right, |a, b| f64::from(a > b)),
+            Self::GreaterOrEqual => join(left, right, |a, b| f64::from(a >= b)),
+            Self::Equal => join(left, right, |a, b| f64::from(a == b)),
+            Self::NotEqual => join(left, right, |a, b| f64::from(a != b)),
+            Self::And => join(left, right, |a, b| f64::from(a != 0.0 && b != 0.0)),
+            Self::Or => join(left, right, |a, b| f64::from(a != 0.0 || b != 0.0)),
         }
     }
 }
@@ -142,27 +190,34 @@ impl Function {
         }
     }
 
-    fn of(self, arguments: &[f64]) -> f64 {
+    /// Replaces `values` by those of the arguments.
+    fn put(self, arguments: &[Vec<f64>], values: &mut [f64]) {
         match (self, arguments) {
-            (Self::Sqrt, [it]) => libm::sqrt(*it),
-            (Self::Abs, [it]) => it.abs(),
-            (Self::Log, [it]) => libm::log(*it),
-            (Self::Log10, [it]) => libm::log10(*it),
-            (Self::Exp, [it]) => libm::exp(*it),
-            (Self::Sin, [it]) => libm::sin(*it),
-            (Self::Cos, [it]) => libm::cos(*it),
-            (Self::Tan, [it]) => libm::tan(*it),
-            (Self::Arctan, [it]) => libm::atan(*it),
-            (Self::Min, all) => all.iter().copied().fold(f64::INFINITY, f64::min),
-            (Self::Max, all) => all.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            (Self::Sqrt, [it]) => put(values, it, libm::sqrt),
+            (Self::Abs, [it]) => put(values, it, f64::abs),
+            (Self::Log, [it]) => put(values, it, libm::log),
+            (Self::Log10, [it]) => put(values, it, libm::log10),
+            (Self::Exp, [it]) => put(values, it, libm::exp),
+            (Self::Sin, [it]) => put(values, it, libm::sin),
+            (Self::Cos, [it]) => put(values, it, libm::cos),
+            (Self::Tan, [it]) => put(values, it, libm::tan),
+            (Self::Arctan, [it]) => put(values, it, libm::atan),
+            (Self::Min, all) => {
+                values.fill(f64::INFINITY);
+                all.iter().for_each(|it| join(values, it, f64::min));
+            }
+            (Self::Max, all) => {
+                values.fill(f64::NEG_INFINITY);
+                all.iter().for_each(|it| join(values, it, f64::max));
+            }
             (Self::Where, [condition, then, other]) => {
-                if *condition == 0.0 {
-                    *other
-                } else {
-                    *then
+                let chosen = condition.iter().zip(then.iter().zip(other));
+                for (value, (condition, (then, other))) in values.iter_mut().zip(chosen) {
+                    *value = if *condition == 0.0 { *other } else { *then };
                 }
             }
-            _ => f64::NAN,
+            // the parser counts arguments
+            _ => {}
         }
     }
 }
