@@ -84,7 +84,8 @@ function update(tile, image) {
   const time = $("time", tile);
   [time.dateTime, time.textContent, time.title] = [image.created_at, ...formatDay(image.created_at)];
   $(".visibility", tile).textContent = image.visibility === "public" ? "public · " : "";
-  $(".size", tile).textContent = `${image.width} × ${image.height} · ${formatBytes(image.bytes)}`;
+  const frames = image.frames > 1 ? ` · ${image.frames} frames` : "";
+  $(".size", tile).textContent = `${image.width} × ${image.height}${frames} · ${formatBytes(image.bytes)}`;
   $(".state", tile).textContent = image.error ?? "";
   $(".state", tile).title = image.error ?? "";
   $(".remove", tile).hidden = !mayDelete(image);

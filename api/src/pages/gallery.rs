@@ -6,6 +6,7 @@ use axum::response::Response;
 use common::{
     account::principal::Principal,
     catalog::{Cursor, Sort},
+    image::Metadata,
     pipeline::{Count, ImageSummary},
     preset::{Preset, Presets},
 };
@@ -142,7 +143,7 @@ struct Tile {
     owner: String,
     /// `private` or `public`.
     visibility: &'static str,
-    /// Its size in pixels and bytes.
+    /// Its size in pixels and bytes, and its frames if it has several.
     details: String,
     /// When it was uploaded (RFC 3339, UTC), and the day of it.
     created_at: String,
@@ -170,12 +171,7 @@ impl Tile {
             is_unnamed: metadata.name.is_none(),
             owner: summary.image.owner.map(|owner| owner.to_string()).unwrap_or_default(),
             visibility: summary.image.visibility.as_str(),
-            details: format!(
-                "{} × {} · {}",
-                metadata.width,
-                metadata.height,
-                format_bytes(metadata.bytes)
-            ),
+            details: details(metadata),
             created_at: rfc3339(summary.image.created_at),
             day: day(summary.image.created_at),
             media_type: metadata.media_type.clone(),
@@ -192,6 +188,15 @@ impl Tile {
             error,
         }
     }
+}
+
+fn details(metadata: &Metadata) -> String {
+    let Metadata { width, height, .. } = metadata;
+    let frames = match metadata.frames {
+        2.. => format!(" · {} frames", metadata.frames),
+        _ => String::new(),
+    };
+    format!("{width} × {height}{frames} · {}", format_bytes(metadata.bytes))
 }
 
 /// Width of a tile's picture divided by its height, for a render of so many columns and rows.

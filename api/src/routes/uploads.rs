@@ -225,10 +225,9 @@ async fn received_before(
     if offset != upload.length || upload.position != upload.length {
         return Ok(None);
     }
-    if upload.state == UploadState::Finishing
-        && let Some(state) = app.pipeline.finish_late(id).await?
-    {
-        upload.state = state;
+    if upload.state == UploadState::Finishing {
+        // it is no image yet while another request stores it
+        upload.state = app.pipeline.finish_late(id).await?.ok_or(ReceiveError::Overtaken)?;
     }
     match upload.state {
         UploadState::Failed(reason) => Err(Problem::new(UPLOAD_REFUSED, reason)),

@@ -24,9 +24,10 @@ pub(crate) struct UsedRange {
     bits: u32,
     /// The highest value that the file says it uses, if that is less than its bits can hold.
     stated_max: Option<u16>,
-    /// The lowest and the highest value so far. The first exceeds the second before there is any.
-    min: u16,
-    max: u16,
+    /// The lowest and the highest red, green and blue so far. The first exceed the second before there
+    /// is any.
+    min: [u16; 3],
+    max: [u16; 3],
     /// One of so many columns and rows is counted.
     step: usize,
     /// The index of the next row.
@@ -51,8 +52,8 @@ impl UsedRange {
         Self {
             bits,
             stated_max: stated_max.map(|it| libm::round(max(it) / max(bits) * WHITE) as u16),
-            min: u16::MAX,
-            max: 0,
+            min: [u16::MAX; 3],
+            max: [0; 3],
             step: every.isqrt().max(1) as usize,
             row: 0,
             sampled: Vec::new(),
@@ -69,8 +70,10 @@ impl UsedRange {
         let mut column = 0;
         row.values16(|[r, g, b, alpha]| {
             if alpha > 0 {
-                self.min = self.min.min(r).min(g).min(b);
-                self.max = self.max.max(r).max(g).max(b);
+                for (nth, value) in [r, g, b].into_iter().enumerate() {
+                    self.min[nth] = self.min[nth].min(value);
+                    self.max[nth] = self.max[nth].max(value);
+                }
                 if column % self.step == 0 {
                     self.sampled.extend([r, g, b]);
                 }
@@ -101,9 +104,13 @@ impl UsedRange {
 
     /// The values to show as black and white, 0 to 1, if the picture uses a small range.
     pub(crate) fn small(&self) -> Option<(f64, f64)> {
-        let (min, max) = (f64::from(self.min), f64::from(self.max));
+        let (min, max) = (f64::from(self.lowest()), f64::from(self.highest()));
         let step = WHITE / (libm::ldexp(1.0, self.bits.min(16) as i32) - 1.0);
-        let counts = self.counts.as_ref().filter(|_| max - min >= MIN_STEPS * step)?;
+        // one colour is flat, however much its channels differ
+        let differs =
+            |(min, max): (&u16, &u16)| f64::from(*max) - f64::from(*min) >= MIN_STEPS * step;
+        let is_flat = !self.min.iter().zip(&self.max).any(differs);
+        let counts = self.counts.as_ref().filter(|_| !is_flat)?;
         let quantile = |part: f64| quantile(counts, part);
         let white = f64::from(self.stated_max.unwrap_or(u16::MAX));
         let is_small_part = max - min <= white * SMALL_FRACTION;
@@ -115,11 +122,19 @@ impl UsedRange {
         Some((low / WHITE, high / WHITE))
     }
 
+    fn lowest(&self) -> u16 {
+        self.min.into_iter().fold(u16::MAX, u16::min)
+    }
+
+    fn highest(&self) -> u16 {
+        self.max.into_iter().fold(0, u16::max)
+    }
+
     /// Of 8 bits, dark pictures are small; of more, all that use a small range.
     fn is_small(&self) -> bool {
-        let black = if self.bits > 8 { f64::from(self.min) } else { 0.0 };
-        f64::from(self.max) - black <= WHITE * SMALL_FRACTION
-            || self.stated_max.is_some_and(|max| self.max <= max)
+        let black = if self.bits > 8 { f64::from(self.lowest()) } else { 0.0 };
+        f64::from(self.highest()) - black <= WHITE * SMALL_FRACTION
+            || self.stated_max.is_some_and(|max| self.highest() <= max)
     }
 }
 

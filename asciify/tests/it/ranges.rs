@@ -105,8 +105,9 @@ fn ordinary_pictures_are_left_as_they_are() {
     let noise = GrayImage::from_fn(64, 32, |x, y| Luma([((x * 7 + y * 5) % 6) as u8]));
     let pale = GrayImage::from_fn(64, 32, |x, _| Luma([200 + x as u8 / 4]));
     let flat = ImageBuffer::<Luma<u16>, Vec<u16>>::from_pixel(64, 32, Luma([900]));
-    let pictures: [DynamicImage; 4] =
-        [black_with_light.into(), noise.into(), pale.into(), flat.into()];
+    let dark_blue = RgbImage::from_pixel(64, 32, Rgb([20, 20, 30]));
+    let pictures: [DynamicImage; 5] =
+        [black_with_light.into(), noise.into(), pale.into(), flat.into(), dark_blue.into()];
     for (picture, number) in pictures.iter().zip(1..) {
         for spec in SPECS {
             let drawn = |stretch| text(&png(picture), &format!("{spec}&stretch={stretch}"));

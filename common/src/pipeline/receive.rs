@@ -161,6 +161,9 @@ impl Pipeline {
             if upload.position != offset {
                 return Err(ReceiveError::Offset(upload.position));
             }
+            if !self.store().takes_part(upload.next_part) {
+                return Err(ReceiveError::TooManyRequests);
+            }
             Ok(Receiver {
                 pipeline: self.clone(),
                 maker: maker.clone(),
