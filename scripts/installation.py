@@ -1,7 +1,7 @@
 """An installation of the service on this machine, for measurements: PostgreSQL, a stand-in for S3, and its programs.
 
-The stand-in keeps objects in memory and answers each call after a delay. It can also have an object for every key of
-rows that were filled in: see `Store.pretend`.
+The stand-in keeps objects in memory, those of multipart uploads in temporary files, and answers each call after a delay.
+It can also have an object for every key of rows that were filled in: see `Store.pretend`.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
@@ -23,11 +24,42 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 
 # ---- the stand-in for S3
 
+ETAG = 'ETag: "1"\r\n'
+
+
+class Pieces:
+    """A body in temporary files: each piece is a file with the place and the length in it."""
+
+    def __init__(self, pieces):
+        self.pieces = pieces
+
+    def __len__(self):
+        return sum(length for _, _, length in self.pieces)
+
+    def __getitem__(self, part):
+        start, stop, _ = part.indices(len(self))
+        return Pieces(list(self.within(start, stop)))
+
+    def within(self, start, stop):
+        for file, place, length in self.pieces:
+            first, last = max(start, 0), min(stop, length)
+            if first < last:
+                yield file, place + first, last - first
+            start, stop = start - length, stop - length
+
+    def chunks(self):
+        for file, place, length in self.pieces:
+            for at in range(0, length, 1 << 20):
+                yield os.pread(file.fileno(), min(1 << 20, length - at), place + at)
+
+
 class Objects:
     """What the stand-in has, how long it takes for a call, and how many there were."""
 
     def __init__(self):
         self.bodies, self.defaults = {}, {}
+        # by id: the file of a multipart upload, and its parts by number
+        self.uploads = {}
         self.delay, self.calls, self.seconds = 0.0, {}, 0.0
 
     def find(self, key):
@@ -45,9 +77,16 @@ class Objects:
         self.calls[method] = self.calls.get(method, 0) + 1
         if not key:
             return self.delete_several(body) if method == "POST" else (200, "", b"")
+        copied = headers.get("x-amz-copy-source")
+        if copied:
+            body = self.find(urllib.parse.unquote(copied).partition("/")[2])
+            first, last = re.findall(r"\d+", headers.get("x-amz-copy-source-range", "")) or (0, len(body) - 1)
+            body = body[int(first) : int(last) + 1]
+        if method == "POST" or "uploadId=" in query:
+            return self.part(method, key, urllib.parse.parse_qs(query), body)
         if method == "PUT":
             self.bodies[key] = body
-            return 200, 'ETag: "1"\r\n', b""
+            return 200, ETAG, b"<CopyObjectResult><ETag>1</ETag></CopyObjectResult>" if copied else b""
         if method == "DELETE":
             self.bodies.pop(key, None)
             return 204, "", b""
@@ -56,9 +95,33 @@ class Objects:
             return 404, "", b""
         part = re.match(r"bytes=(\d+)-(\d+)", headers.get("range", ""))
         if not part:
-            return 200, "", found
+            return 200, ETAG, found
         first, last = int(part[1]), min(int(part[2]), len(found) - 1)
-        return 206, f"Content-Range: bytes {first}-{last}/{len(found)}\r\n", found[first : last + 1]
+        return 206, f"Content-Range: bytes {first}-{last}/{len(found)}\r\n{ETAG}", found[first : last + 1]
+
+    def part(self, method, key, query, body):
+        """A request of a multipart upload."""
+        if method == "POST" and "uploadId" not in query:
+            upload = str(len(self.uploads) + 1)
+            self.uploads[upload] = tempfile.TemporaryFile(), {}
+            result = f"<InitiateMultipartUploadResult><UploadId>{upload}</UploadId></InitiateMultipartUploadResult>"
+            return 200, "", result.encode()
+        upload = query["uploadId"][0]
+        file, parts = self.uploads.get(upload, (None, None))
+        if not file:
+            return 404, "", b"<Error><Code>NoSuchUpload</Code></Error>"
+        if method == "PUT":
+            if isinstance(body, bytes):
+                body = Pieces([(file, file.seek(0, os.SEEK_END), file.write(body))])
+                file.flush()
+            parts[int(query["partNumber"][0])] = body
+            return 200, ETAG, b"<CopyPartResult><ETag>1</ETag></CopyPartResult>"
+        self.uploads[upload] = None, None
+        if method == "DELETE":
+            return 204, "", b""
+        numbers = map(int, re.findall(rb"<PartNumber>(\d+)</PartNumber>", body))
+        self.bodies[key] = Pieces([piece for number in numbers for piece in parts[number].pieces])
+        return 200, "", b"<CompleteMultipartUploadResult/>"
 
     def delete_several(self, body):
         for key in re.findall(rb"<Key>([^<]*)</Key>", body):
@@ -103,8 +166,11 @@ async def serve_connection(objects, reader, writer):
                 await asyncio.sleep(objects.delay)
             length = "" if status == 204 else f"Content-Length: {len(content)}\r\n"
             answer = f"HTTP/1.1 {status} -\r\n{length}{further}\r\n".encode()
-            writer.write(answer + (b"" if method == "HEAD" else content))
-            await writer.drain()
+            writer.write(answer)
+            for chunk in content.chunks() if isinstance(content, Pieces) else [content]:
+                if method != "HEAD":
+                    writer.write(chunk)
+                await writer.drain()
             if not target.startswith("/-/"):
                 objects.seconds += time.monotonic() - started
     except (asyncio.IncompleteReadError, ConnectionError):

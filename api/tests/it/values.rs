@@ -3,7 +3,8 @@
 use serde_json::json;
 use testkit::{
     app::TestApp,
-    pictures::{lopsided, png},
+    pictures::{lopsided, png, sample},
+    samples::foreign,
     tiffs::{GeoTags, geotiff},
 };
 
@@ -124,4 +125,47 @@ async fn statistics_are_json_or_a_drawn_histogram() {
         let answer = app.get(&format!("{at}?{query}")).await.is(400);
         answer.tells_problem("bad-parameter", &[told]);
     }
+}
+
+#[tokio::test]
+async fn a_picture_that_another_process_decodes_has_values() {
+    let app = TestApp::spawn().await;
+    let plain = app.upload(png(&sample())).await;
+    let pixel = json!(sample().to_rgb8().get_pixel(13, 6).0.map(f64::from));
+    let get = async |at: &str, path: &str| app.get(&format!("{at}/{path}")).await.is(200).json();
+    for name in ["libavif-lossless.avif", "libjxl-lossless.jxl"] {
+        let at = app.upload(foreign(name)).await.at;
+        assert_eq!(get(&at, "pixel/13,6").await["values"], pixel, "{name}");
+        for query in ["statistics", "statistics?region=5,3,11,9&expression=b3-b1"] {
+            assert_eq!(get(&at, query).await, get(&plain.at, query).await, "{name} {query}");
+        }
+        app.get(&format!("{at}/pixel/24,0")).await.is(400).tells_problem(
+            "bad-parameter",
+            &["pixel: expected a column from 0 to 23 and a row from 0 to 15"],
+        );
+        let point = app.get(&format!("{at}/point/1,2")).await.is(400);
+        point
+            .tells_problem("bad-parameter", &["no place on Earth: its file states no coordinates"]);
+    }
+}
+
+#[tokio::test]
+async fn an_expression_that_takes_too_long_is_refused() {
+    let app = TestApp::spawn().await;
+    let side = 2000;
+    let picture = [format!("P5 {side} {side} 255\n").into_bytes(), vec![7; side * side]].concat();
+    let at = app.upload(picture).await.at;
+    let expensive = format!("b1{}", "%2Btan(exp(b1))".repeat(70));
+    let ask = async |path: &str| app.get(&format!("{at}{path}expression={expensive}")).await;
+    for path in ["?width=80&", "/statistics?max_size=2000&"] {
+        ask(path).await.is(400).tells_problem(
+            "bad-parameter",
+            &[
+                "expression must be of at most 2000 million operations on all pixels that are read",
+                "on each of 4000000: shorten it, or choose a smaller region",
+            ],
+        );
+    }
+    ask("?width=80&stretch=0:1&region=0,0,50,50&").await.is(200);
+    ask("/pixel/1,1?").await.is(200);
 }

@@ -32,10 +32,10 @@ pub(crate) fn of_values(values: &mut [Vec<f64>], stretch: Stretch) -> Vec<(f64, 
     let bands = values.iter_mut().zip(parts);
     let ranges = bands.map(|(values, (low, high))| {
         values.retain(|value| value.is_finite());
-        values.sort_unstable_by(f64::total_cmp);
-        let percentile = |percent: f64| {
-            let at = (values.len() as f64 * percent / 100.0) as usize;
-            values.get(at.min(values.len().saturating_sub(1))).copied()
+        let count = values.len();
+        let mut percentile = |percent: f64| {
+            let place = (count as f64 * percent / 100.0) as usize;
+            nth(values, place.min(count.saturating_sub(1)))
         };
         percentile(low).zip(percentile(high)).unwrap_or((0.0, 1.0))
     });
@@ -52,11 +52,16 @@ pub(crate) fn part_of((low, high): (f64, f64), (from, to): (f64, f64)) -> (f64, 
     (low + from * (high - low), low + to * (high - low))
 }
 
-/// The 2nd and the 98th percentile; `None` where there is no value. Sorts them.
+/// The 2nd and the 98th percentile; `None` where there is no value. Changes their order.
 fn percentiles(values: &mut [f64]) -> Option<(f64, f64)> {
-    values.sort_unstable_by(f64::total_cmp);
-    let quantile = |q: f64| values.get((values.len() as f64 * q) as usize).copied();
+    let count = values.len() as f64;
+    let mut quantile = |q: f64| nth(values, (count * q) as usize);
     quantile(CLIPPED_FRACTION).zip(quantile(1.0 - CLIPPED_FRACTION))
+}
+
+/// The value that has this place once all are sorted; `None` where there are fewer. Changes their order.
+fn nth(values: &mut [f64], place: usize) -> Option<f64> {
+    (place < values.len()).then(|| *values.select_nth_unstable_by(place, f64::total_cmp).1)
 }
 
 /// Whether the values of two bands lie apart, or those of one extend far beyond those of another.
