@@ -53,7 +53,7 @@ pub(super) fn steps(document: &OpenApi, context: &CommandContext<'_>) -> Vec<Ste
         ),
         step("View it as text.", vec![format!("{curl} {at}")]),
         step(
-            "View it in another size, with colors.",
+            "View it in another size, with colours.",
             vec![format!("{curl} '{at}?width=120&color=full&symbols=half&color_on=both'")],
         ),
         step("Save it as HTML, SVG or PNG.", vec![file("html"), file("svg"), file("png")]),

@@ -57,7 +57,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
         ("bidx" = Option<u32>, Query, minimum = 1, description = "TiTiler's name of `bands`: one band, or given three times."),
         ("rescale" = Option<String>, Query, description = "TiTiler's name of `stretch`: `0,3000`, or given three times."),
         ("algorithm_params" = Option<String>, Query, description = "TiTiler's form of `azimuth`, `angle_altitude` and `z_exaggeration`: a JSON object of them."),
-        ("format" = Option<String>, Query, description = "`txt`, `ansi` (text with terminal colors), `html`, `svg`, `png`, or `cast` (a recording of an animation, as of `/images/{id}/play`). Without it, `Accept` decides, and plain text includes colors."),
+        ("format" = Option<String>, Query, description = "`txt`, `ansi` (text with the terminal colours of `color`), `html`, `svg`, `png`, or `cast` (a recording of an animation, as of `/images/{id}/play`). Without it, `Accept` decides, and plain text includes colours."),
         ("version" = Option<u32>, Query, minimum = 1, description = "The stored render of this engine version."),
     ),
     responses(
@@ -194,7 +194,7 @@ pub(crate) fn choose_format(
     let format = Output::ALL.iter().copied().find(|format| format.media_type() == chosen);
     let is_colored = query.spec.color() != Palette::None;
     Ok(format.map(|format| match format {
-        // a client that requests colors as plain text is a terminal
+        // a client that requests colours as plain text is a terminal
         Output::Txt if is_colored => Output::Ansi,
         format => format,
     }))
