@@ -55,7 +55,8 @@ impl Intervals {
         }
         let is_first = self.left == 0;
         if is_first {
-            if !bits.is_at_end() || bits.next_interval() != Some(self.next) {
+            let is_exact = bits.is_at_end() && !bits.is_past_end();
+            if !is_exact || bits.next_interval() != Some(self.next) {
                 return None;
             }
             self.next = (self.next + 1) % NUMBERS;

@@ -208,9 +208,12 @@ fn damage_is_noticed_or_makes_the_library_s_pixels() {
     for (index, file) in files.into_iter().chain(files_of_libjpeg()).enumerate() {
         let (mut same, frame) = (0, 40);
         for (seed, at) in (frame..file.len()).enumerate() {
-            for value in [0, 0xff, ((seed * 7_919) >> 3) as u8] {
+            // all three of the short files
+            let values = [0, 0xff, ((seed * 7_919) >> 3) as u8];
+            let few = seed % 3..seed % 3 + 1;
+            for value in &values[if file.len() > 3000 { few } else { 0..3 }] {
                 let mut damaged = file.clone();
-                damaged[at] = value;
+                damaged[at] = *value;
                 let Some(header) = header_of(&damaged).filter(|it| it.is_streamed) else {
                     continue;
                 };
@@ -229,7 +232,7 @@ fn damage_is_noticed_or_makes_the_library_s_pixels() {
             }
         }
         assert!(same > 50, "file {index}: {same}");
-        for end in frame..file.len() - 2 {
+        for end in (frame..file.len() - 2).step_by(5) {
             let (_, is_complete) = by_row(&file[..end]);
             assert!(!is_complete, "file {index} to {end}");
         }

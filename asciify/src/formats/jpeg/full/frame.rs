@@ -62,7 +62,7 @@ pub(super) struct Component {
     pub(super) values: Vec<i16>,
     /// Of DCT-based processes: the blocks, except for those that are `open`.
     pub(super) blocks: PackedBlocks,
-    /// The blocks of the rows of an MCU that is decoded, and the index of the first row.
+    /// The blocks of the row of MCUs that is decoded, and the index of its first row of blocks.
     open: Option<(usize, Vec<Block>)>,
     /// Of [`Keeps::Significance`]: a bit for each coefficient of each block, instead of `blocks`.
     significance: Vec<u64>,
@@ -187,12 +187,31 @@ impl Component {
         }
         let first = y - y % self.header.v;
         if self.open.as_ref().is_none_or(|(row, _)| *row != first) {
-            self.close();
+            if self.blocks.is_flat(y) {
+                let dc = &mut self.blocks.dcs[y * self.stride + x];
+                let mut block = [0; BLOCK_LEN];
+                block[0] = *dc;
+                let updated = update(&mut block);
+                if block[1..] == [0; BLOCK_LEN - 1] {
+                    *dc = block[0];
+                } else {
+                    self.open(first)[(y - first) * self.stride + x] = block;
+                }
+                return updated;
+            }
+            self.open(first);
         }
-        let Self { blocks, open, header, stride, .. } = self;
-        let unpacked = || (first..first + header.v).flat_map(|row| blocks.unpacked(row)).collect();
-        let (_, open) = open.get_or_insert_with(|| (first, unpacked()));
-        update(&mut open[(y - first) * *stride + x])
+        let at = (y - first) * self.stride + x;
+        let (_, open) = self.open.as_mut()?;
+        update(open.get_mut(at)?)
+    }
+
+    /// Opens the blocks of the rows from that one on.
+    fn open(&mut self, first: usize) -> &mut [Block] {
+        self.close();
+        let rows = first..first + self.header.v;
+        let open = rows.flat_map(|row| self.blocks.unpacked(row)).collect();
+        &mut self.open.insert((first, open)).1
     }
 
     fn close(&mut self) {

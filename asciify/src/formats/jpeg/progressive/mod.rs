@@ -76,7 +76,7 @@ fn read(
     let none = || [const { None }; MAX_TABLES];
     let mut tables = Tables { dc: none(), ac: none(), ..Tables::default() };
     let (mut frame, mut picture) = (None, None);
-    let (mut scans, mut blocks, mut has_restarts) = (0, 0, false);
+    let (mut scans, mut blocks, mut has_restarts, mut is_cut) = (0, 0, false, false);
     // without EOI, the data may have been cut off behind a scan
     let has_eoi = loop {
         if stream.is_at_end() {
@@ -109,6 +109,7 @@ fn read(
                 let mut scan = Scan::new(header, &tables, picture)?;
                 let mut bits = BitReader::new(ScanData::new(stream));
                 let is_whole = scan.read(&mut bits, picture, cancellation)?;
+                is_cut |= bits.is_past_end();
                 stream = bits.into_stream();
                 if !is_whole {
                     stream.skip_scan();
@@ -118,9 +119,10 @@ fn read(
             _ => return None,
         }
     };
-    // what damage has left of a file is for other decoders
+    // a few blocks that lack data are zeros, as in the library, if nothing else says that it is damaged
     let is_complete = |picture: &Picture| {
-        picture.components.iter().flat_map(|it| it.missing_bits).all(|missing| missing == 0)
+        let mut missing = picture.components.iter().flat_map(|it| it.missing_bits);
+        !is_cut && missing.all(|bits| bits == 0)
     };
     picture.filter(|picture| has_eoi && !has_restarts || is_complete(picture))
 }

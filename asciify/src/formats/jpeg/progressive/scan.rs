@@ -114,7 +114,8 @@ impl<'a> Scan<'a> {
             if !is_read {
                 return Some(false);
             }
-            if bits.is_past_end() {
+            // zeros behind the end code no more than some blocks that were lost
+            if bits.is_past_end() && row + 1 < self.mcus.1 {
                 return None;
             }
         }
