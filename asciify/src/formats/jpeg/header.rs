@@ -206,15 +206,16 @@ impl Frame {
     /// An upper estimate of the memory that decoding a streamed file of that length takes, in bytes,
     /// also if it is damaged.
     fn streamed_bytes(&self, file_bytes: u64) -> u64 {
-        // a coefficient of a size takes more bits than that in the file, and two at least
-        let values = |blocks: u64| {
-            let coefficients = (blocks * (BLOCK_LEN as u64 - 1)).min(file_bytes.saturating_mul(4));
-            coefficients.saturating_mul(VALUE_BYTES)
-        };
         let coefficients = match self.is_progressive {
-            // those of the row that changes are held twice, in a buffer that grows by doubling
             true => {
-                self.blocks * BLOCK_BYTES + values(self.blocks) + 2 * values(self.blocks_of_row)
+                const AC_COEFFICIENTS: u64 = BLOCK_LEN as u64 - 1;
+                // each takes more bits in the file than its value has, and two at least
+                let most = file_bytes.saturating_mul(4);
+                let values = (self.blocks * AC_COEFFICIENTS).min(most) * VALUE_BYTES;
+                // those of the row that changes are held twice, in a buffer that grows by doubling; those
+                // of the last row may take no bits
+                let of_row = self.blocks_of_row * AC_COEFFICIENTS * VALUE_BYTES;
+                self.blocks * BLOCK_BYTES + values + 3 * of_row
             }
             false => self.blocks * FLAT_BYTES,
         };

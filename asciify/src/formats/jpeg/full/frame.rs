@@ -186,6 +186,7 @@ impl Component {
             return None;
         }
         let first = y - y % self.header.v;
+        let at = (y - first) * self.stride + x;
         if self.open.as_ref().is_none_or(|(row, _)| *row != first) {
             if self.blocks.is_flat(y) {
                 let dc = &mut self.blocks.dcs[y * self.stride + x];
@@ -195,13 +196,12 @@ impl Component {
                 if block[1..] == [0; BLOCK_LEN - 1] {
                     *dc = block[0];
                 } else {
-                    self.open(first)[(y - first) * self.stride + x] = block;
+                    self.open(first)[at] = block;
                 }
                 return updated;
             }
             self.open(first);
         }
-        let at = (y - first) * self.stride + x;
         let (_, open) = self.open.as_mut()?;
         update(open.get_mut(at)?)
     }
