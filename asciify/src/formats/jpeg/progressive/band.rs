@@ -12,6 +12,8 @@ pub(super) struct Band {
     pub(super) end: u32,
     /// EOBRUN: blocks to come without new coefficients.
     pub(super) eob_run: u32,
+    /// Whether coefficients behind the last one were dropped, as only damaged data has them.
+    pub(super) is_damaged: bool,
 }
 
 /// The values of a row of blocks: those of earlier scans become those with what a scan adds.
@@ -85,10 +87,9 @@ impl Band {
             match table.next(bits)? {
                 Ok((zeros, value)) => {
                     next += zeros;
-                    if value != 0 {
-                        if next > self.end {
-                            return None;
-                        }
+                    if next > self.end {
+                        self.is_damaged |= value != 0;
+                    } else if value != 0 {
                         *significance |= 1 << next;
                         values.push(value);
                     }
@@ -144,10 +145,8 @@ impl Band {
                 }
                 if significant > self.end {
                     // zeros behind the last coefficient are in order
+                    self.is_damaged |= new != 0;
                     next = significant;
-                    if new != 0 {
-                        return None;
-                    }
                     break;
                 }
                 zeros -= significant - next;

@@ -76,7 +76,7 @@ fn read(
     let none = || [const { None }; MAX_TABLES];
     let mut tables = Tables { dc: none(), ac: none(), ..Tables::default() };
     let (mut frame, mut picture) = (None, None);
-    let (mut scans, mut blocks, mut has_restarts, mut is_cut) = (0, 0, false, false);
+    let (mut scans, mut blocks, mut has_restarts, mut is_damaged) = (0, 0, false, false);
     // without EOI, the data may have been cut off behind a scan
     let has_eoi = loop {
         if stream.is_at_end() {
@@ -109,7 +109,7 @@ fn read(
                 let mut scan = Scan::new(header, &tables, picture)?;
                 let mut bits = BitReader::new(ScanData::new(stream));
                 let is_whole = scan.read(&mut bits, picture, cancellation)?;
-                is_cut |= bits.is_past_end();
+                is_damaged |= scan.is_damaged(&bits);
                 stream = bits.into_stream();
                 if !is_whole {
                     stream.skip_scan();
@@ -119,10 +119,10 @@ fn read(
             _ => return None,
         }
     };
-    // a few blocks that lack data are zeros, as in the library, if nothing else says that it is damaged
+    // the library goes on behind such damage, if the file has EOI and nothing to find its place at
     let is_complete = |picture: &Picture| {
         let mut missing = picture.components.iter().flat_map(|it| it.missing_bits);
-        !is_cut && missing.all(|bits| bits == 0)
+        !is_damaged && missing.all(|bits| bits == 0)
     };
     picture.filter(|picture| has_eoi && !has_restarts || is_complete(picture))
 }

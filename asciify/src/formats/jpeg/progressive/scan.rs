@@ -69,7 +69,7 @@ impl<'a> Scan<'a> {
             [alone] => picture.frame.data_units(alone.component, BLOCK_SIDE),
             _ => picture.frame.mcus(BLOCK_SIDE),
         };
-        let band = || Band { start: ss.into(), end: se.into(), eob_run: 0 };
+        let band = || Band { start: ss.into(), end: se.into(), eob_run: 0, is_damaged: false };
         let ac = || tables.ac.get(components[0].ac_table)?.as_ref();
         let kind = match (ss, is_first) {
             (0, true) => {
@@ -120,6 +120,15 @@ impl<'a> Scan<'a> {
             }
         }
         Some(true)
+    }
+
+    /// Whether what was read has damage that decoding goes on behind.
+    pub(super) fn is_damaged(&self, bits: &BitReader<'_>) -> bool {
+        let in_band = match &self.kind {
+            Kind::Ac(band, _) | Kind::AcBit(band, _) => band.is_damaged,
+            Kind::Dc(_) | Kind::DcBit => false,
+        };
+        in_band || bits.is_past_end()
     }
 
     /// Whether the row is needed.
