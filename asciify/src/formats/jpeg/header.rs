@@ -185,11 +185,11 @@ impl Frame {
     /// An upper estimate of the memory that decoding a file of that length takes, in bytes, without
     /// the colour profile.
     fn decoded_bytes(&self, components_in_scan: u32, has_cmyk: bool, file_bytes: u64) -> u64 {
-        // A single sequential scan is decoded row by row; otherwise all coefficients are held, of up to
-        // four bytes each. Padding to whole MCUs is less than 64 px. Grey is counted as colour.
+        // A single sequential scan is decoded row by row; otherwise all coefficients are held, of two
+        // or three bytes each. Padding to whole MCUs is less than 64 px. Grey is counted as colour.
         let is_held =
             self.is_rare || self.is_progressive || components_in_scan < self.components || has_cmyk;
-        let bytes_per_px = u64::from(self.components.max(3)) * if is_held { 4 } else { 1 };
+        let bytes_per_px = u64::from(self.components.max(3)) * if is_held { 3 } else { 1 };
         let padded = area(self.width.saturating_add(64), self.height.saturating_add(64));
         // decoders read the file into a buffer that grows by doubling
         let buffers = file_bytes.saturating_mul(3);
