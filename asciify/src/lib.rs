@@ -167,7 +167,7 @@ pub fn render(source: impl ReadSeek, specs: &[Spec], limits: &Limits) -> Result<
 /// As [`render()`], until `is_cancelled` returns true.
 ///
 /// `is_cancelled` is called often: between two calls are at most some milliseconds of work. What
-/// libraries decode at one go, as JPEGs at full size, takes longer in a program that does not call
+/// libraries decode at one go, as WebPs at full size, takes longer in a program that does not call
 /// [`isolation::init`]; otherwise it is done in a process of its own if it is much, and at most some
 /// tens of milliseconds if not.
 ///
