@@ -130,15 +130,15 @@ pub const ENGINE_VERSION: u32 = 4;
 ///
 /// # Errors
 /// All of [`Error`] but [`Error::Missing`] and [`Error::Cancelled`], for the same reasons as
-/// [`render`] before it decodes.
+/// [`render()`] before it decodes.
 pub fn probe(source: impl ReadSeek, limits: &Limits) -> Result<Header, Error> {
     inspect(source, limits, true)
 }
 
-/// As [`probe`], without decoding: a JPEG or PNG without its end mark does not count as whole.
+/// As [`probe()`], without decoding: a JPEG or PNG without its end mark does not count as whole.
 ///
 /// # Errors
-/// As [`probe`].
+/// As [`probe()`].
 pub fn probe_header(source: impl ReadSeek, limits: &Limits) -> Result<Header, Error> {
     inspect(source, limits, false)
 }
@@ -164,15 +164,15 @@ pub fn render(source: impl ReadSeek, specs: &[Spec], limits: &Limits) -> Result<
     render_unless(source, specs, limits, &|| false)
 }
 
-/// As [`render`], until `is_cancelled` returns true.
+/// As [`render()`], until `is_cancelled` returns true.
 ///
 /// `is_cancelled` is called often: between two calls are at most some milliseconds of work. What
-/// libraries decode at one go, as JPEGs at full size, takes longer in a program that does not call
+/// libraries decode at one go, as WebPs at full size, takes longer in a program that does not call
 /// [`isolation::init`]; otherwise it is done in a process of its own if it is much, and at most some
 /// tens of milliseconds if not.
 ///
 /// # Errors
-/// As [`render`], and [`Error::Cancelled`].
+/// As [`render()`], and [`Error::Cancelled`].
 pub fn render_unless(
     mut source: impl ReadSeek,
     specs: &[Spec],

@@ -25,7 +25,7 @@ use crate::spec::Spec;
 const MAX_PX: u64 = 1 << 23;
 
 /// An animation that is being played. The frames that it draws are those that
-/// [`render`](crate::render) draws.
+/// [`crate::render()`] draws.
 pub struct Playback {
     file: FileBytes,
     limits: Limits,
@@ -44,7 +44,7 @@ impl Playback {
     /// of more than 8 million pixels.
     ///
     /// # Errors
-    /// What is wrong with the file: see [`probe`](crate::probe).
+    /// What is wrong with the file: see [`crate::probe()`].
     pub fn open(
         file: impl AsRef<[u8]> + Send + Sync + 'static,
         limits: &Limits,

@@ -2,16 +2,28 @@
 
 use image::metadata::Orientation;
 
+use super::block::{BLOCK_LEN, BLOCK_SIDE};
 use super::dc::SCALE;
 use super::icc::IccSegments;
 use super::markers::{
-    APP1, APP2, DAC, DHT, DRI, EOI, JPG, RST0, RST7, SOF0, SOF2, SOF3, SOF9, SOF10,
+    APP1, APP2, APP14, DAC, DHT, DRI, EOI, JPG, RST0, RST7, SOF0, SOF2, SOF3, SOF9, SOF10, SOF11,
+    SOF15, SOI, SOS, TEM,
 };
-use super::markers::{SOF11, SOF15, SOI, SOS, TEM};
+use super::packed::{BLOCK_BYTES, FLAT_BYTES, VALUE_BYTES};
 use crate::color_profile::{ColorModel, ColorProfile};
 use crate::error::Error;
 use crate::formats::decoder::{area, exif_orientation, process_bytes_for};
 use crate::formats::reader::ByteReader;
+
+/// Memory for the row of MCUs that is decoded, in bytes: coefficients and samples of a block, and samples
+/// and colours of a pixel.
+const ROW_BYTES_PER_BLOCK: u64 = 8 * BLOCK_LEN as u64;
+const ROW_BYTES_PER_PX: u64 = 32;
+/// Memory for Huffman tables and pieces of the file, in bytes.
+const TABLE_BYTES: u64 = 1 << 19;
+
+/// The color transform of Adobe's segment that other files have without saying it.
+const YCBCR: u8 = 1;
 
 /// What the segments before the first scan say.
 pub(super) struct Header {
@@ -27,6 +39,9 @@ pub(super) struct Header {
     pub(super) has_eoi: bool,
     /// Of a kind that common decoders refuse or decode wrongly.
     pub(super) is_rare: bool,
+    /// Grey or YCbCr of a kind that is common, and either progressive or of one scan: unless it is
+    /// damaged, it is decoded at full size without holding its pixels.
+    pub(super) is_streamed: bool,
     pub(super) is_lossless: bool,
     /// Whether it has several scans of the same blocks.
     pub(super) is_progressive: bool,
@@ -66,6 +81,7 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
     let mut orientation = None;
     let mut icc = IccSegments::default();
     let mut has_restarts = false;
+    let mut adobe_transform = None;
     let components_in_scan = loop {
         let marker = next_marker(reader)?;
         if matches!(marker, TEM | SOI | RST0..=RST7) {
@@ -90,6 +106,10 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
                 orientation = segment.strip_prefix(b"Exif\0\0").map(exif_orientation);
             }
             APP2 => icc.add(&reader.bytes(length, length)?),
+            APP14 => {
+                adobe_transform =
+                    color_transform(&reader.bytes(length, length)?).or(adobe_transform)
+            }
             DRI if length == 2 => has_restarts = reader.u16_be()? > 0,
             SOS if length > 0 => break reader.byte()?,
             _ => reader.skip(length)?,
@@ -104,6 +124,17 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
     let profile = icc.join().and_then(|profile| ColorProfile::from_icc(&profile, model));
     let profile = profile.unwrap_or_default();
     let has_eoi = reader.contains(&[0xff, EOI])?;
+    let height_at = Some(frame.height_at)
+        .filter(|_| !frame.is_progressive && u32::from(components_in_scan) == frame.components);
+    let is_ycbcr = match frame.components {
+        1 => true,
+        3 => !frame.has_rgb_ids,
+        _ => false,
+    };
+    let is_streamed = !frame.is_rare
+        && is_ycbcr
+        && adobe_transform.is_none_or(|it| it == YCBCR)
+        && (frame.is_progressive || height_at.is_some());
     Ok(Header {
         width: frame.width,
         height: frame.height,
@@ -119,14 +150,15 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
         is_too_short: !frame.is_arithmetic
             && area(frame.width, frame.height)
                 > reader.end.saturating_mul(8 * if frame.is_lossless { 1 } else { 64 }),
-        height_at: Some(frame.height_at)
-            .filter(|_| !frame.is_progressive && u32::from(components_in_scan) == frame.components),
+        height_at,
+        is_streamed,
         eighth_bytes: frame.eighth_bytes(),
-        decoded_bytes: frame.decoded_bytes(
-            components_in_scan.into(),
-            profile.cmyk().is_some(),
-            reader.end,
-        ),
+        decoded_bytes: match is_streamed {
+            true => frame.streamed_bytes(reader.end),
+            false => {
+                frame.decoded_bytes(components_in_scan.into(), profile.cmyk().is_some(), reader.end)
+            }
+        },
         profile,
     })
 }
@@ -138,6 +170,11 @@ struct Frame {
     height: u32,
     components: u32,
     precision: u32,
+    /// Whether the components are named R, G and B.
+    has_rgb_ids: bool,
+    /// Blocks of all components, with padding to whole MCUs, and those of a row of MCUs.
+    blocks: u64,
+    blocks_of_row: u64,
     is_progressive: bool,
     is_arithmetic: bool,
     is_lossless: bool,
@@ -148,8 +185,8 @@ impl Frame {
     /// An upper estimate of the memory that decoding a file of that length takes, in bytes, without
     /// the colour profile.
     fn decoded_bytes(&self, components_in_scan: u32, has_cmyk: bool, file_bytes: u64) -> u64 {
-        // A single sequential scan is decoded row by row; otherwise all coefficients are held, of
-        // two bytes each. Padding to whole MCUs is less than 64 px. Grey is counted as colour.
+        // A single sequential scan is decoded row by row; otherwise all coefficients are held, of two
+        // or three bytes each. Padding to whole MCUs is less than 64 px. Grey is counted as colour.
         let is_held =
             self.is_rare || self.is_progressive || components_in_scan < self.components || has_cmyk;
         let bytes_per_px = u64::from(self.components.max(3)) * if is_held { 3 } else { 1 };
@@ -166,13 +203,38 @@ impl Frame {
 }
 
 impl Frame {
-    /// An upper estimate of the memory that decoding an eighth of a file takes, in bytes: a byte for
-    /// each block and component, with padding to whole MCUs.
-    fn eighth_bytes(&self) -> u64 {
-        let padded = area(self.width.saturating_add(64), self.height.saturating_add(64));
-        // planes grow by doubling
-        padded / u64::from(SCALE * SCALE) * u64::from(self.components.max(3)) * 2
+    /// An upper estimate of the memory that decoding a streamed file of that length takes, in bytes,
+    /// also if it is damaged.
+    fn streamed_bytes(&self, file_bytes: u64) -> u64 {
+        let coefficients = match self.is_progressive {
+            true => {
+                const AC_COEFFICIENTS: u64 = BLOCK_LEN as u64 - 1;
+                // each takes more bits in the file than its value has, and two at least
+                let most = file_bytes.saturating_mul(4);
+                let values = (self.blocks * AC_COEFFICIENTS).min(most) * VALUE_BYTES;
+                // those of the row that changes are held twice, in a buffer that grows by doubling; those
+                // of the last row may take no bits
+                let of_row = self.blocks_of_row * AC_COEFFICIENTS * VALUE_BYTES;
+                self.blocks * BLOCK_BYTES + values + 3 * of_row
+            }
+            false => self.blocks * FLAT_BYTES,
+        };
+        let row =
+            self.blocks_of_row * ROW_BYTES_PER_BLOCK + u64::from(self.width) * ROW_BYTES_PER_PX;
+        coefficients + row + TABLE_BYTES
     }
+
+    /// An upper estimate of the memory that decoding an eighth of a file takes, in bytes: a byte for
+    /// each block.
+    fn eighth_bytes(&self) -> u64 {
+        // planes grow by doubling
+        2 * self.blocks + TABLE_BYTES
+    }
+}
+
+/// The color transform that an APP14 segment of Adobe states.
+fn color_transform(segment: &[u8]) -> Option<u8> {
+    segment.strip_prefix(b"Adobe")?.get(6).copied()
 }
 
 /// B.2.2.
@@ -183,8 +245,9 @@ fn read_frame_header(reader: &mut ByteReader<'_>, marker: u8, length: u64) -> Re
     let Some(rest) = length.checked_sub(6) else {
         return Err(reader.malformed("its frame header is too short"));
     };
-    let sampling_factors: Vec<u8> =
-        reader.bytes(rest, rest)?.as_chunks().0.iter().map(|[_, sampling, _]| *sampling).collect();
+    let specs = reader.bytes(rest, rest)?;
+    let specs = specs.as_chunks().0;
+    let sampling_factors: Vec<u8> = specs.iter().map(|[_, sampling, _]| *sampling).collect();
     let is_known_precision = match marker {
         SOF0..=SOF2 | SOF9 | SOF10 => matches!(precision, 8 | 12),
         SOF3 => (2..=16).contains(&precision),
@@ -196,7 +259,19 @@ fn read_frame_header(reader: &mut ByteReader<'_>, marker: u8, length: u64) -> Re
     }
     let is_common_sampling = matches!(sampling_factors.as_slice(), [0x11 | 0x21 | 0x22, rest @ ..]
         if rest.iter().all(|it| *it == 0x11));
+    let factors = sampling_factors.iter().map(|it| (it >> 4, it & 15));
+    let max = |factor: fn((u8, u8)) -> u8| {
+        u32::from(factors.clone().map(factor).max().unwrap_or(1).max(1))
+    };
+    let (max_h, max_v) = (max(|it| it.0), max(|it| it.1));
+    let blocks_per_mcu: u64 = factors.clone().map(|(h, v)| u64::from(h) * u64::from(v)).sum();
+    let mcus =
+        |side: u16, factor: u32| u64::from(u32::from(side).div_ceil(factor * BLOCK_SIDE as u32));
+    let blocks_of_row = mcus(width, max_h) * blocks_per_mcu;
     Ok(Frame {
+        has_rgb_ids: specs.iter().map(|[id, ..]| *id).eq(*b"RGB"),
+        blocks: mcus(height, max_v) * blocks_of_row,
+        blocks_of_row,
         height_at,
         width: width.into(),
         height: height.into(),

@@ -257,6 +257,17 @@ impl<'a> BitReader<'a> {
         value
     }
 
+    /// The next bit.
+    #[inline(always)]
+    pub(super) fn bit(&mut self) -> bool {
+        if self.ready == 0 {
+            self.refill();
+        }
+        let bit = self.peek(1) != 0;
+        self.consume(1);
+        bit
+    }
+
     /// DIFF: the DC coefficient of a block less that of the component's last block (F.2.2.1).
     #[inline(always)]
     pub(super) fn dc_difference(&mut self, table: &HuffmanTable<'_>) -> Option<i32> {

@@ -2,11 +2,13 @@
 //! T.81's.
 //!
 //! [`header`] reads the marker segments up to the first scan. Where an eighth of the size suffices,
-//! [`dc`] decodes the DC coefficients alone. Full size is decoded by a [`library`], or by [`full`]
-//! where the file is damaged or of a kind that the library refuses or decodes wrongly.
+//! [`dc`] decodes the DC coefficients alone. At full size, [`baseline`] and [`progressive`] decode what
+//! is common, a [`library`] files in RGB or CMYK and of a scan for each colour, and [`full`] those that are
+//! damaged or of a kind that the library refuses or decodes wrongly.
 
 mod baseline;
 mod block;
+mod coefficients;
 mod dc;
 mod default_tables;
 mod full;
@@ -15,6 +17,9 @@ mod huffman;
 mod icc;
 mod library;
 mod markers;
+mod packed;
+mod pixels;
+mod progressive;
 mod restarts;
 pub(super) mod scans;
 mod segments;
@@ -65,6 +70,7 @@ fn probe(mut reader: ByteReader<'_>, limits: &Limits) -> Result<Probed, Error> {
     let only_eighth = header.has_eighth() && exceeds(limits);
     let decoder = Jpeg {
         is_rare: header.is_rare,
+        is_streamed: header.is_streamed,
         is_progressive: header.is_progressive,
         is_too_short: header.is_too_short,
         only_eighth,
@@ -133,6 +139,8 @@ fn is_complete(input: &mut Input<'_, '_>) -> Result<bool, Error> {
 struct Jpeg {
     /// Of a kind that common decoders refuse or decode wrongly.
     is_rare: bool,
+    /// Decoded by [`baseline`] or [`progressive`] at full size, unless it is damaged.
+    is_streamed: bool,
     is_progressive: bool,
     /// The file is too short for most of the blocks that it claims: only [`dc`] decodes it, which
     /// takes no memory for the others.
@@ -157,12 +165,10 @@ impl Decoder for Jpeg {
         let eighth = SourceGeometry { scale: dc::SCALE, ..full };
         let only_dc = self.is_too_short || self.only_eighth;
         let by_dc = |spec: &Spec| only_dc || eighth.suffices(spec);
-        let long_work = area(input.probed.width, input.probed.height);
         let has_full = !specs.iter().all(|spec| by_dc(spec));
-        let by_row = has_full && self.is_decoded_by_row(input)?;
-        if has_full && !self.is_rare && !by_row {
+        if has_full && !self.is_rare && !self.is_streamed {
             // before others are sampled in vain
-            cancellation.begin_long_work(long_work)?;
+            cancellation.begin_long_work(area(input.probed.width, input.probed.height))?;
         }
         in_groups(specs, by_dc, |by_dc, specs| {
             let image = match by_dc {
@@ -176,16 +182,14 @@ impl Decoder for Jpeg {
                 }),
                 None if only_dc => Err(Error::cut_off(FORMAT, "its picture is complete")),
                 None => {
-                    if by_row {
+                    if self.is_streamed && !self.is_damaged(input)? {
                         let sampled = input.sample_rows(&full, view, specs, |input, push| {
-                            let source = opened(input).map_err(Some)?.0;
-                            baseline::decode(source, cancellation, push).ok_or(None)
+                            self.stream(input, push)
                         });
                         match sampled {
                             Ok(sampled) => return Ok(sampled),
                             Err(Some(err)) => return Err(err),
-                            // it is damaged
-                            Err(None) => cancellation.begin_long_work(long_work)?,
+                            Err(None) => {} // it is damaged
                         }
                     }
                     let end = full.window(view.region).y.end;
@@ -199,16 +203,27 @@ impl Decoder for Jpeg {
 }
 
 impl Jpeg {
-    /// Whether [`baseline`] decodes it at full size, unless its data is damaged.
-    fn is_decoded_by_row(&self, input: &mut Input<'_, '_>) -> Result<bool, Error> {
-        let (cancellation, width) = (input.source.cancellation(), input.probed.width);
-        let is_common = !self.is_rare
-            && self.height_at.is_some()
-            && input.probed.profile.cmyk().is_none()
-            && library::has_common_colors(opened(input)?.0, width)
-            && full::has_units(opened(input)?.0, cancellation);
-        let may_be_damaged = self.has_restarts || !self.has_eoi;
-        Ok(is_common && (!may_be_damaged || is_complete(input)?))
+    /// Whether a file that is streamed has damage that its decoder may not notice.
+    fn is_damaged(&self, input: &mut Input<'_, '_>) -> Result<bool, Error> {
+        let width = input.probed.width;
+        let may_be_damaged = !self.is_progressive && (self.has_restarts || !self.has_eoi);
+        Ok(!library::has_common_colors(opened(input)?.0, width)
+            || may_be_damaged && !is_complete(input)?)
+    }
+
+    /// Decodes a file that is streamed. `None` if it is damaged.
+    fn stream(
+        &self,
+        input: &mut Input<'_, '_>,
+        push: &mut dyn TakeRows,
+    ) -> Result<(), Option<Error>> {
+        let cancellation = input.source.cancellation();
+        let (source, bytes) = opened(input).map_err(Some)?;
+        let decoded = match self.is_progressive {
+            true => progressive::decode(source, bytes, cancellation, push),
+            false => baseline::decode(source, cancellation, push),
+        };
+        decoded.ok_or(None)
     }
 
     /// Decodes at full size and pushes rows from the top, until `push` breaks: usually before the row
@@ -225,6 +240,7 @@ impl Jpeg {
         // the library converts CMYK without a profile, draws a file without any data in grey, and its
         // time is not bounded by the file's length
         let is_for_library = !self.is_rare
+            && !self.is_streamed
             && cmyk.is_none()
             && full::has_units(opened(input)?.0, cancellation)
             && (!self.is_progressive || {
@@ -292,3 +308,6 @@ impl Jpeg {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Restart markers, and how decoding goes on after damage (ITU-T T.81, E.2.4).
 
+use super::huffman::BitReader;
+
 /// Markers are numbered modulo this.
 const NUMBERS: u8 = 8;
 /// A marker that is at most so many numbers ahead follows lost intervals. One further ahead says
@@ -26,6 +28,42 @@ impl Restarts {
         self.are_right = ahead == 0 || self.are_right && !(is_exact && ahead > MAX_AHEAD);
         self.expected = (self.expected + lost + 1) % NUMBERS;
         lost.into()
+    }
+}
+
+/// The intervals between the restart markers of a scan without damage.
+pub(super) struct Intervals {
+    /// MCUs in each; 0 where there are no markers.
+    len: usize,
+    /// MCUs left in the one that is read.
+    left: usize,
+    /// The number of the next marker.
+    next: u8,
+}
+
+impl Intervals {
+    pub(super) fn new(len: usize) -> Self {
+        Self { len, left: len, next: 0 }
+    }
+
+    /// Called before each MCU. Returns whether it is the first one behind a marker. `None` where the data
+    /// before the marker is not exactly the interval, or the marker is another.
+    #[inline(always)]
+    pub(super) fn begin_mcu(&mut self, bits: &mut BitReader<'_>) -> Option<bool> {
+        if self.len == 0 {
+            return Some(false);
+        }
+        let is_first = self.left == 0;
+        if is_first {
+            let is_exact = bits.is_at_end() && !bits.is_past_end();
+            if !is_exact || bits.next_interval() != Some(self.next) {
+                return None;
+            }
+            self.next = (self.next + 1) % NUMBERS;
+            self.left = self.len;
+        }
+        self.left -= 1;
+        Some(is_first)
     }
 }
 

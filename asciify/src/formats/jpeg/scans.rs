@@ -13,10 +13,18 @@ use super::stream::Stream;
 const FREE_BLOCKS: u64 = 1 << 24;
 const BLOCKS_PER_BYTE: u64 = 64;
 
+/// Scans that are decoded. Encoders write up to about 25.
+pub(super) const MAX_SCANS: usize = 100;
+
+/// Blocks that the scans of a file of that length may have.
+pub(super) fn max_blocks(file_bytes: u64) -> u64 {
+    FREE_BLOCKS.saturating_add(BLOCKS_PER_BYTE.saturating_mul(file_bytes))
+}
+
 /// Whether the scans of a file of that length have so few blocks in total that each byte of it stands
 /// for few.
 pub(in crate::formats) fn are_bounded(source: &mut dyn BufRead, file_bytes: u64) -> bool {
-    let max = FREE_BLOCKS.saturating_add(BLOCKS_PER_BYTE.saturating_mul(file_bytes));
+    let max = max_blocks(file_bytes);
     blocks_of_scans(source, max) <= max
 }
 
@@ -38,7 +46,8 @@ fn blocks_of_scans(source: &mut dyn BufRead, max: u64) -> u64 {
     blocks
 }
 
-fn blocks_of_scan(frame: &FrameHeader, segment: &[u8]) -> u64 {
+/// The blocks of a scan; 0 where its header is malformed.
+pub(super) fn blocks_of_scan(frame: &FrameHeader, segment: &[u8]) -> u64 {
     let Some(scan) = ScanHeader::parse(segment, frame) else { return 0 };
     let ((across, down), per_mcu) = match scan.components.as_slice() {
         [alone] => (frame.data_units(alone.component, BLOCK_SIDE), 1),

@@ -171,7 +171,8 @@ impl<'a> Stream<'a> {
         true
     }
 
-    fn is_at_end(&mut self) -> bool {
+    /// Whether nothing follows.
+    pub(super) fn is_at_end(&mut self) -> bool {
         !self.is_at_ff && self.chunk().is_empty()
     }
 }

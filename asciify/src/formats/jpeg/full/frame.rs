@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::formats::jpeg::block::{BLOCK_LEN, BLOCK_SIDE, Block};
 use crate::formats::jpeg::markers::{SOF2, SOF3, SOF9, SOF10};
+use crate::formats::jpeg::packed::PackedBlocks;
 use crate::formats::jpeg::segments::{FrameComponent, FrameHeader};
 
 /// The coding process of a frame (T.81, 4.11).
@@ -56,14 +57,14 @@ pub(super) struct Component {
     pub(super) stride: usize,
     /// By coefficient, in zigzag order: how many of its low bits no scan had.
     pub(super) missing_bits: [u8; BLOCK_LEN],
-    /// A value for each data unit, in row-major order. In the lossless process, it is the sample
-    /// less 2^(P - Pt - 1), so that grey is 0; in DCT-based ones, the quantized DC coefficient of
-    /// blocks in a row without AC coefficients.
+    /// Of the lossless process: the samples in row-major order, each less 2^(P - Pt - 1), so that grey
+    /// is 0.
     pub(super) values: Vec<i16>,
-    /// The blocks of each row that has AC coefficients; no blocks for other rows.
-    pub(super) block_rows: Vec<Vec<Block>>,
-    /// Of [`Keeps::Significance`]: a bit for each coefficient of each block, instead of `values` and
-    /// `block_rows`.
+    /// Of DCT-based processes: the blocks, except for those that are `open`.
+    pub(super) blocks: PackedBlocks,
+    /// The blocks of the row of MCUs that is decoded, and the index of its first row of blocks.
+    open: Option<(usize, Vec<Block>)>,
+    /// Of [`Keeps::Significance`]: a bit for each coefficient of each block, instead of `blocks`.
     significance: Vec<u64>,
 }
 
@@ -89,9 +90,9 @@ impl Frame {
         let (max_h, max_v) = header.max_sampling();
         let component = |it: &FrameComponent| {
             let units = columns * it.h * rows * it.v;
-            let (values, block_rows, significance) = match (process, keeps) {
+            let (values, blocks, significance) = match (process, keeps) {
                 (Process::Lossless, _) => (units, 0, 0),
-                (_, Keeps::Values) => (units, rows * it.v, 0),
+                (_, Keeps::Values) => (0, rows * it.v, 0),
                 (Process::Sequential, Keeps::Significance) => (0, 0, 0),
                 (Process::Progressive, Keeps::Significance) => (0, 0, units),
             };
@@ -102,7 +103,8 @@ impl Frame {
                 stride: columns * it.h,
                 missing_bits: [u8::MAX; BLOCK_LEN],
                 values: vec![0; values],
-                block_rows: vec![Vec::new(); block_rows],
+                blocks: PackedBlocks::new(columns * it.h, blocks),
+                open: None,
                 significance: vec![0; significance],
             }
         };
@@ -123,12 +125,17 @@ impl Frame {
         self.decoded_units > 0
     }
 
-    /// Frees the blocks of these rows of MCUs.
+    /// Closes the blocks that are open, so that all can be read.
+    pub(super) fn close(&mut self) {
+        self.components.iter_mut().for_each(Component::close);
+    }
+
+    /// Frees the AC coefficients of these rows of MCUs.
     pub(super) fn forget(&mut self, mcu_rows: Range<usize>) {
-        for Component { header, block_rows, .. } in &mut self.components {
+        for Component { header, blocks, .. } in &mut self.components {
             let [start, end] =
-                [mcu_rows.start, mcu_rows.end].map(|row| (row * header.v).min(block_rows.len()));
-            block_rows[start..end].fill(Vec::new());
+                [mcu_rows.start, mcu_rows.end].map(|row| (row * header.v).min(blocks.rows()));
+            (start..end).for_each(|row| blocks.forget(row));
         }
     }
 
@@ -172,25 +179,46 @@ impl Component {
             *bits = block.iter().rev().fold(0, |bits, it| bits << 1 | u64::from(*it != 0));
             return updated;
         }
-        if self.values.is_empty() {
+        if self.blocks.rows() == 0 {
             return update(&mut [0; BLOCK_LEN]); // it is not kept
         }
-        let blocks = self.block_rows.get_mut(y)?;
-        if let Some(block) = blocks.get_mut(x) {
-            return update(block);
+        if x >= self.stride || y >= self.blocks.rows() {
+            return None;
         }
-        let row = y * self.stride..(y + 1) * self.stride;
-        let dcs = self.values.get_mut(row).filter(|_| x < self.stride)?;
-        let mut block = [0; BLOCK_LEN];
-        block[0] = dcs[x];
-        let updated = update(&mut block);
-        if block[1..] == [0; BLOCK_LEN - 1] {
-            dcs[x] = block[0];
-        } else {
-            *blocks = vec![[0; BLOCK_LEN]; self.stride];
-            blocks.iter_mut().zip(dcs).for_each(|(block, dc)| block[0] = *dc);
-            blocks[x] = block;
+        let first = y - y % self.header.v;
+        let at = (y - first) * self.stride + x;
+        if self.open.as_ref().is_none_or(|(row, _)| *row != first) {
+            if self.blocks.is_flat(y) {
+                let dc = &mut self.blocks.dcs[y * self.stride + x];
+                let mut block = [0; BLOCK_LEN];
+                block[0] = *dc;
+                let updated = update(&mut block);
+                if block[1..] == [0; BLOCK_LEN - 1] {
+                    *dc = block[0];
+                } else {
+                    self.open(first)[at] = block;
+                }
+                return updated;
+            }
+            self.open(first);
         }
-        updated
+        let (_, open) = self.open.as_mut()?;
+        update(open.get_mut(at)?)
+    }
+
+    /// Opens the blocks of the rows from that one on.
+    fn open(&mut self, first: usize) -> &mut [Block] {
+        self.close();
+        let rows = first..first + self.header.v;
+        let open = rows.flat_map(|row| self.blocks.unpacked(row)).collect();
+        &mut self.open.insert((first, open)).1
+    }
+
+    fn close(&mut self) {
+        if let Some((first, blocks)) = self.open.take() {
+            for (row, blocks) in (first..).zip(blocks.chunks_exact(self.stride)) {
+                self.blocks.pack(row, blocks);
+            }
+        }
     }
 }

@@ -22,14 +22,12 @@ use output::{ColorTransform, Output};
 use scan::Scan;
 
 use super::markers::{APP0, APP14, APP15, COM, EOI, SOF0, SOF3, SOF9, SOF10, SOS};
+use super::scans::MAX_SCANS;
 use super::stream::Stream;
 use super::tables::Tables;
 use crate::cancellation::Cancellation;
 use crate::color_profile::Lut;
 use crate::light::Row;
-
-/// Scans that are decoded. Encoders write up to about 25.
-const MAX_SCANS: usize = 100;
 
 /// Decodes a file of that length and calls `take` with each row from the top, until it breaks: grey or RGB, of 8 bits where
 /// samples have at most 8, else scaled to 16. CMYK becomes RGB of 16 bits by the table `cmyk`, if
@@ -39,10 +37,9 @@ const MAX_SCANS: usize = 100;
 /// bits, and lossless Huffman coding (SOF3) of 2 to 16 bits; 1, 3 or 4 components. `None`, before
 /// any row, for other kinds, and where not one data unit can be read.
 ///
-/// Takes at most two bytes of memory for each sample of each component, with sides rounded up to
-/// whole MCUs (of 32 × 32 px at most), the same again for one row of MCUs. Rows of blocks without AC coefficients take little, and so does a sequential
-/// frame of one scan, of which only a row of MCUs is held. The caller checks the sides against the
-/// limits.
+/// Holds the coefficients of the picture as [`packed`](super::packed), or the samples of the lossless
+/// process, of two bytes each; of a sequential frame of one scan, only the DC coefficients and a row of
+/// MCUs. The caller checks the sides against the limits.
 ///
 /// Time is bounded by the file's length: where its data codes more blocks than
 /// [`entropy::budget`] allows, decoding stops and draws what it has. When the caller has cancelled,
@@ -60,7 +57,8 @@ pub(super) fn decode(
         output.write(frame, transform, mcu_row, cancellation)
     });
     let transform = reader.transform();
-    let frame = reader.frame.filter(Frame::has_units)?;
+    let mut frame = reader.frame.filter(Frame::has_units)?;
+    frame.close();
     // when the caller has cancelled, rows are missing
     let _whether_all =
         output.write(&frame, transform, frame.header.mcus(frame.unit_side()).1, cancellation);
@@ -155,6 +153,7 @@ impl Reader {
                     let mut begin_row = |frame: &mut Frame, mcu_row| {
                         cancellation.check().ok()?;
                         if is_only_one && frame.has_units() {
+                            frame.close();
                             take(frame, transform, mcu_row)?;
                             frame.forget(taken..mcu_row);
                             taken = mcu_row;

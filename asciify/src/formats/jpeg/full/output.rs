@@ -207,7 +207,7 @@ fn push(
 impl Component {
     /// Whether a row of data units is one of blocks without AC coefficients.
     fn is_flat(&self, row: usize) -> bool {
-        self.block_rows.get(row).is_some_and(Vec::is_empty)
+        row < self.blocks.rows() && self.blocks.is_flat(row)
     }
 
     /// Puts the samples of a row of MCUs into `samples`: row-major, `stride` data units wide. Of flat
@@ -219,8 +219,8 @@ impl Component {
         let rows = mcu_row * self.header.v..(mcu_row + 1) * self.header.v;
         samples.resize(rows.len() * line_len * side, 0);
         for (row, samples) in rows.zip(samples.chunks_exact_mut(line_len * side)) {
-            let values = &self.values[row * self.stride..(row + 1) * self.stride];
             if frame.process == Process::Lossless {
+                let values = &self.values[row * self.stride..(row + 1) * self.stride];
                 for (sample, value) in samples.iter_mut().zip(values) {
                     let value = (i32::from(*value) << self.point_transform) + middle;
                     *sample = value.clamp(0, white.into()) as u16;
@@ -231,12 +231,14 @@ impl Component {
             let quantization = self.quantization.as_ref().unwrap_or(&[0; BLOCK_LEN]);
             let sample_of = |value: f32| ((value + middle as f32 + 0.5) as u16).min(white);
             if self.is_flat(row) {
-                for (samples, dc) in samples.chunks_exact_mut(BLOCK_SIDE).zip(values) {
+                for (samples, dc) in
+                    samples.chunks_exact_mut(BLOCK_SIDE).zip(self.blocks.row_of_dcs(row))
+                {
                     samples.fill(sample_of(idct::flat_sample(*dc, quantization[0])));
                 }
                 continue;
             }
-            for (index, block) in self.block_rows[row].iter().enumerate() {
+            for (index, block) in self.blocks.unpacked(row).enumerate() {
                 let columns = index * BLOCK_SIDE..(index + 1) * BLOCK_SIDE;
                 let lines = samples.chunks_exact_mut(line_len).map(|it| &mut it[columns.clone()]);
                 if block[1..] == [0; BLOCK_LEN - 1] {
@@ -244,7 +246,7 @@ impl Component {
                     lines.for_each(|line| line.fill(sample));
                     continue;
                 }
-                for (line, values) in lines.zip(idct::samples(block, quantization)) {
+                for (line, values) in lines.zip(idct::samples(&block, quantization)) {
                     for (sample, value) in line.iter_mut().zip(values) {
                         *sample = sample_of(value);
                     }

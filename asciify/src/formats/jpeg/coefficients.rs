@@ -44,9 +44,18 @@ impl Coefficient {
 }
 
 impl<'a> AcTable<'a> {
-    /// `None` where the table is malformed.
+    /// Of a sequential scan. `None` where the table is malformed.
     pub(super) fn new(spec: &'a HuffmanSpec) -> Option<Self> {
-        let codes = HuffmanTable::new(spec)?.with_ac_runs();
+        Some(Self::of(HuffmanTable::new(spec)?.with_ac_runs(), |_| true))
+    }
+
+    /// Of a progressive scan, where the end of a block may be that of many (G.1.2.2).
+    pub(super) fn of_band(spec: &'a HuffmanSpec) -> Option<Self> {
+        Some(Self::of(HuffmanTable::new(spec)?, |zeros| zeros == 0))
+    }
+
+    /// `is_end` is whether a symbol of so many zeros and no coefficient is the end of one block.
+    fn of(codes: HuffmanTable<'a>, is_end: impl Fn(u32) -> bool) -> Self {
         let mut coefficients = Box::new([Coefficient::default(); LOOKUPS]);
         for (bits, to) in (0..).zip(coefficients.iter_mut()) {
             let Some((code_len, symbol)) = codes.first_symbol(bits, LOOKUP_BITS) else { continue };
@@ -54,7 +63,8 @@ impl<'a> AcTable<'a> {
             let used = code_len + size;
             *to = match (zeros, size) {
                 (15, 0) => Coefficient::new(code_len, 15, 0),
-                (_, 0) => Coefficient::new(code_len, TO_END, 0),
+                (zeros, 0) if is_end(zeros) => Coefficient::new(code_len, TO_END, 0),
+                (_, 0) => continue,
                 _ if used > LOOKUP_BITS => continue,
                 _ => {
                     let value = (bits >> (LOOKUP_BITS - used)) as i32 & ((1 << size) - 1);
@@ -67,11 +77,32 @@ impl<'a> AcTable<'a> {
                 }
             };
         }
-        Some(Self { coefficients, codes })
+        Self { coefficients, codes }
     }
 
     pub(super) fn codes(&self) -> &HuffmanTable<'a> {
         &self.codes
+    }
+
+    /// The next coefficient of a progressive scan, 0 if there are only zeros, and the zeros before it; or
+    /// for how many blocks there are none. `None` where the data is damaged.
+    #[inline(always)]
+    pub(super) fn next(&self, bits: &mut BitReader<'_>) -> Option<Result<(u32, i32), u32>> {
+        bits.refill();
+        let found = self.coefficients[bits.peek(LOOKUP_BITS) as usize];
+        if found.bits() > 0 {
+            bits.consume(found.bits());
+            return Some(match found.zeros() {
+                TO_END => Err(1),
+                zeros => Ok((zeros, found.value())),
+            });
+        }
+        let symbol = bits.decode_ready(&self.codes)?;
+        Some(match (u32::from(symbol >> 4), u32::from(symbol & 15)) {
+            (15, 0) => Ok((15, 0)),
+            (size, 0) => Err((1 << size) + bits.receive(size)),
+            (zeros, size) => Ok((zeros, bits.receive_extend(size))),
+        })
     }
 
     /// Reads the AC coefficients of a block whose DC coefficient is `dc`, and dequantizes all, into
@@ -129,6 +160,6 @@ impl<'a> AcTable<'a> {
 
 /// Not 0 for a number of more than 16 bits.
 #[inline(always)]
-fn excess_of(value: i32) -> u32 {
+pub(super) fn excess_of(value: i32) -> u32 {
     (value.wrapping_add(1 << 15) as u32) >> 16
 }

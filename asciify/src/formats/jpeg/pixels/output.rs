@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use multiversion::multiversion;
 
-use super::Plane;
+use super::Samples;
 use crate::formats::decoder::TakeRows;
 use crate::formats::jpeg::block::BLOCK_SIDE;
 use crate::formats::jpeg::segments::FrameHeader;
@@ -13,7 +13,7 @@ use crate::light::Row;
 use crate::spec::region::PixelRect;
 
 /// Passes rows of pixels to `take`.
-pub(super) struct Output<'a> {
+pub(in crate::formats::jpeg) struct Output<'a> {
     take: &'a mut dyn TakeRows,
     width: usize,
     /// Rows that are to come.
@@ -27,19 +27,8 @@ pub(super) struct Output<'a> {
     chroma: [Vec<i16>; 2],
 }
 
-impl Plane<'_> {
-    /// A line of the row of MCUs that was read last; below 0, of the one above it.
-    fn line(&self, index: isize) -> &[i16] {
-        let (rows, index) = match usize::try_from(index) {
-            Ok(index) => (&self.row, index),
-            Err(_) => (&self.above, self.v * BLOCK_SIDE - index.unsigned_abs()),
-        };
-        &rows[index * self.stride..(index + 1) * self.stride]
-    }
-}
-
 impl<'a> Output<'a> {
-    pub(super) fn new(frame: &FrameHeader, take: &'a mut dyn TakeRows) -> Self {
+    pub(in crate::formats::jpeg) fn new(frame: &FrameHeader, take: &'a mut dyn TakeRows) -> Self {
         Self {
             take,
             width: frame.width,
@@ -52,15 +41,15 @@ impl<'a> Output<'a> {
     }
 
     /// The pixels that are needed of further rows.
-    pub(super) fn needed(&self) -> PixelRect {
+    pub(in crate::formats::jpeg) fn needed(&self) -> PixelRect {
         self.take.needed()
     }
 
     /// Passes the rows of pixels that the rows of MCUs up to that of index `row` make. Where chroma is
     /// interpolated down, the last ones wait for the row below.
-    pub(super) fn write(
+    pub(in crate::formats::jpeg) fn write(
         &mut self,
-        planes: &[Plane<'_>],
+        planes: &[Samples],
         row: usize,
         is_last: bool,
     ) -> ControlFlow<()> {
@@ -82,7 +71,7 @@ impl<'a> Output<'a> {
     /// it.
     fn push(
         &mut self,
-        planes: &[Plane<'_>],
+        planes: &[Samples],
         luma: isize,
         nearest: isize,
         next: isize,
