@@ -59,6 +59,8 @@ fn lossy_files_are_drawn_nearly_the_same() {
         ("libjpeg-baseline.jpg", 14, 6),
         ("libjpeg-progressive.jpg", 12, 4),
         ("libjpeg-restarts.jpg", 12, 2),
+        // chroma is not interpolated
+        ("libjpeg-scans.jpg", 18, 6),
         // exact, but means of 16-bit values are rounded otherwise
         ("libjxl-16-bits.jxl", 0, 0),
         ("libjxl-float.jxl", 0, 0),
@@ -81,6 +83,27 @@ fn lossy_files_are_drawn_nearly_the_same() {
             is_near,
             "{name}: the luma is off by {luma_off:?}, channels on average by {average}"
         );
+    }
+}
+
+#[test]
+fn a_jfif_file_is_ycbcr_whatever_else_it_says() {
+    let file = foreign("libjpeg-baseline.jpg");
+    let right = pixels(&drawn(&file, PIXELS).expect("a JPEG"));
+    let adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0";
+    let with_adobe = [&file[..20], adobe, &file[20..]].concat();
+    let mut with_rgb_ids = file.clone();
+    let frame = file.windows(4).position(|it| it == [0xff, 0xc0, 0, 17]).expect("a frame");
+    let scan = file.windows(4).position(|it| it == [0xff, 0xda, 0, 12]).expect("a scan");
+    for (nth, id) in b"RGB".iter().enumerate() {
+        with_rgb_ids[frame + 10 + 3 * nth] = *id;
+        with_rgb_ids[scan + 5 + 2 * nth] = *id;
+    }
+    for file in [with_adobe, with_rgb_ids] {
+        let pixels = pixels(&drawn(&file, PIXELS).expect("a JPEG"));
+        let channels = pixels.iter().flatten().zip(right.iter().flatten());
+        let off: u32 = channels.map(|(is, right)| u32::from(is.abs_diff(*right))).sum();
+        assert!(off / 3 / pixels.len() as u32 <= 6, "{off}");
     }
 }
 

@@ -6,8 +6,8 @@ use super::block::{BLOCK_LEN, BLOCK_SIDE};
 use super::dc::SCALE;
 use super::icc::IccSegments;
 use super::markers::{
-    APP1, APP2, APP14, DAC, DHT, DRI, EOI, JPG, RST0, RST7, SOF0, SOF2, SOF3, SOF9, SOF10, SOF11,
-    SOF15, SOI, SOS, TEM,
+    APP0, APP1, APP2, APP14, DAC, DHT, DRI, EOI, JPG, RST0, RST7, SOF0, SOF2, SOF3, SOF9, SOF10,
+    SOF11, SOF15, SOI, SOS, TEM,
 };
 use super::packed::{BLOCK_BYTES, FLAT_BYTES, VALUE_BYTES};
 use crate::color_profile::{ColorModel, ColorProfile};
@@ -81,7 +81,7 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
     let mut orientation = None;
     let mut icc = IccSegments::default();
     let mut has_restarts = false;
-    let mut adobe_transform = None;
+    let (mut has_jfif, mut adobe_transform) = (false, None);
     let components_in_scan = loop {
         let marker = next_marker(reader)?;
         if matches!(marker, TEM | SOI | RST0..=RST7) {
@@ -101,6 +101,7 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
                 }
                 frame = Some(read_frame_header(reader, marker, length)?);
             }
+            APP0 => has_jfif |= reader.bytes(length, length)?.starts_with(b"JFIF\0"),
             APP1 if orientation.is_none() => {
                 let segment = reader.bytes(length, length)?;
                 orientation = segment.strip_prefix(b"Exif\0\0").map(exif_orientation);
@@ -115,7 +116,10 @@ pub(super) fn read(reader: &mut ByteReader<'_>) -> Result<Header, Error> {
             _ => reader.skip(length)?,
         }
     };
-    let Some(frame) = frame else { return Err(reader.malformed("it holds no picture")) };
+    let Some(mut frame) = frame else { return Err(reader.malformed("it holds no picture")) };
+    let says_rgb = frame.has_rgb_ids || adobe_transform == Some(0);
+    let says_ycbcr = has_jfif || adobe_transform.is_some_and(|it| it != 0);
+    frame.is_rare |= frame.components == 3 && says_rgb && says_ycbcr;
     let model = match frame.components {
         1 => ColorModel::Grey,
         4 => ColorModel::Cmyk,

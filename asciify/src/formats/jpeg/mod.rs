@@ -3,8 +3,8 @@
 //!
 //! [`header`] reads the marker segments up to the first scan. Where an eighth of the size suffices,
 //! [`dc`] decodes the DC coefficients alone. At full size, [`baseline`] and [`progressive`] decode what
-//! is common, a [`library`] files in RGB or CMYK and of a scan for each colour, and [`full`] those that are
-//! damaged or of a kind that the library refuses or decodes wrongly.
+//! is common, a [`library`] files in RGB or CMYK, and [`full`] those that are damaged or of a kind that the
+//! library refuses or decodes wrongly.
 
 mod baseline;
 mod block;
@@ -166,7 +166,7 @@ impl Decoder for Jpeg {
         let only_dc = self.is_too_short || self.only_eighth;
         let by_dc = |spec: &Spec| only_dc || eighth.suffices(spec);
         let has_full = !specs.iter().all(|spec| by_dc(spec));
-        if has_full && !self.is_rare && !self.is_streamed {
+        if has_full && self.is_for_library() {
             // before others are sampled in vain
             cancellation.begin_long_work(area(input.probed.width, input.probed.height))?;
         }
@@ -203,6 +203,12 @@ impl Decoder for Jpeg {
 }
 
 impl Jpeg {
+    /// Whether the library may decode it. Of sequential files with several scans, it mixes the blocks up.
+    fn is_for_library(&self) -> bool {
+        let has_one_scan = self.height_at.is_some();
+        !self.is_rare && !self.is_streamed && (self.is_progressive || has_one_scan)
+    }
+
     /// Whether a file that is streamed has damage that its decoder may not notice.
     fn is_damaged(&self, input: &mut Input<'_, '_>) -> Result<bool, Error> {
         let width = input.probed.width;
@@ -239,8 +245,7 @@ impl Jpeg {
         let (width, height) = input.probed.sides();
         // the library converts CMYK without a profile, draws a file without any data in grey, and its
         // time is not bounded by the file's length
-        let is_for_library = !self.is_rare
-            && !self.is_streamed
+        let is_for_library = self.is_for_library()
             && cmyk.is_none()
             && full::has_units(opened(input)?.0, cancellation)
             && (!self.is_progressive || {
