@@ -17,7 +17,7 @@ use crate::spec::region::PixelRect;
 use crate::spec::values::Algorithm;
 
 /// The most operations of an expression on all pixels that are read. For percentiles, they are read
-/// twice.
+/// twice: the most expensive that are allowed take 5 s.
 const MAX_OPERATIONS: u64 = 2_000_000_000;
 
 /// The bands that are read together, and what is computed from them.
