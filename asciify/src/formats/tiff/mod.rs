@@ -201,13 +201,13 @@ impl Decoder for Pages {
                 Ok::<_, Error>(picture)
             };
             // the whole picture says whether it uses a small range
-            let (counted, used) = match is_full {
-                true => {
+            let (counted, used) = match (is_full, counts) {
+                (true, _) => {
                     let picture = push(specs, level, view, &auto, counts)?;
                     let used = picture.small_range();
                     (Some(picture), used)
                 }
-                false => {
+                (false, true) => {
                     let used = kept(Question::UsedRange, &|| {
                         let level = level_with_enough_pixels(&decodable);
                         let counted = push(&[], level, view, &auto, counts)?;
@@ -215,6 +215,7 @@ impl Decoder for Pages {
                     })?;
                     (None, used.and_then(|used| used.first().copied()))
                 }
+                (false, false) => (None, None),
             };
             let picture = match (used, counted) {
                 (Some(fractions), _) => {
