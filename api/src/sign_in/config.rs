@@ -71,8 +71,8 @@ impl Switch {
             "ACCOUNTS",
             "auto",
             "auto or off",
-            "auto: people sign in if OIDC_ISSUER or GITHUB_CLIENT_ID is set; off: nobody does, and \
-             everyone may do everything",
+            "auto: people sign in if OIDC_ISSUER or GITHUB_CLIENT_ID is set; off: there are no \
+             accounts, and everyone may do everything",
             |text| match text {
                 "auto" => Some(Switch::Auto),
                 "off" => Some(Switch::Off),

@@ -87,7 +87,7 @@ async fn without_a_provider_there_is_nothing_to_sign_in_to() {
     app.get("/auth/login/github").await.is(404).tells_problem("not-found", &["oidc"]);
 }
 
-/// The callback is refused, and nobody is signed in.
+/// The callback is refused, and no session begins.
 #[track_caller]
 fn refused(answer: Answer) -> Answer {
     let answer = answer.is(400).tells_problem("sign-in-failed", &[]);
